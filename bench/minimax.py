@@ -1,0 +1,193 @@
+"""Minimax polynomials of numbafunc/cpu/elementary.py.
+
+    python bench/minimax.py            # every polynomial
+    python bench/minimax.py exp log    # some
+
+Each polynomial P minimises ``max |weight(x) * (target(x) - P(x))|`` over an interval, where P is a combination of the given
+powers. The Remez exchange algorithm (Remez 1934; Muller, Elementary Functions, 3rd ed., 2016, chapter 3.5) runs on a dense
+grid in high-precision arithmetic. Coefficients are then rounded to the floating-point format one at a time, the most
+influential first, and the remaining ones are optimised again, so that they make up for the rounding of the others (the
+idea of Brisebarre, Muller and Tisserand, 2006, in its simplest form). What is printed is what stands in the
+module, with the range and the base-2 logarithm of the largest weighted error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import mpmath
+from mpmath import mpf
+
+mpmath.mp.prec = 200
+GRID_POINTS = 600
+HALF_LN2 = mpmath.log(2) / 2
+
+Function = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What to approximate: ``target`` by the powers, on ``interval``, with the error multiplied by ``weight``."""
+
+    target: Function
+    weight: Function
+    interval: tuple[Any, Any]
+    float32: tuple[int, ...]
+    float64: tuple[int, ...]
+
+
+def from_to(first: int, last: int, step: int = 1) -> tuple[int, ...]:
+    """Powers from the first to the last."""
+    return tuple(range(first, last + 1, step))
+
+
+def atanh_tail(s: Any) -> Any:
+    """2 * atanh(s) - 2 * s."""
+    return mpmath.log((1 + s) / (1 - s)) - 2 * s
+
+
+PROBLEMS = {
+    # exp(r) = 1 + r + r**2 * P(r), relative to exp(r) ...
+    "exp": Problem(
+        lambda r: mpmath.expm1(r) - r,
+        lambda r: 1 / mpmath.exp(r),
+        (-HALF_LN2 * mpf("1.0001"), HALF_LN2 * mpf("1.0001")),
+        from_to(2, 6),
+        from_to(2, 11),
+    ),
+    # ... and relative to expm1(r), for which one power more is needed.
+    "expm1": Problem(
+        lambda r: mpmath.expm1(r) - r,
+        lambda r: 1 / abs(mpmath.expm1(r)),
+        (-HALF_LN2 * mpf("1.0001"), HALF_LN2 * mpf("1.0001")),
+        from_to(2, 7),
+        from_to(2, 12),
+    ),
+    # cosh(r) = 1 + z * P(z) and sinh(r) = r + r * z * P(z), z = r**2.
+    "cosh": Problem(
+        lambda r: mpmath.cosh(r) - 1,
+        lambda r: 1 / mpmath.cosh(r),
+        (mpf(2) ** -20, HALF_LN2 * mpf("1.0001")),
+        from_to(2, 6, 2),
+        from_to(2, 10, 2),
+    ),
+    "sinh": Problem(
+        lambda r: mpmath.sinh(r) - r,
+        lambda r: 1 / mpmath.sinh(r),
+        (mpf(2) ** -20, HALF_LN2 * mpf("1.0001")),
+        from_to(3, 7, 2),
+        from_to(3, 11, 2),
+    ),
+    # 2 * atanh(s) = 2 * s + s * z * P(z), z = s**2; relative to 2 * atanh(s) = log((1 + s) / (1 - s)). With
+    # 3/4 <= (1 + s) / (1 - s) < 3/2, |s| <= 1/5.
+    "log": Problem(
+        atanh_tail,
+        lambda s: 1 / (2 * mpmath.atanh(s)),
+        (mpf(2) ** -20, mpf("0.20002")),
+        from_to(3, 7, 2),
+        from_to(3, 17, 2),
+    ),
+    # m**(-1/3) = P(m), a first approximation that Newton's method improves: the same for both formats.
+    "cbrt": Problem(lambda m: 1 / mpmath.cbrt(m), mpmath.cbrt, (mpf(1), mpf(2)), from_to(0, 4), from_to(0, 4)),
+}
+
+
+def round_to(number: Any, name: str) -> float:
+    """The nearest number of a floating-point format."""
+    if name == "float64":
+        return float(number)
+    with mpmath.workprec(24):
+        return float(struct.unpack("f", struct.pack("f", float(+mpf(number))))[0])
+
+
+def remez(points: list[Any], target: list[Any], weight: list[Any], powers: tuple[int, ...]) -> tuple[list[Any], Any]:
+    """Coefficients of the best polynomial on a grid, and its largest weighted error."""
+    count = len(powers)
+    # Errors alternate in sign once the sign of the common factor x**powers[0] is taken out.
+    weight = [-w if x < 0 and powers[0] % 2 else w for x, w in zip(points, weight)]
+    basis = [[w * x**power for power in powers] for x, w in zip(points, weight)]
+    goal = [w * t for t, w in zip(target, weight)]
+    size = len(points)
+    # Chebyshev nodes of the interval to start from.
+    chosen = [round((size - 1) * (1 - float(mpmath.cos(mpmath.pi * i / count))) / 2) for i in range(count + 1)]
+    coefficients: list[Any] = []
+    worst = mpf(0)
+    for _ in range(60):
+        matrix = mpmath.matrix(count + 1, count + 1)
+        right = mpmath.matrix(count + 1, 1)
+        for row, index in enumerate(chosen):
+            for column in range(count):
+                matrix[row, column] = basis[index][column]
+            matrix[row, count] = (-1) ** row
+            right[row] = goal[index]
+        solution = mpmath.lu_solve(matrix, right)
+        coefficients = [solution[i] for i in range(count)]
+        level = abs(solution[count])
+        errors = [goal[i] - mpmath.fdot(basis[i], coefficients) for i in range(size)]
+        worst = max(abs(e) for e in errors)
+        if worst <= level * mpf("1.0000001"):
+            break
+        chosen = exchange(errors, count + 1)
+    return coefficients, worst
+
+
+def exchange(errors: list[Any], wanted: int) -> list[int]:
+    """The largest error of each run of equal sign; of these, ``wanted`` successive ones with the largest errors."""
+    peaks: list[int] = []
+    for index, error in enumerate(errors):
+        if peaks and (error > 0) == (errors[peaks[-1]] > 0):
+            if abs(error) > abs(errors[peaks[-1]]):
+                peaks[-1] = index
+        else:
+            peaks.append(index)
+    while len(peaks) > wanted:
+        if len(peaks) == wanted + 1:
+            del peaks[0 if abs(errors[peaks[0]]) < abs(errors[peaks[-1]]) else -1]
+        else:  # drop the smallest peak and the smaller neighbour, which keeps the signs alternating
+            i = min(range(len(peaks) - 1), key=lambda j: max(abs(errors[peaks[j]]), abs(errors[peaks[j + 1]])))
+            del peaks[i : i + 2]
+    if len(peaks) < wanted:
+        raise ArithmeticError(f"only {len(peaks)} alternating errors for {wanted} unknowns: use fewer powers")
+    return peaks
+
+
+def rounded_remez(problem: Problem, name: str) -> tuple[list[float], Any]:
+    """Coefficients in a floating-point format, and the largest weighted error of the rounded polynomial."""
+    low, high = problem.interval
+    powers: tuple[int, ...] = getattr(problem, name)
+    nodes = [mpmath.cos(mpmath.pi * (2 * i + 1) / (2 * GRID_POINTS)) for i in range(GRID_POINTS)]
+    points = sorted((low + high) / 2 - (high - low) / 2 * node for node in nodes)
+    weight = [problem.weight(x) for x in points]
+    exact = [problem.target(x) for x in points]
+    rest = list(exact)
+    result: list[float] = []
+    for done in range(len(powers)):
+        coefficients, _ = remez(points, rest, weight, powers[done:])
+        rounded = round_to(coefficients[0], name)
+        result.append(rounded)
+        rest = [r - mpf(rounded) * x ** powers[done] for r, x in zip(rest, points)]
+    worst = max(abs(w * r) for w, r in zip(weight, rest))
+    return result, worst
+
+
+def main() -> None:
+    """Print the polynomials."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"any of {', '.join(PROBLEMS)}")
+    for name in parser.parse_args().names or PROBLEMS:
+        problem = PROBLEMS[name]
+        low, high = (mpmath.nstr(end, 6) for end in problem.interval)
+        for format_name in ("float32", "float64"):
+            coefficients, worst = rounded_remez(problem, format_name)
+            print(f"{name}, {format_name}, [{low}, {high}], error 2**{mpmath.nstr(mpmath.log(worst, 2), 5)}")
+            for coefficient in coefficients:
+                digits = 9 if format_name == "float32" else 17
+                print(f"    {coefficient:.{digits}g},")
+
+
+if __name__ == "__main__":
+    main()

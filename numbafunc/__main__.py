@@ -1,0 +1,68 @@
+"""The command line: ``python -m numbafunc demo | info``."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+from collections.abc import Iterable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+DISTRIBUTIONS = ("numbafunc", "numba", "llvmlite", "numpy", "optree", "tbb", "numba-cuda", "mpi4py")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a subcommand and return the exit status."""
+    from numbafunc import demo
+
+    parser = argparse.ArgumentParser(prog="python -m numbafunc", description="Fast numerical functions on Numba.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    command = commands.add_parser("demo", help="train a classifier of handwritten digits")
+    demo.add_arguments(command)
+    command.set_defaults(run=demo.run)
+
+    command = commands.add_parser("info", help="show versions, threads and the cache of compiled kernels")
+    command.set_defaults(run=info)
+
+    options = parser.parse_args(arguments)
+    return int(options.run(options))
+
+
+def info(options: argparse.Namespace) -> int:
+    """Print what a report of a problem should state: versions, processor, threads, cache."""
+    for name, value in _facts():
+        print(f"{name:<16}{value}")
+    return 0
+
+
+def _facts() -> Iterable[tuple[str, str]]:
+    import llvmlite.binding
+    import numba
+
+    from numbafunc.cpu import cache, threads
+
+    yield "Python", f"{platform.python_version()} ({platform.system()}, {platform.machine()})"
+    for name in DISTRIBUTIONS:
+        yield name, _version(name)
+    yield "processor", llvmlite.binding.get_host_cpu_name()
+    layer, _ = threads.start()
+    yield "threads", f"{numba.get_num_threads()}, by {layer}"
+    yield "kernel cache", f"{cache.folder()}: {_contents(cache.folder())}"
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _contents(folder: Path) -> str:
+    sizes = [path.stat().st_size for path in folder.rglob("*.kernel")]
+    return f"{len(sizes)} kernels, {sum(sizes) / 1e6:.1f} MB"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

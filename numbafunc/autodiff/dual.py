@@ -1,0 +1,461 @@
+"""Dual arrays: a value together with its directional derivatives, taking part in NumPy expressions.
+
+A :class:`Dual` of level ``l`` stands for ``primal + sum_d tangent[d] * e_d`` with ``e_i * e_j = 0``. Each driver call
+(:func:`numbafunc.jvp`, ...) takes a fresh level, so derivatives of nested functions never mix: an operation works
+at the highest level among its operands, and everything of a lower level is a constant there.
+
+What NumPy's functions do to a dual array is data, kept in the tables of :mod:`numbafunc.autodiff.rules`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn, TypeAlias, final
+
+import numpy as np
+
+Operand: TypeAlias = Any
+"""A Dual, an array or a number: the rules accept all three and tell them apart at run time."""
+
+Components: TypeAlias = dict[tuple[int, ...], "np.ndarray[Any, Any]"]
+
+UFUNC_RULES: dict[np.ufunc, Callable[..., Any]] = {}
+"""What a ufunc does to operands of which at least one is a Dual."""
+
+FUNCTION_RULES: dict[Callable[..., Any], Callable[..., Any]] = {}
+"""What a NumPy function that is no ufunc does, called with the user's arguments."""
+
+# Keywords that say what the ufunc does anyway.
+_HARMLESS: dict[str, Any] = {
+    "casting": "same_kind",
+    "dtype": None,
+    "order": "K",
+    "out": None,
+    "subok": True,
+    "where": True,
+}
+
+
+def without_rule(name: str) -> TypeError:
+    """The error for a function that has no derivative rule."""
+    return TypeError(
+        f"{name} has no rule for dual arrays (the values that are differentiated); "
+        "if only the value is needed, pass numbafunc.stop_gradient(x)"
+    )
+
+
+def _dropped(what: str) -> TypeError:
+    return TypeError(
+        f"{what} of a dual array would silently drop its derivative; "
+        "take numbafunc.stop_gradient(x) first if only the value is needed"
+    )
+
+
+def _binary_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
+    def operator(self: Dual, other: Operand) -> Any:
+        if getattr(other, "__array_ufunc__", True) is None:
+            return NotImplemented
+        return UFUNC_RULES[ufunc](self, other)
+
+    return operator
+
+
+def _reflected_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
+    def operator(self: Dual, other: Operand) -> Any:
+        if getattr(other, "__array_ufunc__", True) is None:
+            return NotImplemented
+        return UFUNC_RULES[ufunc](other, self)
+
+    return operator
+
+
+def _unary_operator(ufunc: np.ufunc) -> Callable[[Dual], Any]:
+    def operator(self: Dual) -> Any:
+        return UFUNC_RULES[ufunc](self)
+
+    return operator
+
+
+@final
+class Dual:
+    """An array with directional derivatives.
+
+    Parameters
+    ----------
+    primal : numpy.ndarray or Dual
+        The value: floating, of any shape; a Dual must have a lower level.
+    tangent : numpy.ndarray or Dual
+        One derivative of the value for each direction: shape ``(directions,) + primal.shape``, dtype of the primal.
+    level : int
+        Positive; which differentiation the tangents belong to.
+
+    Raises
+    ------
+    TypeError
+        A primal that is not floating, or a tangent of another dtype.
+    ValueError
+        A tangent of another shape, or a primal or tangent whose level is not lower.
+
+    Notes
+    -----
+    NumPy's ufuncs, Python's operators, indexing and many array functions work. A function without a rule raises
+    TypeError, and so does everything that would drop the derivative (``float(x)``, ``numpy.asarray(x)``). Comparisons
+    and queries look at the value and give plain arrays.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numbafunc.autodiff import Dual
+    >>> x = Dual(np.array([1.0, 2.0]), np.array([[1.0, 0.0], [0.0, 1.0]]), level=1)
+    >>> (x * x).tangent
+    array([[2., 0.],
+           [0., 4.]])
+    """
+
+    __slots__ = ("level", "primal", "tangent")
+    __array_priority__ = 1000.0
+    # Equality is elementwise, so a dual array can't be a key.
+    __hash__ = None  # type: ignore[assignment]
+
+    primal: Any
+    tangent: Any
+    level: int
+
+    def __init__(self, primal: Operand, tangent: Operand, level: int) -> None:
+        primal = primal if type(primal) is Dual else np.asarray(primal)
+        tangent = tangent if type(tangent) is Dual else np.asarray(tangent)
+        if primal.dtype.kind != "f":
+            raise TypeError(f"primal has dtype {primal.dtype}; a dual array needs a floating dtype")
+        if tangent.dtype != primal.dtype:
+            raise TypeError(f"tangent has dtype {tangent.dtype}; it must be that of primal, {primal.dtype}")
+        if tangent.ndim == 0 or tangent.shape[1:] != primal.shape:
+            raise ValueError(f"tangent has shape {tangent.shape}; it must be (directions,) + {primal.shape}")
+        if level < 1 or any(lower >= level for lower in levels_of(primal, tangent)):
+            raise ValueError(f"level is {level}; it must be positive and above the levels of primal and tangent")
+        self.primal = primal
+        self.tangent = tangent
+        self.level = level
+
+    # Queries of the value.
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.primal.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.primal.dtype  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        return self.primal.ndim  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> int:
+        return self.primal.size  # type: ignore[no-any-return]
+
+    @property
+    def itemsize(self) -> int:
+        return self.primal.dtype.itemsize  # type: ignore[no-any-return]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the value; the tangents are not counted."""
+        return self.size * self.itemsize
+
+    def __len__(self) -> int:
+        return len(self.primal)
+
+    def __bool__(self) -> bool:
+        return bool(value_of(self))
+
+    def __repr__(self) -> str:
+        primal = repr(self.primal).replace("\n", "\n     ")
+        tangent = repr(self.tangent).replace("\n", "\n     ")
+        return f"Dual({primal},\n     tangent={tangent},\n     level={self.level})"
+
+    # Nothing drops a tangent silently.
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+        raise _dropped("conversion to a NumPy array")
+
+    def __float__(self) -> float:
+        raise _dropped("float()")
+
+    def __int__(self) -> int:
+        raise _dropped("int()")
+
+    def __index__(self) -> int:
+        raise TypeError("a dual array can't be an index; take int(numbafunc.stop_gradient(x)) first")
+
+    def __complex__(self) -> complex:
+        raise _dropped("complex()")
+
+    def item(self, *args: int) -> NoReturn:
+        raise _dropped("item()")
+
+    def tolist(self) -> NoReturn:
+        raise _dropped("tolist()")
+
+    # NumPy's protocols.
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Operand, **options: Any) -> Any:
+        if method == "__call__":
+            rule = UFUNC_RULES.get(ufunc)
+            if rule is None:
+                raise without_rule(f"numpy.{ufunc.__name__}")
+            if options:
+                _refuse_options(ufunc, options)
+            return rule(*inputs)
+        if method == "reduce" and ufunc is np.add:
+            # ufunc.reduce takes axis 0 where numpy.sum takes all of them.
+            return FUNCTION_RULES[np.sum](*inputs, **{"axis": 0, **options})
+        raise without_rule(f"numpy.{ufunc.__name__}.{method}")
+
+    def __array_function__(
+        self, function: Callable[..., Any], types: Any, args: tuple[Any, ...], options: dict[str, Any]
+    ) -> Any:
+        rule = FUNCTION_RULES.get(function)
+        if rule is None:
+            module = (getattr(function, "__module__", None) or "numpy").replace("numpy._core.multiarray", "numpy")
+            raise without_rule(f"{module}.{function.__name__}")
+        return rule(*args, **options)
+
+    # Operators.
+
+    __add__ = _binary_operator(np.add)
+    __radd__ = _reflected_operator(np.add)
+    __sub__ = _binary_operator(np.subtract)
+    __rsub__ = _reflected_operator(np.subtract)
+    __mul__ = _binary_operator(np.multiply)
+    __rmul__ = _reflected_operator(np.multiply)
+    __truediv__ = _binary_operator(np.divide)
+    __rtruediv__ = _reflected_operator(np.divide)
+    __floordiv__ = _binary_operator(np.floor_divide)
+    __rfloordiv__ = _reflected_operator(np.floor_divide)
+    __mod__ = _binary_operator(np.remainder)
+    __rmod__ = _reflected_operator(np.remainder)
+    __divmod__ = _binary_operator(np.divmod)
+    __rdivmod__ = _reflected_operator(np.divmod)
+    __rpow__ = _reflected_operator(np.power)
+    __matmul__ = _binary_operator(np.matmul)
+    __rmatmul__ = _reflected_operator(np.matmul)
+    __lt__ = _binary_operator(np.less)
+    __le__ = _binary_operator(np.less_equal)
+    __gt__ = _binary_operator(np.greater)
+    __ge__ = _binary_operator(np.greater_equal)
+    __eq__ = _binary_operator(np.equal)
+    __ne__ = _binary_operator(np.not_equal)
+    __neg__ = _unary_operator(np.negative)
+    __pos__ = _unary_operator(np.positive)
+    __abs__ = _unary_operator(np.absolute)
+
+    def __pow__(self, exponent: Operand) -> Any:
+        # The operator of arrays takes these exponents for other functions than numpy.power; follow it.
+        if type(exponent) is int or type(exponent) is float:
+            if exponent == 2:
+                return UFUNC_RULES[np.square](self)
+            if exponent == 1:
+                return UFUNC_RULES[np.positive](self)
+            if exponent == 0.5:
+                return UFUNC_RULES[np.sqrt](self)
+            if exponent == -1:
+                return UFUNC_RULES[np.reciprocal](self)
+        return UFUNC_RULES[np.power](self, exponent)
+
+    # Indexing.
+
+    def __getitem__(self, key: Any) -> Dual:
+        tangent_key = _behind_directions(key)
+        if tangent_key is not None:
+            primal = self.primal[key]
+            tangent = self.tangent[tangent_key]
+        else:
+            # Arrays among slices move axes in ways that depend on what stands before them: index positions instead.
+            positions = np.arange(self.size).reshape(self.shape)[key]
+            primal = self.primal.reshape(self.size)[positions]
+            tangent = self.tangent.reshape((self.tangent.shape[0], self.size))[:, positions]
+        return make(primal if type(primal) is Dual else np.asarray(primal), tangent, self.level)
+
+    def __setitem__(self, key: Any, value: Any) -> NoReturn:
+        raise TypeError(
+            "assignment into a dual array (x[key] = value) is not supported; "
+            "build the result with numpy.where, numpy.stack or numpy.concatenate"
+        )
+
+    def __iter__(self) -> Iterator[Dual]:
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d dual array")
+        return (self[i] for i in range(self.shape[0]))
+
+    # Methods of arrays.
+
+    @property
+    def T(self) -> Any:
+        return self.transpose()
+
+    @property
+    def mT(self) -> Any:
+        """The last two axes exchanged."""
+        return self.swapaxes(-1, -2)
+
+    def reshape(self, *shape: Any, order: str = "C") -> Any:
+        return _call(np.reshape, self, shape[0] if len(shape) == 1 else shape, order=order)
+
+    def ravel(self, order: str = "C") -> Any:
+        return _call(np.ravel, self, order=order)
+
+    def flatten(self, order: str = "C") -> Any:
+        return _call(np.ravel, self, order=order).copy()
+
+    def transpose(self, *axes: Any) -> Any:
+        return _call(np.transpose, self, (axes[0] if len(axes) == 1 else axes) if axes else None)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Any:
+        return _call(np.swapaxes, self, axis1, axis2)
+
+    def squeeze(self, axis: int | tuple[int, ...] | None = None) -> Any:
+        return _call(np.squeeze, self, axis)
+
+    def sum(self, axis: int | tuple[int, ...] | None = None, **options: Any) -> Any:
+        return _call(np.sum, self, axis, **options)
+
+    def mean(self, axis: int | tuple[int, ...] | None = None, **options: Any) -> Any:
+        return _call(np.mean, self, axis, **options)
+
+    def dot(self, other: Operand) -> Any:
+        return _call(np.dot, self, other)
+
+    def take(self, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
+        return _call(np.take, self, indices, axis, mode=mode)
+
+    def clip(self, min: Operand = None, max: Operand = None) -> Any:
+        return _call(np.clip, self, min, max)
+
+    def copy(self, order: str = "C") -> Dual:
+        return make(self.primal.copy(), self.tangent.copy(), self.level)
+
+    def astype(self, dtype: Any, copy: bool = True) -> Dual:
+        """The same in another floating dtype; TypeError for any other kind, which would drop the derivative."""
+        dtype = np.dtype(dtype)
+        if dtype.kind != "f":
+            raise _dropped(f"astype({dtype})")
+        return make(self.primal.astype(dtype, copy=copy), self.tangent.astype(dtype, copy=copy), self.level)
+
+
+def make(primal: Any, tangent: Any, level: int) -> Dual:
+    """Build a Dual from parts known to fit together."""
+    dual = Dual.__new__(Dual)
+    dual.primal = primal
+    dual.tangent = tangent
+    dual.level = level
+    return dual
+
+
+def levels_of(*operands: Operand) -> tuple[int, ...]:
+    """The distinct levels found anywhere in the operands, in ascending order."""
+    found: set[int] = set()
+    pending = [operand for operand in operands if type(operand) is Dual]
+    while pending:
+        dual = pending.pop()
+        found.add(dual.level)
+        pending.extend(part for part in (dual.primal, dual.tangent) if type(part) is Dual)
+    return tuple(sorted(found))
+
+
+def value_of(x: Operand) -> Any:
+    """The value with the tangents of all levels dropped; anything but a Dual as it is."""
+    while type(x) is Dual:
+        x = x.primal
+    return x
+
+
+def components(x: Operand) -> Components:
+    """The flat view of a dual array.
+
+    Returns
+    -------
+    dict
+        The array of key ``(l1, ..., lk)``, levels in ascending order, is the derivative in the directions of these
+        levels, of shape ``(directions of l1, ..., directions of lk) + x.shape``. ``()`` is the value itself. A
+        derivative that is zero by structure has no entry.
+    """
+    if type(x) is not Dual:
+        return {(): x}
+    found = components(x.primal)
+    for key, array in components(x.tangent).items():
+        found[(*key, x.level)] = array
+    return found
+
+
+def assemble(parts: Components) -> Any:
+    """The Dual (or array) with the given components: the inverse of :func:`components`.
+
+    A value that the structure needs and `parts` lacks is zero.
+    """
+    level = 0
+    for key in parts:
+        if key and key[-1] > level:
+            level = key[-1]
+    if level == 0:
+        return parts[()]
+    primal: Components = {}
+    tangent: Components = {}
+    for key, array in parts.items():
+        if key and key[-1] == level:
+            tangent[key[:-1]] = array
+        else:
+            primal[key] = array
+    if () not in tangent:
+        key, array = next(iter(tangent.items()))
+        tangent[()] = np.zeros(array.shape[len(key) :], array.dtype)
+    if () not in primal:
+        array = tangent[()]
+        primal[()] = np.zeros(array.shape[1:], array.dtype)
+    return make(assemble(primal), assemble(tangent), level)
+
+
+def _call(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    return FUNCTION_RULES[function](*args, **options)
+
+
+def _refuse_options(ufunc: np.ufunc, options: dict[str, Any]) -> None:
+    for name, value in options.items():
+        if name in _HARMLESS and value is _HARMLESS[name]:
+            continue
+        if name == "out":
+            raise TypeError(
+                f"numpy.{ufunc.__name__}: out can't hold the result for a dual array, which is a new dual array; "
+                "write x = x + y in place of x += y or out=x"
+            )
+        raise TypeError(f"numpy.{ufunc.__name__}: the argument {name} is not supported for dual arrays")
+
+
+_BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
+
+
+def _behind_directions(key: Any) -> Any:
+    """The key that does to the axes behind the directions what `key` does to all axes; None if there is none."""
+    if type(key) is tuple:
+        for part in key:
+            if not isinstance(part, _BASIC) or part is True or part is False:
+                return None
+        return (slice(None), *key)
+    if key is True or key is False:
+        return None
+    if isinstance(key, Dual):
+        raise TypeError("a dual array can't be an index; take numbafunc.stop_gradient(x) first")
+    return (slice(None), key)
+
+
+def quiet() -> np.errstate:
+    """Tangent arithmetic warns of nothing: the value has been computed, and warned of, by NumPy."""
+    return np.errstate(all="ignore")
+
+
+def is_finite(array: Any) -> bool:
+    """Whether all of an array is surely finite; False also where the squares overflow."""
+    if type(array) is np.ndarray:
+        return math.isfinite(np.vdot(array, array))
+    return math.isfinite(array)

@@ -1,0 +1,85 @@
+"""Products with tangents, in which a zero tangent contributes nothing.
+
+A direction that does not move an element has a tangent of exactly zero there, and by the chain rule the element
+contributes nothing, whatever its derivative: infinite (``sqrt`` at 0) or NaN (a NaN input). Plain multiplication
+would make NaN of it and spoil every other direction of a gradient. What is finite, nearly always, costs one dot product
+to find out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from numbafunc.autodiff.dual import Dual, Operand, is_finite, make
+
+
+def scale(factor: Operand, tangent: Operand) -> Any:
+    """``factor * tangent``, zero where `tangent` is zero.
+
+    `tangent` has the leading axis of directions and at least as many axes behind it as `factor` has.
+    """
+    if type(factor) is not Dual and type(tangent) is not Dual:
+        product = factor * tangent
+        if is_finite(factor):
+            return product
+        return np.where(tangent == 0, product.dtype.type(0), product)
+    return _product(factor, tangent, scale)
+
+
+def divide(tangent: Operand, divisor: Operand) -> Any:
+    """``tangent / divisor``, zero where `tangent` is zero."""
+    if type(divisor) is not Dual and type(tangent) is not Dual:
+        quotient = tangent / divisor
+        if is_finite(quotient):
+            return quotient
+        return np.where(tangent == 0, quotient.dtype.type(0), quotient)
+    return scale(1 / divisor, tangent)
+
+
+def _mixed(a: Operand, b: Operand) -> Any:
+    """``a * b`` of two tangents (of different levels), zero where either is zero."""
+    if type(a) is not Dual and type(b) is not Dual:
+        product = a * b
+        if is_finite(a) and is_finite(b):
+            return product
+        return np.where((a == 0) | (b == 0), product.dtype.type(0), product)
+    return _product(a, b, _mixed)
+
+
+def _product(factor: Operand, tangent: Operand, multiply: Any) -> Any:
+    factor_level = factor.level if type(factor) is Dual else 0
+    tangent_level = tangent.level if type(tangent) is Dual else 0
+    level = max(factor_level, tangent_level)
+    factor_moves = tangent_moves = None
+    if factor_level == level:
+        factor, factor_moves = factor.primal, factor.tangent
+    if tangent_level == level:
+        tangent, tangent_moves = tangent.primal, tangent.tangent
+    primal = multiply(factor, tangent)
+    terms = []
+    if factor_moves is not None:
+        terms.append(_mixed(align(factor_moves, primal.ndim), tangent))
+    if tangent_moves is not None:
+        terms.append(multiply(factor, align(tangent_moves, primal.ndim)))
+    return finish(primal, terms[0] if len(terms) == 1 else terms[0] + terms[1], level)
+
+
+def align(tangent: Any, ndim: int) -> Any:
+    """Give the tangent of an operand that is broadcast to `ndim` axes the missing axes, behind the directions."""
+    missing = ndim + 1 - tangent.ndim
+    if missing > 0:
+        shape = tangent.shape
+        return tangent.reshape((shape[0],) + (1,) * missing + shape[1:])
+    return tangent
+
+
+def finish(primal: Any, tangent: Any, level: int) -> Dual:
+    """The Dual of a result; the tangent takes the result's shape and dtype."""
+    shape = (tangent.shape[0], *primal.shape)
+    if tangent.shape != shape:
+        tangent = np.broadcast_to(tangent, shape)
+    if tangent.dtype != primal.dtype:
+        tangent = tangent.astype(primal.dtype)
+    return make(primal, tangent, level)

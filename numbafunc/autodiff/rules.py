@@ -1,0 +1,17 @@
+"""The rules by which NumPy's functions act on dual arrays: importing this module fills the tables.
+
+One file for each idea: elementwise ufuncs by their derivatives, linear functions by their axes, matrix products by
+their two terms, queries by the value alone.
+"""
+
+from numbafunc.autodiff import rules_contraction, rules_elementwise, rules_linear, rules_query
+from numbafunc.autodiff.dual import FUNCTION_RULES, UFUNC_RULES
+
+__all__ = [
+    "FUNCTION_RULES",
+    "UFUNC_RULES",
+    "rules_contraction",
+    "rules_elementwise",
+    "rules_linear",
+    "rules_query",
+]

@@ -1,0 +1,306 @@
+"""Rules of elementwise ufuncs: tables of derivatives.
+
+At points where the derivative jumps: ``absolute`` has +1 at 0 (and -1 at NaN), ``maximum``, ``minimum``, ``fmax`` and
+``fmin`` follow their first operand at a tie, and the operand not taken contributes nothing even if its tangent is
+infinite or NaN. Functions that are constant between jumps (``floor``, ``sign``, ``floor_divide``, ...) and predicates
+give plain arrays: their derivative is zero, and an array says so at no cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from numbafunc import elementary
+from numbafunc.autodiff.dual import UFUNC_RULES, Dual, Operand, is_finite, make, quiet, value_of
+from numbafunc.autodiff.products import align, divide, finish, scale
+
+Tangent: TypeAlias = Any
+BinaryTangent: TypeAlias = Callable[[Operand, Operand, Operand, Tangent, Tangent], Tangent]
+"""tangent(x, y, z, dx, dy) of z = f(x, y); dx or dy is None where that operand does not move."""
+
+
+# One operand.
+
+_ufunc: Any
+
+
+def define_unary(ufunc: np.ufunc, derivative: Callable[[Any, Any], Any]) -> None:
+    """Register a smooth function of one operand by ``derivative(x, y)``, ``y = ufunc(x)``."""
+
+    def rule(x: Dual) -> Any:
+        primal = x.primal
+        value = ufunc(primal)
+        if type(value) is not np.ndarray and type(value) is not Dual:
+            value = np.asarray(value)
+        with quiet():
+            return make(value, scale(derivative(primal, value), x.tangent), x.level)
+
+    UFUNC_RULES[ufunc] = rule
+
+
+def define_linear(ufunc: np.ufunc) -> None:
+    """Register an elementwise function that is its own derivative."""
+
+    def rule(x: Dual) -> Any:
+        value = ufunc(x.primal)
+        with quiet():
+            return make(value if type(value) is Dual else np.asarray(value), ufunc(x.tangent), x.level)
+
+    UFUNC_RULES[ufunc] = rule
+
+
+def define_absolute(ufunc: np.ufunc) -> None:
+    """Register the absolute value."""
+
+    def rule(x: Dual) -> Any:
+        value = ufunc(x.primal)
+        tangent = x.tangent
+        with quiet():
+            tangent = select(value_of(x) >= 0, tangent, -tangent)
+        return make(value if type(value) is Dual else np.asarray(value), tangent, x.level)
+
+    UFUNC_RULES[ufunc] = rule
+
+
+def define_on_value(ufunc: np.ufunc) -> None:
+    """Register a function whose derivative is zero wherever it has one."""
+
+    def rule(*operands: Operand) -> Any:
+        return ufunc(*map(value_of, operands))
+
+    UFUNC_RULES[ufunc] = rule
+
+
+for _name, _function in elementary.FUNCTIONS.items():
+    if isinstance(_function.evaluate, np.ufunc):
+        define_unary(_function.evaluate, _function.derivative)
+
+define_unary(np.square, lambda x, y: x + x)
+define_unary(np.reciprocal, lambda x, y: -y * y)
+
+for _ufunc in (np.negative, np.positive, np.conjugate, np.deg2rad, np.radians, np.rad2deg, np.degrees):
+    define_linear(_ufunc)
+for _ufunc in (np.absolute, np.fabs):
+    define_absolute(_ufunc)
+for _ufunc in (
+    np.sign, np.floor, np.ceil, np.trunc, np.rint, np.floor_divide,
+    np.isnan, np.isinf, np.isfinite, np.signbit,
+    np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
+    np.logical_and, np.logical_or, np.logical_xor, np.logical_not,
+):  # fmt: skip
+    define_on_value(_ufunc)
+
+
+# Two operands.
+
+
+def constant(x: Operand, name: str) -> Operand:
+    """An operand that is no Dual, as an array or Python number; complex numbers and objects are refused."""
+    if type(x) is np.ndarray or isinstance(x, np.generic):
+        kind = x.dtype.kind
+    elif type(x) is float or type(x) is int or type(x) is bool:
+        return x
+    else:
+        x = np.asarray(x)
+        kind = x.dtype.kind
+    if kind not in "fiub":
+        raise TypeError(f"{name}: an operand of dtype {x.dtype} can't meet a dual array, which is real and floating")
+    return x
+
+
+def define_binary(ufunc: np.ufunc, tangent_of: BinaryTangent) -> None:
+    """Register a function of two operands."""
+    name = f"numpy.{ufunc.__name__}"
+
+    def rule(x: Operand, y: Operand) -> Any:
+        x_level = x.level if type(x) is Dual else 0
+        y_level = y.level if type(y) is Dual else 0
+        dx = dy = None
+        if x_level >= y_level:
+            level = x_level
+            x, dx = x.primal, x.tangent
+        else:
+            level = y_level
+        if not x_level:
+            x = constant(x, name)
+        if y_level == level:
+            y, dy = y.primal, y.tangent
+        if not y_level:
+            y = constant(y, name)
+        value = ufunc(x, y)
+        if type(value) is not np.ndarray and type(value) is not Dual:
+            value = np.asarray(value)
+        ndim = value.ndim
+        dtype = value.dtype
+        # An integer operand must not take part as an integer: n - 1 wraps, and int64 would widen.
+        if getattr(x, "dtype", dtype) != dtype:
+            x = x.astype(dtype)
+        if getattr(y, "dtype", dtype) != dtype:
+            y = y.astype(dtype)
+        with quiet():
+            if dx is not None and dx.ndim <= ndim:
+                dx = align(dx, ndim)
+            if dy is not None and dy.ndim <= ndim:
+                dy = align(dy, ndim)
+            return finish(value, tangent_of(x, y, value, dx, dy), level)
+
+    UFUNC_RULES[ufunc] = rule
+
+
+def combine(first: Tangent, second: Tangent) -> Tangent:
+    """The sum of two terms of which one may be missing."""
+    if first is None:
+        return second
+    return first if second is None else first + second
+
+
+def define_partials(
+    ufunc: np.ufunc, by_x: Callable[[Any, Any, Any], Any], by_y: Callable[[Any, Any, Any], Any]
+) -> None:
+    """Register a function by its partial derivatives, functions of x, y and z = ufunc(x, y)."""
+
+    def tangent_of(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
+        first = None if dx is None else scale(by_x(x, y, z), dx)
+        second = None if dy is None else scale(by_y(x, y, z), dy)
+        return combine(first, second)
+
+    define_binary(ufunc, tangent_of)
+
+
+def select(condition: Any, x: Tangent, y: Tangent) -> Tangent:
+    """The tangent of a selection; None stands for a zero tangent."""
+    return np.where(condition, 0 if x is None else x, 0 if y is None else y)
+
+
+def define_selection(ufunc: np.ufunc, takes_first: Callable[[Any, Any], Any]) -> None:
+    """Register a function that returns one of its operands: the first where ``takes_first(x, y)`` of the values."""
+
+    def tangent_of(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
+        return select(takes_first(value_of(x), value_of(y)), dx, dy)
+
+    define_binary(ufunc, tangent_of)
+
+
+def _add(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
+    return combine(dx, dy)
+
+
+def _subtract(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
+    if dy is None:
+        return dx
+    return -dy if dx is None else dx - dy
+
+
+def _multiply(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
+    if dx is None:
+        return scale(x, dy)
+    if dy is None:
+        return scale(y, dx)
+    if type(dx) is np.ndarray and type(dy) is np.ndarray and type(x) is not Dual and type(y) is not Dual:
+        # The product rule in one go; what is not finite is looked at term by term.
+        tangent = y * dx
+        tangent += x * dy
+        if is_finite(tangent):
+            return tangent
+    return scale(y, dx) + scale(x, dy)
+
+
+def _divide(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
+    first = None if dx is None else divide(dx, y)
+    second = None if dy is None else scale(-z / y, dy)
+    return combine(first, second)
+
+
+def _power_by_base(x: Operand, y: Operand, z: Operand) -> Operand:
+    if type(y) is not Dual and np.ndim(y) == 0:
+        exponent = y.item() if hasattr(y, "item") else y
+        if exponent == 0:
+            return 0.0
+        if exponent == 1:
+            return 1.0
+        if exponent == 2:
+            return x + x
+        if exponent == 3:
+            return 3 * (x * x)
+    # y * x**(y - 1) is 0 * inf at x = y = 0, where a power with a fixed exponent is constant.
+    return np.where((value_of(x) == 0) & (value_of(y) == 0), 0, y * np.power(x, y - 1))
+
+
+def _power_by_exponent(x: Operand, y: Operand, z: Operand) -> Operand:
+    # log(x) * z is -inf * 0 at x = 0 < y, where the power stays 0; likewise at x = inf, y < 0.
+    return np.where(value_of(z) == 0, 0, np.log(x) * z)
+
+
+def _remainder(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
+    return combine(dx, None if dy is None else scale(-np.floor_divide(value_of(x), value_of(y)), dy))
+
+
+def _fmod(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
+    quotient = np.rint((value_of(x) - value_of(z)) / value_of(y))
+    return combine(dx, None if dy is None else scale(-quotient, dy))
+
+
+def _copysign(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
+    if dx is None:
+        return np.zeros_like(dy)
+    return select(np.signbit(value_of(x)) == np.signbit(value_of(y)), dx, -dx)
+
+
+def _heaviside(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
+    return np.zeros_like(dx) if dy is None else select(value_of(x) == 0, dy, None)
+
+
+def _over_square(x: Operand, radius: Operand) -> Operand:
+    # The square itself would overflow.
+    return x / radius / radius
+
+
+def _ldexp(x: Operand, exponent: Operand) -> Any:
+    if type(x) is not Dual or type(exponent) is Dual:
+        raise TypeError("numpy.ldexp: only the first operand may be a dual array; the exponent is an integer")
+    exponent = np.asarray(exponent)
+    value = np.ldexp(x.primal, exponent)
+    value = value if type(value) is Dual else np.asarray(value)
+    with quiet():
+        return finish(value, np.ldexp(align(x.tangent, value.ndim), exponent), x.level)
+
+
+def _divmod(x: Operand, y: Operand) -> Any:
+    return UFUNC_RULES[np.floor_divide](x, y), UFUNC_RULES[np.remainder](x, y)
+
+
+def _modf(x: Dual) -> Any:
+    whole = np.trunc(value_of(x))
+    fraction, _ = np.modf(x.primal)
+    return make(fraction if type(fraction) is Dual else np.asarray(fraction), x.tangent, x.level), whole
+
+
+define_binary(np.add, _add)
+define_binary(np.subtract, _subtract)
+define_binary(np.multiply, _multiply)
+define_binary(np.divide, _divide)
+for _ufunc in (np.power, np.float_power):
+    define_partials(_ufunc, _power_by_base, _power_by_exponent)
+
+define_selection(np.maximum, lambda x, y: (x >= y) | np.isnan(x))
+define_selection(np.minimum, lambda x, y: (x <= y) | np.isnan(x))
+define_selection(np.fmax, lambda x, y: (x >= y) | np.isnan(y))
+define_selection(np.fmin, lambda x, y: (x <= y) | np.isnan(y))
+
+define_partials(
+    np.arctan2, lambda y, x, z: _over_square(x, np.hypot(x, y)), lambda y, x, z: -_over_square(y, np.hypot(x, y))
+)
+define_partials(np.hypot, lambda x, y, z: x / z, lambda x, y, z: y / z)
+define_partials(np.logaddexp, lambda x, y, z: np.exp(x - z), lambda x, y, z: np.exp(y - z))
+define_partials(np.logaddexp2, lambda x, y, z: np.exp2(x - z), lambda x, y, z: np.exp2(y - z))
+
+define_binary(np.remainder, _remainder)
+define_binary(np.fmod, _fmod)
+define_binary(np.copysign, _copysign)
+define_binary(np.heaviside, _heaviside)
+UFUNC_RULES[np.ldexp] = _ldexp
+UFUNC_RULES[np.divmod] = _divmod
+UFUNC_RULES[np.modf] = _modf

@@ -1,0 +1,114 @@
+"""Accumulation inside reduction kernels: sums that vectorise and still do not depend on the number of threads.
+
+A block of a few hundred terms is summed in whatever order LLVM's vectoriser likes, which is fixed when the kernel is compiled.
+Block sums are then added one after the other with the rounding error of each addition kept aside (Knuth's two-sum;
+Ogita, Rump and Oishi, Accurate sum and dot product, SIAM J. Sci. Comput. 26, 2005). So the error does not grow with the
+number of blocks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from numba.extending import intrinsic
+
+from numbafunc.autodiff.number import VALUE, Number, sort_keys
+from numbafunc.autodiff.number_type import NumberType, pack, unpack
+from numbafunc.cpu.real import Real, select
+
+
+def _number_intrinsic(emit: Callable[..., Number], keys: Callable[..., Any]) -> Any:
+    """An intrinsic of two or three numbers that is emitted on their coefficients."""
+
+    def typed(*operands: Any) -> Any:
+        widest = max((o.dtype for o in operands if isinstance(o, NumberType)), key=lambda dtype: dtype.bitwidth)
+        return NumberType(widest, keys(*(o.keys if isinstance(o, NumberType) else (VALUE,) for o in operands)))
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        numbers = (unpack(context, builder, t, v, sig.return_type.dtype) for t, v in zip(sig.args, args))
+        return pack(context, builder, sig.return_type, emit(*numbers))
+
+    return typed, codegen
+
+
+def _union(*keys: Any) -> Any:
+    return sort_keys(key for some in keys for key in some)
+
+
+def _each(operation: Callable[..., Real]) -> Callable[..., Number]:
+    """Apply an operation of reals to the coefficients of numbers, zero where one is missing."""
+
+    def emit(*numbers: Number) -> Number:
+        zero = numbers[0].value.constant(0.0)
+        keys = _union(*(number.parts for number in numbers))
+        return Number({key: operation(*(n.parts.get(key, zero) for n in numbers)) for key in keys}, numbers[0].cores)
+
+    return emit
+
+
+def _reassociable_sum(a: Real, b: Real) -> Real:
+    return Real(a.builder, a.builder.fadd(a.value, b.value, flags=("reassoc",)))
+
+
+def _sum_error(a: Real, b: Real) -> Real:
+    total = a + b
+    b_share = total - a
+    return (a - (total - b_share)) + (b - b_share)
+
+
+def _with_finite(total: Real, lost: Real) -> Real:
+    # An infinite total leaves NaN behind as its error.
+    return total + select(abs(lost) < math.inf, lost, 0.0)
+
+
+_LARGER = _number_intrinsic(lambda a, b: Number({VALUE: a.value.maximum(b.value)}, a.cores), lambda *keys: (VALUE,))
+_SUM = _number_intrinsic(_each(_reassociable_sum), _union)
+_EXACT_SUM = _number_intrinsic(_each(lambda a, b: a + b), _union)
+_ERROR = _number_intrinsic(_each(_sum_error), _union)
+_SETTLED = _number_intrinsic(_each(_with_finite), _union)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def larger(typingctx: Any, a: Any, b: Any) -> Any:
+    """The larger value of both, NaN when either is; tangents are dropped, since a shift is a constant."""
+    return _LARGER[0](a, b)(a, b), _LARGER[1]
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def add(typingctx: Any, a: Any, b: Any) -> Any:
+    """Sum of both, in an order that LLVM may change."""
+    return _SUM[0](a, b)(a, b), _SUM[1]
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def plus(typingctx: Any, a: Any, b: Any) -> Any:
+    """Sum of both, rounded."""
+    return _EXACT_SUM[0](a, b)(a, b), _EXACT_SUM[1]
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def rounding_error(typingctx: Any, a: Any, b: Any) -> Any:
+    """What the rounding of ``plus(a, b)`` lost, exactly."""
+    return _ERROR[0](a, b)(a, b), _ERROR[1]
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def settled(typingctx: Any, total: Any, lost: Any) -> Any:
+    """A total with its lost part put back."""
+    return _SETTLED[0](total, lost)(total, lost), _SETTLED[1]
+
+
+def make_start(dtype: Any) -> Any:
+    """The intrinsic ``number(x)``: a plain number in a given precision, to start a loop with."""
+    target = NumberType(dtype, (VALUE,))
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def number(typingctx: Any, x: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            return pack(context, builder, target, unpack(context, builder, x, args[0], dtype))
+
+        return target(x), codegen
+
+    return number

@@ -1,0 +1,213 @@
+"""The cache of compiled kernels on disk: safe for any number of processes in one folder.
+
+An entry is one file whose name is a digest of everything that its machine code depends on: the sources of this package,
+the kernel, the types of its arguments, the processor, and the versions of Python, NumPy, Numba and llvmlite. So an entry is
+never changed, only created, and creation is atomic (a temporary file is renamed). The file repeats the full key and has a
+checksum; an entry that does not match is as good as absent. Unlike in Numba's own cache there is no index file for
+processes to disagree about.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import pickle
+import platform
+import sys
+import tempfile
+import types
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import numba
+import numpy as np
+from numba.core.caching import _Cache
+from numba.core.compiler import CompileResult
+from numba.core.runtime import rtsys
+from numba.core.serialize import dumps
+
+_MAGIC = b"numbafunc kernel 1\n"
+
+
+def folder() -> Path:
+    """Folder of the entries: ``NUMBAFUNC_CACHE_DIR``, or ``numbafunc`` in the user's cache folder."""
+    chosen = os.environ.get("NUMBAFUNC_CACHE_DIR")
+    if chosen:
+        return Path(chosen)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local"), "numbafunc", "Cache")
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches/numbafunc"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "numbafunc")
+
+
+@lru_cache(maxsize=None)
+def source_digest() -> str:
+    """Digest of the sources of this package and of the versions that compile them."""
+    digest = hashlib.sha256()
+    root = Path(__file__).resolve().parent.parent
+    for path in sorted(root.rglob("*.py")):
+        digest.update(str(path.relative_to(root)).encode())
+        digest.update(path.read_bytes())
+    versions = (numba.__version__, llvmlite.__version__, np.__version__, sys.version, platform.machine())
+    digest.update(repr(versions).encode())
+    return digest.hexdigest()
+
+
+def identify(function: Any) -> str | None:
+    """Digest of what a user's function computes: its code and all that it refers to; None where that can't be told."""
+    digest = hashlib.sha256()
+    try:
+        _digest_value(digest, function, set())
+    except _UnidentifiableError:
+        return None
+    return digest.hexdigest()
+
+
+class _UnidentifiableError(Exception):
+    pass
+
+
+def _digest_value(digest: Any, value: Any, seen: set[int]) -> None:
+    if id(value) in seen:
+        return
+    value = getattr(value, "py_func", value)
+    if isinstance(value, types.FunctionType):
+        seen.add(id(value))
+        _digest_code(digest, value.__code__)
+        for cell in value.__closure__ or ():
+            _digest_value(digest, cell.cell_contents, seen)
+        _digest_value(digest, value.__defaults__, seen)
+        for name in _global_names(value.__code__):
+            if name in value.__globals__:
+                digest.update(name.encode())
+                _digest_value(digest, value.__globals__[name], seen)
+    elif isinstance(value, tuple):
+        for item in value:
+            _digest_value(digest, item, seen)
+    elif isinstance(value, types.ModuleType):
+        digest.update(f"module {value.__name__} {getattr(value, '__version__', '')}".encode())
+    elif value is None or isinstance(value, (bool, int, float, complex, str, bytes, np.generic)):
+        digest.update(f"{type(value).__name__} {value!r}".encode())
+    elif getattr(value, "__module__", "").split(".")[0] in ("numbafunc", "numpy", "math", "builtins"):
+        digest.update(repr(value).encode() if not hasattr(value, "__name__") else value.__name__.encode())
+    elif isinstance(value, (types.BuiltinFunctionType, np.ufunc, type)):
+        digest.update(f"{value.__name__}".encode())
+    else:
+        raise _UnidentifiableError
+
+
+def _global_names(code: types.CodeType) -> list[str]:
+    names = list(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names += _global_names(constant)
+    return names
+
+
+def _digest_code(digest: Any, code: types.CodeType) -> None:
+    digest.update(code.co_code)
+    digest.update(repr((code.co_names, code.co_varnames, code.co_freevars)).encode())
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            _digest_code(digest, constant)
+        else:
+            digest.update(repr(constant).encode())
+
+
+class KernelCache(_Cache):  # type: ignore[misc]
+    """What a Numba dispatcher asks before it compiles and tells after it has compiled."""
+
+    def __init__(self, identity: str) -> None:
+        self._identity = identity
+
+    @property
+    def cache_path(self) -> str:
+        """The folder of the entries."""
+        return str(folder())
+
+    def enable(self) -> None:
+        """Caching is always on; it gives way by itself where the folder can't be used."""
+
+    def disable(self) -> None:
+        """See :meth:`enable`."""
+
+    def flush(self) -> None:
+        """Entries never go stale."""
+
+    def _key(self, signature: Any, target: Any) -> bytes:
+        return repr((source_digest(), self._identity, str(signature), target.codegen().magic_tuple())).encode()
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The compiled kernel for these types, or None."""
+        # All that loaded code needs of Numba is its run time. A full refresh of the context would load the whole
+        # compiler, which takes half a second.
+        rtsys.initialize(target_context)
+        key = self._key(sig, target_context)
+        try:
+            content = _entry(key).read_bytes()
+        except OSError:
+            return None
+        head = _head(key)
+        payload = content[len(head) + 32 :]
+        if not content.startswith(head) or hashlib.sha256(payload).digest() != content[len(head) : len(head) + 32]:
+            return None
+        try:
+            return CompileResult._rebuild(target_context, *pickle.loads(payload))
+        except (ImportError, AttributeError):  # the user's module that it refers to is not there any more
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep a compiled kernel."""
+        if data.lifted or data.library.has_dynamic_globals:
+            return
+        key = self._key(sig, data.target_context)
+        payload = dumps(data._reduce())
+        with contextlib.suppress(OSError):  # no space, no permission: the kernel is compiled anew next time
+            _write(_entry(key), _head(key) + hashlib.sha256(payload).digest() + payload)
+
+
+def _head(key: bytes) -> bytes:
+    return _MAGIC + len(key).to_bytes(8, "little") + key
+
+
+def _entry(key: bytes) -> Path:
+    name = hashlib.sha256(key).hexdigest()
+    return folder() / name[:2] / f"{name}.kernel"
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+# Spelled out, since a callee inherits the flags of its caller: IEEE arithmetic as it is written, no exceptions.
+FLAGS: dict[str, Any] = {"nogil": True, "fastmath": False, "error_model": "numpy", "boundscheck": False}
+
+
+@lru_cache(maxsize=None)
+def inline(function: Any) -> Any:
+    """The Numba dispatcher of a function that kernels call."""
+    return numba.njit(**FLAGS)(function)
+
+
+def compile_lazily(function: Any, identity: str | None, *, parallel: bool = False) -> Any:
+    """The Numba dispatcher of a kernel: it compiles, or reads the cache, at the first call with new types.
+
+    A kernel without an identity is compiled anew in each process.
+    """
+    dispatcher = numba.njit(**FLAGS, parallel=parallel)(function)
+    if identity is not None:
+        dispatcher._cache = KernelCache(f"{identity} parallel={parallel}")
+    return dispatcher

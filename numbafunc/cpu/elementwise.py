@@ -1,0 +1,80 @@
+"""The loop of the elementwise kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+
+from numbafunc.autodiff.number import Key
+from numbafunc.cpu.access import Operand, Separation, make_load, make_store, out_of_line
+from numbafunc.cpu.cache import compile_lazily, inline
+
+# Elements of a block, the unit of work of a thread: some microseconds, and small enough for the first-level cache.
+BLOCK = 4096
+# From this many elements on, several threads pay in spite of the cost of starting them.
+PARALLEL_FROM = 4 * BLOCK
+
+_SOURCE = """
+def body({slots}, {results}, start, stop):
+    out_of_line()
+    for i in range(start, stop):
+        store(({results},), i, definition(*load(({slots},), ({indices},))))
+
+
+def kernel({slots}, {results}):
+    n = result0.size
+    if n < PARALLEL_FROM:
+        body({slots}, {results}, 0, n)
+    else:
+        for block in prange((n + BLOCK - 1) // BLOCK):
+            start = block * BLOCK
+            body({slots}, {results}, start, min(start + BLOCK, n))
+"""
+
+
+def build(
+    definition: Any,
+    identity: str | None,
+    operands: tuple[Operand, ...],
+    storage: str,
+    keys: tuple[Key, ...],
+    *,
+    parallel: bool,
+) -> Any:
+    """Kernel ``kernel(*slots, *results)`` over flat contiguous arrays of equal size.
+
+    Parameters
+    ----------
+    definition : callable
+        Scalar function of as many numbers as there are operands.
+    identity : str or None
+        What tells this definition from all others, for the cache; None to compile anew in each process.
+    operands : tuple of Operand
+        How the operands are stored.
+    storage : str
+        Name of the dtype of the results.
+    keys : tuple of Key
+        Coefficients of the result, one array each.
+    parallel : bool
+        Whether large arrays are shared out to threads.
+    """
+    slots = tuple(f"slot{index}" for index in range(sum(operand.slots for operand in operands)))
+    results = tuple(f"result{index}" for index in range(len(keys)))
+    separation = Separation(("operands", *results))
+    namespace = {
+        "__name__": __name__,
+        "load": make_load(operands, ("operands",) * len(slots), separation),
+        "store": make_store(storage, keys, results, separation),
+        "definition": inline(definition),
+        "out_of_line": out_of_line,
+        "prange": numba.prange,
+        "PARALLEL_FROM": PARALLEL_FROM,
+        "BLOCK": BLOCK,
+    }
+    source = _SOURCE.format(slots=", ".join(slots), results=", ".join(results), indices=", ".join("i" * len(operands)))
+    exec(compile(source, "<numbafunc elementwise>", "exec"), namespace)
+    namespace["body"] = inline(namespace["body"])
+    if identity is not None:
+        identity = repr(("elementwise", identity, operands, storage, keys))
+    return compile_lazily(namespace["kernel"], identity, parallel=parallel)

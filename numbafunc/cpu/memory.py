@@ -1,0 +1,38 @@
+"""Memory of operands and results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy import empty
+
+
+class _Alias:
+    """An array's memory without its read-only flag."""
+
+    def __init__(self, array: np.ndarray[Any, Any]) -> None:
+        self.array = array
+        interface = dict(array.__array_interface__)
+        interface["data"] = (interface["data"][0], False)
+        self.__array_interface__ = interface
+
+
+def flat_words(array: np.ndarray[Any, Any], leading: int) -> np.ndarray[Any, Any]:
+    """The elements behind ``leading`` axes in one contiguous run, as a kernel takes them.
+
+    16-bit floats come as words. A read-only array gets a writeable alias: kernels only read operands, and Numba
+    would compile every kernel once more for the read-only type.
+    """
+    array = np.ascontiguousarray(array)
+    if array.dtype.name in ("float16", "bfloat16"):
+        array = array.view(np.uint16)
+    if array.ndim != leading + 1:
+        size = 1
+        for length in array.shape[leading:]:
+            size *= length
+        array = array.reshape((*array.shape[:leading], size))
+    return array if array.flags.writeable else np.asarray(_Alias(array))
+
+
+__all__ = ["empty", "flat_words"]

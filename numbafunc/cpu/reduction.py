@@ -1,0 +1,446 @@
+"""The loops of the reduction kind: along rows, down columns, and along rows so long that threads share them.
+
+The stages of an op (see :class:`numbafunc.kinds.reduction.Stages`) become loops over one row, or over a tile of
+columns. In the source templates below ``{element}`` stands for the numbers of the operands at the current element. Which row
+or tile a thread works on has no influence on any result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+
+from numbafunc.autodiff.number import VALUE, Key
+from numbafunc.cpu import accumulate
+from numbafunc.cpu.access import FLOATS, Operand, Separation, make_load, make_store, out_of_line
+from numbafunc.cpu.cache import compile_lazily, inline
+
+# Terms that are summed in vector order before the compensated sum takes over.
+BLOCK = 512
+# Elements of a row that one thread handles where threads share a row.
+SEGMENT = 1 << 15
+# Elements that are worth a task of their own, and from how many on threads are started.
+TASK = 1 << 13
+PARALLEL_FROM = 1 << 14
+# Columns whose accumulators are kept at hand together.
+TILE = 128
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the arrays of one call are stored.
+
+    Attributes
+    ----------
+    operands : tuple of Operand
+        Storage of each operand.
+    along : tuple of bool
+        Whether an operand varies along the reduced axis; otherwise one element serves a row.
+    storage : str
+        Dtype of the results.
+    keys : tuple of Key
+        Coefficients of the results.
+    """
+
+    operands: tuple[Operand, ...]
+    along: tuple[bool, ...]
+    storage: str
+    keys: tuple[Key, ...]
+
+    @property
+    def compute(self) -> str:
+        """Precision of the numbers in registers."""
+        return next(o.compute for o in self.operands if o.compute is not None)
+
+
+class _Source:
+    """The pieces of source that the three forms of a kernel are made of."""
+
+    def __init__(self, stages: Any, layout: Layout) -> None:
+        self.stages = stages
+        self.layout = layout
+        width = len(layout.keys)
+        self.slots = [f"slot{i}" for i in range(sum(o.slots for o in layout.operands))]
+        self.steps = [f"{kind}{i}" for i in range(len(layout.operands)) for kind in ("outer", "step")]
+        self.results = [f"result{i}" for i in range(width * stages.results)]
+        self.totals = [f"total{i}" for i in range(stages.sums)]
+        self.lost = [f"lost{i}" for i in range(stages.sums)]
+        self.partials = [f"partial{i}" for i in range(stages.sums)]
+        self.terms = [f"term{i}" for i in range(stages.sums)]
+        self.finals = [f"final{i}" for i in range(stages.finals)]
+        self.keep = stages.kept and layout.storage == layout.compute
+
+    @property
+    def parameters(self) -> str:
+        """Parameters that every function of a kernel hands on."""
+        return ", ".join((*self.slots, *self.steps, *self.results))
+
+    def element(self, *indices: str) -> str:
+        """The numbers of the operands, given the index of each."""
+        return f"*load({_tuple(self.slots)}, {_tuple(indices)})"
+
+    def shift(self, element: str, start: str, stop: str) -> list[str]:
+        """The largest key of a run of elements."""
+        if self.stages.key is None:
+            return ["shift = number(0.0)"]
+        return [
+            "shift = number(-inf)",
+            f"for i in range({start}, {stop}):",
+            f"    shift = larger(shift, key({element}))",
+        ]
+
+    def sums(self, element: str, start: str, stop: str) -> list[str]:
+        """The totals of the lifted terms of a run of elements, and what rounding lost of them."""
+        lines = [f"{name} = number(0.0)" for name in self.totals + self.lost]
+        lines += [f"for first in range({start}, {stop}, BLOCK):"]
+        lines += [f"    {name} = 0.0" for name in self.partials]
+        lines += [
+            f"    for i in range(first, min(first + BLOCK, {stop})):",
+            f"        {_tuple(self.terms)} = lift(shift, {element})",
+        ]
+        if self.keep:
+            lines += [f"        store0({_tuple(self.results)}, begin + i, term0)"]
+        lines += [f"        {p} = add({p}, {t})" for p, t in zip(self.partials, self.terms)]
+        return lines + _indented(self.compensate(self.totals, self.lost, self.partials), 1)
+
+    @staticmethod
+    def compensate(totals: list[str], lost: list[str], terms: list[str]) -> list[str]:
+        """Add terms to totals and keep what rounding loses."""
+        lines = []
+        for total, error, term in zip(totals, lost, terms):
+            lines += [
+                f"{error} = plus({error}, rounding_error({total}, {term}))",
+                f"{total} = plus({total}, {term})",
+            ]
+        return lines
+
+    def finish(self, shift: str, totals: list[str]) -> str:
+        """The results of a row, or what its epilogue needs."""
+        return f"{_tuple(self.finals)} = finish({shift}, count, {_tuple(totals)[1:-1]})"
+
+    def store_finals(self, index: str) -> list[str]:
+        """Store the results of a row."""
+        width = len(self.layout.keys)
+        groups = [self.results[i * width : (i + 1) * width] for i in range(self.stages.results)]
+        return [f"store{i}({_tuple(group)}, {index}, final{i})" for i, group in enumerate(groups)]
+
+    def epilogue(self, element: str, shift: str, finals: list[str], index: str) -> str:
+        """Store the result of an element."""
+        arguments = element
+        if self.keep:
+            arguments = f"load_result({_tuple(self.results)}, ({index},))[0]"
+        elif self.stages.kept:
+            arguments = f"lift({shift}, {element})[0]"
+        return f"store0({_tuple(self.results)}, {index}, epilogue({', '.join((arguments, *finals))}))"
+
+    def compile(
+        self, form: str, source: str, inner: tuple[str, ...], identity: str | None, scratch: list[str], *, parallel: bool
+    ) -> Any:
+        """The dispatcher of the function ``kernel`` of a source; ``scratch`` names groups of arrays of its own."""
+        layout, stages = self.layout, self.stages
+        width = len(layout.keys)
+        groups = {name: tuple(f"{name}{i}" for i in range(1 if name == "shift" else width)) for name in scratch}
+        separation = Separation(("operands", *self.results, *(array for group in groups.values() for array in group)))
+        namespace: dict[str, Any] = {
+            "__name__": __name__,
+            "out_of_line": out_of_line,
+            "prange": numba.prange,
+            "inf": np.inf,
+            "number": accumulate.make_start(FLOATS[layout.compute]),
+            "empty": np.empty,
+            "compute": np.dtype(layout.compute),
+            "load": make_load(layout.operands, ("operands",) * len(self.slots), separation),
+            "load_result": make_load(
+                (Operand(layout.compute, layout.compute, layout.keys),), tuple(self.results[:width]), separation
+            ),
+            "key": stages.key and inline(stages.key),
+            "lift": inline(stages.lift),
+            "finish": inline(stages.finish),
+            "epilogue": stages.epilogue and inline(stages.epilogue),
+        }
+        for name in ("BLOCK", "SEGMENT", "TASK", "TILE", "PARALLEL_FROM"):
+            namespace[name] = globals()[name]
+        for name in ("larger", "add", "plus", "rounding_error", "settled"):
+            namespace[name] = getattr(accumulate, name)
+        for i in range(stages.results):
+            group = tuple(self.results[i * width : (i + 1) * width])
+            namespace[f"store{i}"] = make_store(layout.storage, layout.keys, group, separation)
+        for name, group in groups.items():
+            keys = (VALUE,) if name == "shift" else layout.keys
+            namespace[f"get_{name}"] = make_load((Operand(layout.compute, layout.compute, keys),), group, separation)
+            namespace[f"put_{name}"] = make_store(layout.compute, keys, group, separation)
+        exec(compile(source, f"<numbafunc reduction {form}>", "exec"), namespace)
+        for name in inner:
+            namespace[name] = inline(namespace[name])
+        if identity is not None:
+            identity = repr(("reduction", form, identity, layout))
+        return compile_lazily(namespace["kernel"], identity, parallel=parallel)
+
+
+def _tuple(names: Any) -> str:
+    return "(" + "".join(f"{name}, " for name in names) + ")"
+
+
+def _indented(lines: list[str], depth: int) -> list[str]:
+    return ["    " * depth + line for line in lines]
+
+
+def _joined(lines: list[str], depth: int) -> str:
+    return "\n".join(_indented(lines, depth))
+
+
+_ROWS = """
+def reduce_rows({parameters}, count, first_row, last_row):
+    out_of_line()
+    for row in range(first_row, last_row):
+        begin = row * count
+{body}
+
+
+def kernel({parameters}, rows, count):
+    per_task = max(1, TASK // max(1, count))
+    if rows <= per_task or rows * count < PARALLEL_FROM:
+        reduce_rows({parameters}, count, 0, rows)
+    else:
+        for task in prange((rows + per_task - 1) // per_task):
+            first_row = task * per_task
+            reduce_rows({parameters}, count, first_row, min(first_row + per_task, rows))
+"""
+
+
+def build_rows(stages: Any, layout: Layout, identity: str | None, *, parallel: bool) -> Any:
+    """Kernel ``kernel(*slots, *steps, *results, rows, count)``: a thread reduces a row as a whole.
+
+    ``steps`` are two for each operand: elements from one row to the next, and along a row (0 or 1).
+    """
+    source = _Source(stages, layout)
+    at = [f"row * outer{i} + i" if along else f"row * outer{i}" for i, along in enumerate(layout.along)]
+    element = source.element(*at)
+    settled = [f"settled({total}, {lost})" for total, lost in zip(source.totals, source.lost)]
+    body = [
+        *source.shift(element, "0", "count"),
+        *source.sums(element, "0", "count"),
+        source.finish("shift", settled),
+    ]
+    if stages.epilogue is None:
+        body += source.store_finals("row")
+    else:
+        body += ["for i in range(count):", "    " + source.epilogue(element, "shift", source.finals, "begin + i")]
+    text = _ROWS.format(parameters=source.parameters, body=_joined(body, 2))
+    return source.compile("rows", text, ("reduce_rows",), identity, [], parallel=parallel)
+
+
+_COLUMNS = """
+def reduce_tile({parameters}, count, inner, block, first, width):
+    out_of_line()
+{allocate}
+    begin = block * count * inner + first
+    for j in range(width):
+{clear}
+{shift}
+    for start in range(0, count, BLOCK // 4):
+        for j in range(width):
+{clear_partials}
+        for i in range(start, min(start + BLOCK // 4, count)):
+            for j in range(width):
+{sums}
+        for j in range(width):
+{compensate}
+    for j in range(width):
+{finish}
+{epilogue}
+
+
+def kernel({parameters}, blocks, count, inner):
+    tiles = (inner + TILE - 1) // TILE
+    if blocks * count * inner < PARALLEL_FROM:
+        for task in range(blocks * tiles):
+            first = task % tiles * TILE
+            reduce_tile({parameters}, count, inner, task // tiles, first, min(TILE, inner - first))
+    else:
+        for task in prange(blocks * tiles):
+            first = task % tiles * TILE
+            reduce_tile({parameters}, count, inner, task // tiles, first, min(TILE, inner - first))
+"""
+
+
+def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel: bool) -> Any:
+    """Kernel ``kernel(*slots, *steps, *results, blocks, count, inner)``: a thread reduces a tile of columns.
+
+    Operands are blocks of ``count`` rows with ``inner`` columns; ``steps`` are two for each operand: elements from one block
+    to the next, and from one row to the next. ``layout.along`` tells whether an operand varies from column to column.
+    """
+    source = _Source(stages, layout)
+    bases = [f"block * outer{i} + i * step{i}" for i in range(len(layout.operands))]
+    at = [f"{base} + first + j" if along else base for base, along in zip(bases, layout.along)]
+    element = source.element(*at)
+    arrays = {name: [f"{name}_{i}" for i in range(len(layout.keys))] for name in _scratch(source)}
+    arrays["shift"] = ["shift_0"]
+
+    def get(name: str) -> str:
+        return f"get_{name}({_tuple(arrays[name])}, (j,))[0]"
+
+    def put(name: str, value: str) -> str:
+        return f"put_{name}({_tuple(arrays[name])}, j, {value})"
+
+    shift: list[str] = []
+    if stages.key is not None:
+        shift = [
+            "for i in range(count):",
+            "    for j in range(width):",
+            "        " + put("shift", f"larger({get('shift')}, key({element}))"),
+        ]
+    sums = [f"{_tuple(source.terms)} = lift({get('shift')}, {element})"]
+    if source.keep:
+        sums += [f"store0({_tuple(source.results)}, begin + i * inner + j, term0)"]
+    sums += [put(p, f"plus({get(p)}, {t})") for p, t in zip(source.partials, source.terms)]
+    compensate = []
+    for total, lost, partial in zip(source.totals, source.lost, source.partials):
+        compensate += [
+            put(lost, f"plus({get(lost)}, rounding_error({get(total)}, {get(partial)}))"),
+            put(total, f"plus({get(total)}, {get(partial)})"),
+        ]
+    settled = [f"settled({get(total)}, {get(lost)})" for total, lost in zip(source.totals, source.lost)]
+    finish = [source.finish(get("shift"), settled)]
+    epilogue: list[str] = []
+    if stages.epilogue is None:
+        finish += source.store_finals("block * inner + first + j")
+    else:
+        finish += [put(name, name) for name in source.finals]
+        stored = source.epilogue(element, get("shift"), [get(f) for f in source.finals], "begin + i * inner + j")
+        epilogue = ["for i in range(count):", "    for j in range(width):", "        " + stored]
+    text = _COLUMNS.format(
+        parameters=source.parameters,
+        allocate=_joined([f"{array} = empty(TILE, compute)" for group in arrays.values() for array in group], 1),
+        clear=_joined(
+            [put("shift", "number(0.0)" if stages.key is None else "number(-inf)")]
+            + [put(name, "number(0.0)") for name in source.totals + source.lost],
+            2,
+        ),
+        shift=_joined(shift, 1),
+        clear_partials=_joined([put(name, "number(0.0)") for name in source.partials], 3),
+        sums=_joined(sums, 4),
+        compensate=_joined(compensate, 3),
+        finish=_joined(finish, 2),
+        epilogue=_joined(epilogue, 1),
+    )
+    return source.compile("columns", text, ("reduce_tile",), identity, list(arrays), parallel=parallel)
+
+
+def _scratch(source: _Source) -> list[str]:
+    finals = source.finals if source.stages.epilogue is not None else []
+    return [*source.totals, *source.lost, *source.partials, *finals]
+
+
+_SEGMENTS = """
+def segment_shift({parameters}, {arrays}, count, segments, task):
+    out_of_line()
+    row = task // segments
+    first_element = task % segments * SEGMENT
+    last_element = min(first_element + SEGMENT, count)
+{shift}
+    put_shift((shifts,), task, shift)
+
+
+def segment_sums({parameters}, {arrays}, count, segments, task):
+    out_of_line()
+    row = task // segments
+    begin = row * count
+    first_element = task % segments * SEGMENT
+    last_element = min(first_element + SEGMENT, count)
+    shift = get_shift((shifts,), (row * segments,))[0]
+{sums}
+{put_sums}
+
+
+def segment_epilogue({parameters}, {arrays}, count, segments, task):
+    out_of_line()
+    row = task // segments
+    begin = row * count
+    first_element = task % segments * SEGMENT
+    last_element = min(first_element + SEGMENT, count)
+    shift = get_shift((shifts,), (row * segments,))[0]
+{epilogue}
+
+
+def fold_shift({arrays}, segments, row):
+    shift = number(-inf)
+    for task in range(row * segments, (row + 1) * segments):
+        shift = larger(shift, get_shift((shifts,), (task,))[0])
+    put_shift((shifts,), row * segments, shift)
+
+
+def fold_sums({parameters}, {arrays}, count, segments, row):
+{clear}
+    for task in range(row * segments, (row + 1) * segments):
+{fold}
+    shift = get_shift((shifts,), (row * segments,))[0]
+{finish}
+
+
+def kernel({parameters}, rows, count):
+    segments = (count + SEGMENT - 1) // SEGMENT
+    tasks = rows * segments
+{allocate}
+    for task in prange(tasks):
+        segment_shift({parameters}, {arrays}, count, segments, task)
+    for row in range(rows):
+        fold_shift({arrays}, segments, row)
+    for task in prange(tasks):
+        segment_sums({parameters}, {arrays}, count, segments, task)
+    for row in range(rows):
+        fold_sums({parameters}, {arrays}, count, segments, row)
+{last}
+"""
+
+
+def build_segments(stages: Any, layout: Layout, identity: str | None, *, parallel: bool) -> Any:
+    """Kernel with the parameters of :func:`build_rows`, for few long rows: threads share a row in segments of fixed size."""
+    source = _Source(stages, layout)
+    at = [f"row * outer{i} + i" if along else f"row * outer{i}" for i, along in enumerate(layout.along)]
+    element = source.element(*at)
+    arrays = {name: [f"{name}_{i}" for i in range(len(layout.keys))] for name in _scratch(source)}
+    for name in source.partials:
+        arrays.pop(name)
+
+    def get(name: str, index: str) -> str:
+        return f"get_{name}({_tuple(arrays[name])}, ({index},))[0]"
+
+    def put(name: str, index: str, value: str) -> str:
+        return f"put_{name}({_tuple(arrays[name])}, {index}, {value})"
+
+    fold = [f"{term} = {get(total, 'task')}" for term, total in zip(source.terms, source.totals)]
+    fold += source.compensate(source.totals, source.lost, source.terms)
+    fold += [f"{lost} = plus({lost}, {get(lost, 'task')})" for lost in source.lost]
+    settled = [f"settled({total}, {lost})" for total, lost in zip(source.totals, source.lost)]
+    finish = [source.finish("shift", settled)]
+    epilogue, last = ["pass"], []
+    if stages.epilogue is None:
+        finish += source.store_finals("row")
+    else:
+        finish += [put(name, "row", name) for name in source.finals]
+        finals = [get(name, "row") for name in source.finals]
+        loop = "for i in range(first_element, last_element):"
+        epilogue = [f"{name} = {final}" for name, final in zip(source.finals, finals)]
+        epilogue += [loop, "    " + source.epilogue(element, "shift", source.finals, "begin + i")]
+        parameters = ", ".join((source.parameters, "shifts", *(a for group in arrays.values() for a in group)))
+        last = ["for task in prange(tasks):", f"    segment_epilogue({parameters}, count, segments, task)"]
+    names = ["shifts", *(array for group in arrays.values() for array in group)]
+    text = _SEGMENTS.format(
+        parameters=source.parameters,
+        arrays=", ".join(names),
+        shift=_joined(source.shift(element, "first_element", "last_element"), 1),
+        sums=_joined(source.sums(element, "first_element", "last_element"), 1),
+        put_sums=_joined([put(name, "task", name) for name in source.totals + source.lost], 1),
+        epilogue=_joined(epilogue, 1),
+        clear=_joined([f"{name} = number(0.0)" for name in source.totals + source.lost], 1),
+        fold=_joined(fold, 2),
+        finish=_joined(finish, 1),
+        allocate=_joined([f"{name} = empty(tasks, compute)" for name in names], 1),
+        last=_joined(last, 1),
+    )
+    inner = ("segment_shift", "segment_sums", "segment_epilogue", "fold_shift", "fold_sums")
+    return source.compile("segments", text, inner, identity, ["shift", *arrays], parallel=parallel)

@@ -1,0 +1,56 @@
+"""Threads: which layer runs parallel kernels, and when a kernel must run on the calling thread alone.
+
+Numba knows three threading layers. TBB serves any mix of threads and forked processes and is what we ask for. OpenMP must not
+be entered in a process that was forked after its first use: it ends the child. The work queue ends the process when two
+threads enter it at once. So kernels run in parallel on TBB, on OpenMP in the process that started it, and never on the work queue.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import site
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+_LIBRARIES = {"linux": "lib/libtbb.so.12", "darwin": "lib/libtbb.12.dylib", "win32": "Library/bin/tbb12.dll"}
+
+
+def _load_tbb() -> None:
+    """Load the TBB library that the wheel ``tbb`` puts where the loader does not look."""
+    name = _LIBRARIES.get(sys.platform)
+    if name is None:
+        return
+    for prefix in dict.fromkeys((sys.prefix, sys.base_prefix, site.getuserbase())):
+        path = Path(prefix, name)
+        if path.exists():
+            try:
+                ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+            except OSError:
+                continue
+            return
+
+
+@lru_cache(maxsize=None)
+def start() -> tuple[str, int]:
+    """Start the threads on first use; the name of the layer and the process that started it.
+
+    A layer that the user has chosen by ``NUMBA_THREADING_LAYER`` stays chosen.
+    """
+    import numba
+    from numba.np.ufunc.parallel import _launch_threads
+
+    _load_tbb()
+    _launch_threads()
+    return numba.threading_layer(), os.getpid()
+
+
+def parallel_allowed() -> bool:
+    """Whether a kernel may use several threads here and now."""
+    import numba
+
+    layer, process = start()
+    if layer == "workqueue" or (layer == "omp" and process != os.getpid()):
+        return False
+    return int(numba.get_num_threads()) > 1

@@ -1,0 +1,79 @@
+"""A classifier of handwritten digits, trained with numbafunc from data to test: ``python -m numbafunc demo``."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+
+from numbafunc.demo.data import CLASSES, PIXELS, load, split
+from numbafunc.demo.report import progress, save_figure
+from numbafunc.demo.train import Processes, Settings, confusion_matrix, train
+
+REQUIRED_ACCURACY = 0.95
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the demo's command-line options."""
+    defaults = Settings()
+    parser.add_argument("--steps", type=_positive, default=defaults.steps, help="how many steps (default: %(default)s)")
+    parser.add_argument(
+        "--learning-rate", type=float, default=defaults.learning_rate, help="size of a step (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the split into two parts (default: %(default)s)")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("numbafunc-demo.png"),
+        help="file for the figure (default: %(default)s)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="print the result alone")
+
+
+def run(arguments: argparse.Namespace, processes: Processes | None = None) -> int:
+    """Train, test, report, and return the exit status: 0 if the held-out accuracy is at least 0.95.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        The options of :func:`add_arguments`.
+    processes : Processes, optional
+        The processes that train together; only the one with rank 0 prints and writes the figure.
+    """
+    processes = processes or Processes()
+    first = processes.rank == 0
+    quiet = arguments.quiet or not first
+    training, held_out = split(load(), arguments.seed)
+    if not quiet:
+        print(
+            f"{len(training.labels)} images of handwritten digits to train on, {len(held_out.labels)} held out.\n"
+            f"Forward-mode gradient of {(PIXELS + 1) * CLASSES} weights in every step."
+        )
+
+    settings = Settings(steps=arguments.steps, learning_rate=arguments.learning_rate)
+    start = time.perf_counter()
+    with progress(settings.steps, quiet) as report:
+        weights, history = train(training, settings, processes, report)
+    seconds = time.perf_counter() - start
+
+    confusion = confusion_matrix(weights, held_out)
+    accuracy = float(np.trace(confusion) / confusion.sum())
+    enough = accuracy >= REQUIRED_ACCURACY
+    if first:
+        verdict = "reached" if enough else "missed"
+        print(f"Trained in {seconds:.1f} s; the objective fell from {history[0]:.4f} to {history[-1]:.4f}.")
+        print(f"Accuracy on held-out images: {accuracy:.2%} ({REQUIRED_ACCURACY:.0%} {verdict}).")
+        if save_figure(arguments.output, history, confusion):
+            print(f"Loss curve and confusion matrix: {arguments.output}")
+        else:
+            print('No figure: matplotlib is not installed (pip install "numbafunc[demo]").')
+    return 0 if enough else 1
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+    return number

@@ -1,0 +1,82 @@
+"""Divergences between distributions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from numbafunc.autodiff.dual import Dual
+from numbafunc.elementary import log
+from numbafunc.errors import ShapeError
+from numbafunc.kinds import arguments
+from numbafunc.kinds.elementwise import define
+from numbafunc.kinds.reduction import Reduction, Stages
+
+
+@define()
+def _log_ratio(p: Any, q: Any, eps: Any) -> Any:
+    return log(p + eps) - log(q + eps)
+
+
+def _term(shift: Any, p: Any, q: Any, eps: Any) -> Any:
+    return (p * (log(p + eps) - log(q + eps)),)
+
+
+def _sum(shift: Any, count: Any, total: Any) -> Any:
+    return (total,)
+
+
+_kl = Reduction("kl", Stages(lift=_term, finish=_sum))
+
+
+def kl(p: Any, q: Any, eps: Any = 2**-17) -> Any:
+    r"""Kullback-Leibler divergence of ``p`` from ``q``.
+
+    .. math:: p \cdot (\log(p + \epsilon) - \log(q + \epsilon))
+
+    with the product of :func:`numpy.dot`: a scalar for vectors, a matrix product for matrices.
+
+    Parameters
+    ----------
+    p : array_like
+        Probabilities.
+    q : array_like
+        Probabilities; broadcast against ``p`` before the product.
+    eps : float, default 2**-17
+        Added to both under the logarithm.
+
+    Returns
+    -------
+    numpy.ndarray
+        In the widest floating-point dtype of the operands; integers and bool are taken as float64.
+
+    Raises
+    ------
+    TypeError
+        For inputs that are no real numbers, or shapes that do not broadcast or contract (which is a ValueError too).
+
+    References
+    ----------
+    S. Kullback, R. A. Leibler, On information and sufficiency, Ann. Math. Statist. 22, 1951.
+
+    Examples
+    --------
+    >>> import numbafunc
+    >>> numbafunc.divergence.kl([0.2, 0.3, 0.5], [0.1, 0.4, 0.5]).round(7)
+    array(0.0523191)
+    """
+    operands = [arguments.as_array(p, "p"), arguments.as_array(q, "q"), arguments.as_operand(eps, "eps")]
+    shapes = {"p": operands[0].shape, "q": operands[1].shape}
+    shapes["eps"] = operands[2].shape if isinstance(operands[2], Dual) else np.shape(operands[2])
+    shape = arguments.broadcast(shapes)
+    dtype = arguments.float_dtype(operands)
+    if len(shape) == 1 and operands[0].shape == shape:
+        return _kl(operands, (0,), dtype, shape=shape)
+    ratio = _log_ratio(*operands)
+    factor = operands[0].astype(dtype)
+    if factor.ndim and ratio.ndim and factor.shape[-1] != ratio.shape[max(0, ratio.ndim - 2)]:
+        raise ShapeError(
+            f"p has shape {factor.shape} and log(p / q) has shape {ratio.shape}; wanted: shapes that numpy.dot contracts"
+        )
+    return np.asarray(np.dot(factor, ratio)) if not isinstance(ratio, Dual) and not isinstance(factor, Dual) else np.dot(factor, ratio)

@@ -1,0 +1,127 @@
+"""Elementary functions: one entry holds a function and its derivative, for scalars and arrays alike.
+
+Definitions of ops import their mathematics from here. The same names work in three places:
+
+- in plain Python, on numbers, NumPy arrays and :class:`numbafunc.Dual` arrays: NumPy evaluates them;
+- inside a compiled kernel, on the number type of :mod:`numbafunc.autodiff.number`: vectorised code is emitted;
+- in the rules of dual arrays: the derivative is read from the same entry.
+
+A derivative is written in terms of ``x`` and ``y = f(x)`` with Python operators and the functions of this module,
+so it can itself be differentiated, to any order. It must not use the dtype of its arguments, and numbers
+in it are weak: they take the precision of ``x``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Derivative = Callable[[Any, Any], Any]
+
+
+class ElementaryFunction:
+    """A function of one real variable with its derivative.
+
+    Parameters
+    ----------
+    name : str
+        The name under which kernels know the function.
+    evaluate : callable
+        What computes the value for numbers and arrays: a NumPy ufunc, or an expression of such.
+    derivative : callable
+        ``derivative(x, y)`` with ``y = f(x)``.
+    """
+
+    def __init__(self, name: str, evaluate: Callable[[Any], Any], derivative: Derivative) -> None:
+        self.__name__ = name
+        self.evaluate = evaluate
+        self.derivative = derivative
+        self.__doc__ = f"Elementary function {name}(x), elementwise."
+
+    def __call__(self, x: Any) -> Any:
+        emit = getattr(type(x), "emit_elementary", None)  # set by numbers of a kernel that is being compiled
+        return self.evaluate(x) if emit is None else emit(x, self.__name__)
+
+    def __repr__(self) -> str:
+        return f"<elementary function {self.__name__}>"
+
+    def __reduce__(self) -> str:
+        return self.__name__
+
+
+FUNCTIONS: dict[str, ElementaryFunction] = {}
+
+
+def _define(name: str, derivative: Derivative, evaluate: Callable[[Any], Any] | None = None) -> ElementaryFunction:
+    function = ElementaryFunction(name, evaluate if evaluate is not None else getattr(np, name), derivative)
+    FUNCTIONS[name] = function
+    return function
+
+
+# Powers, exponentials and logarithms.
+exp = _define("exp", lambda x, y: y)
+exp2 = _define("exp2", lambda x, y: y * math.log(2.0))
+expm1 = _define("expm1", lambda x, y: exp(x))
+log = _define("log", lambda x, y: 1 / x)
+log2 = _define("log2", lambda x, y: (1 / math.log(2.0)) / x)
+log10 = _define("log10", lambda x, y: (1 / math.log(10.0)) / x)
+log1p = _define("log1p", lambda x, y: 1 / (1 + x))
+sqrt = _define("sqrt", lambda x, y: 0.5 / y)
+rsqrt = _define("rsqrt", lambda x, y: -0.5 * y / x, lambda x: 1 / np.sqrt(x))
+cbrt = _define("cbrt", lambda x, y: 1 / (3 * y * y))
+
+# Hyperbolic functions. 1 - tanh(x)**2 loses every digit in the tails; 1 / cosh(x)**2 loses none.
+tanh = _define("tanh", lambda x, y: sech(x) * sech(x))
+sech = _define("sech", lambda x, y: -y * tanh(x), lambda x: _sech(np.exp(-abs(x))))
+sinh = _define("sinh", lambda x, y: cosh(x))
+cosh = _define("cosh", lambda x, y: sinh(x))
+arcsinh = _define("arcsinh", lambda x, y: rsqrt(x * x + 1))
+arccosh = _define("arccosh", lambda x, y: rsqrt(x - 1) * rsqrt(x + 1))
+arctanh = _define("arctanh", lambda x, y: 1 / ((1 - x) * (1 + x)))
+
+# The logistic function 1 / (1 + exp(-x)); its derivative y * (1 - y) would lose the right tail.
+logistic = _define("logistic", lambda x, y: y * logistic(-x), lambda x: _logistic(x, np.exp(-abs(x))))
+
+# Circular functions.
+sin = _define("sin", lambda x, y: cos(x))
+cos = _define("cos", lambda x, y: -sin(x))
+tan = _define("tan", lambda x, y: 1 + y * y)
+arcsin = _define("arcsin", lambda x, y: rsqrt((1 - x) * (1 + x)))
+arccos = _define("arccos", lambda x, y: -rsqrt((1 - x) * (1 + x)))
+arctan = _define("arctan", lambda x, y: 1 / (1 + x * x))
+
+
+def _sech(decay: Any) -> Any:
+    return 2 * decay / (1 + decay * decay)
+
+
+def _logistic(x: Any, decay: Any) -> Any:
+    return np.where(x >= 0, 1 / (1 + decay), decay / (1 + decay))
+
+
+# Selections. NaN wins, and at a tie the first argument, with its derivative.
+
+
+def maximum(a: Any, b: Any) -> Any:
+    """The larger of both, NaN when either is NaN, elementwise."""
+    return np.maximum(a, b)
+
+
+def minimum(a: Any, b: Any) -> Any:
+    """The smaller of both, NaN when either is NaN, elementwise."""
+    return np.minimum(a, b)
+
+
+def multiply_add(a: Any, b: Any, c: Any) -> Any:
+    """``a * b + c``, elementwise; rounded once inside kernels."""
+    return a * b + c
+
+
+def constant(x: Any) -> Any:
+    """The value of ``x`` with derivative zero."""
+    from numbafunc.autodiff.dual import value_of
+
+    return value_of(x)

@@ -1,0 +1,10 @@
+"""Exceptions of this package."""
+
+from __future__ import annotations
+
+
+class ShapeError(ValueError, TypeError):
+    """Shapes that do not fit together.
+
+    A ``ValueError``, as NumPy raises, and a ``TypeError``, as JAX and objax raise: callers of either habit catch it.
+    """

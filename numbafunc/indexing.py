@@ -1,0 +1,71 @@
+"""Functions of indices."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from numbafunc.autodiff.dual import value_of
+from numbafunc.kinds import arguments
+
+
+def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1) -> Any:
+    """Vectors that are 1 at the given index and 0 elsewhere.
+
+    .. math:: y_{\\dots c} = [x_{\\dots} = c], \\quad 0 \\le c < \\text{num\\_classes}
+
+    Parameters
+    ----------
+    x : array_like
+        Indices. Those that are negative, too large, not whole or NaN give zeros only.
+    num_classes : int
+        Length of the new axis.
+    dtype : dtype, default numpy.float64
+        Any numeric dtype, or bool.
+    axis : int, default -1
+        Position of the new axis in the result.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of the shape of ``x`` with the new axis, in the given dtype.
+
+    Raises
+    ------
+    TypeError
+        For indices that are no real numbers or bool, a ``num_classes`` that is no integer or negative, or a ``dtype`` that is
+        not numeric.
+    ValueError
+        For an axis out of range.
+
+    Notes
+    -----
+    The derivative is 0, so the result is a plain array for a Dual ``x`` too.
+
+    Examples
+    --------
+    >>> import numbafunc
+    >>> numbafunc.one_hot([0, 2, -1], 3)
+    array([[1., 0., 0.],
+           [0., 0., 1.],
+           [0., 0., 0.]])
+    """
+    indices = value_of(arguments.as_array(x, "x", boolean=False))
+    if isinstance(num_classes, (bool, np.bool_)) or not hasattr(num_classes, "__index__"):
+        raise TypeError(f"num_classes is {num_classes!r}; wanted: a non-negative int")
+    classes = operator.index(num_classes)
+    if classes < 0:
+        raise TypeError(f"num_classes is {classes}; wanted: a non-negative int")
+    kind = np.dtype(dtype)
+    if kind.kind not in "fciub" and kind.name != "bfloat16":
+        raise TypeError(f"dtype is {kind}; wanted: a numeric dtype or bool")
+    ndim = indices.ndim + 1
+    if isinstance(axis, (bool, tuple, list)) or not hasattr(axis, "__index__") or not -ndim <= axis < ndim:
+        raise ValueError(f"axis is {axis!r}; wanted: an int from {-ndim} to {ndim - 1}")
+    flat = indices.reshape(-1)
+    rows = np.flatnonzero((flat >= 0) & (flat < classes) & (flat == np.floor(flat)))
+    result = np.zeros((flat.size, classes), kind)
+    result[rows, flat[rows].astype(np.intp)] = 1
+    return np.ascontiguousarray(np.moveaxis(result.reshape((*indices.shape, classes)), -1, axis))

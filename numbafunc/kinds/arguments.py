@@ -1,0 +1,162 @@
+"""Checks and conversions of arguments that all kinds share: what comes in, at which precision, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+from numbafunc.autodiff.dual import Dual
+from numbafunc.cpu.memory import empty
+from numbafunc.errors import ShapeError
+
+FLOAT_NAMES = ("float16", "bfloat16", "float32", "float64")
+_KINDS = {"c": "complex", "O": "object", "S": "bytes", "U": "string", "M": "datetime", "m": "timedelta", "V": "void", "T": "string"}
+
+Operand = Any  # numpy.ndarray, Dual, or a Python int or float, which are weak
+
+
+def is_float(dtype: np.dtype[Any]) -> bool:
+    """Whether a dtype is one of the floating-point types that ops compute with."""
+    return dtype.name in FLOAT_NAMES
+
+
+def check_dtype(dtype: np.dtype[Any], name: str, *, boolean: bool = True) -> None:
+    """Raise TypeError unless a dtype is a float of at most 64 bits, an integer or, where allowed, bool."""
+    if is_float(dtype) or dtype.kind in "iu" or (boolean and dtype.kind == "b"):
+        return
+    wanted = "float16, float32, float64, bfloat16, integer" + (" or bool" if boolean else "")
+    what = _KINDS.get(dtype.kind, dtype.name)
+    raise TypeError(f"{name} has dtype {dtype} ({what}); wanted: {wanted}")
+
+
+def as_operand(x: Any, name: str, *, boolean: bool = True) -> Operand:
+    """An argument as ndarray in native byte order, as Dual, or as the Python number that it is.
+
+    Raises
+    ------
+    TypeError
+        For None, strings, masked arrays and dtypes that are no real numbers.
+    """
+    if type(x) is np.ndarray:
+        array = x
+    elif isinstance(x, (Dual, float, int)) and not isinstance(x, (bool, np.generic)):
+        return x
+    else:
+        array = _convert(x, name)
+    check_dtype(array.dtype, name, boolean=boolean)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    return array
+
+
+def as_array(x: Any, name: str, *, boolean: bool = True) -> Any:
+    """An argument as ndarray or Dual; a Python number becomes a 0-d array."""
+    operand = as_operand(x, name, boolean=boolean)
+    return np.asarray(operand) if isinstance(operand, (float, int)) else operand
+
+
+def _convert(x: Any, name: str) -> np.ndarray[Any, Any]:
+    if x is None or isinstance(x, (str, bytes)):
+        raise TypeError(f"{name} is {x!r}; wanted: an array or a number")
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, whose mask would be lost; pass {name}.filled(...) or {name}.data")
+    if contains_dual(x):
+        raise TypeError(f"{name} is a sequence that holds Dual numbers; join them with numpy.stack first")
+    if not hasattr(x, "__array__") and not hasattr(x, "__array_interface__") and hasattr(x, "__dlpack__"):
+        return np.from_dlpack(x)
+    try:
+        return np.asarray(x)
+    except ValueError as error:
+        raise TypeError(f"{name} can't be made an array: {error}") from None
+
+
+def contains_dual(x: Any) -> bool:
+    """Whether a nest of lists and tuples holds a Dual."""
+    return isinstance(x, Dual) or (isinstance(x, (list, tuple)) and any(map(contains_dual, x)))
+
+
+def dtype_of(x: Operand) -> np.dtype[Any] | None:
+    """The dtype that an operand brings along; None for Python numbers, which take any."""
+    return None if isinstance(x, (float, int)) and not isinstance(x, np.generic) else x.dtype
+
+
+def float_dtype(operands: Sequence[Operand]) -> np.dtype[Any]:
+    """Dtype of a floating-point result: the widest float among the operands, float64 where there is none.
+
+    Integers never widen a float and Python numbers take the dtype of the arrays they meet.
+    """
+    dtypes = [dtype for dtype in map(dtype_of, operands) if dtype is not None and is_float(dtype)]
+    if not dtypes:
+        return np.dtype(np.float64)
+    result = dtypes[0]
+    for dtype in dtypes[1:]:
+        if dtype != result:
+            result = _wider(result, dtype)
+    return result
+
+
+def _wider(a: np.dtype[Any], b: np.dtype[Any]) -> np.dtype[Any]:
+    if a.itemsize == b.itemsize:  # float16 with bfloat16: neither holds the other
+        return np.dtype(np.float32)
+    return a if a.itemsize > b.itemsize else b
+
+
+def broadcast(shapes: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
+    """The common shape of named operands; ShapeError where there is none."""
+    try:
+        return np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        given = ", ".join(f"{name} has shape {shape}" for name, shape in shapes.items())
+        raise ShapeError(f"{given}; wanted: shapes that broadcast together") from None
+
+
+def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: Sequence[Any]) -> None:
+    """Raise unless ``out`` can take a result of this shape and dtype without touching an input."""
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out is a {type(out).__name__}; wanted: a numpy.ndarray")
+    if out.dtype != dtype or not out.dtype.isnative:
+        raise TypeError(f"out has dtype {out.dtype}; wanted: {dtype}")
+    if out.shape != shape:
+        raise ShapeError(f"out has shape {out.shape}; wanted: {shape}")
+    if not out.flags.writeable:
+        raise ValueError("out is read-only; wanted: a writeable array")
+    if any(_overlap(out, x) for x in inputs if isinstance(x, np.ndarray)):
+        raise ValueError("out overlaps the memory of an input; wanted: an array of its own")
+
+
+def _overlap(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:
+    if not np.may_share_memory(a, b):
+        return False
+    try:
+        return np.shares_memory(a, b, max_work=10_000)
+    except np.exceptions.TooHardError:
+        return True
+
+
+def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    """Axes as an ascending tuple of non-negative ints; None means all, () none.
+
+    Raises
+    ------
+    TypeError
+        For an axis that is not an integer.
+    ValueError
+        For an axis out of range or given twice.
+    """
+    if axis is None:
+        return tuple(range(ndim))
+    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
+    result = set()
+    for one in axes:
+        if isinstance(one, (bool, np.bool_)) or not hasattr(one, "__index__"):
+            raise TypeError(f"axis is {axis!r}; wanted: None, an int or a tuple of ints")
+        index = one.__index__()
+        if not -ndim <= index < ndim:
+            raise ValueError(f"axis is {axis!r}; wanted: from {-ndim} to {ndim - 1} for an array of {ndim} dimensions")
+        if index % ndim in result:
+            raise ValueError(f"axis is {axis!r}, which names an axis twice")
+        result.add(index % ndim)
+    return tuple(sorted(result))

@@ -203,6 +203,7 @@ def test_joining_duals_of_several_levels():
         (lambda x: np.add.reduce(x, initial=3.0), "initial"),
         (lambda x: np.diff(x, prepend=0.0), "prepend"),
         (lambda x: np.dot(x, x, out=np.zeros(())), "out"),
+        (lambda x: np.full_like(x, x), "fill_value"),
     ],
 )
 def test_options_that_are_refused_by_name(call, argument):

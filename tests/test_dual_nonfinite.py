@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from numbafunc.autodiff import grad, jacfwd, jvp
+from numbafunc.autodiff.dual import FUNCTION_RULES
 
 INF, NAN = np.inf, np.nan
 
@@ -56,6 +57,9 @@ def test_clip():
     x = np.array([-1.0, 0.0, 0.5, 1.0, 2.0])
     np.testing.assert_array_equal(derivative(lambda x: np.clip(x, 0, 1))(x), [0, 1, 1, 1, 0])
     np.testing.assert_array_equal(derivative(lambda x: x.clip(min=0))(x), [0, 1, 1, 1, 1])
+    # NumPy 2.1 added these names.
+    bounded = FUNCTION_RULES[np.clip]
+    np.testing.assert_array_equal(derivative(lambda x: bounded(x, min=0, max=1))(x), [0, 1, 1, 1, 0])
     np.testing.assert_array_equal(derivative(lambda x: np.clip(0.5, x, 1))(x), [0, 0, 0, 1, 0])
 
 
@@ -101,6 +105,8 @@ def test_infinite_slopes_follow_ieee():
         (lambda x: x / np.array([0.0, 2.0]), [3.0, 1.0], [INF, 0.5]),
         (lambda x: x * np.array([INF, 2.0]), [3.0, 1.0], [INF, 2.0]),
         (np.exp, [1000.0, 0.0], [INF, 1.0]),
+        (lambda x: x * x, [INF, 1.0], [INF, 2.0]),
+        (lambda x: np.multiply(x, x), [NAN, 1.0], [NAN, 2.0]),
         (np.sin, [NAN, 0.0], [NAN, 1.0]),
         (lambda x: x**0.5, [0.0, 1.0], [INF, 0.5]),
         (lambda x: np.arctan2(x, np.array([0.0, 1.0])), [0.0, 0.0], [NAN, 1.0]),

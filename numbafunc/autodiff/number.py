@@ -152,14 +152,31 @@ class Number:
         for direction in da.keys() | db.keys():
             change = da.get(direction)
             if direction in db:
-                drag = quotient * db[direction]
+                drag = db[direction].scaled(quotient)
                 change = -drag if change is None else change - drag
             assert change is not None
-            upper[direction] = change / b
+            upper[direction] = change._divided(b)
         return self._merge(level, quotient, upper)
 
     def __rtruediv__(self, other: Scalar) -> Number:
         return self._lift(other) / self
+
+    def scaled(self, slope: Number) -> Number:
+        """``slope * self`` for a change: where there is none, an infinite slope makes nothing of it, and no NaN either."""
+        parts: dict[Key, Real] = {}
+        for (key_a, a), (key_b, b) in product(slope.parts.items(), self.parts.items()):
+            key = join_keys(key_a, key_b)
+            if key is not None:
+                factor = select(b.equals(0.0), 0.0, a)
+                parts[key] = fma(factor, b, parts[key]) if key in parts else factor * b
+        return self._new(parts)
+
+    def _divided(self, divisor: Number) -> Number:
+        """``self / divisor`` for a change, see :meth:`scaled`."""
+        if max(self._top(), divisor._top()) < 0:
+            change = self.value
+            return self._new({VALUE: select(change.equals(0.0), 0.0, change / divisor.value)})
+        return self.scaled(1 / divisor)
 
     def compose(self, value: Callable[[Number], Number], derivative: Callable[[Number, Number], Number]) -> Number:
         """``value(self)``, where ``value`` is used on plain numbers and ``derivative(x, y)`` does the rest."""
@@ -169,7 +186,7 @@ class Number:
         lower, upper = self._split(level)
         y = lower.compose(value, derivative)
         slope = derivative(lower, y)
-        return self._merge(level, y, {direction: slope * change for direction, change in upper.items()})
+        return self._merge(level, y, {direction: change.scaled(slope) for direction, change in upper.items()})
 
     def emit_elementary(self, name: str) -> Number:
         """An elementary function of this number."""

@@ -49,8 +49,6 @@ def _moving_right(x: Operand, dy: Tangent, y_ndim: int) -> Tangent:
     if y_ndim == 1:
         # x @ dy[d] for all d: the directions become columns, and lead again at the end.
         return np.moveaxis(np.matmul(x, dy.T), -1, 0)
-    if x.ndim == 1:
-        return np.matmul(x, dy)
     if x.ndim == 2 and y_ndim == 2 and dy.shape[2] < _WIDE:
         directions, inner, columns = dy.shape
         product = np.matmul(x, dy.transpose(1, 0, 2).reshape((inner, directions * columns)))

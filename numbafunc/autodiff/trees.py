@@ -12,7 +12,7 @@ import numpy as np
 
 from numbafunc.autodiff.dual import Dual
 
-_LEAF_TYPES = (Dual, np.ndarray, float, int)
+_LEAF_TYPES = (Dual, np.ndarray, np.generic, float, int)
 
 
 class Structure:

@@ -183,14 +183,3 @@ def make_store(
         return types.none(slots, index, value), codegen
 
     return store  # type: ignore[no-any-return]
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def out_of_line(typingctx: Any) -> Any:
-    """Keep the function that calls this from being copied into its callers: its loops are compiled once."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        builder.function.attributes.add("noinline")
-        return context.get_dummy_value()
-
-    return types.none(), codegen

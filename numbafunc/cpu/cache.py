@@ -193,13 +193,17 @@ def _write(path: Path, content: bytes) -> None:
 
 
 # Spelled out, since a callee inherits the flags of its caller: IEEE arithmetic as it is written, no exceptions.
-FLAGS: dict[str, Any] = {"nogil": True, "fastmath": False, "error_model": "numpy", "boundscheck": False}
+FLAGS: dict[str, Any] = {
+    "nogil": True, "fastmath": False, "error_model": "numpy", "boundscheck": False, "no_cfunc_wrapper": True}
 
 
 @lru_cache(maxsize=None)
 def inline(function: Any) -> Any:
-    """The Numba dispatcher of a function that kernels call."""
-    return numba.njit(**FLAGS)(function)
+    """The Numba dispatcher of a function that kernels call: copied into them, where loops around it are vectorised.
+
+    Were it called, the dynamic linker would take the copy in a library of its own, which is hardly optimised.
+    """
+    return numba.njit(**FLAGS, no_cpython_wrapper=True, forceinline=True)(function)
 
 
 def compile_lazily(function: Any, identity: str | None, *, parallel: bool = False) -> Any:

@@ -15,6 +15,7 @@ exponential function, ACM TOMS 15 (1989), of the logarithm, 16 (1990), of expm1,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -33,13 +34,19 @@ class Constants:
     log10_2: tuple[float, float]
     log10_e: tuple[float, float]
     exp_limits: tuple[float, float]  # beyond these exp is 0 or infinite; 2**n is still within the two factors
+    exp2_limits: tuple[float, float]
+    cosh_largest: float  # above, cosh is infinite
     large: float  # from here on expm1, sinh and cosh are halved until the end
     expm1_least: float  # below, expm1 rounds to -1
-    tanh_least: float  # when 2|x| is larger, tanh rounds to 1
+    tanh_largest: float  # beyond, tanh rounds to 1
     tiny: float  # below, log1p(x) rounds to x
     smallest_normal: float
     exp: tuple[float, ...]
+    expm1: tuple[float, ...]
+    cosh: tuple[float, ...]
+    sinh: tuple[float, ...]
     log: tuple[float, ...]
+    cbrt: tuple[float, ...]
 
 
 _CONSTANTS = {
@@ -49,24 +56,53 @@ _CONSTANTS = {
         log10_2=(float.fromhex("0x1.344136p-2"), float.fromhex("-0x1.ec10cp-27")),
         log10_e=(float.fromhex("0x1.bcb7b2p-2"), float.fromhex("-0x1.5b235ep-27")),
         exp_limits=(-105.0, 89.0),
+        exp2_limits=(-151.0, 129.0),
+        cosh_largest=89.75,
         large=64.0,
         expm1_least=-20.0,
-        tanh_least=-20.0,
+        tanh_largest=10.0,
         tiny=2.0**-25,
         smallest_normal=2.0**-126,
-        # exp, float32, [-0.346608, 0.346608], error 2**-26.128
+        # exp, float32, [-0.346608, 0.346608], error 2**-28.029
         exp=(
-            0.49999997,
-            0.166665465,
-            0.0416674428,
-            0.00836625323,
-            0.00138699461,
+            0.166665345,
+            0.0416672416,
+            0.00836743321,
+            0.00138634176,
         ),
-        # log, float32, [9.53674e-7, 0.17159], error 2**-30.167
+        # expm1, float32, [-0.346608, 0.346608], error 2**-30.74
+        expm1=(
+            0.166666657,
+            0.0416664928,
+            0.00833365601,
+            0.00139320584,
+            0.000196690264,
+        ),
+        # cosh, float32, [9.53674e-7, 0.346608], error 2**-33.278
+        cosh=(
+            0.5,
+            0.0416664593,
+            0.00139354519,
+        ),
+        # sinh, float32, [9.53674e-7, 0.346608], error 2**-34.331
+        sinh=(
+            0.166666672,
+            0.00833317544,
+            0.000199740884,
+        ),
+        # log, float32, [9.53674e-7, 0.20002], error 2**-28.389
         log=(
-            0.666667759,
-            0.399775833,
-            0.2987113,
+            0.666669488,
+            0.399576575,
+            0.303640395,
+        ),
+        # cbrt, float32, [1.0, 2.0], error 2**-14.696
+        cbrt=(
+            1.67000675,
+            -1.17288029,
+            0.695482731,
+            -0.221237898,
+            0.0285910331,
         ),
     ),
     FLOAT64.name: Constants(
@@ -75,33 +111,71 @@ _CONSTANTS = {
         log10_2=(float.fromhex("0x1.34413509f79ffp-2"), float.fromhex("-0x1.9dc1da994fd21p-59")),
         log10_e=(float.fromhex("0x1.bcb7b1526e50ep-2"), float.fromhex("0x1.95355baaafad3p-57")),
         exp_limits=(-746.0, 710.0),
+        exp2_limits=(-1076.0, 1025.0),
+        cosh_largest=710.75,
         large=512.0,
         expm1_least=-40.0,
-        tanh_least=-40.0,
+        tanh_largest=20.0,
         tiny=2.0**-54,
         smallest_normal=2.0**-1022,
-        # exp, float64, [-0.346608, 0.346608], error 2**-55.296
+        # exp, float64, [-0.346608, 0.346608], error 2**-57.366
         exp=(
-            0.50000000000000056,
-            0.16666666666666693,
-            0.041666666666567528,
-            0.0083333333332941198,
-            0.0013888888935326986,
-            0.0001984126998720656,
-            2.4801500212277928e-05,
-            2.7557114868538694e-06,
-            2.7628193736540289e-07,
-            2.5162429694523247e-08,
+            0.16666666666666433,
+            0.041666666666603978,
+            0.0083333333335004062,
+            0.0013888888926789915,
+            0.0001984126946556438,
+            2.4801508688303857e-05,
+            2.7557641363183784e-06,
+            2.7625185357717889e-07,
+            2.4978244734747932e-08,
         ),
-        # log, float64, [9.53674e-7, 0.17159], error 2**-59.479
+        # expm1, float64, [-0.346608, 0.346608], error 2**-61.618
+        expm1=(
+            0.16666666666666677,
+            0.041666666666666692,
+            0.0083333333333217748,
+            0.0013888888888886786,
+            0.00019841269885348596,
+            2.4801587294850801e-05,
+            2.7557245202605665e-06,
+            2.7557315811568193e-07,
+            2.5108652006537799e-08,
+            2.0897986728804696e-09,
+        ),
+        # cosh, float64, [9.53674e-7, 0.346608], error 2**-58.048
+        cosh=(
+            0.50000000000000122,
+            0.041666666666519261,
+            0.001388888894610752,
+            2.4801490807085067e-05,
+            2.7630993052057483e-07,
+        ),
+        # sinh, float64, [9.53674e-7, 0.346608], error 2**-61.623
+        sinh=(
+            0.16666666666666677,
+            0.0083333333333213758,
+            0.00019841269886776547,
+            2.755724362774168e-06,
+            2.5109203668730634e-08,
+        ),
+        # log, float64, [9.53674e-7, 0.20002], error 2**-55.894
         log=(
-            0.6666666666666734,
-            0.39999999999416824,
-            0.28571428742071164,
-            0.22222198589362827,
-            0.18183564266679603,
-            0.15314033808171376,
-            0.14796284878581564,
+            0.66666666666672691,
+            0.39999999996170316,
+            0.28571429394013914,
+            0.22222138587471363,
+            0.18186353146436532,
+            0.15250237736500974,
+            0.15367865545046575,
+        ),
+        # cbrt, float64, [1.0, 2.0], error 2**-14.696
+        cbrt=(
+            1.6700067641938048,
+            -1.1728803652098481,
+            0.69548287104327844,
+            -0.22123799430852967,
+            0.028591053822838986,
         ),
     ),
 }
@@ -132,8 +206,10 @@ def _with_sign_of(y: Real, x: Real) -> Real:
     return (y.bits() | _sign_bit(x)).reinterpret()
 
 
-def _even_odd(x: Real, square: Real, coefficients: tuple[float, ...]) -> Real:
-    """A polynomial as even(x**2) + x * odd(x**2): as many steps as Horner's rule, in half the time."""
+def _evaluate(x: Real, square: Real, coefficients: tuple[float, ...]) -> Real:
+    """A polynomial: a short one by Horner's rule, a long one as even(x**2) + x * odd(x**2), which has half the latency."""
+    if len(coefficients) < 6:
+        return polynomial(x, *coefficients)
     return fma(x, polynomial(square, *coefficients[1::2]), polynomial(square, *coefficients[::2]))
 
 
@@ -162,31 +238,32 @@ def _two_powers_of_two(n: Word) -> tuple[Real, Real]:
 
 
 def _reduce(x: Real, offset: int) -> tuple[Word, Real, Real]:
-    """``x = n * ln 2 + r + r_lo`` with ``|r| <= ln(2) / 2``: the word of ``n + offset``, ``r`` and ``r_lo``.
+    """``x = n * ln 2 + r + c`` with ``|r| <= ln(2) / 2`` and a tiny ``c``: the word of ``n + offset``, ``r`` and ``c``.
 
-    ``x - n * hi(ln 2)`` is exact: a multiple of the last place of ``hi(ln 2)`` or of ``x``, and small (Cody and Waite).
+    ``r = x - n * hi(ln 2)`` is exact: a multiple of the last place of ``hi(ln 2)`` or of ``x``, and small (Cody and Waite).
     """
     c = _constants(x)
     word, n = _nearest_integer(x, c.log2_e[0], offset)
-    difference = fma(n, -c.ln2[0], x)
-    r = fma(n, -c.ln2[1], difference)
-    r_lo = fma(n, -c.ln2[1], difference - r)
-    return word, r, r_lo
+    return word, fma(n, -c.ln2[0], x), n * -c.ln2[1]
 
 
-def _expm1_tail(r: Real) -> Real:
-    """``exp(r) - 1 - r`` for ``|r| <= ln(2) / 2``."""
+def _sum(a: Real | float, b: Real) -> tuple[Real, Real]:
+    """``a + b`` and its rounding error, for ``|a| >= |b|`` or ``a = 0``."""
+    total = b + a
+    return total, b - (total - a)
+
+
+def _expm1_tail(r: Real, c: Real, coefficients: tuple[float, ...]) -> Real:
+    """``c + exp(r) - 1 - r``."""
     square = r * r
-    return square * _even_odd(r, square, _constants(r).exp)
+    return fma(square, _evaluate(r, square, (0.5, *coefficients)), c)
 
 
-def _quotient(a: Real, a_lo: Real | None, b: Real, b_lo: Real) -> Real:
-    """``(a + a_lo) / (b + b_lo)`` to little more than half an ULP: one division and a correction by the remainder."""
+def _quotient(a: Real, a_lo: Real, b: Real, b_lo: Real) -> Real:
+    """``(a + a_lo) / (b + b_lo)`` to little more than half an ULP: one division, corrected by the remainder."""
     inverse = 1.0 / b
     q = a * inverse
-    remainder = fma(-q, b_lo, fma(-q, b, a))
-    if a_lo is not None:
-        remainder = remainder + a_lo
+    remainder = fma(-q, b, a) + fma(-q, b_lo, a_lo)
     return fma(remainder, inverse, q)
 
 
@@ -194,17 +271,29 @@ def _quotient(a: Real, a_lo: Real | None, b: Real, b_lo: Real) -> Real:
 
 
 def exp(x: Real) -> Real:
-    """exp(x) = 2**n * exp(r) (Tang 1989, without a table)."""
-    x = _clamp_exponential(x)
-    word, r, _ = _reduce(x, 2 * x.format.bias)
-    p = fma(r * r, _even_odd(r, r * r, _constants(x).exp), r)
+    """exp(x) = 2**n * exp(r) (Tang 1989, without a table).
+
+    For a result in [0.7, 1] the sum ``p`` is off by 1/4 ULP, the result itself by 1/2.
+    """
+    c = _constants(x)
+    word, r, r_lo = _reduce(_at_most(_at_least(x, c.exp_limits[0]), c.exp_limits[1]), 2 * x.format.bias)
+    return _exp_scaled(r, r_lo, word)
+
+
+def exp2(x: Real) -> Real:
+    """exp2(x) = 2**n * exp(r), where r = (x - n) * ln 2."""
+    c = _constants(x)
+    x = _at_most(_at_least(x, c.exp2_limits[0]), c.exp2_limits[1])
+    word, n = _nearest_integer(x, 1.0, 2 * x.format.bias)
+    fraction = x - n
+    r = fraction * c.ln2[0]
+    return _exp_scaled(r, fma(fraction, c.ln2[1], fma(fraction, c.ln2[0], -r)), word)
+
+
+def _exp_scaled(r: Real, r_lo: Real, word: Word) -> Real:
+    p = r + _expm1_tail(r + r_lo, r_lo, _constants(r).exp)
     a, b = _two_powers_of_two(word)
     return fma(p, a, a) * b
-
-
-def _clamp_exponential(x: Real) -> Real:
-    low, high = _constants(x).exp_limits
-    return _at_most(_at_least(x, low), high)
 
 
 def expm1(x: Real) -> Real:
@@ -213,9 +302,8 @@ def expm1(x: Real) -> Real:
     large = x > c.large
     clamped = _at_most(_at_least(x, c.expm1_least), c.exp_limits[1])
     word, r, r_lo = _reduce(clamped, x.format.bias)
-    word = _decrement_where(large, word)
-    p_lo = _expm1_tail(r) + r_lo
-    power = _power_of_two(word)
+    p_lo = _expm1_tail(r + r_lo, r_lo, c.expm1)
+    power = _power_of_two(_decrement_where(large, word))
     base = power - 1.0
     base_lo = (power - base) - 1.0
     high = fma(power, r, base)
@@ -225,50 +313,44 @@ def expm1(x: Real) -> Real:
 
 
 def _decrement_where(condition: Bit, word: Word) -> Word:
-    builder = word.builder
-    return Word(builder, builder.add(word.value, builder.sext(condition.value, word.format.word)), word.format)
+    return word - condition.to_word(word)
 
 
 def tanh(x: Real) -> Real:
     """tanh(x) = (1 - e) / (1 + e) with e = exp(-2|x|) = 2**n + 2**n * expm1(r), so 1 - e loses nothing near 0."""
-    double = abs(x) * -2.0
-    word, r, r_lo = _reduce(_at_least(double, _constants(x).tanh_least), x.format.bias)
-    p, p_lo = _sum(r, _expm1_tail(r) + r_lo)
+    c = _constants(x)
+    magnitude = _at_most(abs(x), c.tanh_largest)
+    word, n = _nearest_integer(magnitude, -2.0 * c.log2_e[0], x.format.bias)
+    r, r_lo = fma(n, -c.ln2[0], magnitude * -2.0), n * -c.ln2[1]
+    tail = _expm1_tail(r + r_lo, r_lo, c.expm1)
     power = _power_of_two(word)
-    minus, plus = 1.0 - power, 1.0 + power
-    above = fma(-power, p, minus)
-    above_lo = fma(-power, p_lo, fma(-power, p, minus - above))
-    below = fma(power, p, plus)
-    below_lo = fma(power, p_lo, fma(power, p, plus - below))
-    return _with_sign_of(_quotient(above, above_lo, below, below_lo), x)
-
-
-def _sum(a: Real, b: Real) -> tuple[Real, Real]:
-    """``a + b`` and its rounding error, for ``|a| >= |b|`` or ``a = 0``."""
-    total = a + b
-    return total, b - (total - a)
+    minus, minus_lo = _sum(1.0, -power)
+    main = fma(-power, r, minus)
+    main_lo = fma(-power, r, minus - main) + minus_lo
+    above = fma(-power, tail, main)
+    above_lo = fma(-power, tail, main - above) + main_lo
+    below, below_lo = _sum(2.0, -above)
+    return _with_sign_of(_quotient(above, above_lo, below, below_lo - above_lo), x)
 
 
 def _decay(x: Real) -> tuple[Real, Real, Real, Real]:
     """exp(-|x|) = (p + p_lo) * a * b with powers of two ``a`` and ``b``: shared by all that need it."""
-    low, _ = _constants(x).exp_limits
-    word, r, r_lo = _reduce(_at_least(-abs(x), low), 2 * x.format.bias)
-    v, v_lo = _sum(r, _expm1_tail(r) + r_lo)
-    p, p_lo = _sum(r.constant(1.0), v)
-    p_lo = p_lo + v_lo
+    c = _constants(x)
+    word, r, r_lo = _reduce(_at_least(-abs(x), c.exp_limits[0]), 2 * x.format.bias)
+    p, p_lo = _sum(1.0, r + _expm1_tail(r + r_lo, r_lo, c.exp))
     a, b = _two_powers_of_two(word)
     return p, p_lo, a, b
 
 
 def logistic(x: Real) -> Real:
-    """1 / (1 + e) for x >= 0 and e / (1 + e) for x < 0, with e = exp(-|x|) and the scale of e applied last."""
+    """1 / (1 + e) for x >= 0 and e / (1 + e) for x < 0, with e = exp(-|x|), whose scale comes last."""
     p, p_lo, a, b = _decay(x)
     power = a * b
     below = fma(power, p, 1.0)
     below_lo = fma(power, p_lo, fma(power, p, 1.0 - below))
     negative = x < 0
     y = _quotient(select(negative, p, 1.0), select(negative, p_lo, 0.0), below, below_lo)
-    return y * select(negative, a, 1.0) * select(negative, b, 1.0)
+    return select(negative, y * a * b, y)
 
 
 def sech(x: Real) -> Real:
@@ -282,24 +364,69 @@ def sech(x: Real) -> Real:
     return (y + y) * a * b
 
 
+def _hyperbolic(x: Real) -> tuple[Real, ...]:
+    """What sinh and cosh of ``|x|`` are made of: ``a`` = sinh(n ln 2), ``b`` = cosh(n ln 2), ``b``'s rounding error, sinh(r)
+    and cosh(r) - 1 (sinh(r) as ``r`` and the rest), and the factor that makes large results come out right."""
+    c = _constants(x)
+    magnitude = abs(x)
+    large = magnitude > c.large
+    word, r, r_lo = _reduce(_at_most(magnitude, c.cosh_largest), x.format.bias - 1)
+    half = _power_of_two(_decrement_where(large, word))  # 2**(n - 1)
+    inverse = 0.25 / half
+    a, b = half - inverse, half + inverse
+    b_lo = inverse - (b - half)
+    rounded = r + r_lo
+    square = rounded * rounded
+    sinh_lo = fma(rounded * square, polynomial(square, *c.sinh), r_lo)
+    cosh_lo = square * polynomial(square, *c.cosh)
+    return a, b, b_lo, r, sinh_lo, cosh_lo, select(large, x.constant(2.0), 1.0)
+
+
+def sinh(x: Real) -> Real:
+    """sinh(n ln 2 + r) = sinh(n ln 2) * cosh(r) + cosh(n ln 2) * sinh(r)."""
+    a, b, b_lo, r, sinh_lo, cosh_lo, factor = _hyperbolic(x)
+    high = fma(b, r, a)
+    low = fma(b_lo, r, fma(b, r, a - high))
+    y = high + fma(b, sinh_lo, fma(a, cosh_lo, low))
+    return _with_sign_of(y * factor, x)
+
+
+def cosh(x: Real) -> Real:
+    """cosh(n ln 2 + r) = cosh(n ln 2) * cosh(r) + sinh(n ln 2) * sinh(r)."""
+    a, b, b_lo, r, sinh_lo, cosh_lo, factor = _hyperbolic(x)
+    high = fma(a, r, b)
+    low = fma(a, r, b - high) + b_lo
+    return (high + fma(a, sinh_lo, fma(b, cosh_lo, low))) * factor
+
+
 # ---- Logarithms ------------------------------------------------------------------------------------------------------
 
 
-def _exponent(x: Real) -> tuple[Word, Word]:
-    """``k`` with ``x = 2**k * m`` and sqrt(1/2) <= m < sqrt(2): as an exponent field, and ``k + 512`` in the low bits."""
+def _exponent(x: Real, least: float) -> tuple[Word, Real]:
+    """``k`` with ``x = 2**k * m``, least <= m < 2 * least: as an exponent field, and as a number too large by the offset."""
     shift = x.format.mantissa
-    root_half = {23: 0x3F3504F3, 52: 0x3FE6A09E667F3BCD}[shift]
-    above = x.bits() - root_half
-    offset = _exponent_offset(x)
-    return above & -(1 << shift), (above + (offset << shift)).shift_right_logical(shift)
+    above = x.bits() - ((x.format.bias - 1) << shift | int((2 * least - 1) * 2**shift))
+    biased = (above + (_exponent_offset(x) << shift)).shift_right_logical(shift)
+    return above & -(1 << shift), _small_to_real(biased)
 
 
 def _exponent_offset(x: Real) -> int:
     return x.format.bias + x.format.mantissa + 2
 
 
-def _log_sum(k: Real, f: Real, base: tuple[float, float] | None, two: tuple[float, float]) -> Real:
-    """``k * two + base * log(1 + f)`` for sqrt(1/2) <= 1 + f < sqrt(2).
+def _small_to_real(word: Word) -> Real:
+    """2**mantissa plus a small nonnegative integer."""
+    format = word.format
+    return (word | ((format.bias + format.mantissa) << format.mantissa)).reinterpret()
+
+
+def _to_exponent(x: Real) -> float:
+    """What :func:`_exponent` adds to the number ``k``."""
+    return 2.0**x.format.mantissa + _exponent_offset(x)
+
+
+def _log_sum(k: Real, f: Real, f_lo: Real | None, base: tuple[float, float] | None, two: tuple[float, float]) -> Real:
+    """``k * two + base * log(1 + f + f_lo)`` for 0.7 <= 1 + f <= 1.5; a ``base`` of None is 1.
 
     With s = f / (2 + f), log(1 + f) = 2 atanh(s) = f - f**2 / 2 + s * (f**2 / 2 + z * P(z)), z = s**2 (fdlibm).
     """
@@ -307,16 +434,15 @@ def _log_sum(k: Real, f: Real, base: tuple[float, float] | None, two: tuple[floa
     z = s * s
     half_square = (f * 0.5) * f
     tail = fma(z, polynomial(z, *_constants(f).log), half_square)
-    if base is None:
-        main = f
-        high = fma(k, two[0], main)
-        low = fma(k, two[0], -high) + main
-        return high + (fma(s, tail, fma(k, two[1], low)) - half_square)
-    main = f * base[0]
-    main_lo = fma(f, base[1], fma(f, base[0], -main))
+    main = f if base is None else f * base[0]
     high = fma(k, two[0], main)
-    low = (fma(k, two[0], -high) + main) + main_lo
-    return high + fma(fma(s, tail, -half_square), base[0], fma(k, two[1], low))
+    low = fma(k, two[1], fma(k, two[0], -high) + main)
+    if base is not None:
+        low = low + fma(f, base[1], fma(f, base[0], -main))
+        return high + fma(fma(s, tail, -half_square), base[0], low)
+    if f_lo is not None:  # times 1 / (1 + f), to a tenth
+        low = fma(f_lo, fma(half_square, 2.0, 1.0 - f), low)
+    return high + (fma(s, tail, low) - half_square)
 
 
 def _log_special(y: Real, x: Real, argument: Real) -> Real:
@@ -326,21 +452,13 @@ def _log_special(y: Real, x: Real, argument: Real) -> Real:
 
 
 def _log(x: Real, base: tuple[float, float] | None, two: tuple[float, float]) -> Real:
-    c = _constants(x)
-    shift = x.format.mantissa
-    lift = shift + 1
-    subnormal = x < c.smallest_normal
+    lift = x.format.mantissa + 1
+    subnormal = x < _constants(x).smallest_normal
     scaled = select(subnormal, x * 2.0**lift, x)
-    exponent, word = _exponent(scaled)
-    magic = 2.0**shift + _exponent_offset(x)
-    k = _low_bits_to_real(word) - select(subnormal, x.constant(magic + lift), magic)
+    exponent, k = _exponent(scaled, math.sqrt(0.5))
+    k = k - select(subnormal, x.constant(_to_exponent(x) + lift), _to_exponent(x))
     f = (scaled.bits() - exponent).reinterpret() - 1.0
-    return _log_special(_log_sum(k, f, base, two), x, x)
-
-
-def _low_bits_to_real(word: Word) -> Real:
-    """2**mantissa plus a small nonnegative integer."""
-    return (word | ((word.format.bias + word.format.mantissa) << word.format.mantissa)).reinterpret()
+    return _log_special(_log_sum(k, f, None, base, two), x, x)
 
 
 def log(x: Real) -> Real:
@@ -359,17 +477,60 @@ def log10(x: Real) -> Real:
 
 
 def log1p(x: Real) -> Real:
-    """log1p(x) = k * log(2) + log(1 + f), where f = 2**-k * x + (2**-k - 1) is rounded once and exact for k = 0."""
-    c = _constants(x)
+    """log1p(x) = k * log(2) + log(1 + f), where f = 2**-k * x + (2**-k - 1) is exact unless ``k`` is large.
+
+    1 + f lies in [3/4, 3/2): with the usual sqrt(1/2) as the lower end, ``f`` would be rounded when k = 1.
+    """
+    return _log1p(x, None, None)
+
+
+def _log1p(x: Real, x_lo: Real | None, doubled: Bit | None) -> Real:
+    """log(1 + x + x_lo), of twice that where wanted."""
     shift = x.format.mantissa
     u = x + 1.0
-    exponent, word = _exponent(u)
-    k = _low_bits_to_real(word) - (2.0**shift + _exponent_offset(x))
+    exponent, k = _exponent(u, 0.75)
+    k = k - _to_exponent(x)
+    if doubled is not None:
+        k = k + select(doubled, x.constant(1.0), 0.0)
     # 2**(2 - k), as 2**-k would be subnormal for the largest x.
     power = (x.word((x.format.bias + 2) << shift) - exponent).reinterpret()
     f = fma(x * 0.25, power, fma(power, 0.25, -1.0))
-    y = _log_sum(k, f, None, c.ln2)
-    return select(abs(x) < c.tiny, x, _log_special(y, x, u))
+    f_lo = None if x_lo is None else x_lo * 0.25 * power
+    y = _log_special(_log_sum(k, f, f_lo, None, _constants(x).ln2), x, u)
+    return select(abs(x) < _constants(x).tiny, x, y)
+
+
+# ---- Inverse hyperbolic functions (Muller 2016, chapter 11; 2 ULP) ---------------------------------------------------
+
+
+def arcsinh(x: Real) -> Real:
+    """arcsinh|x| = log1p(|x| + x**2 / (1 + sqrt(1 + x**2))), or log(2|x|) where 1 makes no difference."""
+    a = abs(x)
+    large = a > 2.0 ** (x.format.mantissa + 4)
+    b = select(large, x.constant(0.0), a * (a / (fma(a, a, 1.0).sqrt() + 1.0)))
+    argument, low = _sum(a, b)
+    return _with_sign_of(_log1p(argument, low, large), x)
+
+
+def arccosh(x: Real) -> Real:
+    """arccosh(x) = log1p(t + sqrt(t * (t + 2))) with t = x - 1, or log(2 x) where that makes no difference."""
+    t = x - 1.0
+    large = x > 2.0 ** (x.format.mantissa + 4)
+    root = select(large, x.constant(0.0), (t * (t + 2.0)).sqrt())
+    argument = t + root
+    low = select(t < root, t - (argument - root), root - (argument - t))
+    return select(t < 0, x.constant(NAN), _log1p(argument, low, large))
+
+
+def arctanh(x: Real) -> Real:
+    """arctanh|x| = log1p(2|x| / (1 - |x|)) / 2."""
+    a = abs(x)
+    above = a + a
+    below, below_lo = _sum(1.0, -a)
+    inverse = 1.0 / below
+    q = above * inverse
+    q_lo = fma(-q, below_lo, fma(-q, below, above)) * inverse
+    return _with_sign_of(_log1p(q, q_lo, None) * 0.5, x)
 
 
 # ---- Roots -----------------------------------------------------------------------------------------------------------
@@ -388,16 +549,70 @@ def rsqrt(x: Real) -> Real:
     return select(residual.is_nan(), y, fma(y * 0.5, residual, y))
 
 
-CORES: dict[str, Callable[[Real], Real]] = {
+def cbrt(x: Real) -> Real:
+    """x = 2**(3 q + j) * m: a polynomial for m**(-1/3), a step of third order, and one on the exact residual."""
+    c = _constants(x)
+    format = x.format
+    shift = format.mantissa
+    magnitude = abs(x)
+    lift = 24 if shift == 23 else 54
+    subnormal = magnitude < c.smallest_normal
+    scaled = select(subnormal, magnitude * 2.0**lift, magnitude)
+    bits = scaled.bits()
+    e = _small_to_real(bits.shift_right_logical(shift)) - (2.0**shift + format.bias)
+    magic = 1.5 * 2.0**shift + format.bias
+    shifted = fma(e - 1.0, 1.0 / 3.0, magic)
+    j = fma(shifted - magic, -3.0, e)
+    m = ((bits & ((1 << shift) - 1)) | (format.bias << shift)).reinterpret()
+    w = select(j > 0.5, select(j > 1.5, m * 4.0, m * 2.0), m)
+    third = select(j > 0.5, select(j > 1.5, x.constant(2.0 ** (-2 / 3)), 2.0 ** (-1 / 3)), 1.0)
+    y = polynomial(m, *c.cbrt) * third
+    h = fma(-w * y, y * y, 1.0)
+    y = fma(y * h, fma(h, 2.0 / 9.0, 1.0 / 3.0), y)
+    square = y * y
+    root = w * square
+    root_square = root * root
+    residual = fma(-fma(root, root, -root_square), root, fma(-root_square, root, w))
+    root = fma(residual, square * (1.0 / 3.0), root)
+    root = root * _power_of_two(shifted.bits()) * select(subnormal, x.constant(2.0 ** (-lift // 3)), 1.0)
+    return select(magnitude.equals(0) | ~(magnitude < INFINITY), x, _with_sign_of(root, x))
+
+
+# ---- Functions of the C library, which do not vectorise --------------------------------------------------------------
+
+_LIBRARY = {"sin": "sin", "cos": "cos", "tan": "tan", "arcsin": "asin", "arccos": "acos", "arctan": "atan"}
+
+
+def _library_function(symbol: str) -> Callable[[Real], Real]:
+    def emit(x: Real) -> Real:
+        return x.call(symbol if x.format is FLOAT64 else symbol + "f")
+
+    emit.__doc__ = f"The C library's {symbol}."
+    return emit
+
+
+VECTORISED: dict[str, Callable[[Real], Real]] = {
     "exp": exp,
+    "exp2": exp2,
     "expm1": expm1,
     "log": log,
     "log2": log2,
     "log10": log10,
     "log1p": log1p,
-    "tanh": tanh,
-    "sech": sech,
-    "logistic": logistic,
     "sqrt": sqrt,
     "rsqrt": rsqrt,
+    "cbrt": cbrt,
+    "tanh": tanh,
+    "sech": sech,
+    "sinh": sinh,
+    "cosh": cosh,
+    "arcsinh": arcsinh,
+    "arccosh": arccosh,
+    "arctanh": arctanh,
+    "logistic": logistic,
+}
+
+CORES: dict[str, Callable[[Real], Real]] = {
+    **VECTORISED,
+    **{name: _library_function(symbol) for name, symbol in _LIBRARY.items()},
 }

@@ -5,31 +5,32 @@ from __future__ import annotations
 from typing import Any
 
 import numba
+import numpy as np
 
 from numbafunc.autodiff.number import Key
-from numbafunc.cpu.access import Operand, Separation, make_load, make_store, out_of_line
+from numbafunc.cpu.access import Operand, Separation, make_load, make_store
 from numbafunc.cpu.cache import compile_lazily, inline
 
 # Elements of a block, the unit of work of a thread: some microseconds, and small enough for the first-level cache.
 BLOCK = 4096
-# From this many elements on, several threads pay in spite of the cost of starting them.
-PARALLEL_FROM = 4 * BLOCK
 
-_SOURCE = """
+_SERIAL = """
+def kernel({slots}, {results}):
+    for i in range(result0.size):
+        store(({results},), i, definition(*load(({slots},), ({indices},))))
+"""
+
+_PARALLEL = """
 def body({slots}, {results}, start, stop):
-    out_of_line()
     for i in range(start, stop):
         store(({results},), i, definition(*load(({slots},), ({indices},))))
 
 
 def kernel({slots}, {results}):
     n = result0.size
-    if n < PARALLEL_FROM:
-        body({slots}, {results}, 0, n)
-    else:
-        for block in prange((n + BLOCK - 1) // BLOCK):
-            start = block * BLOCK
-            body({slots}, {results}, start, min(start + BLOCK, n))
+    for index in prange((n + BLOCK - 1) // BLOCK):
+        start = int64(index) * BLOCK
+        body({slots}, {results}, start, min(start + BLOCK, n))
 """
 
 
@@ -57,7 +58,7 @@ def build(
     keys : tuple of Key
         Coefficients of the result, one array each.
     parallel : bool
-        Whether large arrays are shared out to threads.
+        Whether the array is shared out to threads.
     """
     slots = tuple(f"slot{index}" for index in range(sum(operand.slots for operand in operands)))
     results = tuple(f"result{index}" for index in range(len(keys)))
@@ -67,14 +68,15 @@ def build(
         "load": make_load(operands, ("operands",) * len(slots), separation),
         "store": make_store(storage, keys, results, separation),
         "definition": inline(definition),
-        "out_of_line": out_of_line,
         "prange": numba.prange,
-        "PARALLEL_FROM": PARALLEL_FROM,
+        "int64": np.int64,  # the index of prange is unsigned
         "BLOCK": BLOCK,
     }
-    source = _SOURCE.format(slots=", ".join(slots), results=", ".join(results), indices=", ".join("i" * len(operands)))
+    template = _PARALLEL if parallel else _SERIAL
+    source = template.format(slots=", ".join(slots), results=", ".join(results), indices=", ".join("i" * len(operands)))
     exec(compile(source, "<numbafunc elementwise>", "exec"), namespace)
-    namespace["body"] = inline(namespace["body"])
+    if parallel:
+        namespace["body"] = inline(namespace["body"])
     if identity is not None:
         identity = repr(("elementwise", identity, operands, storage, keys))
     return compile_lazily(namespace["kernel"], identity, parallel=parallel)

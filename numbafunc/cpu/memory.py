@@ -25,7 +25,7 @@ def flat_words(array: np.ndarray[Any, Any], leading: int) -> np.ndarray[Any, Any
     would compile every kernel once more for the read-only type.
     """
     array = np.ascontiguousarray(array)
-    if array.dtype.name in ("float16", "bfloat16"):
+    if array.itemsize == 2 and array.dtype.kind in "fV":
         array = array.view(np.uint16)
     if array.ndim != leading + 1:
         size = 1

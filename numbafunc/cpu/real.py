@@ -53,6 +53,10 @@ class Bit:
     def __invert__(self) -> Bit:
         return Bit(self.builder, self.builder.not_(self.value))
 
+    def to_word(self, like: Word) -> Word:
+        """1 or 0, as wide as another word."""
+        return like._new(self.builder.zext(self.value, like.format.word))
+
 
 class Word:
     """A signed integer as wide as the floating-point format it belongs to; it wraps around."""

@@ -15,16 +15,15 @@ import numpy as np
 
 from numbafunc.autodiff.number import VALUE, Key
 from numbafunc.cpu import accumulate
-from numbafunc.cpu.access import FLOATS, Operand, Separation, make_load, make_store, out_of_line
+from numbafunc.cpu.access import FLOATS, Operand, Separation, make_load, make_store
 from numbafunc.cpu.cache import compile_lazily, inline
 
 # Terms that are summed in vector order before the compensated sum takes over.
 BLOCK = 512
 # Elements of a row that one thread handles where threads share a row.
 SEGMENT = 1 << 15
-# Elements that are worth a task of their own, and from how many on threads are started.
+# Elements that are worth a task of their own.
 TASK = 1 << 13
-PARALLEL_FROM = 1 << 14
 # Columns whose accumulators are kept at hand together.
 TILE = 128
 
@@ -146,8 +145,8 @@ class _Source:
         separation = Separation(("operands", *self.results, *(array for group in groups.values() for array in group)))
         namespace: dict[str, Any] = {
             "__name__": __name__,
-            "out_of_line": out_of_line,
             "prange": numba.prange,
+            "int64": np.int64,  # the index of prange is unsigned
             "inf": np.inf,
             "number": accumulate.make_start(FLOATS[layout.compute]),
             "empty": np.empty,
@@ -161,7 +160,7 @@ class _Source:
             "finish": inline(stages.finish),
             "epilogue": stages.epilogue and inline(stages.epilogue),
         }
-        for name in ("BLOCK", "SEGMENT", "TASK", "TILE", "PARALLEL_FROM"):
+        for name in ("BLOCK", "SEGMENT", "TASK", "TILE"):
             namespace[name] = globals()[name]
         for name in ("larger", "add", "plus", "rounding_error", "settled"):
             namespace[name] = getattr(accumulate, name)
@@ -194,7 +193,6 @@ def _joined(lines: list[str], depth: int) -> str:
 
 _ROWS = """
 def reduce_rows({parameters}, count, first_row, last_row):
-    out_of_line()
     for row in range(first_row, last_row):
         begin = row * count
 {body}
@@ -202,12 +200,9 @@ def reduce_rows({parameters}, count, first_row, last_row):
 
 def kernel({parameters}, rows, count):
     per_task = max(1, TASK // max(1, count))
-    if rows <= per_task or rows * count < PARALLEL_FROM:
-        reduce_rows({parameters}, count, 0, rows)
-    else:
-        for task in prange((rows + per_task - 1) // per_task):
-            first_row = task * per_task
-            reduce_rows({parameters}, count, first_row, min(first_row + per_task, rows))
+    for index in {tasks}((rows + per_task - 1) // per_task):
+        first_row = int64(index) * per_task
+        reduce_rows({parameters}, count, first_row, min(first_row + per_task, rows))
 """
 
 
@@ -229,13 +224,14 @@ def build_rows(stages: Any, layout: Layout, identity: str | None, *, parallel: b
         body += source.store_finals("row")
     else:
         body += ["for i in range(count):", "    " + source.epilogue(element, "shift", source.finals, "begin + i")]
-    text = _ROWS.format(parameters=source.parameters, body=_joined(body, 2))
+    text = _ROWS.format(
+        parameters=source.parameters, tasks="prange" if parallel else "range", body=_joined(body, 2)
+    )
     return source.compile("rows", text, ("reduce_rows",), identity, [], parallel=parallel)
 
 
 _COLUMNS = """
 def reduce_tile({parameters}, count, inner, block, first, width):
-    out_of_line()
 {allocate}
     begin = block * count * inner + first
     for j in range(width):
@@ -256,14 +252,10 @@ def reduce_tile({parameters}, count, inner, block, first, width):
 
 def kernel({parameters}, blocks, count, inner):
     tiles = (inner + TILE - 1) // TILE
-    if blocks * count * inner < PARALLEL_FROM:
-        for task in range(blocks * tiles):
-            first = task % tiles * TILE
-            reduce_tile({parameters}, count, inner, task // tiles, first, min(TILE, inner - first))
-    else:
-        for task in prange(blocks * tiles):
-            first = task % tiles * TILE
-            reduce_tile({parameters}, count, inner, task // tiles, first, min(TILE, inner - first))
+    for index in {tasks}(blocks * tiles):
+        task = int64(index)
+        first = task % tiles * TILE
+        reduce_tile({parameters}, count, inner, task // tiles, first, min(TILE, inner - first))
 """
 
 
@@ -314,6 +306,7 @@ def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel
         epilogue = ["for i in range(count):", "    for j in range(width):", "        " + stored]
     text = _COLUMNS.format(
         parameters=source.parameters,
+        tasks="prange" if parallel else "range",
         allocate=_joined([f"{array} = empty(TILE, compute)" for group in arrays.values() for array in group], 1),
         clear=_joined(
             [put("shift", "number(0.0)" if stages.key is None else "number(-inf)")]
@@ -337,7 +330,6 @@ def _scratch(source: _Source) -> list[str]:
 
 _SEGMENTS = """
 def segment_shift({parameters}, {arrays}, count, segments, task):
-    out_of_line()
     row = task // segments
     first_element = task % segments * SEGMENT
     last_element = min(first_element + SEGMENT, count)
@@ -346,7 +338,6 @@ def segment_shift({parameters}, {arrays}, count, segments, task):
 
 
 def segment_sums({parameters}, {arrays}, count, segments, task):
-    out_of_line()
     row = task // segments
     begin = row * count
     first_element = task % segments * SEGMENT
@@ -357,7 +348,6 @@ def segment_sums({parameters}, {arrays}, count, segments, task):
 
 
 def segment_epilogue({parameters}, {arrays}, count, segments, task):
-    out_of_line()
     row = task // segments
     begin = row * count
     first_element = task % segments * SEGMENT
@@ -385,11 +375,13 @@ def kernel({parameters}, rows, count):
     segments = (count + SEGMENT - 1) // SEGMENT
     tasks = rows * segments
 {allocate}
-    for task in prange(tasks):
+    for index in prange(tasks):
+        task = int64(index)
         segment_shift({parameters}, {arrays}, count, segments, task)
     for row in range(rows):
         fold_shift({arrays}, segments, row)
-    for task in prange(tasks):
+    for index in prange(tasks):
+        task = int64(index)
         segment_sums({parameters}, {arrays}, count, segments, task)
     for row in range(rows):
         fold_sums({parameters}, {arrays}, count, segments, row)
@@ -427,7 +419,7 @@ def build_segments(stages: Any, layout: Layout, identity: str | None, *, paralle
         epilogue = [f"{name} = {final}" for name, final in zip(source.finals, finals)]
         epilogue += [loop, "    " + source.epilogue(element, "shift", source.finals, "begin + i")]
         parameters = ", ".join((source.parameters, "shifts", *(a for group in arrays.values() for a in group)))
-        last = ["for task in prange(tasks):", f"    segment_epilogue({parameters}, count, segments, task)"]
+        last = ["for index in prange(tasks):", "    task = int64(index)", f"    segment_epilogue({parameters}, count, segments, task)"]
     names = ["shifts", *(array for group in arrays.values() for array in group)]
     text = _SEGMENTS.format(
         parameters=source.parameters,

@@ -9,7 +9,6 @@ import numpy as np
 
 
 from numbafunc.autodiff.dual import Dual
-from numbafunc.cpu.memory import empty
 from numbafunc.errors import ShapeError
 
 FLOAT_NAMES = ("float16", "bfloat16", "float32", "float64")
@@ -81,6 +80,11 @@ def contains_dual(x: Any) -> bool:
 def dtype_of(x: Operand) -> np.dtype[Any] | None:
     """The dtype that an operand brings along; None for Python numbers, which take any."""
     return None if isinstance(x, (float, int)) and not isinstance(x, np.generic) else x.dtype
+
+
+def shape_of(x: Operand) -> tuple[int, ...]:
+    """The shape of an operand; () for Python numbers."""
+    return () if isinstance(x, (float, int)) else x.shape  # type: ignore[no-any-return]
 
 
 def float_dtype(operands: Sequence[Operand]) -> np.dtype[Any]:

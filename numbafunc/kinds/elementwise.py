@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual, assemble, components
-from numbafunc.cpu.memory import flat_words
+from numbafunc.cpu import threads
+from numbafunc.cpu.memory import empty, flat_words
 from numbafunc.kinds import arguments
-from numbafunc.kinds.directions import Components, Levels, plan, result_keys
+from numbafunc.kinds.directions import Levels, component_of, plan, result_keys
+from numbafunc.kinds.recipe import Call, Operands, Recipe, RecipeBook, Source, Target, number
 
 Array = Any  # numpy.ndarray or Dual
+
+# From this many elements on, several threads pay in spite of the cost of starting them.
+PARALLEL_FROM = 1 << 14
 
 REGISTRY: dict[str, Elementwise] = {}
 
@@ -52,33 +58,46 @@ class Elementwise:
         self.identity = identity
         self.parameters = tuple(inspect.signature(definition).parameters)
         self._kernels: dict[Any, Any] = {}
-        # Kernels of one contiguous array in and out, by dtype: the way of small calls, where each look-up counts.
-        self._unary: dict[np.dtype[Any], Any] = {}
+        self._recipes = RecipeBook()
+        # Kernels of contiguous arrays of one shape and dtype and of Python floats, by dtype, whether the arrays are large,
+        # and types of the other operands: the way of small calls, where each look-up counts.
+        self._quick: dict[tuple[Any, ...], Any] = {}
 
     def __call__(self, *operands: Any, out: Any = None) -> Array:
         x = operands[0]
-        if len(operands) == 1 and out is None and type(x) is np.ndarray:
-            kernel = self._unary.get(x.dtype)
-            if kernel is not None and x.flags.c_contiguous:
-                result = arguments.empty(x.shape, x.dtype)
-                kernel(x if x.ndim == 1 else x.reshape(-1), result if x.ndim == 1 else result.reshape(-1))
+        if type(x) is np.ndarray and out is None:
+            kernel = self._quick.get((x.dtype, x.size >= PARALLEL_FROM, *map(type, operands[1:])))
+            if kernel is not None and x.flags.c_contiguous and self._alike(x, operands):
+                result = empty(x.shape, x.dtype)
+                if x.ndim == 1:
+                    kernel(*operands, result)
+                else:
+                    flat = [y.reshape(-1) if type(y) is np.ndarray else y for y in operands]
+                    kernel(*flat, result.reshape(-1))
                 return result
         return self._general(operands, out)
 
+    @staticmethod
+    def _alike(x: np.ndarray[Any, Any], operands: tuple[Any, ...]) -> bool:
+        """Whether the other arrays are laid out like the first."""
+        for y in operands[1:]:
+            if type(y) is np.ndarray and (y.dtype != x.dtype or y.shape != x.shape or not y.flags.c_contiguous):
+                return False
+        return True
+
     def _general(self, given: Sequence[Any], out: Any) -> Array:
-        operands = [arguments.as_operand(x, n, boolean=self.boolean) for x, n in zip(given, self.parameters)]
-        dtype, compute = self._precision(operands)
-        shapes = {n: np.shape(x) if not isinstance(x, Dual) else x.shape for x, n in zip(operands, self.parameters)}
-        shape = arguments.broadcast(shapes)
-        parts = [components(x) if isinstance(x, Dual) else {(): x} for x in operands]
+        checked = [arguments.as_operand(x, n, boolean=self.boolean) for x, n in zip(given, self.parameters)]
+        operands = Operands(checked)
+        recipe = self._recipes.get(operands.description)
+        if recipe is None:
+            recipe = self._recipes.keep(operands.description, self._recipe(operands, checked))
         if out is not None:
-            if any(isinstance(x, Dual) for x in operands):
+            if operands.levels:
                 raise TypeError("out can't take a result with tangents; leave it out when differentiating")
-            arguments.check_out(out, shape, dtype, operands)
-        results = self._run(parts, shape, dtype, compute, out)
-        if out is not None:
-            return out
-        return results[()] if len(results) == 1 else assemble(results)
+            first = recipe.targets[0]
+            shape = first.shape if first.restore is None else first.restore(np.empty(first.shape, np.bool_)).shape
+            arguments.check_out(out, shape, recipe.dtype, checked)
+        return recipe.run(operands, out)[0]
 
     def _precision(self, operands: Sequence[Any]) -> tuple[np.dtype[Any], str | None]:
         """Dtype of the result, and the precision to compute in."""
@@ -89,58 +108,50 @@ class Elementwise:
         dtype = arguments.float_dtype(operands)
         return dtype, "float64" if dtype.itemsize == 8 else "float32"
 
-    def _run(
-        self,
-        operands: list[dict[Levels, Any]],
-        shape: tuple[int, ...],
-        dtype: np.dtype[Any],
-        compute: str | None,
-        out: Any,
-    ) -> dict[Levels, np.ndarray[Any, Any]]:
+    def _recipe(self, operands: Operands, checked: Sequence[Any]) -> Recipe:
         from numbafunc.cpu.access import Operand
 
-        order = _memory_order([x[()] for x in operands], shape)
-        steps = plan(operands)
-        sources: list[dict[Levels, Any]] = []
+        dtype, compute = self._precision(checked)
+        shape = arguments.broadcast({name: arguments.shape_of(x) for name, x in zip(self.parameters, checked)})
+        values = [parts[()] for parts in operands.parts]
+        order = _memory_order(values, shape)
+        steps = plan(operands.counts())
         descriptions = []
-        for parts in operands:
-            indexed = np.ndim(parts[()]) > 0
-            if indexed or isinstance(parts[()], np.ndarray) and dtype.itemsize > 8:
-                sources.append({levels: _flat(part, levels, shape, order) for levels, part in parts.items()})
-                storage = parts[()].dtype.name
-            else:
-                sources.append({levels: _listed(part, compute) for levels, part in parts.items()})
-                storage = "number"
+        sources: dict[tuple[int, Levels], Source] = {}
+        for position, (parts, value) in enumerate(zip(operands.parts, values)):
+            indexed = np.ndim(value) > 0
+            native = compute is None
+            for component in parts:
+                flatten: Any = number if not native else operator.methodcaller("item") if hasattr(value, "item") else int
+                if indexed:
+                    flatten = functools.partial(_flat, leading=len(component), shape=shape, order=order)
+                sources[position, component] = Source(position, component, flatten)
+            storage = value.dtype.name if indexed else "number"
             descriptions.append(Operand(storage, compute, steps.operand_keys(parts), indexed))
         keys = result_keys([description.keys for description in descriptions])
-        targets: dict[Levels, np.ndarray[Any, Any]] = {}
-        flat: dict[Levels, np.ndarray[Any, Any]] = {}
-        for levels in {steps.component(key) for key in keys}:
-            if levels == () and out is not None and _ordered(out, order).flags.c_contiguous:
-                targets[levels] = out
-            else:
-                targets[levels] = _allocate(steps.shape(levels, shape), levels, dtype, order)
-            flat[levels] = _flat(targets[levels], levels, shape, order)
-        kernel = self._kernel(tuple(descriptions), dtype.name, keys)
+        restore = functools.partial(_restored, order=order) if order != tuple(range(len(order))) else None
+        targets = []
+        for component in sorted({component_of(key) for key in keys}, key=lambda c: (len(c), c)):
+            stored = (*(steps.counts[level] for level in component), *(shape[axis] for axis in order))
+            targets.append(Target(0, component, stored, restore))
+        kernel = self._kernel(tuple(descriptions), dtype.name, keys, math.prod(shape))
+        if not operands.levels and dtype.name in ("float32", "float64") and type(values[0]) is np.ndarray:
+            if all(type(x) is float or (np.shape(x) == shape and x.dtype == dtype) for x in values):
+                self._quick[dtype, math.prod(shape) >= PARALLEL_FROM, *map(type, values[1:])] = kernel
+        source_numbers = {source: number for number, source in enumerate(sources)}
+        target_numbers = {target.component: number for number, target in enumerate(targets)}
+        calls = []
         for call in steps.calls():
-            slots = [
-                _pick(source[steps.component(key)], steps.index(key, call))
-                for source, description in zip(sources, descriptions)
+            slots = tuple(
+                (source_numbers[position, component_of(key)], steps.index(key, call))
+                for position, description in enumerate(descriptions)
                 for key in description.keys
-            ]
-            results = [_pick(flat[steps.component(key)], steps.index(key, call)) for key in keys]
-            kernel(*slots, *results)
-        if len(operands) == 1 and len(keys) == 1 and descriptions[0].indexed and descriptions[0].storage == dtype.name:
-            if dtype.name in ("float32", "float64"):
-                self._unary[dtype] = kernel
-        if out is not None and targets[()] is not out:
-            np.copyto(out, targets[()])
-        return targets
+            )
+            calls.append(Call(slots, tuple((target_numbers[component_of(key)], steps.index(key, call)) for key in keys)))
+        return Recipe(kernel, dtype, tuple(sources.values()), tuple(targets), tuple(calls))
 
-    def _kernel(self, operands: tuple[Any, ...], storage: str, keys: Any) -> Any:
-        from numbafunc.cpu import threads
-
-        parallel = threads.parallel_allowed()
+    def _kernel(self, operands: tuple[Any, ...], storage: str, keys: Any, size: int) -> Any:
+        parallel = size >= PARALLEL_FROM and threads.parallel_allowed()
         key = (operands, storage, keys, parallel)
         kernel = self._kernels.get(key)
         if kernel is None:
@@ -171,38 +182,19 @@ def _ordered(array: np.ndarray[Any, Any], order: tuple[int, ...], leading: int =
     return array.transpose(*range(leading), *(leading + axis for axis in order))
 
 
-def _flat(array: Any, levels: Levels, shape: tuple[int, ...], order: tuple[int, ...]) -> Any:
+def _flat(array: Any, leading: int, shape: tuple[int, ...], order: tuple[int, ...]) -> Any:
     """The array broadcast to the shape of the result, its elements in one contiguous run behind the directions."""
-    leading = len(levels)
-    directions = array.shape[:leading]
     if array.shape[leading:] != shape:
+        directions = array.shape[:leading]
         padded = array.reshape((*directions, *(1,) * (len(shape) - array.ndim + leading), *array.shape[leading:]))
         array = np.broadcast_to(padded, (*directions, *shape))
     return flat_words(_ordered(array, order, leading), leading)
 
 
-def _listed(part: Any, compute: str | None) -> Any:
-    """A number that is the same for all elements; those of all directions in an array."""
-    if isinstance(part, np.ndarray):
-        return part.astype(np.float64) if compute is not None else part
-    return part
-
-
-def _pick(source: Any, index: tuple[int, ...]) -> Any:
-    if isinstance(source, np.ndarray):
-        picked = source[index]
-        return picked[()] if picked.ndim == 0 else picked
-    return source
-
-
-def _allocate(
-    full: tuple[int, ...], levels: Levels, dtype: np.dtype[Any], order: tuple[int, ...]
-) -> np.ndarray[Any, Any]:
-    """A new array whose memory is laid out in an order of axes."""
-    leading = len(levels)
-    stored = (*full[:leading], *(full[leading + axis] for axis in order))
-    inverse = sorted(range(len(order)), key=order.__getitem__)
-    return _ordered(arguments.empty(stored, dtype), tuple(inverse), leading)
+def _restored(array: np.ndarray[Any, Any], order: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    """The view of an array whose memory is laid out in an order of axes, behind its directions."""
+    inverse = tuple(sorted(range(len(order)), key=order.__getitem__))
+    return _ordered(array, inverse, array.ndim - len(order))
 
 
 def define(**options: Any) -> Callable[[Callable[..., Any]], Elementwise]:
@@ -267,4 +259,4 @@ def elementwise(definition: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-__all__ = ["REGISTRY", "Components", "Elementwise", "define", "elementwise"]
+__all__ = ["REGISTRY", "Elementwise", "define", "elementwise"]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual, assemble, components
+from numbafunc.cpu import threads
+from numbafunc.cpu.memory import empty, flat_words
 from numbafunc.kinds import arguments
-from numbafunc.cpu.memory import flat_words
-from numbafunc.kinds.directions import Levels, plan, result_keys
+from numbafunc.kinds.directions import Levels, component_of, plan, result_keys
+from numbafunc.kinds.recipe import Call, Operands, Recipe, RecipeBook, Source, Target, number
 
 Array = Any  # numpy.ndarray or Dual
 
@@ -21,6 +23,9 @@ REGISTRY: dict[str, Reduction] = {}
 
 # Rows this long, when there are this few of them, are shared out to threads in segments.
 _LONG, _FEW = 1 << 16, 16
+
+# From this many elements on, several threads pay in spite of the cost of starting them.
+PARALLEL_FROM = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ class Reduction:
         self.name = name
         self.stages = stages
         self._kernels: dict[Any, Any] = {}
+        self._recipes = RecipeBook()
         self._quick: dict[Any, Any] = {}
         REGISTRY[name] = self
 
@@ -78,23 +84,18 @@ class Reduction:
     ) -> Any:
         """Reduce checked operands over ascending axes of their common shape; a tuple when there are several results."""
         if shape is None:
-            shape = np.broadcast_shapes(*(np.shape(x) if not isinstance(x, Dual) else x.shape for x in operands))
-        parts = [components(x) if isinstance(x, Dual) else {(): x} for x in operands]
+            shape = arguments.broadcast({"operand": arguments.shape_of(operands[0])})
+        taken = Operands(operands)
+        key = (shape, axes, dtype, keepdims, taken.description)
+        recipe = self._recipes.get(key)
+        if recipe is None:
+            recipe = self._recipes.keep(key, self._recipe(taken, shape, axes, dtype, keepdims))
         if out is not None:
-            if any(isinstance(x, Dual) for x in operands):
+            if taken.levels:
                 raise TypeError("out can't take a result with tangents; leave it out when differentiating")
             arguments.check_out(out, shape, dtype, operands)
-        outputs = self._run(parts, shape, axes, dtype)
-        if out is not None:
-            np.copyto(out, outputs[0][()])
-            return out
-        finished = []
-        for output in outputs:
-            if self.stages.epilogue is None and keepdims:
-                kept = tuple(1 if axis in axes else length for axis, length in enumerate(shape))
-                output = {levels: part.reshape(*part.shape[: len(levels)], *kept) for levels, part in output.items()}
-            finished.append(output[()] if len(output) == 1 else assemble(output))
-        return finished[0] if len(finished) == 1 else tuple(finished)
+        results = recipe.run(taken, out)
+        return results[0] if len(results) == 1 else tuple(results)
 
     def quick(self, x: np.ndarray[Any, Any], axis: Any, out: Any) -> Any:
         """The result for one C-contiguous float array, if a call of the same form has been prepared; else None.
@@ -112,10 +113,10 @@ class Reduction:
             self._quick[key] = prepared
         kernel, shape, tail = prepared
         if out is None:
-            result = arguments.empty(shape, x.dtype)
+            result = empty(shape, x.dtype)
         else:
             arguments.check_out(out, shape, x.dtype, [x])
-            result = out if out.flags.c_contiguous else arguments.empty(shape, x.dtype)
+            result = out if out.flags.c_contiguous else empty(shape, x.dtype)
         flat = x if x.ndim == 1 else x.reshape(-1)
         if not flat.flags.writeable:
             flat = flat_words(flat, 0)
@@ -130,67 +131,71 @@ class Reduction:
 
         axes = arguments.normalize_axes(axis, x.ndim)
         view = _View.of(x.shape, axes)
-        varies = view.varies(x)
+        varies = view.varies(x.shape)
         operand = Operand(x.dtype.name, x.dtype.name, ((),), True)
         kernel = self._kernel(view, (operand,), (varies[2],), x.dtype.name, ((),))
         kept = tuple(length for position, length in enumerate(x.shape) if position not in axes)
         return kernel, x.shape if self.stages.epilogue is not None else kept, (*view.strides(varies), view.sizes)
 
-    def _run(
-        self, operands: list[dict[Levels, Any]], shape: tuple[int, ...], axes: tuple[int, ...], dtype: np.dtype[Any]
-    ) -> list[dict[Levels, Any]]:
+    def _recipe(
+        self, operands: Operands, shape: tuple[int, ...], axes: tuple[int, ...], dtype: np.dtype[Any], keepdims: bool
+    ) -> Recipe:
         from numbafunc.cpu.access import Operand
 
         view = _View.of(shape, axes)
         compute = "float64" if dtype.itemsize == 8 else "float32"
-        steps = plan(operands)
-        descriptions, along, strides, sources = [], [], [], []
-        for position, parts in enumerate(operands):
-            keys = steps.operand_keys(parts)
+        steps = plan(operands.counts())
+        descriptions, along = [], []
+        middle: list[int] = []
+        sources: dict[tuple[int, Levels], Source] = {}
+        for position, parts in enumerate(operands.parts):
             value = parts[()]
             indexed = isinstance(value, np.ndarray)
-            native = position in self.stages.integers
-            varies = view.varies(value)
-            sources.append({levels: view.flat(part, levels) for levels, part in parts.items()})
-            descriptions.append(
-                Operand(value.dtype.name if indexed else "number", None if native else compute, keys, indexed)
-            )
+            varies = view.varies(np.shape(value))
+            for component in parts:
+                flatten: Any = functools.partial(view.flat, leading=len(component)) if indexed else number
+                sources[position, component] = Source(position, component, flatten)
+            storage = value.dtype.name if indexed else "number"
+            precision = None if position in self.stages.integers else compute
+            descriptions.append(Operand(storage, precision, steps.operand_keys(parts), indexed))
             along.append(varies[2])
-            strides += view.strides(varies)
+            middle += view.strides(varies)
         keys = result_keys([description.keys for description in descriptions])
         elementwise = self.stages.epilogue is not None
         stored = (view.blocks, view.count, view.inner) if elementwise else (view.blocks, view.inner)
-        targets: list[dict[Levels, Any]] = [
-            {
-                levels: arguments.empty(steps.shape(levels, stored), dtype)
-                for levels in {steps.component(key) for key in keys}
-            }
-            for _ in range(self.stages.results)
+        finished = tuple(1 if axis in axes else length for axis, length in enumerate(shape))
+        restore = functools.partial(view.restore, elementwise=elementwise, shape=finished if keepdims else None)
+        targets = [
+            Target(result, component, steps.shape(component, stored), restore)
+            for result in range(self.stages.results)
+            for component in sorted({component_of(key) for key in keys}, key=lambda c: (len(c), c))
         ]
-        flats = [
-            {levels: flat_words(target, len(levels)) for levels, target in group.items()}
-            for group in targets
-        ]
+        if elementwise and view.order == tuple(range(len(shape))):
+            targets = [Target(t.result, t.component, steps.shape(t.component, shape), None) for t in targets]
         kernel = self._kernel(view, tuple(descriptions), tuple(along), dtype.name, keys)
+        source_numbers = {source: index for index, source in enumerate(sources)}
+        target_numbers = {(target.result, target.component): index for index, target in enumerate(targets)}
+        calls = []
         for call in steps.calls():
-            slots = [
-                _pick(source[steps.component(key)], steps.index(key, call))
-                for source, description in zip(sources, descriptions)
+            slots = tuple(
+                (source_numbers[position, component_of(key)], steps.index(key, call))
+                for position, description in enumerate(descriptions)
                 for key in description.keys
-            ]
-            results = [_pick(flat[steps.component(key)], steps.index(key, call)) for flat in flats for key in keys]
-            kernel(*slots, *strides, *results, *view.sizes)
-        return [
-            {levels: view.restore(target, len(levels), elementwise) for levels, target in group.items()}
-            for group in targets
-        ]
+            )
+            results = tuple(
+                (target_numbers[result, component_of(key)], steps.index(key, call))
+                for result in range(self.stages.results)
+                for key in keys
+            )
+            calls.append(Call(slots, results))
+        return Recipe(
+            kernel, dtype, tuple(sources.values()), tuple(targets), tuple(calls), tuple(middle), tuple(view.sizes)
+        )
 
     def _kernel(
         self, view: _View, operands: tuple[Any, ...], along: tuple[bool, ...], storage: str, keys: tuple[Any, ...]
     ) -> Any:
-        from numbafunc.cpu import threads
-
-        parallel = threads.parallel_allowed()
+        parallel = view.blocks * view.count * view.inner >= PARALLEL_FROM and threads.parallel_allowed()
         key = (view.form, operands, along, storage, keys, parallel)
         kernel = self._kernels.get(key)
         if kernel is None:
@@ -240,12 +245,11 @@ class _View:
         """The last arguments of a kernel."""
         return (self.blocks, self.count, self.inner) if self.form == "columns" else (self.blocks, self.count)
 
-    def varies(self, value: Any) -> tuple[bool, bool, bool]:
+    def varies(self, lengths: tuple[int, ...]) -> tuple[bool, bool, bool]:
         """Whether an operand varies from block to block, from row to row, and within what the inner loop runs over.
 
         The inner loop of columns runs over columns; otherwise it runs over rows of one column.
         """
-        lengths = np.shape(value)
         padded = (1,) * (len(self.shape) - len(lengths)) + lengths
         permuted = [padded[axis] for axis in self.order]
         before, after = self.split
@@ -255,11 +259,8 @@ class _View:
             return block, row, row
         return block, row, column
 
-    def flat(self, array: Any, levels: Levels) -> Any:
+    def flat(self, array: Any, leading: int) -> Any:
         """The elements of an operand in one run, broadcast only where a group of axes is not constant as a whole."""
-        if not isinstance(array, np.ndarray):
-            return array
-        leading = len(levels)
         directions, lengths = array.shape[:leading], array.shape[leading:]
         padded = array.reshape((*directions, *(1,) * (len(self.shape) - len(lengths)), *lengths))
         if self.order != tuple(range(len(self.order))):
@@ -280,16 +281,15 @@ class _View:
         width = self.inner if column else 1
         return [(width * self.count if row else width) if block else 0, width if row else 0]
 
-    def restore(self, target: np.ndarray[Any, Any], leading: int, elementwise: bool) -> np.ndarray[Any, Any]:
-        """A result in the order of the axes of the operands."""
-        directions = target.shape[:leading]
-        kept = [axis for axis in self.order if elementwise or axis not in self.order[self.split[0] : self.split[1]]]
-        shaped = target.reshape((*directions, *(self.shape[axis] for axis in kept)))
-        ranks = sorted(range(len(kept)), key=kept.__getitem__)
-        if ranks == list(range(len(kept))):
-            return shaped
+    def restore(
+        self, target: np.ndarray[Any, Any], elementwise: bool, shape: tuple[int, ...] | None
+    ) -> np.ndarray[Any, Any]:
+        """A result, stored as (directions, blocks, [count,] inner), in the order of the axes of the operands."""
+        directions = target.shape[: target.ndim - (3 if elementwise else 2)]
+        if not elementwise:
+            kept = tuple(n for axis, n in enumerate(self.shape) if axis not in self.order[self.split[0] : self.split[1]])
+            return target.reshape((*directions, *(kept if shape is None else shape)))
+        shaped = target.reshape((*directions, *(self.shape[axis] for axis in self.order)))
+        leading = len(directions)
+        ranks = sorted(range(len(self.order)), key=self.order.__getitem__)
         return shaped.transpose(*range(leading), *(leading + rank for rank in ranks))
-
-
-def _pick(source: Any, index: tuple[int, ...]) -> Any:
-    return source[index] if isinstance(source, np.ndarray) else source

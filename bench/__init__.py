@@ -1,0 +1,1 @@
+"""Figures against PyTorch, JAX, NumPy and SciPy; see README.md."""

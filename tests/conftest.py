@@ -1,0 +1,60 @@
+"""What all test modules share: one cache of compiled kernels for a session, and programs run in processes of their own."""
+
+import atexit
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
+
+import pytest
+
+# Modules of oracles are imported by name.
+sys.path.insert(0, str(Path(__file__).parent))
+
+# The first process that comes here makes the folder; workers of pytest-xdist inherit it and share the kernels.
+if not os.environ.get("NUMBAFUNC_CACHE_DIR"):
+    _folder = tempfile.mkdtemp(prefix="numbafunc-tests-")
+    os.environ["NUMBAFUNC_CACHE_DIR"] = _folder
+    atexit.register(shutil.rmtree, _folder, ignore_errors=True)
+
+
+class Programs:
+    """Runs Python programs with this package importable, whichever way it was installed here."""
+
+    def __init__(self, folder):
+        import numbafunc
+
+        self.folder = folder
+        self.package = Path(numbafunc.__file__).parent
+
+    def start(self, source, *arguments, package=None, **environment):
+        """Start a program; variables of the environment that are None are taken away."""
+        root = (package or self.package).parent
+        settings = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1", **environment}
+        program = Path(tempfile.mkdtemp(dir=self.folder), "program.py")
+        program.write_text(textwrap.dedent(source))
+        return subprocess.Popen(
+            [sys.executable, str(program), *map(str, arguments)],
+            env={name: str(value) for name, value in settings.items() if value is not None},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def finish(self, process, timeout=300):
+        """Wait for a program and return what it printed; fail with its messages unless it ended well."""
+        output, errors = process.communicate(timeout=timeout)
+        assert process.returncode == 0, f"exit status {process.returncode}\n{output}\n{errors}"
+        return output.strip()
+
+    def run(self, source, *arguments, package=None, **environment):
+        """Run a program and return what it printed."""
+        return self.finish(self.start(source, *arguments, package=package, **environment))
+
+
+@pytest.fixture
+def programs(tmp_path):
+    return Programs(tmp_path)

@@ -1,0 +1,73 @@
+"""The ops of the elementwise kind as the test modules see them: one entry for each name in the registry."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import numbafunc
+from numbafunc.kinds import elementwise
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An op with what its operands may be.
+
+    ``domains`` names the numbers that each operand is tested on; ``second`` tells whether it has a second derivative that is
+    not 0 everywhere; ``boolean`` and ``integers`` tell whether bool is accepted and whether integers stay what they are.
+    """
+
+    function: Any
+    domains: tuple[str, ...] = ("real",)
+    second: bool = True
+    boolean: bool = True
+    integers: bool = False
+
+
+TABLE = {
+    "celu": Entry(numbafunc.celu, ("real", "scale")),
+    "elu": Entry(numbafunc.elu, ("real", "scale")),
+    "leaky_relu": Entry(numbafunc.leaky_relu, ("real", "slope"), integers=True),
+    # kl uses it where a matrix product follows.
+    "log_ratio": Entry(elementwise.REGISTRY["log_ratio"], ("share", "share", "small")),
+    "log_sigmoid": Entry(numbafunc.log_sigmoid, boolean=False),
+    "relu": Entry(numbafunc.relu, second=False, integers=True),
+    "rsqrt": Entry(numbafunc.rsqrt, ("positive",)),
+    "selu": Entry(numbafunc.selu),
+    "sigmoid": Entry(numbafunc.sigmoid),
+    "sigmoid_cross_entropy_logits": Entry(
+        numbafunc.loss.sigmoid_cross_entropy_logits, ("real", "share"), boolean=False
+    ),
+    "softplus": Entry(numbafunc.softplus),
+    "swish": Entry(numbafunc.swish),
+    "tanh": Entry(numbafunc.tanh),
+}
+
+NAMES = sorted(TABLE)
+
+
+def sample(domain, size, seed=0):
+    """Numbers of a domain as float64; real and positive ones cover the range where functions change shape."""
+    random = np.random.default_rng(seed)
+    if domain == "real":
+        return random.normal(0, 3, size)
+    if domain == "positive":
+        return np.exp(random.normal(0, 2, size))
+    if domain == "scale":
+        return random.uniform(0.25, 2.5, size)
+    if domain == "slope":
+        return random.uniform(-0.5, 1.5, size)
+    if domain == "share":
+        return random.uniform(0.05, 0.95, size)
+    if domain == "small":
+        return random.uniform(1e-3, 1e-2, size)
+    raise KeyError(domain)
+
+
+def operands(name, shape, dtype, seed=0):
+    """Operands of an op, all of one shape."""
+    size = int(np.prod(shape))
+    return [
+        sample(domain, size, seed + position).reshape(shape).astype(dtype)
+        for position, domain in enumerate(TABLE[name].domains)
+    ]

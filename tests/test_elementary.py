@@ -1,0 +1,354 @@
+"""The emitted elementary functions: accuracy, special values, and that their loops are vectorised."""
+
+from __future__ import annotations
+
+import platform
+import re
+import struct
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+from llvmlite import binding
+from scipy import special
+
+from numbafunc.cpu.elementary import CORES, VECTORISED
+from numbafunc.cpu.loop import core_loop
+from numbafunc.elementary import FUNCTIONS
+
+mp = mpmath.mp.clone()
+mp.prec = 160
+
+# Largest errors in units in the last place: float32, float64. Those of the C library's functions are glibc's.
+ULP_LIMITS = {
+    "exp": (1, 1),
+    "exp2": (1, 1),
+    "expm1": (1, 1),
+    "log": (1, 1),
+    "log2": (1, 1),
+    "log10": (1, 1),
+    "log1p": (1, 1),
+    "sqrt": (0.5, 0.5),
+    "rsqrt": (0.51, 0.51),
+    "cbrt": (0.51, 0.51),
+    "tanh": (1, 1),
+    "sech": (1, 1),
+    "sinh": (1, 1),
+    "cosh": (1, 1),
+    "arcsinh": (2, 2),
+    "arccosh": (2, 2),
+    "arctanh": (2, 2),
+    "logistic": (1, 1),
+    "sin": (2, 2),
+    "cos": (2, 2),
+    "tan": (2, 2),
+    "arcsin": (2, 2),
+    "arccos": (2, 2),
+    "arctan": (2, 2),
+}
+
+ARRAY_ORACLES = {name: getattr(np, name) for name in CORES if hasattr(np, name)} | {
+    "rsqrt": lambda x: 1 / np.sqrt(x),
+    "sech": lambda x: 1 / np.cosh(x),
+    "logistic": special.expit,
+}
+
+EXACT_ORACLES = {
+    "exp": mp.exp,
+    "exp2": lambda x: mp.power(2, x),
+    "expm1": mp.expm1,
+    "log": mp.log,
+    "log2": lambda x: mp.log(x, 2),
+    "log10": mp.log10,
+    "log1p": mp.log1p,
+    "sqrt": mp.sqrt,
+    "rsqrt": lambda x: 1 / mp.sqrt(x),
+    "cbrt": lambda x: mp.sign(x) * mp.cbrt(abs(x)),
+    "tanh": mp.tanh,
+    "sech": mp.sech,
+    "sinh": mp.sinh,
+    "cosh": mp.cosh,
+    "arcsinh": mp.asinh,
+    "arccosh": mp.acosh,
+    "arctanh": mp.atanh,
+    "logistic": lambda x: 1 / (1 + mp.exp(-x)),
+    "sin": mp.sin,
+    "cos": mp.cos,
+    "tan": mp.tan,
+    "arcsin": mp.asin,
+    "arccos": mp.acos,
+    "arctan": mp.atan,
+}
+
+# Where the real function is defined, boundaries included.
+DOMAINS = {
+    "log": (0, np.inf),
+    "log2": (0, np.inf),
+    "log10": (0, np.inf),
+    "sqrt": (0, np.inf),
+    "rsqrt": (0, np.inf),
+    "log1p": (-1, np.inf),
+    "arccosh": (1, np.inf),
+    "arctanh": (-1, 1),
+    "arcsin": (-1, 1),
+    "arccos": (-1, 1),
+}
+
+
+def evaluate(name: str, x: Any) -> Any:
+    out = np.empty_like(x)
+    core_loop(name)(x, out)
+    return out
+
+
+def neighbours(x: Any) -> Any:
+    """Every number with the ones just below and above it."""
+    return np.concatenate([np.nextafter(x, -np.inf), x, np.nextafter(x, np.inf)])
+
+
+def boundaries(dtype: Any) -> Any:
+    """Numbers near which a function changes its regime, of both signs."""
+    info = np.finfo(dtype)
+    halves = (np.arange(-1100, 1100) + 0.5) * np.log(2)  # where the multiple of log(2) changes, for exp and for tanh
+    marks = [
+        halves,
+        halves / 2,
+        np.arange(-1080, 1030) + 0.5,
+        np.log(float(info.max)) + np.array([-1, 0, 0.5, 0.6931, 0.7, 1]),
+        np.log(float(info.tiny)) + np.array([-1, 0, 1]),
+        np.log(float(info.smallest_subnormal)) + np.array([-1, -0.7, 0, 0.7, 1]),
+        2.0 ** np.arange(info.minexp - info.nmant, info.maxexp),
+        1.5 * 2.0 ** np.arange(info.minexp, info.maxexp),
+        np.sqrt(0.5) * 2.0 ** np.arange(-8, 9),
+        np.array([-0.5, 0.5]) + 2.0 ** np.arange(-60, 0)[:, None],
+        np.array([-1.0, 1.0]) + 2.0 ** np.arange(-60, 0)[:, None],
+        np.array([-1.0, 1.0]) - 2.0 ** np.arange(-60, 0)[:, None],
+        np.arange(1, 200, dtype=float),
+        10.0 ** np.arange(-30, 30),
+        np.arange(1, 60, dtype=float) ** 3,
+        [0.0, float(info.max), float(info.tiny)],
+    ]
+    with np.errstate(over="ignore", under="ignore"):
+        points = neighbours(np.concatenate([np.ravel(mark) for mark in marks]).astype(dtype))
+    points = points[np.isfinite(points)]
+    return np.unique(np.concatenate([points, -points]))
+
+
+def restrict(name: str, x: Any) -> Any:
+    low, high = DOMAINS.get(name, (-np.inf, np.inf))
+    return x[(x >= low) & (x <= high)]
+
+
+def float32_errors(y: Any, reference: Any) -> Any:
+    """Errors of float32 results in ULP of float64 references; infinite where only one of both is finite."""
+    with np.errstate(all="ignore"):
+        exponent = np.maximum(np.frexp(reference)[1] - 24, -149)
+        errors = np.ldexp(np.abs(y.astype(np.float64) - reference), -exponent)
+        # NumPy's double result lies beyond the largest float32: rounding it is what we should have done.
+        overflow = np.abs(reference) > np.finfo(np.float32).max
+        return np.where(overflow, np.where(y == reference.astype(np.float32), 0.0, np.inf), errors)
+
+
+@pytest.mark.parametrize("name", CORES)
+def test_float32_sample_of_all_inputs(name: str) -> None:
+    patterns = np.arange(0, 2**32, 4093, dtype=np.uint64).astype(np.uint32).view(np.float32)
+    x = np.concatenate([patterns[np.isfinite(patterns)], boundaries(np.float32)])
+    x = restrict(name, x)
+    with np.errstate(all="ignore"):
+        reference = ARRAY_ORACLES[name](x.astype(np.float64))
+    x, reference = x[np.isfinite(reference)], reference[np.isfinite(reference)]
+    y = evaluate(name, x)
+    errors = float32_errors(y, reference)
+    worst = np.argmax(errors)
+    assert errors[worst] <= ULP_LIMITS[name][0], (x[worst], y[worst], reference[worst])
+    zero = (y == 0) | (reference == 0)
+    np.testing.assert_array_equal(np.signbit(y[zero]), np.signbit(reference[zero]))
+
+
+def float64_inputs(name: str) -> Any:
+    generator = np.random.default_rng(20240229)
+    magnitudes = 2.0 ** generator.uniform(-1074, 1024, 500)
+    moderate = 2.0 ** generator.uniform(-30, 10, 2000)
+    x = np.concatenate([magnitudes, -magnitudes, moderate, -moderate, generator.uniform(-2, 2, 2000)])
+    chosen = generator.choice(boundaries(np.float64), 4000, replace=False)
+    return restrict(name, np.concatenate([x, chosen]))
+
+
+def float64_error(y: float, exact: Any) -> Any:
+    """Error in ULP of the exact result; a result that should round to infinity must be infinite."""
+    if not mp.isfinite(exact) or abs(exact) >= mp.mpf(2) ** 1024 - mp.mpf(2) ** 970:
+        return 0 if y == (mp.inf if exact > 0 else -mp.inf) else mp.inf
+    if not np.isfinite(y):
+        return mp.inf
+    exponent = -1074 if exact == 0 else max(mp.frexp(exact)[1] - 53, -1074)
+    return abs(mp.mpf(y) - exact) * mp.mpf(2) ** -exponent
+
+
+@pytest.mark.parametrize("name", CORES)
+def test_float64_against_arbitrary_precision(name: str) -> None:
+    x = float64_inputs(name)
+    if name in ("log", "log2", "log10", "rsqrt"):
+        x = x[x != 0]
+    if name in ("log1p", "arctanh"):
+        x = x[np.abs(x) != 1] if name == "arctanh" else x[x != -1]
+    y = evaluate(name, x)
+    oracle = EXACT_ORACLES[name]
+    worst, at = max((float64_error(float(b), oracle(mp.mpf(float(a)))), a) for a, b in zip(x, y))
+    assert worst <= ULP_LIMITS[name][1], (name, at, mp.nstr(worst, 6))
+
+
+INF, NAN = np.inf, np.nan
+SPECIAL_VALUES: dict[str, list[tuple[float, float]]] = {
+    "exp": [(0.0, 1.0), (-0.0, 1.0), (INF, INF), (-INF, 0.0)],
+    "exp2": [(0.0, 1.0), (INF, INF), (-INF, 0.0), (10.0, 1024.0), (-3.0, 0.125)],
+    "expm1": [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -1.0)],
+    "log": [(0.0, -INF), (-0.0, -INF), (1.0, 0.0), (-1.0, NAN), (INF, INF), (-INF, NAN)],
+    "log2": [(0.0, -INF), (-0.0, -INF), (1.0, 0.0), (1024.0, 10.0), (-1.0, NAN), (INF, INF), (-INF, NAN)],
+    "log10": [(0.0, -INF), (-0.0, -INF), (1.0, 0.0), (1000.0, 3.0), (-1.0, NAN), (INF, INF), (-INF, NAN)],
+    "log1p": [(0.0, 0.0), (-0.0, -0.0), (-1.0, -INF), (-2.0, NAN), (INF, INF), (-INF, NAN)],
+    "sqrt": [(0.0, 0.0), (-0.0, -0.0), (4.0, 2.0), (-1.0, NAN), (INF, INF), (-INF, NAN)],
+    "rsqrt": [(0.0, INF), (-0.0, -INF), (4.0, 0.5), (-1.0, NAN), (INF, 0.0), (-INF, NAN)],
+    "cbrt": [(0.0, 0.0), (-0.0, -0.0), (27.0, 3.0), (-8.0, -2.0), (INF, INF), (-INF, -INF)],
+    "tanh": [(0.0, 0.0), (-0.0, -0.0), (INF, 1.0), (-INF, -1.0), (100.0, 1.0)],
+    "sech": [(0.0, 1.0), (-0.0, 1.0), (INF, 0.0), (-INF, 0.0)],
+    "sinh": [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -INF)],
+    "cosh": [(0.0, 1.0), (-0.0, 1.0), (INF, INF), (-INF, INF)],
+    "arcsinh": [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -INF)],
+    "arccosh": [(1.0, 0.0), (0.5, NAN), (-3.0, NAN), (INF, INF), (-INF, NAN)],
+    "arctanh": [(0.0, 0.0), (-0.0, -0.0), (1.0, INF), (-1.0, -INF), (2.0, NAN), (INF, NAN), (-INF, NAN)],
+    "logistic": [(0.0, 0.5), (-0.0, 0.5), (INF, 1.0), (-INF, 0.0)],
+    "sin": [(0.0, 0.0), (-0.0, -0.0), (INF, NAN), (-INF, NAN)],
+    "cos": [(0.0, 1.0), (INF, NAN), (-INF, NAN)],
+    "tan": [(0.0, 0.0), (-0.0, -0.0), (INF, NAN), (-INF, NAN)],
+    "arcsin": [(0.0, 0.0), (-0.0, -0.0), (2.0, NAN), (INF, NAN)],
+    "arccos": [(1.0, 0.0), (2.0, NAN), (-INF, NAN)],
+    "arctan": [(0.0, 0.0), (-0.0, -0.0)],
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", CORES)
+def test_special_values(name: str, dtype: Any) -> None:
+    x, expected = np.array([*SPECIAL_VALUES[name], (NAN, NAN)], dtype).T.copy()
+    y = evaluate(name, x)
+    np.testing.assert_array_equal(y, expected)
+    zero = expected == 0
+    np.testing.assert_array_equal(np.signbit(y[zero]), np.signbit(expected[zero]))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_logistic_halves_add_up(dtype: Any) -> None:
+    x = np.linspace(-30, 30, 10001).astype(dtype)
+    np.testing.assert_allclose(evaluate("logistic", x) + evaluate("logistic", -x), 1, rtol=2 * np.finfo(dtype).eps)
+
+
+def test_every_function_of_the_table_has_a_core() -> None:
+    assert set(CORES) == set(FUNCTIONS) == set(ULP_LIMITS) == set(SPECIAL_VALUES)
+
+
+# ---- Vectorisation ---------------------------------------------------------------------------------------------------
+
+PACKED = {  # arithmetic on whole vectors, by architecture and letter of the format
+    "x86_64": r"v(?:fn?m(?:add|sub)\d+|mul|sqrt|div)p{letter}\s.*%[yz]mm",
+    "aarch64": r"(?:fml[as]|fmul|fsqrt|fdiv)\s+v\d+\.(?:{lanes})",
+}
+SCALAR_CALL = r"\b(?:callq?|bl|jmpq?)\s+\*?\$?_?(?:{names})f?\b"
+LIBRARY = "exp2?|expm1|log2?|log10|log1p|pow|fma|rint|tanh|sinh|cosh|sqrt|cbrt"
+
+
+def packed(assembly: str, machine: str, dtype: Any) -> bool:
+    single = np.dtype(dtype) == np.float32
+    pattern = PACKED[machine].format(letter="s" if single else "d", lanes="4s" if single else "2d")
+    return re.search(pattern, assembly) is not None
+
+
+def calls_library(assembly: str) -> bool:
+    # Numba calls through an address in a register, so look for the symbol anywhere.
+    return re.search(rf"(?<![\w.]){LIBRARY}(?![\w.])".replace(LIBRARY, f"(?:{LIBRARY})f?"), assembly) is not None
+
+
+def compiled(name: str, dtype: Any) -> Any:
+    loop = core_loop(name)
+    x = np.ones(1, dtype)
+    loop(x, x.copy())
+    signature = next(s for s in loop.signatures if s[0].dtype.name == np.dtype(dtype).name)
+    return loop, signature
+
+
+def host() -> str:
+    machine = platform.machine().lower()
+    return {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", VECTORISED)
+def test_loop_on_this_machine_is_vectorised(name: str, dtype: Any) -> None:
+    loop, signature = compiled(name, dtype)
+    assembly = loop.inspect_asm(signature)
+    assert not calls_library(assembly)
+    if host() == "aarch64" or binding.get_host_cpu_features().get("avx2"):
+        assert packed(assembly, host(), dtype)
+
+
+TARGETS = {
+    "x86-64 with AVX2": ("x86_64-unknown-linux-gnu", "haswell", "x86_64"),
+    "x86-64 with AVX-512": ("x86_64-unknown-linux-gnu", "skylake-avx512", "x86_64"),
+    "AArch64 with NEON": ("aarch64-unknown-linux-gnu", "generic", "aarch64"),
+}
+
+
+def compile_for(source: str, triple: str, cpu: str) -> str:
+    """Assembly of a module for another machine, through LLVM's own pipeline."""
+    binding.initialize_all_targets()
+    binding.initialize_all_asmprinters()
+    machine = binding.Target.from_triple(triple).create_target_machine(cpu=cpu, opt=3)
+    module = binding.parse_assembly(source)
+    module.triple = triple
+    module.data_layout = str(machine.target_data)
+    options = binding.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = True
+    builder = binding.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    return machine.emit_assembly(module)
+
+
+def plain_loop(name: str, dtype: Any) -> str:
+    """A loop over two arrays that holds nothing but the core, as LLVM source independent of a machine."""
+    from llvmlite import ir
+
+    from numbafunc.cpu.real import FLOAT32, FLOAT64, Real
+
+    real = (FLOAT32 if np.dtype(dtype) == np.float32 else FLOAT64).real
+    index = ir.IntType(64)
+    module = ir.Module(name=name)
+    function = ir.Function(
+        module, ir.FunctionType(ir.VoidType(), [real.as_pointer(), real.as_pointer(), index]), name="loop"
+    )
+    x, out, size = function.args
+    for pointer in (x, out):
+        pointer.add_attribute("noalias")
+    entry, body, leave = (function.append_basic_block(label) for label in ("entry", "body", "leave"))
+    builder = ir.IRBuilder(entry)
+    builder.cbranch(builder.icmp_signed(">", size, index(0)), body, leave)
+    builder.position_at_end(body)
+    i = builder.phi(index)
+    i.add_incoming(index(0), entry)
+    value = CORES[name](Real(builder, builder.load(builder.gep(x, [i])))).value
+    builder.store(value, builder.gep(out, [i]))
+    following = builder.add(i, index(1), flags=["nsw"])
+    i.add_incoming(following, body)
+    builder.cbranch(builder.icmp_signed("<", following, size), body, leave)
+    builder.position_at_end(leave)
+    builder.ret_void()
+    return str(module)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", VECTORISED)
+def test_loop_for_other_machines_is_vectorised(name: str, dtype: Any, target: str) -> None:
+    triple, cpu, machine = TARGETS[target]
+    assembly = compile_for(plain_loop(name, dtype), triple, cpu)
+    assert packed(assembly, machine, dtype)
+    assert not calls_library(assembly)

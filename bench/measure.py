@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import statistics
+import time
 import timeit
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from bench import quiet
+
 OURS = "numbafunc"
 THREADS = 2
+# Idle threads of the contender before poll for new work this long.
+REST = 0.02
 
 
 @dataclass(frozen=True)
@@ -24,14 +29,17 @@ class Effort:
         Times that each statement is measured, after the warm-up.
     block : float
         Seconds that one measurement lasts at least; short statements are repeated that long.
+    patience : float
+        Seconds for each case to wait for other processes to end.
     """
 
     rounds: int = 9
-    block: float = 0.01
+    block: float = 0.02
+    patience: float = 20.0
 
     @classmethod
     def of(cls, quick: bool) -> Effort:
-        return cls(rounds=5, block=0.004) if quick else cls()
+        return cls(rounds=5, block=0.01, patience=5.0) if quick else cls()
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,7 @@ class Result:
 
     case: Case
     timings: Mapping[str, Timing]
+    disturbed: int = 0  # rounds during which other processes were busy
 
     def ratio(self, contender: str, base: str = OURS) -> float:
         """Time of a contender over that of another: the median over rounds, within which both ran side by side."""
@@ -97,6 +106,7 @@ class Result:
             "name": self.case.name,
             "size": self.case.size,
             "elements": self.case.elements,
+            "disturbed_rounds": self.disturbed,
             "contenders": {
                 name: {
                     "statement": timing.statement,
@@ -127,25 +137,50 @@ def measure(case: Case, libraries: Mapping[str, Library], effort: Effort, seed: 
     """Time the statements of a case in turn, with new data and in another order each round.
 
     Each statement makes a new array for its result at every call and drops it. The data are made before the clock starts,
-    and a call that is not timed precedes each block, so no contender pays for another's caches or threads.
+    and a rest and two calls that are not timed precede each block, so no contender pays for another's threads or caches.
     """
     names = [name for name in case.statements if name in libraries]
-    timings = {name: Timing(case.statements[name]) for name in names}
-    counts = dict.fromkeys(names, 0)
-    for round_ in range(-1, effort.rounds):  # round -1 warms up and finds the numbers of calls
-        random = np.random.default_rng((seed, round_ + 1))
-        data = case.data(random)
-        shift = round_ % len(names)
-        for name in names[shift:] + names[:shift]:
-            library = libraries[name]
-            own = {key: library.take(value) for key, value in data.items()}
-            timer = timeit.Timer(case.statements[name], globals={**library.namespace, **own})
-            if round_ < 0:
-                counts[name] = _calibrate(library, timer, effort.block)
-            else:
-                library.run(timer, 1)
-                timings[name].seconds.append(library.run(timer, counts[name]) / counts[name])
-    return Result(case, timings)
+    counts: dict[str, int] = {}
+    _round(case, names, libraries, effort, counts, (seed, 0))
+    deadline = time.perf_counter() + effort.patience
+    rounds: list[tuple[bool, dict[str, float]]] = []
+    while True:
+        if effort.patience and time.perf_counter() < deadline:
+            quiet.wait(deadline - time.perf_counter())
+        start = quiet.Clock.now()
+        seconds = _round(case, names, libraries, effort, counts, (seed, len(rounds) + 1))
+        rounds.append((not quiet.Clock.now().quiet_since(start), seconds))
+        undisturbed = sum(not disturbed for disturbed, _ in rounds)
+        if undisturbed == effort.rounds or (len(rounds) >= effort.rounds and time.perf_counter() > deadline):
+            break
+    # Which rounds count is decided by what other processes did, never by the times.
+    chosen = sorted(rounds, key=lambda entry: entry[0])[: effort.rounds]
+    timings = {name: Timing(case.statements[name], [seconds[name] for _, seconds in chosen]) for name in names}
+    return Result(case, timings, sum(disturbed for disturbed, _ in chosen))
+
+
+def _round(
+    case: Case,
+    names: Sequence[str],
+    libraries: Mapping[str, Library],
+    effort: Effort,
+    counts: dict[str, int],
+    seed: tuple[int, int],
+) -> dict[str, float]:
+    """Seconds of one call by contender; the first round finds the numbers of calls and is no measurement."""
+    data = case.data(np.random.default_rng(seed))
+    shift = seed[1] % len(names)
+    seconds = {}
+    for name in (*names[shift:], *names[:shift]):
+        library = libraries[name]
+        own = {key: library.take(value) for key, value in data.items()}
+        timer = timeit.Timer(case.statements[name], globals={**library.namespace, **own})
+        if name not in counts:
+            counts[name] = _calibrate(library, timer, effort.block)
+        time.sleep(REST)
+        library.run(timer, 2)
+        seconds[name] = library.run(timer, counts[name]) / counts[name]
+    return seconds
 
 
 def _calibrate(library: Library, timer: timeit.Timer, block: float) -> int:

@@ -19,8 +19,11 @@ from numbafunc.activation import (
 from numbafunc.autodiff import Dual, grad, jacfwd, jvp, value_and_grad
 from numbafunc.control_flow import stop_gradient
 from numbafunc.indexing import one_hot
+from numbafunc.inside_numba import register as _register
 from numbafunc.kinds.elementwise import elementwise
 from numbafunc.normalization import log_softmax, logsumexp, softmax
+
+_register()
 
 __version__ = "0.1.0"
 

@@ -1,5 +1,7 @@
 """Operands and results of every layout in memory give the same numbers, and nothing but the result is written."""
 
+import warnings
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -116,7 +118,7 @@ REDUCTIONS = {
     "log_softmax of all": lambda x: numbafunc.log_softmax(x, (0, 1, 2)),
     "logsumexp": lambda x: numbafunc.logsumexp(x, (0, 2)),
     "softmax where": lambda x: numbafunc.softmax(x, 0, where=[[[True, False, True, True, True]]]),
-    "mean_squared_error": lambda x: numbafunc.loss.mean_squared_error(x, x if isinstance(x, list) else np.asarray(x) * 0, (1,)),
+    "mean_squared_error": lambda x: numbafunc.loss.mean_squared_error(x, np.full(SHAPE, 0.5, np.float32), (1,)),
     "l2": lambda x: numbafunc.loss.l2(x),
     "cross_entropy_logits_sparse": lambda x: numbafunc.loss.cross_entropy_logits_sparse(x, 2),
 }
@@ -134,8 +136,7 @@ def test_reductions(name, layout):
     assert result.shape == expected.shape
     if layout == "list":
         assert result.dtype == np.float64
-        if name != "mean_squared_error":
-            np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
         return
     assert result.dtype == np.float32
     np.testing.assert_array_equal(result, expected)
@@ -146,8 +147,7 @@ def test_reductions(name, layout):
 @pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.float64, np.int16, np.uint64], ids=lambda d: np.dtype(d).name)
 def test_other_dtypes(dtype, layout):
     if layout == "byte-swapped" and dtype is ml_dtypes.bfloat16:
-        pytest.skip("bfloat16 has no byte order") if False else None
-        return
+        return  # which has one byte order only
     x = operands("sigmoid", SHAPE, np.float64)[0]
     x = np.abs(x).astype(dtype) if np.dtype(dtype).kind == "u" else x.astype(dtype)
     arranged = LAYOUTS[layout](x)
@@ -195,8 +195,6 @@ def test_empty_and_single_and_0d(name):
     ids=str,
 )
 def test_broadcasting(name, shapes):
-    import warnings
-
     entry = TABLE[name]
     arrays = [operands(name, shape, np.float32)[position] for position, shape in enumerate(shapes)]
     arrays += [operands(name, (), np.float32)[position] for position in range(2, len(entry.domains))]

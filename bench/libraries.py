@@ -118,7 +118,9 @@ def machine() -> dict[str, Any]:
 def _processor() -> str:
     try:
         fields = dict(
-            line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines() if ":" in line
+            line.split(":", 1)
+            for line in Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
+            if ":" in line
         )
     except (OSError, ValueError):
         return platform.processor() or "unknown"

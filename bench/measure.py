@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import quiet
+from bench.quiet import Watch
 
 OURS = "numbafunc"
 THREADS = 2
@@ -30,7 +30,7 @@ class Effort:
     block : float
         Seconds that one measurement lasts at least; short statements are repeated that long.
     patience : float
-        Seconds for each case to wait for other processes to end.
+        Seconds for each case to repeat rounds in which other processes were busy.
     """
 
     rounds: int = 9
@@ -145,11 +145,8 @@ def measure(case: Case, libraries: Mapping[str, Library], effort: Effort, seed: 
     deadline = time.perf_counter() + effort.patience
     rounds: list[tuple[bool, dict[str, float]]] = []
     while True:
-        if effort.patience and time.perf_counter() < deadline:
-            quiet.wait(deadline - time.perf_counter())
-        start = quiet.Clock.now()
-        seconds = _round(case, names, libraries, effort, counts, (seed, len(rounds) + 1))
-        rounds.append((not quiet.Clock.now().quiet_since(start), seconds))
+        disturbed, seconds = _round(case, names, libraries, effort, counts, (seed, len(rounds) + 1))
+        rounds.append((disturbed, seconds))
         undisturbed = sum(not disturbed for disturbed, _ in rounds)
         if undisturbed == effort.rounds or (len(rounds) >= effort.rounds and time.perf_counter() > deadline):
             break
@@ -166,11 +163,12 @@ def _round(
     effort: Effort,
     counts: dict[str, int],
     seed: tuple[int, int],
-) -> dict[str, float]:
-    """Seconds of one call by contender; the first round finds the numbers of calls and is no measurement."""
+) -> tuple[bool, dict[str, float]]:
+    """Whether others disturbed it, and seconds of a call by contender; the first round finds the numbers of calls."""
     data = case.data(np.random.default_rng(seed))
     shift = seed[1] % len(names)
     seconds = {}
+    watch = Watch()
     for name in (*names[shift:], *names[:shift]):
         library = libraries[name]
         own = {key: library.take(value) for key, value in data.items()}
@@ -179,8 +177,9 @@ def _round(
             counts[name] = _calibrate(library, timer, effort.block)
         time.sleep(REST)
         library.run(timer, 2)
-        seconds[name] = library.run(timer, counts[name]) / counts[name]
-    return seconds
+        with watch:
+            seconds[name] = library.run(timer, counts[name]) / counts[name]
+    return watch.disturbed, seconds
 
 
 def _calibrate(library: Library, timer: timeit.Timer, block: float) -> int:

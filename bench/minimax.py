@@ -1,14 +1,14 @@
-"""Minimax polynomials of numbafunc/cpu/elementary.py.
+"""Minimax polynomials of numbafunc/cpu/elementary_constants.py.
 
     python bench/minimax.py            # every polynomial
     python bench/minimax.py exp log    # some
 
-Each polynomial P minimises ``max |weight(x) * (target(x) - P(x))|`` over an interval, where P is a combination of the given
-powers. The Remez exchange algorithm (Remez 1934; Muller, Elementary Functions, 3rd ed., 2016, chapter 3.5) runs on a dense
-grid in high-precision arithmetic. Coefficients are then rounded to the floating-point format one at a time, the most
-influential first, and the remaining ones are optimised again, so that they make up for the rounding of the others (the
-idea of Brisebarre, Muller and Tisserand, 2006, in its simplest form). What is printed is what stands in the
-module, with the range and the base-2 logarithm of the largest weighted error.
+Each polynomial P minimises ``max |weight(x) * (target(x) - P(x))|`` over an interval, where P is a combination of the
+given powers. The Remez exchange algorithm (Remez 1934; Muller, Elementary Functions, 3rd ed., 2016, chapter 3.5) runs
+on a dense grid in high-precision arithmetic. Coefficients are then rounded to the floating-point format one at a time,
+the most influential first, and the remaining ones are optimised again, so that they make up for the rounding of the
+others (the idea of Brisebarre, Muller and Tisserand, 2006, in its simplest form). What is printed is what stands in
+the module, with the range and the base-2 logarithm of the largest weighted error.
 """
 
 from __future__ import annotations

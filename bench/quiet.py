@@ -8,45 +8,40 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _STATISTICS = Path("/proc/stat")
-# Share of one core that others may take; the kernel counts in steps of 10 ms.
-TOLERANCE = 0.1
+# Share of one core that others may take, and what the kernel's count in steps of 10 ms leaves uncertain.
+_TOLERANCE = 0.1
 _STEP = 0.011
 
 
-@dataclass(frozen=True)
-class Clock:
-    """Seconds that have passed, and seconds of processor time that all others took."""
+class Watch:
+    """Adds up what other processes took of the processor inside its ``with`` blocks; where this is unknown, nothing."""
 
-    wall: float
-    others: float
+    def __init__(self) -> None:
+        self.wall = 0.0
+        self.others = 0.0
 
-    @classmethod
-    def now(cls) -> Clock:
-        others = 0.0
-        if _STATISTICS.exists():
-            with _STATISTICS.open() as file:
-                user, nice, system, _, _, irq, softirq, steal, *_ = map(int, file.readline().split()[1:])
-            own = os.times()
-            busy = (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
-            others = busy - own.user - own.system
-        return cls(time.perf_counter(), others)
+    @property
+    def disturbed(self) -> bool:
+        return self.others > _STEP + _TOLERANCE * self.wall
 
-    def quiet_since(self, start: Clock) -> bool:
-        """Whether others took next to nothing since an earlier reading."""
-        return self.others - start.others <= max(_STEP, TOLERANCE * (self.wall - start.wall))
+    def __enter__(self) -> Watch:
+        self._start = (time.perf_counter(), _processor_time_of_others())
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        wall, others = self._start
+        self.wall += time.perf_counter() - wall
+        self.others += max(0.0, _processor_time_of_others() - others)
 
 
-def wait(patience: float) -> bool:
-    """Wait until the machine is quiet, for some seconds at most; whether it is."""
-    deadline = time.perf_counter() + patience
-    while True:
-        start = Clock.now()
-        time.sleep(0.1)
-        if Clock.now().quiet_since(start):
-            return True
-        if time.perf_counter() > deadline:
-            return False
+def _processor_time_of_others() -> float:
+    if not _STATISTICS.exists():
+        return 0.0
+    with _STATISTICS.open() as file:
+        user, nice, system, _, _, irq, softirq, steal, *_ = map(int, file.readline().split()[1:])
+    own = os.times()
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK") - own.user - own.system

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from bench.measure import OURS, Case, Effort, Result, measure
 RESULTS = Path(__file__).parent / "results"
 PEERS = ("torch", "jax")  # those that we mean to beat; NumPy is there for reference
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 140)
 
 
 def run(title: str, cases: Sequence[Case], libraries: Mapping[str, Any], effort: Effort) -> list[Result]:
@@ -83,7 +84,7 @@ def show(title: str, rows: Sequence[Mapping[str, str]]) -> None:
     """A table on the screen."""
     table = Table(title=title)
     for column in columns_of(rows):
-        table.add_column(column, justify="left" if column in ("case", "size", "what") else "right")
+        table.add_column(column, no_wrap=True, justify="left" if column in ("case", "size", "what") else "right")
     for row in rows:
         style = "yellow" if any("!" in cell for cell in row.values()) else ""
         table.add_row(*(row.get(column, "") for column in columns_of(rows)), style=style)

@@ -107,7 +107,7 @@ def celu(x: Any, alpha: Any = 1.0, *, out: Any = None) -> Any:
     >>> numbafunc.celu([-2.0, 0.0, 3.0], alpha=2.0)
     array([-1.26424112,  0.        ,  3.        ])
     """
-    return _celu(x, alpha, out=out)
+    return _celu.call(x, alpha, out)
 
 
 def elu(x: Any, alpha: Any = 1.0, *, out: Any = None) -> Any:
@@ -149,7 +149,7 @@ def elu(x: Any, alpha: Any = 1.0, *, out: Any = None) -> Any:
     >>> numbafunc.elu([-1.0, 0.0, 2.0])
     array([-0.63212056,  0.        ,  2.        ])
     """
-    return _elu(x, alpha, out=out)
+    return _elu.call(x, alpha, out)
 
 
 def leaky_relu(x: Any, negative_slope: Any = 0.01, *, out: Any = None) -> Any:
@@ -190,7 +190,7 @@ def leaky_relu(x: Any, negative_slope: Any = 0.01, *, out: Any = None) -> Any:
     >>> numbafunc.leaky_relu([-2.0, 0.0, 3.0])
     array([-0.02,  0.  ,  3.  ])
     """
-    return _leaky_relu(x, negative_slope, out=out)
+    return _leaky_relu.call(x, negative_slope, out)
 
 
 def log_sigmoid(x: Any, *, out: Any = None) -> Any:
@@ -221,7 +221,7 @@ def log_sigmoid(x: Any, *, out: Any = None) -> Any:
     >>> numbafunc.log_sigmoid([-1000.0, 0.0, 40.0])
     array([-1.00000000e+03, -6.93147181e-01, -4.24835426e-18])
     """
-    return _log_sigmoid(x, out=out)
+    return _log_sigmoid.call(x, out)
 
 
 def relu(x: Any, *, out: Any = None) -> Any:
@@ -256,7 +256,7 @@ def relu(x: Any, *, out: Any = None) -> Any:
     >>> numbafunc.relu([-1.0, 0.0, 2.0])
     array([0., 0., 2.])
     """
-    return _relu(x, out=out)
+    return _relu.call(x, out)
 
 
 def rsqrt(x: Any, *, out: Any = None) -> Any:
@@ -291,7 +291,7 @@ def rsqrt(x: Any, *, out: Any = None) -> Any:
     >>> numbafunc.rsqrt([0.25, 1.0, 4.0])
     array([2. , 1. , 0.5])
     """
-    return _rsqrt(x, out=out)
+    return _rsqrt.call(x, out)
 
 
 def selu(x: Any, *, out: Any = None) -> Any:
@@ -332,7 +332,7 @@ def selu(x: Any, *, out: Any = None) -> Any:
     >>> numbafunc.selu([-1.0, 0.0, 1.0])
     array([-1.11133074,  0.        ,  1.05070099])
     """
-    return _selu(x, out=out)
+    return _selu.call(x, out)
 
 
 def sigmoid(x: Any, *, out: Any = None) -> Any:
@@ -367,7 +367,7 @@ def sigmoid(x: Any, *, out: Any = None) -> Any:
     >>> numbafunc.sigmoid([-2.0, 0.0, 2.0])
     array([0.11920292, 0.5       , 0.88079708])
     """
-    return _sigmoid(x, out=out)
+    return _sigmoid.call(x, out)
 
 
 def softplus(x: Any, *, out: Any = None) -> Any:
@@ -398,7 +398,7 @@ def softplus(x: Any, *, out: Any = None) -> Any:
     >>> numbafunc.softplus([-40.0, 0.0, 1000.0])
     array([4.24835426e-18, 6.93147181e-01, 1.00000000e+03])
     """
-    return _softplus(x, out=out)
+    return _softplus.call(x, out)
 
 
 def swish(x: Any, *, out: Any = None) -> Any:
@@ -433,7 +433,7 @@ def swish(x: Any, *, out: Any = None) -> Any:
     >>> numbafunc.swish([-2.0, 0.0, 2.0])
     array([-0.23840584,  0.        ,  1.76159416])
     """
-    return _swish(x, out=out)
+    return _swish.call(x, out)
 
 
 def tanh(x: Any, *, out: Any = None) -> Any:
@@ -468,4 +468,4 @@ def tanh(x: Any, *, out: Any = None) -> Any:
     >>> numbafunc.tanh([-1.0, 0.0, 1.0])
     array([-0.76159416,  0.        ,  0.76159416])
     """
-    return _tanh(x, out=out)
+    return _tanh.call(x, out)

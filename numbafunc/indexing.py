@@ -9,6 +9,12 @@ import numpy as np
 
 from numbafunc.autodiff.dual import value_of
 from numbafunc.kinds import arguments
+from numbafunc.kinds.elementwise import define
+
+
+@define(keep_integers=True)
+def _one_hot(x: Any, index: Any) -> Any:
+    return 1 if x == index else 0
 
 
 def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1) -> Any:
@@ -64,8 +70,7 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
     ndim = indices.ndim + 1
     if isinstance(axis, (bool, tuple, list)) or not hasattr(axis, "__index__") or not -ndim <= axis < ndim:
         raise ValueError(f"axis is {axis!r}; wanted: an int from {-ndim} to {ndim - 1}")
-    flat = indices.reshape(-1)
-    rows = np.flatnonzero((flat >= 0) & (flat < classes) & (flat == np.floor(flat)))
-    result = np.zeros((flat.size, classes), kind)
-    result[rows, flat[rows].astype(np.intp)] = 1
-    return np.ascontiguousarray(np.moveaxis(result.reshape((*indices.shape, classes)), -1, axis))
+    position = axis % ndim
+    wide = (classes,) + (1,) * (ndim - 1 - position)
+    spread = indices.reshape((*indices.shape[:position], 1, *indices.shape[position:]))
+    return _one_hot.evaluate((spread, np.arange(classes).reshape(wide)), dtype=kind)

@@ -427,4 +427,4 @@ def sigmoid_cross_entropy_logits(logits: Any, labels: Any, *, out: Any = None) -
         shapes = tuple(x.shape if isinstance(x, Dual) else np.shape(x) for x in (logits, labels))
         arguments.broadcast({"logits": shapes[0], "labels": shapes[1]})
         _warn_of_shapes(("logits", "labels"), (shapes[0], shapes[1]))
-    return _sigmoid_cross_entropy_logits(logits, labels, out=out)
+    return _sigmoid_cross_entropy_logits.call(logits, labels, out)

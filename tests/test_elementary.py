@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import platform
 import re
-import struct
 from typing import Any
 
 import mpmath
 import numpy as np
 import pytest
-from llvmlite import binding
+from llvmlite import binding, ir
 from scipy import special
 
 from numbafunc.cpu.elementary import CORES, VECTORISED
 from numbafunc.cpu.loop import core_loop
+from numbafunc.cpu.real import FLOAT32, FLOAT64, Real
 from numbafunc.elementary import FUNCTIONS
 
 mp = mpmath.mp.clone()
@@ -253,8 +253,7 @@ PACKED = {  # arithmetic on whole vectors, by architecture and letter of the for
     "x86_64": r"v(?:fn?m(?:add|sub)\d+|mul|sqrt|div)p{letter}\s.*%[yz]mm",
     "aarch64": r"(?:fml[as]|fmul|fsqrt|fdiv)\s+v\d+\.(?:{lanes})",
 }
-SCALAR_CALL = r"\b(?:callq?|bl|jmpq?)\s+\*?\$?_?(?:{names})f?\b"
-LIBRARY = "exp2?|expm1|log2?|log10|log1p|pow|fma|rint|tanh|sinh|cosh|sqrt|cbrt"
+LIBRARY = r"(?<![\w.])(?:exp2?|expm1|log2?|log10|log1p|pow|fma|rint|tanh|sinh|cosh|sqrt|cbrt)f?(?![\w.])"
 
 
 def packed(assembly: str, machine: str, dtype: Any) -> bool:
@@ -265,7 +264,7 @@ def packed(assembly: str, machine: str, dtype: Any) -> bool:
 
 def calls_library(assembly: str) -> bool:
     # Numba calls through an address in a register, so look for the symbol anywhere.
-    return re.search(rf"(?<![\w.]){LIBRARY}(?![\w.])".replace(LIBRARY, f"(?:{LIBRARY})f?"), assembly) is not None
+    return re.search(LIBRARY, assembly) is not None
 
 
 def compiled(name: str, dtype: Any) -> Any:
@@ -315,10 +314,6 @@ def compile_for(source: str, triple: str, cpu: str) -> str:
 
 def plain_loop(name: str, dtype: Any) -> str:
     """A loop over two arrays that holds nothing but the core, as LLVM source independent of a machine."""
-    from llvmlite import ir
-
-    from numbafunc.cpu.real import FLOAT32, FLOAT64, Real
-
     real = (FLOAT32 if np.dtype(dtype) == np.float32 else FLOAT64).real
     index = ir.IntType(64)
     module = ir.Module(name=name)

@@ -1,16 +1,18 @@
 """Elementary functions as emitted code: straight-line, branch-free, and so vectorised with the loop around it.
 
-``CORES`` maps a name of :mod:`numbafunc.elementary` to a function of an emitted :class:`~numbafunc.cpu.real.Real`. One source
-serves float32 and float64; what differs is in the table of constants. Nothing here calls, branches, looks up a table or
-converts between integers and floating-point numbers (AVX2 has no such conversion for 64 bits: adding 1.5 * 2**52 leaves an
-integer in the low bits instead). Rounding errors that matter are carried along as a low part, obtained without error
-from fused multiply-adds and from ``a + b = h + ((a - h) + b)``, exact for ``|a| >= |b|`` (Dekker 1971).
+``CORES`` maps a name of :mod:`numbafunc.elementary` to a function of an emitted :class:`~numbafunc.cpu.real.Real`. One
+source serves float32 and float64; what differs is in :mod:`numbafunc.cpu.elementary_constants`. ``VECTORISED`` holds
+those that do not call, branch, look up tables or convert between integers and floating-point numbers (AVX2 has no such
+conversion for 64 bits: adding 1.5 * 2**52 leaves an integer in the low bits instead). Rounding errors that matter are
+carried along as a low part, obtained without error from fused multiply-adds and from ``a + b = h + ((a - h) + b)``,
+exact for ``|a| >= |b|`` (Dekker 1971). The code is right only as written: no flag may let the compiler reassociate it.
 
-Every polynomial comes from ``bench/minimax.py``. Error bounds are in units in the last place (ULP) of the exact result.
+Every polynomial comes from ``bench/minimax.py``. Errors are in units in the last place (ULP) of the exact result;
+``bench/exhaustive_float32.py`` measures them for every float32 input.
 
-References: Cody and Waite, Software Manual for the Elementary Functions, 1980; Tang, Table-driven implementation of the
-exponential function, ACM TOMS 15 (1989), of the logarithm, 16 (1990), of expm1, 18 (1992); Muller, Elementary Functions,
-3rd edition, 2016; Ng, the fdlibm sources, 1993.
+References: Cody and Waite, Software Manual for the Elementary Functions, 1980; Tang, Table-driven implementation of
+the exponential function, ACM TOMS 15 (1989), of the logarithm, 16 (1990), of expm1, 18 (1992); Muller, Elementary
+Functions, 3rd edition, 2016; Ng, the fdlibm sources, 1993.
 """
 
 from __future__ import annotations
@@ -19,170 +21,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from numbafunc.cpu.real import FLOAT32, FLOAT64, Bit, Real, Word, fma, polynomial, select
+from numbafunc.cpu.elementary_constants import constants_of
+from numbafunc.cpu.real import FLOAT64, Bit, Real, Word, fma, polynomial, select
 
 INFINITY = float("inf")
 NAN = float("nan")
-
-
-@dataclass(frozen=True)
-class Constants:
-    """What depends on the format. A pair (hi, lo) is a number to twice the precision."""
-
-    ln2: tuple[float, float]
-    log2_e: tuple[float, float]
-    log10_2: tuple[float, float]
-    log10_e: tuple[float, float]
-    exp_limits: tuple[float, float]  # beyond these exp is 0 or infinite; 2**n is still within the two factors
-    exp2_limits: tuple[float, float]
-    cosh_largest: float  # above, cosh is infinite
-    large: float  # from here on expm1, sinh and cosh are halved until the end
-    expm1_least: float  # below, expm1 rounds to -1
-    tanh_largest: float  # beyond, tanh rounds to 1
-    tiny: float  # below, log1p(x) rounds to x
-    smallest_normal: float
-    exp: tuple[float, ...]
-    expm1: tuple[float, ...]
-    cosh: tuple[float, ...]
-    sinh: tuple[float, ...]
-    log: tuple[float, ...]
-    cbrt: tuple[float, ...]
-
-
-_CONSTANTS = {
-    FLOAT32.name: Constants(
-        ln2=(float.fromhex("0x1.62e43p-1"), float.fromhex("-0x1.05c61p-29")),
-        log2_e=(float.fromhex("0x1.715476p+0"), float.fromhex("0x1.4ae0cp-26")),
-        log10_2=(float.fromhex("0x1.344136p-2"), float.fromhex("-0x1.ec10cp-27")),
-        log10_e=(float.fromhex("0x1.bcb7b2p-2"), float.fromhex("-0x1.5b235ep-27")),
-        exp_limits=(-105.0, 89.0),
-        exp2_limits=(-151.0, 129.0),
-        cosh_largest=89.75,
-        large=64.0,
-        expm1_least=-20.0,
-        tanh_largest=10.0,
-        tiny=2.0**-25,
-        smallest_normal=2.0**-126,
-        # exp, float32, [-0.346608, 0.346608], error 2**-28.029
-        exp=(
-            0.166665345,
-            0.0416672416,
-            0.00836743321,
-            0.00138634176,
-        ),
-        # expm1, float32, [-0.346608, 0.346608], error 2**-30.74
-        expm1=(
-            0.166666657,
-            0.0416664928,
-            0.00833365601,
-            0.00139320584,
-            0.000196690264,
-        ),
-        # cosh, float32, [9.53674e-7, 0.346608], error 2**-33.278
-        cosh=(
-            0.5,
-            0.0416664593,
-            0.00139354519,
-        ),
-        # sinh, float32, [9.53674e-7, 0.346608], error 2**-34.331
-        sinh=(
-            0.166666672,
-            0.00833317544,
-            0.000199740884,
-        ),
-        # log, float32, [9.53674e-7, 0.20002], error 2**-28.389
-        log=(
-            0.666669488,
-            0.399576575,
-            0.303640395,
-        ),
-        # cbrt, float32, [1.0, 2.0], error 2**-14.696
-        cbrt=(
-            1.67000675,
-            -1.17288029,
-            0.695482731,
-            -0.221237898,
-            0.0285910331,
-        ),
-    ),
-    FLOAT64.name: Constants(
-        ln2=(float.fromhex("0x1.62e42fefa39efp-1"), float.fromhex("0x1.abc9e3b39803fp-56")),
-        log2_e=(float.fromhex("0x1.71547652b82fep+0"), float.fromhex("0x1.777d0ffda0d24p-56")),
-        log10_2=(float.fromhex("0x1.34413509f79ffp-2"), float.fromhex("-0x1.9dc1da994fd21p-59")),
-        log10_e=(float.fromhex("0x1.bcb7b1526e50ep-2"), float.fromhex("0x1.95355baaafad3p-57")),
-        exp_limits=(-746.0, 710.0),
-        exp2_limits=(-1076.0, 1025.0),
-        cosh_largest=710.75,
-        large=512.0,
-        expm1_least=-40.0,
-        tanh_largest=20.0,
-        tiny=2.0**-54,
-        smallest_normal=2.0**-1022,
-        # exp, float64, [-0.346608, 0.346608], error 2**-57.366
-        exp=(
-            0.16666666666666433,
-            0.041666666666603978,
-            0.0083333333335004062,
-            0.0013888888926789915,
-            0.0001984126946556438,
-            2.4801508688303857e-05,
-            2.7557641363183784e-06,
-            2.7625185357717889e-07,
-            2.4978244734747932e-08,
-        ),
-        # expm1, float64, [-0.346608, 0.346608], error 2**-61.618
-        expm1=(
-            0.16666666666666677,
-            0.041666666666666692,
-            0.0083333333333217748,
-            0.0013888888888886786,
-            0.00019841269885348596,
-            2.4801587294850801e-05,
-            2.7557245202605665e-06,
-            2.7557315811568193e-07,
-            2.5108652006537799e-08,
-            2.0897986728804696e-09,
-        ),
-        # cosh, float64, [9.53674e-7, 0.346608], error 2**-58.048
-        cosh=(
-            0.50000000000000122,
-            0.041666666666519261,
-            0.001388888894610752,
-            2.4801490807085067e-05,
-            2.7630993052057483e-07,
-        ),
-        # sinh, float64, [9.53674e-7, 0.346608], error 2**-61.623
-        sinh=(
-            0.16666666666666677,
-            0.0083333333333213758,
-            0.00019841269886776547,
-            2.755724362774168e-06,
-            2.5109203668730634e-08,
-        ),
-        # log, float64, [9.53674e-7, 0.20002], error 2**-55.894
-        log=(
-            0.66666666666672691,
-            0.39999999996170316,
-            0.28571429394013914,
-            0.22222138587471363,
-            0.18186353146436532,
-            0.15250237736500974,
-            0.15367865545046575,
-        ),
-        # cbrt, float64, [1.0, 2.0], error 2**-14.696
-        cbrt=(
-            1.6700067641938048,
-            -1.1728803652098481,
-            0.69548287104327844,
-            -0.22123799430852967,
-            0.028591053822838986,
-        ),
-    ),
-}
-
-
-def _constants(x: Real) -> Constants:
-    return _CONSTANTS[x.format.name]
 
 
 # ---- Building blocks -------------------------------------------------------------------------------------------------
@@ -238,9 +81,10 @@ def _two_powers_of_two(n: Word) -> tuple[Real, Real]:
 def _reduce(x: Real, offset: int) -> tuple[Word, Real, Real]:
     """``x = n * ln 2 + r + c`` with ``|r| <= ln(2) / 2`` and a tiny ``c``: the word of ``n + offset``, ``r`` and ``c``.
 
-    ``r = x - n * hi(ln 2)`` is exact: a multiple of the last place of ``hi(ln 2)`` or of ``x``, and small (Cody and Waite).
+    ``r = x - n * hi(ln 2)`` is exact: a multiple of the last place of ``hi(ln 2)`` or of ``x``, and small (Cody and
+    Waite).
     """
-    c = _constants(x)
+    c = constants_of(x)
     word, n = _nearest_integer(x, c.log2_e[0], offset)
     return word, fma(n, -c.ln2[0], x), n * -c.ln2[1]
 
@@ -275,14 +119,14 @@ def exp(x: Real) -> Real:
 
     For a result in [0.7, 1] the sum ``p`` is off by 1/4 ULP, the result itself by 1/2.
     """
-    c = _constants(x)
+    c = constants_of(x)
     word, r, r_lo = _reduce(_at_most(_at_least(x, c.exp_limits[0]), c.exp_limits[1]), 2 * x.format.bias)
     return _exp_scaled(r, r_lo, word)
 
 
 def exp2(x: Real) -> Real:
     """exp2(x) = 2**n * exp(r), where r = (x - n) * ln 2."""
-    c = _constants(x)
+    c = constants_of(x)
     x = _at_most(_at_least(x, c.exp2_limits[0]), c.exp2_limits[1])
     word, n = _nearest_integer(x, 1.0, 2 * x.format.bias)
     fraction = x - n
@@ -291,14 +135,17 @@ def exp2(x: Real) -> Real:
 
 
 def _exp_scaled(r: Real, r_lo: Real, word: Word) -> Real:
-    p = r + _expm1_tail(r + r_lo, r_lo, _constants(r).exp)
+    p = r + _expm1_tail(r + r_lo, r_lo, constants_of(r).exp)
     a, b = _two_powers_of_two(word)
     return fma(p, a, a) * b
 
 
 def expm1(x: Real) -> Real:
-    """expm1(x) = (2**n - 1) + 2**n * expm1(r), with the rounding errors of both sums added back (Tang 1992)."""
-    c = _constants(x)
+    """expm1(x) = (2**n - 1) + 2**n * expm1(r), with the rounding errors of both sums added back (Tang 1992).
+
+    Errors are largest for n = 1 and x near 0.35, where 1 + 2 * expm1(r) cancels and the error of the tail counts twice.
+    """
+    c = constants_of(x)
     large = x > c.large
     clamped = _at_most(_at_least(x, c.expm1_least), c.exp_limits[1])
     word, r, r_lo = _reduce(clamped, x.format.bias)
@@ -317,8 +164,11 @@ def _decrement_where(condition: Bit, word: Word) -> Word:
 
 
 def tanh(x: Real) -> Real:
-    """tanh(x) = (1 - e) / (1 + e) with e = exp(-2|x|) = 2**n + 2**n * expm1(r), so 1 - e loses nothing near 0."""
-    c = _constants(x)
+    """tanh(x) = (1 - e) / (1 + e) with e = exp(-2|x|) = 2**n + 2**n * expm1(r), so 1 - e loses nothing near 0.
+
+    Both terms of the quotient carry low parts, so that little is added to the final rounding.
+    """
+    c = constants_of(x)
     magnitude = _at_most(abs(x), c.tanh_largest)
     word, n = _nearest_integer(magnitude, -2.0 * c.log2_e[0], x.format.bias)
     r, r_lo = fma(n, -c.ln2[0], magnitude * -2.0), n * -c.ln2[1]
@@ -335,7 +185,7 @@ def tanh(x: Real) -> Real:
 
 def _decay(x: Real) -> tuple[Real, Real, Real, Real]:
     """exp(-|x|) = (p + p_lo) * a * b with powers of two ``a`` and ``b``: shared by all that need it."""
-    c = _constants(x)
+    c = constants_of(x)
     word, r, r_lo = _reduce(_at_least(-abs(x), c.exp_limits[0]), 2 * x.format.bias)
     p, p_lo = _sum(1.0, r + _expm1_tail(r + r_lo, r_lo, c.exp))
     a, b = _two_powers_of_two(word)
@@ -343,7 +193,10 @@ def _decay(x: Real) -> tuple[Real, Real, Real, Real]:
 
 
 def logistic(x: Real) -> Real:
-    """1 / (1 + e) for x >= 0 and e / (1 + e) for x < 0, with e = exp(-|x|), whose scale comes last."""
+    """1 / (1 + e) for x >= 0 and e / (1 + e) for x < 0, with e = exp(-|x|), whose scale comes last.
+
+    Everything up to the quotient's numerator is the same for x and -x, and emitted once.
+    """
     p, p_lo, a, b = _decay(x)
     power = a * b
     below = fma(power, p, 1.0)
@@ -364,46 +217,58 @@ def sech(x: Real) -> Real:
     return (y + y) * a * b
 
 
-def _hyperbolic(x: Real) -> tuple[Real, ...]:
-    """What sinh and cosh of ``|x|`` are made of: ``a`` = sinh(n ln 2), ``b`` = cosh(n ln 2), ``b``'s rounding error, sinh(r)
-    and cosh(r) - 1 (sinh(r) as ``r`` and the rest), and the factor that makes large results come out right."""
-    c = _constants(x)
+@dataclass(frozen=True)
+class _Hyperbolic:
+    """What sinh and cosh of ``n ln 2 + r`` are made of."""
+
+    a: Real  # sinh(n ln 2)
+    a_lo: Real
+    b: Real  # cosh(n ln 2)
+    b_lo: Real
+    r: Real
+    sinh_lo: Real  # sinh(r) - r
+    cosh_lo: Real  # cosh(r) - 1
+    factor: Real  # 2 where the above are halved so that large results come out right
+
+
+def _hyperbolic(x: Real) -> _Hyperbolic:
+    c = constants_of(x)
     magnitude = abs(x)
     large = magnitude > c.large
     word, r, r_lo = _reduce(_at_most(magnitude, c.cosh_largest), x.format.bias - 1)
     half = _power_of_two(_decrement_where(large, word))  # 2**(n - 1)
     inverse = 0.25 / half
-    a, b = half - inverse, half + inverse
-    b_lo = inverse - (b - half)
+    a, a_lo = _sum(half, -inverse)
+    b, b_lo = _sum(half, inverse)
     rounded = r + r_lo
     square = rounded * rounded
     sinh_lo = fma(rounded * square, polynomial(square, *c.sinh), r_lo)
     cosh_lo = square * polynomial(square, *c.cosh)
-    return a, b, b_lo, r, sinh_lo, cosh_lo, select(large, x.constant(2.0), 1.0)
+    return _Hyperbolic(a, a_lo, b, b_lo, r, sinh_lo, cosh_lo, select(large, x.constant(2.0), 1.0))
 
 
 def sinh(x: Real) -> Real:
     """sinh(n ln 2 + r) = sinh(n ln 2) * cosh(r) + cosh(n ln 2) * sinh(r)."""
-    a, b, b_lo, r, sinh_lo, cosh_lo, factor = _hyperbolic(x)
-    high = fma(b, r, a)
-    low = fma(b_lo, r, fma(b, r, a - high))
-    y = high + fma(b, sinh_lo, fma(a, cosh_lo, low))
-    return _with_sign_of(y * factor, x)
+    h = _hyperbolic(x)
+    high = fma(h.b, h.r, h.a)
+    low = fma(h.b_lo, h.r, fma(h.b, h.r, h.a - high) + h.a_lo)
+    y = high + fma(h.b, h.sinh_lo, fma(h.a, h.cosh_lo, low))
+    return _with_sign_of(y * h.factor, x)
 
 
 def cosh(x: Real) -> Real:
     """cosh(n ln 2 + r) = cosh(n ln 2) * cosh(r) + sinh(n ln 2) * sinh(r)."""
-    a, b, b_lo, r, sinh_lo, cosh_lo, factor = _hyperbolic(x)
-    high = fma(a, r, b)
-    low = fma(a, r, b - high) + b_lo
-    return (high + fma(a, sinh_lo, fma(b, cosh_lo, low))) * factor
+    h = _hyperbolic(x)
+    high = fma(h.a, h.r, h.b)
+    low = fma(h.a, h.r, h.b - high) + h.b_lo
+    return (high + fma(h.a, h.sinh_lo, fma(h.b, h.cosh_lo, low))) * h.factor
 
 
 # ---- Logarithms ------------------------------------------------------------------------------------------------------
 
 
 def _exponent(x: Real, least: float) -> tuple[Word, Real]:
-    """``k`` with ``x = 2**k * m``, least <= m < 2 * least: as an exponent field, and as a number too large by the offset."""
+    """``k`` with ``x = 2**k * m``, least <= m < 2 * least: as an exponent field, and as ``k + _to_exponent(x)``."""
     shift = x.format.mantissa
     above = x.bits() - ((x.format.bias - 1) << shift | int((2 * least - 1) * 2**shift))
     biased = (above + (_exponent_offset(x) << shift)).shift_right_logical(shift)
@@ -433,16 +298,19 @@ def _log_sum(k: Real, f: Real, f_lo: Real | None, base: tuple[float, float] | No
     s = f / (f + 2.0)
     z = s * s
     half_square = (f * 0.5) * f
-    tail = fma(z, polynomial(z, *_constants(f).log), half_square)
-    main = f if base is None else f * base[0]
+    tail = fma(z, polynomial(z, *constants_of(f).log), half_square)
+    if base is None:
+        high = fma(k, two[0], f)
+        low = fma(k, two[1], fma(k, two[0], -high) + f)
+        if f_lo is not None:  # times 1 / (1 + f), to a tenth
+            low = fma(f_lo, fma(half_square, 2.0, 1.0 - f), low)
+        return high + (fma(s, tail, low) - half_square)
+    partial, partial_lo = _sum(f, -half_square)
+    main = partial * base[0]
+    main_lo = fma(partial, base[1], fma(partial, base[0], -main))
     high = fma(k, two[0], main)
     low = fma(k, two[1], fma(k, two[0], -high) + main)
-    if base is not None:
-        low = low + fma(f, base[1], fma(f, base[0], -main))
-        return high + fma(fma(s, tail, -half_square), base[0], low)
-    if f_lo is not None:  # times 1 / (1 + f), to a tenth
-        low = fma(f_lo, fma(half_square, 2.0, 1.0 - f), low)
-    return high + (fma(s, tail, low) - half_square)
+    return high + fma(fma(s, tail, partial_lo), base[0], low + main_lo)
 
 
 def _log_special(y: Real, x: Real, argument: Real) -> Real:
@@ -453,7 +321,7 @@ def _log_special(y: Real, x: Real, argument: Real) -> Real:
 
 def _log(x: Real, base: tuple[float, float] | None, two: tuple[float, float]) -> Real:
     lift = x.format.mantissa + 1
-    subnormal = x < _constants(x).smallest_normal
+    subnormal = x < constants_of(x).smallest_normal
     scaled = select(subnormal, x * 2.0**lift, x)
     exponent, k = _exponent(scaled, math.sqrt(0.5))
     k = k - select(subnormal, x.constant(_to_exponent(x) + lift), _to_exponent(x))
@@ -462,18 +330,21 @@ def _log(x: Real, base: tuple[float, float] | None, two: tuple[float, float]) ->
 
 
 def log(x: Real) -> Real:
-    """log(x) = k * log(2) + log(m) (Tang 1990, without a table)."""
-    return _log(x, None, _constants(x).ln2)
+    """log(x) = k * log(2) + log(m) (Tang 1990, without a table).
+
+    The sum of the leading terms is exact; what is added is at most a third of the result and rounded twice.
+    """
+    return _log(x, None, constants_of(x).ln2)
 
 
 def log2(x: Real) -> Real:
     """log2(x) = k + log2(m)."""
-    return _log(x, _constants(x).log2_e, (1.0, 0.0))
+    return _log(x, constants_of(x).log2_e, (1.0, 0.0))
 
 
 def log10(x: Real) -> Real:
     """log10(x) = k * log10(2) + log10(m)."""
-    return _log(x, _constants(x).log10_e, _constants(x).log10_2)
+    return _log(x, constants_of(x).log10_e, constants_of(x).log10_2)
 
 
 def log1p(x: Real) -> Real:
@@ -496,8 +367,8 @@ def _log1p(x: Real, x_lo: Real | None, doubled: Bit | None) -> Real:
     power = (x.word((x.format.bias + 2) << shift) - exponent).reinterpret()
     f = fma(x * 0.25, power, fma(power, 0.25, -1.0))
     f_lo = None if x_lo is None else x_lo * 0.25 * power
-    y = _log_special(_log_sum(k, f, f_lo, None, _constants(x).ln2), x, u)
-    return select(abs(x) < _constants(x).tiny, x, y)
+    y = _log_special(_log_sum(k, f, f_lo, None, constants_of(x).ln2), x, u)
+    return select(abs(x) < constants_of(x).tiny, x, y)
 
 
 # ---- Inverse hyperbolic functions (Muller 2016, chapter 11; 2 ULP) ---------------------------------------------------
@@ -550,8 +421,8 @@ def rsqrt(x: Real) -> Real:
 
 
 def cbrt(x: Real) -> Real:
-    """x = 2**(3 q + j) * m: a polynomial for m**(-1/3), a step of third order, and one on the exact residual."""
-    c = _constants(x)
+    """Cube root of 2**(3 q + j) * m: a polynomial for m**(-1/3), a step of third order, one on the exact residual."""
+    c = constants_of(x)
     format = x.format
     shift = format.mantissa
     magnitude = abs(x)

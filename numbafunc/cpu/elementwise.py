@@ -33,6 +33,24 @@ def kernel({slots}, {results}):
         body({slots}, {results}, start, min(start + BLOCK, n))
 """
 
+_TABLE = """
+def body({slots}, {results}, first, last, columns):
+    for row in range(first, last):
+        start = row * columns
+        for column in range(columns):
+            store(({results},), start + column, definition(*load(({slots},), ({indices},))))
+
+
+def kernel({slots}, {results}, columns):
+    rows = result0.size // max(1, columns)
+    step = max(1, BLOCK // max(1, columns))
+    for index in {tasks}((rows + step - 1) // step):
+        first = int64(index) * step
+        body({slots}, {results}, first, min(first + step, rows), columns)
+"""
+
+_TABLE_INDICES = {"element": "start + column", "row": "row", "column": "column", "number": "0"}
+
 
 def build(
     definition: Any,
@@ -40,10 +58,13 @@ def build(
     operands: tuple[Operand, ...],
     storage: str,
     keys: tuple[Key, ...],
+    spans: tuple[str, ...],
     *,
     parallel: bool,
 ) -> Any:
-    """Kernel ``kernel(*slots, *results)`` over flat contiguous arrays of equal size.
+    """Kernel ``kernel(*slots, *results)`` over flat contiguous arrays of equal size, or over a table.
+
+    When an operand spans only the rows or only the columns of a table, the kernel is ``kernel(*slots, *results, columns)``.
 
     Parameters
     ----------
@@ -57,6 +78,8 @@ def build(
         Name of the dtype of the results.
     keys : tuple of Key
         Coefficients of the result, one array each.
+    spans : tuple of str
+        What each operand has a value for: every "element", every "row", every "column", or once, as a "number".
     parallel : bool
         Whether the array is shared out to threads.
     """
@@ -72,11 +95,18 @@ def build(
         "int64": np.int64,  # the index of prange is unsigned
         "BLOCK": BLOCK,
     }
-    template = _PARALLEL if parallel else _SERIAL
-    source = template.format(slots=", ".join(slots), results=", ".join(results), indices=", ".join("i" * len(operands)))
+    table = "row" in spans or "column" in spans
+    indices = [_TABLE_INDICES[span] if table else "i" for span in spans]
+    template = _TABLE if table else _PARALLEL if parallel else _SERIAL
+    source = template.format(
+        slots=", ".join(slots),
+        results=", ".join(results),
+        indices=", ".join(indices),
+        tasks="prange" if parallel else "range",
+    )
     exec(compile(source, "<numbafunc elementwise>", "exec"), namespace)
-    if parallel:
+    if "body" in namespace:
         namespace["body"] = inline(namespace["body"])
     if identity is not None:
-        identity = repr(("elementwise", identity, operands, storage, keys))
+        identity = repr(("elementwise", identity, operands, storage, keys, spans))
     return compile_lazily(namespace["kernel"], identity, parallel=parallel)

@@ -6,7 +6,7 @@ accuracy, its instructions and its speed are those of the emitted code.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numba
@@ -17,7 +17,7 @@ from numbafunc.cpu.elementary import CORES
 from numbafunc.cpu.real import Real
 
 
-@lru_cache(maxsize=None)
+@cache
 def core_function(name: str) -> Any:
     """The core ``name`` as a function that compiled code can call on a float32 or float64 scalar."""
     core = CORES[name]
@@ -35,7 +35,7 @@ def core_function(name: str) -> Any:
     return emit
 
 
-@lru_cache(maxsize=None)
+@cache
 def core_loop(name: str) -> Any:
     """Compiled ``loop(x, out)`` for contiguous arrays of equal size."""
     function = core_function(name)

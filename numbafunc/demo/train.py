@@ -22,9 +22,9 @@ class Settings:
     """How to train: number of steps, step size, momentum, and the weight of the penalty on large weights."""
 
     steps: int = 80
-    learning_rate: float = 2.0
-    momentum: float = 0.9
-    penalty: float = 1e-3
+    learning_rate: float = 3.0
+    momentum: float = 0.85
+    penalty: float = 3e-4
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from numbafunc.cpu import threads
 from numbafunc.cpu.memory import empty, flat_words
@@ -59,44 +59,68 @@ class Elementwise:
         self.parameters = tuple(inspect.signature(definition).parameters)
         self._kernels: dict[Any, Any] = {}
         self._recipes = RecipeBook()
-        # Kernels of contiguous arrays of one shape and dtype and of Python floats, by dtype, whether the arrays are large,
-        # and types of the other operands: the way of small calls, where each look-up counts.
-        self._quick: dict[tuple[Any, ...], Any] = {}
+        # Kernels of contiguous arrays of one dtype, by the size of the arrays and by dtype and types of other operands.
+        self._small: dict[Any, Any] = {}
+        self._large: dict[Any, Any] = {}
+        self.call = self._calls()
 
     def __call__(self, *operands: Any, out: Any = None) -> Array:
-        x = operands[0]
-        if type(x) is np.ndarray and out is None:
-            kernel = self._quick.get((x.dtype, x.size >= PARALLEL_FROM, *map(type, operands[1:])))
-            if kernel is not None and x.flags.c_contiguous and self._alike(x, operands):
-                result = empty(x.shape, x.dtype)
-                if x.ndim == 1:
-                    kernel(*operands, result)
-                else:
-                    flat = [y.reshape(-1) if type(y) is np.ndarray else y for y in operands]
-                    kernel(*flat, result.reshape(-1))
-                return result
-        return self._general(operands, out)
+        return self.call(*operands, out)
 
-    @staticmethod
-    def _alike(x: np.ndarray[Any, Any], operands: tuple[Any, ...]) -> bool:
-        """Whether the other arrays are laid out like the first."""
-        for y in operands[1:]:
-            if type(y) is np.ndarray and (y.dtype != x.dtype or y.shape != x.shape or not y.flags.c_contiguous):
-                return False
-        return True
+    def _calls(self) -> Callable[..., Array]:
+        """The function ``call(*operands, out)`` that the public one hands on to.
+
+        For contiguous arrays of one shape and dtype, and Python floats, it goes straight to the kernel: a call on one
+        element costs a microsecond, so each look-up counts.
+        """
+        small, large, general = self._small, self._large, self._general
+
+        def unary(x: Any, out: Any = None) -> Array:
+            if type(x) is ndarray and out is None:
+                kernel = (small if x.size < PARALLEL_FROM else large).get(x.dtype)
+                if kernel is not None and x.flags.c_contiguous:
+                    result = empty(x.shape, x.dtype)
+                    if x.ndim == 1:
+                        kernel(x, result)
+                    else:
+                        kernel(x.reshape(-1), result.reshape(-1))
+                    return result
+            return general((x,), out)
+
+        def binary(x: Any, y: Any, out: Any = None) -> Array:
+            if type(x) is ndarray and out is None:
+                kernel = (small if x.size < PARALLEL_FROM else large).get((x.dtype, type(y)))
+                if kernel is not None and x.flags.c_contiguous:
+                    if type(y) is float:
+                        result = empty(x.shape, x.dtype)
+                        kernel(x.reshape(-1), y, result.reshape(-1))
+                        return result
+                    if y.dtype == x.dtype and y.shape == x.shape and y.flags.c_contiguous:
+                        result = empty(x.shape, x.dtype)
+                        kernel(x.reshape(-1), y.reshape(-1), result.reshape(-1))
+                        return result
+            return general((x, y), out)
+
+        def any_number(*operands_and_out: Any) -> Array:
+            return general(operands_and_out[:-1], operands_and_out[-1])
+
+        return {1: unary, 2: binary}.get(len(self.parameters), any_number)
 
     def _general(self, given: Sequence[Any], out: Any) -> Array:
+        return self.evaluate(given, out=out)
+
+    def evaluate(self, given: Sequence[Any], *, out: Any = None, dtype: np.dtype[Any] | None = None) -> Array:
+        """The result for operands of any kind, in a dtype of its own if one is given."""
         checked = [arguments.as_operand(x, n, boolean=self.boolean) for x, n in zip(given, self.parameters)]
         operands = Operands(checked)
-        recipe = self._recipes.get(operands.description)
+        key = operands.description if dtype is None else (dtype, *operands.description)
+        recipe = self._recipes.get(key)
         if recipe is None:
-            recipe = self._recipes.keep(operands.description, self._recipe(operands, checked))
+            recipe = self._recipes.keep(key, self._recipe(operands, checked, dtype))
         if out is not None:
             if operands.levels:
                 raise TypeError("out can't take a result with tangents; leave it out when differentiating")
-            first = recipe.targets[0]
-            shape = first.shape if first.restore is None else first.restore(np.empty(first.shape, np.bool_)).shape
-            arguments.check_out(out, shape, recipe.dtype, checked)
+            arguments.check_out(out, recipe.shape(), recipe.dtype, checked)
         return recipe.run(operands, out)[0]
 
     def _precision(self, operands: Sequence[Any]) -> tuple[np.dtype[Any], str | None]:
@@ -108,23 +132,31 @@ class Elementwise:
         dtype = arguments.float_dtype(operands)
         return dtype, "float64" if dtype.itemsize == 8 else "float32"
 
-    def _recipe(self, operands: Operands, checked: Sequence[Any]) -> Recipe:
+    def _recipe(self, operands: Operands, checked: Sequence[Any], wanted: np.dtype[Any] | None) -> Recipe:
         from numbafunc.cpu.access import Operand
 
         dtype, compute = self._precision(checked)
+        if wanted is not None:
+            dtype = wanted
         shape = arguments.broadcast({name: arguments.shape_of(x) for name, x in zip(self.parameters, checked)})
         values = [parts[()] for parts in operands.parts]
         order = _memory_order(values, shape)
+        stored = tuple(shape[axis] for axis in order)
+        lengths = [_lengths(value.shape, order) if isinstance(value, ndarray) else None for value in values]
+        spans, columns = _spans(lengths, stored)
         steps = plan(operands.counts())
         descriptions = []
         sources: dict[tuple[int, Levels], Source] = {}
-        for position, (parts, value) in enumerate(zip(operands.parts, values)):
-            indexed = np.ndim(value) > 0
-            native = compute is None
+        for position, (parts, value, span) in enumerate(zip(operands.parts, values, spans)):
+            indexed = span != "number"
             for component in parts:
-                flatten: Any = number if not native else operator.methodcaller("item") if hasattr(value, "item") else int
-                if indexed:
+                flatten: Any = _integer
+                if compute is not None:
+                    flatten = functools.partial(number, leading=len(component))
+                if span == "element":
                     flatten = functools.partial(_flat, leading=len(component), shape=shape, order=order)
+                elif indexed:
+                    flatten = functools.partial(_run_of, leading=len(component), ndim=len(shape), order=order)
                 sources[position, component] = Source(position, component, flatten)
             storage = value.dtype.name if indexed else "number"
             descriptions.append(Operand(storage, compute, steps.operand_keys(parts), indexed))
@@ -132,12 +164,12 @@ class Elementwise:
         restore = functools.partial(_restored, order=order) if order != tuple(range(len(order))) else None
         targets = []
         for component in sorted({component_of(key) for key in keys}, key=lambda c: (len(c), c)):
-            stored = (*(steps.counts[level] for level in component), *(shape[axis] for axis in order))
-            targets.append(Target(0, component, stored, restore))
-        kernel = self._kernel(tuple(descriptions), dtype.name, keys, math.prod(shape))
-        if not operands.levels and dtype.name in ("float32", "float64") and type(values[0]) is np.ndarray:
+            targets.append(Target(0, component, steps.shape(component, stored), restore))
+        kernel = self._kernel(tuple(descriptions), dtype.name, keys, spans, math.prod(shape))
+        if not operands.levels and dtype.name in ("float32", "float64") and type(values[0]) is ndarray:
             if all(type(x) is float or (np.shape(x) == shape and x.dtype == dtype) for x in values):
-                self._quick[dtype, math.prod(shape) >= PARALLEL_FROM, *map(type, values[1:])] = kernel
+                quick = self._large if math.prod(shape) >= PARALLEL_FROM else self._small
+                quick[dtype if len(values) == 1 else (dtype, *map(type, values[1:]))] = kernel
         source_numbers = {source: number for number, source in enumerate(sources)}
         target_numbers = {target.component: number for number, target in enumerate(targets)}
         calls = []
@@ -148,16 +180,19 @@ class Elementwise:
                 for key in description.keys
             )
             calls.append(Call(slots, tuple((target_numbers[component_of(key)], steps.index(key, call)) for key in keys)))
-        return Recipe(kernel, dtype, tuple(sources.values()), tuple(targets), tuple(calls))
+        tail = (columns,) if columns is not None else ()
+        return Recipe(kernel, dtype, tuple(sources.values()), tuple(targets), tuple(calls), tail=tail)
 
-    def _kernel(self, operands: tuple[Any, ...], storage: str, keys: Any, size: int) -> Any:
+    def _kernel(self, operands: tuple[Any, ...], storage: str, keys: Any, spans: tuple[str, ...], size: int) -> Any:
         parallel = size >= PARALLEL_FROM and threads.parallel_allowed()
-        key = (operands, storage, keys, parallel)
+        key = (operands, storage, keys, spans, parallel)
         kernel = self._kernels.get(key)
         if kernel is None:
             from numbafunc.cpu import elementwise
 
-            kernel = elementwise.build(self.definition, self.identity, operands, storage, keys, parallel=parallel)
+            kernel = elementwise.build(
+                self.definition, self.identity, operands, storage, keys, spans, parallel=parallel
+            )
             self._kernels[key] = kernel
         return kernel
 
@@ -189,6 +224,48 @@ def _flat(array: Any, leading: int, shape: tuple[int, ...], order: tuple[int, ..
         padded = array.reshape((*directions, *(1,) * (len(shape) - array.ndim + leading), *array.shape[leading:]))
         array = np.broadcast_to(padded, (*directions, *shape))
     return flat_words(_ordered(array, order, leading), leading)
+
+
+def _integer(value: Any) -> int:
+    return int(np.reshape(value, ())[()])
+
+
+def _lengths(shape: tuple[int, ...], order: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of an operand with as many axes as the result, in the order of memory."""
+    padded = (1,) * (len(order) - len(shape)) + shape
+    return tuple(padded[axis] for axis in order)
+
+
+def _spans(operands: list[tuple[int, ...] | None], shape: tuple[int, ...]) -> tuple[tuple[str, ...], int | None]:
+    """What each operand has a value for, and the number of columns where the result is taken as a table.
+
+    A table is a way to cut the axes in two such that each operand is constant along one part or neither. Where there is
+    none, operands are broadcast in memory.
+    """
+    if not shape:
+        return ("number",) * len(operands), None
+    whole = ["number" if o is None or (math.prod(o) == 1 and math.prod(shape) != 1) else "element" for o in operands]
+    if all(span == "number" or lengths == shape for span, lengths in zip(whole, operands)):
+        return tuple(whole), None
+    for cut in range(1, len(shape)):
+        spans = []
+        for span, lengths in zip(whole, operands):
+            if lengths is None or span == "number" or lengths == shape:
+                spans.append(span)
+            elif lengths[:cut] == shape[:cut] and math.prod(lengths[cut:]) == 1:
+                spans.append("row")
+            elif lengths[cut:] == shape[cut:] and math.prod(lengths[:cut]) == 1:
+                spans.append("column")
+        if len(spans) == len(operands):
+            return tuple(spans), math.prod(shape[cut:])
+    return tuple(whole), None
+
+
+def _run_of(array: Any, leading: int, ndim: int, order: tuple[int, ...]) -> Any:
+    """The elements of an operand as they are, in the order of memory, behind the directions."""
+    lengths = array.shape[leading:]
+    padded = array.reshape((*array.shape[:leading], *(1,) * (ndim - len(lengths)), *lengths))
+    return flat_words(_ordered(padded, order, leading), leading)
 
 
 def _restored(array: np.ndarray[Any, Any], order: tuple[int, ...]) -> np.ndarray[Any, Any]:

@@ -62,6 +62,13 @@ class Recipe:
     middle: tuple[int, ...] = ()
     tail: tuple[int, ...] = ()
 
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the first result."""
+        first = self.targets[0]
+        if first.restore is None:
+            return first.shape
+        return first.restore(np.broadcast_to(np.zeros((), np.bool_), first.shape)).shape  # type: ignore[no-any-return]
+
     def run(self, operands: Operands, out: Any = None) -> list[Any]:
         """The results, as arrays or duals; ``out`` takes the value of the only one."""
         parts = operands.parts
@@ -144,8 +151,8 @@ class RecipeBook(dict[Any, Recipe]):
         return recipe
 
 
-def number(part: Any) -> Any:
-    """The numbers of a component that is the same for all elements."""
-    if isinstance(part, np.ndarray):
-        return np.asarray(part, np.float64)[()] if part.ndim == 0 else np.asarray(part, np.float64)
-    return float(part)
+def number(part: Any, leading: int = 0) -> Any:
+    """A component that is the same for all elements: a number, or one for each of its directions in an array."""
+    if not isinstance(part, np.ndarray):
+        return float(part)
+    return part.reshape(part.shape[:leading]).astype(np.float64) if leading else float(part.reshape(())[()])

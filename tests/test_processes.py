@@ -1,0 +1,126 @@
+"""Processes that were forked or spawned after parallel use compute on, under every threading layer."""
+
+import os
+
+import pytest
+
+PREPARE = """
+import multiprocessing
+import os
+import sys
+import numpy as np
+import numbafunc
+
+x = np.linspace(-4, 4, 100_000)
+rows = x.reshape(100, 1000)
+EXPECTED = 1 / (1 + np.exp(-x)), np.log(np.exp(rows).sum(1)), x / (1 + np.exp(-x))
+
+def use():
+    # Single arrays and single axes take a way of their own; so do further arguments, and derivatives.
+    np.testing.assert_allclose(numbafunc.sigmoid(x), EXPECTED[0], rtol=1e-13)
+    np.testing.assert_allclose(numbafunc.logsumexp(rows, 1), EXPECTED[1], rtol=1e-13)
+    np.testing.assert_allclose(numbafunc.logsumexp(rows, 1, 1.0), EXPECTED[1], rtol=1e-13)
+    np.testing.assert_allclose(numbafunc.leaky_relu(x, 0.5), np.where(x < 0, x / 2, x), rtol=1e-13)
+    np.testing.assert_allclose(numbafunc.jvp(numbafunc.softplus, (x,), (x,))[1], EXPECTED[2], rtol=1e-12, atol=1e-14)
+    return 0
+"""
+
+FORK = (
+    PREPARE
+    + """
+for _ in range(3):
+    use()
+statuses = []
+for _ in range(3):
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            for _ in range(3):
+                status = use()
+        finally:
+            os._exit(status)
+    statuses.append(os.waitpid(child, 0)[1])
+    use()
+print(statuses)
+"""
+)
+
+SETTINGS = [{}, {"NUMBA_THREADING_LAYER": "omp"}, {"NUMBA_THREADING_LAYER": "workqueue"}, {"NUMBA_NUM_THREADS": "1"}]
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+
+def name_of(setting):
+    return "-".join(setting.values()) or "default"
+
+
+@needs_fork
+@pytest.mark.parametrize("setting", SETTINGS, ids=name_of)
+def test_fork_after_parallel_use(programs, setting):
+    assert programs.run(FORK, **{"NUMBA_NUM_THREADS": "2", **setting}) == "[0, 0, 0]"
+
+
+@needs_fork
+@pytest.mark.parametrize("setting", SETTINGS[:2], ids=name_of)
+def test_fork_before_any_use(programs, setting):
+    assert programs.run(FORK.replace("for _ in range(3):\n    use()\n", "", 1), **{"NUMBA_NUM_THREADS": "2", **setting}) == "[0, 0, 0]"
+
+
+@needs_fork
+def test_grandchildren(programs):
+    program = (
+        PREPARE
+        + """
+use()
+child = os.fork()
+if child == 0:
+    use()
+    grandchild = os.fork()
+    if grandchild == 0:
+        os._exit(use())
+    os._exit(use() or os.waitpid(grandchild, 0)[1] >> 8 or os.waitstatus_to_exitcode(0))
+print(os.waitpid(child, 0)[1])
+"""
+    )
+    for setting in SETTINGS[:2]:
+        assert programs.run(program, **{"NUMBA_NUM_THREADS": "2", **setting}) == "0"
+
+
+@pytest.mark.parametrize("method", ["spawn", "fork", "forkserver"])
+def test_multiprocessing(programs, method):
+    import multiprocessing
+
+    if method not in multiprocessing.get_all_start_methods():
+        return
+    program = (
+        PREPARE
+        + """
+def work(number):
+    return use() + number
+
+if __name__ == "__main__":
+    use()
+    with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
+        print(pool.map(work, range(4)))
+"""
+    )
+    assert programs.run(program, method, NUMBA_NUM_THREADS="2") == "[0, 1, 2, 3]"
+
+
+def test_thread_pool_and_process_pool_together(programs):
+    program = (
+        PREPARE
+        + """
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+def work(number):
+    return use() + number
+
+if __name__ == "__main__":
+    with ThreadPoolExecutor(4) as threads, ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as processes:
+        here = [threads.submit(work, number) for number in range(4)]
+        there = [processes.submit(work, number) for number in range(4)]
+        print([future.result() for future in here + there])
+"""
+    )
+    assert programs.run(program, NUMBA_NUM_THREADS="2") == "[0, 1, 2, 3, 0, 1, 2, 3]"

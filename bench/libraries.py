@@ -74,9 +74,10 @@ class Jax(Library):
         self.jax = jax
         super().__init__({"jax": jax, "jnp": jax.numpy})
 
-    def define(self, **functions: Any) -> None:
-        """Add functions to what statements can name."""
-        self.namespace.update({name: self.jax.jit(function) for name, function in functions.items()})
+    def define(self, static: tuple[str, ...] = (), **functions: Any) -> None:
+        """Compile functions and add them to what statements can name."""
+        compiled = {name: self.jax.jit(function, static_argnames=static) for name, function in functions.items()}
+        self.namespace.update(compiled)
 
     def take(self, value: Any) -> Any:
         import numpy
@@ -84,7 +85,7 @@ class Jax(Library):
         return self.jax.device_put(value).block_until_ready() if isinstance(value, numpy.ndarray) else value
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def libraries() -> dict[str, Library]:
     """Contenders by name; ours first."""
     limit_cores()

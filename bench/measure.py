@@ -136,8 +136,9 @@ class Library:
 def measure(case: Case, libraries: Mapping[str, Library], effort: Effort, seed: int = 0) -> Result:
     """Time the statements of a case in turn, with new data and in another order each round.
 
-    Each statement makes a new array for its result at every call and drops it. The data are made before the clock starts,
-    and a rest and two calls that are not timed precede each block, so no contender pays for another's threads or caches.
+    Each statement makes a new array for its result at every call and drops it. The data are made before the clock
+    starts, and a rest and two calls that are not timed precede each block, so no contender pays for another's threads
+    or caches.
     """
     names = [name for name in case.statements if name in libraries]
     counts: dict[str, int] = {}

@@ -56,8 +56,6 @@ def rows_of(results: Iterable[Result]) -> Iterator[dict[str, str]]:
             if name != OURS:
                 mark = " !" if name in PEERS and lost(result, name) else ""
                 row[f"{name} / ours"] = f"{result.ratio(name):.2f} ({result.ratio_of_minima(name):.2f}){mark}"
-        if result.disturbed:
-            row["case"] += f" [{result.disturbed} rounds disturbed]"
         yield row
 
 

@@ -1,4 +1,4 @@
-"""Fast numerical functions for NumPy arrays, with derivatives of every order and nothing heavier than Numba underneath."""
+"""Fast numerical functions for NumPy arrays, with derivatives of every order, on nothing heavier than Numba."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-DISTRIBUTIONS = ("numbafunc", "numba", "llvmlite", "numpy", "optree", "tbb", "numba-cuda", "mpi4py")
+DISTRIBUTIONS = ("numba", "llvmlite", "numpy", "optree", "tbb", "numba-cuda", "mpi4py")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,8 +41,10 @@ def _facts() -> Iterable[tuple[str, str]]:
     import llvmlite.binding
     import numba
 
+    import numbafunc
     from numbafunc.cpu import cache, threads
 
+    yield "numbafunc", numbafunc.__version__
     yield "Python", f"{platform.python_version()} ({platform.system()}, {platform.machine()})"
     for name in DISTRIBUTIONS:
         yield name, _version(name)

@@ -274,7 +274,8 @@ def rsqrt(x: Any, *, out: Any = None) -> Any:
     Returns
     -------
     numpy.ndarray
-        Of the shape and floating-point dtype of ``x``. NaN for negative numbers, an infinity with the sign of the zero at 0.
+        Of the shape and floating-point dtype of ``x``. NaN for negative numbers, an infinity with the sign of the
+        zero at 0.
 
     Raises
     ------

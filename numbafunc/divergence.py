@@ -77,6 +77,11 @@ def kl(p: Any, q: Any, eps: Any = 2**-17) -> Any:
     factor = operands[0].astype(dtype)
     if factor.ndim and ratio.ndim and factor.shape[-1] != ratio.shape[max(0, ratio.ndim - 2)]:
         raise ShapeError(
-            f"p has shape {factor.shape} and log(p / q) has shape {ratio.shape}; wanted: shapes that numpy.dot contracts"
+            f"p has shape {factor.shape} and log(p / q) has shape {ratio.shape}; "
+            "wanted: shapes that numpy.dot contracts"
         )
-    return np.asarray(np.dot(factor, ratio)) if not isinstance(ratio, Dual) and not isinstance(factor, Dual) else np.dot(factor, ratio)
+    return (
+        np.asarray(np.dot(factor, ratio))
+        if not isinstance(ratio, Dual) and not isinstance(factor, Dual)
+        else np.dot(factor, ratio)
+    )

@@ -75,19 +75,21 @@ cbrt = _define("cbrt", lambda x, y: 1 / (3 * y * y))
 
 # Hyperbolic functions. 1 - tanh(x)**2 loses every digit in the tails; 1 / cosh(x)**2 loses none.
 tanh = _define("tanh", lambda x, y: sech(x) * sech(x))
-sech = _define("sech", lambda x, y: -y * tanh(x), lambda x: _sech(np.exp(-abs(x))))
+sech: ElementaryFunction = _define("sech", lambda x, y: -y * tanh(x), lambda x: _sech(np.exp(-abs(x))))
 sinh = _define("sinh", lambda x, y: cosh(x))
-cosh = _define("cosh", lambda x, y: sinh(x))
+cosh: ElementaryFunction = _define("cosh", lambda x, y: sinh(x))
 arcsinh = _define("arcsinh", lambda x, y: rsqrt(x * x + 1))
 arccosh = _define("arccosh", lambda x, y: rsqrt(x - 1) * rsqrt(x + 1))
 arctanh = _define("arctanh", lambda x, y: 1 / ((1 - x) * (1 + x)))
 
 # The logistic function 1 / (1 + exp(-x)); its derivative y * (1 - y) would lose the right tail.
-logistic = _define("logistic", lambda x, y: y * logistic(-x), lambda x: _logistic(x, np.exp(-abs(x))))
+logistic: ElementaryFunction = _define(
+    "logistic", lambda x, y: y * logistic(-x), lambda x: _logistic(x, np.exp(-abs(x)))
+)
 
 # Circular functions.
 sin = _define("sin", lambda x, y: cos(x))
-cos = _define("cos", lambda x, y: -sin(x))
+cos: ElementaryFunction = _define("cos", lambda x, y: -sin(x))
 tan = _define("tan", lambda x, y: 1 + y * y)
 arcsin = _define("arcsin", lambda x, y: rsqrt((1 - x) * (1 + x)))
 arccos = _define("arccos", lambda x, y: -rsqrt((1 - x) * (1 + x)))

@@ -18,9 +18,9 @@ def _one_hot(x: Any, index: Any) -> Any:
 
 
 def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1) -> Any:
-    """Vectors that are 1 at the given index and 0 elsewhere.
+    r"""Vectors that are 1 at the given index and 0 elsewhere.
 
-    .. math:: y_{\\dots c} = [x_{\\dots} = c], \\quad 0 \\le c < \\text{num\\_classes}
+    .. math:: y_{\dots c} = [x_{\dots} = c], \quad 0 \le c < \text{num\_classes}
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
     Raises
     ------
     TypeError
-        For indices that are no real numbers or bool, a ``num_classes`` that is no integer or negative, or a ``dtype`` that is
-        not numeric.
+        For indices that are no real numbers or bool, a ``num_classes`` that is no integer or negative, or a
+        ``dtype`` that is not numeric.
     ValueError
         For an axis out of range.
 

@@ -30,9 +30,7 @@ def _share(exponential: Any, total: Any) -> Any:
     return exponential / total
 
 
-_softmax = Reduction(
-    "softmax", Stages(key=_itself, lift=_exponential, finish=_total, epilogue=_share, kept=True)
-)
+_softmax = Reduction("softmax", Stages(key=_itself, lift=_exponential, finish=_total, epilogue=_share, kept=True))
 
 
 def _shift_and_log_total(shift: Any, count: Any, total: Any) -> Any:
@@ -123,9 +121,7 @@ def _prepare(x: Any, name: str, axis: Any) -> tuple[Any, tuple[int, ...]]:
     return operand, arguments.normalize_axes(axis, operand.ndim)
 
 
-def _normalized(
-    plain: Reduction, masked: Reduction, x: Any, axis: Any, where: Any, initial: Any, out: Any
-) -> Any:
+def _normalized(plain: Reduction, masked: Reduction, x: Any, axis: Any, where: Any, initial: Any, out: Any) -> Any:
     if where is None and initial is None:
         if type(x) is np.ndarray:
             result = plain.quick(x, axis, out)
@@ -146,9 +142,7 @@ def _normalized(
     return masked([operand, mask, float(start)], axes, arguments.float_dtype([operand]), shape=shape, out=out)
 
 
-def softmax(
-    x: Any, axis: Any = -1, where: Any = None, initial: Any = None, *, out: Any = None
-) -> Any:
+def softmax(x: Any, axis: Any = -1, where: Any = None, initial: Any = None, *, out: Any = None) -> Any:
     r"""Softmax: exponentials divided by their sum.
 
     .. math:: e^{x_i - m} / \sum_j e^{x_j - m}, \quad m = \max_j x_j
@@ -187,9 +181,7 @@ def softmax(
     return _normalized(_softmax, _softmax_where, x, axis, where, initial, out)
 
 
-def log_softmax(
-    x: Any, axis: Any = -1, where: Any = None, initial: Any = None, *, out: Any = None
-) -> Any:
+def log_softmax(x: Any, axis: Any = -1, where: Any = None, initial: Any = None, *, out: Any = None) -> Any:
     r"""Logarithm of the softmax, accurate where the softmax underflows.
 
     .. math:: (x_i - m) - \log \sum_j e^{x_j - m}, \quad m = \max_j x_j
@@ -228,9 +220,7 @@ def log_softmax(
     return _normalized(_log_softmax, _log_softmax_where, x, axis, where, initial, out)
 
 
-def logsumexp(
-    a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False
-) -> Any:
+def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False) -> Any:
     r"""Logarithm of a sum of exponentials, without overflow.
 
     .. math:: \log \sum_j b_j e^{a_j}

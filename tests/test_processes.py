@@ -78,7 +78,7 @@ if child == 0:
     grandchild = os.fork()
     if grandchild == 0:
         os._exit(use())
-    os._exit(use() or os.waitpid(grandchild, 0)[1] >> 8 or os.waitstatus_to_exitcode(0))
+    os._exit(use() or int(os.waitpid(grandchild, 0)[1] != 0))
 print(os.waitpid(child, 0)[1])
 """
     )

@@ -1,8 +1,8 @@
 """Numbers of the algebra that forward-mode differentiation computes in, while code is being emitted.
 
-A :class:`Number` is a value plus coefficients of nilpotent units. A unit is a pair (level, direction): a level is one nesting
-depth of differentiation, a direction one of the tangents that are carried side by side at that level. Products of units of
-the same level vanish, products of units of different levels give the mixed derivatives. So
+A :class:`Number` is a value plus coefficients of nilpotent units. A unit is a pair (level, direction): a level is
+one nesting depth of differentiation, a direction one of the tangents that are carried side by side at that level.
+Products of units of the same level vanish, products of units of different levels give the mixed derivatives. So
 
 - ``{(): v}`` is a plain number,
 - ``{(): v, ((0, 0),): t}`` is a dual number,
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import product
-from typing import Any, Union
+from typing import Any
 
 from numbafunc.cpu.real import Bit, Real, fma, select
 from numbafunc.elementary import FUNCTIONS
@@ -26,7 +26,7 @@ from numbafunc.elementary import FUNCTIONS
 Unit = tuple[int, int]
 Key = tuple[Unit, ...]
 Cores = Mapping[str, Callable[[Real], Real]]
-Scalar = Union[int, float]
+Scalar = int | float
 
 VALUE: Key = ()
 
@@ -162,7 +162,7 @@ class Number:
         return self._lift(other) / self
 
     def scaled(self, slope: Number) -> Number:
-        """``slope * self`` for a change: where there is none, an infinite slope makes nothing of it, and no NaN either."""
+        """``slope * self`` for a change: an infinite slope makes nothing, and no NaN, of a change of zero."""
         parts: dict[Key, Real] = {}
         for (key_a, a), (key_b, b) in product(slope.parts.items(), self.parts.items()):
             key = join_keys(key_a, key_b)

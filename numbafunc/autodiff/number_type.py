@@ -1,7 +1,8 @@
 """The Numba type of :class:`~numbafunc.autodiff.number.Number`: how definitions of ops are typed and emitted.
 
-A value of this type is a struct of the number's coefficients, in the order of its keys. Operators and elementary functions
-emit their code directly (no Numba function is compiled for them), which keeps the compilation of a kernel short.
+A value of this type is a struct of the number's coefficients, in the order of its keys. Operators and elementary
+functions emit their code directly (no Numba function is compiled for them), which keeps the compilation of a kernel
+short.
 
 Literals and plain Numba numbers are weak: they take the precision of the :class:`NumberType` they meet.
 """
@@ -29,7 +30,7 @@ from numbafunc.cpu.real import Bit, Real
 _PLAIN: tuple[Key, ...] = (VALUE,)
 
 
-class NumberType(types.Type):  # type: ignore[misc]
+class NumberType(types.Type):
     """Type of a number with given precision (a Numba float type) and keys of coefficients."""
 
     def __init__(self, dtype: Any, keys: tuple[Key, ...]) -> None:
@@ -63,7 +64,7 @@ def _wider(a: NumberType, b: NumberType, keys: tuple[Key, ...]) -> NumberType:
 
 
 @register_model(NumberType)
-class _NumberModel(models.StructModel):  # type: ignore[misc]
+class _NumberModel(models.StructModel):
     def __init__(self, manager: Any, fe_type: NumberType) -> None:
         members = [(f"part{index}", fe_type.dtype) for index in range(len(fe_type.keys))]
         super().__init__(manager, fe_type, members)
@@ -171,6 +172,11 @@ def _register_query(function: Any, arity: int, emit: Callable[..., Bit]) -> None
 
 
 def _install() -> None:
+    function: Any
+    emit: Any
+    keys: Any
+    compare: Any
+    ask: Any
     for function, emit, keys in (
         (operator.add, lambda a, b: a + b, _union),
         (operator.sub, lambda a, b: a - b, _union),
@@ -197,7 +203,12 @@ def _install() -> None:
             for function in {entry, getattr(math, name, entry), getattr(np, name, entry)}:
                 _register(function, _UNARY, _closed, lambda x, name=name: x.emit_elementary(name))
     for name in ("floor", "rint"):
-        _register(getattr(np, name), _UNARY, lambda keys: _PLAIN, lambda x, n=name: x.locally_constant(getattr(type(x.value), n)))
+        _register(
+            getattr(np, name),
+            _UNARY,
+            lambda keys: _PLAIN,
+            lambda x, n=name: x.locally_constant(getattr(type(x.value), n)),
+        )
     _register(math.floor, _UNARY, lambda keys: _PLAIN, lambda x: x.locally_constant(Real.floor))
     for function, compare in (
         (operator.lt, lambda a, b: a < b),
@@ -217,7 +228,6 @@ def _install() -> None:
         (np.isfinite, _is_finite),
     ):
         _register_query(function, _UNARY, ask)
-
 
     _register(elementary.constant, _UNARY, lambda keys: _PLAIN, lambda x: x.locally_constant(lambda value: value))
     type_callable(elementary.constant)(lambda context: lambda x: x if isinstance(x, types.Number) else None)

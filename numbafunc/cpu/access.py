@@ -1,8 +1,9 @@
 """Loads and stores of kernels: from arrays as they lie in memory to numbers in registers and back.
 
-An operand of an op reaches a kernel as a flat run of slots, one for each coefficient (see :mod:`numbafunc.autodiff.number`).
-A slot is an array of any layout that the kernel indexes by itself, or a Python number. float16 and bfloat16 arrays come as
-arrays of 16-bit words, since they are storage: they are converted to float32 in registers.
+An operand of an op reaches a kernel as a flat run of slots, one for each coefficient (see
+:mod:`numbafunc.autodiff.number`). A slot is an array of any layout that the kernel indexes by itself, or a Python
+number. float16 and bfloat16 arrays come as arrays of 16-bit words, since they are storage: they are converted to
+float32 in registers.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Operand:
     storage : str
         Name of the NumPy dtype of its arrays: "float16", "bfloat16", "float32", ... or an integer or bool dtype.
     compute : str or None
-        "float32" or "float64", the precision of the number that the definition sees; None hands integers over as they are.
+        "float32" or "float64", the precision that the definition sees; None hands integers over as they are.
     keys : tuple of Key
         The coefficients that it has, one slot each.
     indexed : bool
@@ -120,9 +121,9 @@ def make_load(operands: tuple[Operand, ...], names: tuple[str, ...], separation:
             return types.float32, _widen(builder, operand.storage, loaded)
         return type_.dtype, context.data_model_manager[type_.dtype].from_data(builder, loaded)
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def load(typingctx: Any, slots: Any, indices: Any) -> Any:
-        result = types.Tuple([type_of(operand, slots.types[start]) for operand, start in zip(operands, starts)])
+        result = types.BaseTuple.from_types([type_of(operand, slots.types[start]) for operand, start in zip(operands, starts)])
 
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             values = []
@@ -151,7 +152,7 @@ def make_store(
 ) -> Callable[..., Any]:
     """The intrinsic ``store(slots, index, value)``: a number into the arrays of its coefficients."""
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def store(typingctx: Any, slots: Any, index: Any, value: Any) -> Any:
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             tuple_value, index_value, source = args

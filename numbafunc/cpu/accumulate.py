@@ -1,9 +1,9 @@
 """Accumulation inside reduction kernels: sums that vectorise and still do not depend on the number of threads.
 
-A block of a few hundred terms is summed in whatever order LLVM's vectoriser likes, which is fixed when the kernel is compiled.
-Block sums are then added one after the other with the rounding error of each addition kept aside (Knuth's two-sum;
-Ogita, Rump and Oishi, Accurate sum and dot product, SIAM J. Sci. Comput. 26, 2005). So the error does not grow with the
-number of blocks.
+A block of a few hundred terms is summed in whatever order LLVM's vectoriser likes, which is fixed when the kernel
+is compiled. Block sums are then added one after the other with the rounding error of each addition kept aside
+(Knuth's two-sum; Ogita, Rump and Oishi, Accurate sum and dot product, SIAM J. Sci. Comput. 26, 2005). So the error
+does not grow with the number of blocks.
 """
 
 from __future__ import annotations
@@ -70,31 +70,31 @@ _ERROR = _number_intrinsic(_each(_sum_error), _union)
 _SETTLED = _number_intrinsic(_each(_with_finite), _union)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def larger(typingctx: Any, a: Any, b: Any) -> Any:
     """The larger value of both, NaN when either is; tangents are dropped, since a shift is a constant."""
     return _LARGER[0](a, b)(a, b), _LARGER[1]
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def add(typingctx: Any, a: Any, b: Any) -> Any:
     """Sum of both, in an order that LLVM may change."""
     return _SUM[0](a, b)(a, b), _SUM[1]
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def plus(typingctx: Any, a: Any, b: Any) -> Any:
     """Sum of both, rounded."""
     return _EXACT_SUM[0](a, b)(a, b), _EXACT_SUM[1]
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def rounding_error(typingctx: Any, a: Any, b: Any) -> Any:
     """What the rounding of ``plus(a, b)`` lost, exactly."""
     return _ERROR[0](a, b)(a, b), _ERROR[1]
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def settled(typingctx: Any, total: Any, lost: Any) -> Any:
     """A total with its lost part put back."""
     return _SETTLED[0](total, lost)(total, lost), _SETTLED[1]
@@ -104,7 +104,7 @@ def make_start(dtype: Any) -> Any:
     """The intrinsic ``number(x)``: a plain number in a given precision, to start a loop with."""
     target = NumberType(dtype, (VALUE,))
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def number(typingctx: Any, x: Any) -> Any:
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             return pack(context, builder, target, unpack(context, builder, x, args[0], dtype))

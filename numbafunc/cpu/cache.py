@@ -1,10 +1,10 @@
 """The cache of compiled kernels on disk: safe for any number of processes in one folder.
 
 An entry is one file whose name is a digest of everything that its machine code depends on: the sources of this package,
-the kernel, the types of its arguments, the processor, and the versions of Python, NumPy, Numba and llvmlite. So an entry is
-never changed, only created, and creation is atomic (a temporary file is renamed). The file repeats the full key and has a
-checksum; an entry that does not match is as good as absent. Unlike in Numba's own cache there is no index file for
-processes to disagree about.
+the kernel, the types of its arguments, the processor, and the versions of Python, NumPy, Numba and llvmlite. So an
+entry is never changed, only created, and creation is atomic (a temporary file is renamed). The file repeats the
+full key and has a checksum; an entry that does not match is as good as absent. Unlike in Numba's own cache there is
+no index file for processes to disagree about.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import platform
 import sys
 import tempfile
 import types
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "numbafunc")
 
 
-@lru_cache(maxsize=None)
+@cache
 def source_digest() -> str:
     """Digest of the sources of this package and of the versions that compile them."""
     digest = hashlib.sha256()
@@ -118,7 +118,7 @@ def _digest_code(digest: Any, code: types.CodeType) -> None:
             digest.update(repr(constant).encode())
 
 
-class KernelCache(_Cache):  # type: ignore[misc]
+class KernelCache(_Cache):
     """What a Numba dispatcher asks before it compiles and tells after it has compiled."""
 
     def __init__(self, identity: str) -> None:
@@ -185,19 +185,24 @@ def _write(path: Path, content: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(temporary)
+            Path(temporary).unlink()
         raise
 
 
 # Spelled out, since a callee inherits the flags of its caller: IEEE arithmetic as it is written, no exceptions.
 FLAGS: dict[str, Any] = {
-    "nogil": True, "fastmath": False, "error_model": "numpy", "boundscheck": False, "no_cfunc_wrapper": True}
+    "nogil": True,
+    "fastmath": False,
+    "error_model": "numpy",
+    "boundscheck": False,
+    "no_cfunc_wrapper": True,
+}
 
 
-@lru_cache(maxsize=None)
+@cache
 def inline(function: Any) -> Any:
     """The Numba dispatcher of a function that kernels call: copied into them, where loops around it are vectorised.
 

@@ -64,7 +64,8 @@ def build(
 ) -> Any:
     """Kernel ``kernel(*slots, *results)`` over flat contiguous arrays of equal size, or over a table.
 
-    When an operand spans only the rows or only the columns of a table, the kernel is ``kernel(*slots, *results, columns)``.
+    When an operand spans only the rows or only the columns of a table, the kernel is ``kernel(*slots, *results,
+    columns)``.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from numba.extending import intrinsic
 from numbafunc.autodiff.number_type import NumberType, unpack
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def leave(typingctx: Any, number: Any) -> Any:
     """The value of a number as a float of its precision."""
     target = number.dtype if isinstance(number, NumberType) else types.float64

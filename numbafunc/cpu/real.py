@@ -1,21 +1,21 @@
 """Values of the machine while code is being emitted: Python operators on them append LLVM instructions.
 
-:class:`Real` is a floating-point value, :class:`Word` the integer of the same width, :class:`Bit` a truth value. A function
-written on them runs once, while a kernel is compiled, and leaves behind straight-line code without branches, which LLVM
-turns into vector instructions when the surrounding loop allows. Python numbers in an expression take the precision of
-the value they meet, so one source serves float32 and float64.
+:class:`Real` is a floating-point value, :class:`Word` the integer of the same width, :class:`Bit` a truth value. A
+function written on them runs once, while a kernel is compiled, and leaves behind straight-line code without
+branches, which LLVM turns into vector instructions when the surrounding loop allows. Python numbers in an
+expression take the precision of the value they meet, so one source serves float32 and float64.
 """
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any
 
 from llvmlite import ir
 from numba.core.cgutils import get_or_insert_function
 
-Number = Union[int, float]
+Number = int | float
 
 
 @dataclass(frozen=True)

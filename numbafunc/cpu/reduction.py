@@ -1,8 +1,8 @@
 """The loops of the reduction kind: along rows, down columns, and along rows so long that threads share them.
 
 The stages of an op (see :class:`numbafunc.kinds.reduction.Stages`) become loops over one row, or over a tile of
-columns. In the source templates below ``{element}`` stands for the numbers of the operands at the current element. Which row
-or tile a thread works on has no influence on any result.
+columns. In the source templates below ``{element}`` stands for the numbers of the operands at the current element.
+Which row or tile a thread works on has no influence on any result.
 """
 
 from __future__ import annotations
@@ -136,7 +136,14 @@ class _Source:
         return f"store0({_tuple(self.results)}, {index}, epilogue({', '.join((arguments, *finals))}))"
 
     def compile(
-        self, form: str, source: str, inner: tuple[str, ...], identity: str | None, scratch: list[str], *, parallel: bool
+        self,
+        form: str,
+        source: str,
+        inner: tuple[str, ...],
+        identity: str | None,
+        scratch: list[str],
+        *,
+        parallel: bool,
     ) -> Any:
         """The dispatcher of the function ``kernel`` of a source; ``scratch`` names groups of arrays of its own."""
         layout, stages = self.layout, self.stages
@@ -224,9 +231,7 @@ def build_rows(stages: Any, layout: Layout, identity: str | None, *, parallel: b
         body += source.store_finals("row")
     else:
         body += ["for i in range(count):", "    " + source.epilogue(element, "shift", source.finals, "begin + i")]
-    text = _ROWS.format(
-        parameters=source.parameters, tasks="prange" if parallel else "range", body=_joined(body, 2)
-    )
+    text = _ROWS.format(parameters=source.parameters, tasks="prange" if parallel else "range", body=_joined(body, 2))
     return source.compile("rows", text, ("reduce_rows",), identity, [], parallel=parallel)
 
 
@@ -262,8 +267,9 @@ def kernel({parameters}, blocks, count, inner):
 def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel: bool) -> Any:
     """Kernel ``kernel(*slots, *steps, *results, blocks, count, inner)``: a thread reduces a tile of columns.
 
-    Operands are blocks of ``count`` rows with ``inner`` columns; ``steps`` are two for each operand: elements from one block
-    to the next, and from one row to the next. ``layout.along`` tells whether an operand varies from column to column.
+    Operands are blocks of ``count`` rows with ``inner`` columns; ``steps`` are two for each operand: elements from
+    one block to the next, and from one row to the next. ``layout.along`` tells whether an operand varies from
+    column to column.
     """
     source = _Source(stages, layout)
     bases = [f"block * outer{i} + i * step{i}" for i in range(len(layout.operands))]
@@ -390,7 +396,7 @@ def kernel({parameters}, rows, count):
 
 
 def build_segments(stages: Any, layout: Layout, identity: str | None, *, parallel: bool) -> Any:
-    """Kernel with the parameters of :func:`build_rows`, for few long rows: threads share a row in segments of fixed size."""
+    """Kernel with the parameters of :func:`build_rows`, for few long rows: threads share each in fixed segments."""
     source = _Source(stages, layout)
     at = [f"row * outer{i} + i" if along else f"row * outer{i}" for i, along in enumerate(layout.along)]
     element = source.element(*at)
@@ -419,7 +425,11 @@ def build_segments(stages: Any, layout: Layout, identity: str | None, *, paralle
         epilogue = [f"{name} = {final}" for name, final in zip(source.finals, finals)]
         epilogue += [loop, "    " + source.epilogue(element, "shift", source.finals, "begin + i")]
         parameters = ", ".join((source.parameters, "shifts", *(a for group in arrays.values() for a in group)))
-        last = ["for index in prange(tasks):", "    task = int64(index)", f"    segment_epilogue({parameters}, count, segments, task)"]
+        last = [
+            "for index in prange(tasks):",
+            "    task = int64(index)",
+            f"    segment_epilogue({parameters}, count, segments, task)",
+        ]
     names = ["shifts", *(array for group in arrays.values() for array in group)]
     text = _SEGMENTS.format(
         parameters=source.parameters,

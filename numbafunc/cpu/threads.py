@@ -1,8 +1,9 @@
 """Threads: which layer runs parallel kernels, and when a kernel must run on the calling thread alone.
 
-Numba knows three threading layers. TBB serves any mix of threads and forked processes and is what we ask for. OpenMP must not
-be entered in a process that was forked after its first use: it ends the child. The work queue ends the process when two
-threads enter it at once. So kernels run in parallel on TBB, on OpenMP in the process that started it, and never on the work queue.
+Numba knows three threading layers. TBB serves any mix of threads and forked processes and is what we ask for.
+OpenMP must not be entered in a process that was forked after its first use: it ends the child. The work queue ends
+the process when two threads enter it at once. So kernels run in parallel on TBB, on OpenMP in the process that
+started it, and never on the work queue.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import ctypes
 import os
 import site
 import sys
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 _LIBRARIES = {"linux": "lib/libtbb.so.12", "darwin": "lib/libtbb.12.dylib", "win32": "Library/bin/tbb12.dll"}
@@ -32,7 +33,7 @@ def _load_tbb() -> None:
             return
 
 
-@lru_cache(maxsize=None)
+@cache
 def start() -> tuple[str, int]:
     """Start the threads on first use; the name of the layer and the process that started it.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from numbafunc.demo.data import CLASSES, PIXELS, load, split
 from numbafunc.demo.report import progress, save_figure
-from numbafunc.demo.train import Processes, Settings, confusion_matrix, train
+from numbafunc.demo.train import Processes, Settings, confusion_matrix, fit
 
 REQUIRED_ACCURACY = 0.95
 
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace, processes: Processes | None = None) -> in
     settings = Settings(steps=arguments.steps, learning_rate=arguments.learning_rate)
     start = time.perf_counter()
     with progress(settings.steps, quiet) as report:
-        weights, history = train(training, settings, processes, report)
+        weights, history = fit(training, settings, processes, report)
     seconds = time.perf_counter() - start
 
     confusion = confusion_matrix(weights, held_out)

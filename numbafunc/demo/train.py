@@ -70,7 +70,7 @@ def objective(weights: Weights, digits: Digits, share: float, penalty: float) ->
     return share * losses.mean() + penalty * numbafunc.loss.l2(weights["kernel"])
 
 
-def train(
+def fit(
     digits: Digits,
     settings: Settings,
     processes: Processes,

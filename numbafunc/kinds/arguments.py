@@ -7,12 +7,23 @@ from typing import Any
 
 import numpy as np
 
-
 from numbafunc.autodiff.dual import Dual
 from numbafunc.errors import ShapeError
 
 FLOAT_NAMES = ("float16", "bfloat16", "float32", "float64")
-_KINDS = {"c": "complex", "O": "object", "S": "bytes", "U": "string", "M": "datetime", "m": "timedelta", "V": "void", "T": "string"}
+_KINDS = {
+    "c": "complex",
+    "O": "object",
+    "S": "bytes",
+    "U": "string",
+    "M": "datetime",
+    "m": "timedelta",
+    "V": "void",
+    "T": "string",
+}
+
+# How long to look for an overlap of interleaved arrays before taking it for granted.
+_OVERLAP_WORK: Any = 10_000
 
 Operand = Any  # numpy.ndarray, Dual, or a Python int or float, which are weak
 
@@ -84,7 +95,7 @@ def dtype_of(x: Operand) -> np.dtype[Any] | None:
 
 def shape_of(x: Operand) -> tuple[int, ...]:
     """The shape of an operand; () for Python numbers."""
-    return () if isinstance(x, (float, int)) else x.shape  # type: ignore[no-any-return]
+    return () if isinstance(x, (float, int)) else x.shape
 
 
 def float_dtype(operands: Sequence[Operand]) -> np.dtype[Any]:
@@ -135,7 +146,7 @@ def _overlap(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:
     if not np.may_share_memory(a, b):
         return False
     try:
-        return np.shares_memory(a, b, max_work=10_000)
+        return np.shares_memory(a, b, max_work=_OVERLAP_WORK)
     except np.exceptions.TooHardError:
         return True
 

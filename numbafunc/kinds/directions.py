@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
+
 from numbafunc.autodiff.number import Key, closed_keys, sort_keys
 
 # Directions carried past one evaluation of the value; more would not fit into the vector registers.
 LARGEST_CHUNK = 8
 
 Levels = tuple[int, ...]
+
 
 @dataclass(frozen=True)
 class Plan:

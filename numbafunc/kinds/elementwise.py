@@ -1,4 +1,4 @@
-"""The elementwise kind: a scalar function of scalars becomes an op on arrays of any layout, dtype and derivative order."""
+"""The elementwise kind: a scalar function becomes an op on arrays of any layout, dtype and derivative order."""
 
 from __future__ import annotations
 
@@ -104,7 +104,8 @@ class Elementwise:
         def any_number(*operands_and_out: Any) -> Array:
             return general(operands_and_out[:-1], operands_and_out[-1])
 
-        return {1: unary, 2: binary}.get(len(self.parameters), any_number)
+        calls: dict[int, Callable[..., Array]] = {1: unary, 2: binary}
+        return calls.get(len(self.parameters), any_number)
 
     def _general(self, given: Sequence[Any], out: Any) -> Array:
         return self.evaluate(given, out=out)
@@ -166,10 +167,10 @@ class Elementwise:
         for component in sorted({component_of(key) for key in keys}, key=lambda c: (len(c), c)):
             targets.append(Target(0, component, steps.shape(component, stored), restore))
         kernel = self._kernel(tuple(descriptions), dtype.name, keys, spans, math.prod(shape))
-        if not operands.levels and dtype.name in ("float32", "float64") and type(values[0]) is ndarray:
-            if all(type(x) is float or (np.shape(x) == shape and x.dtype == dtype) for x in values):
-                quick = self._large if math.prod(shape) >= PARALLEL_FROM else self._small
-                quick[dtype if len(values) == 1 else (dtype, *map(type, values[1:]))] = kernel
+        plain = not operands.levels and wanted is None and dtype.name in ("float32", "float64")
+        if plain and type(values[0]) is ndarray and all(_like(value, shape, dtype) for value in values):
+            quick = self._large if math.prod(shape) >= PARALLEL_FROM else self._small
+            quick[dtype if len(values) == 1 else (dtype, *map(type, values[1:]))] = kernel
         source_numbers = {source: number for number, source in enumerate(sources)}
         target_numbers = {target.component: number for number, target in enumerate(targets)}
         calls = []
@@ -179,7 +180,9 @@ class Elementwise:
                 for position, description in enumerate(descriptions)
                 for key in description.keys
             )
-            calls.append(Call(slots, tuple((target_numbers[component_of(key)], steps.index(key, call)) for key in keys)))
+            calls.append(
+                Call(slots, tuple((target_numbers[component_of(key)], steps.index(key, call)) for key in keys))
+            )
         tail = (columns,) if columns is not None else ()
         return Recipe(kernel, dtype, tuple(sources.values()), tuple(targets), tuple(calls), tail=tail)
 
@@ -195,6 +198,10 @@ class Elementwise:
             )
             self._kernels[key] = kernel
         return kernel
+
+
+def _like(value: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
+    return type(value) is float or (np.shape(value) == shape and value.dtype == dtype)
 
 
 def _is_python_float(x: Any) -> bool:
@@ -279,7 +286,9 @@ def define(**options: Any) -> Callable[[Callable[..., Any]], Elementwise]:
 
     def decorate(definition: Callable[..., Any]) -> Elementwise:
         name = definition.__name__.strip("_")
-        op = Elementwise(definition, name=name, identity=f"{definition.__module__}.{definition.__qualname__}", **options)
+        op = Elementwise(
+            definition, name=name, identity=f"{definition.__module__}.{definition.__qualname__}", **options
+        )
         REGISTRY[name] = op
         return op
 
@@ -321,7 +330,9 @@ def elementwise(definition: Callable[..., Any]) -> Callable[..., Any]:
         raise TypeError(f"elementwise is given {definition!r}; wanted: a Python function")
     kinds = [parameter.kind for parameter in inspect.signature(definition).parameters.values()]
     if not kinds or any(kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD for kind in kinds):
-        raise TypeError(f"elementwise is given {definition.__name__}; wanted: plain positional parameters, at least one")
+        raise TypeError(
+            f"elementwise is given {definition.__name__}; wanted: plain positional parameters, at least one"
+        )
     from numbafunc.cpu.cache import identify
 
     op = Elementwise(definition, name=definition.__name__, identity=identify(definition))

@@ -112,11 +112,12 @@ class Operands:
     __slots__ = ("description", "levels", "parts")
 
     def __init__(self, operands: Sequence[Any]) -> None:
-        self.levels = levels_of(*operands) if any(type(x) is Dual for x in operands) else ()
+        self.levels: Levels = levels_of(*operands) if any(type(x) is Dual for x in operands) else ()
         rank = {level: position for position, level in enumerate(self.levels)}
         self.parts: list[dict[Levels, Any]] = []
         described: list[Any] = []
         for x in operands:
+            found: dict[Levels, Any]
             if type(x) is Dual:
                 found = {tuple(rank[level] for level in levels): part for levels, part in components(x).items()}
             else:

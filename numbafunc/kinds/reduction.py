@@ -201,7 +201,11 @@ class Reduction:
         if kernel is None:
             from numbafunc.cpu import reduction
 
-            build = {"rows": reduction.build_rows, "columns": reduction.build_columns, "segments": reduction.build_segments}
+            build = {
+                "rows": reduction.build_rows,
+                "columns": reduction.build_columns,
+                "segments": reduction.build_segments,
+            }
             layout = reduction.Layout(operands, along, storage, keys)
             kernel = build[view.form](self.stages, layout, self.name, parallel=parallel)
             self._kernels[key] = kernel
@@ -231,7 +235,9 @@ class _View:
         def total(some: list[int]) -> int:
             return int(np.prod(some, dtype=np.int64))
 
-        return cls(shape, order, total(sizes[:before]), total(sizes[before : split[1]]), total(sizes[split[1] :]), split)
+        return cls(
+            shape, order, total(sizes[:before]), total(sizes[before : split[1]]), total(sizes[split[1] :]), split
+        )
 
     @property
     def form(self) -> str:
@@ -287,7 +293,9 @@ class _View:
         """A result, stored as (directions, blocks, [count,] inner), in the order of the axes of the operands."""
         directions = target.shape[: target.ndim - (3 if elementwise else 2)]
         if not elementwise:
-            kept = tuple(n for axis, n in enumerate(self.shape) if axis not in self.order[self.split[0] : self.split[1]])
+            kept = tuple(
+                n for axis, n in enumerate(self.shape) if axis not in self.order[self.split[0] : self.split[1]]
+            )
             return target.reshape((*directions, *(kept if shape is None else shape)))
         shaped = target.reshape((*directions, *(self.shape[axis] for axis in self.order)))
         leading = len(directions)

@@ -1,7 +1,7 @@
 """Whether other processes were busy while something was timed.
 
-Two threads that share one core, because a stranger has the other, wait out time slices: a call of 50 us then takes 8 ms,
-whichever library makes it. Such rounds say nothing, so they are measured again.
+Two threads that share one core, because a stranger has the other, wait out time slices: a call of 50 us then takes
+8 ms, whichever library makes it. Such rounds say nothing, so they are measured again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,5 @@
 """Oracles that this package has no part in: mpmath for values and derivatives of scalars, NumPy and complex steps for arrays."""
 
-import functools
-
 import ml_dtypes
 import mpmath
 import numpy as np
@@ -137,7 +135,14 @@ def masked_softmax(x, mask, axis=-1):
     """Softmax over the unmasked entries, 0 elsewhere."""
     shifted = x - np.max(np.real(x), axis=_axes(x, axis), keepdims=True)
     powers = np.where(mask, np.exp(shifted), 0)
-    return powers / np.sum(powers, axis=_axes(x, axis), keepdims=True)
+    total = np.sum(powers, axis=_axes(x, axis), keepdims=True)
+    return powers / np.where(total == 0, 1, total)
+
+
+def masked_log_softmax(x, mask, axis=-1):
+    """Its logarithm, -inf where masked."""
+    share = masked_softmax(x, mask, axis)
+    return np.where(mask, np.log(np.where(mask, share, 1)), -np.inf)
 
 
 def log1p(x):
@@ -148,6 +153,3 @@ def log1p(x):
 def absolute(x):
     """Absolute value, continued to complex numbers around the real axis."""
     return np.where(np.real(x) >= 0, x, -x)
-
-
-compensated_sum = functools.partial(np.sum, dtype=np.longdouble)

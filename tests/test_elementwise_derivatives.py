@@ -42,7 +42,12 @@ def test_first(name, dtype):
         true = true_derivatives(name, arrays, orders)
         bar = 4 if name != "log_ratio" else 16
         scale = max(1, *(abs(float(number)) for number in true))
-        check(tangent / scale if name == "log_ratio" else tangent, [n / scale for n in true] if name == "log_ratio" else true, dtype, bar)
+        check(
+            tangent / scale if name == "log_ratio" else tangent,
+            [n / scale for n in true] if name == "log_ratio" else true,
+            dtype,
+            bar,
+        )
 
 
 TAILS = {

@@ -121,7 +121,8 @@ def test_integers_become_double(name, dtype):
 def test_integer_operands_of_every_op(name, dtype):
     entry = TABLE[name]
     arrays = [
-        array != 0 if dtype.kind == "b" else np.ceil(np.abs(array)).astype(dtype) for array in operands(name, (7,), float)
+        array != 0 if dtype.kind == "b" else np.ceil(np.abs(array)).astype(dtype)
+        for array in operands(name, (7,), float)
     ]
     if dtype.kind == "b" and not entry.boolean:
         with pytest.raises(TypeError, match="bool"):

@@ -158,7 +158,9 @@ def test_axis_out_of_range_or_twice(name, axis):
         AXIS[name](axis)
 
 
-@pytest.mark.parametrize("axis", [1.0, "0", (0.0,), (0, "a"), True, (False,), {0}, np.array([0.5]), np.array(1.0)], ids=repr)
+@pytest.mark.parametrize(
+    "axis", [1.0, "0", (0.0,), (0, "a"), True, (False,), {0}, np.array([0.5]), np.array(1.0)], ids=repr
+)
 @pytest.mark.parametrize("name", AXIS)
 def test_axis_of_wrong_type(name, axis):
     with pytest.raises(TypeError, match="^axis is"):
@@ -219,7 +221,11 @@ def test_out_that_does_not_fit(name):
     }
 
     def call(x, out):
-        return functions[name](x, out=out) if name in functions else OUT[name].function(*[x] * len(OUT[name].domains), out=out)
+        return (
+            functions[name](x, out=out)
+            if name in functions
+            else OUT[name].function(*[x] * len(OUT[name].domains), out=out)
+        )
 
     x = X.copy()
     numbafunc.softmax(x)  # a second call takes another way
@@ -252,7 +258,9 @@ def test_out_that_does_not_fit(name):
             call(operand, target)
         np.testing.assert_array_equal(holder, before)
     # Side by side in the same memory is fine.
-    np.testing.assert_array_equal(call(holder[:2, ::2], holder[:2, 1::2]), call(holder[:2, ::2].copy(), np.zeros((2, 3))))
+    np.testing.assert_array_equal(
+        call(holder[:2, ::2], holder[:2, 1::2]), call(holder[:2, ::2].copy(), np.zeros((2, 3)))
+    )
 
 
 def test_out_that_overlaps_a_parameter():

@@ -144,7 +144,9 @@ def test_reductions(name, layout):
 
 
 @pytest.mark.parametrize("layout", ["fortran", "negative strides", "slice", "read-only", "byte-swapped", "unaligned"])
-@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.float64, np.int16, np.uint64], ids=lambda d: np.dtype(d).name)
+@pytest.mark.parametrize(
+    "dtype", [np.float16, ml_dtypes.bfloat16, np.float64, np.int16, np.uint64], ids=lambda d: np.dtype(d).name
+)
 def test_other_dtypes(dtype, layout):
     if layout == "byte-swapped" and dtype is ml_dtypes.bfloat16:
         return  # which has one byte order only
@@ -212,7 +214,9 @@ def test_operand_that_is_a_broadcast_view():
     np.testing.assert_array_equal(numbafunc.elu(x, x[::-1]), numbafunc.elu(x.copy(), x[::-1].copy()))
     np.testing.assert_array_equal(numbafunc.softmax(x, 0), numbafunc.softmax(x.copy(), 0))
     scalar_everywhere = np.broadcast_to(np.float32(2), (3, 4))
-    np.testing.assert_array_equal(numbafunc.logsumexp(scalar_everywhere, 1), numbafunc.logsumexp(scalar_everywhere.copy(), 1))
+    np.testing.assert_array_equal(
+        numbafunc.logsumexp(scalar_everywhere, 1), numbafunc.logsumexp(scalar_everywhere.copy(), 1)
+    )
 
 
 @settings(derandomize=True, max_examples=25, deadline=None)

@@ -63,7 +63,10 @@ def test_fork_after_parallel_use(programs, setting):
 @needs_fork
 @pytest.mark.parametrize("setting", SETTINGS[:2], ids=name_of)
 def test_fork_before_any_use(programs, setting):
-    assert programs.run(FORK.replace("for _ in range(3):\n    use()\n", "", 1), **{"NUMBA_NUM_THREADS": "2", **setting}) == "[0, 0, 0]"
+    assert (
+        programs.run(FORK.replace("for _ in range(3):\n    use()\n", "", 1), **{"NUMBA_NUM_THREADS": "2", **setting})
+        == "[0, 0, 0]"
+    )
 
 
 @needs_fork

@@ -39,11 +39,11 @@ def check_first(name, shape, axis, dtype):
         _, oracle = closures(name, axis, doubles, position)
         value, tangent = numbafunc.jvp(function, (x,), (direction,))
         assert type(value) is type(tangent) is np.ndarray
-        np.testing.assert_array_equal(value, function(x))
+        # Tangents change the width of vectors and so the order of the sum.
+        np.testing.assert_allclose(value, function(x), rtol=8 * np.finfo(dtype).eps)
         assert tangent.dtype == dtype
         assert tangent.shape == value.shape
-        with np.errstate(all="ignore"):
-            expected = oracles.complex_step(oracle, doubles[position], direction.astype(np.float64))
+        expected = oracles.complex_step(oracle, doubles[position], direction.astype(np.float64))
         masked = np.isneginf(value)
         np.testing.assert_array_equal(tangent[masked], 0)
         tolerance = TOLERANCE[str(dtype)]
@@ -72,11 +72,8 @@ def test_jacobian(name, directions):
     arrays = operands(name, (directions,))
     function, oracle = closures(name, -1, arrays, 0)
     jacobian = numbafunc.jacfwd(function)(arrays[0])
-    with np.errstate(all="ignore"):
-        columns = [oracles.complex_step(oracle, arrays[0], unit) for unit in np.eye(directions)]
+    columns = [oracles.complex_step(oracle, arrays[0], unit) for unit in np.eye(directions)]
     expected = np.stack(columns, -1)
-    if name == "log_softmax_where":
-        expected[1::3] = 0
     np.testing.assert_allclose(jacobian, expected, rtol=1e-12, atol=1e-13)
 
 
@@ -103,8 +100,7 @@ def test_both_operands_at_once(name):
 
     directions = [np.random.default_rng(seed).normal(size=array.shape) for seed, array in enumerate(arrays)]
     _, tangent = numbafunc.jvp(function, tuple(arrays), tuple(directions))
-    with np.errstate(all="ignore"):
-        stepped = oracle(*(array + 1e-30j * direction for array, direction in zip(arrays, directions)))
+    stepped = oracle(*(array + 1e-30j * direction for array, direction in zip(arrays, directions)))
     expected = np.imag(stepped) / 1e-30
     finite = np.isfinite(np.real(stepped))
     np.testing.assert_allclose(tangent[finite], expected[finite], rtol=1e-12, atol=1e-12)
@@ -118,9 +114,8 @@ def test_second_derivative(name):
     first, second = random.normal(size=arrays[0].shape), random.normal(size=arrays[0].shape)
     inner = lambda x: numbafunc.jvp(function, (x,), (first,))[1]  # noqa: E731
     tangent, curvature = numbafunc.jvp(inner, (arrays[0],), (second,))
-    with np.errstate(all="ignore"):
-        slope = oracles.complex_step(oracle, arrays[0], first)
-        expected = oracles.second_derivative(oracle, arrays[0], first, second)
+    slope = oracles.complex_step(oracle, arrays[0], first)
+    expected = oracles.second_derivative(oracle, arrays[0], first, second)
     masked = np.isneginf(function(arrays[0]))
     np.testing.assert_allclose(tangent[~masked], np.asarray(slope)[~masked], rtol=1e-11, atol=1e-12)
     np.testing.assert_allclose(curvature[~masked], np.asarray(expected)[~masked], rtol=2e-7, atol=2e-8)

@@ -9,7 +9,7 @@ import pytest
 import scipy.special
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reduction_table import FREE, NAMES, TABLE, operands, shape_for
+from reduction_table import FREE, NAMES, TABLE, mask, operands, shape_for
 
 import numbafunc
 from numbafunc import loss
@@ -39,8 +39,7 @@ def test_rows(name, dtype):
         arrays = operands(name, shape_for(name, shape), dtype)
         copies = [array.copy() for array in arrays]
         result = entry.function(arrays[0], -1, *arrays[1:])
-        with np.errstate(divide="ignore"):
-            expected = entry.oracle(arrays[0].astype(np.float64), -1, *(a.astype(np.float64) for a in arrays[1:]))
+        expected = entry.oracle(arrays[0].astype(np.float64), -1, *(a.astype(np.float64) for a in arrays[1:]))
         compare(result, expected, dtype)
         for array, copy in zip(arrays, copies):
             np.testing.assert_array_equal(array, copy)
@@ -53,10 +52,7 @@ def test_columns(name, dtype):
     for shape, axis in (((7, 5), 0), ((300, 131), 0), ((2, 6, 3), 1), ((2, 3, 4, 5), (1, 2))):
         arrays = operands(name, shape, dtype)
         result = TABLE[name].function(arrays[0], axis, *arrays[1:])
-        with np.errstate(divide="ignore"):
-            expected = TABLE[name].oracle(
-                arrays[0].astype(np.float64), axis, *(a.astype(np.float64) for a in arrays[1:])
-            )
+        expected = TABLE[name].oracle(arrays[0].astype(np.float64), axis, *(a.astype(np.float64) for a in arrays[1:]))
         compare(result, expected, dtype)
 
 
@@ -65,8 +61,7 @@ def test_long_rows(name):
     for shape in ((70_001,), (3, 66_000)):
         arrays = operands(name, shape_for(name, shape), np.float32)
         result = TABLE[name].function(arrays[0], -1, *arrays[1:])
-        with np.errstate(divide="ignore"):
-            expected = TABLE[name].oracle(arrays[0].astype(np.float64), -1, *(a.astype(np.float64) for a in arrays[1:]))
+        expected = TABLE[name].oracle(arrays[0].astype(np.float64), -1, *(a.astype(np.float64) for a in arrays[1:]))
         compare(result, expected, np.dtype(np.float32))
 
 
@@ -75,8 +70,7 @@ def test_many_rows(name):
     # Enough for several threads, short enough that a task holds many.
     arrays = operands(name, shape_for(name, (9_001, 5)), np.float32)
     result = TABLE[name].function(arrays[0], -1, *arrays[1:])
-    with np.errstate(divide="ignore"):
-        expected = TABLE[name].oracle(arrays[0].astype(np.float64), -1, *(a.astype(np.float64) for a in arrays[1:]))
+    expected = TABLE[name].oracle(arrays[0].astype(np.float64), -1, *(a.astype(np.float64) for a in arrays[1:]))
     compare(result, expected, np.dtype(np.float32))
 
 
@@ -93,12 +87,10 @@ def test_all_axes(name):
         if axes == () and "softmax" in name:
             expected = np.ones(arrays[0].shape) if name.startswith("softmax") else np.zeros(arrays[0].shape)
             if name.endswith("where"):
-                mask = np.arange(60).reshape(3, 4, 5) % 3 != 1
-                expected = np.where(mask, expected, 0 if name == "softmax_where" else -np.inf)
+                expected = np.where(mask((3, 4, 5)), expected, 0 if name == "softmax_where" else -np.inf)
             np.testing.assert_array_equal(result, expected)
             continue
-        with np.errstate(divide="ignore"):
-            expected = entry.oracle(arrays[0], axes, *arrays[1:])
+        expected = entry.oracle(arrays[0], axes, *arrays[1:])
         compare(result, expected, np.dtype(np.float64))
 
 
@@ -118,7 +110,8 @@ def test_integers_become_double(name, dtype):
         arrays[1] = arrays[1].astype(np.int64)
     result = entry.function(arrays[0], -1, *arrays[1:])
     assert result.dtype == np.float64
-    np.testing.assert_array_equal(result, entry.function(*(arrays[0].astype(np.float64), -1), *(a.astype(np.float64) for a in arrays[1:])))
+    expected = entry.function(arrays[0].astype(np.float64), -1, *(a.astype(np.float64) for a in arrays[1:]))
+    np.testing.assert_array_equal(result, expected)
 
 
 def test_against_scipy():
@@ -126,7 +119,9 @@ def test_against_scipy():
     b = np.random.default_rng(1).normal(0, 1, (9,))
     for axis in (0, 1, None):
         np.testing.assert_allclose(numbafunc.softmax(x, axis), scipy.special.softmax(x, axis), rtol=1e-14)
-        np.testing.assert_allclose(numbafunc.log_softmax(x, axis), scipy.special.log_softmax(x, axis), rtol=1e-14)
+        np.testing.assert_allclose(
+            numbafunc.log_softmax(x, axis), scipy.special.log_softmax(x, axis), rtol=1e-14, atol=1e-15
+        )
         for keepdims in (False, True):
             result = numbafunc.logsumexp(x, axis, b, keepdims, return_sign=True)
             expected = scipy.special.logsumexp(x, axis, b, keepdims, return_sign=True)
@@ -191,7 +186,15 @@ def test_half_precision_sums_are_wide():
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [((4, 3, 5), (5,)), ((5,), (4, 3, 5)), ((4, 1, 5), (3, 1)), ((4, 3, 5), ()), ((), (4, 3)), ((1, 1), (4, 3)), ((0, 3), (1, 1))],
+    [
+        ((4, 3, 5), (5,)),
+        ((5,), (4, 3, 5)),
+        ((4, 1, 5), (3, 1)),
+        ((4, 3, 5), ()),
+        ((), (4, 3)),
+        ((1, 1), (4, 3)),
+        ((0, 3), (1, 1)),
+    ],
     ids=str,
 )
 @pytest.mark.filterwarnings("ignore:.*they are broadcast:UserWarning")
@@ -240,4 +243,6 @@ def test_any_row(values):
     with np.errstate(all="ignore"):
         expected = np.exp(x - x.max()) / np.exp(x - x.max()).sum()
     np.testing.assert_allclose(result, expected, rtol=1e-14, atol=0)
-    np.testing.assert_allclose(numbafunc.logsumexp(x), x.max() + np.log(np.sum(np.exp(x - x.max()))), rtol=1e-14, atol=1e-15)
+    np.testing.assert_allclose(
+        numbafunc.logsumexp(x), x.max() + np.log(np.sum(np.exp(x - x.max()))), rtol=1e-14, atol=1e-15
+    )

@@ -178,7 +178,9 @@ def test_names_and_positions_of_parameters():
     np.testing.assert_array_equal(numbafunc.celu(x=x, alpha=2.0), numbafunc.celu(x, 2.0))
     np.testing.assert_array_equal(numbafunc.leaky_relu(x=x, negative_slope=2.0), numbafunc.leaky_relu(x, 2.0))
     np.testing.assert_array_equal(numbafunc.softmax(x=x, axis=0), numbafunc.softmax(x, 0))
-    np.testing.assert_array_equal(numbafunc.logsumexp(a=x, axis=0, b=2.0, keepdims=True), numbafunc.logsumexp(x, 0, 2.0, True))
+    np.testing.assert_array_equal(
+        numbafunc.logsumexp(a=x, axis=0, b=2.0, keepdims=True), numbafunc.logsumexp(x, 0, 2.0, True)
+    )
     np.testing.assert_array_equal(numbafunc.one_hot(x=[1], num_classes=3), numbafunc.one_hot([1], 3))
 
 

@@ -125,7 +125,8 @@ def test_sparse_labels(dtype):
     )
     if dtype.startswith("int"):
         np.testing.assert_array_equal(
-            loss.cross_entropy_logits_sparse(x, labels - np.array(3, dtype)), loss.cross_entropy_logits_sparse(x, labels)
+            loss.cross_entropy_logits_sparse(x, labels - np.array(3, dtype)),
+            loss.cross_entropy_logits_sparse(x, labels),
         )
 
 
@@ -216,7 +217,23 @@ def test_l2():
     np.testing.assert_array_equal(numbafunc.grad(loss.l2)(np.array([3.0, -4.0])), [3, -4])
 
 
-KEEP = [None, (), (0,), (1,), (0, 2), (2, 0), [1], {0, 1}, range(2), (0, 1, 2), (-1,), (7,), (0, 9, -3), 0, frozenset((2,))]
+KEEP = [
+    None,
+    (),
+    (0,),
+    (1,),
+    (0, 2),
+    (2, 0),
+    [1],
+    {0, 1},
+    range(2),
+    (0, 1, 2),
+    (-1,),
+    (7,),
+    (0, 9, -3),
+    0,
+    frozenset((2,)),
+]
 
 
 @pytest.mark.parametrize("keep", KEEP, ids=str)
@@ -289,9 +306,7 @@ def test_means_warn_and_broadcast():
 def test_sigmoid_cross_entropy():
     function = loss.sigmoid_cross_entropy_logits
     x = np.array([-INF, -100.0, 0.0, 50.0, 1000.0, INF, NAN])
-    np.testing.assert_allclose(
-        function(x, np.ones(7)), [NAN, 100, np.log(2), np.exp(-50), 0, NAN, NAN], rtol=1e-15
-    )
+    np.testing.assert_allclose(function(x, np.ones(7)), [NAN, 100, np.log(2), np.exp(-50), 0, NAN, NAN], rtol=1e-15)
     assert function(np.ones((2, 3)), np.ones((2, 3))).shape == (2, 3)
     labels = np.array([0.0, 0.25, 1.0])
     for x in (0.0, -0.0, 2.0, -3.0):

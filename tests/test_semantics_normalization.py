@@ -20,7 +20,9 @@ def tangent_of(function, x, direction=None):
 
 def test_shift_prevents_overflow():
     np.testing.assert_array_equal(softmax([1e4, 1e4, -1e4]), [0.5, 0.5, 0])
-    np.testing.assert_allclose(log_softmax([1e4, 1e4, -1e4]), [-0.6931471805599453] * 2 + [-20000.693147180561], rtol=1e-15)
+    np.testing.assert_allclose(
+        log_softmax([1e4, 1e4, -1e4]), [-0.6931471805599453] * 2 + [-20000.693147180561], rtol=1e-15
+    )
     large = np.array([3e38, 3e38, 0], np.float32)
     np.testing.assert_array_equal(softmax(large), np.array([0.5, 0.5, 0], np.float32))
 
@@ -96,7 +98,9 @@ def test_where(axis):
     np.testing.assert_allclose(log_softmax(x, axis, mask, 0.0), logarithm, rtol=1e-13, atol=1e-15)
 
 
-@pytest.mark.parametrize("mask", [[1, 0, 2], [1.0, 0.0, -0.5], [True, False, True], np.array([255, 0, 1], np.uint8)], ids=str)
+@pytest.mark.parametrize(
+    "mask", [[1, 0, 2], [1.0, 0.0, -0.5], [True, False, True], np.array([255, 0, 1], np.uint8)], ids=str
+)
 def test_truth_values(mask):
     np.testing.assert_array_equal(softmax([0.0, 5.0, 0.0], where=mask), [0.5, 0, 0.5])
 

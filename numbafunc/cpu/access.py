@@ -123,7 +123,8 @@ def make_load(operands: tuple[Operand, ...], names: tuple[str, ...], separation:
 
     @intrinsic
     def load(typingctx: Any, slots: Any, indices: Any) -> Any:
-        result = types.BaseTuple.from_types([type_of(operand, slots.types[start]) for operand, start in zip(operands, starts)])
+        loaded_types = [type_of(operand, slots.types[start]) for operand, start in zip(operands, starts)]
+        result = types.containers.Tuple(loaded_types)
 
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             values = []

@@ -61,7 +61,7 @@ def _softplus(x: Any) -> Any:
 
 @define()
 def _swish(x: Any) -> Any:
-    return x * elementary.logistic(x)
+    return elementary.swish(x)
 
 
 @define()

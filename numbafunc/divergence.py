@@ -66,14 +66,15 @@ def kl(p: Any, q: Any, eps: Any = 2**-17) -> Any:
     >>> numbafunc.divergence.kl([0.2, 0.3, 0.5], [0.1, 0.4, 0.5]).round(7)
     array(0.0523191)
     """
-    operands = [arguments.as_array(p, "p"), arguments.as_array(q, "q"), arguments.as_operand(eps, "eps")]
+    given = [arguments.as_operand(p, "p"), arguments.as_operand(q, "q"), arguments.as_operand(eps, "eps")]
+    operands = [arguments.as_array(given[0], "p"), arguments.as_array(given[1], "q"), given[2]]
     shapes = {"p": operands[0].shape, "q": operands[1].shape}
     shapes["eps"] = operands[2].shape if isinstance(operands[2], Dual) else np.shape(operands[2])
     shape = arguments.broadcast(shapes)
-    dtype = arguments.float_dtype(operands)
+    dtype = arguments.float_dtype(given)
     if len(shape) == 1 and operands[0].shape == shape:
         return _kl(operands, (0,), dtype, shape=shape)
-    ratio = _log_ratio(*operands)
+    ratio = _log_ratio(*given)
     factor = operands[0].astype(dtype)
     if factor.ndim and ratio.ndim and factor.shape[-1] != ratio.shape[max(0, ratio.ndim - 2)]:
         raise ShapeError(

@@ -87,6 +87,9 @@ logistic: ElementaryFunction = _define(
     "logistic", lambda x, y: y * logistic(-x), lambda x: _logistic(x, np.exp(-abs(x)))
 )
 
+# x * logistic(x). At -inf it is NaN, like the product.
+swish = _define("swish", lambda x, y: logistic(x) * (1 + x * logistic(-x)), lambda x: x * _logistic(x, np.exp(-abs(x))))
+
 # Circular functions.
 sin = _define("sin", lambda x, y: cos(x))
 cos: ElementaryFunction = _define("cos", lambda x, y: -sin(x))

@@ -248,7 +248,8 @@ def l2(x: Any) -> Any:
 
 
 def _mean_over(op: Reduction, names: tuple[str, str], x: Any, y: Any, keep_axis: Any, *, boolean: bool) -> Any:
-    operands = [arguments.as_array(x, names[0], boolean=boolean), arguments.as_array(y, names[1], boolean=boolean)]
+    given = [arguments.as_operand(x, names[0], boolean=boolean), arguments.as_operand(y, names[1], boolean=boolean)]
+    operands = [arguments.as_array(operand, name) for operand, name in zip(given, names)]
     shapes = (operands[0].shape, operands[1].shape)
     shape = arguments.broadcast(dict(zip(names, shapes)))
     kept = _kept_axes(keep_axis)
@@ -256,7 +257,7 @@ def _mean_over(op: Reduction, names: tuple[str, str], x: Any, y: Any, keep_axis:
         given = f"{names[0]} has shape {shapes[0]} and {names[1]} has shape {shapes[1]}"
         warnings.warn(f"{given}; they are broadcast", UserWarning, stacklevel=3)
     axes = tuple(axis for axis in range(len(shape)) if axis not in kept)
-    return op(operands, axes, arguments.float_dtype(operands), shape=shape)
+    return op(operands, axes, arguments.float_dtype(given), shape=shape)
 
 
 def _kept_axes(keep_axis: Any) -> set[int]:
@@ -423,8 +424,9 @@ def sigmoid_cross_entropy_logits(logits: Any, labels: Any, *, out: Any = None) -
     >>> numbafunc.loss.sigmoid_cross_entropy_logits([0.0, 100.0, -100.0], [1.0, 1.0, 1.0])
     array([6.93147181e-01, 3.72007598e-44, 1.00000000e+02])
     """
-    if not isinstance(logits, (int, float)) and not isinstance(labels, (int, float)):
-        shapes = tuple(x.shape if isinstance(x, Dual) else np.shape(x) for x in (logits, labels))
-        arguments.broadcast({"logits": shapes[0], "labels": shapes[1]})
-        _warn_of_shapes(("logits", "labels"), (shapes[0], shapes[1]))
-    return _sigmoid_cross_entropy_logits.call(logits, labels, out)
+    x = arguments.as_operand(logits, "logits", boolean=False)
+    y = arguments.as_operand(labels, "labels", boolean=False)
+    if arguments.dtype_of(x) is not None and arguments.dtype_of(y) is not None:
+        arguments.broadcast({"logits": x.shape, "labels": y.shape})
+        _warn_of_shapes(("logits", "labels"), (x.shape, y.shape))
+    return _sigmoid_cross_entropy_logits.call(x, y, out)

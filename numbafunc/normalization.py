@@ -270,11 +270,12 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
         operand = arguments.as_array(a, "a")
         axes = arguments.normalize_axes(axis, operand.ndim)
         return _logsumexp([operand], axes, arguments.float_dtype([operand]), keepdims=keepdims)
-    operands = [arguments.as_array(a, "a"), 1.0 if b is None else arguments.as_operand(b, "b")]
+    given = [arguments.as_operand(a, "a"), 1.0 if b is None else arguments.as_operand(b, "b")]
+    operands = [arguments.as_array(given[0], "a"), given[1]]
     shapes = {"a": operands[0].shape} if b is None else {"a": operands[0].shape, "b": np.shape(operands[1])}
     if isinstance(operands[1], Dual):
         shapes["b"] = operands[1].shape
     shape = arguments.broadcast(shapes)
     axes = arguments.normalize_axes(axis, len(shape))
     op = _logsumexp_signed if return_sign else _logsumexp_weighted
-    return op(operands, axes, arguments.float_dtype(operands), shape=shape, keepdims=keepdims)
+    return op(operands, axes, arguments.float_dtype(given), shape=shape, keepdims=keepdims)

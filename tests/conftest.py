@@ -1,4 +1,4 @@
-"""What all test modules share: one cache of compiled kernels for a session, and programs run in processes of their own."""
+"""What all test modules share: one cache of kernels for a session, and programs run in processes of their own."""
 
 import atexit
 import os

@@ -13,15 +13,15 @@ from numbafunc.kinds import elementwise
 class Entry:
     """An op with what its operands may be.
 
-    ``domains`` names the numbers that each operand is tested on; ``second`` tells whether it has a second derivative that is
-    not 0 everywhere; ``boolean`` and ``integers`` tell whether bool is accepted and whether integers stay what they are.
+    ``domains`` names the numbers that each operand is tested on; ``boolean`` and ``integers`` tell whether bool is
+    accepted and whether integers stay what they are, ``smooth`` whether there is a derivative to speak of.
     """
 
     function: Any
     domains: tuple[str, ...] = ("real",)
-    second: bool = True
     boolean: bool = True
     integers: bool = False
+    smooth: bool = True
 
 
 TABLE = {
@@ -31,7 +31,8 @@ TABLE = {
     # kl uses it where a matrix product follows.
     "log_ratio": Entry(elementwise.REGISTRY["log_ratio"], ("share", "share", "small")),
     "log_sigmoid": Entry(numbafunc.log_sigmoid, boolean=False),
-    "relu": Entry(numbafunc.relu, second=False, integers=True),
+    "one_hot": Entry(elementwise.REGISTRY["one_hot"], ("whole", "whole"), integers=True, smooth=False),
+    "relu": Entry(numbafunc.relu, integers=True),
     "rsqrt": Entry(numbafunc.rsqrt, ("positive",)),
     "selu": Entry(numbafunc.selu),
     "sigmoid": Entry(numbafunc.sigmoid),
@@ -44,6 +45,7 @@ TABLE = {
 }
 
 NAMES = sorted(TABLE)
+SMOOTH = [name for name in NAMES if TABLE[name].smooth]
 
 
 def sample(domain, size, seed=0):
@@ -61,6 +63,8 @@ def sample(domain, size, seed=0):
         return random.uniform(0.05, 0.95, size)
     if domain == "small":
         return random.uniform(1e-3, 1e-2, size)
+    if domain == "whole":
+        return np.floor(random.uniform(-2, 3, size))
     raise KeyError(domain)
 
 

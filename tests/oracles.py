@@ -1,4 +1,4 @@
-"""Oracles that this package has no part in: mpmath for values and derivatives of scalars, NumPy and complex steps for arrays."""
+"""Oracles that this package has no part in: mpmath for scalars, NumPy and complex steps for arrays."""
 
 import ml_dtypes
 import mpmath
@@ -38,6 +38,7 @@ ELEMENTWISE = {
     "leaky_relu": lambda x, slope: x if x >= 0 else slope * x,
     "log_ratio": lambda p, q, eps: mp.log(p + eps) - mp.log(q + eps),
     "log_sigmoid": _log_sigmoid,
+    "one_hot": lambda x, index: mp.mpf(x == index),
     "relu": lambda x: max(x, mp.zero),
     "rsqrt": lambda x: 1 / mp.sqrt(x),
     "selu": lambda x: SELU_SCALE * _exponential_unit(x, SELU_ALPHA, 1),

@@ -1,11 +1,11 @@
-"""Derivatives of the elementwise ops against mpmath: every operand, first, second and third order, several directions."""
+"""Derivatives of the elementwise ops against mpmath: every operand, up to third order, several directions."""
 
 import itertools
 
 import numpy as np
 import oracles
 import pytest
-from elementwise_table import NAMES, TABLE, operands
+from elementwise_table import SMOOTH, TABLE, operands
 
 import numbafunc
 
@@ -26,7 +26,7 @@ def check(computed, true, dtype, bar):
 
 
 @pytest.mark.parametrize("dtype", [np.dtype(np.float32), np.dtype(np.float64)], ids=str)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SMOOTH)
 def test_first(name, dtype):
     function = TABLE[name].function
     arrays = operands(name, (SIZE,), dtype)
@@ -73,7 +73,7 @@ def test_first_in_the_tails(name):
         assert oracles.error_in_ulps(mine, theirs, np.float64) <= 4
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SMOOTH)
 def test_along_all_operands_at_once(name):
     arrays = operands(name, (SIZE,), np.float64)
     directions = [np.random.default_rng(seed).normal(size=SIZE) for seed in range(len(arrays))]
@@ -86,7 +86,7 @@ def test_along_all_operands_at_once(name):
 
 
 @pytest.mark.parametrize("directions", [1, 3, 8, 11])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SMOOTH)
 def test_directions(name, directions):
     # jacfwd pushes one direction for each element, in chunks.
     arrays = operands(name, (directions,), np.float64)
@@ -98,7 +98,7 @@ def test_directions(name, directions):
     np.testing.assert_array_equal(jacobian - np.diag(np.diag(jacobian)), 0)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SMOOTH)
 def test_second(name):
     arrays = operands(name, (SIZE,), np.float64)
     function = TABLE[name].function

@@ -90,10 +90,8 @@ def test_derivative_along_the_parameter_is_zero_where_it_is_not_used(name):
 
 def test_untaken_branch_contributes_nothing():
     for tangent in (INF, NAN):
-        for name in ("relu",):
-            function = getattr(numbafunc, name)
-            assert numbafunc.jvp(function, (np.array([-1.0]),), (np.array([tangent]),))[1] == 0
-        for name in ("elu", "leaky_relu", "celu"):
+        assert numbafunc.jvp(numbafunc.relu, (np.array([-1.0]),), (np.array([tangent]),))[1] == 0
+        for name in ("elu", "leaky_relu"):
             function = getattr(numbafunc, name)
             value = numbafunc.jvp(lambda a, f=function: f(np.array([2.0]), a), (1.0,), (tangent,))[1]
             assert value == 0, name
@@ -186,7 +184,7 @@ def test_names_and_positions_of_parameters():
 
 def test_swish_is_x_times_sigmoid():
     x = np.array([-INF, -20.0, -1.0, 0.0, 3.0, INF, NAN])
-    np.testing.assert_allclose(numbafunc.swish(x)[1:5], (x * numbafunc.sigmoid(x))[1:5], rtol=1e-15)
+    np.testing.assert_allclose(numbafunc.swish(x)[1:5], x[1:5] / (1 + np.exp(-x[1:5])), rtol=1e-15)
     assert numbafunc.swish(x)[5] == INF
     assert np.isnan(numbafunc.swish(x)[6])
 

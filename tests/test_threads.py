@@ -1,8 +1,12 @@
 """Many threads at once get right values under every threading layer, and results do not depend on their number."""
 
 import json
+import threading
 
+import numpy as np
 import pytest
+
+import numbafunc
 
 AT_ONCE = """
 import sys
@@ -100,18 +104,11 @@ def test_results_do_not_depend_on_the_number_of_threads(programs):
 
 
 def test_levels_of_threads_do_not_mix():
-    import threading
-
-    import numpy as np
-
-    import numbafunc
-
     wrong = []
 
     def work(scale):
         for _ in range(30):
-            inner = numbafunc.grad(lambda y: scale * y * y)
-            result = numbafunc.grad(lambda x: x * inner(x))(1.5)
+            result = numbafunc.grad(lambda x: x * numbafunc.grad(lambda y: scale * y * y)(x))(1.5)
             if not np.allclose(result, 4 * scale * 1.5):
                 wrong.append(result)
 

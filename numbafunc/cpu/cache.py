@@ -211,6 +211,11 @@ def inline(function: Any) -> Any:
     return numba.njit(**FLAGS, no_cpython_wrapper=True, forceinline=True)(function)
 
 
+def separate(function: Any) -> Any:
+    """The Numba dispatcher of a function that kernels call and that is not copied into them."""
+    return numba.njit(**FLAGS, no_cpython_wrapper=True)(function)
+
+
 def compile_lazily(function: Any, identity: str | None, *, parallel: bool = False) -> Any:
     """The Numba dispatcher of a kernel: it compiles, or reads the cache, at the first call with new types.
 

@@ -192,18 +192,45 @@ def _decay(x: Real) -> tuple[Real, Real, Real, Real]:
     return p, p_lo, a, b
 
 
-def logistic(x: Real) -> Real:
-    """1 / (1 + e) for x >= 0 and e / (1 + e) for x < 0, with e = exp(-|x|), whose scale comes last.
+def _logistic_times(x: Real, factor: Real | None) -> Real:
+    """logistic(x), or ``factor * logistic(x)``.
 
-    Everything up to the quotient's numerator is the same for x and -x, and emitted once.
+    It is 1 / (1 + e) for x >= 0 and e / (1 + e) for x < 0, with e = exp(-|x|) = 2**n * (1 + p). The denominator, the
+    product and the quotient are corrected for their rounding, e is not. A power of two keeps all that is normal until
+    the end. Without a factor, all up to the numerator is the same for x and -x, and emitted once.
     """
-    p, p_lo, a, b = _decay(x)
-    power = a * b
-    below = fma(power, p, 1.0)
-    below_lo = fma(power, p_lo, fma(power, p, 1.0 - below))
-    negative = x < 0
-    y = _quotient(select(negative, p, 1.0), select(negative, p_lo, 0.0), below, below_lo)
-    return select(negative, y * a * b, y)
+    c = constants_of(x)
+    shift = 2.0**c.logistic_shift
+    word, r, r_lo = _reduce(_at_least(-abs(x), c.exp_limits[0]), x.format.bias + c.logistic_shift)
+    power = _power_of_two(word)
+    shifted = fma(power, r + _expm1_tail(r + r_lo, r_lo, c.exp), power)
+    below = fma(shifted, 1 / shift, 1.0)
+    below_lo = fma(shifted, 1 / shift, 1.0 - below)
+    negative = x.bits() < 0  # the sign bit, which a blend takes as it is
+    inverse = 1.0 / below
+    if factor is None:
+        above = select(negative, shifted, shift)
+        scale: Real | float = 1 / shift
+        q = above * inverse
+        remainder = fma(-q, below, above)
+    else:  # the larger numerator could overflow
+        above = select(negative, shifted, 1.0)
+        scale = select(negative, x.constant(1 / shift), 1.0)
+        product = factor * above
+        q = product * inverse
+        remainder = fma(-q, below, product) + fma(factor, above, -product)
+    return fma(fma(-q, below_lo, remainder), inverse, q) * scale
+
+
+def logistic(x: Real) -> Real:
+    """1 / (1 + exp(-x)), with full relative accuracy in both tails."""
+    return _logistic_times(x, None)
+
+
+def swish(x: Real) -> Real:
+    """x * logistic(x), accurate also where logistic(x) is subnormal and the product is not; NaN at -inf."""
+    y = _logistic_times(x, x)
+    return select(abs(x).equals(INFINITY), select(x > 0, x, NAN), y)
 
 
 def sech(x: Real) -> Real:
@@ -413,11 +440,8 @@ def sqrt(x: Real) -> Real:
 
 
 def rsqrt(x: Real) -> Real:
-    """1 / sqrt(x), and a Newton step with the residual 1 - x * y**2 computed to twice the precision."""
-    y = 1.0 / x.sqrt()
-    z = x * y
-    residual = fma(-fma(x, y, -z), y, fma(-z, y, 1.0))
-    return select(residual.is_nan(), y, fma(y * 0.5, residual, y))
+    """1 / sqrt(x): two correctly rounded operations, together within 1.5 ULP."""
+    return 1.0 / x.sqrt()
 
 
 def cbrt(x: Real) -> Real:
@@ -481,6 +505,7 @@ VECTORISED: dict[str, Callable[[Real], Real]] = {
     "arccosh": arccosh,
     "arctanh": arctanh,
     "logistic": logistic,
+    "swish": swish,
 }
 
 CORES: dict[str, Callable[[Real], Real]] = {

@@ -31,6 +31,7 @@ class Constants:
     tanh_largest: float  # beyond, tanh rounds to 1
     tiny: float  # below, log1p(x) rounds to x
     smallest_normal: float
+    logistic_shift: int  # 2**shift makes the least exp that counts a normal number
     exp: tuple[float, ...]
     expm1: tuple[float, ...]
     cosh: tuple[float, ...]
@@ -53,6 +54,7 @@ _BY_FORMAT = {
         tanh_largest=10.0,
         tiny=2.0**-25,
         smallest_normal=2.0**-126,
+        logistic_shift=32,
         # exp, float32, [-0.346608, 0.346608], error 2**-28.029
         exp=(
             0.166665345,
@@ -108,6 +110,7 @@ _BY_FORMAT = {
         tanh_largest=20.0,
         tiny=2.0**-54,
         smallest_normal=2.0**-1022,
+        logistic_shift=64,
         # exp, float64, [-0.346608, 0.346608], error 2**-57.366
         exp=(
             0.16666666666666433,

@@ -8,11 +8,11 @@ import numba
 import numpy as np
 
 from numbafunc.autodiff.number import Key
-from numbafunc.cpu.access import Operand, Separation, make_load, make_store
-from numbafunc.cpu.cache import compile_lazily, inline
+from numbafunc.cpu.access import Operand, Separation, make_load, make_store, out_of_line
+from numbafunc.cpu.cache import compile_lazily, inline, separate
 
-# Elements of a block, the unit of work of a thread: some microseconds, and small enough for the first-level cache.
-BLOCK = 4096
+# Elements of a block, the unit of work of a thread: some microseconds. Threads that join late find blocks left.
+BLOCK = 1 << 14
 
 _SERIAL = """
 def kernel({slots}, {results}):
@@ -26,11 +26,18 @@ def body({slots}, {results}, start, stop):
         store(({results},), i, definition(*load(({slots},), ({indices},))))
 
 
+def block({slots}, {results}, start, stop):
+    out_of_line()
+    body({slots}, {results}, start, stop)
+
+
 def kernel({slots}, {results}):
     n = result0.size
+    chunk = set_parallel_chunksize(1)
     for index in prange((n + BLOCK - 1) // BLOCK):
         start = int64(index) * BLOCK
-        body({slots}, {results}, start, min(start + BLOCK, n))
+        block({slots}, {results}, start, min(start + BLOCK, n))
+    set_parallel_chunksize(chunk)
 """
 
 _TABLE = """
@@ -44,9 +51,11 @@ def body({slots}, {results}, first, last, columns):
 def kernel({slots}, {results}, columns):
     rows = result0.size // max(1, columns)
     step = max(1, BLOCK // max(1, columns))
+    chunk = set_parallel_chunksize(1)
     for index in {tasks}((rows + step - 1) // step):
         first = int64(index) * step
         body({slots}, {results}, first, min(first + step, rows), columns)
+    set_parallel_chunksize(chunk)
 """
 
 _TABLE_INDICES = {"element": "start + column", "row": "row", "column": "column", "number": "0"}
@@ -92,6 +101,8 @@ def build(
         "load": make_load(operands, ("operands",) * len(slots), separation),
         "store": make_store(storage, keys, results, separation),
         "definition": inline(definition),
+        "out_of_line": out_of_line,
+        "set_parallel_chunksize": numba.set_parallel_chunksize,
         "prange": numba.prange,
         "int64": np.int64,  # the index of prange is unsigned
         "BLOCK": BLOCK,
@@ -108,6 +119,8 @@ def build(
     exec(compile(source, "<numbafunc elementwise>", "exec"), namespace)
     if "body" in namespace:
         namespace["body"] = inline(namespace["body"])
+    if "block" in namespace:
+        namespace["block"] = separate(namespace["block"])
     if identity is not None:
         identity = repr(("elementwise", identity, operands, storage, keys, spans))
     return compile_lazily(namespace["kernel"], identity, parallel=parallel)

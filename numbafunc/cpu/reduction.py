@@ -24,8 +24,6 @@ BLOCK = 512
 SEGMENT = 1 << 15
 # Elements that are worth a task of their own.
 TASK = 1 << 13
-# Columns whose accumulators are kept at hand together.
-TILE = 128
 
 
 @dataclass(frozen=True)
@@ -152,6 +150,7 @@ class _Source:
         separation = Separation(("operands", *self.results, *(array for group in groups.values() for array in group)))
         namespace: dict[str, Any] = {
             "__name__": __name__,
+            "set_parallel_chunksize": numba.set_parallel_chunksize,
             "prange": numba.prange,
             "int64": np.int64,  # the index of prange is unsigned
             "inf": np.inf,
@@ -167,7 +166,7 @@ class _Source:
             "finish": inline(stages.finish),
             "epilogue": stages.epilogue and inline(stages.epilogue),
         }
-        for name in ("BLOCK", "SEGMENT", "TASK", "TILE"):
+        for name in ("BLOCK", "SEGMENT", "TASK"):
             namespace[name] = globals()[name]
         for name in ("larger", "add", "plus", "rounding_error", "settled"):
             namespace[name] = getattr(accumulate, name)
@@ -207,9 +206,11 @@ def reduce_rows({parameters}, count, first_row, last_row):
 
 def kernel({parameters}, rows, count):
     per_task = max(1, TASK // max(1, count))
+    chunk = set_parallel_chunksize(1)
     for index in {tasks}((rows + per_task - 1) // per_task):
         first_row = int64(index) * per_task
         reduce_rows({parameters}, count, first_row, min(first_row + per_task, rows))
+    set_parallel_chunksize(chunk)
 """
 
 
@@ -255,17 +256,19 @@ def reduce_tile({parameters}, count, inner, block, first, width):
 {epilogue}
 
 
-def kernel({parameters}, blocks, count, inner):
-    tiles = (inner + TILE - 1) // TILE
+def kernel({parameters}, blocks, count, inner, tile):
+    tiles = (inner + tile - 1) // tile
+    chunk = set_parallel_chunksize(1)
     for index in {tasks}(blocks * tiles):
         task = int64(index)
-        first = task % tiles * TILE
-        reduce_tile({parameters}, count, inner, task // tiles, first, min(TILE, inner - first))
+        first = task % tiles * tile
+        reduce_tile({parameters}, count, inner, task // tiles, first, min(tile, inner - first))
+    set_parallel_chunksize(chunk)
 """
 
 
 def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel: bool) -> Any:
-    """Kernel ``kernel(*slots, *steps, *results, blocks, count, inner)``: a thread reduces a tile of columns.
+    """Kernel ``kernel(*slots, *steps, *results, blocks, count, inner, tile)``: a thread reduces ``tile`` columns.
 
     Operands are blocks of ``count`` rows with ``inner`` columns; ``steps`` are two for each operand: elements from
     one block to the next, and from one row to the next. ``layout.along`` tells whether an operand varies from
@@ -313,7 +316,7 @@ def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel
     text = _COLUMNS.format(
         parameters=source.parameters,
         tasks="prange" if parallel else "range",
-        allocate=_joined([f"{array} = empty(TILE, compute)" for group in arrays.values() for array in group], 1),
+        allocate=_joined([f"{array} = empty(width, compute)" for group in arrays.values() for array in group], 1),
         clear=_joined(
             [put("shift", "number(0.0)" if stages.key is None else "number(-inf)")]
             + [put(name, "number(0.0)") for name in source.totals + source.lost],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -166,9 +167,12 @@ def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     axes = axis if isinstance(axis, (tuple, list)) else (axis,)
     result = set()
     for one in axes:
-        if isinstance(one, (bool, np.bool_)) or not hasattr(one, "__index__"):
+        try:
+            index = operator.index(one)
+        except TypeError:
+            index = None
+        if index is None or isinstance(one, (bool, np.bool_)):
             raise TypeError(f"axis is {axis!r}; wanted: None, an int or a tuple of ints")
-        index = one.__index__()
         if not -ndim <= index < ndim:
             raise ValueError(f"axis is {axis!r}; wanted: from {-ndim} to {ndim - 1} for an array of {ndim} dimensions")
         if index % ndim in result:

@@ -20,7 +20,7 @@ from numbafunc.kinds.recipe import Call, Operands, Recipe, RecipeBook, Source, T
 Array = Any  # numpy.ndarray or Dual
 
 # From this many elements on, several threads pay in spite of the cost of starting them.
-PARALLEL_FROM = 1 << 14
+PARALLEL_FROM = 1 << 16
 
 REGISTRY: dict[str, Elementwise] = {}
 

@@ -24,6 +24,9 @@ REGISTRY: dict[str, Reduction] = {}
 # Rows this long, when there are this few of them, are shared out to threads in segments.
 _LONG, _FEW = 1 << 16, 16
 
+# Columns whose accumulators still fit into the first-level cache.
+_LARGEST_TILE = 1024
+
 # From this many elements on, several threads pay in spite of the cost of starting them.
 PARALLEL_FROM = 1 << 14
 
@@ -102,7 +105,8 @@ class Reduction:
 
         Small calls would otherwise spend their time on checks whose outcome is known.
         """
-        if type(axis) not in (int, NoneType) or not x.flags.c_contiguous or x.dtype.char not in "fd":
+        usual = x.flags.c_contiguous and x.dtype.char in "fd" and x.dtype.isnative
+        if not usual or type(axis) not in (int, NoneType):
             return None
         key = (x.shape, x.dtype.char, axis)
         prepared = self._quick.get(key)
@@ -249,7 +253,13 @@ class _View:
     @property
     def sizes(self) -> tuple[int, ...]:
         """The last arguments of a kernel."""
-        return (self.blocks, self.count, self.inner) if self.form == "columns" else (self.blocks, self.count)
+        import numba
+
+        if self.form != "columns":
+            return (self.blocks, self.count)
+        # Results do not depend on how many columns a thread takes together. Long runs are read faster.
+        share = -(-self.inner // max(1, int(numba.get_num_threads())))
+        return (self.blocks, self.count, self.inner, max(32, min(_LARGEST_TILE, -(-share // 32) * 32)))
 
     def varies(self, lengths: tuple[int, ...]) -> tuple[bool, bool, bool]:
         """Whether an operand varies from block to block, from row to row, and within what the inner loop runs over.

@@ -1,0 +1,212 @@
+"""Import times, first calls, calls on one element, and the size of an installation."""
+
+from __future__ import annotations
+
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.arguments import Options, parse
+from bench.libraries import libraries
+from bench.measure import OURS, Case
+from bench.report import LEGEND, losses, markdown, rows_of, run, show, time_text, write
+
+IMPORTS = ("numpy", "numba", "numbafunc", "torch", "jax.numpy")
+IMPORT_BAR, COLD_BAR, CACHED_BAR, CALL_BAR = 0.05, 1.0, 0.06, 1.5e-6
+FIRST_CALLS = ("sigmoid(x)", "elu(x)", "softmax(x)", "loss.l2(x)", "jvp(numbafunc.tanh, (x,), (x,))")
+
+_IMPORT = "import time; start = time.perf_counter(); import {name}; print(time.perf_counter() - start)"
+_AFTER_NUMBA = "import numba, time; start = time.perf_counter(); import {name}; print(time.perf_counter() - start)"
+_FIRST_CALL = """
+import time
+import numpy as np, numbafunc
+x = np.ones(1000, np.float32)
+start = time.perf_counter()
+numbafunc.{call}
+print(time.perf_counter() - start)
+"""
+_FIRST_CALL_OF_PEER = {
+    "torch": """
+import time
+import torch
+x = torch.ones(1000)
+start = time.perf_counter()
+torch.sigmoid(x)
+print(time.perf_counter() - start)
+""",
+    "jax": """
+import time
+import jax
+x = jax.numpy.ones(1000).block_until_ready()
+start = time.perf_counter()
+jax.jit(jax.nn.sigmoid)(x).block_until_ready()
+print(time.perf_counter() - start)
+""",
+}
+
+
+def seconds_in_fresh_process(source: str, **variables: str) -> float:
+    """What a program prints, run by a new interpreter."""
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu", **variables}
+    done = subprocess.run([sys.executable, "-c", source], env=environment, capture_output=True, text=True, check=True)
+    return float(done.stdout.split()[-1])
+
+
+def summary(what: str, seconds: list[float], bar: float | None = None) -> dict[str, str]:
+    """A row of a table."""
+    over = bar is not None and min(seconds) > bar
+    return {
+        "what": what,
+        "minimum": time_text(min(seconds)),
+        "median": time_text(statistics.median(seconds)),
+        "bar": "" if bar is None else f"{time_text(bar)}{' !' if over else ''}",
+    }
+
+
+def import_times(runs: int) -> list[dict[str, str]]:
+    """Times of imports in fresh interpreters, and of ours after Numba."""
+    programs = {f"import {name}": _IMPORT.format(name=name) for name in IMPORTS}
+    programs["import numbafunc after numba"] = _AFTER_NUMBA.format(name="numbafunc")
+    seconds: dict[str, list[float]] = {}
+    for _ in range(runs):
+        for what, source in programs.items():
+            try:
+                seconds.setdefault(what, []).append(seconds_in_fresh_process(source))
+            except subprocess.CalledProcessError:  # not installed
+                seconds.pop(what, None)
+    return [summary(what, times, IMPORT_BAR if "after" in what else None) for what, times in seconds.items()]
+
+
+def first_calls(runs: int) -> list[dict[str, str]]:
+    """Times of the first call in a process: with an empty cache, and with a full one."""
+    rows = []
+    for call in FIRST_CALLS:
+        cold, cached = [], []
+        for _ in range(max(2, runs // 2)):
+            with tempfile.TemporaryDirectory() as folder:
+                source = _FIRST_CALL.format(call=call)
+                cold.append(seconds_in_fresh_process(source, NUMBAFUNC_CACHE_DIR=folder))
+                cached.append(seconds_in_fresh_process(source, NUMBAFUNC_CACHE_DIR=folder))
+        rows += [
+            summary(f"numbafunc.{call}, compiled", cold, COLD_BAR),
+            summary(f"numbafunc.{call}, from the cache", cached, CACHED_BAR),
+        ]
+    for name, source in _FIRST_CALL_OF_PEER.items():
+        if name in libraries():
+            rows.append(summary(f"{name} sigmoid", [seconds_in_fresh_process(source) for _ in range(runs)]))
+    return rows
+
+
+def call_cases() -> list[Case]:
+    """Calls on one element, as array of one axis and of none."""
+
+    def data(random: np.random.Generator) -> dict[str, Any]:
+        return {"x": random.standard_normal(1, dtype=np.float32), "s": np.array(random.standard_normal(), np.float32)}
+
+    result = []
+    for name, torch in (("sigmoid", "torch.sigmoid"), ("elu", "F.elu"), ("relu", "torch.relu"), ("tanh", "torch.tanh")):
+        for size, argument in (("(1,)", "x"), ("()", "s")):
+            statements = {
+                OURS: f"numbafunc.{name}({argument})",
+                "torch": f"{torch}({argument})",
+                "jax": f"{name}({argument}).block_until_ready()",
+                "numpy": f"np.exp({argument})",
+            }
+            result.append(Case(name, size, 1, data, statements))
+    return result
+
+
+def closure(names: Iterable[str]) -> dict[str, Distribution]:
+    """Installed distributions that these need, themselves included."""
+    found: dict[str, Distribution] = {}
+    waiting = list(names)
+    while waiting:
+        name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
+        if name in found:
+            continue
+        try:
+            found[name] = distribution(name)
+        except PackageNotFoundError:
+            continue
+        for requirement in found[name].requires or ():
+            if "extra ==" not in requirement:
+                waiting.append(re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0])
+    return found
+
+
+def size_of(distributions: Iterable[Distribution]) -> int:
+    """Bytes of all files of distributions."""
+    total = 0
+    for one in distributions:
+        for file in one.files or ():
+            path = Path(str(one.locate_file(file)))
+            if path.is_file() and path.suffix != ".pyc":
+                total += path.stat().st_size
+    return total
+
+
+def install_sizes() -> list[dict[str, str]]:
+    """Megabytes of a library with all that it needs."""
+    import numbafunc
+
+    package = sum(
+        p.stat().st_size for p in Path(numbafunc.__file__).parent.rglob("*") if p.suffix != ".pyc" and p.is_file()
+    )
+    rows = []
+    for name, needs in (
+        (OURS, ("numba", "numpy", "llvmlite", "optree", "tbb")),
+        ("torch", ["torch"]),
+        ("jax", ["jax"]),
+    ):
+        found = closure(needs)
+        if found:
+            total = size_of(found.values()) + (package if name == OURS else 0)
+            rows.append({"what": name, "MB": f"{total / 1e6:.0f}", "made of": ", ".join(sorted(found))})
+    return rows
+
+
+def main(options: Options) -> list[str]:
+    """Measure, show and write; what is over its bar, or slower than a peer."""
+    runs = 3 if options.quick else 9
+    imports, firsts, sizes = import_times(runs), first_calls(runs), install_sizes()
+    contenders = libraries()
+    if "jax" in contenders:
+        import jax
+
+        contenders["jax"].define(sigmoid=jax.nn.sigmoid, elu=jax.nn.elu, relu=jax.nn.relu, tanh=jax.numpy.tanh)
+    results = run("calls", call_cases(), contenders, options.effort)
+    calls = list(rows_of(results))
+    tables = {"Import": imports, "First call": firsts, "Calls on one element": calls, "Size": sizes}
+    for title, rows in tables.items():
+        show(title, rows)
+    lines = [f"{row['what']}: {row['minimum']}" for row in imports + firsts if row["bar"].endswith("!")]
+    lines += [
+        f"{result.case.name} {result.case.size}: {time_text(result.timings[OURS].minimum)} a call"
+        for result in results
+        if result.timings[OURS].minimum > CALL_BAR
+    ]
+    lines += losses(results)
+    notes = {
+        "Import": f"In fresh interpreters. Ours may add {time_text(IMPORT_BAR)} to Numba.",
+        "First call": "The first call of an op in a process: 1000 float32 numbers. Imports are not counted.",
+        "Calls on one element": f"{LEGEND} NumPy stands with `np.exp`. At most {time_text(CALL_BAR)} are wanted.",
+        "Size": "Files on disk, those of all dependencies included.",
+    }
+    sections = {title: f"{notes[title]}\n\n{markdown(rows)}" for title, rows in tables.items()}
+    sections["Over a bar, or slower than a peer"] = "\n".join(f"- {line}" for line in lines) or "None."
+    records = {"import": imports, "first call": firsts, "size": sizes, "calls": [result.record() for result in results]}
+    write("startup", "Start-up, small calls and size", sections, records, options.effort)
+    return lines
+
+
+if __name__ == "__main__":
+    main(parse(__doc__))

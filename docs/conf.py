@@ -1,0 +1,28 @@
+"""Settings of Sphinx."""
+
+from __future__ import annotations
+
+import numbafunc
+
+project = "numbafunc"
+author = "numbafunc developers"
+copyright = "2026, numbafunc developers"
+version = release = numbafunc.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
+    "numpydoc",
+]
+exclude_patterns = ["_build"]
+default_role = "code"
+
+autosummary_generate = True
+autodoc_typehints = "none"  # the docstrings say more
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = False
+
+html_theme = "furo"
+html_title = f"numbafunc {version}"

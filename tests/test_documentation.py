@@ -1,0 +1,40 @@
+"""Every public name has its place in the documentation."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import numbafunc
+
+API = Path(__file__).parent.parent / "docs" / "api.rst"
+
+
+def public_names() -> set[str]:
+    names = set()
+    for name in numbafunc.__all__:
+        value = getattr(numbafunc, name)
+        if not inspect.ismodule(value):
+            names.add(name)
+            continue
+        for inner, member in vars(value).items():
+            if inspect.isfunction(member) and member.__module__ == value.__name__ and not inner.startswith("_"):
+                names.add(f"{name}.{inner}")
+    return names
+
+
+def test_the_documentation_lists_what_is_public() -> None:
+    listed = {line.strip() for line in API.read_text().splitlines() if line.startswith("    ") and ":" not in line}
+    assert listed == public_names()
+
+
+def test_every_public_name_has_a_complete_docstring() -> None:
+    incomplete = {}
+    for name in public_names():
+        value = numbafunc
+        for part in name.split("."):
+            value = getattr(value, part)
+        missing = [section for section in ("Parameters", "Raises", "Examples") if section not in (value.__doc__ or "")]
+        if missing:
+            incomplete[name] = missing
+    assert not incomplete

@@ -68,8 +68,8 @@ def main(options: Options) -> list[str]:
     title = f"Elementwise ops into an array that exists, {SIZE} float32"
     show(title, rows)
     legend = (
-        "Bytes read and written over time, as a share of what a copy reaches: the median over rounds and, in brackets, of the "
-        f"fastest rounds. `!` marks what is below {BAR:.0%}."
+        "Bytes read and written over time, as a share of what a copy reaches: the median over rounds and, in brackets, "
+        f"of the fastest rounds. `!` marks what is below {BAR:.0%}."
     )
     verdict = "\n".join(f"- {line}" for line in lines) or "None."
     records = [result.record() for result in results]

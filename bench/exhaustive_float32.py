@@ -62,6 +62,7 @@ REFERENCES: dict[str, Callable[[Array], Array]] = {
     "arccosh": np.arccosh,
     "arctanh": np.arctanh,
     "logistic": special.expit,
+    "swish": lambda x: x * special.expit(x),
     "sin": np.sin,
     "cos": np.cos,
     "tan": np.tan,

@@ -24,7 +24,7 @@ def _elu(x: Any, alpha: Any) -> Any:
     return x if x > 0 else alpha * expm1(x)
 
 
-@define(keep_integers=True)
+@define(keep_integers=True, light=True)
 def _leaky_relu(x: Any, negative_slope: Any) -> Any:
     return x if x >= 0 else negative_slope * x
 
@@ -34,12 +34,12 @@ def _log_sigmoid(x: Any) -> Any:
     return (0 if x >= 0 else x) - log1p(exp(-abs(x)))
 
 
-@define(keep_integers=True)
+@define(keep_integers=True, light=True)
 def _relu(x: Any) -> Any:
     return x if x > 0 else 0 if x <= 0 else constant(x)
 
 
-@define()
+@define(light=True)
 def _rsqrt(x: Any) -> Any:
     return elementary.rsqrt(x)
 

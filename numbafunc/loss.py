@@ -248,8 +248,8 @@ def l2(x: Any) -> Any:
 
 
 def _mean_over(op: Reduction, names: tuple[str, str], x: Any, y: Any, keep_axis: Any, *, boolean: bool) -> Any:
-    given = [arguments.as_operand(x, names[0], boolean=boolean), arguments.as_operand(y, names[1], boolean=boolean)]
-    operands = [arguments.as_array(operand, name) for operand, name in zip(given, names)]
+    checked = [arguments.as_operand(z, name, boolean=boolean) for z, name in zip((x, y), names)]
+    operands = [arguments.as_array(operand, name) for operand, name in zip(checked, names)]
     shapes = (operands[0].shape, operands[1].shape)
     shape = arguments.broadcast(dict(zip(names, shapes)))
     kept = _kept_axes(keep_axis)
@@ -257,7 +257,7 @@ def _mean_over(op: Reduction, names: tuple[str, str], x: Any, y: Any, keep_axis:
         given = f"{names[0]} has shape {shapes[0]} and {names[1]} has shape {shapes[1]}"
         warnings.warn(f"{given}; they are broadcast", UserWarning, stacklevel=3)
     axes = tuple(axis for axis in range(len(shape)) if axis not in kept)
-    return op(operands, axes, arguments.float_dtype(given), shape=shape)
+    return op(operands, axes, arguments.float_dtype(checked), shape=shape)
 
 
 def _kept_axes(keep_axis: Any) -> set[int]:

@@ -190,6 +190,20 @@ def test_empty_and_single_and_0d(name):
     assert result.dtype == np.float32
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_no_call_changes_what_later_calls_do(name):
+    # What is kept for quick calls must fit later ones, whatever came first.
+    function = TABLE[name].function
+    arrays = operands(name, (3, 5), np.float64)
+    expected = [function(*(array[row, column] for array in arrays)) for row in range(3) for column in range(5)]
+    for shape in ((), (1,), (1, 1), (0,), (5,), (3, 5)):
+        for layout in (np.ascontiguousarray, np.asfortranarray):
+            function(*(layout(np.resize(array, shape)).reshape(shape) for array in arrays))
+            np.testing.assert_array_equal(function(*arrays).reshape(-1), expected)
+            np.testing.assert_array_equal(function(*(array.T for array in arrays)).T.reshape(-1), expected)
+            np.testing.assert_array_equal(function(*(array[0, 0] for array in arrays)), expected[0])
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if len(TABLE[name].domains) > 1])
 @pytest.mark.parametrize(
     "shapes",

@@ -228,8 +228,8 @@ def logistic(x: Real) -> Real:
 
 
 def swish(x: Real) -> Real:
-    """x * logistic(x), accurate also where logistic(x) is subnormal and the product is not; NaN at -inf."""
-    y = _logistic_times(x, x)
+    """The product x * logistic(x), accurate also where logistic(x) is subnormal and it is not; NaN at -inf."""
+    y = _with_sign_of(_logistic_times(x, x), x)
     return select(abs(x).equals(INFINITY), select(x > 0, x, NAN), y)
 
 

@@ -23,7 +23,9 @@ class Constants:
     log2_e: tuple[float, float]
     log10_2: tuple[float, float]
     log10_e: tuple[float, float]
-    exp_limits: tuple[float, float]  # beyond these exp is 0 or infinite; 2**n is still within the two factors
+    # Beyond these exp is 0 or infinite; 2**n is still within the two factors. At the lower one 2**n, raised by the
+    # shift below, is just zero, and even x * exp(x) rounds to zero.
+    exp_limits: tuple[float, float]
     exp2_limits: tuple[float, float]
     cosh_largest: float  # above, cosh is infinite
     large: float  # from here on expm1, sinh and cosh are halved until the end
@@ -46,7 +48,7 @@ _BY_FORMAT = {
         log2_e=(float.fromhex("0x1.715476p+0"), float.fromhex("0x1.4ae0cp-26")),
         log10_2=(float.fromhex("0x1.344136p-2"), float.fromhex("-0x1.ec10cp-27")),
         log10_e=(float.fromhex("0x1.bcb7b2p-2"), float.fromhex("-0x1.5b235ep-27")),
-        exp_limits=(-105.0, 89.0),
+        exp_limits=(-110.0, 89.0),
         exp2_limits=(-151.0, 129.0),
         cosh_largest=89.75,
         large=64.0,
@@ -102,7 +104,7 @@ _BY_FORMAT = {
         log2_e=(float.fromhex("0x1.71547652b82fep+0"), float.fromhex("0x1.777d0ffda0d24p-56")),
         log10_2=(float.fromhex("0x1.34413509f79ffp-2"), float.fromhex("-0x1.9dc1da994fd21p-59")),
         log10_e=(float.fromhex("0x1.bcb7b1526e50ep-2"), float.fromhex("0x1.95355baaafad3p-57")),
-        exp_limits=(-746.0, 710.0),
+        exp_limits=(-753.5, 710.0),
         exp2_limits=(-1076.0, 1025.0),
         cosh_largest=710.75,
         large=512.0,

@@ -247,6 +247,7 @@ def reduce_tile({parameters}, count, inner, block, first, width):
         for j in range(width):
 {clear_partials}
         for i in range(start, min(start + BLOCK // 4, count)):
+{gather}
             for j in range(width):
 {sums}
         for j in range(width):
@@ -267,19 +268,39 @@ def kernel({parameters}, blocks, count, inner, tile):
 """
 
 
-def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel: bool) -> Any:
+def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel: bool, lanes: bool = False) -> Any:
     """Kernel ``kernel(*slots, *steps, *results, blocks, count, inner, tile)``: a thread reduces ``tile`` columns.
 
-    Operands are blocks of ``count`` rows with ``inner`` columns; ``steps`` are two for each operand: elements from
-    one block to the next, and from one row to the next. ``layout.along`` tells whether an operand varies from
-    column to column.
+    Operands are blocks of ``count`` rows with ``inner`` columns; ``steps`` are two for each operand: elements from one
+    block to the next, and from one row to the next. ``layout.along`` tells whether an operand varies from column to
+    column.
+
+    With ``lanes`` the columns are the rows of :func:`build_rows`, so short that a loop along one would not fill a
+    vector: elements are gathered before and scattered after. There is one block; ``steps`` are those of that function.
     """
     source = _Source(stages, layout)
-    bases = [f"block * outer{i} + i * step{i}" for i in range(len(layout.operands))]
-    at = [f"{base} + first + j" if along else base for base, along in zip(bases, layout.along)]
-    element = source.element(*at)
     arrays = {name: [f"{name}_{i}" for i in range(len(layout.keys))] for name in _scratch(source)}
     arrays["shift"] = ["shift_0"]
+    allocate = [f"{array} = empty(width, compute)" for group in arrays.values() for array in group]
+    gather: list[str] = []
+    scatter: list[str] = []
+    if lanes:
+        source.keep = False
+        owners = [i for i, operand in enumerate(layout.operands) for _ in range(operand.slots)]
+        lane = {s: f"lane_{s}" if layout.operands[i].indexed else s for s, i in zip(source.slots, owners)}
+        allocate += [f"{lane[s]} = empty(width, {s}.dtype)" for s in source.slots if lane[s] != s]
+        gather = [
+            "for j in range(width):",
+            *(
+                f"    {lane[s]}[j] = {s}[(first + j) * outer{i} + i * step{i}]"
+                for s, i in zip(source.slots, owners)
+                if lane[s] != s
+            ),
+        ]
+        element = f"*load({_tuple(lane.values())}, {_tuple('j' if o.indexed else '0' for o in layout.operands)})"
+    else:
+        bases = [f"block * outer{i} + i * step{i}" for i in range(len(layout.operands))]
+        element = source.element(*(f"{base} + first + j" if a else base for base, a in zip(bases, layout.along)))
 
     def get(name: str) -> str:
         return f"get_{name}({_tuple(arrays[name])}, (j,))[0]"
@@ -291,6 +312,7 @@ def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel
     if stages.key is not None:
         shift = [
             "for i in range(count):",
+            *_indented(gather, 1),
             "    for j in range(width):",
             "        " + put("shift", f"larger({get('shift')}, key({element}))"),
         ]
@@ -311,12 +333,29 @@ def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel
         finish += source.store_finals("block * inner + first + j")
     else:
         finish += [put(name, name) for name in source.finals]
-        stored = source.epilogue(element, get("shift"), [get(f) for f in source.finals], "begin + i * inner + j")
-        epilogue = ["for i in range(count):", "    for j in range(width):", "        " + stored]
+        place = "begin + i * inner + j"
+        if lanes:
+            place = "j"
+            lane_results = [f"lane_{r}" for r in source.results]
+            allocate += [f"lane_{r} = empty(width, {r}.dtype)" for r in source.results]
+            scatter = ["for j in range(width):"]
+            scatter += [f"    {r}[(first + j) * count + i] = lane_{r}[j]" for r in source.results]
+            source.results = lane_results
+        stored = source.epilogue(element, get("shift"), [get(f) for f in source.finals], place)
+        epilogue = [
+            "for i in range(count):",
+            *_indented(gather, 1),
+            "    for j in range(width):",
+            "        " + stored,
+            *_indented(scatter, 1),
+        ]
+        if lanes:
+            source.results = [r.removeprefix("lane_") for r in source.results]
     text = _COLUMNS.format(
         parameters=source.parameters,
         tasks="prange" if parallel else "range",
-        allocate=_joined([f"{array} = empty(width, compute)" for group in arrays.values() for array in group], 1),
+        allocate=_joined(allocate, 1),
+        gather=_joined(gather, 3),
         clear=_joined(
             [put("shift", "number(0.0)" if stages.key is None else "number(-inf)")]
             + [put(name, "number(0.0)") for name in source.totals + source.lost],
@@ -329,7 +368,9 @@ def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel
         finish=_joined(finish, 2),
         epilogue=_joined(epilogue, 1),
     )
-    return source.compile("columns", text, ("reduce_tile",), identity, list(arrays), parallel=parallel)
+    return source.compile(
+        "lanes" if lanes else "columns", text, ("reduce_tile",), identity, list(arrays), parallel=parallel
+    )
 
 
 def _scratch(source: _Source) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from numbafunc.autodiff.dual import Dual, make
 from numbafunc.cpu import threads
 from numbafunc.cpu.memory import empty, flat_words
 from numbafunc.kinds import arguments
@@ -38,6 +39,8 @@ class Elementwise:
         Whether bool arrays are accepted.
     keep_integers : bool
         Whether integer operands are handed over as integers and give an integer result; otherwise they become float64.
+    light : bool
+        Whether the definition costs next to nothing, so that threads pay for larger arrays only.
     identity : str or None
         What tells this definition from all others in the cache.
     """
@@ -49,12 +52,14 @@ class Elementwise:
         name: str,
         boolean: bool = True,
         keep_integers: bool = False,
+        light: bool = False,
         identity: str | None,
     ) -> None:
         self.definition = definition
         self.name = name
         self.boolean = boolean
         self.keep_integers = keep_integers
+        self.parallel_from = PARALLEL_FROM * (4 if light else 1)
         self.identity = identity
         self.parameters = tuple(inspect.signature(definition).parameters)
         self._kernels: dict[Any, Any] = {}
@@ -62,6 +67,8 @@ class Elementwise:
         # Kernels of contiguous arrays of one dtype, by the size of the arrays and by dtype and types of other operands.
         self._small: dict[Any, Any] = {}
         self._large: dict[Any, Any] = {}
+        self._dual_small: dict[Any, Any] = {}
+        self._dual_large: dict[Any, Any] = {}
         self.call = self._calls()
 
     def __call__(self, *operands: Any, out: Any = None) -> Array:
@@ -74,10 +81,25 @@ class Elementwise:
         element costs a microsecond, so each look-up counts.
         """
         small, large, general = self._small, self._large, self._general
+        dual_small, dual_large = self._dual_small, self._dual_large
+        parallel_from = self.parallel_from
+
+        def dual(x: Dual, *others: Any) -> Array:
+            """The result for a dual array of one level and direction, if such a call has been prepared; else None."""
+            value, change = x.primal, x.tangent
+            if type(value) is not ndarray or len(change) != 1:
+                return None
+            kernel = (dual_small if value.size < parallel_from else dual_large).get((value.dtype, *map(type, others)))
+            if kernel is None or not (value.flags.c_contiguous and change.flags.c_contiguous):
+                return None
+            results = empty(value.shape, value.dtype), empty(change.shape, value.dtype)
+            flat = (array.reshape(-1) for array in results)
+            kernel(value.reshape(-1), change.reshape(-1), *others, *flat)
+            return make(*results, x.level)
 
         def unary(x: Any, out: Any = None) -> Array:
             if type(x) is ndarray and out is None:
-                kernel = (small if x.size < PARALLEL_FROM else large).get(x.dtype)
+                kernel = (small if x.size < parallel_from else large).get(x.dtype)
                 if kernel is not None and x.flags.c_contiguous:
                     result = empty(x.shape, x.dtype)
                     if x.ndim == 1:
@@ -85,11 +107,15 @@ class Elementwise:
                     else:
                         kernel(x.reshape(-1), result.reshape(-1))
                     return result
+            elif type(x) is Dual and out is None:
+                known = dual(x)
+                if known is not None:
+                    return known
             return general((x,), out)
 
         def binary(x: Any, y: Any, out: Any = None) -> Array:
             if type(x) is ndarray and out is None:
-                kernel = (small if x.size < PARALLEL_FROM else large).get((x.dtype, type(y)))
+                kernel = (small if x.size < parallel_from else large).get((x.dtype, type(y)))
                 if kernel is not None and x.flags.c_contiguous:
                     if type(y) is float:
                         result = empty(x.shape, x.dtype)
@@ -99,6 +125,10 @@ class Elementwise:
                         result = empty(x.shape, x.dtype)
                         kernel(x.reshape(-1), y.reshape(-1), result.reshape(-1))
                         return result
+            elif type(x) is Dual and type(y) is float and out is None:
+                known = dual(x, y)
+                if known is not None:
+                    return known
             return general((x, y), out)
 
         def any_number(*operands_and_out: Any) -> Array:
@@ -168,9 +198,15 @@ class Elementwise:
             targets.append(Target(0, component, steps.shape(component, stored), restore))
         kernel = self._kernel(tuple(descriptions), dtype.name, keys, spans, math.prod(shape))
         plain = not operands.levels and wanted is None and dtype.name in ("float32", "float64")
-        if plain and type(values[0]) is ndarray and all(_like(value, shape, dtype) for value in values):
-            quick = self._large if math.prod(shape) >= PARALLEL_FROM else self._small
+        if plain and shape and type(values[0]) is ndarray and all(_like(value, shape, dtype) for value in values):
+            quick = self._large if math.prod(shape) >= self.parallel_from else self._small
             quick[dtype if len(values) == 1 else (dtype, *map(type, values[1:]))] = kernel
+        first, *others = values
+        one_direction = list(operands.parts[0]) == [(), (0,)] and steps.counts == (1,) and wanted is None
+        plain = dtype.name in ("float32", "float64") and all(type(other) is float for other in others)
+        if one_direction and plain and first.ndim and first.shape == shape and first.dtype == dtype:
+            quick = self._dual_large if math.prod(shape) >= self.parallel_from else self._dual_small
+            quick[(dtype, *map(type, others))] = kernel
         source_numbers = {source: number for number, source in enumerate(sources)}
         target_numbers = {target.component: number for number, target in enumerate(targets)}
         calls = []
@@ -187,7 +223,7 @@ class Elementwise:
         return Recipe(kernel, dtype, tuple(sources.values()), tuple(targets), tuple(calls), tail=tail)
 
     def _kernel(self, operands: tuple[Any, ...], storage: str, keys: Any, spans: tuple[str, ...], size: int) -> Any:
-        parallel = size >= PARALLEL_FROM and threads.parallel_allowed()
+        parallel = size >= self.parallel_from and threads.parallel_allowed()
         key = (operands, storage, keys, spans, parallel)
         kernel = self._kernels.get(key)
         if kernel is None:

@@ -24,6 +24,9 @@ REGISTRY: dict[str, Reduction] = {}
 # Rows this long, when there are this few of them, are shared out to threads in segments.
 _LONG, _FEW = 1 << 16, 16
 
+# Rows shorter than this, when there are at least as many, are reduced side by side, so many at a time.
+_SHORT, _LANES = 32, 128
+
 # Columns whose accumulators still fit into the first-level cache.
 _LARGEST_TILE = 1024
 
@@ -205,9 +208,10 @@ class Reduction:
         if kernel is None:
             from numbafunc.cpu import reduction
 
-            build = {
+            build: dict[str, Any] = {
                 "rows": reduction.build_rows,
                 "columns": reduction.build_columns,
+                "lanes": functools.partial(reduction.build_columns, lanes=True),
                 "segments": reduction.build_segments,
             }
             layout = reduction.Layout(operands, along, storage, keys)
@@ -248,6 +252,8 @@ class _View:
         """Which loop serves."""
         if self.inner != 1:
             return "columns"
+        if self.count < _SHORT and self.blocks >= _SHORT:
+            return "lanes"
         return "segments" if self.blocks <= _FEW and self.count >= _LONG else "rows"
 
     @property
@@ -255,6 +261,8 @@ class _View:
         """The last arguments of a kernel."""
         import numba
 
+        if self.form == "lanes":
+            return (1, self.count, self.blocks, _LANES)
         if self.form != "columns":
             return (self.blocks, self.count)
         # Results do not depend on how many columns a thread takes together. Long runs are read faster.

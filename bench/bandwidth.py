@@ -56,7 +56,7 @@ def main(options: Options) -> list[str]:
         below = max(share, best) < BAR
         rows.append(
             {
-                "case": result.case.name,
+                "case": result.case.name + ("*" if result.disturbed else ""),
                 "a call": time_text(seconds),
                 "GB/s": f"{8 * SIZE / seconds * 1e-9:.1f}",
                 "of np.copyto": f"{result.ratio('copy'):.0%}",
@@ -69,12 +69,12 @@ def main(options: Options) -> list[str]:
     show(title, rows)
     legend = (
         "Bytes read and written over time, as a share of what a copy reaches: the median over rounds and, in brackets, "
-        f"of the fastest rounds. `!` marks what is below {BAR:.0%}."
+        f"of the fastest rounds. `!` marks what is below {BAR:.0%}. `*`: other processes were busy."
     )
     verdict = "\n".join(f"- {line}" for line in lines) or "None."
     records = [result.record() for result in results]
     sections = {"Bandwidth": f"{legend}\n\n{markdown(rows)}", f"Below {BAR:.0%}": verdict}
-    write("bandwidth", title, sections, records, options.effort)
+    write("bandwidth", title, sections, records, options)
     return lines
 
 

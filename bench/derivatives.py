@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.arguments import Options, parse
 from bench.libraries import libraries
-from bench.measure import OURS, Case, Effort, Result
+from bench.measure import OURS, Case, Result
 from bench.report import markdown, run, show, time_text, write
 
 SIZES = (10**5, 10**6, 16 * 10**6)
@@ -105,7 +105,7 @@ def row(result: Result) -> dict[str, str]:
     least = result.ratio_of_minima("jvp")
     most = bound(name, size)
     cells = {
-        "case": name,
+        "case": name + ("*" if result.disturbed else ""),
         "size": result.case.size,
         "primal": time_text(result.timings[OURS].median),
         "jvp / primal": f"{cost:.2f} ({least:.2f})" + (" !" if min(cost, least) > most else ""),
@@ -133,8 +133,7 @@ def main(options: Options) -> list[str]:
         contenders[name] = contenders[OURS]
         if "jax" in contenders:
             contenders[f"jax {name}"] = contenders["jax"]
-    effort: Effort = options.effort
-    results = run("derivatives", cases(options), contenders, effort)
+    results = run("derivatives", cases(options), contenders, options.effort)
     title = "Forward-mode derivatives, float32, new result arrays"
     rows = [row(result) for result in results]
     show(title, rows)
@@ -147,12 +146,12 @@ def main(options: Options) -> list[str]:
         "Ratios of times: the median over rounds and, in brackets, that of the fastest rounds. `jvp` is value and "
         "derivative along one direction, `directions` along eight in one pass. Up to a million elements transcendental "
         f"ops are bound by arithmetic (bar {COMPUTE_BOUND:g}), all others by memory (bar {MEMORY_BOUND:g}). "
-        "`!` marks what is over its bar, or slower than JAX."
+        "`!` marks what is over its bar, or slower than JAX. `*`: other processes were busy during some of the rounds."
     )
     verdict = "\n".join(f"- {line}" for line in lines) or "None."
     records = [result.record() for result in results]
     sections = {"Times": f"{legend}\n\n{markdown(rows)}", "Over a bar, or slower than JAX": verdict}
-    write("derivatives", title, sections, records, effort)
+    write("derivatives", title, sections, records, options)
     return lines
 
 

@@ -103,9 +103,8 @@ def main(options: Options) -> list[str]:
     contenders = libraries()
     if "jax" in contenders:
         define_for_jax(contenders["jax"])
-    effort = options.effort
-    results = run("elementwise", cases(options), contenders, effort)
-    return publish("elementwise", "Elementwise ops, float32, new result arrays", results, effort)
+    results = run("elementwise", cases(options), contenders, options.effort)
+    return publish("elementwise", "Elementwise ops, float32, new result arrays", results, options)
 
 
 if __name__ == "__main__":

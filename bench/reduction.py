@@ -139,9 +139,8 @@ def main(options: Options) -> list[str]:
     contenders = libraries()
     if "jax" in contenders:
         define_for_jax(contenders["jax"])
-    effort = options.effort
-    results = run("reduction", cases(options), contenders, effort)
-    return publish("reduction", "Reductions and losses, float32, new result arrays", results, effort)
+    results = run("reduction", cases(options), contenders, options.effort)
+    return publish("reduction", "Reductions and losses, float32, new result arrays", results, options)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from bench.arguments import Options
 from bench.libraries import machine
 from bench.measure import OURS, Case, Effort, Result, measure
 
@@ -47,7 +48,7 @@ def rows_of(results: Iterable[Result]) -> Iterator[dict[str, str]]:
     for result in results:
         ours = result.timings[OURS]
         row = {
-            "case": result.case.name,
+            "case": result.case.name + ("*" if result.disturbed else ""),
             "size": result.case.size,
             "a call": time_text(ours.median),
             "ns/element": f"{ours.median / max(1, result.case.elements) * 1e9:.3g}",
@@ -104,28 +105,35 @@ def markdown(rows: Sequence[Mapping[str, str]]) -> str:
     return "\n".join(lines)
 
 
-def write(name: str, title: str, sections: Mapping[str, str], records: Any, effort: Effort | None = None) -> None:
-    """Write ``results/NAME.md`` and ``results/NAME.json``."""
+def write(name: str, title: str, sections: Mapping[str, str], records: Any, options: Options) -> None:
+    """Write ``results/NAME.md`` and ``results/NAME.json``, unless a part alone was measured."""
+    if options.only:
+        return
+    effort = options.effort
     RESULTS.mkdir(exist_ok=True)
     facts = machine()
     described = ", ".join(f"{key} {value}" for key, value in facts.items())
-    text = f"# {title}\n\n{described[0].upper()}{described[1:]}.\n"
+    text = f"# {title}\n\n{described[0].upper()}{described[1:]}; {effort.rounds} rounds.\n"
     for heading, body in sections.items():
         text += f"\n## {heading}\n\n{body}\n"
     (RESULTS / f"{name}.md").write_text(text, encoding="utf-8")
-    content: dict[str, Any] = {"machine": facts, "results": records}
-    if effort is not None:
-        content["rounds"], content["block_seconds"] = effort.rounds, effort.block
+    content = {
+        "machine": facts,
+        "rounds": effort.rounds,
+        "block_seconds": effort.block,
+        "results": records,
+    }
     (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 LEGEND = (
     "Each peer's time over ours: the median over rounds of the ratio within a round and, in brackets, the ratio of the "
-    "fastest rounds. Above 1 we are faster; `!` marks where a peer was faster by either."
+    "fastest rounds. Above 1 we are faster; `!` marks where a peer was faster by either. `*`: other processes were busy "
+    "during some of the rounds."
 )
 
 
-def publish(name: str, title: str, results: Sequence[Result], effort: Effort) -> list[str]:
+def publish(name: str, title: str, results: Sequence[Result], options: Options) -> list[str]:
     """Show and write the results of a family; the losses among them."""
     rows = list(rows_of(results))
     show(title, rows)
@@ -139,6 +147,6 @@ def publish(name: str, title: str, results: Sequence[Result], effort: Effort) ->
         title,
         {"Times": f"{LEGEND}\n\n{markdown(rows)}", "Not faster than a peer": verdict},
         [result.record() for result in results],
-        effort,
+        options,
     )
     return lines

@@ -204,7 +204,7 @@ def main(options: Options) -> list[str]:
     sections = {title: f"{notes[title]}\n\n{markdown(rows)}" for title, rows in tables.items()}
     sections["Over a bar, or slower than a peer"] = "\n".join(f"- {line}" for line in lines) or "None."
     records = {"import": imports, "first call": firsts, "size": sizes, "calls": [result.record() for result in results]}
-    write("startup", "Start-up, small calls and size", sections, records, options.effort)
+    write("startup", "Start-up, small calls and size", sections, records, options)
     return lines
 
 

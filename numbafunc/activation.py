@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from numbafunc import elementary
-from numbafunc.elementary import constant, exp, expm1, log1p
+from numbafunc.elementary import constant, exp, expm1, like, log1p
 from numbafunc.kinds.elementwise import define
 
 SELU_SCALE = 1.0507009873554805
@@ -26,7 +26,7 @@ def _elu(x: Any, alpha: Any) -> Any:
 
 @define(keep_integers=True, light=True)
 def _leaky_relu(x: Any, negative_slope: Any) -> Any:
-    return x if x >= 0 else negative_slope * x
+    return x if x >= 0 else like(negative_slope * x, x)
 
 
 @define(boolean=False)
@@ -36,7 +36,7 @@ def _log_sigmoid(x: Any) -> Any:
 
 @define(keep_integers=True, light=True)
 def _relu(x: Any) -> Any:
-    return x if x > 0 else 0 if x <= 0 else constant(x)
+    return x if x > 0 else like(0, x) if x <= 0 else constant(x)
 
 
 @define(light=True)

@@ -125,6 +125,12 @@ def multiply_add(a: Any, b: Any, c: Any) -> Any:
     return a * b + c
 
 
+def like(value: Any, x: Any) -> Any:
+    """A value in the dtype of ``x``, where both are integers; other values as they are."""
+    dtype = getattr(x, "dtype", None)
+    return dtype.type(value) if dtype is not None and dtype.kind in "iu" else value
+
+
 def constant(x: Any) -> Any:
     """The value of ``x`` with derivative zero."""
     from numbafunc.autodiff.dual import value_of

@@ -59,18 +59,30 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
            [0., 0., 0.]])
     """
     indices = value_of(arguments.as_array(x, "x", boolean=False))
-    if isinstance(num_classes, (bool, np.bool_)) or not hasattr(num_classes, "__index__"):
+    classes = _whole(num_classes)
+    if classes is None or classes < 0:
         raise TypeError(f"num_classes is {num_classes!r}; wanted: a non-negative int")
-    classes = operator.index(num_classes)
-    if classes < 0:
-        raise TypeError(f"num_classes is {classes}; wanted: a non-negative int")
-    kind = np.dtype(dtype)
+    try:
+        kind = np.dtype(dtype)
+    except (TypeError, ValueError):
+        raise TypeError(f"dtype is {dtype!r}; wanted: a numeric dtype or bool") from None
     if kind.kind not in "fciub" and kind.name != "bfloat16":
         raise TypeError(f"dtype is {kind}; wanted: a numeric dtype or bool")
     ndim = indices.ndim + 1
-    if isinstance(axis, (bool, tuple, list)) or not hasattr(axis, "__index__") or not -ndim <= axis < ndim:
+    place = _whole(axis)
+    if place is None or not -ndim <= place < ndim:
         raise ValueError(f"axis is {axis!r}; wanted: an int from {-ndim} to {ndim - 1}")
-    position = axis % ndim
+    position = place % ndim
     wide = (classes,) + (1,) * (ndim - 1 - position)
     spread = indices.reshape((*indices.shape[:position], 1, *indices.shape[position:]))
     return _one_hot.evaluate((spread, np.arange(classes).reshape(wide)), dtype=kind)
+
+
+def _whole(value: Any) -> int | None:
+    """A value as an int, if it is a single integer."""
+    if isinstance(value, (bool, np.bool_)):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None

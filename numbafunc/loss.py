@@ -148,7 +148,8 @@ def cross_entropy_logits(logits: Any, labels: Any) -> Any:
     last, dtype = (len(shape) - 1,), arguments.float_dtype([x, y])
     if x.shape[-1] == shape[-1]:
         return _cross_entropy([x, y], last, dtype, shape=shape)
-    return logsumexp(x, -1) - _inner_product([x, y], last, dtype, shape=shape)
+    difference = logsumexp(x, -1) - _inner_product([x, y], last, dtype, shape=shape)
+    return difference if isinstance(difference, Dual) else np.asarray(difference)
 
 
 def cross_entropy_logits_sparse(logits: Any, labels: Any) -> Any:
@@ -214,7 +215,8 @@ def cross_entropy_logits_sparse(logits: Any, labels: Any) -> Any:
     result = _cross_entropy_sparse([x, y, np.arange(classes)], (len(shape) - 1,), dtype, shape=shape)
     if known.all():
         return result
-    return result + np.where(known, 0.0, np.nan).astype(dtype)
+    marked = result + np.where(known, 0.0, np.nan).astype(dtype)
+    return marked if isinstance(marked, Dual) else np.asarray(marked)
 
 
 def l2(x: Any) -> Any:

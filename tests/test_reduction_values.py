@@ -153,6 +153,24 @@ def test_sums_lose_nothing_with_their_length(size):
     assert abs(math.fsum(numbafunc.softmax(x).astype(np.float64)) - 1) <= 4 * np.finfo(np.float32).eps
 
 
+@pytest.mark.parametrize("number", [0.1, 0.3, 0.7])
+def test_rounding_errors_of_one_sign_do_not_add_up(number):
+    # Equal terms round the same way at each step, so a plain sum of blocks drifts away.
+    x = np.full(3_000_003, number, np.float32)
+    exact = float(x[0]) ** 2
+    bar = 4
+    assert _error(loss.l2(x), 3_000_003 * exact / 2, np.float32) <= bar
+    zero = np.zeros(1, np.float32)
+    with pytest.warns(UserWarning, match="broadcast"):
+        assert _error(loss.mean_squared_error(x, zero, None), exact, np.float32) <= bar
+    with pytest.warns(UserWarning, match="broadcast"):
+        columns = loss.mean_squared_error(x.reshape(-1, 3), zero, (1,))
+    assert _error(columns[0], exact, np.float32) <= 16  # a column adds 128 terms one by one
+    with pytest.warns(UserWarning, match="broadcast"):
+        rows = loss.mean_squared_error(x[:1_500_000].reshape(30, -1), zero, (0,))
+    assert _error(rows[0], exact, np.float32) <= bar
+
+
 @pytest.mark.parametrize("size", [30_000, 300_007])
 def test_sums_down_columns_lose_nothing_with_their_length(size):
     x = np.random.default_rng(0).uniform(0, 1, (size, 3)).astype(np.float32)

@@ -176,6 +176,9 @@ def test_labels_out_of_range_in_an_array(dtype):
         )[1]
         share = scipy.special.softmax(x[0].astype(float))[0]
         np.testing.assert_allclose(tangent, [share - 1, share, share, share - 1, share], rtol=1e-5)
+    single = loss.cross_entropy_logits_sparse(x[0], np.array(3))
+    assert type(single) is np.ndarray
+    assert np.isnan(single)
     labels = np.array([2**64 - 1, 2**63, 0, 1, 2], np.uint64)
     assert np.isnan(loss.cross_entropy_logits_sparse(x, labels)[:2]).all()
 

@@ -229,9 +229,20 @@ def _install() -> None:
     ):
         _register_query(function, _UNARY, ask)
 
+    _register(elementary.like, _BINARY, _union, lambda value, x: value)
+    type_callable(elementary.like)(lambda context: _type_like)
+    lower_builtin(elementary.like, types.Integer, types.Integer)(_lower_like)
     _register(elementary.constant, _UNARY, lambda keys: _PLAIN, lambda x: x.locally_constant(lambda value: value))
     type_callable(elementary.constant)(lambda context: lambda x: x if isinstance(x, types.Number) else None)
     lower_builtin(elementary.constant, types.Number)(lambda context, builder, sig, args: args[0])
+
+
+def _type_like(value: Any, x: Any) -> Any:
+    return x if isinstance(x, types.Integer) and isinstance(value, types.Integer) else None
+
+
+def _lower_like(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    return context.cast(builder, args[0], sig.args[0], sig.return_type)
 
 
 def _is_infinite(x: Real) -> Bit:

@@ -143,6 +143,8 @@ class Elementwise:
     def evaluate(self, given: Sequence[Any], *, out: Any = None, dtype: np.dtype[Any] | None = None) -> Array:
         """The result for operands of any kind, in a dtype of its own if one is given."""
         checked = [arguments.as_operand(x, n, boolean=self.boolean) for x, n in zip(given, self.parameters)]
+        if self.keep_integers:
+            checked = [x.astype(np.int64) if type(x) is ndarray and x.dtype.kind == "b" else x for x in checked]
         operands = Operands(checked)
         key = operands.description if dtype is None else (dtype, *operands.description)
         recipe = self._recipes.get(key)

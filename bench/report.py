@@ -128,8 +128,8 @@ def write(name: str, title: str, sections: Mapping[str, str], records: Any, opti
 
 LEGEND = (
     "Each peer's time over ours: the median over rounds of the ratio within a round and, in brackets, the ratio of the "
-    "fastest rounds. Above 1 we are faster; `!` marks where a peer was faster by either. `*`: other processes were busy "
-    "during some of the rounds."
+    "fastest rounds. Above 1 we are faster; `!` marks where a peer was faster by either. `*`: others were busy during "
+    "some of the rounds."
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from numbafunc.autodiff.dual import Dual
-from numbafunc.elementary import exp, log
+from numbafunc.elementary import exp, log, maximum, with_slope_of
 from numbafunc.kinds import arguments
 from numbafunc.kinds.reduction import Reduction, Stages
 
@@ -48,7 +48,7 @@ _log_softmax = Reduction(
 
 def _key_where(x: Any, mask: Any, initial: Any) -> Any:
     key = x if mask != 0 else -_INFINITY
-    return initial if initial > key else key
+    return maximum(initial, key)
 
 
 def _exponential_where(shift: Any, x: Any, mask: Any, initial: Any) -> Any:
@@ -84,7 +84,9 @@ def _exponential_safe(shift: Any, x: Any) -> Any:
 
 def _log_total(shift: Any, count: Any, total: Any) -> Any:
     bounded = shift if abs(shift) < _INFINITY else 0
-    return (log(total) + bounded,)
+    result = log(total) + bounded
+    # Where every term is zero the derivative is 0 / 0.
+    return (with_slope_of(result, total * _INFINITY) if shift == -_INFINITY else result,)
 
 
 _logsumexp = Reduction("logsumexp", Stages(key=_itself, lift=_exponential_safe, finish=_log_total))

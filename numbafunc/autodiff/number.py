@@ -250,3 +250,8 @@ def multiply_add(a: Number, b: Number, c: Number) -> Number:
     parts = (a * b + c).parts
     parts[VALUE] = fma(a.value, b.value, c.value)
     return a._new(parts)
+
+
+def with_slope_of(a: Number, b: Number) -> Number:
+    """The value of ``a`` with the coefficients of ``b``."""
+    return a._new({**b.parts, VALUE: a.value})

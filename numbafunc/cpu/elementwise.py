@@ -10,6 +10,7 @@ import numpy as np
 from numbafunc.autodiff.number import Key
 from numbafunc.cpu.access import Operand, Separation, make_load, make_store, out_of_line
 from numbafunc.cpu.cache import compile_lazily, inline, separate
+from numbafunc.cpu.schedule import SET_CHUNK, schedule
 
 # Elements of a block, the unit of work of a thread: some microseconds. Threads that join late find blocks left.
 BLOCK = 1 << 14
@@ -33,11 +34,11 @@ def block({slots}, {results}, start, stop):
 
 def kernel({slots}, {results}):
     n = result0.size
-    chunk = set_parallel_chunksize(1)
+    {dynamic}
     for index in prange((n + BLOCK - 1) // BLOCK):
         start = int64(index) * BLOCK
         block({slots}, {results}, start, min(start + BLOCK, n))
-    set_parallel_chunksize(chunk)
+    {static}
 """
 
 _TABLE = """
@@ -51,11 +52,11 @@ def body({slots}, {results}, first, last, columns):
 def kernel({slots}, {results}, columns):
     rows = result0.size // max(1, columns)
     step = max(1, BLOCK // max(1, columns))
-    chunk = set_parallel_chunksize(1)
+    {dynamic}
     for index in {tasks}((rows + step - 1) // step):
         first = int64(index) * step
         body({slots}, {results}, first, min(first + step, rows), columns)
-    set_parallel_chunksize(chunk)
+    {static}
 """
 
 _TABLE_INDICES = {"element": "start + column", "row": "row", "column": "column", "number": "0"}
@@ -102,7 +103,7 @@ def build(
         "store": make_store(storage, keys, results, separation),
         "definition": inline(definition),
         "out_of_line": out_of_line,
-        "set_parallel_chunksize": numba.set_parallel_chunksize,
+        "set_parallel_chunksize": SET_CHUNK,
         "prange": numba.prange,
         "int64": np.int64,  # the index of prange is unsigned
         "BLOCK": BLOCK,
@@ -114,7 +115,7 @@ def build(
         slots=", ".join(slots),
         results=", ".join(results),
         indices=", ".join(indices),
-        tasks="prange" if parallel else "range",
+        **schedule(parallel),
     )
     exec(compile(source, "<numbafunc elementwise>", "exec"), namespace)
     if "body" in namespace:

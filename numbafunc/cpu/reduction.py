@@ -17,6 +17,7 @@ from numbafunc.autodiff.number import VALUE, Key
 from numbafunc.cpu import accumulate
 from numbafunc.cpu.access import FLOATS, Operand, Separation, make_load, make_store
 from numbafunc.cpu.cache import compile_lazily, inline
+from numbafunc.cpu.schedule import SET_CHUNK, schedule
 
 # Terms that are summed in vector order before the compensated sum takes over.
 BLOCK = 512
@@ -150,7 +151,7 @@ class _Source:
         separation = Separation(("operands", *self.results, *(array for group in groups.values() for array in group)))
         namespace: dict[str, Any] = {
             "__name__": __name__,
-            "set_parallel_chunksize": numba.set_parallel_chunksize,
+            "set_parallel_chunksize": SET_CHUNK,
             "prange": numba.prange,
             "int64": np.int64,  # the index of prange is unsigned
             "inf": np.inf,
@@ -206,11 +207,11 @@ def reduce_rows({parameters}, count, first_row, last_row):
 
 def kernel({parameters}, rows, count):
     per_task = max(1, TASK // max(1, count))
-    chunk = set_parallel_chunksize(1)
+    {dynamic}
     for index in {tasks}((rows + per_task - 1) // per_task):
         first_row = int64(index) * per_task
         reduce_rows({parameters}, count, first_row, min(first_row + per_task, rows))
-    set_parallel_chunksize(chunk)
+    {static}
 """
 
 
@@ -232,7 +233,7 @@ def build_rows(stages: Any, layout: Layout, identity: str | None, *, parallel: b
         body += source.store_finals("row")
     else:
         body += ["for i in range(count):", "    " + source.epilogue(element, "shift", source.finals, "begin + i")]
-    text = _ROWS.format(parameters=source.parameters, tasks="prange" if parallel else "range", body=_joined(body, 2))
+    text = _ROWS.format(parameters=source.parameters, **schedule(parallel), body=_joined(body, 2))
     return source.compile("rows", text, ("reduce_rows",), identity, [], parallel=parallel)
 
 
@@ -259,12 +260,12 @@ def reduce_tile({parameters}, count, inner, block, first, width):
 
 def kernel({parameters}, blocks, count, inner, tile):
     tiles = (inner + tile - 1) // tile
-    chunk = set_parallel_chunksize(1)
+    {dynamic}
     for index in {tasks}(blocks * tiles):
         task = int64(index)
         first = task % tiles * tile
         reduce_tile({parameters}, count, inner, task // tiles, first, min(tile, inner - first))
-    set_parallel_chunksize(chunk)
+    {static}
 """
 
 
@@ -353,7 +354,7 @@ def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel
             source.results = [r.removeprefix("lane_") for r in source.results]
     text = _COLUMNS.format(
         parameters=source.parameters,
-        tasks="prange" if parallel else "range",
+        **schedule(parallel),
         allocate=_joined(allocate, 1),
         gather=_joined(gather, 3),
         clear=_joined(

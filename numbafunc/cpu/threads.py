@@ -12,8 +12,10 @@ import ctypes
 import os
 import site
 import sys
+import weakref
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 _LIBRARIES = {"linux": "lib/libtbb.so.12", "darwin": "lib/libtbb.12.dylib", "win32": "Library/bin/tbb12.dll"}
 
@@ -45,6 +47,29 @@ def start() -> tuple[str, int]:
     _load_tbb()
     _launch_threads()
     return numba.threading_layer(), os.getpid()
+
+
+class Kernels(dict[Any, Any]):
+    """Kernels kept for later calls. A forked child whose threads are not to be entered forgets them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        _KEPT.append(weakref.ref(self))
+
+
+_KEPT: list[weakref.ref[Kernels]] = []
+
+
+def _forget_in_child() -> None:
+    if start.cache_info().currsize and start()[0] == "omp":
+        for reference in _KEPT:
+            kernels = reference()
+            if kernels is not None:
+                kernels.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)
 
 
 def parallel_allowed() -> bool:

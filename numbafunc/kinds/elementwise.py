@@ -62,13 +62,13 @@ class Elementwise:
         self.parallel_from = PARALLEL_FROM * (4 if light else 1)
         self.identity = identity
         self.parameters = tuple(inspect.signature(definition).parameters)
-        self._kernels: dict[Any, Any] = {}
+        self._kernels = threads.Kernels()
         self._recipes = RecipeBook()
         # Kernels of contiguous arrays of one dtype, by the size of the arrays and by dtype and types of other operands.
-        self._small: dict[Any, Any] = {}
-        self._large: dict[Any, Any] = {}
-        self._dual_small: dict[Any, Any] = {}
-        self._dual_large: dict[Any, Any] = {}
+        self._small = threads.Kernels()
+        self._large = threads.Kernels()
+        self._dual_small = threads.Kernels()
+        self._dual_large = threads.Kernels()
         self.call = self._calls()
 
     def __call__(self, *operands: Any, out: Any = None) -> Array:

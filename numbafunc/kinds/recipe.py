@@ -14,6 +14,7 @@ import numpy as np
 
 from numbafunc.autodiff.dual import Dual, assemble, components, levels_of
 from numbafunc.cpu.memory import empty, flat_words
+from numbafunc.cpu.threads import Kernels
 from numbafunc.kinds.directions import Levels
 
 Index = tuple[int, ...]
@@ -141,7 +142,7 @@ class Operands:
         return tuple(counts)
 
 
-class RecipeBook(dict[Any, Recipe]):
+class RecipeBook(Kernels):
     """Recipes by description; it starts anew when it grows beyond reason."""
 
     def keep(self, description: Any, recipe: Recipe) -> Recipe:

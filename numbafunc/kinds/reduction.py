@@ -73,9 +73,9 @@ class Reduction:
     def __init__(self, name: str, stages: Stages) -> None:
         self.name = name
         self.stages = stages
-        self._kernels: dict[Any, Any] = {}
+        self._kernels = threads.Kernels()
         self._recipes = RecipeBook()
-        self._quick: dict[Any, Any] = {}
+        self._quick = threads.Kernels()
         REGISTRY[name] = self
 
     def __call__(

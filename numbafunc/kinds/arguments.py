@@ -11,7 +11,6 @@ import numpy as np
 from numbafunc.autodiff.dual import Dual
 from numbafunc.errors import ShapeError
 
-FLOAT_NAMES = ("float16", "bfloat16", "float32", "float64")
 _KINDS = {
     "c": "complex",
     "O": "object",
@@ -31,7 +30,7 @@ Operand = Any  # numpy.ndarray, Dual, or a Python int or float, which are weak
 
 def is_float(dtype: np.dtype[Any]) -> bool:
     """Whether a dtype is one of the floating-point types that ops compute with."""
-    return dtype.name in FLOAT_NAMES
+    return (dtype.kind == "f" and dtype.itemsize <= 8) or (dtype.kind == "V" and dtype.name == "bfloat16")
 
 
 def check_dtype(dtype: np.dtype[Any], name: str, *, boolean: bool = True) -> None:

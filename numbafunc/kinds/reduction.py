@@ -286,6 +286,8 @@ class _View:
     def flat(self, array: Any, leading: int) -> Any:
         """The elements of an operand in one run, broadcast only where a group of axes is not constant as a whole."""
         directions, lengths = array.shape[:leading], array.shape[leading:]
+        if lengths == self.shape and array.flags.c_contiguous and self.order == tuple(range(len(lengths))):
+            return flat_words(array, leading)
         padded = array.reshape((*directions, *(1,) * (len(self.shape) - len(lengths)), *lengths))
         if self.order != tuple(range(len(self.order))):
             padded = padded.transpose(*range(leading), *(leading + axis for axis in self.order))

@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 from numpy import empty
 
+# NumPy's flags as bits. Asking an array of numpy.broadcast_arrays by name whether it is writeable makes it warn.
+_WRITEABLE, _WRITEABLE_OR_WARNS = 0x400, 0x400 | 1 << 31
+
 
 class _Alias:
     """An array's memory without its read-only flag."""
@@ -32,7 +35,7 @@ def flat_words(array: np.ndarray[Any, Any], leading: int) -> np.ndarray[Any, Any
         for length in array.shape[leading:]:
             size *= length
         array = array.reshape((*array.shape[:leading], size))
-    return array if array.flags.writeable else np.asarray(_Alias(array))
+    return array if array.flags.num & _WRITEABLE_OR_WARNS == _WRITEABLE else np.asarray(_Alias(array))
 
 
 __all__ = ["empty", "flat_words"]

@@ -11,6 +11,7 @@ from numbafunc.elementary import log
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import define
+from numbafunc.kinds.prepared import form_of
 from numbafunc.kinds.reduction import Reduction, Stages
 
 
@@ -66,6 +67,10 @@ def kl(p: Any, q: Any, eps: Any = 2**-17) -> Any:
     >>> round(float(numbafunc.divergence.kl([0.2, 0.3, 0.5], [0.1, 0.4, 0.5])), 7)
     0.0523191
     """
+    form = form_of(p, q, eps)
+    call = None if form is None else _kl.prepared.get(form)
+    if call is not None:
+        return call(p, q, eps)
     given = [arguments.as_operand(p, "p"), arguments.as_operand(q, "q"), arguments.as_operand(eps, "eps")]
     operands = [arguments.as_array(given[0], "p"), arguments.as_array(given[1], "q"), given[2]]
     shapes = {"p": operands[0].shape, "q": operands[1].shape}
@@ -73,7 +78,7 @@ def kl(p: Any, q: Any, eps: Any = 2**-17) -> Any:
     shape = arguments.broadcast(shapes)
     dtype = arguments.float_dtype(given)
     if len(shape) == 1 and operands[0].shape == shape:
-        return _kl(operands, (0,), dtype, shape=shape)
+        return _kl(operands, (0,), dtype, shape=shape, form=form, given=[p, q, eps])
     ratio = _log_ratio(*given)
     factor = operands[0].astype(dtype)
     if factor.ndim and ratio.ndim and factor.shape[-1] != ratio.shape[max(0, ratio.ndim - 2)]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from numbafunc.autodiff.dual import value_of
 from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import define
+from numbafunc.kinds.prepared import form_of
 
 
 @define(keep_integers=True)
@@ -58,6 +60,14 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
            [0., 0., 1.],
            [0., 0., 0.]])
     """
+    form = form_of(x)
+    if form is not None and type(num_classes) is int and type(axis) is int and isinstance(dtype, Hashable):
+        form = (*form, num_classes, dtype, axis)
+        call = _one_hot.prepared(form)
+        if call is not None:
+            return call(x)
+    else:
+        form = None
     indices = value_of(arguments.as_array(x, "x", boolean=False))
     classes = _whole(num_classes)
     if classes is None or classes < 0:
@@ -68,6 +78,8 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
         raise TypeError(f"dtype is {dtype!r}; wanted: a numeric dtype or bool") from None
     if kind.kind not in "fciub" and kind.name != "bfloat16":
         raise TypeError(f"dtype is {kind}; wanted: a numeric dtype or bool")
+    if indices.dtype == np.uint64:
+        indices = np.minimum(indices, classes)  # a single one goes to the kernel as a signed word
     ndim = indices.ndim + 1
     place = _whole(axis)
     if place is None or not -ndim <= place < ndim:
@@ -75,7 +87,7 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
     position = place % ndim
     wide = (classes,) + (1,) * (ndim - 1 - position)
     spread = indices.reshape((*indices.shape[:position], 1, *indices.shape[position:]))
-    return _one_hot.evaluate((spread, np.arange(classes).reshape(wide)), dtype=kind)
+    return _one_hot.evaluate((spread, np.arange(classes).reshape(wide)), dtype=kind, form=form, given=[x])
 
 
 def _whole(value: Any) -> int | None:

@@ -11,6 +11,7 @@ from numbafunc.autodiff.dual import Dual
 from numbafunc.elementary import exp, log, log1p, multiply_add
 from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import define
+from numbafunc.kinds.prepared import form_of
 from numbafunc.kinds.reduction import Reduction, Stages
 from numbafunc.normalization import logsumexp
 
@@ -77,18 +78,14 @@ _cross_entropy = Reduction(
 _inner_product = Reduction("inner_product", Stages(lift=_product, finish=_sum))
 
 
-def _logit_of_class(logit: Any, label: Any, index: Any) -> Any:
-    return logit
-
-
-def _exponential_and_picked(shift: Any, logit: Any, label: Any, index: Any) -> Any:
+def _exponential(shift: Any, logit: Any, label: Any) -> Any:
     bounded = shift if abs(shift) < _INFINITY else 0
-    return (exp(logit - bounded), logit if label == index else 0)
+    return (exp(logit - bounded),)
 
 
 _cross_entropy_sparse = Reduction(
     "cross_entropy_logits_sparse",
-    Stages(key=_logit_of_class, lift=_exponential_and_picked, finish=_log_total_less, sums=2, integers=(1, 2)),
+    Stages(key=_logit, lift=_exponential, finish=_log_total_less, integers=(1,), picks=True),
 )
 
 
@@ -138,6 +135,10 @@ def cross_entropy_logits(logits: Any, labels: Any) -> Any:
     >>> numbafunc.loss.cross_entropy_logits([[1e4, -1e4], [0.0, 0.0]], [[0, 1], [1, 0]])
     array([2.00000000e+04, 6.93147181e-01])
     """
+    form = form_of(logits, labels)
+    call = None if form is None else _cross_entropy.prepared.get(form)
+    if call is not None:
+        return call(logits, labels)
     x = arguments.as_array(logits, "logits", boolean=False)
     y = arguments.as_array(labels, "labels", boolean=False)
     for name, operand in (("logits", x), ("labels", y)):
@@ -147,7 +148,8 @@ def cross_entropy_logits(logits: Any, labels: Any) -> Any:
     _warn_of_shapes(("logits", "labels"), (x.shape, y.shape))
     last, dtype = (len(shape) - 1,), arguments.float_dtype([x, y])
     if x.shape[-1] == shape[-1]:
-        return _cross_entropy([x, y], last, dtype, shape=shape)
+        form = form if x.shape == y.shape else None  # a prepared call does not warn
+        return _cross_entropy([x, y], last, dtype, shape=shape, form=form, given=[logits, labels])
     difference = logsumexp(x, -1) - _inner_product([x, y], last, dtype, shape=shape)
     return difference if isinstance(difference, Dual) else np.asarray(difference)
 
@@ -189,11 +191,17 @@ def cross_entropy_logits_sparse(logits: Any, labels: Any) -> Any:
     >>> numbafunc.loss.cross_entropy_logits_sparse([[0.0, 0.0], [1.0, 3.0]], [0, 1])
     array([0.69314718, 0.12692801])
     """
+    given = [logits] if type(labels) is int else [logits, labels]
+    form = form_of(*given)
+    if form is not None:
+        form = form if type(labels) is not int else (*form, labels)
+        call = _cross_entropy_sparse.prepared.get(form)
+        if call is not None:
+            return call(*given)
     x = arguments.as_array(logits, "logits", boolean=False)
     if x.ndim == 0:
         raise ValueError("logits has no axes; wanted: shape (..., classes)")
     classes = x.shape[-1]
-    dtype = arguments.float_dtype([x])
     if type(labels) is int:
         if not -classes <= labels < classes:
             raise IndexError(f"labels is {labels}; wanted: from {-classes} to {classes - 1} for {classes} classes")
@@ -208,15 +216,14 @@ def cross_entropy_logits_sparse(logits: Any, labels: Any) -> Any:
             raise TypeError(f"labels has dtype {y.dtype}; wanted: integers")
         if y.ndim != x.ndim - 1:
             raise ValueError(f"labels has {y.ndim} axes; wanted: {x.ndim - 1}, one less than logits")
+        if y.dtype == np.uint64:
+            y = np.minimum(y, np.uint64(classes))  # no label may come out negative below
     shape = arguments.broadcast({"logits": x.shape, "labels": (*y.shape, 1)})
-    known = (y < classes) & (y >= -classes)
-    y = y.astype(np.int64)
-    y = np.where(y < 0, y + classes, y)[..., None]
-    result = _cross_entropy_sparse([x, y, np.arange(classes)], (len(shape) - 1,), dtype, shape=shape)
-    if known.all():
-        return result
-    marked = result + np.where(known, 0.0, np.nan).astype(dtype)
-    return marked if isinstance(marked, Dual) else np.asarray(marked)
+    y = y.astype(np.int64, copy=False)[..., None]
+    dtype = arguments.float_dtype([x])
+    if classes == 0:
+        return np.full(shape[:-1], np.nan, dtype)
+    return _cross_entropy_sparse([x, y], (len(shape) - 1,), dtype, shape=shape, form=form, given=given)
 
 
 def l2(x: Any) -> Any:
@@ -245,15 +252,22 @@ def l2(x: Any) -> Any:
     >>> numbafunc.loss.l2([3.0, 4.0])
     array(12.5)
     """
-    if type(x) is np.ndarray:
-        result = _l2.quick(x, None, None)
-        if result is not None:
-            return result
+    form = form_of(x)
+    call = None if form is None else _l2.prepared.get(form)
+    if call is not None:
+        return call(x)
     operand = arguments.as_array(x, "x")
-    return _l2([operand], tuple(range(operand.ndim)), arguments.float_dtype([operand]))
+    return _l2([operand], tuple(range(operand.ndim)), arguments.float_dtype([operand]), form=form, given=[x])
 
 
 def _mean_over(op: Reduction, names: tuple[str, str], x: Any, y: Any, keep_axis: Any, *, boolean: bool) -> Any:
+    form = form_of(x, y)
+    if form is not None:
+        usual = keep_axis is None or (type(keep_axis) is tuple and all(type(axis) is int for axis in keep_axis))
+        form = (*form, keep_axis) if usual else None
+        call = op.prepared.get(form)
+        if call is not None:
+            return call(x, y)
     checked = [arguments.as_operand(z, name, boolean=boolean) for z, name in zip((x, y), names)]
     operands = [arguments.as_array(operand, name) for operand, name in zip(checked, names)]
     shapes = (operands[0].shape, operands[1].shape)
@@ -262,8 +276,9 @@ def _mean_over(op: Reduction, names: tuple[str, str], x: Any, y: Any, keep_axis:
     if shapes[0] != shapes[1]:
         given = f"{names[0]} has shape {shapes[0]} and {names[1]} has shape {shapes[1]}"
         warnings.warn(f"{given}; they are broadcast", UserWarning, stacklevel=3)
+        form = None  # a prepared call does not warn
     axes = tuple(axis for axis in range(len(shape)) if axis not in kept)
-    return op(operands, axes, arguments.float_dtype(checked), shape=shape)
+    return op(operands, axes, arguments.float_dtype(checked), shape=shape, form=form, given=[x, y])
 
 
 def _kept_axes(keep_axis: Any) -> set[int]:
@@ -430,9 +445,17 @@ def sigmoid_cross_entropy_logits(logits: Any, labels: Any, *, out: Any = None) -
     >>> numbafunc.loss.sigmoid_cross_entropy_logits([0.0, 100.0, -100.0], [1.0, 1.0, 1.0])
     array([6.93147181e-01, 3.72007598e-44, 1.00000000e+02])
     """
+    form = form_of(logits, labels)
+    call = None if form is None else _sigmoid_cross_entropy_logits.prepared(form)
+    if call is not None:
+        result = call(logits, labels, out=out)
+        if result is not None:
+            return result
     x = arguments.as_operand(logits, "logits", boolean=False)
     y = arguments.as_operand(labels, "labels", boolean=False)
     if arguments.dtype_of(x) is not None and arguments.dtype_of(y) is not None:
         arguments.broadcast({"logits": x.shape, "labels": y.shape})
-        _warn_of_shapes(("logits", "labels"), (x.shape, y.shape))
-    return _sigmoid_cross_entropy_logits.call(x, y, out)
+        if x.shape != y.shape:
+            _warn_of_shapes(("logits", "labels"), (x.shape, y.shape))
+            form = None  # a prepared call does not warn
+    return _sigmoid_cross_entropy_logits.evaluate([x, y], out=out, form=form, given=[logits, labels])

@@ -9,6 +9,7 @@ import numpy as np
 from numbafunc.autodiff.dual import Dual
 from numbafunc.elementary import exp, log, maximum, with_slope_of
 from numbafunc.kinds import arguments
+from numbafunc.kinds.prepared import FLAGS, PLAIN, Form
 from numbafunc.kinds.reduction import Reduction, Stages
 
 _INFINITY = np.inf
@@ -118,6 +119,13 @@ _logsumexp_signed = Reduction(
 )
 
 
+def _form(x: Any, axis: Any) -> Form | None:
+    """What decides about a call on a plain array along one axis or all."""
+    if type(x) is not np.ndarray or x.flags.num & FLAGS != PLAIN or (axis is not None and type(axis) is not int):
+        return None
+    return (x.shape, x.dtype, axis)
+
+
 def _prepare(x: Any, name: str, axis: Any) -> tuple[Any, tuple[int, ...]]:
     operand = arguments.as_array(x, name, boolean=False)
     return operand, arguments.normalize_axes(axis, operand.ndim)
@@ -125,12 +133,14 @@ def _prepare(x: Any, name: str, axis: Any) -> tuple[Any, tuple[int, ...]]:
 
 def _normalized(plain: Reduction, masked: Reduction, x: Any, axis: Any, where: Any, initial: Any, out: Any) -> Any:
     if where is None and initial is None:
-        if type(x) is np.ndarray:
-            result = plain.quick(x, axis, out)
+        form = _form(x, axis)
+        call = None if form is None else plain.prepared.get(form)
+        if call is not None:
+            result = call(x, out=out)
             if result is not None:
                 return result
         operand, axes = _prepare(x, "x", axis)
-        return plain([operand], axes, arguments.float_dtype([operand]), out=out)
+        return plain([operand], axes, arguments.float_dtype([operand]), out=out, form=form, given=[x])
     operand = arguments.as_array(x, "x", boolean=False)
     mask = True if where is None else where
     if isinstance(mask, Dual):
@@ -265,13 +275,13 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
     (array(0.54132485), array(-1.))
     """
     if b is None and not return_sign:
-        if type(a) is np.ndarray and not keepdims:
-            result = _logsumexp.quick(a, axis, None)
-            if result is not None:
-                return result
+        form = None if keepdims else _form(a, axis)
+        call = None if form is None else _logsumexp.prepared.get(form)
+        if call is not None:
+            return call(a)
         operand = arguments.as_array(a, "a")
         axes = arguments.normalize_axes(axis, operand.ndim)
-        return _logsumexp([operand], axes, arguments.float_dtype([operand]), keepdims=keepdims)
+        return _logsumexp([operand], axes, arguments.float_dtype([operand]), keepdims=keepdims, form=form, given=[a])
     given = [arguments.as_operand(a, "a"), 1.0 if b is None else arguments.as_operand(b, "b")]
     operands = [arguments.as_array(given[0], "a"), given[1]]
     shapes = {"a": operands[0].shape} if b is None else {"a": operands[0].shape, "b": np.shape(operands[1])}

@@ -115,9 +115,22 @@ class _Source:
             ]
         return lines
 
-    def finish(self, shift: str, totals: list[str]) -> str:
+    def finish(self, shift: str, totals: list[str], row: str) -> list[str]:
         """The results of a row, or what its epilogue needs."""
-        return f"{_tuple(self.finals)} = finish({shift}, count, {_tuple(totals)[1:-1]})"
+        lines, arguments = [], [shift, "count", *totals]
+        if self.stages.picks:
+            last = len(self.layout.operands) - 1
+            rows = [f"{row} * outer{i}" for i in range(last + 1)]
+            picked = [f"{at} + place * step{i}" for i, at in enumerate(rows[:last])]
+            lines = [
+                f"place = int64({self.element(*rows)[1:]}[{last}])",
+                "place = place + count if place < 0 else place",
+                "inside = 0 <= place < count",
+                "place = place if inside else 0",
+                f"picked = {self.element(*picked, rows[last])[1:]}[0]",
+            ]
+            arguments.append("picked if inside else number(nan)")
+        return [*lines, f"{_tuple(self.finals)} = finish({', '.join(arguments)})"]
 
     def store_finals(self, index: str) -> list[str]:
         """Store the results of a row."""
@@ -155,6 +168,7 @@ class _Source:
             "prange": numba.prange,
             "int64": np.int64,  # the index of prange is unsigned
             "inf": np.inf,
+            "nan": np.nan,
             "number": accumulate.make_start(FLOATS[layout.compute]),
             "empty": np.empty,
             "compute": np.dtype(layout.compute),
@@ -227,7 +241,7 @@ def build_rows(stages: Any, layout: Layout, identity: str | None, *, parallel: b
     body = [
         *source.shift(element, "0", "count"),
         *source.sums(element, "0", "count"),
-        source.finish("shift", settled),
+        *source.finish("shift", settled, "row"),
     ]
     if stages.epilogue is None:
         body += source.store_finals("row")
@@ -328,7 +342,7 @@ def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel
             put(total, f"plus({get(total)}, {get(partial)})"),
         ]
     settled = [f"settled({get(total)}, {get(lost)})" for total, lost in zip(source.totals, source.lost)]
-    finish = [source.finish(get("shift"), settled)]
+    finish = source.finish(get("shift"), settled, "(first + j)")
     epilogue: list[str] = []
     if stages.epilogue is None:
         finish += source.store_finals("block * inner + first + j")
@@ -459,7 +473,7 @@ def build_segments(stages: Any, layout: Layout, identity: str | None, *, paralle
     fold += source.compensate(source.totals, source.lost, source.terms)
     fold += [f"{lost} = plus({lost}, {get(lost, 'task')})" for lost in source.lost]
     settled = [f"settled({total}, {lost})" for total, lost in zip(source.totals, source.lost)]
-    finish = [source.finish("shift", settled)]
+    finish = source.finish("shift", settled, "row")
     epilogue, last = ["pass"], []
     if stages.epilogue is None:
         finish += source.store_finals("row")

@@ -16,6 +16,7 @@ from numbafunc.cpu import threads
 from numbafunc.cpu.memory import empty, flat_words
 from numbafunc.kinds import arguments
 from numbafunc.kinds.directions import Levels, component_of, plan, result_keys
+from numbafunc.kinds.prepared import FLAGS, PLAIN, Form, PreparedCalls, fits, form_of, machine_code
 from numbafunc.kinds.recipe import Call, Operands, Recipe, RecipeBook, Source, Target, number
 
 Array = Any  # numpy.ndarray or Dual
@@ -64,7 +65,8 @@ class Elementwise:
         self.parameters = tuple(inspect.signature(definition).parameters)
         self._kernels = threads.Kernels()
         self._recipes = RecipeBook()
-        # Kernels of contiguous arrays of one dtype, by the size of the arrays and by dtype and types of other operands.
+        self._prepared = PreparedCalls()
+        # Machine code for contiguous arrays of one shape, whichever it is, by dtype and types of other operands.
         self._small = threads.Kernels()
         self._large = threads.Kernels()
         self._dual_small = threads.Kernels()
@@ -77,8 +79,8 @@ class Elementwise:
     def _calls(self) -> Callable[..., Array]:
         """The function ``call(*operands, out)`` that the public one hands on to.
 
-        For contiguous arrays of one shape and dtype, and Python floats, it goes straight to the kernel: a call on one
-        element costs a microsecond, so each look-up counts.
+        For contiguous arrays of one shape and dtype, and Python floats, it goes straight to the machine code: a call on
+        one element costs a microsecond, so each look-up counts.
         """
         small, large, general = self._small, self._large, self._general
         dual_small, dual_large = self._dual_small, self._dual_large
@@ -89,23 +91,28 @@ class Elementwise:
             value, change = x.primal, x.tangent
             if type(value) is not ndarray or len(change) != 1:
                 return None
-            kernel = (dual_small if value.size < parallel_from else dual_large).get((value.dtype, *map(type, others)))
-            if kernel is None or not (value.flags.c_contiguous and change.flags.c_contiguous):
+            code = (dual_small if value.size < parallel_from else dual_large).get((value.dtype, *map(type, others)))
+            if code is None or value.flags.num & change.flags.num & FLAGS != PLAIN:
                 return None
-            results = empty(value.shape, value.dtype), empty(change.shape, value.dtype)
-            flat = (array.reshape(-1) for array in results)
-            kernel(value.reshape(-1), change.reshape(-1), *others, *flat)
-            return make(*results, x.level)
+            shape, dtype = value.shape, value.dtype
+            result, slope = empty(shape, dtype), empty(change.shape, dtype)
+            code(value.ravel(), change.ravel(), *others, result.ravel(), slope.ravel())
+            return make(result, slope, x.level)
 
         def unary(x: Any, out: Any = None) -> Array:
-            if type(x) is ndarray and out is None:
-                kernel = (small if x.size < parallel_from else large).get(x.dtype)
-                if kernel is not None and x.flags.c_contiguous:
-                    result = empty(x.shape, x.dtype)
-                    if x.ndim == 1:
-                        kernel(x, result)
+            if type(x) is ndarray:
+                code = (small if x.size < parallel_from else large).get(x.dtype)
+                if code is not None and x.flags.num & FLAGS == PLAIN:
+                    if out is None:
+                        result = empty(x.shape, x.dtype)
+                    elif fits(out, x.shape, x.dtype, x):
+                        result = out
                     else:
-                        kernel(x.reshape(-1), result.reshape(-1))
+                        return general((x,), out)
+                    if x.ndim == 1:
+                        code(x, result)
+                    else:
+                        code(x.ravel(), result.ravel())
                     return result
             elif type(x) is Dual and out is None:
                 known = dual(x)
@@ -114,16 +121,20 @@ class Elementwise:
             return general((x,), out)
 
         def binary(x: Any, y: Any, out: Any = None) -> Array:
-            if type(x) is ndarray and out is None:
-                kernel = (small if x.size < parallel_from else large).get((x.dtype, type(y)))
-                if kernel is not None and x.flags.c_contiguous:
+            if type(x) is ndarray:
+                code = (small if x.size < parallel_from else large).get((x.dtype, type(y)))
+                if code is not None and x.flags.num & FLAGS == PLAIN:
+                    if out is None:
+                        result = empty(x.shape, x.dtype)
+                    elif fits(out, x.shape, x.dtype, x, y):
+                        result = out
+                    else:
+                        return general((x, y), out)
                     if type(y) is float:
-                        result = empty(x.shape, x.dtype)
-                        kernel(x.reshape(-1), y, result.reshape(-1))
+                        code(x.ravel(), y, result.ravel())
                         return result
-                    if y.dtype == x.dtype and y.shape == x.shape and y.flags.c_contiguous:
-                        result = empty(x.shape, x.dtype)
-                        kernel(x.reshape(-1), y.reshape(-1), result.reshape(-1))
+                    if y.dtype == x.dtype and y.shape == x.shape and y.flags.num & FLAGS == PLAIN:
+                        code(x.ravel(), y.ravel(), result.ravel())
                         return result
             elif type(x) is Dual and type(y) is float and out is None:
                 known = dual(x, y)
@@ -138,11 +149,32 @@ class Elementwise:
         return calls.get(len(self.parameters), any_number)
 
     def _general(self, given: Sequence[Any], out: Any) -> Array:
-        return self.evaluate(given, out=out)
-
-    def evaluate(self, given: Sequence[Any], *, out: Any = None, dtype: np.dtype[Any] | None = None) -> Array:
-        """The result for operands of any kind, in a dtype of its own if one is given."""
+        form = form_of(*given)
+        call = None if form is None else self._prepared.get(form)
+        if call is not None:
+            result = call(*given, out=out)
+            if result is not None:
+                return result
         checked = [arguments.as_operand(x, n, boolean=self.boolean) for x, n in zip(given, self.parameters)]
+        return self.evaluate(checked, out=out, form=form, given=given)
+
+    def prepared(self, form: Form) -> Callable[..., Array] | None:
+        """A function of what was ``given`` to :meth:`evaluate` under this form, once that has gone well."""
+        return self._prepared.get(form)
+
+    def evaluate(
+        self,
+        checked: Sequence[Any],
+        *,
+        out: Any = None,
+        dtype: np.dtype[Any] | None = None,
+        form: Form | None = None,
+        given: Sequence[Any] = (),
+    ) -> Array:
+        """The result for checked operands, in a dtype of its own if one is given.
+
+        Under a ``form`` the call is prepared for the ``given`` arguments, which are the first operands.
+        """
         if self.keep_integers:
             checked = [x.astype(np.int64) if type(x) is ndarray and x.dtype.kind == "b" else x for x in checked]
         operands = Operands(checked)
@@ -154,7 +186,10 @@ class Elementwise:
             if operands.levels:
                 raise TypeError("out can't take a result with tangents; leave it out when differentiating")
             arguments.check_out(out, recipe.shape(), recipe.dtype, checked)
-        return recipe.run(operands, out)[0]
+        result = recipe.run(operands, out)[0]
+        if form is not None:
+            self._prepared.keep(form, recipe, given, checked)
+        return result
 
     def _precision(self, operands: Sequence[Any]) -> tuple[np.dtype[Any], str | None]:
         """Dtype of the result, and the precision to compute in."""
@@ -199,16 +234,7 @@ class Elementwise:
         for component in sorted({component_of(key) for key in keys}, key=lambda c: (len(c), c)):
             targets.append(Target(0, component, steps.shape(component, stored), restore))
         kernel = self._kernel(tuple(descriptions), dtype.name, keys, spans, math.prod(shape))
-        plain = not operands.levels and wanted is None and dtype.name in ("float32", "float64")
-        if plain and shape and type(values[0]) is ndarray and all(_like(value, shape, dtype) for value in values):
-            quick = self._large if math.prod(shape) >= self.parallel_from else self._small
-            quick[dtype if len(values) == 1 else (dtype, *map(type, values[1:]))] = kernel
-        first, *others = values
-        one_direction = list(operands.parts[0]) == [(), (0,)] and steps.counts == (1,) and wanted is None
-        plain = dtype.name in ("float32", "float64") and all(type(other) is float for other in others)
-        if one_direction and plain and first.ndim and first.shape == shape and first.dtype == dtype:
-            quick = self._dual_large if math.prod(shape) >= self.parallel_from else self._dual_small
-            quick[(dtype, *map(type, others))] = kernel
+        self._keep_machine_code(kernel, operands, values, shape, dtype if wanted is None else None)
         source_numbers = {source: number for number, source in enumerate(sources)}
         target_numbers = {target.component: number for number, target in enumerate(targets)}
         calls = []
@@ -223,6 +249,34 @@ class Elementwise:
             )
         tail = (columns,) if columns is not None else ()
         return Recipe(kernel, dtype, tuple(sources.values()), tuple(targets), tuple(calls), tail=tail)
+
+    def _keep_machine_code(
+        self,
+        kernel: Any,
+        operands: Operands,
+        values: Sequence[Any],
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any] | None,
+    ) -> None:
+        """Keep the machine code of a kernel that serves arrays of any one shape."""
+        first, *others = values
+        if dtype is None or dtype.char not in "fd" or not shape or not _like(first, shape, dtype):
+            return
+        if type(first) is float or not all(_like(other, shape, dtype) for other in others):
+            return
+        key = (dtype, *map(type, others))
+        flats = [value if type(value) is float else empty(0, dtype) for value in values]
+        large = math.prod(shape) >= self.parallel_from
+        if not operands.levels:
+            book = self._large if large else self._small
+            book[key if others else dtype] = machine_code(kernel, (*flats, empty(0, dtype)))
+        elif (
+            list(operands.parts[0]) == [(), (0,)]
+            and operands.counts() == (1,)
+            and all(type(other) is float for other in others)
+        ):
+            book = self._dual_large if large else self._dual_small
+            book[key] = machine_code(kernel, (flats[0], *flats, empty(0, dtype), empty(0, dtype)))
 
     def _kernel(self, operands: tuple[Any, ...], storage: str, keys: Any, spans: tuple[str, ...], size: int) -> Any:
         parallel = size >= self.parallel_from and threads.parallel_allowed()

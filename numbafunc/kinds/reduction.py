@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 
 from numbafunc.cpu import threads
-from numbafunc.cpu.memory import empty, flat_words
+from numbafunc.cpu.memory import flat_words
 from numbafunc.kinds import arguments
 from numbafunc.kinds.directions import Levels, component_of, plan, result_keys
+from numbafunc.kinds.prepared import Form, PreparedCalls
 from numbafunc.kinds.recipe import Call, Operands, Recipe, RecipeBook, Source, Target, number
 
 Array = Any  # numpy.ndarray or Dual
-
-NoneType = type(None)
 
 REGISTRY: dict[str, Reduction] = {}
 
@@ -52,6 +51,9 @@ class Stages:
         Whether the epilogue gets the first lifted term in place of the operands.
     integers : tuple of int
         Positions of operands that are handed over as integers.
+    picks : bool
+        Whether the last operand has an index for each row. ``finish`` then gets the first operand there as its last
+        argument, NaN where the row is not that long; negative indices count from the end.
     sums, finals, results : int
         Number of terms, of values that ``finish`` returns, and of results.
     """
@@ -62,6 +64,7 @@ class Stages:
     epilogue: Callable[..., Any] | None = None
     kept: bool = False
     integers: tuple[int, ...] = ()
+    picks: bool = False
     sums: int = 1
     finals: int = 1
     results: int = 1
@@ -75,7 +78,7 @@ class Reduction:
         self.stages = stages
         self._kernels = threads.Kernels()
         self._recipes = RecipeBook()
-        self._quick = threads.Kernels()
+        self.prepared = PreparedCalls()
         REGISTRY[name] = self
 
     def __call__(
@@ -87,8 +90,13 @@ class Reduction:
         shape: tuple[int, ...] | None = None,
         keepdims: bool = False,
         out: Any = None,
+        form: Form | None = None,
+        given: Sequence[Any] = (),
     ) -> Any:
-        """Reduce checked operands over ascending axes of their common shape; a tuple when there are several results."""
+        """Reduce checked operands over ascending axes of their common shape; a tuple when there are several results.
+
+        Under a ``form`` the call is prepared for the ``given`` arguments, which are the first operands.
+        """
         if shape is None:
             shape = arguments.broadcast({"operand": arguments.shape_of(operands[0])})
         taken = Operands(operands)
@@ -101,48 +109,9 @@ class Reduction:
                 raise TypeError("out can't take a result with tangents; leave it out when differentiating")
             arguments.check_out(out, shape, dtype, operands)
         results = recipe.run(taken, out)
+        if form is not None:
+            self.prepared.keep(form, recipe, given, operands)
         return results[0] if len(results) == 1 else tuple(results)
-
-    def quick(self, x: np.ndarray[Any, Any], axis: Any, out: Any) -> Any:
-        """The result for one C-contiguous float array, if a call of the same form has been prepared; else None.
-
-        Small calls would otherwise spend their time on checks whose outcome is known.
-        """
-        usual = x.flags.c_contiguous and x.dtype.char in "fd" and x.dtype.isnative
-        if not usual or type(axis) not in (int, NoneType):
-            return None
-        key = (x.shape, x.dtype.char, axis)
-        prepared = self._quick.get(key)
-        if prepared is None:
-            prepared = self._prepare(x, axis)
-            if len(self._quick) >= 1024:
-                self._quick.clear()
-            self._quick[key] = prepared
-        kernel, shape, tail = prepared
-        if out is None:
-            result = empty(shape, x.dtype)
-        else:
-            arguments.check_out(out, shape, x.dtype, [x])
-            result = out if out.flags.c_contiguous else empty(shape, x.dtype)
-        flat = x if x.ndim == 1 else x.reshape(-1)
-        if not flat.flags.writeable:
-            flat = flat_words(flat, 0)
-        kernel(flat, tail[0], tail[1], result if result.ndim == 1 else result.reshape(-1), *tail[2])
-        if out is not None and result is not out:
-            np.copyto(out, result)
-        return result if out is None else out
-
-    def _prepare(self, x: np.ndarray[Any, Any], axis: Any) -> Any:
-        """Kernel, shape of the result, and the remaining arguments of the kernel, for one contiguous array."""
-        from numbafunc.cpu.access import Operand
-
-        axes = arguments.normalize_axes(axis, x.ndim)
-        view = _View.of(x.shape, axes)
-        varies = view.varies(x.shape)
-        operand = Operand(x.dtype.name, x.dtype.name, ((),), True)
-        kernel = self._kernel(view, (operand,), (varies[2],), x.dtype.name, ((),))
-        kept = tuple(length for position, length in enumerate(x.shape) if position not in axes)
-        return kernel, x.shape if self.stages.epilogue is not None else kept, (*view.strides(varies), view.sizes)
 
     def _recipe(
         self, operands: Operands, shape: tuple[int, ...], axes: tuple[int, ...], dtype: np.dtype[Any], keepdims: bool

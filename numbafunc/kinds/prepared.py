@@ -1,0 +1,138 @@
+"""Prepared calls: once a call has gone well, the next one of the same form is a look-up and a call of machine code.
+
+Small arrays would otherwise spend their time on checks whose outcome is known. A form is the shapes and dtypes of plain
+arrays, and whatever else the op depends on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from numpy import empty, may_share_memory, ndarray
+
+from numbafunc.cpu.threads import Kernels
+from numbafunc.kinds.recipe import Recipe
+
+# NumPy's flags as bits: C-contiguous, aligned, writeable. Bit 31 marks arrays that are about to become read-only. One
+# comparison tells that Numba takes an array for the type that kernels are compiled for.
+FLAGS, PLAIN = 1 << 31 | 0x501, 0x501
+
+Form = tuple[Any, ...]
+
+
+def form_of(*operands: Any) -> Form | None:
+    """The form of plain arrays and Python floats; None when anything else is among them."""
+    form: list[Any] = []
+    for x in operands:
+        if type(x) is ndarray and x.flags.num & FLAGS == PLAIN:
+            form += (x.shape, x.dtype)
+        elif type(x) is float:
+            form.append(float)
+        else:
+            return None
+    return tuple(form)
+
+
+def machine_code(dispatcher: Any, arguments: Sequence[Any]) -> Any:
+    """What a Numba dispatcher would call for arguments of these types, after it has looked at each."""
+    return dispatcher.compile(tuple(map(dispatcher.typeof_pyval, arguments)))
+
+
+class PreparedCalls(Kernels):
+    """Functions ``call(*operands, out=None)`` by form; it starts anew when it grows beyond reason.
+
+    They return None where ``out`` can't take the result.
+    """
+
+    def keep(self, form: Form, recipe: Recipe, given: Sequence[Any], operands: Sequence[Any]) -> None:
+        """Prepare calls of this form, if they come down to one call of a kernel.
+
+        ``operands`` are what the recipe takes for the ``given`` arguments; those beyond, like a range of indices, are
+        the same in each call of this form.
+        """
+        call = _prepared(recipe, given, operands)
+        if call is not None:
+            if len(self) >= 4096:
+                self.clear()
+            self[form] = call
+
+
+def _prepared(recipe: Recipe, given: Sequence[Any], operands: Sequence[Any]) -> Callable[..., Any] | None:
+    if len(recipe.calls) != 1 or len(recipe.sources) != len(operands) or len(recipe.targets) != 1:
+        return None
+    flats = [source.flatten(operands[source.operand]) for source in recipe.sources]
+    if not all(map(_as_it_is, given, flats)):
+        return None
+    target = recipe.targets[0]
+    stored = empty(target.shape, recipe.dtype)
+    restored = stored if target.restore is None else target.restore(stored)
+    if not restored.flags.c_contiguous or recipe.dtype.char not in _STORED_AS_THEY_ARE:
+        return None
+    shape, dtype, tail = restored.shape, recipe.dtype, recipe.tail
+    middle = (*flats[len(given) :], *recipe.middle)
+    code = machine_code(recipe.kernel, (*flats, *recipe.middle, restored.ravel(), *tail))
+
+    def one(x: Any, out: Any = None) -> Any:
+        if out is None:
+            result = empty(shape, dtype)
+        elif fits(out, shape, dtype, x):
+            result = out
+        else:
+            return None
+        code(x.ravel(), *middle, result.ravel(), *tail)
+        return result
+
+    changes = [_CHANGES[type(flat)] for flat in flats[: len(given)]]
+
+    def any_number(*arguments: Any, out: Any = None) -> Any:
+        if out is None:
+            result = empty(shape, dtype)
+        elif fits(out, shape, dtype, *arguments):
+            result = out
+        else:
+            return None
+        code(*[change(x) for change, x in zip(changes, arguments)], *middle, result.ravel(), *tail)
+        return result
+
+    return one if len(given) == 1 and type(flats[0]) is ndarray else any_number
+
+
+def fits(out: Any, shape: tuple[int, ...], dtype: Any, *operands: Any) -> bool:
+    """Whether a kernel can write its result straight into an array; if not, the caller finds out why."""
+    return (
+        type(out) is ndarray
+        and out.flags.num & FLAGS == PLAIN
+        and out.shape == shape
+        and out.dtype == dtype
+        and not any(may_share_memory(out, x) for x in operands if type(x) is ndarray)
+    )
+
+
+# Kernels take 16-bit floats as words, and complex numbers not at all.
+_STORED_AS_THEY_ARE = "?bBhHiIlLqQfd"
+
+
+# From an argument to what the kernel takes for it: a run of elements, or one number for all elements.
+_CHANGES: dict[type, Callable[[Any], Any]] = {
+    ndarray: ndarray.ravel,
+    float: lambda x: x if type(x) is float else x.item(),
+    int: ndarray.item,
+}
+
+
+def _as_it_is(given: Any, flat: Any) -> bool:
+    """Whether a kernel takes an argument as it is given, but for its shape."""
+    if type(flat) in (float, int):
+        # An unsigned word may turn out too large for the signed one that the machine code takes.
+        return type(given) is float or given.dtype.kind in "bif" or (given.dtype.kind == "u" and given.itemsize < 8)
+    return (
+        isinstance(given, ndarray)
+        and isinstance(flat, ndarray)
+        and flat.dtype == given.dtype
+        and flat.size == given.size
+        and flat.__array_interface__["data"][0] == given.__array_interface__["data"][0]
+    )
+
+
+__all__ = ["FLAGS", "PLAIN", "Form", "PreparedCalls", "fits", "form_of", "machine_code"]

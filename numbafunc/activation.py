@@ -39,7 +39,7 @@ def _relu(x: Any) -> Any:
     return x if x > 0 else like(0, x) if x <= 0 else constant(x)
 
 
-@define(light=True)
+@define()
 def _rsqrt(x: Any) -> Any:
     return elementary.rsqrt(x)
 

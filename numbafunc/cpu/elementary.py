@@ -192,45 +192,44 @@ def _decay(x: Real) -> tuple[Real, Real, Real, Real]:
     return p, p_lo, a, b
 
 
-def _logistic_times(x: Real, factor: Real | None) -> Real:
-    """logistic(x), or ``factor * logistic(x)``.
-
-    It is 1 / (1 + e) for x >= 0 and e / (1 + e) for x < 0, with e = exp(-|x|) = 2**n * (1 + p). The denominator, the
-    product and the quotient are corrected for their rounding, e is not. A power of two keeps all that is normal until
-    the end. Without a factor, all up to the numerator is the same for x and -x, and emitted once.
-    """
+def _raised_decay(x: Real) -> tuple[Real, Real, float]:
+    """exp(-|x|) = power * (1 + p) / shift: a power of two that is normal, ``p``, and how far the power is raised."""
     c = constants_of(x)
     shift = 2.0**c.logistic_shift
     word, r, r_lo = _reduce(_at_least(-abs(x), c.exp_limits[0]), x.format.bias + c.logistic_shift)
-    power = _power_of_two(word)
-    shifted = fma(power, r + _expm1_tail(r + r_lo, r_lo, c.exp), power)
-    below = fma(shifted, 1 / shift, 1.0)
-    below_lo = fma(shifted, 1 / shift, 1.0 - below)
-    negative = x.bits() < 0  # the sign bit, which a blend takes as it is
-    inverse = 1.0 / below
-    if factor is None:
-        above = select(negative, shifted, shift)
-        scale: Real | float = 1 / shift
-        q = above * inverse
-        remainder = fma(-q, below, above)
-    else:  # the larger numerator could overflow
-        above = select(negative, shifted, 1.0)
-        scale = select(negative, x.constant(1 / shift), 1.0)
-        product = factor * above
-        q = product * inverse
-        remainder = fma(-q, below, product) + fma(factor, above, -product)
-    return fma(fma(-q, below_lo, remainder), inverse, q) * scale
+    return _power_of_two(word), r + _expm1_tail(r + r_lo, r_lo, c.exp), shift
 
 
 def logistic(x: Real) -> Real:
-    """1 / (1 + exp(-x)), with full relative accuracy in both tails."""
-    return _logistic_times(x, None)
+    """1 / (1 + exp(-x)), with full relative accuracy in both tails.
+
+    It is 1 / (1 + e) for x >= 0 and e / (1 + e) for x < 0, with e = exp(-|x|). The denominator and the quotient are
+    corrected for their rounding, e is not. All up to the numerator is the same for x and -x, and emitted once.
+    """
+    power, p, shift = _raised_decay(x)
+    raised = fma(power, p, power)
+    below = fma(raised, 1 / shift, 1.0)
+    below_lo = fma(raised, 1 / shift, 1.0 - below)
+    above = select(x.bits() < 0, raised, shift)  # the sign bit, which a blend takes as it is
+    inverse = 1.0 / below
+    q = above * inverse
+    return fma(fma(-q, below_lo, fma(-q, below, above)), inverse, q) * (1 / shift)
 
 
 def swish(x: Real) -> Real:
-    """The product x * logistic(x), accurate also where logistic(x) is subnormal and it is not; NaN at -inf."""
-    y = _with_sign_of(_logistic_times(x, x), x)
-    return select(abs(x).equals(INFINITY), select(x > 0, x, NAN), y)
+    """The product x * logistic(x), accurate also where logistic(x) is subnormal and it is not; NaN at -inf.
+
+    Three roundings add up for x < 0: of the numerator, the denominator and the quotient. What the denominator is too
+    large by is small against 1 + p, so it goes into the numerator by way of ``p``; that is of use where e is small.
+    """
+    power, p, shift = _raised_decay(x)
+    raised = fma(power, p, power)
+    below = fma(raised, 1 / shift, 1.0)
+    excess = fma(raised, -1 / shift, below - 1.0)
+    negative = x.bits() < 0
+    scaled = x * power
+    above = select(negative, fma(scaled, p + excess, scaled), x)  # raised for x >= 0 it could overflow
+    return above / below * select(negative, x.constant(1 / shift), 1.0)
 
 
 def sech(x: Real) -> Real:

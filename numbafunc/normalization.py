@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from numbafunc.autodiff.dual import Dual
+from numbafunc.cpu.memory import is_plain
 from numbafunc.elementary import exp, log, maximum, with_slope_of
 from numbafunc.kinds import arguments
-from numbafunc.kinds.prepared import FLAGS, PLAIN, Form
+from numbafunc.kinds.prepared import Form
 from numbafunc.kinds.reduction import Reduction, Stages
 
 _INFINITY = np.inf
@@ -121,7 +122,7 @@ _logsumexp_signed = Reduction(
 
 def _form(x: Any, axis: Any) -> Form | None:
     """What decides about a call on a plain array along one axis or all."""
-    if type(x) is not np.ndarray or x.flags.num & FLAGS != PLAIN or (axis is not None and type(axis) is not int):
+    if type(x) is not np.ndarray or not is_plain(x) or (axis is not None and type(axis) is not int):
         return None
     return (x.shape, x.dtype, axis)
 

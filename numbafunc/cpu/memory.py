@@ -7,8 +7,15 @@ from typing import Any
 import numpy as np
 from numpy import empty
 
-# NumPy's flags as bits. Asking an array of numpy.broadcast_arrays by name whether it is writeable makes it warn.
-_WRITEABLE, _WRITEABLE_OR_WARNS = 0x400, 0x400 | 1 << 31
+# NumPy's flags as bits: C-contiguous, aligned, writeable. Bit 31 marks arrays of numpy.broadcast_arrays, which warn
+# when they are asked by name whether they are writeable. One comparison tells that kernels take an array as it is.
+FLAGS, PLAIN = 1 << 31 | 0x501, 0x501
+_ALIGNED = 0x100
+
+
+def is_plain(array: np.ndarray[Any, Any]) -> bool:
+    """Whether an array is C-contiguous, aligned and writeable."""
+    return array.flags.num & FLAGS == PLAIN
 
 
 class _Alias:
@@ -24,10 +31,12 @@ class _Alias:
 def flat_words(array: np.ndarray[Any, Any], leading: int) -> np.ndarray[Any, Any]:
     """The elements behind ``leading`` axes in one contiguous run, as a kernel takes them.
 
-    16-bit floats come as words. A read-only array gets a writeable alias: kernels only read operands, and Numba
-    would compile every kernel once more for the read-only type.
+    16-bit floats come as words, unaligned arrays as copies. A read-only array gets a writeable alias: kernels only read
+    operands, and Numba would compile every kernel once more for the read-only type.
     """
     array = np.ascontiguousarray(array)
+    if not array.flags.num & _ALIGNED:
+        array = array.copy()
     if array.itemsize == 2 and array.dtype.kind in "fV":
         array = array.view(np.uint16)
     if array.ndim != leading + 1:
@@ -35,7 +44,7 @@ def flat_words(array: np.ndarray[Any, Any], leading: int) -> np.ndarray[Any, Any
         for length in array.shape[leading:]:
             size *= length
         array = array.reshape((*array.shape[:leading], size))
-    return array if array.flags.num & _WRITEABLE_OR_WARNS == _WRITEABLE else np.asarray(_Alias(array))
+    return array if is_plain(array) else np.asarray(_Alias(array))
 
 
-__all__ = ["empty", "flat_words"]
+__all__ = ["FLAGS", "PLAIN", "empty", "flat_words", "is_plain"]

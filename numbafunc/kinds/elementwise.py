@@ -13,10 +13,11 @@ from numpy import ndarray
 
 from numbafunc.autodiff.dual import Dual, make
 from numbafunc.cpu import threads
-from numbafunc.cpu.memory import empty, flat_words
+from numbafunc.cpu.machine_code import machine_code
+from numbafunc.cpu.memory import FLAGS, PLAIN, empty, flat_words
 from numbafunc.kinds import arguments
 from numbafunc.kinds.directions import Levels, component_of, plan, result_keys
-from numbafunc.kinds.prepared import FLAGS, PLAIN, Form, PreparedCalls, fits, form_of, machine_code
+from numbafunc.kinds.prepared import Form, PreparedCalls, fits, form_of
 from numbafunc.kinds.recipe import Call, Operands, Recipe, RecipeBook, Source, Target, number
 
 Array = Any  # numpy.ndarray or Dual

@@ -11,12 +11,10 @@ from typing import Any
 
 from numpy import empty, may_share_memory, ndarray
 
+from numbafunc.cpu.machine_code import machine_code
+from numbafunc.cpu.memory import FLAGS, PLAIN
 from numbafunc.cpu.threads import Kernels
 from numbafunc.kinds.recipe import Recipe
-
-# NumPy's flags as bits: C-contiguous, aligned, writeable. Bit 31 marks arrays that are about to become read-only. One
-# comparison tells that Numba takes an array for the type that kernels are compiled for.
-FLAGS, PLAIN = 1 << 31 | 0x501, 0x501
 
 Form = tuple[Any, ...]
 
@@ -32,11 +30,6 @@ def form_of(*operands: Any) -> Form | None:
         else:
             return None
     return tuple(form)
-
-
-def machine_code(dispatcher: Any, arguments: Sequence[Any]) -> Any:
-    """What a Numba dispatcher would call for arguments of these types, after it has looked at each."""
-    return dispatcher.compile(tuple(map(dispatcher.typeof_pyval, arguments)))
 
 
 class PreparedCalls(Kernels):
@@ -135,4 +128,4 @@ def _as_it_is(given: Any, flat: Any) -> bool:
     )
 
 
-__all__ = ["FLAGS", "PLAIN", "Form", "PreparedCalls", "fits", "form_of", "machine_code"]
+__all__ = ["Form", "PreparedCalls", "fits", "form_of"]

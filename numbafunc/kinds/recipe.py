@@ -7,13 +7,14 @@ the tangents that it carries. The first call with some descriptions takes time t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from numbafunc.autodiff.dual import Dual, assemble, components, levels_of
-from numbafunc.cpu.memory import empty, flat_words
+from numbafunc.cpu.machine_code import machine_code
+from numbafunc.cpu.memory import empty, flat_words, is_plain
 from numbafunc.cpu.threads import Kernels
 from numbafunc.kinds.directions import Levels
 
@@ -52,7 +53,8 @@ class Call:
 class Recipe:
     """All calls of a kernel for operands of given descriptions.
 
-    The arguments of a call are its slots, ``middle``, its results, and ``tail``.
+    The arguments of a call are its slots, ``middle``, its results, and ``tail``. ``code`` holds the machine code of the
+    kernel once it has been called.
     """
 
     kernel: Any
@@ -62,6 +64,7 @@ class Recipe:
     calls: tuple[Call, ...]
     middle: tuple[int, ...] = ()
     tail: tuple[int, ...] = ()
+    code: list[Any] = field(default_factory=list)
 
     def shape(self) -> tuple[int, ...]:
         """Shape of the first result."""
@@ -75,14 +78,14 @@ class Recipe:
         parts = operands.parts
         flats = [source.flatten(parts[source.operand][source.component]) for source in self.sources]
         arrays = [empty(target.shape, self.dtype) for target in self.targets]
-        direct = out is not None and self.targets[0].restore is None and out.flags.c_contiguous
+        direct = out is not None and self.targets[0].restore is None and is_plain(out)
         if direct:
             arrays[0] = out
         words = [flat_words(array, len(target.component)) for array, target in zip(arrays, self.targets)]
         for call in self.calls:
             slots = [flats[number][index] if index else flats[number] for number, index in call.slots]
             results = [words[number][index] if index else words[number] for number, index in call.results]
-            self.kernel(*slots, *self.middle, *results, *self.tail)
+            self._call((*slots, *self.middle, *results, *self.tail))
         if out is not None:
             if not direct:
                 restore = self.targets[0].restore
@@ -95,6 +98,16 @@ class Recipe:
             levels = tuple(operands.levels[level] for level in target.component)
             groups[target.result][levels] = array if target.restore is None else target.restore(array)
         return [group[()] if len(group) == 1 else assemble(group) for group in groups]
+
+    def _call(self, given: tuple[Any, ...]) -> None:
+        """Call the kernel."""
+        if self.code:
+            self.code[0](*given)
+        elif any(type(x) is int for x in given[: len(given) - len(self.middle) - len(self.tail)]):
+            self.kernel(*given)  # an integer may be too large for the type of an earlier one
+        else:
+            self.code.append(machine_code(self.kernel, given))
+            self.code[0](*given)
 
 
 class Operands:

@@ -220,7 +220,8 @@ def swish(x: Real) -> Real:
     """The product x * logistic(x), accurate also where logistic(x) is subnormal and it is not; NaN at -inf.
 
     Three roundings add up for x < 0: of the numerator, the denominator and the quotient. What the denominator is too
-    large by is small against 1 + p, so it goes into the numerator by way of ``p``; that is of use where e is small.
+    large by goes into the numerator by way of ``p``, times 0.8, which is 1 / (1 + e) to a quarter for the ``e`` that
+    matter.
     """
     power, p, shift = _raised_decay(x)
     raised = fma(power, p, power)
@@ -228,7 +229,7 @@ def swish(x: Real) -> Real:
     excess = fma(raised, -1 / shift, below - 1.0)
     negative = x.bits() < 0
     scaled = x * power
-    above = select(negative, fma(scaled, p + excess, scaled), x)  # raised for x >= 0 it could overflow
+    above = select(negative, fma(scaled, fma(excess, fma(p, 0.8, 0.8), p), scaled), x)  # raised for x >= 0 it could overflow
     return above / below * select(negative, x.constant(1 / shift), 1.0)
 
 

@@ -229,7 +229,8 @@ def swish(x: Real) -> Real:
     excess = fma(raised, -1 / shift, below - 1.0)
     negative = x.bits() < 0
     scaled = x * power
-    above = select(negative, fma(scaled, fma(excess, fma(p, 0.8, 0.8), p), scaled), x)  # raised for x >= 0 it could overflow
+    corrected = fma(excess, fma(p, 0.8, 0.8), p)
+    above = select(negative, fma(scaled, corrected, scaled), x)  # raised for x >= 0 it could overflow
     return above / below * select(negative, x.constant(1 / shift), 1.0)
 
 

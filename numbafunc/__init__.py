@@ -22,6 +22,14 @@ from numbafunc.indexing import one_hot
 from numbafunc.inside_numba import register as _register
 from numbafunc.kinds.elementwise import elementwise
 from numbafunc.normalization import log_softmax, logsumexp, softmax
+from numbafunc.rearrange import (
+    batch_to_space2d,
+    channel_to_space2d,
+    flatten,
+    space_to_batch2d,
+    space_to_channel2d,
+    upscale_nn,
+)
 
 _register()
 
@@ -29,10 +37,13 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Dual",
+    "batch_to_space2d",
     "celu",
+    "channel_to_space2d",
     "divergence",
     "elementwise",
     "elu",
+    "flatten",
     "grad",
     "jacfwd",
     "jvp",
@@ -48,8 +59,11 @@ __all__ = [
     "sigmoid",
     "softmax",
     "softplus",
+    "space_to_batch2d",
+    "space_to_channel2d",
     "stop_gradient",
     "swish",
     "tanh",
+    "upscale_nn",
     "value_and_grad",
 ]

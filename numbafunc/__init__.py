@@ -22,6 +22,7 @@ from numbafunc.indexing import one_hot
 from numbafunc.inside_numba import register as _register
 from numbafunc.kinds.elementwise import elementwise
 from numbafunc.normalization import log_softmax, logsumexp, softmax
+from numbafunc.padding import pad
 from numbafunc.rearrange import (
     batch_to_space2d,
     channel_to_space2d,
@@ -30,6 +31,7 @@ from numbafunc.rearrange import (
     space_to_channel2d,
     upscale_nn,
 )
+from numbafunc.slicing import dynamic_slice
 
 _register()
 
@@ -41,6 +43,7 @@ __all__ = [
     "celu",
     "channel_to_space2d",
     "divergence",
+    "dynamic_slice",
     "elementwise",
     "elu",
     "flatten",
@@ -53,6 +56,7 @@ __all__ = [
     "logsumexp",
     "loss",
     "one_hot",
+    "pad",
     "relu",
     "rsqrt",
     "selu",

@@ -71,10 +71,46 @@ TABLE = {
         lambda x: _channel_to_space(x, 2, 2),
         ((2, 4, 3, 2), (1, 8, 1, 5), (2, 0, 3, 4), (2, 24, 40, 50)),
     ),
+    "dynamic_slice": Entry(
+        lambda x: numbafunc.dynamic_slice(x, (1,) * x.ndim, [n // 2 for n in x.shape]),
+        lambda x: x[tuple(slice(min(1, n - n // 2), min(1, n - n // 2) + n // 2) for n in x.shape)],
+        ((4, 3, 2), (1,), (0, 3), (2, 200, 1000)),
+        argument="operand",
+    ),
     "flatten": Entry(
         numbafunc.flatten,
         lambda x: x.reshape(len(x), int(np.prod(x.shape[1:]))),
         ((2, 3, 4, 2), (5, 3), (3, 0, 2), (0, 2, 2), (7, 30, 40, 12)),
+    ),
+    "pad_constant": Entry(
+        lambda x: numbafunc.pad(x, 2, constant_values=(1, 0)),
+        lambda x: np.pad(x, 2, constant_values=(1, 0)),
+        ((4, 3, 2), (1,), (0, 3), (6, 100, 300)),
+        argument="array",
+    ),
+    "pad_linear_ramp": Entry(
+        lambda x: numbafunc.pad(x, ((2, 1), (0, 4)), "linear_ramp"),
+        lambda x: np.pad(x, ((2, 1), (0, 4)), "linear_ramp"),
+        ((4, 3), (1, 1), (4, 300)),
+        argument="array",
+        moves=False,
+        tolerance=0.5,
+    ),
+    "pad_mapped": Entry(
+        lambda x: numbafunc.pad(x, (5, 1), "reflect"),
+        lambda x: np.pad(x, (5, 1), "reflect"),
+        ((4, 3, 2), (3,), (300, 400)),
+        argument="array",
+    ),
+    "pad_odd": Entry(
+        lambda x: numbafunc.pad(x, (1, 3), "symmetric", reflect_type="odd"),
+        lambda x: (
+            np.pad(x.astype(np.int8), (1, 3), "symmetric", reflect_type="odd") != 0
+            if x.dtype.kind == "b"
+            else np.pad(x, (1, 3), "symmetric", reflect_type="odd")
+        ),
+        ((4, 3, 2), (3,), (50, 60)),
+        argument="array",
     ),
     "space_to_batch2d": Entry(
         numbafunc.space_to_batch2d,

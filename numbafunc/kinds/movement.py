@@ -34,7 +34,7 @@ _SHORT = 4
 _FEW = 16
 
 # NumPy's flags: contiguous, aligned, writeable, and the last bit for writeable with a warning.
-_USUAL, _FLAGS = 0x501, 0x501 | 1 << 31
+USUAL, FLAGS = 0x501, 0x501 | 1 << 31
 
 
 class Movement(Linear):
@@ -63,7 +63,7 @@ class Movement(Linear):
 
     def quick(self, x: np.ndarray[Any, Any], *static: Any) -> Any:
         """The result if a call of the same form has been prepared and the array lies in order; else None."""
-        if x.flags.num & _FLAGS != _USUAL:
+        if x.flags.num & FLAGS != USUAL:
             return None
         prepared = self._prepared.get((x.shape, x.dtype, static))
         if prepared is None:
@@ -78,7 +78,7 @@ class Movement(Linear):
 
     def _moved(self, array: np.ndarray[Any, Any], leading: int, *static: Any) -> np.ndarray[Any, Any]:
         view, shape = self.arrange(array, leading, *static)
-        if not leading and view.size and array.flags.num & _FLAGS == _USUAL:
+        if not leading and view.size and array.flags.num & FLAGS == USUAL:
             # The view of an array in order begins at its first element.
             kernel, numbers = _prepare(view)
             word = WORDS[array.itemsize]

@@ -15,8 +15,8 @@ class Entry:
     ``function`` takes one array; everything else is bound. ``oracle`` does the same in NumPy for float64, or for any
     dtype when the op only moves elements, which ``moves`` tells. ``shapes`` are small, the first of them is used where
     one is enough, the last is large enough for several threads. ``argument`` is the name of the array in messages.
-    ``integers`` tells whether integers stay what they are, ``boolean`` whether bool is accepted. ``tolerance`` is in
-    units of the dtype's epsilon.
+    ``integers`` tells whether integers stay what they are, rounded down if need be, ``boolean`` whether bool is
+    accepted. ``tolerance`` is in units of the dtype's epsilon.
     """
 
     function: Any
@@ -72,9 +72,9 @@ TABLE = {
         ((2, 4, 3, 2), (1, 8, 1, 5), (2, 0, 3, 4), (2, 24, 40, 50)),
     ),
     "dynamic_slice": Entry(
-        lambda x: numbafunc.dynamic_slice(x, (1,) * x.ndim, [n // 2 for n in x.shape]),
-        lambda x: x[tuple(slice(min(1, n - n // 2), min(1, n - n // 2) + n // 2) for n in x.shape)],
-        ((4, 3, 2), (1,), (0, 3), (2, 200, 1000)),
+        lambda x: numbafunc.dynamic_slice(x, (1, -1, 0), (2, 1, 2)),
+        lambda x: x[1:3, -1:, :2],
+        ((4, 3, 2), (3, 1, 5), (300, 40, 50)),
         argument="operand",
     ),
     "flatten": Entry(
@@ -83,14 +83,14 @@ TABLE = {
         ((2, 3, 4, 2), (5, 3), (3, 0, 2), (0, 2, 2), (7, 30, 40, 12)),
     ),
     "pad_constant": Entry(
-        lambda x: numbafunc.pad(x, 2, constant_values=(1, 0)),
-        lambda x: np.pad(x, 2, constant_values=(1, 0)),
+        lambda x: numbafunc.pad(x, (2, 1)),
+        lambda x: np.pad(x, (2, 1)),
         ((4, 3, 2), (1,), (0, 3), (6, 100, 300)),
         argument="array",
     ),
     "pad_linear_ramp": Entry(
-        lambda x: numbafunc.pad(x, ((2, 1), (0, 4)), "linear_ramp"),
-        lambda x: np.pad(x, ((2, 1), (0, 4)), "linear_ramp"),
+        lambda x: numbafunc.pad(x, ((0, 0), (3, 4)), "linear_ramp"),
+        lambda x: np.pad(x, ((0, 0), (3, 4)), "linear_ramp"),
         ((4, 3), (1, 1), (4, 300)),
         argument="array",
         moves=False,

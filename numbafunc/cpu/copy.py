@@ -20,7 +20,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from numbafunc.cpu.access import Operand, Separation, make_load, make_store
+from numbafunc.cpu.access import Operand, Separation, make_load, make_store, move
 from numbafunc.cpu.cache import compile_lazily, inline
 from numbafunc.cpu.schedule import SET_CHUNK, schedule
 
@@ -83,8 +83,7 @@ class Plan:
 _FORMS = {
     # The last of the runs that a large contiguous array is cut into may be shorter.
     "run": """
-    for x in range(min(length, result.size - d)):
-        store((result,), d + x, load((source,), (s + x,))[0])
+    move(result, d, source, s, min(length, result.size - d))
 """,
     "interleave": """
     for x in range(length):
@@ -154,6 +153,7 @@ def build(form: str, block: int, word: str, *, parallel: bool) -> Any:
         "__name__": __name__,
         "load": make_load((Operand(word, None, ((),)),), ("operands",), separation),
         "store": make_store(word, ((),), ("result",), separation),
+        "move": move,
         "set_parallel_chunksize": SET_CHUNK,
         "prange": numba.prange,
         "int64": np.int64,  # the index of prange is unsigned

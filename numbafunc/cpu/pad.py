@@ -13,7 +13,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from numbafunc.cpu.access import Operand, Separation, make_load, make_store
+from numbafunc.cpu.access import Operand, Separation, make_load, make_store, move
 from numbafunc.cpu.cache import compile_lazily, inline
 from numbafunc.cpu.schedule import SET_CHUNK, schedule
 
@@ -27,47 +27,46 @@ def get(array, index):
 
 def margin(source, constants, result, table, entries, base, begin, end, to):
     for column in range(begin, end):
-        entry = table[entries + column - begin]
-        if entry < 0:
-            store((result,), to + column, get(constants, -1 - entry))
-        else:
-            store((result,), to + column, get(source, base + entry))
+        entry = table[entries + column]
+        store((result,), to + column, get(constants, -1 - entry) if entry < 0 else get(source, base + entry))
 
 
-def piece(source, constants, result, table, planes, rows, left, middle, right, row, first, last):
-    plane_entry, row_entry = table[row // rows], table[planes + row % rows]
-    to = row * (left + middle + right)
-    base = plane_entry + row_entry
-    columns = planes + rows
-    if first < left:
-        margin(source, constants, result, table, columns + first, base, first, min(last, left), to)
+def pad_rows(source, constants, result, table, plan, start, stop, first, last):
+    planes, rows, left, middle, right = plan[0], plan[1], plan[2], plan[3], plan[4]
+    width = left + middle + right
     begin, end = max(first, left), min(last, left + middle)
-    if row_entry < 0 or plane_entry < 0:
-        value = get(constants, -1 - row_entry if row_entry < 0 else -1 - plane_entry)
-        for column in range(begin, end):
-            store((result,), to + column, value)
-    else:
-        for column in range(begin, end):
-            store((result,), to + column, get(source, base + column - left))
-    begin = max(first, left + middle)
-    if begin < last:
-        margin(source, constants, result, table, columns + begin - middle, base, begin, last, to)
+    columns = planes + rows
+    plane = start // rows
+    row = start - plane * rows
+    for to in range(start * width, stop * width, width):
+        plane_entry, row_entry = table[plane], table[planes + row]
+        base = plane_entry + row_entry
+        margin(source, constants, result, table, columns, base, first, min(last, left), to)
+        if row_entry < 0 or plane_entry < 0:
+            value = get(constants, -1 - (row_entry if row_entry < 0 else plane_entry))
+            for column in range(begin, end):
+                store((result,), to + column, value)
+        else:
+            move(result, to + begin, source, base - left + begin, max(0, end - begin))
+        margin(source, constants, result, table, columns - middle, base, max(first, left + middle), last, to)
+        row += 1
+        if row == rows:
+            row = 0
+            plane += 1
 
 
 def kernel(source, constants, result, table, plan):
-    planes, rows, left, middle, right = plan[0], plan[1], plan[2], plan[3], plan[4]
-    width = left + middle + right
+    width = plan[2] + plan[3] + plan[4]
+    total = plan[0] * plan[1]
     pieces = (width + TASK - 1) // TASK
     group = max(1, TASK // width)
-    groups = (planes * rows + group - 1) // group
     {dynamic}
-    for index in {tasks}(groups * pieces):
+    for index in {tasks}((total + group - 1) // group * pieces):
         task = int64(index)
-        first = task % pieces * TASK
         start = task // pieces * group
-        for row in range(start, min(start + group, planes * rows)):
-            last = min(first + TASK, width)
-            piece(source, constants, result, table, planes, rows, left, middle, right, row, first, last)
+        first = task % pieces * TASK
+        stop, last = min(start + group, total), min(first + TASK, width)
+        pad_rows(source, constants, result, table, plan, start, stop, first, last)
     {static}
 """
 
@@ -84,12 +83,13 @@ def build(word: str, *, parallel: bool) -> Any:
         "__name__": __name__,
         "load": make_load((Operand(word, None, ((),)),), ("operands",), separation),
         "store": make_store(word, ((),), ("result",), separation),
+        "move": move,
         "set_parallel_chunksize": SET_CHUNK,
         "prange": numba.prange,
         "int64": np.int64,  # the index of prange is unsigned
         "TASK": TASK,
     }
     exec(compile(_KERNEL.format(**schedule(parallel)), "<numbafunc pad>", "exec"), namespace)
-    for name in ("get", "margin", "piece"):
+    for name in ("get", "margin", "pad_rows"):
         namespace[name] = inline(namespace[name])
     return compile_lazily(namespace["kernel"], repr(("pad", word)), parallel=parallel)

@@ -159,7 +159,8 @@ def _keep(key: Any, array: np.ndarray[Any, Any], widths: Widths, mode: str, cons
     values = flat_words(_values(constant, "constant_values", array), 0).view(word)
     if len(_PREPARED) >= 512:
         _PREPARED.clear()
-    _PREPARED[key] = (kernel, padding.shape, None if array.dtype == word else word, values, padding.table, padding.plan)
+    kind = None if array.dtype == word else word
+    _PREPARED[key] = (key[2], kernel, padding.shape, kind, values, padding.table, padding.plan)
 
 
 def pad(
@@ -238,15 +239,19 @@ def pad(
     array([0., 1., 5., 6., 7.])
     """
     key = None
-    usual = type(array) is np.ndarray and type(mode) is str
-    if usual and stat_length is end_values is reflect_type is None and _plain(pad_width):
+    usual = type(array) is np.ndarray and type(mode) is str and type(pad_width) in (int, tuple)
+    if usual and stat_length is end_values is reflect_type is None:
         # As a key, a negative zero is no other than the positive one.
         constant = type(constant_values) is int or (type(constant_values) is float and constant_values != 0)
         if constant and array.flags.num & FLAGS == USUAL:
             key = (array.shape, array.dtype, pad_width, mode, constant_values)
-            prepared = _PREPARED.get(key)
-            if prepared is not None:
-                kernel, shape, word, values, table, plan = prepared
+            try:
+                prepared = _PREPARED.get(key)
+            except TypeError:  # a list among the widths
+                key = prepared = None
+            # Widths that are equal may still be floats or bools, which are refused.
+            if prepared is not None and (pad_width is prepared[0] or _plain(pad_width)):
+                _, kernel, shape, word, values, table, plan = prepared
                 result = empty(shape, array.dtype)
                 if word is None:
                     kernel(array.reshape(-1), values, result.reshape(-1), table, plan)
@@ -270,6 +275,6 @@ def pad(
         for axis, (length, width) in enumerate(zip(operand.shape, widths)):
             if not length and any(width):
                 raise ShapeError(f"array has shape {operand.shape}; wanted: elements on axis {axis} for mode {mode!r}")
-    if key is not None and (mode in ("constant", "empty") or mode in MAPS):
+    if key is not None and _plain(pad_width) and (mode in ("constant", "empty") or mode in MAPS):
         _keep(key, operand, widths, mode, constant_values)
     return _by_name(operand, widths, mode, options)

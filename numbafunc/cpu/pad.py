@@ -25,30 +25,27 @@ def get(array, index):
     return load((array,), (index,))[0]
 
 
-def margin(source, constants, result, table, entries, base, begin, end, to):
-    for column in range(begin, end):
-        entry = table[entries + column]
-        store((result,), to + column, get(constants, -1 - entry) if entry < 0 else get(source, base + entry))
-
-
 def pad_rows(source, constants, result, table, plan, start, stop, first, last):
     planes, rows, left, middle, right = plan[0], plan[1], plan[2], plan[3], plan[4]
     width = left + middle + right
     begin, end = max(first, left), min(last, left + middle)
-    columns = planes + rows
+    # The columns of both margins that are among those from first to last, in one loop: it is short for most.
+    margins = min(first, left) + max(0, first - left - middle), min(last, left) + max(0, last - left - middle)
     plane = start // rows
     row = start - plane * rows
     for to in range(start * width, stop * width, width):
         plane_entry, row_entry = table[plane], table[planes + row]
         base = plane_entry + row_entry
-        margin(source, constants, result, table, columns, base, first, min(last, left), to)
+        for index in range(margins[0], margins[1]):
+            entry = table[planes + rows + index]
+            column = index if index < left else index + middle
+            store((result,), to + column, get(constants, -1 - entry) if entry < 0 else get(source, base + entry))
         if row_entry < 0 or plane_entry < 0:
             value = get(constants, -1 - (row_entry if row_entry < 0 else plane_entry))
             for column in range(begin, end):
                 store((result,), to + column, value)
         else:
             move(result, to + begin, source, base - left + begin, max(0, end - begin))
-        margin(source, constants, result, table, columns - middle, base, max(first, left + middle), last, to)
         row += 1
         if row == rows:
             row = 0
@@ -90,6 +87,6 @@ def build(word: str, *, parallel: bool) -> Any:
         "TASK": TASK,
     }
     exec(compile(_KERNEL.format(**schedule(parallel)), "<numbafunc pad>", "exec"), namespace)
-    for name in ("get", "margin", "pad_rows"):
+    for name in ("get", "pad_rows"):
         namespace[name] = inline(namespace[name])
     return compile_lazily(namespace["kernel"], repr(("pad", word)), parallel=parallel)

@@ -19,9 +19,13 @@ def _sliced(
     array: np.ndarray[Any, Any], leading: int, starts: tuple[int, ...], sizes: tuple[int, ...]
 ) -> np.ndarray[Any, Any]:
     behind = (slice(start, start + size) for start, size in zip(starts, sizes))
-    view = array[(slice(None),) * leading + tuple(behind)]
+    return _copied(array, (slice(None),) * leading + tuple(behind))
+
+
+def _copied(array: np.ndarray[Any, Any], places: tuple[slice, ...]) -> np.ndarray[Any, Any]:
+    view = array[places]
     # NumPy's own copy is quicker where threads don't pay.
-    return contiguous(view) if view.nbytes >= PARALLEL_FROM else view.copy(order="C")
+    return contiguous(view, array) if view.nbytes >= PARALLEL_FROM else view.copy(order="C")
 
 
 # Where slices lie, by the shape of the array and what was asked for.
@@ -108,10 +112,8 @@ def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Any) -> Any:
     if type(operand) is np.ndarray and _plain(start_indices) and _plain(slice_sizes):
         key = (operand.shape, start_indices, slice_sizes)
         known = _PLACES.get(key)
-        if known is not None:
-            view = operand[known]
-            if view.nbytes < PARALLEL_FROM and operand.dtype in _MOVED:
-                return view.copy(order="C")
+        if known is not None and operand.dtype in _MOVED:
+            return _copied(operand, known)
     array = arguments.as_array(operand, "operand")
     starts = _integers(start_indices, "start_indices")
     sizes = _integers(slice_sizes, "slice_sizes")

@@ -72,10 +72,9 @@ def test_values(name, dtype):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_values_that_several_threads_compute(name):
-    for dtype in (np.float32, np.uint8) if TABLE[name].integers else (np.float32,):
-        for arrange in (np.ascontiguousarray, np.asfortranarray):
-            x = arrange(operand(name, TABLE[name].shapes[-1], dtype))
-            check(name, TABLE[name].function(x), x)
+    for arrange in (np.ascontiguousarray, np.asfortranarray):
+        x = arrange(operand(name, TABLE[name].shapes[-1], np.float32))
+        check(name, TABLE[name].function(x), x)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -116,7 +115,8 @@ def test_broadcast_view(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_jvp(name, dtype):
     function = TABLE[name].function
-    for shape in TABLE[name].shapes:
+    # A large one in one dtype only: compiling kernels with threads takes long.
+    for shape in TABLE[name].shapes if dtype is np.float32 else TABLE[name].shapes[:-1]:
         x, t = (operand(name, shape, dtype, seed) for seed in (1, 2))
         value, tangent = numbafunc.jvp(function, (x,), (t,))
         assert type(value) is type(tangent) is np.ndarray

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.extending import intrinsic
 
 from numbafunc.autodiff.number import Key, Number
@@ -185,21 +185,6 @@ def make_store(
         return types.none(slots, index, value), codegen
 
     return store  # type: ignore[no-any-return]
-
-
-@intrinsic
-def move(typingctx: Any, target: Any, to: Any, source: Any, start: Any, count: Any) -> Any:
-    """Copy elements that are consecutive in both arrays; for short runs quicker than a loop, which ends one by one."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        target_value, to_value, source_value, start_value, count_value = args
-        destination = _address(context, builder, target, target_value, to_value)
-        origin = _address(context, builder, source, source_value, start_value)
-        size = context.get_abi_sizeof(context.get_data_type(target.dtype))
-        cgutils.raw_memcpy(builder, destination, origin, count_value, size)
-        return context.get_dummy_value()
-
-    return types.none(target, to, source, start, count), codegen
 
 
 @intrinsic

@@ -13,8 +13,9 @@ from typing import Any
 import numba
 import numpy as np
 
-from numbafunc.cpu.access import Operand, Separation, make_load, make_store, move
+from numbafunc.cpu.access import Operand, Separation, make_load, make_store
 from numbafunc.cpu.cache import compile_lazily, inline
+from numbafunc.cpu.run import move
 from numbafunc.cpu.schedule import SET_CHUNK, schedule
 
 # Elements that are worth a task of their own; longer rows are cut.

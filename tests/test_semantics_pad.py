@@ -350,6 +350,14 @@ def test_statistics_in_every_direction_and_order(mode):
         check(jacobian[(..., *index)], jvp(lambda y: pad(y, 1, mode), (x,), (unit,))[1])
 
 
+@pytest.mark.parametrize("mode", ["maximum", "median", "minimum"])
+def test_derivative_of_nan_is_that_of_the_element(mode):
+    x, t = np.array([1.0, np.nan, 3.0, 2.0]), np.array([1.0, 20.0, 3.0, 4.0])
+    value, tangent = jvp(lambda x: pad(x, (1, 0), mode), (x,), (t,))
+    assert np.isnan(value[0])
+    check(tangent, [20, *t])
+
+
 def test_what_is_not_chosen_has_no_say():
     x, t = np.array([1.0, 5.0, 2.0]), np.array([np.inf, 1.0, np.nan])
     for mode, expected in (("maximum", 1.0), ("minimum", np.inf), ("median", np.nan)):

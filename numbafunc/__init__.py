@@ -22,6 +22,16 @@ from numbafunc.indexing import one_hot
 from numbafunc.inside_numba import register as _register
 from numbafunc.kinds.elementwise import elementwise
 from numbafunc.normalization import log_softmax, logsumexp, softmax
+from numbafunc.padding import pad
+from numbafunc.rearrange import (
+    batch_to_space2d,
+    channel_to_space2d,
+    flatten,
+    space_to_batch2d,
+    space_to_channel2d,
+    upscale_nn,
+)
+from numbafunc.slicing import dynamic_slice
 
 _register()
 
@@ -29,10 +39,14 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Dual",
+    "batch_to_space2d",
     "celu",
+    "channel_to_space2d",
     "divergence",
+    "dynamic_slice",
     "elementwise",
     "elu",
+    "flatten",
     "grad",
     "jacfwd",
     "jvp",
@@ -42,14 +56,18 @@ __all__ = [
     "logsumexp",
     "loss",
     "one_hot",
+    "pad",
     "relu",
     "rsqrt",
     "selu",
     "sigmoid",
     "softmax",
     "softplus",
+    "space_to_batch2d",
+    "space_to_channel2d",
     "stop_gradient",
     "swish",
     "tanh",
+    "upscale_nn",
     "value_and_grad",
 ]

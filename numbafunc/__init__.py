@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbafunc import divergence, loss
+from numbafunc import constants, divergence, loss
 from numbafunc.activation import (
     celu,
     elu,
@@ -17,6 +17,7 @@ from numbafunc.activation import (
     tanh,
 )
 from numbafunc.autodiff import Dual, grad, jacfwd, jvp, value_and_grad
+from numbafunc.constants import ConvPadding, Interpolate
 from numbafunc.control_flow import stop_gradient
 from numbafunc.indexing import one_hot
 from numbafunc.inside_numba import register as _register
@@ -28,8 +29,11 @@ _register()
 __version__ = "0.1.0"
 
 __all__ = [
+    "ConvPadding",
     "Dual",
+    "Interpolate",
     "celu",
+    "constants",
     "divergence",
     "elementwise",
     "elu",

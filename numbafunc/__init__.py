@@ -23,6 +23,8 @@ from numbafunc.indexing import one_hot
 from numbafunc.inside_numba import register as _register
 from numbafunc.kinds.elementwise import elementwise
 from numbafunc.normalization import log_softmax, logsumexp, softmax
+from numbafunc.resize import interpolate, upsample_2d
+from numbafunc.scanning import scan
 
 _register()
 
@@ -38,6 +40,7 @@ __all__ = [
     "elementwise",
     "elu",
     "grad",
+    "interpolate",
     "jacfwd",
     "jvp",
     "leaky_relu",
@@ -48,6 +51,7 @@ __all__ = [
     "one_hot",
     "relu",
     "rsqrt",
+    "scan",
     "selu",
     "sigmoid",
     "softmax",
@@ -55,5 +59,6 @@ __all__ = [
     "stop_gradient",
     "swish",
     "tanh",
+    "upsample_2d",
     "value_and_grad",
 ]

@@ -23,6 +23,14 @@ from numbafunc.indexing import one_hot
 from numbafunc.inside_numba import register as _register
 from numbafunc.kinds.elementwise import elementwise
 from numbafunc.normalization import log_softmax, logsumexp, softmax
+from numbafunc.rearrange import (
+    batch_to_space2d,
+    channel_to_space2d,
+    flatten,
+    space_to_batch2d,
+    space_to_channel2d,
+    upscale_nn,
+)
 from numbafunc.resize import interpolate, upsample_2d
 from numbafunc.scanning import scan
 
@@ -34,11 +42,14 @@ __all__ = [
     "ConvPadding",
     "Dual",
     "Interpolate",
+    "batch_to_space2d",
     "celu",
+    "channel_to_space2d",
     "constants",
     "divergence",
     "elementwise",
     "elu",
+    "flatten",
     "grad",
     "interpolate",
     "jacfwd",
@@ -56,9 +67,12 @@ __all__ = [
     "sigmoid",
     "softmax",
     "softplus",
+    "space_to_batch2d",
+    "space_to_channel2d",
     "stop_gradient",
     "swish",
     "tanh",
     "upsample_2d",
+    "upscale_nn",
     "value_and_grad",
 ]

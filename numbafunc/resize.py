@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from typing import Any
 
@@ -194,10 +195,8 @@ def _resize(op: Linear, x: Any, name: str, target: tuple[int, ...], method: str,
         steps = plan(x.shape, target, method, x.dtype)
         if len(steps) == 1:
             step = steps[0]
-            try:
+            with contextlib.suppress(TypeError):  # a list has no hash
                 _prepared.keep(key, (step.kernel, step.shape, step.places, step.weights))
-            except TypeError:
-                pass
     return op(x, target, method)
 
 

@@ -321,10 +321,9 @@ class _Results:
         leaves = self.shape(y)
         for position, (leaf, stack) in enumerate(zip(leaves, self.stacks)):
             expected = self.expected[position]
-            if type(leaf) is np.ndarray or isinstance(leaf, np.generic):
-                if (leaf.shape, leaf.dtype) == expected:
-                    stack[()][i] = leaf
-                    continue
+            if isinstance(leaf, (np.ndarray, np.generic)) and (leaf.shape, leaf.dtype) == expected:
+                stack[()][i] = leaf
+                continue
             if not _is_numeric(leaf):
                 raise _refuse(y, "the result of f")
             described = describe(leaf)

@@ -20,7 +20,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from numbafunc.cpu.access import FLOATS, Separation, _address, _narrow, _widen
+from numbafunc.cpu.access import Separation, _address, _narrow, _widen
 from numbafunc.cpu.cache import compile_lazily, inline
 from numbafunc.cpu.real import Real, fma
 from numbafunc.cpu.schedule import SET_CHUNK, schedule
@@ -58,7 +58,12 @@ class Pass:
     offsets: tuple[int, ...] = ()
 
 
-_SPECIAL = {"float16": (0x7C00, 16), "bfloat16": (0x7F80, 16), "float32": (0x7F800000, 32), "float64": (0x7FF << 52, 64)}
+_SPECIAL = {
+    "float16": (0x7C00, 16),
+    "bfloat16": (0x7F80, 16),
+    "float32": (0x7F800000, 32),
+    "float64": (0x7FF << 52, 64),
+}
 
 
 def _reader(storage: str, separation: Separation, group: str) -> Callable[..., Any]:
@@ -197,9 +202,7 @@ def _across(name: str, source: str, target: str, steps: Pass) -> str:
     head = f"def {name}({source}, origin, {target}, place, places, weights):\n"
     each = [f"{put}({target}, place + o, {_tapped(get, source, steps)})"]
     if steps.several:
-        again = _sum(
-            get, source, [(f"get_weight(weights, at + {t})", f"index + {t}") for t in taps], "total"
-        )
+        again = _sum(get, source, [(f"get_weight(weights, at + {t})", f"index + {t}") for t in taps], "total")
         each = [
             f"total = {_tapped(get, source, steps)}",
             f"for group in range(1, places[{GROUPS_ACROSS}]):",
@@ -441,8 +444,8 @@ def kernel(x, out, places, unused):
 """
 
 
-def build_nearest(across: Pass, width: int, *, parallel: bool) -> Any:
-    """Kernel ``kernel(x, out, places, unused)`` that copies words of ``width`` bytes; ``places`` as in :func:`build`."""
+def build_nearest(across: Pass, word: str, *, parallel: bool) -> Any:
+    """Kernel ``kernel(x, out, places, unused)`` that copies words of a type; ``places`` as in :func:`build`."""
     separation = Separation(("x", "out"))
     body = {
         "none": ["for o in range(columns):", "    put_out(out, place + o, get_x(x, origin + o))"],
@@ -458,9 +461,7 @@ def build_nearest(across: Pass, width: int, *, parallel: bool) -> Any:
         ],
         "shrink": [
             "for o in range(columns):",
-            f"    put_out(out, place + o, get_x(x, origin + {across.step} * o + {across.offsets[0]}))"
-            if across.offsets
-            else "",
+            f"    put_out(out, place + o, get_x(x, origin + {across.step} * o + {sum(across.offsets)}))",
         ],
     }[across.form]
     function = "def across(x, origin, out, place, places, columns):\n" + _joined(body)
@@ -470,13 +471,13 @@ def build_nearest(across: Pass, width: int, *, parallel: bool) -> Any:
         "set_parallel_chunksize": SET_CHUNK,
         "prange": numba.prange,
         "int64": np.int64,
-        "get_x": _reader(f"uint{8 * width}", separation, "x"),
-        "put_out": _writer(f"uint{8 * width}", separation, "out"),
+        "get_x": _reader(word, separation, "x"),
+        "put_out": _writer(word, separation, "out"),
     }
     exec(compile(source, "<numbafunc resize nearest>", "exec"), namespace)
     namespace["across"] = inline(namespace["across"])
-    identity = repr(("resize nearest", across, width))
+    identity = repr(("resize nearest", across, word))
     return compile_lazily(namespace["kernel"], identity, parallel=parallel)
 
 
-__all__ = ["FLOATS", "HEADER", "Pass", "build", "build_nearest"]
+__all__ = ["HEADER", "Pass", "build", "build_nearest"]

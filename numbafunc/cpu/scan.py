@@ -13,6 +13,7 @@ from numba.core.errors import NumbaError
 from numbafunc.autodiff.trees import flatten_with_names
 from numbafunc.scanning import carry_error, is_weak
 
+
 def run(
     f: Any, init: Any, leaves: list[Any], structure: Any, xs: Any, entries: list[Any], steps: int, reverse: bool
 ) -> Any:
@@ -195,7 +196,8 @@ def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any
     carries = [f"c{i}" for i in range(len(carry_types))]
     entries = [f"x{i}" for i in range(len(x_types))]
     new, outputs = _leaf_types(returned.types[0]), _leaf_types(returned.types[1])
-    assert new is not None and outputs is not None
+    assert new is not None
+    assert outputs is not None
     step = f"carry, y = f({_text(carry_form, iter(carries))}, {_text(x_form, iter([f'{e}[i]' for e in entries]))})"
     position = "i = length - 1 - step if reverse else step"
     normalize, check, allocate, store = [], [], [], []

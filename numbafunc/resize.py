@@ -99,6 +99,7 @@ def interpolate(input: Any, size: Any = None, scale_factor: Any = None, mode: An
         if result is not None:
             return result
     given = arguments.as_array(input, "input")
+    key = key if given is input else None
     method = _method(mode, "mode")
     target = _target(given.shape, size, scale_factor)
     return _resize(_interpolate, given, "input", target, method, key)
@@ -148,6 +149,7 @@ def upsample_2d(x: Any, scale: Any, method: Any = Interpolate.BILINEAR) -> Any:
         if result is not None:
             return result
     given = arguments.as_array(x, "x")
+    key = key if given is x else None
     if given.ndim != 4:
         raise ShapeError(f"x has shape {given.shape}; wanted: four axes (N, C, H, W)")
     chosen = _method(method, "method")

@@ -243,6 +243,8 @@ class _Loop:
     def _step(self, leaves: list[Any], x: Any) -> tuple[list[Any], Any]:
         new, _, carry, y = self._call(leaves, x)
         for position, (leaf, expected) in enumerate(zip(new, self.expected)):
+            if type(leaf) is expected[1].type and expected[0] == ():  # a NumPy scalar, which says all by its type
+                continue
             if isinstance(leaf, (np.ndarray, np.generic, Dual)):
                 if (leaf.shape, leaf.dtype) == expected:
                     continue
@@ -338,7 +340,8 @@ class _Results:
                 if levels not in stack:
                     shape = (*part.shape[: len(levels)], self.steps, *expected[0])
                     stack[levels] = np.zeros(shape, part.dtype)
-                stack[levels][(*(slice(None),) * len(levels), i)] = part
+                place: Any = (*(slice(None),) * len(levels), i)
+                stack[levels][place] = part
 
     def stacked(self) -> Any:
         """The nest of all results."""

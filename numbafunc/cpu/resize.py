@@ -138,8 +138,8 @@ def _multiply_add(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
     return a(a, b, c), codegen
 
 
-def _joined(lines: list[str]) -> str:
-    return "\n".join("    " + line for line in lines)
+def _lines(depth: int, lines: list[str]) -> str:
+    return "\n".join("    " * depth + line for line in lines)
 
 
 def _sum(get: str, source: str, terms: list[tuple[str, str]], start: str | None = None) -> str:
@@ -152,195 +152,168 @@ def _sum(get: str, source: str, terms: list[tuple[str, str]], start: str | None 
     return total
 
 
-def _down(name: str, source: str, target: str, steps: Pass) -> str:
-    """Function that makes one row of results, or a part of it, from the rows ``at0``, ``at0 + stride``, ...
+def _down(source: str, target: str, steps: Pass) -> list[str]:
+    """Statements that make ``width`` elements of row ``o`` of a target, from ``place`` on.
 
-    With ``ring`` the source is a ring of as many rows as there are taps, of which ``first`` is the number of the row
-    that is wanted first.
+    Their sources are the rows that begin at ``origin`` and ``columns`` after one another. Where the source is "line",
+    they are in a ring of as many rows as there are taps, in which row ``first`` is the first that is wanted.
     """
     taps = range(steps.taps)
-    weights = [f"w{t} = get_weight(weights, at + {t})" for t in taps]
-    rows = [f"r{t} = origin + {t} * stride" for t in taps]
+    rows = [f"r{t} = origin + {t} * columns" for t in taps]
     if source == "line":
-        rows = [f"r{t} = (first + {t}) % {steps.taps} * stride" for t in taps]
-    terms = [(f"w{t}", f"r{t} + j") for t in taps]
-    get, put = f"get_{source}", f"put_{target}"
+        rows = [f"r{t} = (first + {t}) % {steps.taps} * new_columns" for t in taps]
+    rows += [f"d{t} = get_weight(weights, at + {t})" for t in taps]
+    terms = [(f"d{t}", f"r{t} + j") for t in taps]
+    total = _sum(f"get_{source}", source, terms)
+    start = [f"at = o * {steps.taps} * groups", *rows, "for j in range(width):"]
     if not steps.several:
-        body = [
-            *weights,
-            *rows,
-            "for j in range(width):",
-            f"    {put}({target}, place + j, {_sum(get, source, terms)})",
-        ]
-        return f"def {name}({source}, origin, first, stride, {target}, place, width, weights, at, groups):\n" + _joined(
-            body
-        )
-    more = _sum(get, source, terms, "get_line(total, j)")
-    advance = [f"at += {steps.taps}", f"origin += {steps.taps} * stride"]
-    body = [
-        "total = empty(width, compute)",
-        *weights,
-        *rows,
-        "for j in range(width):",
-        f"    put_line(total, j, {_sum(get, source, terms)})",
+        return [*start, f"    put_{target}({target}, place + j, {total})"]
+    return [
+        *start,
+        f"    put_total(total, j, {total})",
         "for group in range(1, groups):",
-        *("    " + line for line in (*advance, *weights, *rows)),
+        f"    at += {steps.taps}",
+        f"    origin += {steps.taps} * columns",
+        *("    " + line for line in rows),
         "    for j in range(width):",
-        f"        put_line(total, j, {more})",
+        f"        put_total(total, j, {_sum(f'get_{source}', source, terms, 'get_total(total, j)')})",
         "for j in range(width):",
-        f"    {put}({target}, place + j, get_line(total, j))",
+        f"    put_{target}({target}, place + j, get_total(total, j))",
     ]
-    return f"def {name}({source}, origin, first, stride, {target}, place, width, weights, at, groups):\n" + _joined(
-        body
-    )
 
 
-def _across(name: str, source: str, target: str, steps: Pass) -> str:
-    """Function that makes a row of results from a row of elements."""
-    taps = range(steps.taps)
-    get, put = f"get_{source}", f"put_{target}"
-    head = f"def {name}({source}, origin, {target}, place, places, weights):\n"
-    each = [f"{put}({target}, place + o, {_tapped(get, source, steps)})"]
-    if steps.several:
-        again = _sum(get, source, [(f"get_weight(weights, at + {t})", f"index + {t}") for t in taps], "total")
-        each = [
-            f"total = {_tapped(get, source, steps)}",
-            f"for group in range(1, places[{GROUPS_ACROSS}]):",
-            f"    at += {steps.taps}",
-            f"    index += {steps.taps}",
-            f"    total = {again}",
-            f"{put}({target}, place + o, total)",
-        ]
-    one = [
-        f"index = origin + places[{HEADER} + places[{NEW_ROWS}] + o]",
-        "at = table + o * count",
-        *each,
-    ]
-    body = [
-        f"columns = places[{NEW_COLUMNS}]",
+def _across_once(steps: Pass) -> list[str]:
+    """Statements before a pass across: where the weights lie, and those that repeat."""
+    lines = [
         f"count = {steps.taps} * places[{GROUPS_ACROSS}]",
-        f"table = places[{NEW_ROWS}] * {{down}} * places[{GROUPS_DOWN}]",
+        f"table = new_rows * {{down}} * places[{GROUPS_DOWN}]",
     ]
     if steps.form == "any":
-        body += ["for o in range(columns):", *("    " + line for line in one)]
-        return head + _joined(body)
-    phases = range(steps.step if steps.form == "grow" else 1)
-    factor = steps.step if steps.form == "grow" else 1
-    body += [
-        f"begin = places[{BEGIN}]",
-        f"end = places[{END}]",
+        return lines
+    phases = steps.step if steps.form == "grow" else 1
+    lines += [
+        f"begin, end = places[{BEGIN}], places[{END}]",
         f"inner = table + places[{INNER}]",
-        f"for o in range(begin * {factor}):",
-        *("    " + line for line in one),
-        *(f"w{p}_{t} = get_weight(weights, inner + {p * steps.taps + t})" for p in phases for t in taps),
     ]
-    stride = 1 if steps.form == "grow" else steps.step
-    body += [
-        f"index = origin + begin * {stride}",
-        f"start = place + begin * {factor}",
+    return lines + [f"w{i} = get_weight(weights, inner + {i})" for i in range(phases * steps.taps)]
+
+
+def _across(source: str, target: str, steps: Pass) -> list[str]:
+    """Statements that make a row of results, from ``goal`` on, from the row that begins at ``row``."""
+    get, put = f"get_{source}", f"put_{target}"
+    terms = [(f"get_weight(weights, tap + {t})", f"index + {t}") for t in range(steps.taps)]
+    one = [
+        f"index = row + places[{HEADER} + new_rows + c]",
+        "tap = table + c * count",
+        f"value = {_sum(get, source, terms)}",
+    ]
+    if steps.several:
+        one += [
+            f"for group in range(1, places[{GROUPS_ACROSS}]):",
+            f"    tap += {steps.taps}",
+            f"    index += {steps.taps}",
+            f"    value = {_sum(get, source, terms, 'value')}",
+        ]
+    one.append(f"{put}({target}, goal + c, value)")
+    if steps.form == "any":
+        return ["for c in range(new_columns):", *("    " + line for line in one)]
+    # Results for each position of the taps, and positions that these move on.
+    width, stride = (steps.step, 1) if steps.form == "grow" else (1, steps.step)
+    lines = [
+        f"for border in range(new_columns - (end - begin) * {width}):",
+        f"    c = border if border < begin * {width} else border + (end - begin) * {width}",
+        *("    " + line for line in one),
+        f"index = row + begin * {stride}",
+        f"start_at = goal + begin * {width}",
         "for q in range(end - begin):",
     ]
-    for p in phases:
-        terms = [(f"w{p}_{t}", f"index + {stride} * q + {steps.offsets[p] + t}") for t in taps]
-        body += [f"    v{p} = {_sum(get, source, terms)}"]
-    body += [f"    {put}({target}, start + {factor} * q + {p}, v{p})" for p in phases]
-    body += [f"for o in range(end * {factor}, columns):", *("    " + line for line in one)]
-    return head + _joined(body)
+    for p in range(width):
+        repeated = [
+            (f"w{p * steps.taps + t}", f"index + {stride} * q + {steps.offsets[p] + t}") for t in range(steps.taps)
+        ]
+        lines.append(f"    v{p} = {_sum(get, source, repeated)}")
+    return lines + [f"    {put}({target}, start_at + {width} * q + {p}, v{p})" for p in range(width)]
 
 
-def _tapped(get: str, source: str, steps: Pass) -> str:
-    return _sum(get, source, [(f"get_weight(weights, at + {t})", f"index + {t}") for t in range(steps.taps)])
-
-
-_LOOK = """
-def look(x, start, count, found):
-    for j in range(count):
-        found = seen(found, x, start + j)
-    return found
-"""
-
-_SIZES = f"""
+_BAND = f"""
+def band(x, out, places, weights, plane, start, stop):
     rows, columns = places[{ROWS}], places[{COLUMNS}]
     new_rows, new_columns = places[{NEW_ROWS}], places[{NEW_COLUMNS}]
     groups = places[{GROUPS_DOWN}]
     found = nothing()
+    total = empty({{total}}, compute)
+{{once}}
 """
 
 # Each band of results has its own rows between the passes, so rows at its border are made twice.
-_ACROSS_THEN_DOWN = (
-    """
-def band(x, out, places, weights, plane, start, stop):"""
-    + _SIZES
-    + """
-    line = empty({down} * new_columns, compute)
+_ACROSS_THEN_DOWN = """
+    width = new_columns
+    line = empty({down} * width, compute)
     done = 0
     for o in range(start, stop):
         first = places[{header} + o]
         for i in range(max(done, first), first + {down}):
             row = (plane * rows + i) * columns
-            found = look(x, row, columns, found)
-            across(x, row, line, i % {down} * new_columns, places, weights)
+            for j in range(columns):
+                found = seen(found, x, row + j)
+            goal = i % {down} * width
+{across}
         done = first + {down}
-        place = (plane * new_rows + o) * new_columns
-        down(line, 0, first, new_columns, out, place, new_columns, weights, o * {down}, groups)
+        place = (plane * new_rows + o) * width
+{down_lines}
     return found < 0
 """
-)
 
-_DOWN_THEN_ACROSS = (
-    """
-def band(x, out, places, weights, plane, start, stop):"""
-    + _SIZES
-    + """
-    line = empty(columns, compute)
-    taps = {down} * groups
+_DOWN_THEN_ACROSS = """
+    width = columns
+    line = empty(width, compute)
+    place = 0
+    row = 0
     done = 0
     for o in range(start, stop):
         first = places[{header} + o]
         fresh = max(done, first)
-        done = first + taps
-        found = look(x, (plane * rows + fresh) * columns, (done - fresh) * columns, found)
-        down(x, (plane * rows + first) * columns, 0, columns, line, 0, columns, weights, o * taps, groups)
-        across(line, 0, out, (plane * new_rows + o) * new_columns, places, weights)
+        done = first + {down} * groups
+        origin = (plane * rows + fresh) * columns
+        for j in range((done - fresh) * columns):
+            found = seen(found, x, origin + j)
+        origin = (plane * rows + first) * columns
+{down_lines}
+        goal = (plane * new_rows + o) * new_columns
+{across}
     return found < 0
 """
-)
 
-_ACROSS_ALONE = (
-    """
-def band(x, out, places, weights, plane, start, stop):"""
-    + _SIZES
-    + """
-    found = look(x, plane * columns, columns, found)
-    across(x, plane * columns, out, plane * new_columns, places, weights)
+_ACROSS_ALONE = """
+    row = plane * columns
+    for j in range(columns):
+        found = seen(found, x, row + j)
+    goal = plane * new_columns
+{across}
     return found < 0
 """
-)
 
 # A band is a band of columns, each of which is a line of its own.
-_DOWN_ALONE = (
-    """
-def band(x, out, places, weights, plane, start, stop):"""
-    + _SIZES
-    + """
-    taps = {down} * groups
+_DOWN_ALONE = """
+    width = stop - start
     for i in range(rows):
-        found = look(x, (plane * rows + i) * columns + start, stop - start, found)
+        origin = (plane * rows + i) * columns + start
+        for j in range(width):
+            found = seen(found, x, origin + j)
     for o in range(new_rows):
         origin = (plane * rows + places[{header} + o]) * columns + start
         place = (plane * new_rows + o) * columns + start
-        down(x, origin, 0, columns, out, place, stop - start, weights, o * taps, groups)
+{down_lines}
     if found < 0:
-        for j in range(start, stop):
+        for c in range(start, stop):
             found = nothing()
             for i in range(rows):
-                found = seen(found, x, (plane * rows + i) * columns + j)
+                found = seen(found, x, (plane * rows + i) * columns + c)
             if found < 0:
-                for o in range(new_rows):
-                    put_out(out, (plane * new_rows + o) * columns + j, nan)
+                for i in range(new_rows):
+                    put_out(out, (plane * new_rows + i) * columns + c, nan)
     return False
 """
-)
 
 _KERNEL = f"""
 def kernel(x, out, places, weights):
@@ -367,6 +340,28 @@ def kernel(x, out, places, weights):
 """
 
 
+def _source(down: Pass, across: Pass, rows_first: bool, parallel: bool) -> str:
+    """The source of a kernel."""
+    if across.form == "none":
+        template, ends = _DOWN_ALONE, (("x", "out"), ("", ""))
+    elif down.form == "none":
+        template, ends = _ACROSS_ALONE, (("", ""), ("x", "out"))
+    elif rows_first:
+        template, ends = _DOWN_THEN_ACROSS, (("x", "line"), ("line", "out"))
+    else:
+        template, ends = _ACROSS_THEN_DOWN, (("line", "out"), ("x", "line"))
+    passes: dict[str, str] = {"total": "columns" if down.several else "0", "once": "", "across": "", "down_lines": ""}
+    if across.form != "none":
+        passes["once"] = _lines(1, _across_once(across))
+        passes["across"] = _lines({_ACROSS_THEN_DOWN: 3, _ACROSS_ALONE: 1}.get(template, 2), _across(*ends[1], across))
+    if down.form != "none":
+        passes["down_lines"] = _lines(2, _down(*ends[0], down))
+    numbers = {"down": down.taps if down.form != "none" else 0, "header": HEADER}
+    passes["once"] = passes["once"].format(**numbers)
+    extent = f"places[{COLUMNS}]" if across.form == "none" else f"places[{NEW_ROWS}]"
+    return (_BAND + template).format(**passes, **numbers) + _KERNEL.format(extent=extent, **schedule(parallel))
+
+
 def build(down: Pass, across: Pass, rows_first: bool, storage: str, *, parallel: bool) -> Any:
     """Kernel ``kernel(x, out, places, weights)`` over flat contiguous arrays.
 
@@ -387,21 +382,8 @@ def build(down: Pass, across: Pass, rows_first: bool, storage: str, *, parallel:
     column; ``weights`` the weights of each new row, and those of each new column.
     """
     compute = "float64" if storage == "float64" else "float32"
-    separation = Separation(("x", "out", "line", "weights"))
+    separation = Separation(("x", "out", "line", "total", "weights"))
     nothing, seen = _watch(storage)
-    if across.form == "none":
-        passes, template = [_down("down", "x", "out", down)], _DOWN_ALONE
-    elif down.form == "none":
-        passes, template = [_across("across", "x", "out", across)], _ACROSS_ALONE
-    elif rows_first:
-        passes = [_down("down", "x", "line", down), _across("across", "line", "out", across)]
-        template = _DOWN_THEN_ACROSS
-    else:
-        passes = [_across("across", "x", "line", across), _down("down", "line", "out", down)]
-        template = _ACROSS_THEN_DOWN
-    body = "\n\n".join((*passes, template)).format(down=down.taps if down.form != "none" else 0, header=HEADER)
-    extent = f"places[{COLUMNS}]" if across.form == "none" else f"places[{NEW_ROWS}]"
-    source = "\n".join((_LOOK, body, _KERNEL.format(extent=extent, **schedule(parallel))))
     namespace: dict[str, Any] = {
         "__name__": __name__,
         "set_parallel_chunksize": SET_CHUNK,
@@ -414,16 +396,16 @@ def build(down: Pass, across: Pass, rows_first: bool, storage: str, *, parallel:
         "get_x": _reader(storage, separation, "x"),
         "get_line": _reader(compute, separation, "line"),
         "get_weight": _reader(compute, separation, "weights"),
+        "get_total": _reader(compute, separation, "total"),
         "put_line": _writer(compute, separation, "line"),
+        "put_total": _writer(compute, separation, "total"),
         "put_out": _writer(storage, separation, "out"),
         "multiply_add": _multiply_add,
         "nothing": nothing,
         "seen": seen,
     }
-    exec(compile(source, "<numbafunc resize>", "exec"), namespace)
-    for name in ("look", "down", "across", "band"):
-        if name in namespace:
-            namespace[name] = inline(namespace[name])
+    exec(compile(_source(down, across, rows_first, parallel), "<numbafunc resize>", "exec"), namespace)
+    namespace["band"] = inline(namespace["band"])
     identity = repr(("resize", down, across, rows_first, storage))
     return compile_lazily(namespace["kernel"], identity, parallel=parallel)
 
@@ -464,7 +446,7 @@ def build_nearest(across: Pass, word: str, *, parallel: bool) -> Any:
             f"    put_out(out, place + o, get_x(x, origin + {across.step} * o + {sum(across.offsets)}))",
         ],
     }[across.form]
-    function = "def across(x, origin, out, place, places, columns):\n" + _joined(body)
+    function = "def across(x, origin, out, place, places, columns):\n" + _lines(1, body)
     source = function + "\n\n" + _NEAREST.format(**schedule(parallel))
     namespace: dict[str, Any] = {
         "__name__": __name__,

@@ -293,6 +293,8 @@ def resample(x: Array, leading: int, target: Shape, method: str) -> Array:
         steps = _PLANS.keep(key, plan(x.shape, full, method, x.dtype))
     if not steps:
         return np.array(x, order="C") if full == x.shape else empty(full, x.dtype)
+    if len(steps) > 1 and x.itemsize == 2 and method != "nearest":  # not to be rounded between the steps
+        return resample(x.astype(np.float32), leading, target, method).astype(x.dtype)
     word = _word(x.dtype) if method == "nearest" else None
     for step in steps:
         result = empty(step.shape, x.dtype)

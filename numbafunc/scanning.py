@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 import sys
 from collections.abc import Callable
@@ -79,16 +80,17 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
     steps = _length(entries, xs, length)
     leaves, structure = _start(init)
     jitted = _is_dispatcher(f)
-    if jitted and not any(type(leaf) is Dual for leaf in (*leaves, *entries)):
-        from numbafunc.cpu import scan as compiled
+    loop = _Loop(f.py_func if jitted else f, structure, entries, x_structure, steps, bool(reverse))
+    if not jitted or any(type(leaf) is Dual for leaf in (*leaves, *entries)):
+        return loop.run(leaves)
+    from numbafunc.cpu import scan as compiled
 
-        result = compiled.run(f, init, leaves, structure, xs, entries, steps, bool(reverse))
-        if result is not None:
-            return result
-        function = f
-    else:
-        function = f.py_func if jitted else f
-    return _Loop(function, structure, entries, x_structure, steps, bool(reverse)).run(leaves)
+    weak = [is_weak(leaf) for leaf in leaves]
+    if any(weak):
+        # Numba knows no weak numbers, so the source tells their types, unless it does not run in Python.
+        with contextlib.suppress(Exception):
+            leaves = loop.promoted(leaves)
+    return compiled.run(f, init, leaves, weak, xs, entries, steps, bool(reverse))
 
 
 def _is_dispatcher(f: Any) -> bool:
@@ -208,7 +210,7 @@ class _Loop:
     def run(self, leaves: list[Any]) -> tuple[Any, Any]:
         """The last carry and the stacked results, from the leaves of the first carry."""
         if any(map(is_weak, leaves)):
-            leaves = self._promoted(leaves)
+            leaves = self.promoted(leaves)
         self.expected = [describe(leaf) for leaf in leaves]
         results = _Results(self.steps)
         if self.steps == 0:
@@ -257,7 +259,7 @@ class _Loop:
             raise carry_error(name, _words(expected), _words(describe(leaf)))
         return new, y
 
-    def _promoted(self, leaves: list[Any]) -> list[Any]:
+    def promoted(self, leaves: list[Any]) -> list[Any]:
         """The first carry with Python numbers in the dtypes that a step gives them."""
         with np.errstate(all="ignore"):
             first = None if self.steps == 0 else self.steps - 1 if self.reverse else 0

@@ -11,30 +11,42 @@ from numba.core import types
 from numba.core.errors import NumbaError
 
 from numbafunc.autodiff.trees import flatten_with_names
-from numbafunc.scanning import carry_error, is_weak
+from numbafunc.scanning import carry_error
 
 
 def run(
-    f: Any, init: Any, leaves: list[Any], structure: Any, xs: Any, entries: list[Any], steps: int, reverse: bool
+    f: Any, init: Any, leaves: list[Any], weak: list[bool], xs: Any, entries: list[Any], steps: int, reverse: bool
 ) -> Any:
-    """The last carry and the stacked results, or None for nests that compiled code does not know."""
-    carry_form, x_form = _form(init), _form(xs)
-    if carry_form is None or x_form is None:
-        return None
+    """The last carry and the stacked results.
+
+    Parameters
+    ----------
+    f : dispatcher
+        The user's function.
+    init, leaves, weak : nest, list, list of bool
+        The first carry, its leaves, and which of them are numbers that take the type that the function gives them.
+    xs, entries : nest, list
+        What is gone along, and its leaves.
+    steps : int
+        Number of steps.
+    reverse : bool
+        Whether the last entry comes first.
+    """
+    carry_form, x_form = _form(init, "init"), _form(xs, "xs")
     entries = [np.ascontiguousarray(entry) for entry in entries]
     names = flatten_with_names(init)[1]
     leaves = [np.ascontiguousarray(leaf) if np.ndim(leaf) else leaf for leaf in leaves]
-    weak = [is_weak(leaf) for leaf in leaves]
     values = [leaf if np.ndim(leaf) else np.asarray(leaf)[()] for leaf in leaves]
     x_types = tuple(_entry_type(entry) for entry in entries)
-    # A Python number starts with its own type and takes that which the function gives it.
-    for _ in range(3):
+    # A Python number takes the type that the function gives it, which may be a wider one in the next round.
+    while True:
         carry_types = tuple(numba.typeof(value) for value in values)
         returned = _returned(f, carry_form, carry_types, x_form, x_types)
         new = _leaf_types(returned.types[0])
         changed = False
         if new is None or _shape_of(returned.types[0]) != carry_form:
-            raise carry_error("", f"a nest of structure {structure}", f"one of Numba's type {returned.types[0]}")
+            was = _tuple_type(carry_form, iter(carry_types))
+            raise carry_error("", f"of Numba's type {was}", f"of type {returned.types[0]}")
         for position, (old, (_, type_)) in enumerate(zip(carry_types, new)):
             if _same(old, type_):
                 continue
@@ -49,7 +61,9 @@ def run(
             break
     y_leaves = _leaf_types(returned.types[1])
     if y_leaves is None:
-        return None
+        raise TypeError(
+            f"the result of f has Numba's type {returned.types[1]}; wanted: arrays, numbers and tuples of them"
+        )
     if steps == 0:
         zeros = [np.zeros(entry.shape[1:], entry.dtype)[()] for entry in entries]
         _, y = f(_fill(carry_form, iter(values)), _fill(x_form, iter(zeros)))
@@ -74,14 +88,18 @@ def _explain(status: int, names: list[str], y_leaves: list[Any]) -> None:
     raise TypeError(f"the result of f{''.join(f'[{i}]' for i in path)} changes its shape from step to step")
 
 
-def _form(tree: Any) -> Any:
-    """The nesting of tuples: "leaf", "none" or a tuple of such; None where there is any other container."""
+def _form(tree: Any, argument: str) -> Any:
+    """The nesting of tuples: "leaf", "none" or a tuple of such."""
     if tree is None:
         return "none"
     if type(tree) is tuple:
-        parts = tuple(map(_form, tree))
-        return None if None in parts else parts
-    return "leaf" if isinstance(tree, (np.ndarray, np.generic, bool, int, float, complex)) else None
+        return tuple(_form(part, argument) for part in tree)
+    if isinstance(tree, (np.ndarray, np.generic, bool, int, float, complex)):
+        return "leaf"
+    raise TypeError(
+        f"f can't be compiled for {argument} with a {type(tree).__name__}; wanted: arrays, numbers and tuples of them, "
+        "or pass f.py_func"
+    )
 
 
 def _fill(form: Any, leaves: Any) -> Any:

@@ -215,24 +215,33 @@ class _Loop:
         results = _Results(self.steps)
         if self.steps == 0:
             with np.errstate(all="ignore"):
-                _, y = self._step(leaves, self._x(None))
+                _, y = self._checked(self.f(self.structure.unflatten(leaves), self._x(None)))
             results.shape(y)
+        # A carry and a result that are each one NumPy scalar say by their types that all is well.
+        alone = len(self.expected) == 1 and self.structure == flatten(0)[1] and self.expected[0][0] == ()
+        kind = self.expected[0][1].type if alone else None
         for step in range(self.steps):
             i = self.steps - 1 - step if self.reverse else step
-            leaves, y = self._step(leaves, self._x(i))
-            results.put(i, y)
+            returned = self.f(leaves[0] if alone else self.structure.unflatten(leaves), self._x(i))
+            if type(returned) is tuple and len(returned) == 2 and type(returned[0]) is kind:
+                leaves, y = [returned[0]], returned[1]
+            else:
+                leaves, y = self._checked(returned)
+            if type(y) is results.kind:
+                results.stacks[0][()][i] = y
+            else:
+                results.put(i, y)
         last = [leaf if type(leaf) is Dual else np.asarray(leaf) for leaf in leaves]
         return self.structure.unflatten(last), results.stacked()
 
     def _x(self, i: int | None) -> Any:
         """An entry of xs; zeros for None."""
-        entries = self.entries
         if i is None:
-            return self.x_structure.unflatten([_zeros(leaf) for leaf in entries])
-        return self.x_structure.unflatten([leaf[i] for leaf in entries])
+            return self.x_structure.unflatten([_zeros(leaf) for leaf in self.entries])
+        return self.x_structure.unflatten([leaf[i] for leaf in self.entries])
 
-    def _call(self, leaves: list[Any], x: Any) -> tuple[list[Any], Structure, Any, Any]:
-        result = self.f(self.structure.unflatten(leaves), x)
+    def _taken_apart(self, result: Any) -> tuple[list[Any], Any, Any]:
+        """The leaves of the carry that a step has returned, the carry, and the result."""
         if not isinstance(result, (tuple, list)) or len(result) != 2:
             what = f"{len(result)} values" if isinstance(result, (tuple, list)) else f"a {type(result).__name__}"
             raise TypeError(f"f returns {what}; wanted: the pair of the new carry and a result")
@@ -240,13 +249,12 @@ class _Loop:
         new, structure = flatten(carry)
         if structure != self.structure:
             raise carry_error("", f"a nest of structure {self.structure}", f"one of structure {structure}")
-        return new, structure, carry, y
+        return new, carry, y
 
-    def _step(self, leaves: list[Any], x: Any) -> tuple[list[Any], Any]:
-        new, _, carry, y = self._call(leaves, x)
+    def _checked(self, result: Any) -> tuple[list[Any], Any]:
+        """The leaves of the carry that a step has returned, all as they should be, and the result."""
+        new, carry, y = self._taken_apart(result)
         for position, (leaf, expected) in enumerate(zip(new, self.expected)):
-            if type(leaf) is expected[1].type and expected[0] == ():  # a NumPy scalar, which says all by its type
-                continue
             if isinstance(leaf, (np.ndarray, np.generic, Dual)):
                 if (leaf.shape, leaf.dtype) == expected:
                     continue
@@ -265,7 +273,7 @@ class _Loop:
             first = None if self.steps == 0 else self.steps - 1 if self.reverse else 0
             # A step that works in place must find the arrays as they were when it is taken again.
             copies = [leaf.copy() if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]
-            new, _, carry, _ = self._call(copies, self._x(first))
+            new, carry, _ = self._taken_apart(self.f(self.structure.unflatten(copies), self._x(first)))
         if not all(map(_is_numeric, new)):
             raise _refuse(carry, "the carry")
         return [
@@ -296,6 +304,7 @@ class _Results:
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
+        self.kind: type | None = None  # of the only leaf, where that is a NumPy scalar
         self.structure: Structure | None = None
         self.expected: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
         # For each leaf the component of each set of levels. A step without some tangent leaves zeros there.
@@ -316,6 +325,8 @@ class _Results:
                 }
                 for leaf, expected in zip(leaves, self.expected)
             ]
+            if isinstance(y, np.generic):
+                self.kind = type(y)
         elif structure != self.structure:
             raise TypeError(f"the result of f has structure {structure}, and {self.structure} in the first step")
         return leaves

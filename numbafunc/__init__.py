@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbafunc import divergence, loss
+from numbafunc import constants, divergence, loss
 from numbafunc.activation import (
     celu,
     elu,
@@ -17,6 +17,7 @@ from numbafunc.activation import (
     tanh,
 )
 from numbafunc.autodiff import Dual, grad, jacfwd, jvp, value_and_grad
+from numbafunc.constants import ConvPadding, Interpolate
 from numbafunc.control_flow import stop_gradient
 from numbafunc.indexing import one_hot
 from numbafunc.inside_numba import register as _register
@@ -31,6 +32,8 @@ from numbafunc.rearrange import (
     space_to_channel2d,
     upscale_nn,
 )
+from numbafunc.resize import interpolate, upsample_2d
+from numbafunc.scanning import scan
 from numbafunc.slicing import dynamic_slice
 
 _register()
@@ -38,16 +41,20 @@ _register()
 __version__ = "0.1.0"
 
 __all__ = [
+    "ConvPadding",
     "Dual",
+    "Interpolate",
     "batch_to_space2d",
     "celu",
     "channel_to_space2d",
+    "constants",
     "divergence",
     "dynamic_slice",
     "elementwise",
     "elu",
     "flatten",
     "grad",
+    "interpolate",
     "jacfwd",
     "jvp",
     "leaky_relu",
@@ -59,6 +66,7 @@ __all__ = [
     "pad",
     "relu",
     "rsqrt",
+    "scan",
     "selu",
     "sigmoid",
     "softmax",
@@ -68,6 +76,7 @@ __all__ = [
     "stop_gradient",
     "swish",
     "tanh",
+    "upsample_2d",
     "upscale_nn",
     "value_and_grad",
 ]

@@ -60,6 +60,15 @@ def _batch_to_space(x, a, b):
     return np.swapaxes(_channel_to_space(np.swapaxes(x, 0, 1), a, b), 0, 1)
 
 
+def _resized(x, axis, m):
+    """Linear interpolation along an axis: triangles around the centres of the results, wider where there are fewer."""
+    n = x.shape[axis]
+    distance = np.abs((np.arange(m)[:, None] + 0.5) * n / m - 0.5 - np.arange(n)) / max(n / m, 1)
+    weights = np.maximum(0, 1 - distance)
+    weights /= weights.sum(1, keepdims=True)
+    return np.moveaxis(np.tensordot(weights, x, (1, axis)), 0, axis)
+
+
 TABLE = {
     "batch_to_space2d": Entry(
         lambda x: numbafunc.batch_to_space2d(x, (2, 3)),
@@ -112,6 +121,15 @@ TABLE = {
         ((4, 3, 2), (3,), (50, 60)),
         argument="array",
     ),
+    "interpolate": Entry(
+        lambda x: numbafunc.interpolate(x, (4, 7)),
+        lambda x: _resized(_resized(x, -2, 4), -1, 7),
+        ((2, 3, 5), (3, 2, 4, 6), (0, 3, 5), (4, 70, 80)),
+        argument="input",
+        moves=False,
+        integers=False,
+        tolerance=4,
+    ),
     "space_to_batch2d": Entry(
         numbafunc.space_to_batch2d,
         lambda x: _space_to_batch(x, 2, 2),
@@ -121,6 +139,14 @@ TABLE = {
         lambda x: numbafunc.space_to_channel2d(x, (3, 2)),
         lambda x: _space_to_channel(x, 3, 2),
         ((2, 3, 3, 2), (1, 1, 3, 8), (0, 3, 6, 4), (4, 6, 51, 82)),
+    ),
+    "upsample_2d": Entry(
+        lambda x: numbafunc.upsample_2d(x, (2, 3)),
+        lambda x: _resized(_resized(x, -2, 2 * x.shape[-2]), -1, 3 * x.shape[-1]),
+        ((2, 1, 3, 4), (1, 3, 1, 2), (0, 2, 3, 3), (2, 3, 60, 70)),
+        moves=False,
+        integers=False,
+        tolerance=4,
     ),
     "upscale_nn": Entry(
         lambda x: numbafunc.upscale_nn(x, 3),

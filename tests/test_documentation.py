@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import inspect
 from pathlib import Path
 
@@ -34,7 +35,9 @@ def test_every_public_name_has_a_complete_docstring() -> None:
         value = numbafunc
         for part in name.split("."):
             value = getattr(value, part)
-        missing = [section for section in ("Parameters", "Raises", "Examples") if section not in (value.__doc__ or "")]
+        enumeration = inspect.isclass(value) and issubclass(value, enum.Enum)  # which nobody calls
+        wanted = ("Examples",) if enumeration else ("Parameters", "Raises", "Examples")
+        missing = [section for section in wanted if section not in (value.__doc__ or "")]
         if missing:
             incomplete[name] = missing
     assert not incomplete

@@ -178,7 +178,9 @@ def test_jacobian(name):
 
 
 @pytest.mark.parametrize(
-    "wrong", [None, "text", b"text", 1j, object(), np.array([object()]), np.zeros(2, "M8[s]")], ids=repr
+    "wrong",
+    [None, "text", b"text", 1j, object(), np.array([object()]), np.zeros(2, "M8[s]")],
+    ids=lambda x: str(type(x)),
 )
 @pytest.mark.parametrize("name", NAMES)
 def test_operands_that_are_no_numbers(name, wrong):

@@ -1,0 +1,49 @@
+"""Names of the ways to pad and to interpolate."""
+
+from __future__ import annotations
+
+import enum
+
+__all__ = ["ConvPadding", "Interpolate"]
+
+
+class ConvPadding(enum.Enum):
+    """How much padding windows that slide over an image get.
+
+    Examples
+    --------
+    >>> import numbafunc
+    >>> numbafunc.ConvPadding.SAME.value
+    'SAME'
+    """
+
+    SAME = "SAME"
+    """As much as gives one window for every ``stride`` pixels; where it is odd, the larger half comes after."""
+
+    VALID = "VALID"
+    """None."""
+
+
+class Interpolate(enum.Enum):
+    """How values between pixels follow from those of the pixels. Names between semicolons mean the same method.
+
+    ``NEAREST``; ``LINEAR``, ``BILINEAR``, ``TRILINEAR``, ``TRIANGLE``; ``CUBIC``, ``BICUBIC``, ``TRICUBIC``;
+    ``LANCZOS3``; ``LANCZOS5``.
+
+    Examples
+    --------
+    >>> import numbafunc
+    >>> numbafunc.Interpolate.BICUBIC.value
+    'bicubic'
+    """
+
+    NEAREST = "nearest"
+    LINEAR = "linear"
+    BILINEAR = "bilinear"
+    TRILINEAR = "trilinear"
+    TRIANGLE = "triangle"
+    CUBIC = "cubic"
+    BICUBIC = "bicubic"
+    TRICUBIC = "tricubic"
+    LANCZOS3 = "lanczos3"
+    LANCZOS5 = "lanczos5"

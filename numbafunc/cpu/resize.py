@@ -1,0 +1,465 @@
+"""The loops of resizing: weighted taps, or the nearest element, along one axis or two at once.
+
+An operand is seen as planes of rows. The kernel goes down the columns of a plane, across its rows, or both; then what
+lies between the two passes stays in a few rows, and the result is written once. The order depends on lengths alone:
+rows are made fewer before, and more after, the pass across.
+
+One element that is not finite makes everything that is weighted together with it NaN: its line or, with two axes, its
+plane. Operands are looked through while they are in the cache; results are made NaN afterwards, in the rare case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from numbafunc.cpu.access import Separation, _address, _narrow, _widen
+from numbafunc.cpu.cache import compile_lazily, inline
+from numbafunc.cpu.real import Real, fma
+from numbafunc.cpu.schedule import SET_CHUNK, schedule
+
+# Numbers that stand before the first taps in the table ``places``.
+HEADER = 13
+PLANES, ROWS, COLUMNS, NEW_ROWS, NEW_COLUMNS, PER_TASK, BANDS, BAND, GROUPS_DOWN, GROUPS_ACROSS, BEGIN, END, INNER = (
+    range(HEADER)
+)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What a kernel does along one axis.
+
+    Attributes
+    ----------
+    form : str
+        "none", "any" (taps of each result from a table), "grow" (by a whole factor: the taps of every ``step`` results
+        repeat, one position further) or "shrink" (by a whole factor: those of each result repeat, ``step`` further).
+    taps : int
+        Taps in a group, whose code is unrolled.
+    several : bool
+        Whether there is more than one group of taps.
+    step : int
+        The whole factor.
+    offsets : tuple of int
+        Where the taps of each phase begin, from the position of the first; one for "shrink".
+    """
+
+    form: str
+    taps: int = 1
+    several: bool = False
+    step: int = 1
+    offsets: tuple[int, ...] = ()
+
+
+_SPECIAL = {
+    "float16": (0x7C00, 16),
+    "bfloat16": (0x7F80, 16),
+    "float32": (0x7F800000, 32),
+    "float64": (0x7FF << 52, 64),
+}
+
+
+def _reader(storage: str, separation: Separation, group: str) -> Callable[..., Any]:
+    """The intrinsic ``get(array, index)``: an element; 16-bit floats as float32."""
+
+    @intrinsic
+    def get(typingctx: Any, array: Any, index: Any) -> Any:
+        half = storage in ("float16", "bfloat16")
+
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            loaded = builder.load(_address(context, builder, array, *args))
+            separation.mark(builder.module, loaded, group)
+            return _widen(builder, storage, loaded) if half else loaded
+
+        return (types.float32 if half else array.dtype)(array, index), codegen
+
+    return get  # type: ignore[no-any-return]
+
+
+def _writer(storage: str, separation: Separation, group: str) -> Callable[..., Any]:
+    """The intrinsic ``put(array, index, value)``."""
+
+    @intrinsic
+    def put(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            stored = args[2]
+            if storage in ("float16", "bfloat16"):
+                stored = _narrow(builder, storage, stored)
+            address = _address(context, builder, array, args[0], args[1])
+            separation.mark(builder.module, builder.store(stored, address), group)
+            return context.get_dummy_value()
+
+        return types.none(array, index, value), codegen
+
+    return put  # type: ignore[no-any-return]
+
+
+def _watch(storage: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The intrinsics ``nothing()`` and ``seen(word, array, index)``, a word that is negative once infinity or NaN came.
+
+    Words, because a sum of floats in a given order is no vector instruction.
+    """
+    exponent, width = _SPECIAL[storage]
+    word = ir.IntType(width)
+    type_ = getattr(types, f"int{width}")
+
+    @intrinsic
+    def nothing(typingctx: Any) -> Any:
+        return type_(), lambda context, builder, sig, args: ir.Constant(word, 0)
+
+    @intrinsic
+    def seen(typingctx: Any, found: Any, array: Any, index: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            address = builder.bitcast(_address(context, builder, array, args[1], args[2]), word.as_pointer())
+            bits = builder.and_(builder.load(address), ir.Constant(word, exponent))
+            # An exponent of ones, and no other, carries into the sign.
+            lowest = ir.Constant(word, exponent & -exponent)
+            return builder.or_(args[0], builder.add(bits, lowest))
+
+        return type_(found, array, index), codegen
+
+    return nothing, seen
+
+
+@intrinsic
+def _multiply_add(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+    """``a * b + c`` rounded once."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return fma(*(Real(builder, arg) for arg in args)).value
+
+    return a(a, b, c), codegen
+
+
+def _lines(depth: int, lines: list[str]) -> str:
+    return "\n".join("    " * depth + line for line in lines)
+
+
+def _sum(get: str, source: str, terms: list[tuple[str, str]], start: str | None = None) -> str:
+    """Expression of the sum of weights times elements of a source, given as names and indices, in this order."""
+    total = start
+    for weight, index in terms:
+        element = f"{get}({source}, {index})"
+        total = f"{weight} * {element}" if total is None else f"multiply_add({weight}, {element}, {total})"
+    assert total is not None
+    return total
+
+
+def _down(source: str, target: str, steps: Pass) -> list[str]:
+    """Statements that make ``width`` elements of row ``o`` of a target, from ``place`` on.
+
+    Their sources are the rows that begin at ``origin`` and ``columns`` after one another. Where the source is "line",
+    they are in a ring of as many rows as there are taps, in which row ``first`` is the first that is wanted.
+    """
+    taps = range(steps.taps)
+    rows = [f"r{t} = origin + {t} * columns" for t in taps]
+    if source == "line":
+        rows = [f"r{t} = (first + {t}) % {steps.taps} * new_columns" for t in taps]
+    rows += [f"d{t} = get_weight(weights, at + {t})" for t in taps]
+    terms = [(f"d{t}", f"r{t} + j") for t in taps]
+    total = _sum(f"get_{source}", source, terms)
+    start = [f"at = o * {steps.taps} * groups", *rows, "for j in range(width):"]
+    if not steps.several:
+        return [*start, f"    put_{target}({target}, place + j, {total})"]
+    return [
+        *start,
+        f"    put_total(total, j, {total})",
+        "for group in range(1, groups):",
+        f"    at += {steps.taps}",
+        f"    origin += {steps.taps} * columns",
+        *("    " + line for line in rows),
+        "    for j in range(width):",
+        f"        put_total(total, j, {_sum(f'get_{source}', source, terms, 'get_total(total, j)')})",
+        "for j in range(width):",
+        f"    put_{target}({target}, place + j, get_total(total, j))",
+    ]
+
+
+def _across_once(steps: Pass) -> list[str]:
+    """Statements before a pass across: where the weights lie, and those that repeat."""
+    lines = [
+        f"count = {steps.taps} * places[{GROUPS_ACROSS}]",
+        f"table = new_rows * {{down}} * places[{GROUPS_DOWN}]",
+    ]
+    if steps.form == "any":
+        return lines
+    phases = steps.step if steps.form == "grow" else 1
+    lines += [
+        f"begin, end = places[{BEGIN}], places[{END}]",
+        f"inner = table + places[{INNER}]",
+    ]
+    return lines + [f"w{i} = get_weight(weights, inner + {i})" for i in range(phases * steps.taps)]
+
+
+def _across(source: str, target: str, steps: Pass) -> list[str]:
+    """Statements that make a row of results, from ``goal`` on, from the row that begins at ``row``."""
+    get, put = f"get_{source}", f"put_{target}"
+    terms = [(f"get_weight(weights, tap + {t})", f"index + {t}") for t in range(steps.taps)]
+    one = [
+        f"index = row + places[{HEADER} + new_rows + c]",
+        "tap = table + c * count",
+        f"value = {_sum(get, source, terms)}",
+    ]
+    if steps.several:
+        one += [
+            f"for group in range(1, places[{GROUPS_ACROSS}]):",
+            f"    tap += {steps.taps}",
+            f"    index += {steps.taps}",
+            f"    value = {_sum(get, source, terms, 'value')}",
+        ]
+    one.append(f"{put}({target}, goal + c, value)")
+    if steps.form == "any":
+        return ["for c in range(new_columns):", *("    " + line for line in one)]
+    # Results for each position of the taps, and positions that these move on.
+    width, stride = (steps.step, 1) if steps.form == "grow" else (1, steps.step)
+    lines = [
+        f"for border in range(new_columns - (end - begin) * {width}):",
+        f"    c = border if border < begin * {width} else border + (end - begin) * {width}",
+        *("    " + line for line in one),
+        f"index = row + begin * {stride}",
+        f"start_at = goal + begin * {width}",
+        "for q in range(end - begin):",
+    ]
+    for p in range(width):
+        repeated = [
+            (f"w{p * steps.taps + t}", f"index + {stride} * q + {steps.offsets[p] + t}") for t in range(steps.taps)
+        ]
+        lines.append(f"    v{p} = {_sum(get, source, repeated)}")
+    return lines + [f"    {put}({target}, start_at + {width} * q + {p}, v{p})" for p in range(width)]
+
+
+_BAND = f"""
+def band(x, out, places, weights, plane, start, stop):
+    rows, columns = places[{ROWS}], places[{COLUMNS}]
+    new_rows, new_columns = places[{NEW_ROWS}], places[{NEW_COLUMNS}]
+    groups = places[{GROUPS_DOWN}]
+    found = nothing()
+    total = empty({{total}}, compute)
+{{once}}
+"""
+
+# Each band of results has its own rows between the passes, so rows at its border are made twice.
+_ACROSS_THEN_DOWN = """
+    width = new_columns
+    line = empty({down} * width, compute)
+    done = 0
+    for o in range(start, stop):
+        first = places[{header} + o]
+        for i in range(max(done, first), first + {down}):
+            row = (plane * rows + i) * columns
+            for j in range(columns):
+                found = seen(found, x, row + j)
+            goal = i % {down} * width
+{across}
+        done = first + {down}
+        place = (plane * new_rows + o) * width
+{down_lines}
+    return found < 0
+"""
+
+_DOWN_THEN_ACROSS = """
+    width = columns
+    line = empty(width, compute)
+    place = 0
+    row = 0
+    done = 0
+    for o in range(start, stop):
+        first = places[{header} + o]
+        fresh = max(done, first)
+        done = first + {down} * groups
+        origin = (plane * rows + fresh) * columns
+        for j in range((done - fresh) * columns):
+            found = seen(found, x, origin + j)
+        origin = (plane * rows + first) * columns
+{down_lines}
+        goal = (plane * new_rows + o) * new_columns
+{across}
+    return found < 0
+"""
+
+_ACROSS_ALONE = """
+    row = plane * columns
+    for j in range(columns):
+        found = seen(found, x, row + j)
+    goal = plane * new_columns
+{across}
+    return found < 0
+"""
+
+# A band is a band of columns, each of which is a line of its own.
+_DOWN_ALONE = """
+    width = stop - start
+    for i in range(rows):
+        origin = (plane * rows + i) * columns + start
+        for j in range(width):
+            found = seen(found, x, origin + j)
+    for o in range(new_rows):
+        origin = (plane * rows + places[{header} + o]) * columns + start
+        place = (plane * new_rows + o) * columns + start
+{down_lines}
+    if found < 0:
+        for c in range(start, stop):
+            found = nothing()
+            for i in range(rows):
+                found = seen(found, x, (plane * rows + i) * columns + c)
+            if found < 0:
+                for i in range(new_rows):
+                    put_out(out, (plane * new_rows + i) * columns + c, nan)
+    return False
+"""
+
+_KERNEL = f"""
+def kernel(x, out, places, weights):
+    planes, per_task = places[{PLANES}], places[{PER_TASK}]
+    bands, size = places[{BANDS}], places[{BAND}]
+    extent = {{extent}}
+    spoilt = empty(planes, flag)
+    for plane in range(planes):  # zeros() would be a parallel loop of its own
+        spoilt[plane] = 0
+    {{dynamic}}
+    for index in {{tasks}}((planes + per_task - 1) // per_task * bands):
+        task = int64(index)
+        first = task // bands * per_task
+        start = task % bands * size
+        for plane in range(first, min(first + per_task, planes)):
+            if band(x, out, places, weights, plane, start, min(start + size, extent)):
+                spoilt[plane] = 1
+    {{static}}
+    area = places[{NEW_ROWS}] * places[{NEW_COLUMNS}]
+    for plane in range(planes):
+        if spoilt[plane] != 0:
+            for i in range(plane * area, (plane + 1) * area):
+                put_out(out, i, nan)
+"""
+
+
+def _source(down: Pass, across: Pass, rows_first: bool, parallel: bool) -> str:
+    """The source of a kernel."""
+    if across.form == "none":
+        template, ends = _DOWN_ALONE, (("x", "out"), ("", ""))
+    elif down.form == "none":
+        template, ends = _ACROSS_ALONE, (("", ""), ("x", "out"))
+    elif rows_first:
+        template, ends = _DOWN_THEN_ACROSS, (("x", "line"), ("line", "out"))
+    else:
+        template, ends = _ACROSS_THEN_DOWN, (("line", "out"), ("x", "line"))
+    passes: dict[str, str] = {"total": "columns" if down.several else "0", "once": "", "across": "", "down_lines": ""}
+    if across.form != "none":
+        passes["once"] = _lines(1, _across_once(across))
+        passes["across"] = _lines({_ACROSS_THEN_DOWN: 3, _ACROSS_ALONE: 1}.get(template, 2), _across(*ends[1], across))
+    if down.form != "none":
+        passes["down_lines"] = _lines(2, _down(*ends[0], down))
+    numbers = {"down": down.taps if down.form != "none" else 0, "header": HEADER}
+    passes["once"] = passes["once"].format(**numbers)
+    extent = f"places[{COLUMNS}]" if across.form == "none" else f"places[{NEW_ROWS}]"
+    return (_BAND + template).format(**passes, **numbers) + _KERNEL.format(extent=extent, **schedule(parallel))
+
+
+def build(down: Pass, across: Pass, rows_first: bool, storage: str, *, parallel: bool) -> Any:
+    """Kernel ``kernel(x, out, places, weights)`` over flat contiguous arrays.
+
+    Parameters
+    ----------
+    down, across : Pass
+        What is done along columns and along rows.
+    rows_first : bool
+        Whether the pass down comes first.
+    storage : str
+        Dtype of operand and result.
+    parallel : bool
+        Whether planes and bands are shared out to threads.
+
+    Notes
+    -----
+    ``places`` holds the lengths named at the top of this module, the first tap of each new row, and that of each new
+    column; ``weights`` the weights of each new row, and those of each new column.
+    """
+    compute = "float64" if storage == "float64" else "float32"
+    separation = Separation(("x", "out", "line", "total", "weights"))
+    nothing, seen = _watch(storage)
+    namespace: dict[str, Any] = {
+        "__name__": __name__,
+        "set_parallel_chunksize": SET_CHUNK,
+        "prange": numba.prange,
+        "int64": np.int64,  # the index of prange is unsigned
+        "empty": np.empty,
+        "flag": np.dtype(np.uint8),
+        "compute": np.dtype(compute),
+        "nan": np.dtype(compute).type(np.nan),
+        "get_x": _reader(storage, separation, "x"),
+        "get_line": _reader(compute, separation, "line"),
+        "get_weight": _reader(compute, separation, "weights"),
+        "get_total": _reader(compute, separation, "total"),
+        "put_line": _writer(compute, separation, "line"),
+        "put_total": _writer(compute, separation, "total"),
+        "put_out": _writer(storage, separation, "out"),
+        "multiply_add": _multiply_add,
+        "nothing": nothing,
+        "seen": seen,
+    }
+    exec(compile(_source(down, across, rows_first, parallel), "<numbafunc resize>", "exec"), namespace)
+    namespace["band"] = inline(namespace["band"])
+    identity = repr(("resize", down, across, rows_first, storage))
+    return compile_lazily(namespace["kernel"], identity, parallel=parallel)
+
+
+_NEAREST = f"""
+def kernel(x, out, places, unused):
+    planes, per_task = places[{PLANES}], places[{PER_TASK}]
+    rows, columns = places[{ROWS}], places[{COLUMNS}]
+    new_rows, new_columns = places[{NEW_ROWS}], places[{NEW_COLUMNS}]
+    total = planes * new_rows
+    {{dynamic}}
+    for index in {{tasks}}((total + per_task - 1) // per_task):
+        start = int64(index) * per_task
+        for row in range(start, min(start + per_task, total)):
+            origin = (row // new_rows * rows + places[{HEADER} + row % new_rows]) * columns
+            across(x, origin, out, row * new_columns, places, new_columns)
+    {{static}}
+"""
+
+
+def build_nearest(across: Pass, word: str, *, parallel: bool) -> Any:
+    """Kernel ``kernel(x, out, places, unused)`` that copies words of a type; ``places`` as in :func:`build`."""
+    separation = Separation(("x", "out"))
+    body = {
+        "none": ["for o in range(columns):", "    put_out(out, place + o, get_x(x, origin + o))"],
+        "any": [
+            f"head = {HEADER} + places[{NEW_ROWS}]",
+            "for o in range(columns):",
+            "    put_out(out, place + o, get_x(x, origin + places[head + o]))",
+        ],
+        "grow": [
+            f"for q in range(columns // {across.step}):",
+            "    element = get_x(x, origin + q)",
+            *(f"    put_out(out, place + {across.step} * q + {p}, element)" for p in range(across.step)),
+        ],
+        "shrink": [
+            "for o in range(columns):",
+            f"    put_out(out, place + o, get_x(x, origin + {across.step} * o + {sum(across.offsets)}))",
+        ],
+    }[across.form]
+    function = "def across(x, origin, out, place, places, columns):\n" + _lines(1, body)
+    source = function + "\n\n" + _NEAREST.format(**schedule(parallel))
+    namespace: dict[str, Any] = {
+        "__name__": __name__,
+        "set_parallel_chunksize": SET_CHUNK,
+        "prange": numba.prange,
+        "int64": np.int64,
+        "get_x": _reader(word, separation, "x"),
+        "put_out": _writer(word, separation, "out"),
+    }
+    exec(compile(source, "<numbafunc resize nearest>", "exec"), namespace)
+    namespace["across"] = inline(namespace["across"])
+    identity = repr(("resize nearest", across, word))
+    return compile_lazily(namespace["kernel"], identity, parallel=parallel)
+
+
+__all__ = ["HEADER", "Pass", "build", "build_nearest"]

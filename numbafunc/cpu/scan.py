@@ -1,0 +1,263 @@
+"""The loop of scan around a function that the user has compiled with Numba."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numba
+import numpy as np
+from numba.core import types
+from numba.core.errors import NumbaError
+
+from numbafunc.autodiff.trees import flatten_with_names
+from numbafunc.scanning import carry_error
+
+
+def run(
+    f: Any, init: Any, leaves: list[Any], weak: list[bool], xs: Any, entries: list[Any], steps: int, reverse: bool
+) -> Any:
+    """The last carry and the stacked results.
+
+    Parameters
+    ----------
+    f : dispatcher
+        The user's function.
+    init, leaves, weak : nest, list, list of bool
+        The first carry, its leaves, and which of them are numbers that take the type that the function gives them.
+    xs, entries : nest, list
+        What is gone along, and its leaves.
+    steps : int
+        Number of steps.
+    reverse : bool
+        Whether the last entry comes first.
+    """
+    carry_form, x_form = _form(init, "init"), _form(xs, "xs")
+    entries = [np.ascontiguousarray(entry) for entry in entries]
+    names = flatten_with_names(init)[1]
+    leaves = [np.ascontiguousarray(leaf) if np.ndim(leaf) else leaf for leaf in leaves]
+    values = [leaf if np.ndim(leaf) else np.asarray(leaf)[()] for leaf in leaves]
+    x_types = tuple(_entry_type(entry) for entry in entries)
+    # A Python number takes the type that the function gives it, which may be a wider one in the next round.
+    while True:
+        carry_types = tuple(numba.typeof(value) for value in values)
+        returned = _returned(f, carry_form, carry_types, x_form, x_types)
+        new = _leaf_types(returned.types[0])
+        changed = False
+        if new is None or _shape_of(returned.types[0]) != carry_form:
+            was = _tuple_type(carry_form, iter(carry_types))
+            raise carry_error("", f"of Numba's type {was}", f"of type {returned.types[0]}")
+        for position, (old, (_, type_)) in enumerate(zip(carry_types, new)):
+            if _same(old, type_):
+                continue
+            if not weak[position] or _ndim(type_):
+                raise carry_error(names[position], f"of Numba's type {old}", f"of type {type_}")
+            promoted = np.result_type(values[position].dtype, _dtype(type_))
+            if promoted == values[position].dtype:
+                raise carry_error(names[position], f"of Numba's type {old}", f"of type {type_}")
+            values[position] = promoted.type(values[position])
+            changed = True
+        if not changed:
+            break
+    y_leaves = _leaf_types(returned.types[1])
+    if y_leaves is None:
+        raise TypeError(
+            f"the result of f has Numba's type {returned.types[1]}; wanted: arrays, numbers and tuples of them"
+        )
+    if steps == 0:
+        zeros = [np.zeros(entry.shape[1:], entry.dtype)[()] for entry in entries]
+        _, y = f(_fill(carry_form, iter(values)), _fill(x_form, iter(zeros)))
+        stacked = [
+            np.empty((0, *np.shape(functools.reduce(lambda nest, i: nest[i], path, y))), _dtype(type_))
+            for path, type_ in y_leaves
+        ]
+        return _fill(carry_form, map(np.asarray, values)), _rebuild(returned.types[1], iter(stacked))
+    driver = _driver(f, carry_form, carry_types, x_form, x_types)
+    status, *results = driver(*values, *entries, steps, reverse)
+    if status:
+        _explain(status, names, y_leaves)
+    count = len(values)
+    last = [np.array(result, dtype=value.dtype) for result, value in zip(results[:count], values)]
+    return _fill(carry_form, iter(last)), _rebuild(returned.types[1], iter(results[count:]))
+
+
+def _explain(status: int, names: list[str], y_leaves: list[Any]) -> None:
+    if status <= len(names):
+        raise carry_error(names[status - 1], "of one shape", "of another")
+    path = y_leaves[status - len(names) - 1][0]
+    raise TypeError(f"the result of f{''.join(f'[{i}]' for i in path)} changes its shape from step to step")
+
+
+def _form(tree: Any, argument: str) -> Any:
+    """The nesting of tuples: "leaf", "none" or a tuple of such."""
+    if tree is None:
+        return "none"
+    if type(tree) is tuple:
+        return tuple(_form(part, argument) for part in tree)
+    if isinstance(tree, (np.ndarray, np.generic, bool, int, float, complex)):
+        return "leaf"
+    raise TypeError(
+        f"f can't be compiled for {argument} with a {type(tree).__name__}; wanted: arrays, numbers and tuples of them, "
+        "or pass f.py_func"
+    )
+
+
+def _fill(form: Any, leaves: Any) -> Any:
+    """A nest of a form with leaves in place."""
+    if form == "none":
+        return None
+    if form == "leaf":
+        return next(leaves)
+    return tuple(_fill(part, leaves) for part in form)
+
+
+def _entry_type(entry: Any) -> Any:
+    whole = numba.typeof(entry)
+    return whole.dtype if whole.ndim == 1 else types.Array(whole.dtype, whole.ndim - 1, "C", not whole.mutable)
+
+
+def _tuple_type(form: Any, leaves: Any) -> Any:
+    if form == "none":
+        return types.none
+    if form == "leaf":
+        return next(leaves)
+    return types.containers.Tuple(tuple(_tuple_type(part, leaves) for part in form))
+
+
+def _returned(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any) -> Any:
+    """Numba's type of what the function returns."""
+    arguments = (_tuple_type(carry_form, iter(carry_types)), _tuple_type(x_form, iter(x_types)))
+    try:
+        f.compile(arguments)
+    except NumbaError as error:
+        raise TypeError(f"f can't be compiled for a carry of type {arguments[0]} and {arguments[1]}: {error}") from None
+    result = f.overloads[arguments].signature.return_type
+    if not isinstance(result, types.BaseTuple) or len(result) != 2:
+        raise TypeError(f"f returns {result}; wanted: the pair of the new carry and a result")
+    return result
+
+
+def _leaf_types(type_: Any, path: tuple[int, ...] = ()) -> list[Any] | None:
+    """Paths and types of the leaves of a nest of tuples; None where there is any other container."""
+    if isinstance(type_, types.NoneType):
+        return []
+    if isinstance(type_, types.BaseTuple):
+        found = []
+        for index, part in enumerate(type_):
+            inner = _leaf_types(part, (*path, index))
+            if inner is None:
+                return None
+            found += inner
+        return found
+    if isinstance(type_, (types.Number, types.Boolean, types.Array)):
+        return [(path, type_)]
+    return None
+
+
+def _shape_of(type_: Any) -> Any:
+    if isinstance(type_, types.NoneType):
+        return "none"
+    if isinstance(type_, types.BaseTuple):
+        return tuple(map(_shape_of, type_))
+    return "leaf"
+
+
+def _rebuild(type_: Any, leaves: Any) -> Any:
+    """A nest of a Numba type with leaves in place."""
+    if isinstance(type_, types.NoneType):
+        return None
+    if isinstance(type_, types.BaseTuple):
+        parts = [_rebuild(part, leaves) for part in type_]
+        return type_.instance_class(*parts) if isinstance(type_, types.BaseNamedTuple) else tuple(parts)
+    return next(leaves)
+
+
+def _ndim(type_: Any) -> int:
+    return int(type_.ndim) if isinstance(type_, types.Array) else 0
+
+
+def _scalar(type_: Any) -> Any:
+    plain = type_.dtype if isinstance(type_, types.Array) else type_
+    if isinstance(plain, types.Literal):
+        plain = plain.literal_type
+    return plain
+
+
+def _dtype(type_: Any) -> np.dtype[Any]:
+    return numba.np.numpy_support.as_dtype(_scalar(type_))  # type: ignore[no-any-return]
+
+
+def _same(old: Any, new: Any) -> bool:
+    return _ndim(old) == _ndim(new) and _scalar(old) == _scalar(new)
+
+
+def _text(form: Any, leaves: Any) -> str:
+    """The expression of a nest, from those of its leaves."""
+    if form == "none":
+        return "None"
+    if form == "leaf":
+        return next(leaves)  # type: ignore[no-any-return]
+    return "(" + "".join(_text(part, leaves) + ", " for part in form) + ")"
+
+
+def _place(path: tuple[int, ...]) -> str:
+    return "".join(f"[{index}]" for index in path)
+
+
+@functools.lru_cache(maxsize=128)
+def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any) -> Any:
+    """The compiled loop ``driver(*carry, *xs, length, reverse)``; it returns a status, the carry and the results.
+
+    The status is 0, or the number of the leaf, carry before results, whose shape has changed.
+    """
+    returned = _returned(f, carry_form, carry_types, x_form, x_types)
+    carries = [f"c{i}" for i in range(len(carry_types))]
+    entries = [f"x{i}" for i in range(len(x_types))]
+    new, outputs = _leaf_types(returned.types[0]), _leaf_types(returned.types[1])
+    assert new is not None
+    assert outputs is not None
+    step = f"carry, y = f({_text(carry_form, iter(carries))}, {_text(x_form, iter([f'{e}[i]' for e in entries]))})"
+    position = "i = length - 1 - step if reverse else step"
+    normalize, check, allocate, store = [], [], [], []
+    for i, (old, (path, type_)) in enumerate(zip(carry_types, new)):
+        expression = f"carry{_place(path)}"
+        if isinstance(type_, types.Array):
+            expression += "[()]" if type_.ndim == 0 else ""
+            expression = f"ascontiguousarray({expression})" if type_.ndim and type_.layout != "C" else expression
+        normalize.append(f"n{i} = {expression}")
+        if _ndim(old):
+            check += [f"if n{i}.shape != c{i}.shape:", f"    failed = {i + 1}"]
+    names = []
+    for i, (path, type_) in enumerate(outputs):
+        names.append(f"y{i}")
+        expression = f"y{_place(path)}"
+        if _ndim(type_):
+            allocate.append(f"y{i} = empty((length,) + {expression}.shape, dtype{i})")
+            check += [f"if {expression}.shape != y{i}.shape[1:]:", f"    failed = {len(new) + i + 1}"]
+            store.append(f"y{i}[i] = {expression}")
+        else:
+            allocate.append(f"y{i} = empty(length, dtype{i})")
+            store.append(f"y{i}[i] = {expression}" + ("[()]" if isinstance(type_, types.Array) else ""))
+    results = ", ".join((*carries, *names))
+    lines = [
+        f"def driver({', '.join((*carries, *entries, 'length', 'reverse'))}):",
+        "    failed = 0",
+        "    step = 0",
+        f"    {position}",
+        f"    {step}",
+        *(f"    {line}" for line in allocate),
+        "    for step in range(length):",
+        f"        {position}",
+        "        if step > 0:",
+        f"            {step}",
+        *(f"        {line}" for line in (*normalize, *check)),
+        "        if failed:",
+        "            break",
+        *(f"        {line}" for line in store),
+        *(f"        c{i} = n{i}" for i in range(len(new))),
+        f"    return failed, {results}",
+    ]
+    namespace: dict[str, Any] = {"f": f, "empty": np.empty, "ascontiguousarray": np.ascontiguousarray}
+    namespace.update({f"dtype{i}": _dtype(type_) for i, (_, type_) in enumerate(outputs)})
+    exec(compile("\n".join(lines), "<numbafunc scan>", "exec"), namespace)
+    return numba.njit(nogil=True)(namespace["driver"])

@@ -1,0 +1,309 @@
+"""Resampling of axes: filters, the taps that they give, and the steps that bring an array to another shape."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from numbafunc.cpu import threads
+from numbafunc.cpu.memory import empty, flat_words
+
+Shape = tuple[int, ...]
+Array = np.ndarray[Any, Any]
+
+# From this many elements of operand and result on, several threads pay.
+PARALLEL_FROM = 1 << 14
+
+# Results that are worth a task of their own.
+_TASK = 1 << 15
+
+# Columns that a thread takes together when it goes down an axis: their rows stay in the first-level cache.
+_TILE = 1024
+
+# Taps whose code is unrolled; more of them are taken in groups.
+_UNROLLED, _GROUP = 12, 8
+
+# Whole factors with loops of their own, in which the taps are constant.
+_FACTORS = (2, 3, 4)
+
+# Results whose weights add up to less are 0.
+_SMALLEST_TOTAL = 1000 * float(np.finfo(np.float32).eps)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Weight as a function of the distance, 0 from ``radius`` on."""
+
+    radius: int
+    weight: Callable[[Array], Array]
+
+
+def _linear(d: Array) -> Array:
+    return 1 - d
+
+
+def _cubic(d: Array) -> Array:
+    near = ((1.5 * d - 2.5) * d) * d + 1
+    far = ((-0.5 * d + 2.5) * d - 4) * d + 2
+    return np.where(d < 1, near, far)
+
+
+def _lanczos(radius: int) -> Callable[[Array], Array]:
+    def weight(d: Array) -> Array:
+        angle = math.pi * np.maximum(d, 1e-3)
+        return np.where(d > 1e-3, radius * np.sin(angle) * np.sin(angle / radius) / angle**2, 1.0)
+
+    return weight
+
+
+FILTERS = {
+    "linear": Filter(1, _linear),
+    "cubic": Filter(2, _cubic),
+    "lanczos3": Filter(3, _lanczos(3)),
+    "lanczos5": Filter(5, _lanczos(5)),
+}
+
+
+@dataclass(frozen=True)
+class Taps:
+    """Which elements each result is made of, and their weights.
+
+    Attributes
+    ----------
+    first : numpy.ndarray
+        Position of the first tap of each result.
+    weights : numpy.ndarray
+        Of float64; one row for each result.
+    group : int
+        Divisor of the number of taps: those that are worked off together.
+    offset : tuple of int
+        Where the window of the first few results begins: negative when it hangs over the border.
+    """
+
+    first: Array
+    weights: Array
+    group: int
+    offset: tuple[int, ...]
+
+
+@functools.lru_cache(maxsize=256)
+def taps(n: int, m: int, method: str) -> Taps:
+    """The taps from n elements to m by one of the FILTERS; computed in float64, from exact distances.
+
+    The centre of result o is ((2o + 1) n - m) / 2m. Distances are stretched by n / m when an axis shrinks.
+    """
+    chosen = FILTERS[method]
+    centre = (2 * np.arange(m) + 1) * n - m
+    reach = 2 * chosen.radius * max(n, m)
+    lowest = (centre - reach) // (2 * m) + 1
+    highest = -((-centre - reach) // (2 * m)) - 1
+    count = int((highest - lowest).max()) + 1
+    count, group = _grouped(min(count, n), n)
+    first = np.clip(lowest, 0, n - count)
+    distance = np.abs(2 * m * (first[:, None] + np.arange(count)) - centre[:, None]) / (2 * max(n, m))
+    weights = np.where(distance < chosen.radius, chosen.weight(distance), 0.0)
+    total = weights.sum(1, keepdims=True)
+    weights = np.where(np.abs(total) < _SMALLEST_TOTAL, 0.0, weights / total)
+    return Taps(first, weights, group, tuple(map(int, lowest[: max(_FACTORS)])))
+
+
+def _grouped(count: int, n: int) -> tuple[int, int]:
+    """A number of taps from ``count`` to n, few different ones for small counts, and the size of its groups."""
+    rounded = count + count % 2 if 1 < count <= _UNROLLED else -(-count // _GROUP) * _GROUP if count > 1 else 1
+    if rounded > n:
+        rounded = n
+    if rounded <= _UNROLLED:
+        return rounded, rounded
+    return rounded, next(size for size in range(_GROUP, 0, -1) if rounded % size == 0)
+
+
+@functools.lru_cache(maxsize=256)
+def nearest(n: int, m: int) -> Array:
+    """The element that each of m results copies: floor((o + 1/2) n / m), in float32 with a rounded factor."""
+    factor = np.float32(n) * (np.float32(1) / np.float32(m))
+    exact: Array = np.floor((np.arange(m, dtype=np.float32) + np.float32(0.5)) * factor)
+    return np.minimum(exact.astype(np.int64), n - 1)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call of a kernel, which changes one axis or the last two."""
+
+    kernel: Any
+    shape: Shape
+    places: Array
+    weights: Array
+
+
+def plan(shape: Shape, target: Shape, method: str, dtype: np.dtype[Any]) -> tuple[Step, ...]:
+    """The steps from one shape to another of as many axes; there is none where nothing changes or nothing is left.
+
+    Axes that shrink come first, so that less is left to do for the others.
+    """
+    if 0 in target:
+        return ()
+    changed = [axis for axis, (n, m) in enumerate(zip(shape, target)) if n != m]
+    last = len(shape) - 1
+    trailing = [axis for axis in changed if axis >= last - 1] if last in changed else []
+    others = sorted((axis for axis in changed if axis not in trailing), key=lambda axis: target[axis] / shape[axis])
+    order = [(axis,) for axis in others if target[axis] < shape[axis]]
+    order += [tuple(trailing)] if trailing else []  # type: ignore[list-item]
+    order += [(axis,) for axis in others if target[axis] > shape[axis]]
+    steps = []
+    current = list(shape)
+    for axes in order:
+        before = tuple(current)
+        for axis in axes:
+            current[axis] = target[axis]
+        steps.append(_step(before, tuple(current), axes, method, dtype))
+    return tuple(steps)
+
+
+def _step(shape: Shape, target: Shape, axes: tuple[int, ...], method: str, dtype: np.dtype[Any]) -> Step:
+    from numbafunc.cpu import resize
+
+    last = axes[-1] == len(shape) - 1
+    down = axes[0] if len(axes) == 2 or not last else None
+    planes = math.prod(shape[: axes[0]])
+    rows, new_rows = (1, 1) if down is None else (shape[down], target[down])
+    columns, new_columns = (shape[-1], target[-1]) if last else (math.prod(shape[axes[0] + 1 :]),) * 2
+    places = np.zeros(resize.HEADER, np.int64)
+    places[: resize.PER_TASK] = planes, rows, columns, new_rows, new_columns
+    several = planes * (rows * columns + new_rows * new_columns) >= PARALLEL_FROM and threads.parallel_allowed()
+    if method == "nearest":
+        places[resize.PER_TASK] = max(1, _TASK // max(1, new_columns))
+        down_index = np.zeros(1, np.int64) if down is None else nearest(rows, new_rows)
+        across_index = nearest(columns, new_columns) if last else np.zeros(0, np.int64)
+        kernel = _kernel(
+            ("nearest", _copies(columns, new_columns, across_index if last else None), _word(dtype), several)
+        )
+        return Step(kernel, target, np.concatenate((places, down_index, across_index)), np.zeros(0, np.float32))
+    nothing = Taps(np.zeros(1, np.int64), np.zeros((1, 0)), 1, ())
+    down_taps = nothing if down is None else taps(rows, new_rows, method)
+    across_taps = taps(columns, new_columns, method) if last else nothing
+    across = _across(columns, new_columns, across_taps, places) if last else resize.Pass("none")
+    extent, size = new_rows, new_rows
+    if not last:
+        extent, size = columns, min(columns, _TILE)
+    elif planes < 16:  # too few to share them out
+        size = max(8, 2 * _TASK // new_columns)
+    bands = max(1, -(-extent // max(1, size)))
+    per_task = max(1, _TASK // max(1, new_rows * new_columns)) if bands == 1 else 1
+    places[resize.PER_TASK : resize.GROUPS_DOWN] = per_task, bands, size
+    for position, made in ((resize.GROUPS_DOWN, down_taps), (resize.GROUPS_ACROSS, across_taps)):
+        places[position] = made.weights.shape[1] // made.group
+    passes = (_table(down_taps) if down is not None else resize.Pass("none"), across)
+    kernel = _kernel((*passes, new_rows < rows, dtype.name, several))
+    weights = np.concatenate((down_taps.weights.reshape(-1), across_taps.weights.reshape(-1)))
+    compute = np.float64 if dtype.itemsize == 8 else np.float32
+    first = (down_taps.first, across_taps.first) if last else (down_taps.first,)
+    return Step(kernel, target, np.concatenate((places, *first)), weights.astype(compute))
+
+
+def _table(made: Taps) -> Any:
+    from numbafunc.cpu.resize import Pass
+
+    return Pass("any", made.group, made.weights.shape[1] > made.group)
+
+
+def _across(n: int, m: int, made: Taps, places: Array) -> Any:
+    """What is done along rows; notes in ``places`` where the repeating taps begin and end."""
+    from numbafunc.cpu import resize
+
+    count = made.weights.shape[1]
+    general = _table(made)
+    if general.several:
+        return general
+    if m % n == 0 and m // n in _FACTORS:
+        step = m // n
+        offsets = made.offset[:step]
+        begin, end = max(0, -min(offsets)), n - count - max(offsets) + 1
+        form, inner = "grow", begin * step * count
+    elif n % m == 0 and n // m in _FACTORS:
+        step = n // m
+        offsets = made.offset[:1]
+        begin, end = max(0, -(offsets[0] // step)), (n - count - offsets[0]) // step + 1
+        form, inner = "shrink", begin * count
+    else:
+        return general
+    if begin >= end:
+        return general
+    places[resize.BEGIN :] = begin, end, inner
+    return resize.Pass(form, count, False, step, offsets)
+
+
+def _copies(n: int, m: int, index: Array | None) -> Any:
+    """How elements of a row are copied."""
+    from numbafunc.cpu.resize import Pass
+
+    if index is None:
+        return Pass("none")
+    if m % n == 0 and m // n in _FACTORS and np.array_equal(index, np.arange(m) // (m // n)):
+        return Pass("grow", step=m // n)
+    step = n // m
+    if n % m == 0 and step in _FACTORS and np.array_equal(index, np.arange(m) * step + index[0]):
+        return Pass("shrink", step=step, offsets=(int(index[0]),))
+    return Pass("any")
+
+
+def _word(dtype: np.dtype[Any]) -> str:
+    """The type as which elements are copied."""
+    return dtype.name if dtype.name in ("float32", "float64") else f"uint{8 * dtype.itemsize}"
+
+
+_KERNELS = threads.Kernels()
+
+
+def _kernel(key: tuple[Any, ...]) -> Any:
+    kernel = _KERNELS.get(key)
+    if kernel is None:
+        from numbafunc.cpu import resize
+
+        build = resize.build_nearest if key[0] == "nearest" else resize.build
+        arguments = key[1:-1] if key[0] == "nearest" else key[:-1]
+        kernel = _KERNELS[key] = build(*arguments, parallel=key[-1])
+    return kernel
+
+
+class Plans(threads.Kernels):
+    """Steps by the description of a call; it starts anew when it grows beyond reason."""
+
+    def keep(self, description: Any, made: Any) -> Any:
+        """Add an entry and return it."""
+        if len(self) >= 1024:
+            self.clear()
+        self[description] = made
+        return made
+
+
+_PLANS = Plans()
+
+
+def resample(x: Array, leading: int, target: Shape, method: str) -> Array:
+    """An array with its axes behind the leading ones brought to other lengths."""
+    full = x.shape[:leading] + target
+    key = (x.shape, full, method, x.dtype)
+    steps = _PLANS.get(key)
+    if steps is None:
+        steps = _PLANS.keep(key, plan(x.shape, full, method, x.dtype))
+    if not steps:
+        return np.array(x, order="C") if full == x.shape else empty(full, x.dtype)
+    if len(steps) > 1 and x.itemsize == 2 and method != "nearest":  # not to be rounded between the steps
+        return resample(x.astype(np.float32), leading, target, method).astype(x.dtype)
+    word = _word(x.dtype) if method == "nearest" else None
+    for step in steps:
+        result = empty(step.shape, x.dtype)
+        flat, target_words = flat_words(x, 0), flat_words(result, 0)
+        if word is not None:
+            flat, target_words = flat.view(word), target_words.view(word)
+        step.kernel(flat, target_words, step.places, step.weights)
+        x = result
+    return x
+
+
+__all__ = ["FILTERS", "Plans", "Step", "Taps", "nearest", "plan", "resample", "taps"]

@@ -1,0 +1,362 @@
+"""Loops that carry a state along and collect what each step gives."""
+
+from __future__ import annotations
+
+import contextlib
+import operator
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from numbafunc.autodiff.dual import Dual, assemble, components
+from numbafunc.autodiff.trees import Structure, flatten, flatten_with_names
+
+__all__ = ["scan"]
+
+
+def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, unroll: Any = 1) -> Any:
+    r"""Apply a function along the leading axis of arrays, carrying a state from step to step.
+
+    .. math:: (c_{i+1}, y_i) = f(c_i, x_i), \quad c_0 = \text{init}
+
+    Parameters
+    ----------
+    f : callable
+        ``f(carry, x)``, which returns the pair of the new carry and what the step gives, ``y``. The carry keeps its
+        structure, shapes and dtypes. A function compiled by ``numba.njit`` makes the whole loop run compiled.
+    init : nest of array_like
+        The first carry: arrays and numbers in tuples, lists, dicts, with None anywhere. Python numbers take the dtype
+        that the first step gives them.
+    xs : nest of numpy.ndarray or None
+        Arrays of equal length along their first axis; each step gets one entry of each. None if there are none.
+    length : int, optional
+        Number of steps; needed only where ``xs`` has no arrays.
+    reverse : bool, default False
+        Whether to begin with the last entry. What the steps give stays aligned with ``xs``.
+    unroll : int, default 1
+        Accepted for compatibility and positive; it has no influence.
+
+    Returns
+    -------
+    tuple of two
+        The last carry, and the nest of arrays of all ``y``, stacked along a new first axis.
+
+    Raises
+    ------
+    TypeError
+        For an ``f`` that does not return a pair, a carry that changes its structure, or a shape or dtype in it, or a
+        ``y`` that does, and for leaves that are no arrays or numbers.
+    ValueError
+        For neither ``xs`` nor ``length``, lengths that disagree, a negative ``length``, an ``unroll`` that is not
+        positive, and for a number among ``xs``.
+    IndexError
+        For an array of no dimensions among ``xs``.
+
+    Notes
+    -----
+    Derivatives go through the carry, through ``xs``, and through all that ``f`` refers to. A carry without tangents may
+    get some on the way.
+
+    Without any step ``f`` is called once all the same, with zeros for ``x``, to learn the shapes. Where ``init`` has
+    Python numbers the first step is taken twice.
+
+    With a function compiled by ``numba.njit`` the carry may be tuples of arrays and numbers, and its types are those
+    that Numba infers: a sum of 32-bit integers, for one, has 64 bits, and the carry must not change to that.
+    Dual arrays can't enter a compiled function, so they make its Python source run, at the speed of Python.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbafunc
+    >>> numbafunc.scan(lambda total, x: (total + x, total), 0, np.array([1, 2, 3]))
+    (array(6), array([0, 1, 3]))
+    """
+    if not callable(f):
+        raise TypeError(f"f is a {type(f).__name__}; wanted: a function of a carry and an entry of xs")
+    _check_unroll(unroll)
+    entries, x_structure = _entries(xs)
+    steps = _length(entries, xs, length)
+    leaves, structure = _start(init)
+    jitted = _is_dispatcher(f)
+    loop = _Loop(f.py_func if jitted else f, structure, entries, x_structure, steps, bool(reverse))
+    if not jitted or any(type(leaf) is Dual for leaf in (*leaves, *entries)):
+        return loop.run(leaves)
+    from numbafunc.cpu import scan as compiled
+
+    weak = [is_weak(leaf) for leaf in leaves]
+    if any(weak):
+        # Numba knows no weak numbers, so the source tells their types, unless it does not run in Python.
+        with contextlib.suppress(Exception):
+            leaves = loop.promoted(leaves)
+    return compiled.run(f, init, leaves, weak, xs, entries, steps, bool(reverse))
+
+
+def _is_dispatcher(f: Any) -> bool:
+    if "numba" not in sys.modules or not hasattr(f, "py_func"):
+        return False
+    from numba.core.dispatcher import Dispatcher
+
+    return isinstance(f, Dispatcher)
+
+
+def _check_unroll(unroll: Any) -> None:
+    try:
+        times = operator.index(unroll)
+    except TypeError:
+        raise TypeError(f"unroll is {unroll!r}; wanted: a positive int") from None
+    if times < 1:
+        raise ValueError(f"unroll is {unroll!r}; wanted: a positive int")
+
+
+def _is_numeric(leaf: Any) -> bool:
+    if isinstance(leaf, (Dual, bool, int, float, complex)):
+        return True
+    return isinstance(leaf, (np.ndarray, np.generic)) and (leaf.dtype.kind in "biufc" or leaf.dtype.name == "bfloat16")
+
+
+def _refuse(tree: Any, argument: str) -> TypeError:
+    """The error for the first leaf of a nest that is neither an array nor a number."""
+    leaves, names, _ = flatten_with_names(tree)
+    leaf, name = next((leaf, name) for leaf, name in zip(leaves, names) if not _is_numeric(leaf))
+    what = f"an array of dtype {leaf.dtype}" if isinstance(leaf, np.ndarray) else f"a {type(leaf).__name__}"
+    return TypeError(f"{argument}{name} is {what}; wanted: arrays, numbers and nests of them")
+
+
+def _entries(xs: Any) -> tuple[list[Any], Structure]:
+    """The arrays of xs, all of which have a first axis."""
+    leaves, structure = flatten(xs)
+    if not all(map(_is_numeric, leaves)):
+        raise _refuse(xs, "xs")
+    for position, leaf in enumerate(leaves):
+        if np.ndim(leaf) == 0 if not isinstance(leaf, Dual) else leaf.ndim == 0:
+            name = flatten_with_names(xs)[1][position]
+            if isinstance(leaf, (np.ndarray, np.generic, Dual)):
+                raise IndexError(f"xs{name} has no dimensions; wanted: arrays with a leading axis to go along")
+            raise ValueError(f"xs{name} is the number {leaf!r}; wanted: arrays with a leading axis to go along")
+    return leaves, structure
+
+
+def _length(entries: list[Any], xs: Any, length: Any) -> int:
+    """The number of steps."""
+    given: int | None = None
+    if length is not None:
+        try:
+            given = operator.index(length)
+        except TypeError:
+            raise TypeError(f"length is {length!r}; wanted: an int") from None
+        if given < 0:
+            raise ValueError(f"length is {length!r}; wanted: nothing negative")
+    lengths = [len(leaf) for leaf in entries]
+    if not lengths:
+        if given is None:
+            raise ValueError("length is missing; wanted: the number of steps, since xs has no arrays")
+        return given
+    if len(set(lengths)) > 1:
+        names = flatten_with_names(xs)[1]
+        described = ", ".join(f"xs{name} has length {n}" for name, n in zip(names, lengths))
+        raise ValueError(f"{described}; wanted: one length")
+    if given is not None and given != lengths[0]:
+        raise ValueError(f"length is {length!r} and xs has length {lengths[0]}; wanted: the same")
+    return lengths[0]
+
+
+def _start(init: Any) -> tuple[list[Any], Structure]:
+    """The leaves of the first carry; arrays are copied, lest a step that works in place changes those of the caller."""
+    leaves, structure = flatten(init)
+    if not all(map(_is_numeric, leaves)):
+        raise _refuse(init, "init")
+    return [leaf.copy() if isinstance(leaf, np.ndarray) else leaf for leaf in leaves], structure
+
+
+def is_weak(leaf: Any) -> bool:
+    """Whether a leaf takes the dtype of what it meets."""
+    return type(leaf) is int or type(leaf) is float
+
+
+def describe(leaf: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and dtype of a leaf."""
+    if isinstance(leaf, (np.ndarray, np.generic, Dual)):
+        return leaf.shape, leaf.dtype
+    return (), np.asarray(leaf).dtype
+
+
+def carry_error(name: str, was: str, became: str) -> TypeError:
+    """The error for a carry that changes."""
+    return TypeError(f"the carry{name} is {was} and f makes it {became}; wanted: a carry that stays as it is")
+
+
+class _Loop:
+    """The loop in Python."""
+
+    def __init__(
+        self,
+        f: Callable[[Any, Any], Any],
+        structure: Structure,
+        entries: list[Any],
+        x_structure: Structure,
+        steps: int,
+        reverse: bool,
+    ) -> None:
+        self.f = f
+        self.structure = structure
+        self.entries = entries
+        self.x_structure = x_structure
+        self.steps = steps
+        self.reverse = reverse
+        self.expected: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
+
+    def run(self, leaves: list[Any]) -> tuple[Any, Any]:
+        """The last carry and the stacked results, from the leaves of the first carry."""
+        if any(map(is_weak, leaves)):
+            leaves = self.promoted(leaves)
+        self.expected = [describe(leaf) for leaf in leaves]
+        results = _Results(self.steps)
+        if self.steps == 0:
+            with np.errstate(all="ignore"):
+                _, y = self._checked(self.f(self.structure.unflatten(leaves), self._x(None)))
+            results.shape(y)
+        # A carry and a result that are each one NumPy scalar say by their types that all is well.
+        alone = len(self.expected) == 1 and self.structure == flatten(0)[1] and self.expected[0][0] == ()
+        kind = self.expected[0][1].type if alone else None
+        for step in range(self.steps):
+            i = self.steps - 1 - step if self.reverse else step
+            returned = self.f(leaves[0] if alone else self.structure.unflatten(leaves), self._x(i))
+            if type(returned) is tuple and len(returned) == 2 and type(returned[0]) is kind:
+                leaves, y = [returned[0]], returned[1]
+            else:
+                leaves, y = self._checked(returned)
+            if type(y) is results.kind:
+                results.stacks[0][()][i] = y
+            else:
+                results.put(i, y)
+        last = [leaf if type(leaf) is Dual else np.asarray(leaf) for leaf in leaves]
+        return self.structure.unflatten(last), results.stacked()
+
+    def _x(self, i: int | None) -> Any:
+        """An entry of xs; zeros for None."""
+        if i is None:
+            return self.x_structure.unflatten([_zeros(leaf) for leaf in self.entries])
+        return self.x_structure.unflatten([leaf[i] for leaf in self.entries])
+
+    def _taken_apart(self, result: Any) -> tuple[list[Any], Any, Any]:
+        """The leaves of the carry that a step has returned, the carry, and the result."""
+        if not isinstance(result, (tuple, list)) or len(result) != 2:
+            what = f"{len(result)} values" if isinstance(result, (tuple, list)) else f"a {type(result).__name__}"
+            raise TypeError(f"f returns {what}; wanted: the pair of the new carry and a result")
+        carry, y = result
+        new, structure = flatten(carry)
+        if structure != self.structure:
+            raise carry_error("", f"a nest of structure {self.structure}", f"one of structure {structure}")
+        return new, carry, y
+
+    def _checked(self, result: Any) -> tuple[list[Any], Any]:
+        """The leaves of the carry that a step has returned, all as they should be, and the result."""
+        new, carry, y = self._taken_apart(result)
+        for position, (leaf, expected) in enumerate(zip(new, self.expected)):
+            if isinstance(leaf, (np.ndarray, np.generic, Dual)):
+                if (leaf.shape, leaf.dtype) == expected:
+                    continue
+            elif not _is_numeric(leaf):
+                raise _refuse(carry, "the carry")
+            elif expected[0] == () and np.result_type(leaf, expected[1]) == expected[1]:
+                new[position] = expected[1].type(leaf)
+                continue
+            name = flatten_with_names(carry)[1][position]
+            raise carry_error(name, _words(expected), _words(describe(leaf)))
+        return new, y
+
+    def promoted(self, leaves: list[Any]) -> list[Any]:
+        """The first carry with Python numbers in the dtypes that a step gives them."""
+        with np.errstate(all="ignore"):
+            first = None if self.steps == 0 else self.steps - 1 if self.reverse else 0
+            # A step that works in place must find the arrays as they were when it is taken again.
+            copies = [leaf.copy() if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]
+            new, carry, _ = self._taken_apart(self.f(self.structure.unflatten(copies), self._x(first)))
+        if not all(map(_is_numeric, new)):
+            raise _refuse(carry, "the carry")
+        return [
+            np.asarray(old, np.result_type(old, describe(leaf)[1]))[()] if is_weak(old) else old
+            for old, leaf in zip(leaves, new)
+        ]
+
+
+def _words(described: tuple[tuple[int, ...], np.dtype[Any]]) -> str:
+    return f"of shape {described[0]} and dtype {described[1]}"
+
+
+def _zeros(leaf: Any) -> Any:
+    """An entry of zeros; with tangents where the others would have some."""
+    if type(leaf) is not Dual:
+        return np.zeros(leaf.shape[1:], leaf.dtype)[()]
+    parts = components(leaf)
+    return assemble(
+        {
+            levels: np.zeros(part.shape[: len(levels)] + part.shape[len(levels) + 1 :], part.dtype)
+            for levels, part in parts.items()
+        }
+    )
+
+
+class _Results:
+    """What the steps give, in arrays for all steps that are made when the first is known."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.kind: type | None = None  # of the only leaf, where that is a NumPy scalar
+        self.structure: Structure | None = None
+        self.expected: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
+        # For each leaf the component of each set of levels. A step without some tangent leaves zeros there.
+        self.stacks: list[dict[tuple[int, ...], np.ndarray[Any, Any]]] = []
+
+    def shape(self, y: Any) -> list[Any]:
+        """The leaves of a result; the first decides on the shapes of all."""
+        leaves, structure = flatten(y)
+        if self.structure is None:
+            if not all(map(_is_numeric, leaves)):
+                raise _refuse(y, "the result of f")
+            self.structure = structure
+            self.expected = [describe(leaf) for leaf in leaves]
+            self.stacks = [
+                {
+                    levels: np.zeros((*part.shape[: len(levels)], self.steps, *expected[0]), part.dtype)
+                    for levels, part in (components(leaf) if type(leaf) is Dual else {(): np.asarray(leaf)}).items()
+                }
+                for leaf, expected in zip(leaves, self.expected)
+            ]
+            if isinstance(y, np.generic):
+                self.kind = type(y)
+        elif structure != self.structure:
+            raise TypeError(f"the result of f has structure {structure}, and {self.structure} in the first step")
+        return leaves
+
+    def put(self, i: int, y: Any) -> None:
+        """Take the result of a step."""
+        leaves = self.shape(y)
+        for position, (leaf, stack) in enumerate(zip(leaves, self.stacks)):
+            expected = self.expected[position]
+            if isinstance(leaf, (np.ndarray, np.generic)) and (leaf.shape, leaf.dtype) == expected:
+                stack[()][i] = leaf
+                continue
+            if not _is_numeric(leaf):
+                raise _refuse(y, "the result of f")
+            described = describe(leaf)
+            if described != expected:
+                name = flatten_with_names(y)[1][position]
+                was = _words(expected)
+                raise TypeError(f"the result of f{name} is {_words(described)}, and {was} in the first step")
+            if type(leaf) is not Dual:
+                stack[()][i] = leaf
+                continue
+            for levels, part in components(leaf).items():
+                if levels not in stack:
+                    shape = (*part.shape[: len(levels)], self.steps, *expected[0])
+                    stack[levels] = np.zeros(shape, part.dtype)
+                place: Any = (*(slice(None),) * len(levels), i)
+                stack[levels][place] = part
+
+    def stacked(self) -> Any:
+        """The nest of all results."""
+        assert self.structure is not None
+        return self.structure.unflatten([assemble(stack) if len(stack) > 1 else stack[()] for stack in self.stacks])

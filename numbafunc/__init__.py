@@ -23,6 +23,7 @@ from numbafunc.indexing import one_hot
 from numbafunc.inside_numba import register as _register
 from numbafunc.kinds.elementwise import elementwise
 from numbafunc.normalization import log_softmax, logsumexp, softmax
+from numbafunc.pooling import average_pool_2d, max_pool_2d
 
 _register()
 
@@ -32,6 +33,7 @@ __all__ = [
     "ConvPadding",
     "Dual",
     "Interpolate",
+    "average_pool_2d",
     "celu",
     "constants",
     "divergence",
@@ -45,6 +47,7 @@ __all__ = [
     "log_softmax",
     "logsumexp",
     "loss",
+    "max_pool_2d",
     "one_hot",
     "relu",
     "rsqrt",

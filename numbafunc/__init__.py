@@ -24,6 +24,7 @@ from numbafunc.inside_numba import register as _register
 from numbafunc.kinds.elementwise import elementwise
 from numbafunc.normalization import log_softmax, logsumexp, softmax
 from numbafunc.pooling import average_pool_2d, max_pool_2d
+from numbafunc.ranking import top_k
 
 _register()
 
@@ -58,5 +59,6 @@ __all__ = [
     "stop_gradient",
     "swish",
     "tanh",
+    "top_k",
     "value_and_grad",
 ]

@@ -12,7 +12,7 @@ import numpy as np
 from numbafunc.autodiff.dual import Dual
 from numbafunc.constants import ConvPadding
 from numbafunc.cpu import threads
-from numbafunc.cpu.memory import empty, flat_words
+from numbafunc.cpu.memory import ABOUT_LAYOUT, IN_ORDER, empty, flat_words
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.linear import Linear
@@ -212,9 +212,7 @@ _average_pool_2d = Linear("average_pool_2d", _average)
 _max_pool_2d = Selection("max_pool_2d", _largest)
 
 
-# Flags of an array that a kernel can take as it is: in order, aligned, writeable, and no view of
-# numpy.broadcast_arrays, which has a flag of its own.
-_FLAGS, _PLAIN = 0x501 | 1 << 31, 0x501
+# Dtypes of arrays that a kernel takes without another view.
 _DTYPES = frozenset(np.dtype(name) for name in ("float32", "float64", "int8", "int16", "int32", "int64", "uint8"))
 _NoneType = type(None)
 _USUAL = frozenset((ConvPadding, int, str))
@@ -226,7 +224,7 @@ def _pool(op: Linear | Selection, form: str, x: Any, size: Any, strides: Any, pa
         and type(size) is int
         and type(strides) in (_NoneType, int)
         and type(padding) in _USUAL
-        and x.flags.num & _FLAGS == _PLAIN
+        and x.flags.num & ABOUT_LAYOUT == IN_ORDER
     )
     if usual:
         known = _QUICK.get((form, x.shape, x.dtype, size, strides, padding))

@@ -10,6 +10,10 @@ from numpy import empty
 # NumPy's flags as bits. Asking an array of numpy.broadcast_arrays by name whether it is writeable makes it warn.
 _WRITEABLE, _WRITEABLE_OR_WARNS = 0x400, 0x400 | 1 << 31
 
+# ``array.flags.num & ABOUT_LAYOUT == IN_ORDER`` tells that a kernel can take an array as it is: C-contiguous, aligned and
+# writeable.
+ABOUT_LAYOUT, IN_ORDER = 0x501 | 1 << 31, 0x501
+
 
 class _Alias:
     """An array's memory without its read-only flag."""
@@ -38,4 +42,4 @@ def flat_words(array: np.ndarray[Any, Any], leading: int) -> np.ndarray[Any, Any
     return array if array.flags.num & _WRITEABLE_OR_WARNS == _WRITEABLE else np.asarray(_Alias(array))
 
 
-__all__ = ["empty", "flat_words"]
+__all__ = ["ABOUT_LAYOUT", "IN_ORDER", "empty", "flat_words"]

@@ -35,14 +35,14 @@ class TopK(NamedTuple):
 
 def _prepare(shape: tuple[int, ...], dtype: np.dtype[Any], k: int) -> tuple[Any, tuple[int, ...], tuple[int, ...]]:
     """Kernel, shape of the results, and the numbers that the kernel is told."""
-    from numbafunc.cpu.top_k import build
+    from numbafunc.cpu.top_k import FEW, build
 
     rows, n = math.prod(shape[:-1]), shape[-1]
     order = {"i": "signed", "u": "unsigned", "b": "unsigned"}.get(dtype.kind, "float")
     parallel = rows * (n + 32 * k) >= _PARALLEL_FROM and threads.parallel_allowed()
     segments = n // max(_SEGMENT, _SHARE * k) if rows < _MANY else 1
     width = 64 if dtype.itemsize == 8 else 32
-    kernel = build(order, width, segments=segments > 1, parallel=parallel)
+    kernel = build(order, width, few=k <= FEW, segments=segments > 1, parallel=parallel)
     return kernel, (*shape[:-1], k), ((rows, n, k, segments) if segments > 1 else (rows, n, k))
 
 

@@ -85,6 +85,16 @@ def _middle(typingctx: Any, low: Any, high: Any) -> Any:
 
 
 @intrinsic
+def _minimum(typingctx: Any, a: Any, b: Any) -> Any:
+    """The smaller of two integers of one type."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.select(builder.icmp_signed("<", *args), *args)
+
+    return a(a, b), codegen
+
+
+@intrinsic
 def _below(typingctx: Any, key: Any) -> Any:
     """The integer before another."""
 
@@ -94,46 +104,79 @@ def _below(typingctx: Any, key: Any) -> Any:
     return key(key), codegen
 
 
-_INSERT = """
-def insert(x, start, stop, k, keys, places):
-    for i in range(start, start + k):
-        put(keys, places, i - start, key_of(x, i), i - start)
-    lowest = keys[unsigned(k - 1)]
-    for block in range(start + k, stop, BLOCK):
-        end = min(block + BLOCK, stop)
-        largest = lowest
-        for i in range(block, end):
-            largest = maximum(largest, key_of(x, i))
-        if largest > lowest:
-            for i in range(block, end):
-                key = key_of(x, i)
-                if key > lowest:
-                    put(keys, places, k - 1, key, i - start)
-                    lowest = keys[unsigned(k - 1)]
-"""
+# The steps are pieces of one function: Numba takes its time for each function that kernels call. A piece finds the ``k``
+# largest of the elements from ``start`` to ``stop`` of ``x`` and leaves ``keys`` and ``places``, counted from ``start``.
 
 _PUT = """
-def put(keys, places, free, key, place):
-    while free > 0 and keys[unsigned(free - 1)] < key:
-        keys[unsigned(free)] = keys[unsigned(free - 1)]
-        places[unsigned(free)] = places[unsigned(free - 1)]
-        free -= 1
-    keys[unsigned(free)] = key
-    places[unsigned(free)] = place
+while free > 0 and keys[unsigned(free - 1)] < key:
+    keys[unsigned(free)] = keys[unsigned(free - 1)]
+    places[unsigned(free)] = places[unsigned(free - 1)]
+    free -= 1
+keys[unsigned(free)] = key
+places[unsigned(free)] = i - start
 """
 
+_INSERT = """
+for i in range(start, start + k):
+    key = key_of(x, i)
+    free = i - start
+    {put}
+lowest = keys[unsigned(k - 1)]
+for block in range(start + k, stop, BLOCK):
+    end = block + BLOCK if block + BLOCK < stop else stop
+    largest = lowest
+    for i in range(block, end):
+        largest = maximum(largest, key_of(x, i))
+    if largest > lowest:
+        for i in range(block, end):
+            key = key_of(x, i)
+            if key > lowest:
+                free = k - 1
+                {put}
+                lowest = keys[unsigned(k - 1)]
+"""
+
+# What does not stay is dropped when there is no more room, and once more at the end. Keys that come later must be larger
+# than ``lowest``, the smallest that stays or a number below it.
 _COLLECT = """
-def collect(x, start, stop, k, keys, places):
-    count = min(stop - start, keys.size - BLOCK)
+count = stop - start if stop - start <= room - BLOCK else room - BLOCK
+for i in range(count):
+    keys[unsigned(i)] = key_of(x, start + i)
+    places[unsigned(i)] = i
+block = start + count
+while count > k:
+    lowest = keys[0]
+    highest = keys[0]
     for i in range(count):
-        keys[unsigned(i)] = key_of(x, start + i)
-        places[unsigned(i)] = i
-    if count == k:
-        return
-    lowest = drop(keys, places, count, k)
-    begin, count = start + count, k
-    for block in range(begin, stop, BLOCK):
-        end = min(block + BLOCK, stop)
+        highest = maximum(highest, keys[unsigned(i)])
+        lowest = minimum(lowest, keys[unsigned(i)])
+    ties = -1
+    while lowest < highest:
+        tried = middle(lowest, highest)
+        found = integer(0)
+        for i in range(count):
+            found = one_more(found, keys[unsigned(i)], tried)
+        if found < k:
+            highest = below(tried)
+        else:
+            lowest = tried
+            if found == k:
+                ties = k
+                break
+    if ties < 0:
+        ties = k
+        for i in range(count):
+            ties -= keys[unsigned(i)] > lowest
+    kept = 0
+    for i in range(count):
+        key = keys[unsigned(i)]
+        keys[unsigned(kept)] = key
+        places[unsigned(kept)] = places[unsigned(i)]
+        kept += (key > lowest) | ((key == lowest) & (ties > 0))
+        ties -= key == lowest
+    count = k
+    while block < stop and count <= room - BLOCK:
+        end = block + BLOCK if block + BLOCK < stop else stop
         largest = lowest
         for i in range(block, end):
             largest = maximum(largest, key_of(x, i))
@@ -143,149 +186,95 @@ def collect(x, start, stop, k, keys, places):
                 keys[unsigned(count)] = key
                 places[unsigned(count)] = i - start
                 count += key > lowest
-            if count > keys.size - BLOCK:
-                lowest = drop(keys, places, count, k)
-                count = k
-    if count > k:
-        drop(keys, places, count, k)
+        block = end
 """
 
-# Returns a key such that later elements must be larger to be among the k largest.
-_DROP = """
-def drop(keys, places, count, k):
-    low = keys[0]
-    high = keys[0]
-    for i in range(count):
-        key = keys[unsigned(i)]
-        low = key if key < low else low
-        high = maximum(high, key)
-    ties = -1
-    while low < high:
-        tried = middle(low, high)
-        found = low ^ low
-        for i in range(count):
-            found = one_more(found, keys[unsigned(i)], tried)
-        if found >= k:
-            low = tried
-            if found == k:
-                ties = k
-                break
-        else:
-            high = below(tried)
-    if ties < 0:
-        ties = k
-        for i in range(count):
-            ties -= keys[unsigned(i)] > low
-    kept = 0
-    for i in range(count):
-        key = keys[unsigned(i)]
-        tie = key == low
-        keys[unsigned(kept)] = key
-        places[unsigned(kept)] = places[unsigned(i)]
-        kept += (key > low) | (tie & (ties > 0))
-        ties -= tie
-    return low
-"""
-
-# Equal keys stay in order: a rank counts those before that are not smaller, and those behind that are larger.
+# Equal keys stay in order: a rank counts those before that are not smaller, and those behind that are larger. Digits
+# count the other way round, since the largest key comes first; so does the sign, once more.
 _SORT = """
-def sort(keys, places, count):
-    other_places = empty(count, places.dtype)
-    if count <= SHORT:
-        for i in range(count):
-            key = keys[unsigned(i)]
-            rank = integer(count - 1 - i)
-            for j in range(i):
-                rank = one_more(rank, keys[unsigned(j)], key)
-            smaller = integer(0)
-            for j in range(i + 1, count):
-                smaller = one_more(smaller, key, keys[unsigned(j)])
-            other_places[unsigned(rank - smaller)] = places[unsigned(i)]
-        return other_places
-    other_keys = empty(count, keys.dtype)
-    begins = zeros((DIGITS, 256), places.dtype)
-    for i in range(count):
+if k <= SHORT:
+    for i in range(k):
+        key = keys[unsigned(i)]
+        rank = integer(k - 1 - i)
+        for j in range(i):
+            rank = one_more(rank, keys[unsigned(j)], key)
+        smaller = integer(0)
+        for j in range(i + 1, k):
+            smaller = one_more(smaller, key, keys[unsigned(j)])
+        other_places[unsigned(rank - smaller)] = places[unsigned(i)]
+    places, other_places = other_places, places
+else:
+    for i in range(DIGITS * 256):
+        begins[unsigned(i)] = 0
+    for i in range(k):
         key = keys[unsigned(i)]
         for digit in range(DIGITS):
-            begins[unsigned(digit), digit_of(key, digit)] += 1
+            begins[unsigned((((key >> (8 * digit)) & 255) ^ FLIPS[digit]) + 256 * digit)] += 1
     for digit in range(DIGITS):
-        begin = begins[unsigned(digit)]
-        if begin[digit_of(keys[0], digit)] == count:
+        flip = FLIPS[digit]
+        begin = 256 * digit
+        if begins[unsigned((((keys[0] >> (8 * digit)) & 255) ^ flip) + begin)] == k:
             continue
         total = 0
-        for value in range(256):
-            held = begin[unsigned(value)]
-            begin[unsigned(value)] = total
+        for value in range(begin, begin + 256):
+            held = begins[unsigned(value)]
+            begins[unsigned(value)] = total
             total += held
-        for i in range(count):
+        for i in range(k):
             key = keys[unsigned(i)]
-            value = digit_of(key, digit)
-            target = unsigned(begin[value])
-            begin[value] += 1
-            other_keys[target] = key
-            other_places[target] = places[unsigned(i)]
+            value = unsigned((((key >> (8 * digit)) & 255) ^ flip) + begin)
+            target = begins[value]
+            begins[value] = target + 1
+            other_keys[unsigned(target)] = key
+            other_places[unsigned(target)] = places[unsigned(i)]
         keys, other_keys = other_keys, keys
         places, other_places = other_places, places
-    return places
-"""
-
-# The sign counts the other way round, and so do all digits, since the largest key comes first.
-_DIGIT = """
-def digit_of(key, digit):
-    return unsigned(((key >> (8 * digit)) & 255) ^ (127 if digit == DIGITS - 1 else 255))
-"""
-
-_SEARCH = """
-def search(x, start, stop, k):
-    if k <= FEW:
-        keys = empty(k, key_dtype)
-        places = empty(k, place_dtype)
-        insert(x, start, stop, k, keys, places)
-        return keys, places
-    keys = empty(max(2 * k, k + ROOM) + BLOCK if 2 * k < stop - start else stop - start + BLOCK, key_dtype)
-    places = empty(keys.size, place_dtype)
-    collect(x, start, stop, k, keys, places)
-    return keys, places
-
-
-def ranked(x, start, stop, k):
-    keys, places = search(x, start, stop, k)
-    return places if k <= FEW else sort(keys, places, k)
 """
 
 _ROWS = """
 def rows_of_task(x, values, indices, first, last, n, k):
+    {allocate_and_sort}
     for row in range(first, last):
-        places = ranked(x, row * n, row * n + n, k)
+        start = row * n
+        stop = start + n
+        {search}
+        {sort}
         for i in range(k):
-            copy(x, row * n + places[unsigned(i)], values, row * k + i)
-            set_index(indices, row * k + i, places[unsigned(i)])
+            place = places[unsigned(i)]
+            copy(x, start + place, values, row * k + i)
+            set_index(indices, row * k + i, place)
 
 
 def kernel(x, values, indices, rows, n, k):
-    per_task = max(1, TASK // n)
+    per_task = TASK // n + 1
     {dynamic}
     for index in {tasks}((rows + per_task - 1) // per_task):
         first = int64(index) * per_task
-        rows_of_task(x, values, indices, first, min(first + per_task, rows), n, k)
+        last = first + per_task
+        rows_of_task(x, values, indices, first, last if last < rows else rows, n, k)
     {static}
 """
 
 _SEGMENTS = """
 def segment_of_row(x, found_keys, found_places, row, segment, segments, n, k):
-    first = segment * n // segments
-    keys, places = search(x, row * n + first, row * n + (segment + 1) * n // segments, k)
+    start = row * n + segment * n // segments
+    stop = row * n + (segment + 1) * n // segments
+    {allocate}
+    {search}
     begin = (row * segments + segment) * k
     for i in range(k):
         found_keys[unsigned(begin + i)] = keys[unsigned(i)]
-        found_places[unsigned(begin + i)] = first + places[unsigned(i)]
+        found_places[unsigned(begin + i)] = start - row * n + places[unsigned(i)]
 
 
 def row_of_segments(x, values, indices, found_keys, found_places, row, segments, n, k):
-    begin = row * segments * k
-    places = ranked_keys(found_keys, begin, begin + segments * k, k)
+    start = row * segments * k
+    stop = start + segments * k
+    {allocate_and_sort}
+    {search_found}
+    {sort}
     for i in range(k):
-        place = found_places[unsigned(begin + places[unsigned(i)])]
+        place = found_places[unsigned(start + places[unsigned(i)])]
         copy(x, row * n + place, values, row * k + i)
         set_index(indices, row * k + i, place)
 
@@ -302,6 +291,37 @@ def kernel(x, values, indices, rows, n, k, segments):
     {static}
 """
 
+_ALLOCATE_FEW = """
+keys = empty(k, key_dtype)
+places = empty(k, place_dtype)
+"""
+
+_ALLOCATE_MANY = """
+room = (k if k > ROOM else ROOM) + k
+room = (room if room < {length} else {length}) + BLOCK
+keys = empty(room, key_dtype)
+places = empty(room, place_dtype)
+"""
+
+_ALLOCATE_SORT = """
+other_keys = empty(room if k > SHORT else 1, key_dtype)
+other_places = empty(room, place_dtype)
+begins = empty(DIGITS * 256, place_dtype)
+"""
+
+
+def _filled(template: str, **pieces: str) -> str:
+    """A template with pieces of source in place of the lines that name them, as far in as these are."""
+    lines = []
+    for line in template.strip("\n").splitlines():
+        name = line.strip()
+        if name.startswith("{") and name[1:-1] in pieces:
+            indent = line[: len(line) - len(name)]
+            lines += [indent + inner for inner in pieces[name[1:-1]].strip("\n").splitlines()]
+        else:
+            lines.append(line)
+    return "\n".join(lines) + "\n"
+
 
 @intrinsic
 def _copy(typingctx: Any, source: Any, place: Any, target: Any, index: Any) -> Any:
@@ -315,32 +335,8 @@ def _copy(typingctx: Any, source: Any, place: Any, target: Any, index: Any) -> A
     return types.none(source, place, target, index), codegen
 
 
-def _functions(order: str, width: int) -> dict[str, Any]:
-    """The functions above for elements of an order, with keys of so many bits."""
-    namespace: dict[str, Any] = {
-        "__name__": __name__,
-        "key_of": _make_key(order),
-        "one_more": _one_more,
-        "middle": _middle,
-        "below": _below,
-        "maximum": maximum,
-        "empty": np.empty,
-        "zeros": np.zeros,
-        "unsigned": np.uint64,
-        "integer": np.int64 if width == 64 else np.int32,
-        "key_dtype": np.dtype(np.int64 if width == 64 else np.int32),
-        "place_dtype": np.dtype(np.int32),
-        "DIGITS": width // 8,
-        **{name: globals()[name] for name in ("FEW", "BLOCK", "ROOM", "SHORT")},
-    }
-    exec(compile("\n\n".join((_DIGIT, _PUT, _INSERT, _DROP, _COLLECT, _SORT, _SEARCH)), "<numbafunc top_k>", "exec"), namespace)
-    for name in ("digit_of", "put", "insert", "drop", "collect", "sort", "search", "ranked"):
-        namespace[name] = inline(namespace[name])
-    return namespace
-
-
 @cache
-def build(order: str, width: int, *, segments: bool, parallel: bool) -> Any:
+def build(order: str, width: int, *, few: bool, segments: bool, parallel: bool) -> Any:
     """Kernel ``kernel(x, values, indices, rows, n, k[, segments])`` over C-contiguous arrays; ``0 < k <= n``.
 
     Parameters
@@ -349,27 +345,51 @@ def build(order: str, width: int, *, segments: bool, parallel: bool) -> Any:
         "signed", "unsigned" or "float": how elements, or the words they are given as, are ordered.
     width : int
         Bits of a key: 64 for elements of 64 bits, 32 for all others.
+    few : bool
+        Whether ``k`` is at most :data:`FEW`.
     segments : bool
         Whether rows are searched in that many parts, each of at least ``k`` elements.
     parallel : bool
         Whether rows, or segments, are shared out to threads.
     """
-    own = _functions(order, width)
+    digits = width // 8
     namespace: dict[str, Any] = {
-        **own,
+        "__name__": __name__,
+        "key_of": _make_key(order),
+        "key_of_key": _make_key("signed"),
+        "one_more": _one_more,
+        "middle": _middle,
+        "below": _below,
+        "maximum": maximum,
+        "minimum": _minimum,
         "copy": _copy,
         "set_index": make_write("int32", Separation(()), ""),
+        "empty": np.empty,
+        "unsigned": np.uint64,
+        "integer": np.int64 if width == 64 else np.int32,
+        "int64": np.int64,  # the index of prange is unsigned
+        "key_dtype": np.dtype(np.int64 if width == 64 else np.int32),
+        "place_dtype": np.dtype(np.int32),
         "set_parallel_chunksize": SET_CHUNK,
         "prange": numba.prange,
-        "int64": np.int64,  # the index of prange is unsigned
-        "TASK": TASK,
+        "DIGITS": digits,
+        "FLIPS": (255,) * (digits - 1) + (127,),
+        **{name: globals()[name] for name in ("BLOCK", "ROOM", "SHORT", "TASK")},
     }
-    if segments:
-        namespace["ranked_keys"] = _functions("signed", width)["ranked"]
-    template = _SEGMENTS if segments else _ROWS
-    exec(compile(template.format(**schedule(parallel)), "<numbafunc top_k rows>", "exec"), namespace)
+    search = _filled(_INSERT, put=_PUT) if few else _COLLECT
+    length = "(stop - start)" if segments else "n"
+    allocate = _ALLOCATE_FEW if few else _ALLOCATE_MANY.format(length=length)
+    source = _filled(
+        _SEGMENTS if segments else _ROWS,
+        allocate=allocate,
+        allocate_and_sort=allocate if few else allocate.strip() + _ALLOCATE_SORT,
+        search=search,
+        search_found=search.replace("key_of(x,", "key_of_key(found_keys,"),
+        sort="" if few else _SORT,
+    )
+    exec(compile(source.format(**schedule(parallel)), "<numbafunc top_k>", "exec"), namespace)
     for name in ("rows_of_task", "segment_of_row", "row_of_segments"):
         if name in namespace:
             namespace[name] = inline(namespace[name])
-    identity = repr(("top_k", order, width, segments))
+    identity = repr(("top_k", order, width, few, segments))
     return compile_lazily(namespace["kernel"], identity, parallel=parallel)

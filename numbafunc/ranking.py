@@ -18,7 +18,7 @@ from numbafunc.kinds.selection import Positions, Selection
 __all__ = ["TopK", "top_k"]
 
 # From about this many elements looked at on, several threads pay.
-_PARALLEL_FROM = 1 << 16
+_PARALLEL_FROM = 1 << 17
 # Fewer rows than this are cut into segments of at least so many elements, and of some times what is wanted of them.
 _MANY, _SEGMENT, _SHARE = 8, 1 << 15, 16
 

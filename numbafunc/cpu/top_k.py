@@ -26,7 +26,7 @@ from numbafunc.cpu.schedule import SET_CHUNK, schedule
 # So many are held in order; beyond, insertion is slower than collection.
 FEW = 16
 # Elements that are compared at once with the smallest one held.
-BLOCK = 128
+BLOCK = 32
 # Room for elements beyond those that stay.
 ROOM = 512
 # Up to here counting smaller keys sorts faster than distribution by digits.

@@ -23,8 +23,18 @@ from numbafunc.indexing import one_hot
 from numbafunc.inside_numba import register as _register
 from numbafunc.kinds.elementwise import elementwise
 from numbafunc.normalization import log_softmax, logsumexp, softmax
+from numbafunc.padding import pad
 from numbafunc.pooling import average_pool_2d, max_pool_2d
 from numbafunc.ranking import top_k
+from numbafunc.rearrange import (
+    batch_to_space2d,
+    channel_to_space2d,
+    flatten,
+    space_to_batch2d,
+    space_to_channel2d,
+    upscale_nn,
+)
+from numbafunc.slicing import dynamic_slice
 
 _register()
 
@@ -35,11 +45,15 @@ __all__ = [
     "Dual",
     "Interpolate",
     "average_pool_2d",
+    "batch_to_space2d",
     "celu",
+    "channel_to_space2d",
     "constants",
     "divergence",
+    "dynamic_slice",
     "elementwise",
     "elu",
+    "flatten",
     "grad",
     "jacfwd",
     "jvp",
@@ -50,15 +64,19 @@ __all__ = [
     "loss",
     "max_pool_2d",
     "one_hot",
+    "pad",
     "relu",
     "rsqrt",
     "selu",
     "sigmoid",
     "softmax",
     "softplus",
+    "space_to_batch2d",
+    "space_to_channel2d",
     "stop_gradient",
     "swish",
     "tanh",
     "top_k",
+    "upscale_nn",
     "value_and_grad",
 ]

@@ -8,3 +8,7 @@ class ShapeError(ValueError, TypeError):
 
     A ``ValueError``, as NumPy raises, and a ``TypeError``, as JAX and objax raise: callers of either habit catch it.
     """
+
+
+class RankError(ShapeError, IndexError):
+    """An array with too few or too many axes, which JAX and objax notice as an ``IndexError``."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,7 +111,9 @@ def _margins(padding: Any) -> tuple[Pair, Pair]:
     same = _whole(padding)
     if same is not None:
         return (same, same), (same, same)
-    pairs: Sequence[Any] = padding.tolist() if isinstance(padding, np.ndarray) and padding.dtype.kind in "iu" else padding
+    pairs: Sequence[Any] = (
+        padding.tolist() if isinstance(padding, np.ndarray) and padding.dtype.kind in "iu" else padding
+    )
     if isinstance(pairs, tuple) and len(pairs) == 2:
         one = _pair(pairs)
         if one is not None:
@@ -192,7 +193,9 @@ def _new(form: str, shape: tuple[int, ...], dtype: np.dtype[Any], windows: Windo
     result = np.dtype(np.float64) if form == "mean" and not arguments.is_float(dtype) else dtype
     if form == "find":
         many = rows * columns + wide > np.iinfo(np.int32).max
-        return _Prepared(build_find(storage, unrolled, many, parallel=parallel), result_shape, np.dtype(np.int64), places)
+        return _Prepared(
+            build_find(storage, unrolled, many, parallel=parallel), result_shape, np.dtype(np.int64), places
+        )
     return _Prepared(build(form, storage, unrolled, parallel=parallel), result_shape, result, places)
 
 
@@ -250,8 +253,8 @@ def average_pool_2d(x: Any, size: Any = 2, strides: Any = None, padding: Any = C
 
     .. math:: y_{ncij} = \frac{1}{hw} \sum_{k < h,\, l < w} x_{n,\, c,\, is + k - t,\, jr + l - u}
 
-    for windows of :math:`h` rows and :math:`w` columns, :math:`s` rows and :math:`r` columns apart, behind :math:`t` rows
-    and :math:`u` columns of padding.
+    for windows of :math:`h` rows and :math:`w` columns, :math:`s` rows and :math:`r` columns apart, behind :math:`t`
+    rows and :math:`u` columns of padding.
 
     Parameters
     ----------
@@ -300,8 +303,8 @@ def max_pool_2d(x: Any, size: Any = 2, strides: Any = None, padding: Any = ConvP
 
     .. math:: y_{ncij} = \max_{k < h,\, l < w} x_{n,\, c,\, is + k - t,\, jr + l - u}
 
-    for windows of :math:`h` rows and :math:`w` columns, :math:`s` rows and :math:`r` columns apart, behind :math:`t` rows
-    and :math:`u` columns of padding.
+    for windows of :math:`h` rows and :math:`w` columns, :math:`s` rows and :math:`r` columns apart, behind :math:`t`
+    rows and :math:`u` columns of padding.
 
     Parameters
     ----------

@@ -143,7 +143,13 @@ def _keep(total: Any, area: Any) -> Any:
 
 
 def _compile(
-    form: str, body: str, more: list[str], window: Window | None, namespace: dict[str, Any], identity: Any, parallel: bool
+    form: str,
+    body: str,
+    more: list[str],
+    window: Window | None,
+    namespace: dict[str, Any],
+    identity: Any,
+    parallel: bool,
 ) -> Any:
     sizes = dict(zip(PLACES[-4:], window)) if window else {}
     handed = [name for name in PLACES if name not in sizes and name not in ("total", "step")]

@@ -104,8 +104,9 @@ def _below(typingctx: Any, key: Any) -> Any:
     return key(key), codegen
 
 
-# The steps are pieces of one function: Numba takes its time for each function that kernels call. A piece finds the ``k``
-# largest of the elements from ``start`` to ``stop`` of ``x`` and leaves ``keys`` and ``places``, counted from ``start``.
+# The steps are pieces of one function: Numba takes its time for each function that kernels call. A search finds the
+# ``k`` largest of the elements from ``start`` to ``stop`` of ``x`` and leaves ``keys`` and ``places``, counted from
+# ``start``.
 
 _PUT = """
 while free > 0 and keys[unsigned(free - 1)] < key:
@@ -136,8 +137,8 @@ for block in range(start + k, stop, BLOCK):
                 lowest = keys[unsigned(k - 1)]
 """
 
-# What does not stay is dropped when there is no more room, and once more at the end. Keys that come later must be larger
-# than ``lowest``, the smallest that stays or a number below it.
+# What does not stay is dropped when there is no more room, and once more at the end. Keys that come later must be
+# larger than ``lowest``, the smallest that stays or a number below it.
 _COLLECT = """
 count = stop - start if stop - start <= room - BLOCK else room - BLOCK
 for i in range(count):

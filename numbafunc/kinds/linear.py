@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,4 +38,27 @@ class Linear:
         return assemble({levels: self.apply(part, len(levels), *static) for levels, part in components(x).items()})
 
 
-__all__ = ["REGISTRY", "Linear"]
+class JointlyLinear(Linear):
+    """An op that is linear in several operands taken together.
+
+    It applies ``apply(arrays, leading, *static)``, where all arrays have the same directions in front.
+    """
+
+    def __call__(self, operands: Sequence[Array], *static: Any) -> Array:
+        """The result for checked operands; a tangent that one of them has and another lacks is zero there."""
+        if not any(type(x) is Dual for x in operands):
+            return self.apply(tuple(operands), 0, *static)
+        taken = [components(x) for x in operands]
+        directions = {key: part.shape[: len(key)] for parts in taken for key, part in parts.items()}
+        results = {}
+        for key in sorted(directions, key=lambda key: (len(key), key)):
+            arrays = tuple(parts[key] if key in parts else _zeros(parts[()], directions[key]) for parts in taken)
+            results[key] = self.apply(arrays, len(key), *static)
+        return assemble(results)
+
+
+def _zeros(value: np.ndarray[Any, Any], directions: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    return np.broadcast_to(np.zeros((), value.dtype), (*directions, *value.shape))
+
+
+__all__ = ["REGISTRY", "JointlyLinear", "Linear"]

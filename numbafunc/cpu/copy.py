@@ -1,0 +1,176 @@
+"""The copy behind all ops that move elements: from a strided view into a result in order.
+
+A form is the loop over the one or two innermost axes, the part that has to be fast:
+
+- ``run``: consecutive elements stay consecutive;
+- ``interleave``: some runs, or the same run some times, become one, with an element of each in turn;
+- ``deinterleave``: one run becomes some;
+- ``transpose``: consecutive elements go to different rows; done in tiles, so that both sides use whole cache lines;
+- ``gather``: elements at any distance become consecutive.
+
+The axes outside are gone through by a :class:`Plan`.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+
+from numbafunc.cpu.access import Operand, Separation, make_load, make_store
+from numbafunc.cpu.cache import compile_lazily, inline
+from numbafunc.cpu.run import move
+from numbafunc.cpu.schedule import SET_CHUNK, schedule
+
+# Elements that are worth a task of their own.
+TASK = 1 << 14
+# Elements on a side of a tile of a transpose.
+TILE = 16
+# Runs that are interleaved or taken apart in one unrolled loop.
+LARGEST_BLOCK = 8
+
+Axis = tuple[int, int, int]  # length, and elements from one to the next in the source and in the result
+ONCE: Axis = (1, 0, 0)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the axes of a copy are gone through.
+
+    Attributes
+    ----------
+    form : str
+        Name of the innermost loop.
+    length : int
+        How often it goes round.
+    block : int
+        Number of runs that are interleaved or taken apart.
+    stride : int
+        Elements in the source between runs that are interleaved, elements that are gathered, rows that are transposed.
+    apart : int
+        Elements in the result between runs taken apart or rows that were columns.
+    breadth : int
+        Number of these rows.
+    rows, columns : Axis
+        The axes next to the innermost loop. Threads share the rows; those of a transpose are rows of tiles.
+    others : tuple of Axis
+        The remaining axes, from the inside to the outside.
+    """
+
+    form: str
+    length: int
+    block: int = 1
+    stride: int = 0
+    apart: int = 0
+    breadth: int = 0
+    rows: Axis = ONCE
+    columns: Axis = ONCE
+    others: tuple[Axis, ...] = ()
+
+    def numbers(self, start: int) -> np.ndarray[Any, Any]:
+        """What a kernel needs, in one array, for a source whose first element is number ``start``."""
+        total = self.rows[0]
+        for length, _, _ in self.others:
+            total *= length
+        row = self.columns[0] * self.length * (TILE if self.form == "transpose" else self.block)
+        head = [total, max(1, TASK // row), start, self.length, self.stride, self.apart, self.breadth]
+        tail = [number for axis in self.others for number in axis]
+        return np.array([*head, *self.rows, *self.columns, len(self.others), *tail], np.int64)
+
+
+_FORMS = {
+    # The last of the runs that a large contiguous array is cut into may be shorter.
+    "run": """
+    move(result, d, source, s, min(length, result.size - d))
+""",
+    "interleave": """
+    for x in range(length):
+{interleaved}
+""",
+    "deinterleave": """
+    for x in range(length):
+{deinterleaved}
+""",
+    "transpose": """
+    height = min(TILE, breadth - row * TILE)
+    for start in range(0, length, TILE):
+        for y in range(height):
+            for x in range(start, min(start + TILE, length)):
+                store((result,), d + y * apart + x, load((source,), (s + x * stride + y,))[0])
+""",
+    "gather": """
+    for x in range(length):
+        store((result,), d + x, load((source,), (s + x * stride,))[0])
+""",
+}
+
+_KERNEL = """
+def innermost(source, result, s, d, row, length, stride, apart, breadth):
+{innermost}
+
+
+def copy_rows(source, result, plan, first, last):
+    start, length, stride, apart, breadth = plan[2], plan[3], plan[4], plan[5], plan[6]
+    rows, row_source, row_result = plan[7], plan[8], plan[9]
+    columns, column_source, column_result = plan[10], plan[11], plan[12]
+    done = first
+    while done < last:
+        outer = done // rows
+        begin = done - outer * rows
+        from_, to = start, int64(0)
+        for axis in range(plan[13]):
+            size = plan[14 + 3 * axis]
+            rest = outer // size
+            from_ += (outer - rest * size) * plan[15 + 3 * axis]
+            to += (outer - rest * size) * plan[16 + 3 * axis]
+            outer = rest
+        end = min(rows, begin + last - done)
+        for row in range(begin, end):
+            for column in range(columns):
+                s = from_ + row * row_source + column * column_source
+                d = to + row * row_result + column * column_result
+                innermost(source, result, s, d, row, length, stride, apart, breadth)
+        done += end - begin
+
+
+def kernel(source, result, plan):
+    total, task = plan[0], plan[1]
+    {dynamic}
+    for index in {tasks}((total + task - 1) // task):
+        first = int64(index) * task
+        copy_rows(source, result, plan, first, min(first + task, total))
+    {static}
+"""
+
+
+@functools.cache
+def build(form: str, block: int, word: str, *, parallel: bool) -> Any:
+    """Kernel ``kernel(source, result, plan)`` over flat arrays of words, which are floats for the larger sizes."""
+    separation = Separation(("operands", "result"))
+    namespace = {
+        "__name__": __name__,
+        "load": make_load((Operand(word, None, ((),)),), ("operands",), separation),
+        "store": make_store(word, ((),), ("result",), separation),
+        "move": move,
+        "set_parallel_chunksize": SET_CHUNK,
+        "prange": numba.prange,
+        "int64": np.int64,  # the index of prange is unsigned
+        "TILE": TILE,
+    }
+    loop = "        store((result,), {to}, load((source,), ({from_},))[0])"
+    innermost = _FORMS[form].format(
+        interleaved="\n".join(
+            loop.format(to=f"d + {block} * x + {j}", from_=f"s + x + {j} * stride") for j in range(block)
+        ),
+        deinterleaved="\n".join(
+            loop.format(to=f"d + x + {j} * apart", from_=f"s + {block} * x + {j}") for j in range(block)
+        ),
+    )
+    source = _KERNEL.format(innermost=innermost.strip("\n"), **schedule(parallel))
+    exec(compile(source, f"<numbafunc copy {form}>", "exec"), namespace)
+    for name in ("innermost", "copy_rows"):
+        namespace[name] = inline(namespace[name])
+    return compile_lazily(namespace["kernel"], repr(("copy", form, block, word)), parallel=parallel)

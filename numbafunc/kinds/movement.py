@@ -1,0 +1,185 @@
+"""Ops of the linear kind that only move elements: each names a strided view of its operand, and one copy serves all.
+
+Elements are moved as words of their size, so every dtype is served, and every bit is kept.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from numbafunc.autodiff.dual import Dual
+from numbafunc.cpu import threads
+from numbafunc.cpu.memory import WORDS, empty, span
+from numbafunc.kinds.linear import Linear
+
+if TYPE_CHECKING:
+    from numbafunc.cpu.copy import Axis, Plan
+
+Array = Any  # numpy.ndarray or Dual
+
+# From this many bytes on, several threads pay in spite of the cost of starting them.
+PARALLEL_FROM = 1 << 18
+
+# Contiguous arrays are cut into runs of so many elements for the threads to share.
+_RUN = 1 << 14
+
+# Shorter runs of consecutive elements are not worth a transpose in tiles.
+_SHORT = 4
+
+# Fewer rows than this are not enough for threads to share.
+_FEW = 16
+
+# NumPy's flags: contiguous, aligned, writeable, and the last bit for writeable with a warning.
+USUAL, FLAGS = 0x501, 0x501 | 1 << 31
+
+
+class Movement(Linear):
+    """An op that moves elements.
+
+    Parameters
+    ----------
+    name : str
+        Name of the op, for messages and for the registry.
+    arrange : callable
+        ``arrange(array, leading, *static)``: a view of the array with the elements in the order of the result, and the
+        shape of the result. The first ``leading`` axes are directions of tangents and stay in front.
+    """
+
+    def __init__(self, name: str, arrange: Callable[..., tuple[np.ndarray[Any, Any], tuple[int, ...]]]) -> None:
+        super().__init__(name, self._moved)
+        self.arrange = arrange
+        self._prepared = threads.Kernels()
+
+    def __call__(self, x: Array, *static: Any) -> Array:
+        """The result for a checked operand; a call of a form that was met before goes straight to the kernel."""
+        if type(x) is Dual:
+            return super().__call__(x, *static)
+        known = self.quick(x, *static)
+        return self._moved(x, 0, *static) if known is None else known
+
+    def quick(self, x: np.ndarray[Any, Any], *static: Any) -> Any:
+        """The result if a call of the same form has been prepared and the array lies in order; else None."""
+        if x.flags.num & FLAGS != USUAL:
+            return None
+        prepared = self._prepared.get((x.shape, x.dtype, static))
+        if prepared is None:
+            return None
+        kernel, numbers, shape, word = prepared
+        result = empty(shape, x.dtype)
+        if word is None:
+            kernel(x.reshape(-1), result.reshape(-1), numbers)
+        else:
+            kernel(x.reshape(-1).view(word), result.reshape(-1).view(word), numbers)
+        return result
+
+    def _moved(self, array: np.ndarray[Any, Any], leading: int, *static: Any) -> np.ndarray[Any, Any]:
+        view, shape = self.arrange(array, leading, *static)
+        if not leading and view.size and array.flags.num & FLAGS == USUAL:
+            # The view of an array in order begins at its first element.
+            kernel, numbers = _prepare(view)
+            word = WORDS[array.itemsize]
+            if len(self._prepared) >= 1024:
+                self._prepared.clear()
+            self._prepared[array.shape, array.dtype, static] = (
+                kernel,
+                numbers,
+                shape,
+                None if array.dtype == word else word,
+            )
+            return self.quick(array, *static)  # type: ignore[no-any-return]
+        return contiguous(view).reshape(shape)
+
+
+_KERNELS = threads.Kernels()
+
+
+def contiguous(view: np.ndarray[Any, Any], base: np.ndarray[Any, Any] | None = None) -> np.ndarray[Any, Any]:
+    """A fresh array with the elements of a view in order; quicker where the array that it is a view of is known."""
+    result = empty(view.shape, view.dtype)
+    if not view.size:
+        return result
+    if base is not None and base.flags.num & FLAGS == USUAL:
+        source = base.reshape(-1).view(WORDS[base.itemsize])
+        start = (view.__array_interface__["data"][0] - base.__array_interface__["data"][0]) // base.itemsize
+    else:
+        reached = span(view)
+        if reached is None:
+            return view.copy(order="C")
+        source, start = reached
+    kernel, numbers = _prepare(view, start)
+    kernel(source, result.reshape(-1).view(source.dtype), numbers)
+    return result
+
+
+def _prepare(view: np.ndarray[Any, Any], start: int = 0) -> tuple[Any, np.ndarray[Any, Any]]:
+    """The kernel that copies a view, and its plan as numbers."""
+    item = view.itemsize
+    parallel = view.nbytes >= PARALLEL_FROM and threads.parallel_allowed()
+    key = (view.shape, view.strides, item, start, parallel)
+    known = _KERNELS.get(key)
+    if known is None:
+        from numbafunc.cpu import copy
+
+        way = plan(view.shape, tuple(stride // item for stride in view.strides))
+        known = (copy.build(way.form, way.block, WORDS[item].name, parallel=parallel), way.numbers(start))
+        if len(_KERNELS) >= 1024:
+            _KERNELS.clear()
+        _KERNELS[key] = known
+    return known
+
+
+def plan(shape: tuple[int, ...], strides: tuple[int, ...]) -> Plan:
+    """The quickest way through a view that is not empty; strides count elements."""
+    from numbafunc.cpu.copy import LARGEST_BLOCK, TILE, Plan
+
+    axes = _joined(shape, strides)
+    length, stride, _ = axes[-1]
+    outside = axes[:-1]
+    if stride == 1 or length == 1:
+        if not outside and length > _RUN:
+            return Plan("run", _RUN, rows=(-(-length // _RUN), _RUN, _RUN))
+        return Plan("run", length, **_outside(outside))
+    if length <= LARGEST_BLOCK and outside and outside[-1][1] == 1 and outside[-1][2] == length:
+        return Plan("interleave", outside[-1][0], block=length, stride=stride, **_outside(outside[:-1]))
+    unit = next((axis for axis in reversed(outside) if axis[1] == 1), None)
+    if unit is not None:
+        others = [axis for axis in outside if axis is not unit]
+        count, _, apart = unit
+        if count == stride <= LARGEST_BLOCK:
+            return Plan("deinterleave", length, block=count, apart=apart, **_outside(others))
+        if count >= _SHORT:
+            tiles = (-(-count // TILE), TILE, TILE * apart)
+            arranged: dict[str, Any] = {"rows": tiles, "others": tuple(reversed(others))}
+            return Plan("transpose", length, stride=stride, apart=apart, breadth=count, **arranged)
+    return Plan("gather", length, stride=stride, **_outside(outside))
+
+
+def _joined(shape: tuple[int, ...], strides: tuple[int, ...]) -> list[Axis]:
+    """The axes with their strides in view and result, those that lie behind one another in both joined."""
+    axes: list[Axis] = []
+    apart = math.prod(shape)
+    for length, stride in zip(shape, strides):
+        apart //= length
+        if length == 1:
+            continue
+        if axes and axes[-1][1] == stride * length:
+            axes[-1] = (axes[-1][0] * length, stride, apart)
+        else:
+            axes.append((length, stride, apart))
+    return axes or [(1, 1, 1)]
+
+
+def _outside(axes: list[Axis]) -> dict[str, Any]:
+    """The axes outside the innermost loop, in their roles."""
+    if not axes:
+        return {}
+    if len(axes) == 1 or math.prod(length for length, _, _ in axes[:-1]) < _FEW:
+        return {"rows": axes[-1], "others": tuple(reversed(axes[:-1]))}
+    return {"rows": axes[-2], "columns": axes[-1], "others": tuple(reversed(axes[:-2]))}
+
+
+__all__ = ["Movement", "contiguous", "plan"]

@@ -1,0 +1,132 @@
+"""Slices whose place is known at run time only."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from numbafunc.autodiff.dual import Dual
+from numbafunc.errors import ShapeError
+from numbafunc.kinds import arguments
+from numbafunc.kinds.linear import Linear
+from numbafunc.kinds.movement import PARALLEL_FROM, contiguous
+
+
+def _sliced(
+    array: np.ndarray[Any, Any], leading: int, starts: tuple[int, ...], sizes: tuple[int, ...]
+) -> np.ndarray[Any, Any]:
+    behind = (slice(start, start + size) for start, size in zip(starts, sizes))
+    return _copied(array, (slice(None),) * leading + tuple(behind))
+
+
+def _copied(array: np.ndarray[Any, Any], places: tuple[slice, ...]) -> np.ndarray[Any, Any]:
+    view = array[places]
+    # NumPy's own copy is quicker where threads don't pay.
+    return contiguous(view, array) if view.nbytes >= PARALLEL_FROM else view.copy(order="C")
+
+
+# Where slices lie, by the shape of the array and what was asked for.
+_PLACES: dict[Any, tuple[slice, ...]] = {}
+
+# Dtypes that need no check.
+_MOVED = frozenset(map(np.dtype, "?bBhHiIlLqQefd"))
+
+
+def _plain(entries: Any) -> bool:
+    """Whether entries are a tuple of ints, equal to none that would be refused."""
+    return type(entries) is tuple and {type(entry) for entry in entries} == {int}
+
+
+_dynamic_slice = Linear("dynamic_slice", _sliced)
+
+
+def _integers(given: Any, name: str) -> tuple[int, ...]:
+    """A sequence of integers, all of one type."""
+    wanted = "a sequence of ints, one for each axis"
+    if isinstance(given, Dual):
+        raise TypeError(f"{name} is a Dual array; wanted: {wanted}")
+    if isinstance(given, np.ndarray):
+        fits = given.ndim == 1 and (given.dtype.kind in "iu" or not given.size)
+    else:
+        fits = isinstance(given, Sequence) and not isinstance(given, (str, bytes))
+    if not fits:
+        raise TypeError(f"{name} is {given!r}; wanted: {wanted}")
+    found = []
+    types = set()
+    for entry in given:
+        try:
+            found.append(operator.index(entry))
+        except TypeError:
+            raise TypeError(f"{name} is {given!r}; wanted: {wanted}") from None
+        if isinstance(entry, (bool, np.bool_)):
+            raise TypeError(f"{name} is {given!r}; wanted: {wanted}, not bool")
+        if type(entry) is not int:
+            types.add(np.asarray(entry).dtype)
+    if len(types) > 1:
+        raise TypeError(f"{name} is {given!r}; wanted: integers of one type")
+    return tuple(found)
+
+
+def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Any) -> Any:
+    r"""Slice of a fixed size at a place that is adjusted so that the slice fits.
+
+    .. math:: y_i = x_{s + i}, \quad 0 \le i < \text{size}, \quad s = \min(\max(s', 0), n - \text{size})
+
+    on each axis, of length n, where :math:`s'` is the start, or the start plus n if that is negative.
+
+    Parameters
+    ----------
+    operand : array_like
+        Array to slice.
+    start_indices : sequence of int
+        Where the slice begins, one start for each axis. Negative starts count from the end.
+    slice_sizes : sequence of int
+        Length of the slice on each axis.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of shape ``slice_sizes``, in the dtype of ``operand``, integers and bool included.
+
+    Raises
+    ------
+    ValueError
+        For a number of starts or sizes that is not the number of axes, or a size that is negative or larger than the
+        axis (each a TypeError too).
+    TypeError
+        For an operand that is no real numbers, or starts and sizes that are not sequences of integers of one type.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbafunc
+    >>> x = np.arange(12).reshape(3, 4)
+    >>> numbafunc.dynamic_slice(x, (1, 9), (2, 3))
+    array([[ 5,  6,  7],
+           [ 9, 10, 11]])
+    """
+    key = None
+    if type(operand) is np.ndarray and _plain(start_indices) and _plain(slice_sizes):
+        key = (operand.shape, start_indices, slice_sizes)
+        known = _PLACES.get(key)
+        if known is not None and operand.dtype in _MOVED:
+            return _copied(operand, known)
+    array = arguments.as_array(operand, "operand")
+    starts = _integers(start_indices, "start_indices")
+    sizes = _integers(slice_sizes, "slice_sizes")
+    for name, entries in (("start_indices", starts), ("slice_sizes", sizes)):
+        if len(entries) != array.ndim:
+            raise ShapeError(f"{name} has {len(entries)} entries; wanted: {array.ndim}, one for each axis of operand")
+    places = []
+    for length, start, size in zip(array.shape, starts, sizes):
+        if not 0 <= size <= length:
+            raise ShapeError(f"slice_sizes is {slice_sizes!r}; wanted: from 0 to the axes of operand, {array.shape}")
+        places.append(min(max(start + length if start < 0 else start, 0), length - size))
+    if key is not None:
+        if len(_PLACES) >= 1024:
+            _PLACES.clear()
+        _PLACES[key] = tuple(slice(place, place + size) for place, size in zip(places, sizes))
+    return _dynamic_slice(array, tuple(places), sizes)

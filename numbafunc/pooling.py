@@ -111,9 +111,7 @@ def _margins(padding: Any) -> tuple[Pair, Pair]:
     same = _whole(padding)
     if same is not None:
         return (same, same), (same, same)
-    pairs: Sequence[Any] = (
-        padding.tolist() if isinstance(padding, np.ndarray) and padding.dtype.kind in "iu" else padding
-    )
+    pairs = padding.tolist() if isinstance(padding, np.ndarray) and padding.dtype.kind in "iu" else padding
     if isinstance(pairs, tuple) and len(pairs) == 2:
         one = _pair(pairs)
         if one is not None:
@@ -168,7 +166,7 @@ def _prepare(form: str, shape: tuple[int, ...], dtype: np.dtype[Any], windows: W
         if len(_PREPARED) >= 1024:
             _PREPARED.clear()
         prepared = _PREPARED[key] = _new(form, shape, dtype, windows)
-    return prepared  # type: ignore[no-any-return]
+    return prepared
 
 
 def _new(form: str, shape: tuple[int, ...], dtype: np.dtype[Any], windows: Windows) -> _Prepared:

@@ -60,7 +60,22 @@ def _batch_to_space(x, a, b):
     return np.swapaxes(_channel_to_space(np.swapaxes(x, 0, 1), a, b), 0, 1)
 
 
+def _average(x, size, strides, padding):
+    padded = np.pad(x, ((0, 0), (0, 0), *padding))
+    views = np.lib.stride_tricks.sliding_window_view(padded, size, (2, 3))
+    return views[:, :, :: strides[0], :: strides[1]].sum((-2, -1)) / (size[0] * size[1])
+
+
 TABLE = {
+    "average_pool_2d": Entry(
+        lambda x: numbafunc.average_pool_2d(x, 3, 2, 1),
+        lambda x: _average(x, (3, 3), (2, 2), ((1, 1), (1, 1))),
+        ((2, 2, 3, 4), (1, 1, 1, 1), (2, 0, 3, 4), (3, 5, 90, 80)),
+        moves=False,
+        integers=False,
+        boolean=False,
+        tolerance=1.0,
+    ),
     "batch_to_space2d": Entry(
         lambda x: numbafunc.batch_to_space2d(x, (2, 3)),
         lambda x: _batch_to_space(x, 2, 3),

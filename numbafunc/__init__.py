@@ -24,6 +24,8 @@ from numbafunc.inside_numba import register as _register
 from numbafunc.kinds.elementwise import elementwise
 from numbafunc.normalization import log_softmax, logsumexp, softmax
 from numbafunc.padding import pad
+from numbafunc.pooling import average_pool_2d, max_pool_2d
+from numbafunc.ranking import top_k
 from numbafunc.rearrange import (
     batch_to_space2d,
     channel_to_space2d,
@@ -44,6 +46,7 @@ __all__ = [
     "ConvPadding",
     "Dual",
     "Interpolate",
+    "average_pool_2d",
     "batch_to_space2d",
     "celu",
     "channel_to_space2d",
@@ -62,6 +65,7 @@ __all__ = [
     "log_softmax",
     "logsumexp",
     "loss",
+    "max_pool_2d",
     "one_hot",
     "pad",
     "relu",
@@ -76,6 +80,7 @@ __all__ = [
     "stop_gradient",
     "swish",
     "tanh",
+    "top_k",
     "upsample_2d",
     "upscale_nn",
     "value_and_grad",

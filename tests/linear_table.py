@@ -69,7 +69,22 @@ def _resized(x, axis, m):
     return np.moveaxis(np.tensordot(weights, x, (1, axis)), 0, axis)
 
 
+def _average(x, size, strides, padding):
+    padded = np.pad(x, ((0, 0), (0, 0), *padding))
+    views = np.lib.stride_tricks.sliding_window_view(padded, size, (2, 3))
+    return views[:, :, :: strides[0], :: strides[1]].sum((-2, -1)) / (size[0] * size[1])
+
+
 TABLE = {
+    "average_pool_2d": Entry(
+        lambda x: numbafunc.average_pool_2d(x, 3, 2, 1),
+        lambda x: _average(x, (3, 3), (2, 2), ((1, 1), (1, 1))),
+        ((2, 2, 3, 4), (1, 1, 1, 1), (2, 0, 3, 4), (3, 5, 90, 80)),
+        moves=False,
+        integers=False,
+        boolean=False,
+        tolerance=1.0,
+    ),
     "batch_to_space2d": Entry(
         lambda x: numbafunc.batch_to_space2d(x, (2, 3)),
         lambda x: _batch_to_space(x, 2, 3),

@@ -1,0 +1,66 @@
+"""Single elements of flat arrays in kernels, as plain Numba values: loads, stores, and what is done to two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numba.core import types
+from numba.extending import intrinsic
+
+from numbafunc.cpu.access import Separation, _address, _narrow, _widen
+from numbafunc.cpu.real import Real
+
+HALF = ("float16", "bfloat16")
+
+
+def make_read(storage: str, compute: Any, separation: Separation, group: str) -> Callable[..., Any]:
+    """The intrinsic ``read(array, index)``: an element in the Numba type to compute in.
+
+    Arrays of 16-bit floats come as words. The index counts elements in memory, whatever the number of axes.
+    """
+
+    @intrinsic
+    def read(typingctx: Any, array: Any, index: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            loaded = builder.load(_address(context, builder, array, *args))
+            separation.mark(builder.module, loaded, group)
+            if storage in HALF:
+                return context.cast(builder, _widen(builder, storage, loaded), types.float32, compute)
+            return context.cast(builder, loaded, array.dtype, compute)
+
+        return compute(array, index), codegen
+
+    return read  # type: ignore[no-any-return]
+
+
+def make_write(storage: str, separation: Separation, group: str) -> Callable[..., Any]:
+    """The intrinsic ``write(array, index, value)``, the counterpart of :func:`make_read`."""
+
+    @intrinsic
+    def write(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            if storage in HALF:
+                stored = _narrow(builder, storage, context.cast(builder, args[2], value, types.float32))
+            else:
+                stored = context.cast(builder, args[2], value, array.dtype)
+            address = _address(context, builder, array, args[0], args[1])
+            separation.mark(builder.module, builder.store(stored, address), group)
+            return context.get_dummy_value()
+
+        return types.none(array, index, value), codegen
+
+    return write  # type: ignore[no-any-return]
+
+
+@intrinsic
+def maximum(typingctx: Any, a: Any, b: Any) -> Any:
+    """The larger of two numbers of one type; NaN when either is."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        if isinstance(a, types.Float):
+            return Real(builder, args[0]).maximum(Real(builder, args[1])).value
+        compare = builder.icmp_signed if a.signed else builder.icmp_unsigned
+        return builder.select(compare(">", *args), *args)
+
+    return a(a, b), codegen

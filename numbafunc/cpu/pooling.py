@@ -1,0 +1,249 @@
+"""The loops of windows that slide over the rows and columns of planes.
+
+A row of results is made in two steps: the rows of the image below the window are combined into one line, which lies
+between margins as wide as the padding, then the elements of the line below the window are combined. Both steps run
+along rows, and neither asks where the image ends.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numba.core import types
+
+from numbafunc.cpu.access import Separation
+from numbafunc.cpu.cache import compile_lazily, inline
+from numbafunc.cpu.element import make_read, make_write, maximum
+from numbafunc.cpu.schedule import SET_CHUNK, schedule
+
+Window = tuple[int, int, int, int]  # rows, columns, and steps down and across
+
+# Windows whose sizes and steps are constants of the code, which is unrolled; others are looked up.
+UNROLLED: tuple[Window, ...] = ((2, 2, 2, 2), (3, 3, 2, 2), (3, 3, 1, 1))
+
+# What the array ``places`` of a kernel holds.
+PLACES = (
+    *("total", "step", "rows", "columns", "new_rows", "new_columns", "top", "left"),
+    *("high", "wide", "down", "across"),
+)
+
+_HEAD = """
+def pool(x, y, {places}, first, last):
+    length = (new_columns - 1) * across + wide
+    begin = max(left, 0)
+    width = min(left + columns, length) - begin
+    line = empty(length, compute)
+    {more}
+    for j in range(length):
+        put_line(line, j, nothing)
+    for index in range(first, last):
+        row = index % new_rows * down - top
+        start = max(row, 0)
+        stop = min(row + high, rows)
+        origin = (index // new_rows * rows + start) * columns + begin - left
+"""
+
+_KERNEL = """
+def kernel(x, y, places):
+{unpack}
+    {dynamic}
+    for index in {tasks}((total + step - 1) // step):
+        first = int64(index) * step
+        pool(x, y, {places}, first, min(first + step, total))
+    {static}
+"""
+
+_DOWN = """
+for j in range(width):
+    put_line(line, begin + j, nothing)
+for i in range(start, stop):
+    for j in range(width):
+        element = get_x(x, origin + (i - start) * columns + j)
+        put_line(line, begin + j, combine(get_line(line, begin + j), element))
+"""
+
+# Short rows of results are gone through one by one, so that the loop inside is the longer one.
+_ACROSS = """
+if new_columns < wide:
+    for o in range(new_columns):
+        total_of_window = get_line(line, o * across)
+        for k in range(1, wide):
+            total_of_window = combine(total_of_window, get_line(line, o * across + k))
+        put_y(y, index * new_columns + o, finish(total_of_window, area))
+else:
+    for o in range(new_columns):
+        put_sums(sums, o, get_line(line, o * across))
+    for k in range(1, wide):
+        if across == 1:
+            for o in range(new_columns):
+                put_sums(sums, o, combine(get_sums(sums, o), get_line(line, o + k)))
+        else:
+            for o in range(new_columns):
+                put_sums(sums, o, combine(get_sums(sums, o), get_line(line, o * across + k)))
+    for o in range(new_columns):
+        put_y(y, index * new_columns + o, finish(get_sums(sums, o), area))
+"""
+
+# The window's elements in the order in which ties are decided. NaN is found once and stays.
+_FIND = """
+for o in range(new_columns):
+    put_best(best, o, nothing)
+    put_which(which, o, -1)
+for i in range(start, stop):
+    for j in range(width):
+        put_line(line, begin + j, get_x(x, origin + (i - start) * columns + j))
+    for k in range(wide):
+        place = narrow(i * columns + k)
+        for o in range(new_columns):
+            element = get_line(line, o * across + k)
+            held = get_best(best, o)
+            better = (not (element <= held)) & (held == held)
+            put_best(best, o, element if better else held)
+            put_which(which, o, place if better else get_which(which, o))
+for o in range(new_columns):
+    found = int64(get_which(which, o))
+    put_y(y, index * new_columns + o, found + o * across - left if found >= 0 else -1)
+"""
+
+
+def _indented(text: str, depth: int) -> str:
+    return "\n".join("    " * depth + line for line in text.strip("\n").splitlines())
+
+
+def _chain(items: list[str]) -> str:
+    expression = items[0]
+    for item in items[1:]:
+        expression = f"combine({expression}, {item})"
+    return expression
+
+
+def _unrolled_down(high: int) -> str:
+    elements = [f"get_x(x, origin + {i} * columns + j)" for i in range(high)]
+    loop = f"for j in range(width):\n    put_line(line, begin + j, {_chain(elements)})"
+    return f"if stop - start == {high}:\n{_indented(loop, 1)}\nelse:\n{_indented(_DOWN, 1)}"
+
+
+def _unrolled_across(wide: int, across: int) -> str:
+    elements = _chain([f"get_line(line, o * {across} + {k})" for k in range(wide)])
+    return f"for o in range(new_columns):\n    put_y(y, index * new_columns + o, finish({elements}, area))"
+
+
+def _add(a: Any, b: Any) -> Any:
+    return a + b
+
+
+def _divide(total: Any, area: Any) -> Any:
+    return total / area
+
+
+def _keep(total: Any, area: Any) -> Any:
+    return total
+
+
+def _compile(
+    form: str,
+    body: str,
+    more: list[str],
+    window: Window | None,
+    namespace: dict[str, Any],
+    identity: Any,
+    parallel: bool,
+) -> Any:
+    sizes = dict(zip(PLACES[-4:], window)) if window else {}
+    handed = [name for name in PLACES if name not in sizes and name not in ("total", "step")]
+    constants = [f"{name} = {value}" for name, value in sizes.items()]
+    head = _HEAD.format(places=", ".join(handed), more="\n    ".join(more))
+    lines = head.strip("\n").splitlines()
+    lines[1:1] = ["    " + line for line in constants]
+    unpack = [f"{name} = places[{place}]" for place, name in enumerate(PLACES)]
+    kernel = _KERNEL.format(
+        unpack="\n".join("    " + line for line in unpack), places=", ".join(handed), **schedule(parallel)
+    )
+    source = "\n".join(lines) + "\n" + _indented(body, 2) + "\n\n" + kernel
+    namespace.update(
+        __name__=__name__,
+        set_parallel_chunksize=SET_CHUNK,
+        prange=numba.prange,
+        int64=np.int64,  # the index of prange is unsigned
+        empty=np.empty,
+    )
+    exec(compile(source, f"<numbafunc {form}>", "exec"), namespace)
+    namespace["pool"] = inline(namespace["pool"])
+    return compile_lazily(namespace["kernel"], repr((form, identity, window)), parallel=parallel)
+
+
+def build(form: str, storage: str, window: Window | None, *, parallel: bool) -> Any:
+    """Kernel ``kernel(x, y, places)``: the mean or the largest element of each window.
+
+    Parameters
+    ----------
+    form : str
+        "mean" or "largest".
+    storage : str
+        Dtype of ``x``; bool comes as uint8. That of ``y`` is the same but for the mean of integers, which is float64.
+    window : tuple of int or None
+        Sizes and steps to unroll; None to take them from ``places``.
+    parallel : bool
+        Whether rows are shared out to threads.
+
+    Notes
+    -----
+    ``places`` is an array of int64 with the numbers named in :data:`PLACES`: rows of results in all planes, how many
+    are a task, sizes of the planes of ``x`` and ``y``, padding before, and the window.
+    """
+    separation = Separation(("x", "y", "line", "sums"))
+    integer = np.dtype(storage).kind in "iu" if storage != "bfloat16" else False
+    result = "float64" if integer and form == "mean" else storage
+    compute = result if integer or storage == "float64" else "float32"
+    type_ = getattr(types, compute)
+    nothing: Any = 0
+    if form == "largest":
+        nothing = np.iinfo(compute).min if integer else -np.inf
+    namespace: dict[str, Any] = {
+        "compute": np.dtype(compute),
+        "number": np.dtype(compute).type,
+        "nothing": np.dtype(compute).type(nothing),
+        "combine": maximum if form == "largest" else inline(_add),
+        "finish": inline(_keep if form == "largest" else _divide),
+        "get_x": make_read(storage, type_, separation, "x"),
+        "put_y": make_write(result, separation, "y"),
+        **{f"get_{name}": make_read(compute, type_, separation, name) for name in ("line", "sums")},
+        **{f"put_{name}": make_write(compute, separation, name) for name in ("line", "sums")},
+    }
+    more = ["area = number(high * wide)"]
+    if window is None:
+        body = f"{_DOWN.strip()}\n{_ACROSS.strip()}"
+        more.append("sums = empty(new_columns, compute)")
+    else:
+        body = f"{_unrolled_down(window[0])}\n{_unrolled_across(window[1], window[3])}"
+    return _compile(f"pooling {form}", body, more, window, namespace, storage, parallel)
+
+
+def build_find(storage: str, window: Window | None, wide_index: bool, *, parallel: bool) -> Any:
+    """Kernel ``kernel(x, y, places)``: the position in its plane of the first largest element of each window, as int64.
+
+    A NaN is larger than all others. The position is -1 where nothing is larger than minus infinity. See :func:`build`;
+    ``wide_index`` tells that positions need more than 32 bits.
+    """
+    separation = Separation(("x", "y", "line", "best", "which"))
+    index = "int64" if wide_index or storage == "float64" else "int32"
+    type_ = getattr(types, storage)
+    namespace: dict[str, Any] = {
+        "compute": np.dtype(storage),
+        "index_dtype": np.dtype(index),
+        "nothing": np.dtype(storage).type(-np.inf),
+        "get_x": make_read(storage, type_, separation, "x"),
+        "put_y": make_write("int64", separation, "y"),
+        **{f"get_{name}": make_read(storage, type_, separation, name) for name in ("line", "best")},
+        **{f"put_{name}": make_write(storage, separation, name) for name in ("line", "best")},
+        "get_which": make_read(index, getattr(types, index), separation, "which"),
+        "put_which": make_write(index, separation, "which"),
+        "narrow": getattr(np, index),
+    }
+    more = ["best = empty(new_columns, compute)", "which = empty(new_columns, index_dtype)"]
+    return _compile("pooling find", _FIND, more, window, namespace, (storage, index), parallel)
+
+
+__all__ = ["PLACES", "UNROLLED", "Window", "build", "build_find"]

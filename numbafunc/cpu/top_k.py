@@ -1,0 +1,396 @@
+"""The loops that find the largest elements of rows, in descending order, the first of equal ones first.
+
+Elements are compared as signed integers, their keys. Only those that are larger than what is held already are looked
+at one by one. Few elements are held in order; many are collected until there is no more room, and then all but the
+largest are dropped: the smallest that stays is found by bisection, counting keys. All steps keep equal keys in the
+order in which they came. Few long rows are searched in segments, and what these yield is searched once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from numbafunc.cpu.access import Separation, _address
+from numbafunc.cpu.cache import compile_lazily, inline
+from numbafunc.cpu.element import make_write, maximum
+from numbafunc.cpu.schedule import SET_CHUNK, schedule
+
+# So many are held in order; beyond, insertion is slower than collection.
+FEW = 16
+# Elements that are compared at once with the smallest one held.
+BLOCK = 32
+# Room for elements beyond those that stay.
+ROOM = 512
+# Up to here counting smaller keys sorts faster than distribution by digits.
+SHORT = 192
+# Rows that are a task: so many elements.
+TASK = 1 << 13
+
+
+def _make_key(order: str) -> Callable[..., Any]:
+    """The intrinsic ``key_of(array, index)``: what stands for an element, ordered as "signed", "unsigned" or "float".
+
+    32 bits, or 64 where the element has as many. Floats are ordered by their bits: NaN, inf, ..., 0.0, -0.0, ..., -inf,
+    and last NaN with a sign.
+    """
+
+    @intrinsic
+    def key_of(typingctx: Any, array: Any, index: Any) -> Any:
+        width = array.dtype.bitwidth
+        key = types.int64 if width == 64 else types.int32
+        word = ir.IntType(width)
+
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            bits = builder.bitcast(builder.load(_address(context, builder, array, *args)), word)
+            if order == "float":
+                sign = builder.ashr(bits, ir.Constant(word, width - 1))
+                bits = builder.xor(bits, builder.and_(sign, ir.Constant(word, (1 << width - 1) - 1)))
+            if width == key.bitwidth:
+                return builder.xor(bits, ir.Constant(word, 1 << width - 1)) if order == "unsigned" else bits
+            extend = builder.zext if order == "unsigned" else builder.sext
+            return extend(bits, ir.IntType(key.bitwidth))
+
+        return key(array, index), codegen
+
+    return key_of  # type: ignore[no-any-return]
+
+
+@intrinsic
+def _one_more(typingctx: Any, count: Any, a: Any, b: Any) -> Any:
+    """``count + (a >= b)`` for integers of one type, which keep it."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.add(args[0], builder.zext(builder.icmp_signed(">=", args[1], args[2]), args[0].type))
+
+    return count(count, a, b), codegen
+
+
+@intrinsic
+def _middle(typingctx: Any, low: Any, high: Any) -> Any:
+    """Half the sum of two integers, rounded up, without overflow."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        half = builder.ashr(builder.xor(*args), ir.Constant(args[0].type, 1))
+        return builder.sub(builder.or_(*args), half)
+
+    return low(low, high), codegen
+
+
+@intrinsic
+def _minimum(typingctx: Any, a: Any, b: Any) -> Any:
+    """The smaller of two integers of one type."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.select(builder.icmp_signed("<", *args), *args)
+
+    return a(a, b), codegen
+
+
+@intrinsic
+def _below(typingctx: Any, key: Any) -> Any:
+    """The integer before another."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.sub(args[0], ir.Constant(args[0].type, 1))
+
+    return key(key), codegen
+
+
+# The steps are pieces of one function: Numba takes its time for each function that kernels call. A search finds the
+# ``k`` largest of the elements from ``start`` to ``stop`` of ``x`` and leaves ``keys`` and ``places``, counted from
+# ``start``.
+
+_PUT = """
+while free > 0 and keys[unsigned(free - 1)] < key:
+    keys[unsigned(free)] = keys[unsigned(free - 1)]
+    places[unsigned(free)] = places[unsigned(free - 1)]
+    free -= 1
+keys[unsigned(free)] = key
+places[unsigned(free)] = i - start
+"""
+
+_INSERT = """
+for i in range(start, start + k):
+    key = key_of(x, i)
+    free = i - start
+    {put}
+lowest = keys[unsigned(k - 1)]
+for block in range(start + k, stop, BLOCK):
+    end = block + BLOCK if block + BLOCK < stop else stop
+    largest = lowest
+    for i in range(block, end):
+        largest = maximum(largest, key_of(x, i))
+    if largest > lowest:
+        for i in range(block, end):
+            key = key_of(x, i)
+            if key > lowest:
+                free = k - 1
+                {put}
+                lowest = keys[unsigned(k - 1)]
+"""
+
+# What does not stay is dropped when there is no more room, and once more at the end. Keys that come later must be
+# larger than ``lowest``, the smallest that stays or a number below it.
+_COLLECT = """
+count = stop - start if stop - start <= room - BLOCK else room - BLOCK
+for i in range(count):
+    keys[unsigned(i)] = key_of(x, start + i)
+    places[unsigned(i)] = i
+block = start + count
+while count > k:
+    lowest = keys[0]
+    highest = keys[0]
+    for i in range(count):
+        highest = maximum(highest, keys[unsigned(i)])
+        lowest = minimum(lowest, keys[unsigned(i)])
+    ties = -1
+    while lowest < highest:
+        tried = middle(lowest, highest)
+        found = integer(0)
+        for i in range(count):
+            found = one_more(found, keys[unsigned(i)], tried)
+        if found < k:
+            highest = below(tried)
+        else:
+            lowest = tried
+            if found == k:
+                ties = k
+                break
+    if ties < 0:
+        ties = k
+        for i in range(count):
+            ties -= keys[unsigned(i)] > lowest
+    kept = 0
+    for i in range(count):
+        key = keys[unsigned(i)]
+        keys[unsigned(kept)] = key
+        places[unsigned(kept)] = places[unsigned(i)]
+        kept += (key > lowest) | ((key == lowest) & (ties > 0))
+        ties -= key == lowest
+    count = k
+    while block < stop and count <= room - BLOCK:
+        end = block + BLOCK if block + BLOCK < stop else stop
+        largest = lowest
+        for i in range(block, end):
+            largest = maximum(largest, key_of(x, i))
+        if largest > lowest:
+            for i in range(block, end):
+                key = key_of(x, i)
+                keys[unsigned(count)] = key
+                places[unsigned(count)] = i - start
+                count += key > lowest
+        block = end
+"""
+
+# Equal keys stay in order: a rank counts those before that are not smaller, and those behind that are larger. Digits
+# count the other way round, since the largest key comes first; so does the sign, once more.
+_SORT = """
+if k <= SHORT:
+    for i in range(k):
+        key = keys[unsigned(i)]
+        rank = integer(k - 1 - i)
+        for j in range(i):
+            rank = one_more(rank, keys[unsigned(j)], key)
+        smaller = integer(0)
+        for j in range(i + 1, k):
+            smaller = one_more(smaller, key, keys[unsigned(j)])
+        other_places[unsigned(rank - smaller)] = places[unsigned(i)]
+    places, other_places = other_places, places
+else:
+    for i in range(DIGITS * 256):
+        begins[unsigned(i)] = 0
+    for i in range(k):
+        key = keys[unsigned(i)]
+        for digit in range(DIGITS):
+            begins[unsigned((((key >> (8 * digit)) & 255) ^ FLIPS[digit]) + 256 * digit)] += 1
+    for digit in range(DIGITS):
+        flip = FLIPS[digit]
+        begin = 256 * digit
+        if begins[unsigned((((keys[0] >> (8 * digit)) & 255) ^ flip) + begin)] == k:
+            continue
+        total = 0
+        for value in range(begin, begin + 256):
+            held = begins[unsigned(value)]
+            begins[unsigned(value)] = total
+            total += held
+        for i in range(k):
+            key = keys[unsigned(i)]
+            value = unsigned((((key >> (8 * digit)) & 255) ^ flip) + begin)
+            target = begins[value]
+            begins[value] = target + 1
+            other_keys[unsigned(target)] = key
+            other_places[unsigned(target)] = places[unsigned(i)]
+        keys, other_keys = other_keys, keys
+        places, other_places = other_places, places
+"""
+
+_ROWS = """
+def rows_of_task(x, values, indices, first, last, n, k):
+    {allocate_and_sort}
+    for row in range(first, last):
+        start = row * n
+        stop = start + n
+        {search}
+        {sort}
+        for i in range(k):
+            place = places[unsigned(i)]
+            copy(x, start + place, values, row * k + i)
+            set_index(indices, row * k + i, place)
+
+
+def kernel(x, values, indices, rows, n, k):
+    per_task = TASK // n + 1
+    {dynamic}
+    for index in {tasks}((rows + per_task - 1) // per_task):
+        first = int64(index) * per_task
+        last = first + per_task
+        rows_of_task(x, values, indices, first, last if last < rows else rows, n, k)
+    {static}
+"""
+
+_SEGMENTS = """
+def segment_of_row(x, found_keys, found_places, row, segment, segments, n, k):
+    start = row * n + segment * n // segments
+    stop = row * n + (segment + 1) * n // segments
+    {allocate}
+    {search}
+    begin = (row * segments + segment) * k
+    for i in range(k):
+        found_keys[unsigned(begin + i)] = keys[unsigned(i)]
+        found_places[unsigned(begin + i)] = start - row * n + places[unsigned(i)]
+
+
+def row_of_segments(x, values, indices, found_keys, found_places, row, segments, n, k):
+    start = row * segments * k
+    stop = start + segments * k
+    {allocate_and_sort}
+    {search_found}
+    {sort}
+    for i in range(k):
+        place = found_places[unsigned(start + places[unsigned(i)])]
+        copy(x, row * n + place, values, row * k + i)
+        set_index(indices, row * k + i, place)
+
+
+def kernel(x, values, indices, rows, n, k, segments):
+    found_keys = empty(rows * segments * k, key_dtype)
+    found_places = empty(rows * segments * k, place_dtype)
+    {dynamic}
+    for index in {tasks}(rows * segments):
+        task = int64(index)
+        segment_of_row(x, found_keys, found_places, task // segments, task % segments, segments, n, k)
+    for index in {tasks}(rows):
+        row_of_segments(x, values, indices, found_keys, found_places, int64(index), segments, n, k)
+    {static}
+"""
+
+_ALLOCATE_FEW = """
+keys = empty(k, key_dtype)
+places = empty(k, place_dtype)
+"""
+
+_ALLOCATE_MANY = """
+room = (k if k > ROOM else ROOM) + k
+room = (room if room < {length} else {length}) + BLOCK
+keys = empty(room, key_dtype)
+places = empty(room, place_dtype)
+"""
+
+_ALLOCATE_SORT = """
+other_keys = empty(room if k > SHORT else 1, key_dtype)
+other_places = empty(room, place_dtype)
+begins = empty(DIGITS * 256, place_dtype)
+"""
+
+
+def _filled(template: str, **pieces: str) -> str:
+    """A template with pieces of source in place of the lines that name them, as far in as these are."""
+    lines = []
+    for line in template.strip("\n").splitlines():
+        name = line.strip()
+        if name.startswith("{") and name[1:-1] in pieces:
+            indent = line[: len(line) - len(name)]
+            lines += [indent + inner for inner in pieces[name[1:-1]].strip("\n").splitlines()]
+        else:
+            lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+@intrinsic
+def _copy(typingctx: Any, source: Any, place: Any, target: Any, index: Any) -> Any:
+    """An element of one array to another of the same dtype; indices count elements in memory."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        loaded = builder.load(_address(context, builder, source, args[0], args[1]))
+        builder.store(loaded, _address(context, builder, target, args[2], args[3]))
+        return context.get_dummy_value()
+
+    return types.none(source, place, target, index), codegen
+
+
+@cache
+def build(order: str, width: int, *, few: bool, segments: bool, parallel: bool) -> Any:
+    """Kernel ``kernel(x, values, indices, rows, n, k[, segments])`` over C-contiguous arrays; ``0 < k <= n``.
+
+    Parameters
+    ----------
+    order : str
+        "signed", "unsigned" or "float": how elements, or the words they are given as, are ordered.
+    width : int
+        Bits of a key: 64 for elements of 64 bits, 32 for all others.
+    few : bool
+        Whether ``k`` is at most :data:`FEW`.
+    segments : bool
+        Whether rows are searched in that many parts, each of at least ``k`` elements.
+    parallel : bool
+        Whether rows, or segments, are shared out to threads.
+    """
+    digits = width // 8
+    namespace: dict[str, Any] = {
+        "__name__": __name__,
+        "key_of": _make_key(order),
+        "key_of_key": _make_key("signed"),
+        "one_more": _one_more,
+        "middle": _middle,
+        "below": _below,
+        "maximum": maximum,
+        "minimum": _minimum,
+        "copy": _copy,
+        "set_index": make_write("int32", Separation(()), ""),
+        "empty": np.empty,
+        "unsigned": np.uint64,
+        "integer": np.int64 if width == 64 else np.int32,
+        "int64": np.int64,  # the index of prange is unsigned
+        "key_dtype": np.dtype(np.int64 if width == 64 else np.int32),
+        "place_dtype": np.dtype(np.int32),
+        "set_parallel_chunksize": SET_CHUNK,
+        "prange": numba.prange,
+        "DIGITS": digits,
+        "FLIPS": (255,) * (digits - 1) + (127,),
+        **{name: globals()[name] for name in ("BLOCK", "ROOM", "SHORT", "TASK")},
+    }
+    search = _filled(_INSERT, put=_PUT) if few else _COLLECT
+    length = "(stop - start)" if segments else "n"
+    allocate = _ALLOCATE_FEW if few else _ALLOCATE_MANY.format(length=length)
+    source = _filled(
+        _SEGMENTS if segments else _ROWS,
+        allocate=allocate,
+        allocate_and_sort=allocate if few else allocate.strip() + _ALLOCATE_SORT,
+        search=search,
+        search_found=search.replace("key_of(x,", "key_of_key(found_keys,"),
+        sort="" if few else _SORT,
+    )
+    exec(compile(source.format(**schedule(parallel)), "<numbafunc top_k>", "exec"), namespace)
+    for name in ("rows_of_task", "segment_of_row", "row_of_segments"):
+        if name in namespace:
+            namespace[name] = inline(namespace[name])
+    identity = repr(("top_k", order, width, few, segments))
+    return compile_lazily(namespace["kernel"], identity, parallel=parallel)

@@ -412,10 +412,10 @@ def arcsinh(x: Real) -> Real:
 
 
 def arccosh(x: Real) -> Real:
-    """arccosh(x) = log1p(t + sqrt(t * (t + 2))) with t = x - 1, or log(2 x) where that makes no difference."""
+    """arccosh(x) = log1p(t + sqrt(t**2 + 2 t)) with t = x - 1, or log(2 x) where that makes no difference."""
     t = x - 1.0
     large = x > 2.0 ** (x.format.mantissa + 4)
-    root = select(large, x.constant(0.0), (t * (t + 2.0)).sqrt())
+    root = select(large, x.constant(0.0), fma(t, t, t + t).sqrt())
     argument = t + root
     low = select(t < root, t - (argument - root), root - (argument - t))
     return select(t < 0, x.constant(NAN), _log1p(argument, low, large))

@@ -69,6 +69,8 @@ def pooled(size, strides, padding):
 
 def sort_keys(x):
     """Integers in the order of the elements."""
+    if x.dtype == np.uint64:
+        return (x ^ np.uint64(2**63)).view(np.int64)
     if x.dtype.kind not in "fV":
         return x.astype(np.int64)
     bits = x.view(f"i{x.itemsize}")

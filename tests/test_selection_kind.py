@@ -21,7 +21,7 @@ DTYPES = [*FLOATS, ml_dtypes.bfloat16, *INTEGERS]
 FORMS = [
     (case, dtype)
     for case in CASES
-    for dtype in (DTYPES if case in ("max_pool_2d any", "top_k two", "top_k all") else [np.float32, np.uint8])
+    for dtype in (DTYPES if case in ("max_pool_2d any", "top_k two") else [np.float32, np.float64, np.uint8])
 ]
 
 

@@ -47,7 +47,7 @@ def test_order():
 
 
 def test_subnormal_numbers_count():
-    tiny = np.array([0, 1e-45, -1e-45, 2e-45], np.float32)
+    tiny = np.array([0, 1e-45, -1e-45, 3e-45], np.float32)
     np.testing.assert_array_equal(top_k(tiny, 4).indices, [3, 1, 0, 2])
 
 
@@ -58,9 +58,10 @@ def test_integers_to_their_limits(dtype):
     for k in range(8):
         check(x, k)
     # More of them than are held in order, with all that can be equal to a limit.
-    for x in (np.full(50, limits.min, dtype), np.full(50, limits.max, dtype), np.resize(x, 2000)):
-        for k in (1, 16, 17, 49, 50):
-            check(x, k)
+    for row in (np.full(50, limits.min, dtype), np.full(50, limits.max, dtype), np.resize(x, 2000)):
+        # Kernels for many take their time to compile.
+        for k in (1, 16, 17, 49, 50) if dtype in (np.int8, np.uint32, np.int64) else (1, 16):
+            check(row, k)
 
 
 def test_none_and_all():

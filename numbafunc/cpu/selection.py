@@ -15,9 +15,8 @@ from numbafunc.cpu.schedule import SET_CHUNK, schedule
 TASK = 1 << 14
 
 _GATHER = """
-def kernel(source, positions, result, blocks, size, count, missing):
+def kernel(source, positions, result, directions, blocks, size, count, missing):
     per_task = max(1, TASK // max(1, count))
-    directions = source.size // max(1, blocks * size)
     {dynamic}
     for index in {tasks}((directions * blocks + per_task - 1) // per_task):
         first = int64(index) * per_task
@@ -35,10 +34,10 @@ def kernel(source, positions, result, blocks, size, count, missing):
 
 @cache
 def build_gather(parallel: bool) -> Any:
-    """Kernel ``kernel(source, positions, result, blocks, size, count, missing)`` over flat contiguous arrays.
+    """Kernel ``kernel(source, positions, result, directions, blocks, size, count, missing)`` over flat arrays.
 
     ``positions`` has ``count`` positions in each of ``blocks`` blocks of ``size`` elements; ``source`` has such blocks
-    once, or once for each direction, and ``missing`` stands where the position is negative.
+    for each of ``directions``, and ``missing`` stands where the position is negative.
     """
     namespace: dict[str, Any] = {
         "__name__": __name__,

@@ -54,6 +54,7 @@ class Positions:
                 flat_words(part, 0),
                 flat_words(self.within, 0),
                 flat_words(result, 0),
+                math.prod(directions),
                 blocks,
                 math.prod(part.shape[leading:]) // blocks,
                 count,

@@ -6,6 +6,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from layouts import LAYOUTS
+from refused import NO_NUMBERS
 from selection_table import CASES, TABLE, entry, operand, taken
 
 import numbafunc
@@ -166,9 +167,7 @@ def test_values_with_tangents_are_those_without():
 # Errors
 
 
-@pytest.mark.parametrize(
-    "wrong", [None, "text", b"text", 1j, object(), np.array([object()]), np.zeros(2, "M8[s]")], ids=repr
-)
+@pytest.mark.parametrize("wrong", NO_NUMBERS.values(), ids=NO_NUMBERS)
 @pytest.mark.parametrize("case", CASES)
 def test_operands_that_are_no_numbers(case, wrong):
     if "all" in case:

@@ -76,7 +76,7 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
         kind = np.dtype(dtype)
     except (TypeError, ValueError):
         raise TypeError(f"dtype is {dtype!r}; wanted: a numeric dtype or bool") from None
-    if kind.kind not in "fciub" and kind.name != "bfloat16":
+    if kind.kind not in "ciub" and not arguments.is_float(kind):
         raise TypeError(f"dtype is {kind}; wanted: a numeric dtype or bool")
     if indices.dtype == np.uint64:
         indices = np.minimum(indices, classes)  # a single one goes to the kernel as a signed word

@@ -9,6 +9,7 @@ import numpy as np
 
 from numbafunc.autodiff.dual import Dual
 from numbafunc.elementary import exp, log, log1p, multiply_add
+from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import define
 from numbafunc.kinds.prepared import form_of
@@ -216,6 +217,8 @@ def cross_entropy_logits_sparse(logits: Any, labels: Any) -> Any:
             raise TypeError(f"labels has dtype {y.dtype}; wanted: integers")
         if y.ndim != x.ndim - 1:
             raise ValueError(f"labels has {y.ndim} axes; wanted: {x.ndim - 1}, one less than logits")
+        if any(n != m and 1 not in (n, m) for n, m in zip(y.shape, x.shape)):
+            raise ShapeError(f"logits has shape {x.shape} and labels has shape {y.shape}; wanted: one label a row")
         if y.dtype == np.uint64:
             y = np.minimum(y, np.uint64(classes))  # no label may come out negative below
     shape = arguments.broadcast({"logits": x.shape, "labels": (*y.shape, 1)})

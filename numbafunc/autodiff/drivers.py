@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual, make
+from numbafunc.autodiff.dual import Dual, is_float, make
 from numbafunc.autodiff.trees import Structure, flatten, flatten_with_names, tree_map
 
 __all__ = ["grad", "jacfwd", "jvp", "value_and_grad"]
@@ -70,13 +70,14 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     >>> numbafunc.jvp(lambda x, y: x * y, (3.0, 4.0), (1.0, 0.0))
     (array(12.), array(4.))
     """
-    for name, given in (("primals", primals), ("tangents", tangents)):
-        if not isinstance(given, (tuple, list)):
-            raise TypeError(f"{name} must be a tuple or list of arguments, not {type(given).__name__}")
+    for name, group in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(group, (tuple, list)):
+            raise TypeError(f"{name} must be a tuple or list of arguments, not {type(group).__name__}")
     if len(primals) != len(tangents):
         raise TypeError(f"primals has {len(primals)} entries and tangents has {len(tangents)}; they must agree")
     level = next(_levels)
     arguments = []
+    given: list[Any] = []
     for position, (primal, tangent) in enumerate(zip(primals, tangents, strict=True)):
         leaves, names, structure = flatten_with_names(primal)
         directions, tangent_structure = flatten(tangent)
@@ -98,12 +99,17 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
                 raise ValueError(
                     f"tangents{place} has shape {direction.shape}; it must be that of primals{place}, {value.shape}"
                 )
+            if type(direction) is np.ndarray:
+                given.append(direction)
             duals.append(make(value, direction.reshape((1, *value.shape)), level))
         arguments.append(structure.unflatten(duals))
     leaves, names, structure = flatten_with_names(f(*arguments))
     parts = [split(leaf, level, f"the output of f{name}") for leaf, name in zip(leaves, names, strict=True)]
     value = structure.unflatten([primal for primal, _ in parts])
-    return value, structure.unflatten([_single_direction(primal, tangent) for primal, tangent in parts])
+    changes = [_single_direction(primal, tangent) for primal, tangent in parts]
+    # What f hands through must not be the caller's own array, which may be written to.
+    changes = [_apart(change, given) for change in changes]
+    return value, structure.unflatten(changes)
 
 
 def grad(
@@ -376,10 +382,11 @@ class _Variables:
 
 def as_array(x: Any, name: str) -> Any:
     """A Dual as it is, anything else as an array of numbers."""
-    if type(x) is Dual or type(x) is np.ndarray:
+    if type(x) is Dual:
         return x
     if isinstance(x, (np.ndarray, np.generic, float, int, complex)) or hasattr(x, "__array__"):
-        return np.asarray(x)
+        array = np.asarray(x)
+        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     raise TypeError(f"{name} is a {type(x).__name__}; it must be an array or a number")
 
 
@@ -388,7 +395,7 @@ def floating(x: Any, name: str) -> Any:
     array = as_array(x, name)
     if array.dtype.kind == "c":
         raise TypeError(f"{name} is complex ({array.dtype}); derivatives are taken of real floating arguments only")
-    if array.dtype.kind != "f":
+    if not is_float(array.dtype):
         raise TypeError(f"{name} has dtype {array.dtype}; a derivative needs a floating argument, float64 for example")
     return array
 
@@ -409,6 +416,12 @@ def _single_direction(primal: Any, tangent: Any) -> Any:
     return tangent if type(tangent) is Dual or tangent.flags.writeable else tangent.copy()
 
 
+def _apart(change: Any, given: Sequence[Any]) -> Any:
+    """A tangent in memory of its own."""
+    shared = type(change) is np.ndarray and any(np.may_share_memory(change, one) for one in given)
+    return change.copy() if shared else change
+
+
 def _without(x: Any, *, level: int) -> Any:
     return x.primal if type(x) is Dual and x.level == level else x
 
@@ -418,7 +431,7 @@ def _scalar(x: Any, level: int) -> tuple[Any, Any]:
     if not isinstance(x, (Dual, np.ndarray, np.generic, float, int, complex)):
         raise TypeError(f"{wanted}it returned {'None' if x is None else 'a ' + type(x).__name__}")
     primal, tangent = split(x, level, "the output of f")
-    if primal.dtype.kind != "f":
+    if not is_float(primal.dtype):
         raise TypeError(f"{wanted}it returned dtype {primal.dtype}")
     if primal.shape != ():
         raise TypeError(f"{wanted}it returned shape {primal.shape}; use jacfwd for a Jacobian")

@@ -125,7 +125,7 @@ class Dual:
     def __init__(self, primal: Operand, tangent: Operand, level: int) -> None:
         primal = primal if type(primal) is Dual else np.asarray(primal)
         tangent = tangent if type(tangent) is Dual else np.asarray(tangent)
-        if primal.dtype.kind != "f":
+        if not is_float(primal.dtype):
             raise TypeError(f"primal has dtype {primal.dtype}; a dual array needs a floating dtype")
         if tangent.dtype != primal.dtype:
             raise TypeError(f"tangent has dtype {tangent.dtype}; it must be that of primal, {primal.dtype}")
@@ -339,7 +339,7 @@ class Dual:
     def astype(self, dtype: Any, copy: bool = True) -> Dual:
         """The same in another floating dtype; TypeError for any other kind, which would drop the derivative."""
         dtype = np.dtype(dtype)
-        if dtype.kind != "f":
+        if not is_float(dtype):
             raise _dropped(f"astype({dtype})")
         return make(self.primal.astype(dtype, copy=copy), self.tangent.astype(dtype, copy=copy), self.level)
 
@@ -452,6 +452,11 @@ def _behind_directions(key: Any) -> Any:
 def quiet() -> np.errstate:
     """Tangent arithmetic warns of nothing: the value has been computed, and warned of, by NumPy."""
     return np.errstate(all="ignore")
+
+
+def is_float(dtype: np.dtype[Any]) -> bool:
+    """Whether a dtype is one of the floating-point types that ops compute with."""
+    return (dtype.kind == "f" and dtype.itemsize <= 8) or (dtype.kind == "V" and dtype.name == "bfloat16")
 
 
 def is_finite(array: Any) -> bool:

@@ -131,11 +131,15 @@ class Number:
         return self._lift(other) - self
 
     def __mul__(self, other: Number | Scalar) -> Number:
+        # A change of zero makes no NaN of a factor that is infinite. Literals are finite, or meant to make one.
+        literal = not isinstance(other, Number)
         parts: dict[Key, Real] = {}
         for (key_a, a), (key_b, b) in product(self.parts.items(), self._lift(other).parts.items()):
             key = join_keys(key_a, key_b)
             if key is not None:
-                parts[key] = fma(a, b, parts[key]) if key in parts else a * b
+                first = a if literal or not key_b else select(b.equals(0.0), 0.0, a)
+                second = b if literal or not key_a else select(a.equals(0.0), 0.0, b)
+                parts[key] = fma(first, second, parts[key]) if key in parts else first * second
         return self._new(parts)
 
     __rmul__ = __mul__
@@ -205,14 +209,33 @@ class Number:
         return self._new(parts)
 
     def power(self, other: Number | Scalar) -> Number:
-        """``self ** other``; whole constant exponents by repeated multiplication."""
+        """``self ** other``; small whole exponents that are constant by repeated multiplication."""
         if not isinstance(other, Number):
             if float(other).is_integer() and abs(other) <= 64:
                 return self._integer_power(int(other))
             if other == 0.5:
                 return self.emit_elementary("sqrt")
-        exponent = self._lift(other)
-        return (self.emit_elementary("log") * exponent).emit_elementary("exp")
+        return self._general_power(self._lift(other))
+
+    def _general_power(self, other: Number) -> Number:
+        level = max(self._top(), other._top())
+        if level < 0:
+            return self._new({VALUE: self.value.power(other.value)})
+        base, base_changes = self._split(level)
+        exponent, exponent_changes = other._split(level)
+        y = base._general_power(exponent)
+        upper: dict[int, Number] = {}
+        if base_changes:
+            # x**0 is 1 at every x, and a zero with it infinite powers below.
+            slope = exponent * base._general_power(exponent - 1)
+            slope = choose(exponent.value.equals(0.0), self._lift(0.0), slope)
+            upper = {direction: change.scaled(slope) for direction, change in base_changes.items()}
+        if exponent_changes:
+            slope = choose(y.value.equals(0.0), self._lift(0.0), base.emit_elementary("log") * y)
+            for direction, change in exponent_changes.items():
+                part = change.scaled(slope)
+                upper[direction] = upper[direction] + part if direction in upper else part
+        return self._merge(level, y, upper)
 
     def _integer_power(self, exponent: int) -> Number:
         if exponent < 0:

@@ -57,6 +57,16 @@ def source_digest() -> str:
     return digest.hexdigest()
 
 
+def frozen(function: Any) -> Any:
+    """A copy of a function for which its global variables and those of enclosing functions stay what they are now."""
+    cells = tuple(types.CellType(cell.cell_contents) for cell in function.__closure__ or ())
+    copy = types.FunctionType(
+        function.__code__, dict(function.__globals__), function.__name__, function.__defaults__, cells or None
+    )
+    copy.__qualname__, copy.__module__ = function.__qualname__, function.__module__
+    return copy
+
+
 def identify(function: Any) -> str | None:
     """Digest of what a user's function computes: its code and all that it refers to; None where that can't be told."""
     digest = hashlib.sha256()
@@ -72,19 +82,21 @@ class _UnidentifiableError(Exception):
 
 
 def _digest_value(digest: Any, value: Any, seen: set[int]) -> None:
+    value = getattr(value, "py_func", value)
     if id(value) in seen:
         return
-    value = getattr(value, "py_func", value)
     if isinstance(value, types.FunctionType):
         seen.add(id(value))
         _digest_code(digest, value.__code__)
         for cell in value.__closure__ or ():
             _digest_value(digest, cell.cell_contents, seen)
         _digest_value(digest, value.__defaults__, seen)
-        for name in _global_names(value.__code__):
+        names = _names(value.__code__)
+        for name in names:
             if name in value.__globals__:
                 digest.update(name.encode())
                 _digest_value(digest, value.__globals__[name], seen)
+                _digest_attributes(digest, value.__globals__[name], names, seen)
     elif isinstance(value, tuple):
         for item in value:
             _digest_value(digest, item, seen)
@@ -100,11 +112,28 @@ def _digest_value(digest: Any, value: Any, seen: set[int]) -> None:
         raise _UnidentifiableError
 
 
-def _global_names(code: types.CodeType) -> list[str]:
+# Modules whose functions and constants are told apart by their version.
+_RELEASED = ("builtins", "cmath", "math", "numba", "numbafunc", "numpy", "operator")
+
+
+def _digest_attributes(digest: Any, value: Any, names: list[str], seen: set[int]) -> None:
+    """The attributes of a user's module that a function names."""
+    if not isinstance(value, types.ModuleType) or value.__name__.split(".")[0] in _RELEASED:
+        return
+    for name in names:
+        if hasattr(value, name):
+            attribute = getattr(value, name)
+            digest.update(f"{value.__name__}.{name}".encode())
+            _digest_value(digest, attribute, seen)
+            _digest_attributes(digest, attribute, names, seen)
+
+
+def _names(code: types.CodeType) -> list[str]:
+    """The names of global variables and attributes in a function and in those inside it."""
     names = list(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            names += _global_names(constant)
+            names += _names(constant)
     return names
 
 

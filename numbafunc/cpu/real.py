@@ -219,6 +219,10 @@ class Real:
         function = get_or_insert_function(self.builder.module, ir.FunctionType(real, [real]), symbol)
         return self._new(self.builder.call(function, [self.value]))
 
+    def power(self, other: Real) -> Real:
+        """``self ** other`` by the C library."""
+        return self._intrinsic("llvm.pow", other)
+
     def sqrt(self) -> Real:
         """Correctly rounded square root."""
         return self._intrinsic("llvm.sqrt")

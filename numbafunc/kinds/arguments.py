@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual
+from numbafunc.autodiff.dual import Dual, is_float
 from numbafunc.errors import ShapeError
 
 _KINDS = {
@@ -26,11 +26,6 @@ _KINDS = {
 _OVERLAP_WORK: Any = 10_000
 
 Operand = Any  # numpy.ndarray, Dual, or a Python int or float, which are weak
-
-
-def is_float(dtype: np.dtype[Any]) -> bool:
-    """Whether a dtype is one of the floating-point types that ops compute with."""
-    return (dtype.kind == "f" and dtype.itemsize <= 8) or (dtype.kind == "V" and dtype.name == "bfloat16")
 
 
 def check_dtype(dtype: np.dtype[Any], name: str, *, boolean: bool = True) -> None:
@@ -52,7 +47,7 @@ def as_operand(x: Any, name: str, *, boolean: bool = True) -> Operand:
     """
     if type(x) is np.ndarray:
         array = x
-    elif isinstance(x, (Dual, float, int)) and not isinstance(x, (bool, np.generic)):
+    elif _is_number(x) or type(x) is Dual:
         return x
     else:
         array = _convert(x, name)
@@ -60,6 +55,13 @@ def as_operand(x: Any, name: str, *, boolean: bool = True) -> Operand:
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     return array
+
+
+def _is_number(x: Any) -> bool:
+    """Whether something is a Python number that kernels take as it is; larger ints become arrays, of whatever dtype."""
+    if isinstance(x, float):
+        return not isinstance(x, np.generic)
+    return isinstance(x, int) and not isinstance(x, bool) and -(2**63) <= x < 2**63
 
 
 def as_array(x: Any, name: str, *, boolean: bool = True) -> Any:
@@ -130,7 +132,7 @@ def broadcast(shapes: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
 
 def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: Sequence[Any]) -> None:
     """Raise unless ``out`` can take a result of this shape and dtype without touching an input."""
-    if not isinstance(out, np.ndarray):
+    if not isinstance(out, np.ndarray) or (type(out) is not np.ndarray and isinstance(out, np.ma.MaskedArray)):
         raise TypeError(f"out is a {type(out).__name__}; wanted: a numpy.ndarray")
     if out.dtype != dtype or not out.dtype.isnative:
         raise TypeError(f"out has dtype {out.dtype}; wanted: {dtype}")
@@ -138,6 +140,8 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: Se
         raise ShapeError(f"out has shape {out.shape}; wanted: {shape}")
     if not out.flags.writeable:
         raise ValueError("out is read-only; wanted: a writeable array")
+    if any(not stride and length > 1 for stride, length in zip(out.strides, out.shape)):
+        raise ValueError(f"out has strides {out.strides}, one memory for several elements; wanted: an array of its own")
     if any(_overlap(out, x) for x in inputs if isinstance(x, np.ndarray)):
         raise ValueError("out overlaps the memory of an input; wanted: an array of its own")
 
@@ -178,3 +182,19 @@ def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
             raise ValueError(f"axis is {axis!r}, which names an axis twice")
         result.add(index % ndim)
     return tuple(sorted(result))
+
+
+__all__ = [
+    "Operand",
+    "as_array",
+    "as_operand",
+    "broadcast",
+    "check_dtype",
+    "check_out",
+    "contains_dual",
+    "dtype_of",
+    "float_dtype",
+    "is_float",
+    "normalize_axes",
+    "shape_of",
+]

@@ -43,8 +43,9 @@ class Elementwise:
         Whether integer operands are handed over as integers and give an integer result; otherwise they become float64.
     light : bool
         Whether the definition costs next to nothing, so that threads pay for larger arrays only.
-    identity : str or None
-        What tells this definition from all others in the cache.
+    identity : str, optional
+        What tells this definition from all others in the cache. Without one it is a user's function, which is taken as
+        it is when the first kernel is compiled.
     """
 
     def __init__(
@@ -55,9 +56,10 @@ class Elementwise:
         boolean: bool = True,
         keep_integers: bool = False,
         light: bool = False,
-        identity: str | None,
+        identity: str | None = None,
     ) -> None:
-        self.definition = definition
+        self._given = definition
+        self.definition: Callable[..., Any] | None = definition if identity is not None else None
         self.name = name
         self.boolean = boolean
         self.keep_integers = keep_integers
@@ -90,7 +92,7 @@ class Elementwise:
         def dual(x: Dual, *others: Any) -> Array:
             """The result for a dual array of one level and direction, if such a call has been prepared; else None."""
             value, change = x.primal, x.tangent
-            if type(value) is not ndarray or len(change) != 1:
+            if type(value) is not ndarray or type(change) is not ndarray or len(change) != 1:
                 return None
             code = (dual_small if value.size < parallel_from else dual_large).get((value.dtype, *map(type, others)))
             if code is None or value.flags.num & change.flags.num & FLAGS != PLAIN:
@@ -284,11 +286,12 @@ class Elementwise:
         key = (operands, storage, keys, spans, parallel)
         kernel = self._kernels.get(key)
         if kernel is None:
-            from numbafunc.cpu import elementwise
+            from numbafunc.cpu import cache, elementwise
 
-            kernel = elementwise.build(
-                self.definition, self.identity, operands, storage, keys, spans, parallel=parallel
-            )
+            if self.definition is None:
+                self.definition = cache.frozen(self._given)
+            identity = self.identity if self.identity is not None else cache.identify(self.definition)
+            kernel = elementwise.build(self.definition, identity, operands, storage, keys, spans, parallel=parallel)
             self._kernels[key] = kernel
         return kernel
 
@@ -395,7 +398,8 @@ def elementwise(definition: Callable[..., Any]) -> Callable[..., Any]:
     ----------
     definition : callable
         Scalar function in the subset of Python that Numba compiles. Use operators, ``if``, and functions of ``math``,
-        NumPy or :mod:`numbafunc.elementary`. Number literals take the precision of the arguments.
+        NumPy or :mod:`numbafunc.elementary`. Number literals take the precision of the arguments. Global variables and
+        those of enclosing functions count as they are at the first call.
 
     Returns
     -------
@@ -405,7 +409,7 @@ def elementwise(definition: Callable[..., Any]) -> Callable[..., Any]:
     Raises
     ------
     TypeError
-        When ``definition`` is not a Python function, or takes no positional parameters.
+        When ``definition`` is not a Python function, takes no positional parameters, or has one called ``out``.
 
     Examples
     --------
@@ -426,9 +430,9 @@ def elementwise(definition: Callable[..., Any]) -> Callable[..., Any]:
         raise TypeError(
             f"elementwise is given {definition.__name__}; wanted: plain positional parameters, at least one"
         )
-    from numbafunc.cpu.cache import identify
-
-    op = Elementwise(definition, name=definition.__name__, identity=identify(definition))
+    if "out" in inspect.signature(definition).parameters:
+        raise TypeError(f"elementwise is given {definition.__name__}, which has a parameter out; wanted: another name")
+    op = Elementwise(definition, name=definition.__name__)
     signature = inspect.signature(definition)
 
     @functools.wraps(definition)

@@ -1,0 +1,208 @@
+"""One case for each defect that was found in something that seemed done."""
+
+import ml_dtypes
+import numba
+import numpy as np
+import pytest
+
+import numbafunc
+from numbafunc import divergence, loss
+
+INF = np.inf
+X = np.array([0.5, -1.0])
+
+
+@pytest.mark.parametrize("dtype", [">f2", ">f4", ">f8"])
+def test_derivatives_of_byte_swapped_arrays(dtype):
+    for function in (numbafunc.sigmoid, numbafunc.softmax, lambda x: x * x):
+        expected = numbafunc.jvp(function, (X.astype(dtype[1:]),), (np.ones(2, dtype[1:]),))
+        given = numbafunc.jvp(function, (X.astype(dtype),), (np.ones(2, dtype),))
+        np.testing.assert_array_equal(given, expected)
+
+
+def test_derivatives_in_bfloat16():
+    x = X.astype(ml_dtypes.bfloat16)
+    value, slope = numbafunc.jvp(lambda x: x * x + numbafunc.tanh(x), (x,), (np.ones_like(x),))
+    assert value.dtype == slope.dtype == x.dtype
+    np.testing.assert_allclose(slope.astype(float), 2 * X + 1 - np.tanh(X) ** 2, rtol=0.02)
+    assert numbafunc.grad(lambda x: np.sum(x * x))(x).dtype == x.dtype
+
+
+@numbafunc.elementwise
+def power(x, y):
+    return x**y
+
+
+@numbafunc.elementwise
+def powers(x):
+    total = 0.0
+    for i in range(3):
+        total += x**i
+    return total
+
+
+def test_powers_of_negative_bases_and_of_zero():
+    x = np.array([-1.5, 0.0, 2.0])
+    value, slope = numbafunc.jvp(powers, (x,), (np.ones(3),))
+    np.testing.assert_array_equal(value, 1 + x + x * x)
+    np.testing.assert_array_equal(slope, 1 + 2 * x)
+    base, exponent = np.array([-2.0, 0.0, 2.0, 3e50]), np.array([2.0, 2.0, -3.0, 2.5])
+    np.testing.assert_array_equal(power(base, exponent), base**exponent)
+    ones, zeros = np.ones(4), np.zeros(4)
+    slope = numbafunc.jvp(power, (base, exponent), (ones, zeros))[1]
+    np.testing.assert_allclose(slope, exponent * base ** (exponent - 1), rtol=1e-15)
+    slope = numbafunc.jvp(power, (base[1:], exponent[1:]), (zeros[1:], ones[1:]))[1]
+    np.testing.assert_allclose(slope, [0, np.log(2) / 8, 3e50**2.5 * np.log(3e50)], rtol=1e-15)
+    assert numbafunc.elementwise(lambda x: x**65)(-1.0) == -1
+    second = numbafunc.grad(numbafunc.grad(lambda y: power(2.0, y)))(3.0)
+    np.testing.assert_allclose(second, 8 * np.log(2) ** 2, rtol=1e-15)
+    mixed = numbafunc.grad(lambda x: numbafunc.grad(power, 1)(x, 3.0))(2.0)
+    np.testing.assert_allclose(mixed, 4 * (1 + 3 * np.log(2)), rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "expected"),
+    [
+        (loss.l2, [INF, 1, 2], [INF, 1, 2]),
+        (loss.l2, [np.nan, 1, 2], [np.nan, 1, 2]),
+        (lambda y: loss.cross_entropy_logits(np.array([-INF, 1, 2]), y), [1, 0, 0], [INF, -1, -2]),
+        (lambda p: divergence.kl(p, np.ones(2), 0.0), [0, 0.5], [np.nan, 1 + np.log(0.5)]),
+        (lambda a: np.sum(numbafunc.leaky_relu(np.array([-INF, -1]), a)), [1, 1], [-INF, -1]),
+    ],
+)
+def test_what_is_not_finite_spoils_its_own_derivative_only(function, x, expected):
+    np.testing.assert_allclose(numbafunc.grad(function)(np.array(x, float)), expected, rtol=1e-15)
+
+
+def test_tangent_with_a_derivative_after_a_call_of_the_same_form():
+    point, direction = np.array([0.3, -0.7]), np.array([1.0, 2.0])
+
+    def slope(v):
+        return numbafunc.jvp(numbafunc.sigmoid, (point,), (v,))[1]
+
+    expected = numbafunc.jvp(slope, (direction,), (direction,))
+    slope(direction)
+    np.testing.assert_array_equal(numbafunc.jvp(slope, (direction,), (direction,)), expected)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda n: numbafunc.sigmoid(n),
+        lambda n: numbafunc.elu(X, n),
+        lambda n: numbafunc.softmax(X, initial=n),
+        lambda n: numbafunc.logsumexp(X, b=n),
+        lambda n: divergence.kl(X, X, n),
+        lambda n: numbafunc.one_hot(n, 3),
+        lambda n: numbafunc.relu(n),
+        lambda n: loss.mean_squared_error(X, n),
+    ],
+)
+def test_integers_beyond_all_words(call):
+    with pytest.raises(TypeError, match=r"^(x|y|alpha|initial|b|eps) has dtype object"):
+        call(10**400)
+
+
+def test_integers_beyond_the_signed_words():
+    result = numbafunc.relu(2**63)
+    assert result == 2**63
+    assert result.dtype == np.uint64
+
+
+def test_one_hot_of_long_doubles():
+    with pytest.raises(TypeError, match="dtype is"):
+        numbafunc.one_hot([1], 3, dtype=np.longdouble)
+
+
+def test_labels_are_named_with_the_shape_they_were_given_in():
+    with pytest.raises(ValueError, match=r"labels has shape \(3,\)"):
+        loss.cross_entropy_logits_sparse(np.ones((2, 3)), np.array([1, 2, 3]))
+
+
+def test_parameter_named_out():
+    with pytest.raises(TypeError, match="parameter out"):
+        numbafunc.elementwise(lambda x, out: x)
+
+
+def test_results_do_not_share_the_memory_of_tangents():
+    tangent = np.ones(2)
+    for function in (lambda x: x, lambda x: x[::-1], lambda x: (x, x.reshape(2, 1))[0]):
+        slope = numbafunc.jvp(function, (X,), (tangent,))[1]
+        assert not np.shares_memory(slope, tangent)
+
+
+def test_out_with_several_elements_in_one_memory():
+    overlapping = np.lib.stride_tricks.as_strided(np.zeros(1), (5,), (0,))
+    with pytest.raises(ValueError, match="out has strides"):
+        numbafunc.sigmoid(np.ones(5), out=overlapping)
+    with pytest.raises(TypeError, match="out is a MaskedArray"):
+        numbafunc.sigmoid(np.ones(5), out=np.ma.zeros(5))
+
+
+@numba.njit
+def factorial(n):
+    return 1.0 if n <= 1 else n * factorial(n - 1)
+
+
+def test_recursive_functions_inside_elementwise():
+    np.testing.assert_array_equal(numbafunc.elementwise(lambda x: x * factorial(3))(X), 6 * X)
+
+
+GLOBAL = """
+    import sys
+    import numpy as np
+    import numbafunc
+
+    k = 2.0
+
+    @numbafunc.elementwise
+    def f(x):
+        return k * x
+
+    if sys.argv[1] == "change":
+        k = 3.0
+    first = f(np.ones(1))[0]
+    k = 7.0
+    print(first, f(np.ones(1, np.float32))[0], *numbafunc.jvp(f, (1.0,), (1.0,)))
+"""
+
+
+def test_globals_count_as_they_are_at_the_first_call(programs, tmp_path):
+    folder = tmp_path / "cache"
+    for _ in range(2):
+        assert programs.run(GLOBAL, "change", NUMBAFUNC_CACHE_DIR=folder) == "3.0 3.0 3.0 3.0"
+        assert programs.run(GLOBAL, "keep", NUMBAFUNC_CACHE_DIR=folder) == "2.0 2.0 2.0 2.0"
+
+
+MODULE = """
+    import sys
+    import numba
+    import numpy as np
+    import numbafunc
+
+    sys.path.insert(0, sys.argv[1])
+    import constants_of_mine
+
+    @numbafunc.elementwise
+    def f(x):
+        return constants_of_mine.K * x
+
+    @numbafunc.elementwise
+    def g(x):
+        return constants_of_mine.h(x) + later(x)
+
+    @numba.njit
+    def later(x):
+        return {later} * x
+
+    print(f(np.ones(1))[0], g(np.ones(1))[0])
+"""
+
+
+def test_attributes_of_modules_and_names_bound_later_tell_entries_apart(programs, tmp_path):
+    folder = tmp_path / "cache"
+    for constant, factor, later in ((2.0, 2, 10), (5.0, 2, 10), (5.0, 7, 10), (5.0, 7, 20)):
+        module = f"import numba\n\nK = {constant}\n\n\n@numba.njit\ndef h(x):\n    return {factor} * x\n"
+        tmp_path.joinpath("constants_of_mine.py").write_text(module)
+        printed = programs.run(MODULE.format(later=later), tmp_path, NUMBAFUNC_CACHE_DIR=folder)
+        assert printed == f"{constant} {float(factor + later)}"

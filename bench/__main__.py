@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import bandwidth, derivatives, elementwise, linear, reduction, startup
+from bench import bandwidth, derivatives, elementwise, linear, reduction, selection, startup
 from bench.arguments import parse
 from bench.report import console
 
@@ -17,7 +17,7 @@ def main() -> None:
             console.print(f"  {line}", highlight=False)
 
 
-MODULES = (elementwise, reduction, linear, derivatives, bandwidth, startup)
+MODULES = (elementwise, reduction, linear, selection, derivatives, bandwidth, startup)
 
 if __name__ == "__main__":
     main()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import bandwidth, derivatives, elementwise, linear, reduction, resize, scan, startup
+from bench import bandwidth, derivatives, elementwise, linear, reduction, resize, scan, selection, startup
 from bench.arguments import parse
 from bench.report import console
 
@@ -17,7 +17,7 @@ def main() -> None:
             console.print(f"  {line}", highlight=False)
 
 
-MODULES = (elementwise, reduction, linear, resize, scan, derivatives, bandwidth, startup)
+MODULES = (elementwise, reduction, linear, selection, resize, scan, derivatives, bandwidth, startup)
 
 if __name__ == "__main__":
     main()

@@ -18,12 +18,10 @@ INTEGERS = [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int6
 DTYPES = [*FLOATS, ml_dtypes.bfloat16, *INTEGERS]
 
 
-# Each dtype and form is a kernel of its own; one form sees all dtypes.
-FORMS = [
-    (case, dtype)
-    for case in CASES
-    for dtype in (DTYPES if case in ("max_pool_2d any", "top_k two") else [np.float32, np.float64, np.uint8])
-]
+# Each dtype and form is a kernel of its own. One form sees all dtypes; keys of 64 bits are sorted in other steps.
+FORMS = [(case, dtype) for case in ("max_pool_2d any", "top_k two") for dtype in DTYPES]
+FORMS += [(case, dtype) for case in CASES if case not in dict(FORMS) for dtype in (np.float32, np.uint8)]
+FORMS += [("top_k all", np.float64)]
 
 
 def ids(dtype):
@@ -110,7 +108,7 @@ def test_broadcast_view(case):
     ids=lambda value: value if isinstance(value, str) else ids(value),
 )
 def test_jvp(case, dtype):
-    for shape in entry(case).shapes:
+    for shape in entry(case).shapes if dtype == np.float32 else entry(case).shapes[:-1]:
         x = operand(case, shape, dtype, 1)
         t = np.random.default_rng(2).normal(size=shape).astype(dtype)
         positions = entry(case).oracle(x)

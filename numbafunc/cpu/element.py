@@ -64,3 +64,24 @@ def maximum(typingctx: Any, a: Any, b: Any) -> Any:
         return builder.select(compare(">", *args), *args)
 
     return a(a, b), codegen
+
+
+@intrinsic
+def beats(typingctx: Any, new: Any, held: Any) -> Any:
+    """Whether a float is larger than the one that is held, or the first NaN."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        larger = builder.fcmp_unordered(">", *args)
+        return builder.and_(larger, builder.fcmp_ordered("ord", args[1], args[1]))
+
+    return types.boolean(new, held), codegen
+
+
+@intrinsic
+def chosen(typingctx: Any, condition: Any, a: Any, b: Any) -> Any:
+    """The first of two numbers of one type where the condition holds, else the second; no branch."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.select(*args)
+
+    return b(condition, a, b), codegen

@@ -15,7 +15,7 @@ from numba.core import types
 
 from numbafunc.cpu.access import Separation
 from numbafunc.cpu.cache import compile_lazily, inline
-from numbafunc.cpu.element import make_read, make_write, maximum
+from numbafunc.cpu.element import beats, chosen, make_read, make_write, maximum
 from numbafunc.cpu.schedule import SET_CHUNK, schedule
 
 Window = tuple[int, int, int, int]  # rows, columns, and steps down and across
@@ -90,21 +90,30 @@ else:
 _FIND = """
 for o in range(new_columns):
     put_best(best, o, nothing)
-    put_which(which, o, -1)
+    put_which(which, o, none)
 for i in range(start, stop):
     for j in range(width):
         put_line(line, begin + j, get_x(x, origin + (i - start) * columns + j))
-    for k in range(wide):
-        place = narrow(i * columns + k)
-        for o in range(new_columns):
-            element = get_line(line, o * across + k)
-            held = get_best(best, o)
-            better = (not (element <= held)) & (held == held)
-            put_best(best, o, element if better else held)
-            put_which(which, o, place if better else get_which(which, o))
+{compare}
 for o in range(new_columns):
     found = int64(get_which(which, o))
     put_y(y, index * new_columns + o, found + o * across - left if found >= 0 else -1)
+"""
+
+_COMPARE = """
+for o in range(new_columns):
+    held = get_best(best, o)
+    place = get_which(which, o)
+{elements}
+    put_best(best, o, held)
+    put_which(which, o, place)
+"""
+
+_ELEMENT = """
+element = get_line(line, o * across + {k})
+better = beats(element, held)
+held = chosen(better, element, held)
+place = chosen(better, narrow(i * columns + {k}), place)
 """
 
 
@@ -241,9 +250,19 @@ def build_find(storage: str, window: Window | None, wide_index: bool, *, paralle
         "get_which": make_read(index, getattr(types, index), separation, "which"),
         "put_which": make_write(index, separation, "which"),
         "narrow": getattr(np, index),
+        "none": getattr(np, index)(-1),
+        "beats": beats,
+        "chosen": chosen,
     }
     more = ["best = empty(new_columns, compute)", "which = empty(new_columns, index_dtype)"]
-    return _compile("pooling find", _FIND, more, window, namespace, (storage, index), parallel)
+    if window is None:
+        element = _indented(_ELEMENT.format(k="k"), 1)
+        compare = "for k in range(wide):\n" + _indented(_COMPARE.format(elements=element), 1)
+    else:
+        elements = (_indented(_ELEMENT.format(k=k), 1) for k in range(window[1]))
+        compare = _COMPARE.format(elements="\n".join(elements))
+    body = _FIND.format(compare=_indented(compare, 1))
+    return _compile("pooling find", body, more, window, namespace, (storage, index), parallel)
 
 
 __all__ = ["PLACES", "UNROLLED", "Window", "build", "build_find"]

@@ -1,9 +1,10 @@
 """The loops that find the largest elements of rows, in descending order, the first of equal ones first.
 
-Elements are compared as signed integers, their keys. Only those that are larger than what is held already are looked
-at one by one. Few elements are held in order; many are collected until there is no more room, and then all but the
-largest are dropped: the smallest that stays is found by bisection, counting keys. All steps keep equal keys in the
-order in which they came. Few long rows are searched in segments, and what these yield is searched once more.
+Elements are compared as signed integers, their keys. Few elements are held in order, and only blocks whose maximum is
+among the largest are looked through one by one. Many are collected until there is no more room, and then all but the
+largest are dropped: the smallest that stays is found by bisection, counting keys. What comes later is collected where
+it is larger. All steps keep equal keys in the order in which they came. Few long rows are searched in segments, and
+what these yield is searched once more.
 """
 
 from __future__ import annotations
@@ -109,6 +110,7 @@ def _below(typingctx: Any, key: Any) -> Any:
 # ``start``.
 
 _PUT = """
+free_after = free + 1
 while free > 0 and keys[unsigned(free - 1)] < key:
     keys[unsigned(free)] = keys[unsigned(free - 1)]
     places[unsigned(free)] = places[unsigned(free - 1)]
@@ -117,24 +119,37 @@ keys[unsigned(free)] = key
 places[unsigned(free)] = i - start
 """
 
+# At least ``k`` elements are as large as the smallest of the ``k`` largest maxima of blocks, so smaller ones do not
+# count, and few blocks hold any that do.
 _INSERT = """
-for i in range(start, start + k):
-    key = key_of(x, i)
-    free = i - start
-    {put}
-lowest = keys[unsigned(k - 1)]
-for block in range(start + k, stop, BLOCK):
-    end = block + BLOCK if block + BLOCK < stop else stop
-    largest = lowest
-    for i in range(block, end):
-        largest = maximum(largest, key_of(x, i))
-    if largest > lowest:
-        for i in range(block, end):
+held = 0
+block = 0
+for begin in range(start, stop, BLOCK):
+    end = begin + BLOCK if begin + BLOCK < stop else stop
+    key = key_of(x, begin)
+    for i in range(begin, end):
+        key = maximum(key, key_of(x, i))
+    maxima[unsigned(block)] = key
+    block += 1
+    if held < k or key > keys[unsigned(k - 1)]:
+        i = begin
+        free = held if held < k else k - 1
+        {put}
+        held = free_after
+lowest = keys[unsigned(k - 1)] if held == k else LOWEST
+held = 0
+block = 0
+for begin in range(start, stop, BLOCK):
+    if maxima[unsigned(block)] >= lowest:
+        end = begin + BLOCK if begin + BLOCK < stop else stop
+        for i in range(begin, end):
             key = key_of(x, i)
-            if key > lowest:
-                free = k - 1
-                {put}
-                lowest = keys[unsigned(k - 1)]
+            if key >= lowest:
+                if held < k or key > keys[unsigned(k - 1)]:
+                    free = held if held < k else k - 1
+                    {put}
+                    held = free_after
+    block += 1
 """
 
 # What does not stay is dropped when there is no more room, and once more at the end. Keys that come later must be
@@ -295,6 +310,7 @@ def kernel(x, values, indices, rows, n, k, segments):
 _ALLOCATE_FEW = """
 keys = empty(k, key_dtype)
 places = empty(k, place_dtype)
+maxima = empty({length} // BLOCK + 1, key_dtype)
 """
 
 _ALLOCATE_MANY = """
@@ -373,13 +389,14 @@ def build(order: str, width: int, *, few: bool, segments: bool, parallel: bool) 
         "place_dtype": np.dtype(np.int32),
         "set_parallel_chunksize": SET_CHUNK,
         "prange": numba.prange,
+        "LOWEST": np.int64(-(2**63)) if width == 64 else np.int32(-(2**31)),
         "DIGITS": digits,
         "FLIPS": (255,) * (digits - 1) + (127,),
         **{name: globals()[name] for name in ("BLOCK", "ROOM", "SHORT", "TASK")},
     }
     search = _filled(_INSERT, put=_PUT) if few else _COLLECT
     length = "(stop - start)" if segments else "n"
-    allocate = _ALLOCATE_FEW if few else _ALLOCATE_MANY.format(length=length)
+    allocate = (_ALLOCATE_FEW if few else _ALLOCATE_MANY).format(length=length)
     source = _filled(
         _SEGMENTS if segments else _ROWS,
         allocate=allocate,

@@ -81,7 +81,7 @@ def _values(given: Any, name: str, array: Any) -> Any:
     if values.shape not in ((), (1,), (2,), (1, 2), (ndim, 2)):
         raise ShapeError(f"{name} has shape {values.shape}; wanted: {wanted}")
     if isinstance(values, Dual):
-        if array.dtype.kind != "f":
+        if not arguments.is_float(array.dtype):
             raise TypeError(f"{name} is a Dual array, but array has dtype {array.dtype}; wanted: a floating dtype")
     elif array.dtype.kind in "iu" and arguments.is_float(values.dtype) and not np.isfinite(values).all():
         raise ValueError(f"{name} is {given!r}; wanted: finite numbers for an array of dtype {array.dtype}")
@@ -90,6 +90,8 @@ def _values(given: Any, name: str, array: Any) -> Any:
 
 def _checked(mode: Any, given: dict[str, Any]) -> dict[str, Any]:
     """The options that were given, all of them of the mode."""
+    if isinstance(mode, Dual):
+        raise TypeError("mode is a Dual array; wanted: the name of a mode or a function")
     options = {name: value for name, value in given.items() if value is not None}
     constants = given["constant_values"]
     if constants is None:
@@ -274,6 +276,6 @@ def pad(
         for axis, (length, width) in enumerate(zip(operand.shape, widths)):
             if not length and any(width):
                 raise ShapeError(f"array has shape {operand.shape}; wanted: elements on axis {axis} for mode {mode!r}")
-    if key is not None and _plain(pad_width) and (mode in ("constant", "empty") or mode in MAPS):
+    if key is not None and operand is array and _plain(pad_width) and (mode in ("constant", "empty") or mode in MAPS):
         _keep(key, operand, widths, mode, constant_values)
     return _by_name(operand, widths, mode, options)

@@ -69,14 +69,19 @@ class Windows:
         return (*shape[:-2], *counts)
 
 
+# Windows as long as this serve nobody; they would take memory for a line as long as the padded image.
+_LARGEST = 2**24
+
+
 def _whole(value: Any) -> int | None:
-    """A value as an int, if it is a single integer."""
+    """A value as an int, if it is a single integer of a size that makes sense."""
     if isinstance(value, (bool, np.bool_)) or (isinstance(value, np.ndarray) and value.ndim):
         return None
     try:
-        return int(value.__index__())
+        whole = int(value.__index__())
     except (AttributeError, TypeError):
         return None
+    return whole if abs(whole) < _LARGEST else None
 
 
 def _lengths(given: Any, name: str) -> Pair:

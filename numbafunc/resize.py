@@ -251,6 +251,6 @@ def _whole_numbers(value: Any, name: str, wanted: str) -> tuple[int, ...]:
         result = tuple(map(operator.index, numbers))
     except TypeError:
         raise TypeError(f"{name} is {value!r}; wanted: {wanted}") from None
-    if any(number < 0 for number in result):
-        raise ValueError(f"{name} is {value!r}; wanted: nothing negative")
+    if any(not 0 <= number < 2**31 for number in result):
+        raise ValueError(f"{name} is {value!r}; wanted: nothing negative, and less than 2**31")
     return result

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual, assemble, components
+from numbafunc.autodiff.dual import Dual, assemble, components, is_float
 from numbafunc.autodiff.trees import Structure, flatten, flatten_with_names
 
 __all__ = ["scan"]
@@ -111,8 +111,12 @@ def _check_unroll(unroll: Any) -> None:
 
 
 def _is_numeric(leaf: Any) -> bool:
-    if isinstance(leaf, (Dual, bool, int, float, complex)):
+    if isinstance(leaf, (Dual, bool, float, complex)):
         return True
+    if isinstance(leaf, int):
+        return -(2**63) <= leaf < 2**63
+    if isinstance(leaf, np.ma.MaskedArray):
+        return False
     return isinstance(leaf, (np.ndarray, np.generic)) and (leaf.dtype.kind in "biufc" or leaf.dtype.name == "bfloat16")
 
 
@@ -121,6 +125,10 @@ def _refuse(tree: Any, argument: str) -> TypeError:
     leaves, names, _ = flatten_with_names(tree)
     leaf, name = next((leaf, name) for leaf, name in zip(leaves, names) if not _is_numeric(leaf))
     what = f"an array of dtype {leaf.dtype}" if isinstance(leaf, np.ndarray) else f"a {type(leaf).__name__}"
+    if isinstance(leaf, int):
+        what = f"{leaf}, which no integer of 64 bits holds"
+    if isinstance(leaf, np.ma.MaskedArray):
+        what = "a masked array, whose mask would be lost"
     return TypeError(f"{argument}{name} is {what}; wanted: arrays, numbers and nests of them")
 
 
@@ -135,7 +143,15 @@ def _entries(xs: Any) -> tuple[list[Any], Structure]:
             if isinstance(leaf, (np.ndarray, np.generic, Dual)):
                 raise IndexError(f"xs{name} has no dimensions; wanted: arrays with a leading axis to go along")
             raise ValueError(f"xs{name} is the number {leaf!r}; wanted: arrays with a leading axis to go along")
-    return leaves, structure
+    return [_own(leaf, shared=leaf.ndim == 1) for leaf in leaves], structure
+
+
+def _own(leaf: Any, *, shared: bool = False) -> Any:
+    """An array in native byte order that a step may write to; the caller's own where its elements are only read."""
+    if not isinstance(leaf, np.ndarray):
+        return leaf
+    native = leaf.dtype.newbyteorder("=")
+    return np.asarray(leaf, native) if shared else np.array(leaf, native)
 
 
 def _length(entries: list[Any], xs: Any, length: Any) -> int:
@@ -146,8 +162,8 @@ def _length(entries: list[Any], xs: Any, length: Any) -> int:
             given = operator.index(length)
         except TypeError:
             raise TypeError(f"length is {length!r}; wanted: an int") from None
-        if given < 0:
-            raise ValueError(f"length is {length!r}; wanted: nothing negative")
+        if not 0 <= given < 2**63:
+            raise ValueError(f"length is {length!r}; wanted: nothing negative, and less than 2**63")
     lengths = [len(leaf) for leaf in entries]
     if not lengths:
         if given is None:
@@ -167,7 +183,7 @@ def _start(init: Any) -> tuple[list[Any], Structure]:
     leaves, structure = flatten(init)
     if not all(map(_is_numeric, leaves)):
         raise _refuse(init, "init")
-    return [leaf.copy() if isinstance(leaf, np.ndarray) else leaf for leaf in leaves], structure
+    return [_own(leaf) for leaf in leaves], structure
 
 
 def is_weak(leaf: Any) -> bool:
@@ -261,8 +277,9 @@ class _Loop:
             elif not _is_numeric(leaf):
                 raise _refuse(carry, "the carry")
             elif expected[0] == () and np.result_type(leaf, expected[1]) == expected[1]:
-                new[position] = expected[1].type(leaf)
-                continue
+                with contextlib.suppress(OverflowError):
+                    new[position] = expected[1].type(leaf)
+                    continue
             name = flatten_with_names(carry)[1][position]
             raise carry_error(name, _words(expected), _words(describe(leaf)))
         return new, y
@@ -272,14 +289,21 @@ class _Loop:
         with np.errstate(all="ignore"):
             first = None if self.steps == 0 else self.steps - 1 if self.reverse else 0
             # A step that works in place must find the arrays as they were when it is taken again.
-            copies = [leaf.copy() if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]
-            new, carry, _ = self._taken_apart(self.f(self.structure.unflatten(copies), self._x(first)))
+            copies, (entries, nest) = map(_own, leaves), flatten(self._x(first))
+            x = nest.unflatten(map(_own, entries))
+            new, carry, _ = self._taken_apart(self.f(self.structure.unflatten(copies), x))
         if not all(map(_is_numeric, new)):
             raise _refuse(carry, "the carry")
-        return [
-            np.asarray(old, np.result_type(old, describe(leaf)[1]))[()] if is_weak(old) else old
-            for old, leaf in zip(leaves, new)
-        ]
+        return [_typed(old, describe(leaf)[1]) if is_weak(old) else old for old, leaf in zip(leaves, new)]
+
+
+def _typed(number: Any, dtype: np.dtype[Any]) -> Any:
+    """A Python number in the dtype that it takes where it meets another."""
+    wanted = dtype if is_float(dtype) else np.result_type(number, dtype)
+    try:
+        return np.asarray(number, wanted)[()]
+    except OverflowError:
+        raise TypeError(f"init has {number!r}, which f makes {wanted}; wanted: a number that fits") from None
 
 
 def _words(described: tuple[tuple[int, ...], np.dtype[Any]]) -> str:

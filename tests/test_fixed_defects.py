@@ -206,3 +206,102 @@ def test_attributes_of_modules_and_names_bound_later_tell_entries_apart(programs
         tmp_path.joinpath("constants_of_mine.py").write_text(module)
         printed = programs.run(MODULE.format(later=later), tmp_path, NUMBAFUNC_CACHE_DIR=folder)
         assert printed == f"{constant} {float(factor + later)}"
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">i8"])
+@pytest.mark.parametrize("mode", ["constant", "edge", "wrap"])
+def test_padding_byte_swapped_arrays_again(dtype, mode):
+    x = np.array([1, 2, 3], dtype)
+    for _ in range(3):
+        np.testing.assert_array_equal(numbafunc.pad(x, 1, mode), np.pad(x.astype(dtype[1:]), 1, mode), strict=True)
+
+
+def test_scan_leaves_what_it_is_given(compiled):
+    def exchange(carry, x):
+        carry += 1
+        return x, carry
+
+    xs = np.arange(6.0).reshape(3, 2)
+    carry, _ = numbafunc.scan(compiled(exchange), np.zeros(2), xs)
+    carry[:] = 99
+    np.testing.assert_array_equal(xs, np.arange(6.0).reshape(3, 2))
+
+
+@pytest.fixture(params=["Python", "Numba"])
+def compiled(request):
+    return numba.njit if request.param == "Numba" else lambda f: f
+
+
+def test_scan_of_a_step_that_changes_its_entry(compiled):
+    def double(carry, x):
+        x *= 2
+        return carry + x.sum(), x
+
+    for start in (0.0, np.float64(0)):
+        assert numbafunc.scan(compiled(double), start, np.ones((3, 2)))[0] == 12
+
+
+def test_scan_of_byte_swapped_arrays(compiled):
+    def add(carry, x):
+        return carry + x, carry
+
+    carry, sums = numbafunc.scan(compiled(add), np.zeros(2, ">f8"), np.ones((3, 2), ">f8"))
+    np.testing.assert_array_equal(carry, np.full(2, 3.0), strict=True)
+    np.testing.assert_array_equal(sums, np.repeat([[0.0], [1.0], [2.0]], 2, 1), strict=True)
+
+
+def test_scan_of_nothing_does_not_divide_by_zero():
+    for step, dtype in ((lambda c, x: (c, 10 // x), int), (lambda c, x: (c, 10 / x), float)):
+        carry, results = numbafunc.scan(numba.njit(step), dtype(0), np.zeros(0, dtype))
+        assert carry == 0
+        np.testing.assert_array_equal(results, np.zeros(0, dtype), strict=True)
+
+
+def test_scan_of_functions_with_fixed_signatures():
+    function = numba.njit("Tuple((f8, f8))(f8, f8)")(lambda carry, x: (carry + x, carry))
+    assert numbafunc.scan(function, 0.0, np.arange(3.0))[0] == 3
+    with pytest.raises(TypeError, match="f has no signature"):
+        numbafunc.scan(function, 0.0, np.arange(3))
+
+
+@pytest.mark.parametrize(
+    ("step", "init", "xs", "message"),
+    [
+        (lambda c, x: (300, None), np.int8(0), np.arange(3, dtype=np.int8), "the carry"),
+        (lambda c, x: (10**400, c), np.float64(0), np.arange(3), "the carry"),
+        (lambda c, x: (x, c), 300, np.arange(3, dtype=np.int8), "init"),
+        (lambda c, x: (c, x), 2**70, np.arange(3), "init"),
+        (lambda c, x: (c, 2**70), 0, np.arange(3), "the result of f"),
+        (lambda c, x: (c, x), 0.0, np.ma.array([1, 2], mask=[0, 1]), "xs is a masked array"),
+        (numba.njit(lambda c, x: (c + x, c)), np.float16(0), np.arange(3, dtype=np.float16), "f can't be compiled"),
+    ],
+)
+def test_what_scan_refuses_by_name(step, init, xs, message):
+    with pytest.raises(TypeError, match=message):
+        numbafunc.scan(step, init, xs)
+
+
+def test_scan_takes_python_numbers_as_weak_in_bfloat16():
+    xs = np.arange(3).astype(ml_dtypes.bfloat16)
+    carry, results = numbafunc.scan(lambda c, x: (x, c), 0.5, xs)
+    assert carry.dtype == results.dtype == xs.dtype
+
+
+IMAGE = np.zeros((1, 1, 4, 4))
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda n: numbafunc.max_pool_2d(IMAGE, (1, n), 1, ((0, 0), (n, 0))), "size"),
+        (lambda n: numbafunc.average_pool_2d(IMAGE, n, 1, "same"), "size"),
+        (lambda n: numbafunc.max_pool_2d(IMAGE, 1, n), "strides"),
+        (lambda n: numbafunc.interpolate(IMAGE, n), "size"),
+        (lambda n: numbafunc.interpolate(IMAGE, scale_factor=n), "scale_factor"),
+        (lambda n: numbafunc.upsample_2d(IMAGE, n), "scale"),
+    ],
+)
+@pytest.mark.parametrize("number", [2**40, 2**63, 2**70])
+def test_sizes_beyond_reason(call, name, number):
+    with pytest.raises((TypeError, ValueError), match=f"^{name} is"):
+        call(number)

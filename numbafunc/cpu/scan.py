@@ -40,7 +40,7 @@ def run(
     x_types = tuple(_entry_type(entry) for entry in entries)
     # A Python number takes the type that the function gives it, which may be a wider one in the next round.
     while True:
-        carry_types = tuple(numba.typeof(value) for value in values)
+        carry_types = tuple(map(_typeof, values))
         returned = _returned(f, carry_form, carry_types, x_form, x_types)
         new = _leaf_types(returned.types[0])
         changed = False
@@ -65,12 +65,14 @@ def run(
             f"the result of f has Numba's type {returned.types[1]}; wanted: arrays, numbers and tuples of them"
         )
     if steps == 0:
-        zeros = [np.zeros(entry.shape[1:], entry.dtype)[()] for entry in entries]
-        _, y = f(_fill(carry_form, iter(values)), _fill(x_form, iter(zeros)))
-        stacked = [
-            np.empty((0, *np.shape(functools.reduce(lambda nest, i: nest[i], path, y))), _dtype(type_))
-            for path, type_ in y_leaves
-        ]
+        y: Any = None
+        if any(_ndim(type_) for _, type_ in y_leaves):  # what shapes they have, only a step can tell
+            zeros = [np.zeros(entry.shape[1:], entry.dtype)[()] for entry in entries]
+            _, y = f(_fill(carry_form, iter(values)), _fill(x_form, iter(zeros)))
+        stacked = []
+        for path, type_ in y_leaves:
+            shape = np.shape(functools.reduce(lambda nest, i: nest[i], path, y)) if _ndim(type_) else ()
+            stacked.append(np.empty((0, *shape), _dtype(type_)))
         return _fill(carry_form, map(np.asarray, values)), _rebuild(returned.types[1], iter(stacked))
     driver = _driver(f, carry_form, carry_types, x_form, x_types)
     status, *results = driver(*values, *entries, steps, reverse)
@@ -111,8 +113,14 @@ def _fill(form: Any, leaves: Any) -> Any:
     return tuple(_fill(part, leaves) for part in form)
 
 
+def _typeof(value: Any) -> Any:
+    if value.dtype in (np.float16, np.longdouble) or value.dtype.kind == "V":
+        raise TypeError(f"f can't be compiled for an array of dtype {value.dtype}; pass f.py_func")
+    return numba.typeof(value)
+
+
 def _entry_type(entry: Any) -> Any:
-    whole = numba.typeof(entry)
+    whole = _typeof(entry)
     return whole.dtype if whole.ndim == 1 else types.Array(whole.dtype, whole.ndim - 1, "C", not whole.mutable)
 
 
@@ -128,8 +136,13 @@ def _returned(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: A
     """Numba's type of what the function returns."""
     arguments = (_tuple_type(carry_form, iter(carry_types)), _tuple_type(x_form, iter(x_types)))
     try:
-        f.compile(arguments)
-    except NumbaError as error:
+        if arguments not in f.overloads:
+            f.compile(arguments)
+    except RuntimeError:  # no other signatures than those the user has listed
+        raise TypeError(
+            f"f has no signature for a carry of type {arguments[0]} and {arguments[1]}; wanted: one, or none at all"
+        ) from None
+    except (NumbaError, NotImplementedError) as error:
         raise TypeError(f"f can't be compiled for a carry of type {arguments[0]} and {arguments[1]}: {error}") from None
     result = f.overloads[arguments].signature.return_type
     if not isinstance(result, types.BaseTuple) or len(result) != 2:

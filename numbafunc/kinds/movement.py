@@ -64,15 +64,7 @@ class Movement(Linear):
         if not is_plain(x):
             return None
         prepared = self._prepared.get((x.shape, x.dtype, static))
-        if prepared is None:
-            return None
-        kernel, numbers, shape, word = prepared
-        result = empty(shape, x.dtype)
-        if word is None:
-            kernel(x.ravel(), result.ravel(), numbers)
-        else:
-            kernel(x.ravel().view(word), result.ravel().view(word), numbers)
-        return result
+        return None if prepared is None else _run(prepared, x)
 
     def _moved(self, array: np.ndarray[Any, Any], leading: int, *static: Any) -> np.ndarray[Any, Any]:
         view, shape = self.arrange(array, leading, *static)
@@ -82,14 +74,21 @@ class Movement(Linear):
             word = WORDS[array.itemsize]
             if len(self._prepared) >= 1024:
                 self._prepared.clear()
-            self._prepared[array.shape, array.dtype, static] = (
-                kernel,
-                numbers,
-                shape,
-                None if array.dtype == word else word,
-            )
-            return self.quick(array, *static)  # type: ignore[no-any-return]
+            known = kernel, numbers, shape, None if array.dtype == word else word
+            self._prepared[array.shape, array.dtype, static] = known
+            return _run(known, array)
         return contiguous(view).reshape(shape)
+
+
+def _run(prepared: Any, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The result of a prepared call."""
+    kernel, numbers, shape, word = prepared
+    result = empty(shape, x.dtype)
+    if word is None:
+        kernel(x.ravel(), result.ravel(), numbers)
+    else:
+        kernel(x.ravel().view(word), result.ravel().view(word), numbers)
+    return result
 
 
 _KERNELS = threads.Kernels()

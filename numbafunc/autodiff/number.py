@@ -62,13 +62,14 @@ def sort_keys(keys: Any) -> tuple[Key, ...]:
 
 
 class Number:
-    """An element of the algebra: emitted coefficients by key."""
+    """An element of the algebra: emitted coefficients by key; ``literal`` when it is written so in the source."""
 
-    __slots__ = ("cores", "parts")
+    __slots__ = ("cores", "literal", "parts")
 
-    def __init__(self, parts: dict[Key, Real], cores: Cores) -> None:
+    def __init__(self, parts: dict[Key, Real], cores: Cores, *, literal: bool = False) -> None:
         self.parts = parts
         self.cores = cores
+        self.literal = literal
 
     @property
     def value(self) -> Real:
@@ -132,7 +133,7 @@ class Number:
 
     def __mul__(self, other: Number | Scalar) -> Number:
         # A change of zero makes no NaN of a factor that is infinite. Literals are finite, or meant to make one.
-        literal = not isinstance(other, Number)
+        literal = self.literal or not isinstance(other, Number) or other.literal
         parts: dict[Key, Real] = {}
         for (key_a, a), (key_b, b) in product(self.parts.items(), self._lift(other).parts.items()):
             key = join_keys(key_a, key_b)

@@ -73,7 +73,8 @@ class _NumberModel(models.StructModel):
 def unpack(context: Any, builder: Any, source: Any, value: Any, dtype: Any) -> Number:
     """The emitted number of a Numba value: a :class:`NumberType` or a plain number, in a given precision."""
     if not isinstance(source, NumberType):
-        return Number({VALUE: Real(builder, context.cast(builder, value, source, dtype))}, CORES)
+        literal = hasattr(value, "constant")  # a number that Numba has folded into the code
+        return Number({VALUE: Real(builder, context.cast(builder, value, source, dtype))}, CORES, literal=literal)
     parts = {}
     for index, key in enumerate(source.keys):
         part = builder.extract_value(value, index)

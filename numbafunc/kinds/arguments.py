@@ -140,7 +140,7 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: Se
         raise ShapeError(f"out has shape {out.shape}; wanted: {shape}")
     if not out.flags.writeable:
         raise ValueError("out is read-only; wanted: a writeable array")
-    if any(not stride and length > 1 for stride, length in zip(out.strides, out.shape)):
+    if out.size and any(not stride and length > 1 for stride, length in zip(out.strides, out.shape)):
         raise ValueError(f"out has strides {out.strides}, one memory for several elements; wanted: an array of its own")
     if any(_overlap(out, x) for x in inputs if isinstance(x, np.ndarray)):
         raise ValueError("out overlaps the memory of an input; wanted: an array of its own")

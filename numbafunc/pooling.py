@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,8 +29,7 @@ _PREPARED = threads.Kernels()
 _QUICK = threads.Kernels()
 
 
-@dataclass(frozen=True)
-class Windows:
+class Windows(NamedTuple):
     """Windows of a size, so many steps apart, on an image with padding.
 
     Attributes
@@ -139,8 +137,7 @@ def _pair(given: Any) -> Pair | None:
     return None if before is None or after is None else (before, after)
 
 
-@dataclass(frozen=True)
-class _Prepared:
+class _Prepared(NamedTuple):
     """A kernel, the result it fills, and the sizes it is told."""
 
     kernel: Any

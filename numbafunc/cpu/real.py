@@ -9,8 +9,7 @@ expression take the precision of the value they meet, so one source serves float
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba.core.cgutils import get_or_insert_function
@@ -18,8 +17,7 @@ from numba.core.cgutils import get_or_insert_function
 Number = int | float
 
 
-@dataclass(frozen=True)
-class Format:
+class Format(NamedTuple):
     """A binary interchange format of IEEE 754."""
 
     name: str

@@ -7,8 +7,8 @@ computed once a call and serves the whole chunk.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
 from numbafunc.autodiff.number import Key, closed_keys, sort_keys
 
@@ -18,8 +18,7 @@ LARGEST_CHUNK = 8
 Levels = tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """How levels and directions of the operands of one call map to the keys of a kernel.
 
     Levels are counted from 0, the lowest; ``counts`` has the number of directions of each.
@@ -52,7 +51,7 @@ class Plan:
         yield from product(starts, *map(range, self.counts[1:]))
 
     @staticmethod
-    def index(key: Key, call: tuple[int, ...]) -> tuple[int, ...]:
+    def position(key: Key, call: tuple[int, ...]) -> tuple[int, ...]:
         """Where in its component's array a key lies during a call."""
         return tuple(call[level] + direction for level, direction in key)
 

@@ -243,15 +243,15 @@ class Elementwise:
         calls = []
         for call in steps.calls():
             slots = tuple(
-                (source_numbers[position, component_of(key)], steps.index(key, call))
+                (source_numbers[position, component_of(key)], steps.position(key, call))
                 for position, description in enumerate(descriptions)
                 for key in description.keys
             )
             calls.append(
-                Call(slots, tuple((target_numbers[component_of(key)], steps.index(key, call)) for key in keys))
+                Call(slots, tuple((target_numbers[component_of(key)], steps.position(key, call)) for key in keys))
             )
         tail = (columns,) if columns is not None else ()
-        return Recipe(kernel, dtype, tuple(sources.values()), tuple(targets), tuple(calls), tail=tail)
+        return Recipe(kernel, dtype, tuple(sources.values()), tuple(targets), tuple(calls), (), tail, [])
 
     def _keep_machine_code(
         self,

@@ -7,8 +7,7 @@ the tangents that it carries. The first call with some descriptions takes time t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,8 +21,7 @@ Index = tuple[int, ...]
 Description = tuple[Any, ...]
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """A component of an operand and how it becomes the arrays, or numbers, that a kernel takes."""
 
     operand: int
@@ -31,8 +29,7 @@ class Source:
     flatten: Callable[[Any], Any]
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """A component of a result: the array that is filled, and the view of it that the caller gets."""
 
     result: int
@@ -41,16 +38,14 @@ class Target:
     restore: Callable[[Any], Any] | None
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """One call of the kernel: which part of which source and target it gets."""
 
     slots: tuple[tuple[int, Index], ...]
     results: tuple[tuple[int, Index], ...]
 
 
-@dataclass(frozen=True)
-class Recipe:
+class Recipe(NamedTuple):
     """All calls of a kernel for operands of given descriptions.
 
     The arguments of a call are its slots, ``middle``, its results, and ``tail``. ``code`` holds the machine code of the
@@ -62,9 +57,9 @@ class Recipe:
     sources: tuple[Source, ...]
     targets: tuple[Target, ...]
     calls: tuple[Call, ...]
-    middle: tuple[int, ...] = ()
-    tail: tuple[int, ...] = ()
-    code: list[Any] = field(default_factory=list)
+    middle: tuple[int, ...]
+    tail: tuple[int, ...]
+    code: list[Any]
 
     def shape(self) -> tuple[int, ...]:
         """Shape of the first result."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,8 +32,7 @@ _LARGEST_TILE = 1024
 PARALLEL_FROM = 1 << 14
 
 
-@dataclass(frozen=True)
-class Stages:
+class Stages(NamedTuple):
     """What an op of the reduction kind declares, all of it functions of scalars.
 
     Attributes
@@ -138,7 +136,7 @@ class Reduction:
             middle += view.strides(varies)
         keys = result_keys([description.keys for description in descriptions])
         elementwise = self.stages.epilogue is not None
-        stored = (view.blocks, view.count, view.inner) if elementwise else (view.blocks, view.inner)
+        stored = (view.blocks, view.length, view.inner) if elementwise else (view.blocks, view.inner)
         finished = tuple(1 if axis in axes else length for axis, length in enumerate(shape))
         restore = functools.partial(view.restore, elementwise=elementwise, shape=finished if keepdims else None)
         targets = [
@@ -154,24 +152,24 @@ class Reduction:
         calls = []
         for call in steps.calls():
             slots = tuple(
-                (source_numbers[position, component_of(key)], steps.index(key, call))
+                (source_numbers[position, component_of(key)], steps.position(key, call))
                 for position, description in enumerate(descriptions)
                 for key in description.keys
             )
             results = tuple(
-                (target_numbers[result, component_of(key)], steps.index(key, call))
+                (target_numbers[result, component_of(key)], steps.position(key, call))
                 for result in range(self.stages.results)
                 for key in keys
             )
             calls.append(Call(slots, results))
         return Recipe(
-            kernel, dtype, tuple(sources.values()), tuple(targets), tuple(calls), tuple(middle), tuple(view.sizes)
+            kernel, dtype, tuple(sources.values()), tuple(targets), tuple(calls), tuple(middle), tuple(view.sizes), []
         )
 
     def _kernel(
         self, view: _View, operands: tuple[Any, ...], along: tuple[bool, ...], storage: str, keys: tuple[Any, ...]
     ) -> Any:
-        parallel = view.blocks * view.count * view.inner >= PARALLEL_FROM and threads.parallel_allowed()
+        parallel = view.blocks * view.length * view.inner >= PARALLEL_FROM and threads.parallel_allowed()
         key = (view.form, operands, along, storage, keys, parallel)
         kernel = self._kernels.get(key)
         if kernel is None:
@@ -189,14 +187,13 @@ class Reduction:
         return kernel
 
 
-@dataclass(frozen=True)
-class _View:
-    """The shape of a reduction as blocks of ``count`` rows of ``inner`` columns, after a permutation of the axes."""
+class _View(NamedTuple):
+    """The shape of a reduction as blocks of ``length`` rows of ``inner`` columns, after a permutation of the axes."""
 
     shape: tuple[int, ...]
     order: tuple[int, ...]
     blocks: int
-    count: int
+    length: int
     inner: int
     split: tuple[int, int]  # positions in the permuted axes where the reduced ones begin and end
 
@@ -221,9 +218,9 @@ class _View:
         """Which loop serves."""
         if self.inner != 1:
             return "columns"
-        if self.count < _SHORT and self.blocks >= _SHORT:
+        if self.length < _SHORT and self.blocks >= _SHORT:
             return "lanes"
-        return "segments" if self.blocks <= _FEW and self.count >= _LONG else "rows"
+        return "segments" if self.blocks <= _FEW and self.length >= _LONG else "rows"
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -231,12 +228,12 @@ class _View:
         import numba
 
         if self.form == "lanes":
-            return (1, self.count, self.blocks, _LANES)
+            return (1, self.length, self.blocks, _LANES)
         if self.form != "columns":
-            return (self.blocks, self.count)
+            return (self.blocks, self.length)
         # Results do not depend on how many columns a thread takes together. Long runs are read faster.
         share = -(-self.inner // max(1, int(numba.get_num_threads())))
-        return (self.blocks, self.count, self.inner, max(32, min(_LARGEST_TILE, -(-share // 32) * 32)))
+        return (self.blocks, self.length, self.inner, max(32, min(_LARGEST_TILE, -(-share // 32) * 32)))
 
     def varies(self, lengths: tuple[int, ...]) -> tuple[bool, bool, bool]:
         """Whether an operand varies from block to block, from row to row, and within what the inner loop runs over.
@@ -272,9 +269,9 @@ class _View:
         """Elements of an operand from one block to the next and from one row to the next."""
         block, row, column = varies
         if self.form != "columns":
-            return [(self.count if row else 1) if block else 0, 1 if row else 0]
+            return [(self.length if row else 1) if block else 0, 1 if row else 0]
         width = self.inner if column else 1
-        return [(width * self.count if row else width) if block else 0, width if row else 0]
+        return [(width * self.length if row else width) if block else 0, width if row else 0]
 
     def restore(
         self, target: np.ndarray[Any, Any], elementwise: bool, shape: tuple[int, ...] | None

@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,8 +34,7 @@ _FACTORS = (2, 3, 4)
 _SMALLEST_TOTAL = 1000 * float(np.finfo(np.float32).eps)
 
 
-@dataclass(frozen=True)
-class Filter:
+class Filter(NamedTuple):
     """Weight as a function of the distance, 0 from ``radius`` on."""
 
     radius: int
@@ -69,8 +67,7 @@ FILTERS = {
 }
 
 
-@dataclass(frozen=True)
-class Taps:
+class Taps(NamedTuple):
     """Which elements each result is made of, and their weights.
 
     Attributes
@@ -130,8 +127,7 @@ def nearest(n: int, m: int) -> Array:
     return np.minimum(exact.astype(np.int64), n - 1)
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One call of a kernel, which changes one axis or the last two."""
 
     kernel: Any

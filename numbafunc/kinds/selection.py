@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,8 +20,7 @@ REGISTRY: dict[str, Selection] = {}
 PARALLEL_FROM = 1 << 15
 
 
-@dataclass(frozen=True)
-class Positions:
+class Positions(NamedTuple):
     """Where the elements of a result stand in the operand.
 
     Attributes

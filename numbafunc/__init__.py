@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbafunc import divergence, loss
+from numbafunc import divergence, loss, parallel
 from numbafunc.activation import (
     celu,
     elu,
@@ -42,6 +42,7 @@ __all__ = [
     "logsumexp",
     "loss",
     "one_hot",
+    "parallel",
     "relu",
     "rsqrt",
     "selu",

@@ -8,3 +8,11 @@ class ShapeError(ValueError, TypeError):
 
     A ``ValueError``, as NumPy raises, and a ``TypeError``, as JAX and objax raise: callers of either habit catch it.
     """
+
+
+class CollectiveMismatchError(RuntimeError):
+    """Ranks made different collective calls where all have to make the same one.
+
+    Raised on every rank of the axis, with the call of each of them. Nothing has been exchanged, and the axis can be used
+    on.
+    """

@@ -1,0 +1,114 @@
+"""From the arguments of a collective function to a plan and back: nests, dual arrays, ``out``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from numbafunc.autodiff.dual import Dual, assemble, components, levels_of
+from numbafunc.autodiff.trees import Structure, flatten, flatten_with_names
+from numbafunc.kinds import arguments
+from numbafunc.parallel import axes
+from numbafunc.parallel.axes import Axis
+from numbafunc.parallel.call import Place
+from numbafunc.parallel.plan import Form, Plan
+from numbafunc.parallel.wire import MAX, MIN, as_leaf
+
+_MOST_PLANS = 512
+
+# Plans of single arrays, by what the user wrote.
+_prepared: dict[Any, Plan] = {}
+axes.ON_CHANGE.append(_prepared.clear)
+
+
+def reduce(
+    operation: str, x: Any, axis_name: Any, groups: Any, out: Any, reproducible: bool, frame: FrameType | Place
+) -> Any:
+    """The reduction of an array, a number or a nest over an axis."""
+    place = frame if type(frame) is Place else Place.of(frame)  # type: ignore[arg-type]
+    key = None
+    if type(x) is np.ndarray and groups is None and type(axis_name) is str:
+        key = (operation, axis_name, reproducible, x.shape, x.dtype)
+        plan = _prepared.get(key)
+        if plan is not None:
+            if out is None:
+                return plan.run((x,), None, place)[0]
+            arguments.check_out(out, x.shape, plan.wires[0].result, (x,))
+            return plan.run((x,), (out,), place)[0]
+    axis = axes.find(axis_name, groups, place)
+    leaves, structure = flatten(x)
+    operands = [
+        leaf if type(leaf) is np.ndarray and leaf.dtype.isnative else as_leaf(leaf, name)
+        for leaf, name in zip(leaves, _names(x, leaves))
+    ]
+    outs = None if out is None else _flat_out(out, structure)
+    if any(type(operand) is Dual for operand in operands):
+        if outs is not None:
+            raise TypeError("out can't hold the result for a dual array, which is a new dual array")
+        if operation in (MAX, MIN):
+            from numbafunc.parallel.tangents import extremum
+
+            return structure.unflatten(extremum(operation, operands, axis, str(structure), place))
+        return structure.unflatten(reduce_components(operation, operands, axis, str(structure), reproducible, place))
+    plan = plan_for(operation, operands, axis, structure, reproducible)
+    if outs is not None:
+        for operand, result, wire in zip(operands, outs, plan.wires):
+            arguments.check_out(result, operand.shape, wire.result, operands)
+    if key is not None and operands[0] is x:
+        if len(_prepared) >= _MOST_PLANS:
+            _prepared.clear()
+        _prepared[key] = plan
+    return structure.unflatten(plan.run(operands, outs, place))
+
+
+def plan_for(
+    operation: str, arrays: Sequence[Any], axis: Axis, nest: Structure | str, reproducible: bool = False
+) -> Plan:
+    """The plan for arrays like these."""
+    forms = tuple([(array.shape, array.dtype) for array in arrays])
+    key = (operation, nest, reproducible, forms)
+    plan = axis.plans.get(key)
+    if plan is None:
+        text = nest if isinstance(nest, str) else "" if str(nest) == _SINGLE else str(nest)
+        plan = Plan(axis, operation, [Form(*form) for form in forms], text, reproducible)
+        if len(axis.plans) >= _MOST_PLANS:
+            axis.plans.clear()
+        axis.plans[key] = plan
+    return plan
+
+
+def reduce_components(
+    operation: str, operands: Sequence[Any], axis: Axis, nest: str, reproducible: bool, place: Place
+) -> list[Any]:
+    """The results of an op that is linear, and so acts on values and tangents alike."""
+    parts = [components(operand) for operand in operands]
+    nest = f"{nest}, with derivatives {describe_derivatives(operands)}"
+    flat = [array for part in parts for array in part.values()]
+    results = iter(plan_for(operation, flat, axis, nest, reproducible).run(flat, None, place))
+    return [assemble({levels: next(results) for levels in part}) for part in parts]
+
+
+def describe_derivatives(operands: Sequence[Any]) -> list[list[tuple[int, ...]]]:
+    """Which derivatives the operands carry; levels are counted from 1, since their numbers may differ between ranks."""
+    numbers = {level: number for number, level in enumerate(levels_of(*operands), 1)}
+    return [[tuple(numbers[level] for level in levels) for levels in components(operand)] for operand in operands]
+
+
+def _names(x: Any, leaves: Sequence[Any]) -> Sequence[str]:
+    """How errors name the leaves; worked out only where a leaf has to be looked at."""
+    if all(type(leaf) is np.ndarray for leaf in leaves):
+        return ["x"] * len(leaves)
+    return [f"x{name}" for name in flatten_with_names(x)[1]]
+
+
+def _flat_out(out: Any, structure: Structure) -> list[Any]:
+    results, given = flatten(out)
+    if given != structure:
+        raise ValueError(f"out is nested as {given}; wanted: as x is, {structure}")
+    return results
+
+
+_SINGLE = str(flatten(0.0)[1])

@@ -150,7 +150,8 @@ def _initialize(MPI: Any) -> None:
 
 
 def _name(MPI: Any) -> str:
-    return str(MPI.Get_library_version().split("\n")[0].strip(" \0"))
+    name, version = MPI.get_vendor()
+    return f"{name} {'.'.join(map(str, version))}"
 
 
 def describe() -> str:

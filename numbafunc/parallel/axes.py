@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Any
 
+import numpy as np
+
 from numbafunc.errors import CollectiveMismatchError
 from numbafunc.parallel import launcher
 from numbafunc.parallel.call import Place
@@ -57,7 +59,7 @@ class Axis:
         self.state = frame.new_state(communicator)
         self.send = self.state[frame.HEADER : frame.WORDS]
         self.receive = self.state[frame.RECEIVED + frame.HEADER : frame.RECEIVED + frame.WORDS]
-        self._agree, self._reduce = frame.kernels()
+        self.kernels = frame.kernels()
         self._guard = watchdog()
         if parent is None:
             with watchdog().stage(f"the start of axis {label!r}"):
@@ -98,15 +100,38 @@ class Axis:
             On all ranks, where one of them makes another call.
         """
         if not self.lock.acquire(False):
-            raise RuntimeError(f"two threads call collectives on axis {self.label!r} at once; give each its own axis")
+            raise self.used_by_two_threads()
         try:
             self._call = (describe, place)
             self._guard.axis = self
-            status = self._agree(self.state, digest ^ place.digest, how, count)
+            status = self.kernels.agree(self.state, digest ^ place.digest, how, count)
             if status:
                 self._disagreement(status)
         finally:
             self.lock.release()
+
+    def agree_and_reduce(
+        self, digest: int, describe: Callable[[], str], place: Place, fixed: Any, source: Any, target: Any
+    ) -> None:
+        """Make sure that all ranks make this call, and reduce `source` into `target`, both as bytes."""
+        if not self.lock.acquire(False):
+            raise self.used_by_two_threads()
+        try:
+            self._call = (describe, place)
+            self._guard.axis = self
+            status = self.kernels.agree_and_reduce(self.state, digest ^ place.digest, fixed, source, target)
+            if status:
+                self._disagreement(status)
+        finally:
+            self.lock.release()
+
+    def used_by_two_threads(self) -> RuntimeError:
+        """The error for calls that overlap in time."""
+        return RuntimeError(f"two threads call collectives on axis {self.label!r} at once; give each an axis of its own")
+
+    def fixed(self, count: int, itemsize: int, datatype: int, operation: int) -> Any:
+        """What :meth:`agree_and_reduce` takes for a reduction of so many elements."""
+        return np.array([count, itemsize, datatype, operation, _in_place(), self._frame.CHUNK], np.int64)
 
     def _disagreement(self, status: int) -> None:
         if os.getpid() != self.process:
@@ -120,7 +145,7 @@ class Axis:
 
     def reduce_memory(self, source: int, target: int, count: int, itemsize: int, datatype: int, operation: int) -> None:
         """Reduce elements in memory; equal addresses mean in place. The ranks have agreed before."""
-        code = self._reduce(
+        code = self.kernels.reduce_memory(
             self.state, source, target, count, itemsize, datatype, operation, _in_place(), self._frame.CHUNK
         )
         self.check(code)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ctypes
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import llvmlite.binding
 import numpy as np
@@ -19,7 +19,8 @@ from numba import carray
 from numba.core import types
 from numba.core.ccallback import CFunc
 
-from numbafunc.cpu.cache import FLAGS, KernelCache, compile_lazily
+from numbafunc.cpu.cache import FLAGS, KernelCache, compile_lazily, inline
+from numbafunc.cpu.machine_code import machine_code
 from numbafunc.parallel import launcher
 
 WORDS = 32
@@ -125,12 +126,39 @@ def reduce_memory(
     return np.int64(code)
 
 
+def make_agree_and_reduce(agree: Any, reduce_memory: Any) -> Any:
+    """Both in one call; what is fixed for a plan comes in an array. Results as those of :func:`agree`."""
+
+    def agree_and_reduce(state: Any, digest: Any, fixed: Any, source: Any, target: Any) -> Any:
+        status = agree(state, digest, 0, 0)
+        if status != 0:
+            return status
+        origin, destination = source.ctypes.data, target.ctypes.data
+        return -reduce_memory(state, origin, destination, fixed[0], fixed[1], fixed[2], fixed[3], fixed[4], fixed[5])
+
+    return agree_and_reduce
+
+
+class Kernels(NamedTuple):
+    """Machine code of :func:`agree`, :func:`reduce_memory` and both in one, which takes arrays as bytes."""
+
+    agree: Any
+    reduce_memory: Any
+    agree_and_reduce: Any
+
+
 @cache
-def kernels() -> tuple[Any, Any]:
-    """The compiled :func:`agree` and :func:`reduce_memory`."""
+def kernels() -> Kernels:
+    """The compiled functions; the first call needs MPI."""
     address = ctypes.cast(launcher.library().MPI_Allreduce, ctypes.c_void_p).value
     llvmlite.binding.add_symbol(_ALLREDUCE, address)
-    return compile_lazily(agree, "parallel agree"), compile_lazily(reduce_memory, "parallel reduce_memory")
+    both = make_agree_and_reduce(inline(agree), inline(reduce_memory))
+    words, data = np.zeros(1, np.int64), np.zeros(1, np.uint8)
+    return Kernels(
+        machine_code(compile_lazily(agree, "parallel agree"), (words, 0, 0, 0)),
+        machine_code(compile_lazily(reduce_memory, "parallel reduce_memory"), (words, *[0] * 8)),
+        machine_code(compile_lazily(both, "parallel agree_and_reduce"), (words, 0, words, data, data)),
+    )
 
 
 def make_operation(function: Any, identity: str, *, commutative: bool = True) -> int:

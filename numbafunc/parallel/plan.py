@@ -123,7 +123,7 @@ class Plan:
 
     def _run_inline(self, arrays: Sequence[Array], outs: Sequence[Array] | None, place: Place) -> list[Array]:
         if len(arrays) == 1:
-            np.copyto(self._send_shaped, arrays[0], casting="unsafe")
+            self._send_shaped[...] = arrays[0]
         else:
             for array, part in zip(arrays, self._slices):
                 self._send[part] = array.reshape(-1)
@@ -214,6 +214,52 @@ class Bucket:
             results[index] = part if outs is None else _put(part, outs[index])
 
 
+class SingleCall:
+    """The short way of a plan for one array that all ranks hold in plain memory.
+
+    Parameters
+    ----------
+    plan : Plan
+        Of a single array, on an axis of several ranks.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._axis = plan.axis
+        wire = plan.wires[0]
+        size = _size(plan.forms[0].shape)
+        # What is left to the plan: numbers that change their dtype on the way, and what is there in every rank alone.
+        self.possible = plan.axis.size > 1 and not plan.ordered and size > 0 and wire.carried == wire.result
+        if not self.possible:
+            return
+        self._shape = plan.forms[0].shape
+        self.dtype = wire.result
+        self._digest, self._describe = plan.digest, plan.describe
+        self._divide = plan.operation == MEAN
+        self._converted = wire.carried != plan.forms[0].dtype
+        self._carried = wire.carried
+        if not plan.inline:
+            datatype, operation, elements, itemsize = native(plan.operation, wire.carried)
+            self._fixed = plan.axis.fixed(size * elements, itemsize, datatype, operation)
+
+    def __call__(self, x: Array, out: Array | None, place: Place) -> Array:
+        """The result, in `out` if that is not None; it has been found to fit."""
+        plan = self._plan
+        if plan.inline:
+            return plan.run((x,), None if out is None else (out,), place)[0]
+        target = np.empty(self._shape, self._carried) if out is None else out
+        if self._converted or not is_plain(x):
+            np.copyto(target, x, casting="unsafe")
+            x = target
+        data = target.reshape(-1).view(_BYTES)
+        source = data if x is target else x.reshape(-1).view(_BYTES)
+        self._axis.agree_and_reduce(self._digest, self._describe, place, self._fixed, source, data)
+        if self._divide:
+            np.divide(target, self._axis.size, out=target)
+        return target
+
+
+_BYTES = np.dtype(np.uint8)
 _SHOWN = 8
 
 

@@ -11,16 +11,17 @@ import numpy as np
 from numbafunc.autodiff.dual import Dual, assemble, components, levels_of
 from numbafunc.autodiff.trees import Structure, flatten, flatten_with_names
 from numbafunc.kinds import arguments
+from numbafunc.kinds.prepared import fits
 from numbafunc.parallel import axes
 from numbafunc.parallel.axes import Axis
 from numbafunc.parallel.call import Place
-from numbafunc.parallel.plan import Form, Plan
+from numbafunc.parallel.plan import Form, Plan, SingleCall
 from numbafunc.parallel.wire import MAX, MIN, as_leaf
 
 _MOST_PLANS = 512
 
-# Plans of single arrays, by what the user wrote.
-_prepared: dict[Any, Plan] = {}
+# Calls on single arrays, by what the user wrote.
+_prepared: dict[Any, SingleCall] = {}
 axes.ON_CHANGE.append(_prepared.clear)
 
 
@@ -32,12 +33,9 @@ def reduce(
     key = None
     if type(x) is np.ndarray and groups is None and type(axis_name) is str:
         key = (operation, axis_name, reproducible, x.shape, x.dtype)
-        plan = _prepared.get(key)
-        if plan is not None:
-            if out is None:
-                return plan.run((x,), None, place)[0]
-            arguments.check_out(out, x.shape, plan.wires[0].result, (x,))
-            return plan.run((x,), (out,), place)[0]
+        call = _prepared.get(key)
+        if call is not None and (out is None or fits(out, x.shape, call.dtype, x)):
+            return call(x, out, place)
     axis = axes.find(axis_name, groups, place)
     leaves, structure = flatten(x)
     operands = [
@@ -58,9 +56,11 @@ def reduce(
         for operand, result, wire in zip(operands, outs, plan.wires):
             arguments.check_out(result, operand.shape, wire.result, operands)
     if key is not None and operands[0] is x:
-        if len(_prepared) >= _MOST_PLANS:
-            _prepared.clear()
-        _prepared[key] = plan
+        call = SingleCall(plan)
+        if call.possible:
+            if len(_prepared) >= _MOST_PLANS:
+                _prepared.clear()
+            _prepared[key] = call
     return structure.unflatten(plan.run(operands, outs, place))
 
 

@@ -111,19 +111,23 @@ class Axis:
             self.lock.release()
 
     def agree_and_reduce(
-        self, digest: int, describe: Callable[[], str], place: Place, fixed: Any, source: Any, target: Any
+        self, digest: int, describe: Callable[[], str], place: Place, kernel: Any, fixed: Any, source: Any, target: Any
     ) -> None:
-        """Make sure that all ranks make this call, and reduce `source` into `target`, both as bytes."""
+        """Make sure that all ranks make this call, and reduce flat `source` into `target` by a kernel for their dtype."""
         if not self.lock.acquire(False):
             raise self.used_by_two_threads()
         try:
             self._call = (describe, place)
             self._guard.axis = self
-            status = self.kernels.agree_and_reduce(self.state, digest ^ place.digest, fixed, source, target)
+            status = kernel(self.state, digest ^ place.digest, fixed, source, target)
             if status:
                 self._disagreement(status)
         finally:
             self.lock.release()
+
+    def agree_and_reduce_kernel(self, dtype: np.dtype[Any]) -> Any:
+        """What :meth:`agree_and_reduce` takes for a dtype."""
+        return self._frame.agree_and_reduce(dtype)
 
     def used_by_two_threads(self) -> RuntimeError:
         """The error for calls that overlap in time."""

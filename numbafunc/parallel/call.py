@@ -32,7 +32,7 @@ class Place:
     def of(cls, frame: FrameType) -> Place:
         """The line that a frame is at."""
         code = frame.f_code
-        key = (id(code), frame.f_lineno)
+        key = (id(code), frame.f_lasti)
         known = _known.get(key)
         if known is None or known[0] is not code:
             if len(_known) >= _MOST:

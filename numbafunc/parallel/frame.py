@@ -140,11 +140,10 @@ def make_agree_and_reduce(agree: Any, reduce_memory: Any) -> Any:
 
 
 class Kernels(NamedTuple):
-    """Machine code of :func:`agree`, :func:`reduce_memory` and both in one, which takes arrays as bytes."""
+    """Machine code of :func:`agree` and :func:`reduce_memory`."""
 
     agree: Any
     reduce_memory: Any
-    agree_and_reduce: Any
 
 
 @cache
@@ -152,13 +151,20 @@ def kernels() -> Kernels:
     """The compiled functions; the first call needs MPI."""
     address = ctypes.cast(launcher.library().MPI_Allreduce, ctypes.c_void_p).value
     llvmlite.binding.add_symbol(_ALLREDUCE, address)
-    both = make_agree_and_reduce(inline(agree), inline(reduce_memory))
-    words, data = np.zeros(1, np.int64), np.zeros(1, np.uint8)
+    words = np.zeros(1, np.int64)
     return Kernels(
         machine_code(compile_lazily(agree, "parallel agree"), (words, 0, 0, 0)),
         machine_code(compile_lazily(reduce_memory, "parallel reduce_memory"), (words, *[0] * 8)),
-        machine_code(compile_lazily(both, "parallel agree_and_reduce"), (words, 0, words, data, data)),
     )
+
+
+@cache
+def agree_and_reduce(dtype: np.dtype[Any]) -> Any:
+    """Machine code of both in one, for flat arrays of a dtype."""
+    kernels()
+    function = make_agree_and_reduce(inline(agree), inline(reduce_memory))
+    words, data = np.zeros(1, np.int64), np.zeros(1, dtype)
+    return machine_code(compile_lazily(function, "parallel agree_and_reduce"), (words, 0, words, data, data))
 
 
 def make_operation(function: Any, identity: str, *, commutative: bool = True) -> int:

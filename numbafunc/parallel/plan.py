@@ -159,6 +159,8 @@ class Bucket:
         ends = list(accumulate(sizes))
         self.slices = [slice(end - size, end) for end, size in zip(ends, sizes)]
         self.reshaped = [number for number, shape in enumerate(self.shapes) if len(shape) != 1]
+        # Vectors of one length are rows of a matrix, which is quicker to take apart.
+        self.rows = (len(sizes), sizes[0]) if not self.reshaped and len(set(sizes)) == 1 else None
         self.native = native(plan.operation, self.wire.carried) if self.axis.size > 1 else None
 
     def prepare(self, arrays: Sequence[Array], outs: Sequence[Array] | None) -> tuple[Array, Array]:
@@ -167,7 +169,8 @@ class Bucket:
         if self.only is None:
             target = np.empty(self.total, carried)
             if self.wire.carried == self.dtype:
-                np.concatenate([arrays[index] for index in self.indices], axis=None, out=target)
+                gathered = [arrays[index] for index in self.indices]
+                np.concatenate(gathered, axis=None if self.reshaped else 0, out=target)
             else:
                 for part, index in zip(self.slices, self.indices):
                     target[part] = arrays[index].reshape(-1)
@@ -207,6 +210,9 @@ class Bucket:
         if self.only is not None:
             results[self.only] = _put(target, None if outs is None else outs[self.only])
             return
+        if self.rows is not None and outs is None and len(results) == len(self.indices):
+            results[:] = target.reshape(self.rows)
+            return
         parts = list(map(target.__getitem__, self.slices))
         for number in self.reshaped:
             parts[number] = parts[number].reshape(self.shapes[number])
@@ -241,6 +247,7 @@ class SingleCall:
         if not plan.inline:
             datatype, operation, elements, itemsize = native(plan.operation, wire.carried)
             self._fixed = plan.axis.fixed(size * elements, itemsize, datatype, operation)
+            self._kernel = plan.axis.agree_and_reduce_kernel(wire.carried)
 
     def __call__(self, x: Array, out: Array | None, place: Place) -> Array:
         """The result, in `out` if that is not None; it has been found to fit."""
@@ -251,15 +258,14 @@ class SingleCall:
         if self._converted or not is_plain(x):
             np.copyto(target, x, casting="unsafe")
             x = target
-        data = target.reshape(-1).view(_BYTES)
-        source = data if x is target else x.reshape(-1).view(_BYTES)
-        self._axis.agree_and_reduce(self._digest, self._describe, place, self._fixed, source, data)
+        data = target.ravel()
+        source = data if x is target else x.ravel()
+        self._axis.agree_and_reduce(self._digest, self._describe, place, self._kernel, self._fixed, source, data)
         if self._divide:
             np.divide(target, self._axis.size, out=target)
         return target
 
 
-_BYTES = np.dtype(np.uint8)
 _SHOWN = 8
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from types import FrameType
 from typing import Any
 
@@ -22,7 +23,12 @@ _MOST_PLANS = 512
 
 # Calls on single arrays, by what the user wrote.
 _prepared: dict[Any, SingleCall] = {}
-axes.ON_CHANGE.append(_prepared.clear)
+# Plans of nests that hold plain arrays alone.
+_prepared_nests: dict[Any, Plan] = {}
+axes.ON_CHANGE += (_prepared.clear, _prepared_nests.clear)
+
+_ARRAYS_ALONE = {np.ndarray}
+_form_of = attrgetter("shape", "dtype")
 
 
 def reduce(
@@ -36,8 +42,14 @@ def reduce(
         call = _prepared.get(key)
         if call is not None and (out is None or fits(out, x.shape, call.dtype, x)):
             return call(x, out, place)
+    leaves, structure = _flatten(x)
+    nest_key = None
+    if groups is None and type(axis_name) is str and set(map(type, leaves)) == _ARRAYS_ALONE:
+        nest_key = (operation, axis_name, reproducible, structure, tuple(map(_form_of, leaves)))
+        plan = _prepared_nests.get(nest_key)
+        if plan is not None and out is None:
+            return structure.unflatten(plan.run(leaves, None, place))
     axis = axes.find(axis_name, groups, place)
-    leaves, structure = flatten(x)
     operands = [
         leaf if type(leaf) is np.ndarray and leaf.dtype.isnative else as_leaf(leaf, name)
         for leaf, name in zip(leaves, _names(x, leaves))
@@ -61,6 +73,10 @@ def reduce(
             if len(_prepared) >= _MOST_PLANS:
                 _prepared.clear()
             _prepared[key] = call
+    elif nest_key is not None and all(operand is leaf for operand, leaf in zip(operands, leaves)):
+        if len(_prepared_nests) >= _MOST_PLANS:
+            _prepared_nests.clear()
+        _prepared_nests[nest_key] = plan
     return structure.unflatten(plan.run(operands, outs, place))
 
 
@@ -68,7 +84,7 @@ def plan_for(
     operation: str, arrays: Sequence[Any], axis: Axis, nest: Structure | str, reproducible: bool = False
 ) -> Plan:
     """The plan for arrays like these."""
-    forms = tuple([(array.shape, array.dtype) for array in arrays])
+    forms = tuple(map(_form_of, arrays))
     key = (operation, nest, reproducible, forms)
     plan = axis.plans.get(key)
     if plan is None:
@@ -95,6 +111,30 @@ def describe_derivatives(operands: Sequence[Any]) -> list[list[tuple[int, ...]]]
     """Which derivatives the operands carry; levels are counted from 1, since their numbers may differ between ranks."""
     numbers = {level: number for number, level in enumerate(levels_of(*operands), 1)}
     return [[tuple(numbers[level] for level in levels) for levels in components(operand)] for operand in operands]
+
+
+def _flatten(x: Any) -> tuple[list[Any], Structure]:
+    """As :func:`flatten`, but keys of a dictionary of arrays are put in order once."""
+    if type(x) is not dict:
+        return flatten(x)
+    keys = tuple(x)
+    known = _dictionaries.get(keys)
+    if known is not None:
+        order, structure = known
+        leaves = list(map(x.__getitem__, order))
+        if set(map(type, leaves)) == _ARRAYS_ALONE:
+            return leaves, structure
+    leaves, structure = flatten(x)
+    if len(leaves) == len(keys) and set(map(type, x.values())) == _ARRAYS_ALONE:
+        numbers = {id(value): key for key, value in x.items()}
+        if len(numbers) == len(keys):
+            if len(_dictionaries) >= _MOST_PLANS:
+                _dictionaries.clear()
+            _dictionaries[keys] = ([numbers[id(leaf)] for leaf in leaves], structure)
+    return leaves, structure
+
+
+_dictionaries: dict[tuple[Any, ...], tuple[list[Any], Structure]] = {}
 
 
 def _names(x: Any, leaves: Sequence[Any]) -> Sequence[str]:

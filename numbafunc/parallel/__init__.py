@@ -295,7 +295,7 @@ def broadcast(x: Any, axis_name: Any = "device", *, root: int = 0) -> Any:
     >>> numbafunc.parallel.broadcast([1.0, 2.0])
     [array(1.), array(2.)]
     """
-    from numbafunc.parallel.broadcast import broadcast as implementation
+    from numbafunc.parallel.one_to_all import broadcast as implementation
 
     return implementation(x, axis_name, root, Place.of(sys._getframe(1)))
 

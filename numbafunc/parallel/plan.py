@@ -130,7 +130,7 @@ class Plan:
         self.axis.agree(self.digest, self.describe, place, self._how, self._words)
         received = self._receive_shaped
         if self.operation == MEAN:
-            received = received / self.axis.size
+            np.divide(received, self.axis.size, out=received)
         if len(arrays) == 1:
             if outs is not None:
                 np.copyto(outs[0], received, casting="unsafe")

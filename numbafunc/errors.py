@@ -13,6 +13,5 @@ class ShapeError(ValueError, TypeError):
 class CollectiveMismatchError(RuntimeError):
     """Ranks made different collective calls where all have to make the same one.
 
-    Raised on every rank of the axis, with the call of each of them. Nothing has been exchanged, and the axis can be used
-    on.
+    Raised on every rank of the axis, with the call of each of them. No data have been exchanged, and the axis works on.
     """

@@ -3,6 +3,7 @@
 As a module, what tests use; as a program, what each rank runs first.
 """
 
+import contextlib
 import importlib.util
 import os
 import runpy
@@ -88,10 +89,8 @@ def run_ranks(folder, ranks, program, *arguments, seconds=SECONDS, fails=False, 
             status = "none: killed after the limit of time"
         finally:
             if hasattr(os, "killpg"):
-                try:
+                with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
             process.wait()
     texts = []
     for rank in range(ranks):

@@ -104,7 +104,7 @@ def fits(out: Any, shape: tuple[int, ...], dtype: Any, *operands: Any) -> bool:
 
 def _may_overlap(a: ndarray[Any, Any], b: ndarray[Any, Any]) -> bool:
     # Arrays that own their memory share it with no other that does.
-    return a is b or not (a.base is None and b.base is None) and may_share_memory(a, b)
+    return a is b or (not (a.base is None and b.base is None) and may_share_memory(a, b))
 
 
 # Kernels take 16-bit floats as words, and complex numbers not at all.

@@ -190,7 +190,7 @@ def pmax(
     Notes
     -----
     The tangents are those of the rank that has the maximum, of the lowest one where several have it, and of the lowest
-    that has NaN where the result is NaN. This rule is ours; JAX has none. At ties the derivative is therefore one-sided.
+    that has NaN where the result is NaN. This rule is ours; JAX has none. At ties the derivative is thus one-sided.
 
     Examples
     --------

@@ -113,7 +113,7 @@ class Axis:
     def agree_and_reduce(
         self, digest: int, describe: Callable[[], str], place: Place, kernel: Any, fixed: Any, source: Any, target: Any
     ) -> None:
-        """Make sure that all ranks make this call, and reduce flat `source` into `target` by a kernel for their dtype."""
+        """Make sure that all ranks make this call, and reduce flat arrays by the kernel for their dtype."""
         if not self.lock.acquire(False):
             raise self.used_by_two_threads()
         try:
@@ -131,7 +131,9 @@ class Axis:
 
     def used_by_two_threads(self) -> RuntimeError:
         """The error for calls that overlap in time."""
-        return RuntimeError(f"two threads call collectives on axis {self.label!r} at once; give each an axis of its own")
+        return RuntimeError(
+            f"two threads call collectives on axis {self.label!r} at once; give each an axis of its own"
+        )
 
     def fixed(self, count: int, itemsize: int, datatype: int, operation: int) -> Any:
         """What :meth:`agree_and_reduce` takes for a reduction of so many elements."""
@@ -141,7 +143,7 @@ class Axis:
         if os.getpid() != self.process:
             raise RuntimeError("collective calls are not possible in a forked child of an MPI process")
         self.check(-status if status < 0 else 0)
-        calls = self.blocking(lambda: self.communicator.allgather(self.current()))
+        calls = self.blocking(self.communicator.allgather, self.current())
         raise CollectiveMismatchError(
             f"the ranks of axis {self.label!r} make different collective calls:\n{_listing(calls)}\n"
             "All ranks of an axis have to make the same calls in the same order, with the same shapes and dtypes."
@@ -159,11 +161,11 @@ class Axis:
         if code:
             raise RuntimeError(f"MPI failed in {self.current()}: {_mpi().Get_error_string(code)}")
 
-    def blocking(self, call: Callable[[], Any]) -> Any:
+    def blocking(self, call: Callable[..., Any], *arguments: Any) -> Any:
         """The result of a call of mpi4py, which the watchdog watches."""
         self.state[self._frame.ENTERED] += 1
         try:
-            return call()
+            return call(*arguments)
         finally:
             self.state[self._frame.ENTERED] += 1
 
@@ -198,7 +200,7 @@ class Grid:
         self._cartesian = None
         if parent.size > 1:
             self._cartesian = parent.blocking(
-                lambda: parent.communicator.Create_cart(list(sizes.values()), [False] * len(sizes), reorder=False)
+                parent.communicator.Create_cart, list(sizes.values()), [False] * len(sizes), False
             )
         self._axes: dict[tuple[str, ...], Axis] = {}
 
@@ -214,7 +216,7 @@ class Grid:
             else:
                 self.parent.agree(digest_of("axis", chosen), lambda: f"the first use of axis {label!r}", place)
                 keep = [name in chosen for name in self.names]
-                axis = Axis(label, self.parent.blocking(lambda: cartesian.Sub(keep)), self.parent)
+                axis = Axis(label, self.parent.blocking(cartesian.Sub, keep), self.parent)
             self._axes[chosen] = axis
         return axis
 
@@ -337,7 +339,7 @@ def _group(axis: Axis, groups: Any, place: Place) -> Axis:
     axis.agree(digest_of("groups", key), lambda: f"the first use of axis {label}", place)
     color = next(number for number, members in enumerate(key) if axis.rank in members)
     position = key[color].index(axis.rank)
-    group = Axis(label, axis.blocking(lambda: axis.communicator.Split(color, position)), axis)
+    group = Axis(label, axis.blocking(axis.communicator.Split, color, position), axis)
     axis.groups[key] = group
     return group
 

@@ -59,7 +59,7 @@ def combine(incoming: Any, accumulated: Any, length: Any, datatype: Any) -> None
         elif how == INTEGER_SUM:
             for i in range(y.size):
                 y[i] += x[i]
-        elif how == FLOAT_MAX or how == FLOAT_MIN:
+        elif how in (FLOAT_MAX, FLOAT_MIN):
             for i in range(y.size):
                 if f[i] != f[i] or g[i] != g[i]:
                     g[i] = np.nan  # one NaN for all: which of two is kept would depend on the rank
@@ -68,11 +68,11 @@ def combine(incoming: Any, accumulated: Any, length: Any, datatype: Any) -> None
                     y[i] = x[i] & y[i] if how == FLOAT_MAX else x[i] | y[i]
                 elif (f[i] > g[i]) == (how == FLOAT_MAX):
                     g[i] = f[i]
-        elif how == SIGNED_MAX or how == SIGNED_MIN:
+        elif how in (SIGNED_MAX, SIGNED_MIN):
             for i in range(y.size):
                 if (x[i] > y[i]) == (how == SIGNED_MAX):
                     y[i] = x[i]
-        elif how == UNSIGNED_MAX or how == UNSIGNED_MIN:
+        elif how in (UNSIGNED_MAX, UNSIGNED_MIN):
             for i in range(v.size):
                 if (u[i] > v[i]) == (how == UNSIGNED_MAX):
                     v[i] = u[i]

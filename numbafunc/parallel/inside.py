@@ -1,8 +1,8 @@
 """Reductions inside the user's own ``@numba.njit`` functions, cached ones included.
 
-The compiled code calls a function of C type that this module gives a name in the process: it leads back to the reduction of
-arrays, with all its checks, and takes the interpreter's lock only between exchanges. So machine code holds no
-handle of MPI, and a rank that waits can be watched.
+The compiled code calls a function of C type that this module gives a name in the process: it leads back to the
+reduction of arrays, with all its checks, and holds the interpreter's lock only between exchanges. So machine code
+contains no handle of MPI and can be kept on disk, and a rank that waits can be watched.
 """
 
 from __future__ import annotations
@@ -85,7 +85,8 @@ def _memory(address: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
         size *= length
     if size == 0:
         return np.empty(shape, dtype)
-    return np.frombuffer((ctypes.c_char * size).from_address(address), dtype).reshape(shape)
+    memory: Any = (ctypes.c_char * size).from_address(address)
+    return np.frombuffer(memory, dtype).reshape(shape)
 
 
 def _check(status: int, alive: Any) -> None:

@@ -60,8 +60,8 @@ def rank_before_start() -> int:
 def threads_of_rank() -> int | None:
     """Cores for each of the ranks that share this node, or None where one rank has the node for itself.
 
-    A rank that the launcher has bound to some cores keeps all of those: it is bound if it may use fewer than the process
-    that started it.
+    A rank that the launcher has bound to some cores keeps all of those: it is bound if it may use fewer than the
+    process that started it.
     """
     ranks = local_ranks()
     if ranks == 1:

@@ -44,8 +44,7 @@ def broadcast(x: Any, axis_name: Any, root: Any, place: Place) -> Any:
         )
         buffer = np.concatenate([array.reshape(-1).view(np.uint8) for array in arrays]) if arrays else np.empty(0, "u1")
         for start in range(0, buffer.size, _CHUNK):
-            part = buffer[start : start + _CHUNK]
-            axis.blocking(lambda part=part: axis.communicator.Bcast(part, root))
+            axis.blocking(axis.communicator.Bcast, buffer[start : start + _CHUNK], root)
         position = 0
         for array in arrays:
             array.reshape(-1).view(np.uint8)[...] = buffer[position : position + array.nbytes]

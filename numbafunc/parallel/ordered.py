@@ -25,9 +25,9 @@ def ordered_sum(axis: Axis, source: Any, target: Any) -> None:
         sent = np.zeros((size, share), source.dtype)
         sent.reshape(-1)[: part.size] = part
         received = np.empty_like(sent)
-        axis.blocking(lambda sent=sent, received=received: axis.communicator.Alltoall(sent, received))
+        axis.blocking(axis.communicator.Alltoall, sent, received)
         total = received[0]
         for other in received[1:]:
             total += other
-        axis.blocking(lambda total=total, sent=sent: axis.communicator.Allgather(total, sent))
+        axis.blocking(axis.communicator.Allgather, total, sent)
         target[start : start + step] = sent.reshape(-1)[: part.size]

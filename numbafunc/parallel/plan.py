@@ -1,7 +1,7 @@
 """Plans: what a collective call on arrays of given shapes and dtypes does, worked out once and kept.
 
-Small arrays of one dtype travel together in one buffer, large ones by themselves; what fits travels in the frame that the
-ranks exchange anyway.
+Small arrays of one dtype travel together in one buffer, large ones by themselves; what fits travels in the frame
+that the ranks exchange anyway.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def extremum(operation: str, operands: Sequence[Any], axis: Axis, nest: str, pla
     ]
     winners = plan_for(MIN, candidates, axis, f"{nest}: winners of {operation}").run(candidates, None, place)
 
-    # All ranks but the winner send zero bits, so the sum of integers has the winner's bits, the sign of a zero included.
+    # All ranks but the winner send zero bits: the sum of integers has the winner's bits, the sign of a zero included.
     parts = [components(operands[index]) for index in dual]
     chosen = [
         np.where(winner == axis.rank, array, 0).astype(array.dtype).view(_BITS[array.dtype.itemsize])

@@ -1,9 +1,9 @@
 """The end of jobs in which a rank does not come: a message that names the rank and the call, never a silent hang.
 
-A thread of each rank looks, a few times within the time limit, whether its rank is still inside the same call of MPI. It
-also writes what the rank is doing to a board in memory that the ranks of a node share, so that the one whose time is up
-can say what the others do. An exception that nobody catches ends the job at once, and so does a rank that leaves while
-others wait for it.
+A thread of each rank looks, a few times within the time limit, whether its rank is still inside the same call of MPI.
+It also writes what the rank is doing to a board in memory that the ranks of a node share, so that the one whose time is
+up can say what the others do. An exception that nobody catches ends the job at once, and so does a rank that leaves
+while others wait for it.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import bandwidth, derivatives, elementwise, reduction, startup
+from bench import bandwidth, derivatives, elementwise, parallel, reduction, startup
 from bench.arguments import parse
 from bench.report import console
 
@@ -17,7 +17,7 @@ def main() -> None:
             console.print(f"  {line}", highlight=False)
 
 
-MODULES = (elementwise, reduction, derivatives, bandwidth, startup)
+MODULES = (elementwise, reduction, derivatives, bandwidth, startup, parallel)
 
 if __name__ == "__main__":
     main()

@@ -44,8 +44,10 @@ def test_a_rank_that_leaves_ends_the_job_at_once(tmp_path, how, messages):
 )
 def test_a_rank_that_does_not_come_ends_the_job_in_time(tmp_path, how, messages):
     start = time.monotonic()
-    result = run_ranks(tmp_path, 2, "failures.py", how, fails=True, NUMBAFUNC_MPI_TIMEOUT=str(LIMIT))
-    assert time.monotonic() - start < 45
+    # The start of MPI on a busy machine may itself take seconds, so most programs set the limit when it is over.
+    setting = {"NUMBAFUNC_MPI_TIMEOUT": "4"} if how == "raises before the start" else {}
+    result = run_ranks(tmp_path, 2, "failures.py", how, *(() if setting else (LIMIT,)), fails=True, **setting)
+    assert time.monotonic() - start < 60
     for message in messages:
         assert message in result.everything, str(result)
     if how != "raises before the start":  # where the launcher may end the job first
@@ -57,10 +59,10 @@ def test_a_rank_that_does_not_come_ends_the_job_in_time(tmp_path, how, messages)
 @needs_ranks
 @pytest.mark.parametrize(
     ("how", "limit"),
-    [("is late", "60"), ("is late", "0"), ("switches the limit off", "1"), ("ends later", "1")],
+    [("is late", 60), ("is late", 0), ("switches the limit off", 1), ("ends later", 1)],
 )
 def test_a_rank_may_be_late_within_the_limit(tmp_path, how, limit):
-    result = run_ranks(tmp_path, 2, "failures.py", how, NUMBAFUNC_MPI_TIMEOUT=limit)
+    result = run_ranks(tmp_path, 2, "failures.py", how, limit)
     assert all("done" in log for log in result.logs), str(result)
 
 

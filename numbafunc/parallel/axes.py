@@ -7,6 +7,7 @@ import operator
 import os
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Any
@@ -45,13 +46,13 @@ class Axis:
         self.communicator = communicator
         self.groups: dict[Any, Axis] = {}
         self.plans: dict[Any, Any] = {}
-        self.lock = threading.Lock()
-        self.process = os.getpid()
+        self.lock: Any = threading.Lock()
         self.board: Board | None = None
         self.board_rank, self.board_size = self.rank, self.size
         self._call: tuple[Callable[[], str], Place] | None = None
         if self.size == 1:
             return
+        _shared.add(self)
         from numbafunc.parallel import frame
 
         communicator.Set_errhandler(_mpi().ERRORS_RETURN)
@@ -140,8 +141,6 @@ class Axis:
         return np.array([count, itemsize, datatype, operation, _in_place(), self._frame.CHUNK], np.int64)
 
     def _disagreement(self, status: int) -> None:
-        if os.getpid() != self.process:
-            raise RuntimeError("collective calls are not possible in a forked child of an MPI process")
         self.check(-status if status < 0 else 0)
         calls = self.blocking(self.communicator.allgather, self.current())
         raise CollectiveMismatchError(
@@ -168,6 +167,25 @@ class Axis:
             return call(*arguments)
         finally:
             self.state[self._frame.ENTERED] += 1
+
+
+class _Forked:
+    """Stands for the lock of an axis in a child that was forked from a rank and has no part in MPI."""
+
+    def acquire(self, blocking: bool) -> bool:
+        raise RuntimeError("collective calls are not possible in a forked child of an MPI process")
+
+
+_shared: weakref.WeakSet[Axis] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for axis in _shared:
+        axis.lock = _Forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _listing(calls: Sequence[str]) -> str:

@@ -11,10 +11,13 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
+import mmap
 import os
 import sys
+import tempfile
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 VARIABLE = "NUMBAFUNC_MPI_TIMEOUT"
 DEFAULT_LIMIT = 300.0
 
+_MEMORY = "/dev/shm"  # files there are never written to a disk
 _TEXT = 480
 _ENTRY = np.dtype([("seconds", np.float64), ("length", np.int64), ("text", np.uint8, _TEXT)])
 # Seconds that MPI_Abort gets before the process ends without it.
@@ -40,12 +44,15 @@ class Board:
         from mpi4py import MPI
 
         node = communicator.Split_type(MPI.COMM_TYPE_SHARED)
-        self.ranks = node.allgather(communicator.Get_rank())
-        self._window = MPI.Win.Allocate_shared(_ENTRY.itemsize, 1, comm=node)
-        memory = [self._window.Shared_query(rank)[0] for rank in range(node.Get_size())]
-        self._entries = [np.frombuffer(part, _ENTRY, 1) for part in memory]
-        self._own = self._entries[node.Get_rank()]
-        self._own["length"] = 0
+        rank, size = node.Get_rank(), node.Get_size()
+        entries = _shared_entries(node, rank, size)
+        if entries is None:  # a rank by itself, as far as we can see
+            self.ranks, entries, rank = [communicator.Get_rank()], np.zeros(1, _ENTRY), 0
+        else:
+            self.ranks = node.allgather(communicator.Get_rank())
+        node.Free()
+        self._entries = [entries[number : number + 1] for number in range(len(self.ranks))]
+        self._own = self._entries[rank]
 
     def write(self, text: str) -> None:
         """Say what this rank is doing."""
@@ -62,6 +69,30 @@ class Board:
             text = entry["text"][0, : int(entry["length"][0])].tobytes().decode(errors="replace")
             result[rank] = (text, now - float(entry["seconds"][0]))
         return result
+
+
+def _shared_entries(node: Any, rank: int, size: int) -> Any:
+    """Zeros in memory that the ranks of a node share, or None where they can't.
+
+    A file that all of them map, and that has no name any more when this is done. The windows of MPI are avoided, since
+    making one prints warnings in some libraries.
+    """
+    path = None
+    if rank == 0:
+        with contextlib.suppress(OSError):
+            handle, path = tempfile.mkstemp(prefix="numbafunc-", dir=_MEMORY if Path(_MEMORY).is_dir() else None)
+            os.write(handle, bytes(size * _ENTRY.itemsize))
+            os.close(handle)
+    path = node.bcast(path)
+    entries = None
+    if path is not None:
+        with contextlib.suppress(OSError), Path(path).open("r+b") as file:
+            entries = np.frombuffer(mmap.mmap(file.fileno(), size * _ENTRY.itemsize), _ENTRY)
+    complete = all(node.allgather(entries is not None))
+    if rank == 0 and path is not None:
+        with contextlib.suppress(OSError):  # Windows keeps the name of a file that is mapped
+            Path(path).unlink()
+    return entries if complete else None
 
 
 class Watchdog:

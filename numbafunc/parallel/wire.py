@@ -51,7 +51,12 @@ def wire_of(operation: str, dtype: np.dtype[Any]) -> Wire:
         return Wire(_FLOAT32 if dtype.itemsize == 2 else dtype, dtype, _FLOAT64)
     if operation == MEAN:
         return Wire(_FLOAT64, _FLOAT64, _FLOAT64)
-    if kind == "b":
+    carried: np.dtype[Any]
+    result: np.dtype[Any]
+    if operation == SUM and kind != "b" and dtype.itemsize <= 2:
+        # Open MPI's sums of such integers stop at the largest one where those of NumPy wrap.
+        carried, result = np.dtype(np.int32 if kind == "i" else np.uint32), dtype
+    elif kind == "b":
         carried, result = (_INT64, _INT64) if operation == SUM else (_BYTE, dtype)
     else:
         carried = result = dtype

@@ -15,17 +15,20 @@ def main(how):
 
     rank = parallel.axis_index()
     parallel.psum(np.ones(3))
+    if len(sys.argv) > 2:
+        parallel.set_timeout(float(sys.argv[2]))
     if how == "is late":
-        time.sleep(3 * rank)
+        time.sleep(2 * rank)
         assert parallel.psum(1) == parallel.axis_size()
         print("done")
         return
     if how == "switches the limit off":
         parallel.set_timeout(0)
+        sys.argv = sys.argv[:2]
         return main("is late")
     if how == "ends later":
         # Nobody waits for anyone here, so nothing is wrong.
-        time.sleep(3 * (1 - rank))
+        time.sleep(2 * (1 - rank))
         print("done")
         return
     if how == "forks":
@@ -33,7 +36,11 @@ def main(how):
             faulthandler.cancel_dump_traceback_later()  # the child would wait for its thread
             child = os.fork()
             if child == 0:
-                sys.exit(0)
+                try:
+                    parallel.psum(np.ones(3))
+                except RuntimeError as error:
+                    sys.exit(0 if "forked child" in str(error) else 1)
+                sys.exit(2)
             assert os.waitpid(child, 0)[1] == 0
         assert parallel.psum(1) == parallel.axis_size()
         print("done")

@@ -48,7 +48,6 @@ class Axis:
         self.plans: dict[Any, Any] = {}
         self.lock: Any = threading.Lock()
         self.board: Board | None = None
-        self.board_rank, self.board_size = self.rank, self.size
         self._call: tuple[Callable[[], str], Place] | None = None
         if self.size == 1:
             return
@@ -67,7 +66,7 @@ class Axis:
                 self.board = Board(communicator)
             watchdog().add_board(self.board)
         else:
-            self.board, self.board_rank, self.board_size = parent.board, parent.board_rank, parent.board_size
+            self.board = parent.board
         watchdog().add_axis(self)
 
     def free(self) -> None:

@@ -43,13 +43,14 @@ class Board:
     def __init__(self, communicator: Any) -> None:
         from mpi4py import MPI
 
+        self.rank, self.size = communicator.Get_rank(), communicator.Get_size()
         node = communicator.Split_type(MPI.COMM_TYPE_SHARED)
         rank, size = node.Get_rank(), node.Get_size()
         entries = _shared_entries(node, rank, size)
         if entries is None:  # a rank by itself, as far as we can see
-            self.ranks, entries, rank = [communicator.Get_rank()], np.zeros(1, _ENTRY), 0
+            self.ranks, entries, rank = [self.rank], np.zeros(1, _ENTRY), 0
         else:
-            self.ranks = node.allgather(communicator.Get_rank())
+            self.ranks = node.allgather(self.rank)
         node.Free()
         self._entries = [entries[number : number + 1] for number in range(len(self.ranks))]
         self._own = self._entries[rank]
@@ -182,16 +183,18 @@ class Watchdog:
                     seen[id(axis)] = (entered, now)
                 elif limit and now - since >= limit and not self.leaving:
                     self._expire(f"{axis.current()}", now - since, axis)
-            self._publish(waiting)
             stage = self._stage
+            self._publish(waiting, stage)
             if stage is not None and limit and now - stage[1] >= limit:
                 self._expire(stage[0], now - stage[1], None)
 
-    def _publish(self, waiting: Axis | None) -> None:
+    def _publish(self, waiting: Axis | None, stage: tuple[str, float] | None) -> None:
         if self.leaving:
             text = f"has left the program; its last call: {self.last}"
         elif waiting is not None:
             text = f"waits in {waiting.current()}"
+        elif stage is not None:
+            text = f"waits in {stage[0]}"
         else:
             text = f"in no collective call, now at {self._place()}; its last call: {self.last}"
         for board in self._boards:
@@ -202,19 +205,19 @@ class Watchdog:
         return "an unknown place" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
     def _expire(self, what: str, seconds: float, axis: Axis | None) -> None:
-        board = axis.board if axis is not None else None
-        if board is not None and axis is not None and min(board.ranks) != axis.board_rank:
+        board = axis.board if axis is not None else next(iter(self._boards), None)
+        if board is not None and min(board.ranks) != board.rank:
             # All who wait run out of time together; one of them is enough to say so.
             time.sleep(min(1.0, self._limit))
-        rank = axis.board_rank if axis is not None else launcher.rank_before_start()
+        rank = launcher.rank_before_start() if board is None else board.rank
         lines = [f"numbafunc: rank {rank} has waited {seconds:.1f} s for the other ranks in {what}."]
-        if board is not None and axis is not None:
+        if board is not None:
             for other, (text, age) in sorted(board.read().items()):
                 if other != rank:
                     silent = age > 3 + 2 * min(1.0, self._limit / 5)
                     heard = f" (no sign of life for {age:.0f} s)" if silent else ""
                     lines.append(f"  rank {other}: {text or 'has done nothing yet'}{heard}")
-            absent = axis.board_size - len(board.ranks)
+            absent = board.size - len(board.ranks)
             if absent:
                 lines.append(f"  {absent} ranks on other nodes: unknown from here")
         lines.append(

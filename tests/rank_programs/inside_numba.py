@@ -39,6 +39,7 @@ def main():
     np.testing.assert_array_equal(largest, np.arange(6.0) + ranks - 1)
     np.testing.assert_array_equal(smallest, np.arange(6.0))
     assert numbers == [ranks, ranks, 2.5 * ranks, 1j * ranks, 3.0]
+    assert sum(everything.stats.cache_hits.values()) == int(sys.argv[1])
     try:
         along(x)
     except NameError as error:
@@ -51,6 +52,8 @@ def main():
     assert along_both(np.ones(3, np.float32)).tolist() == [ranks] * 3
     assert single(np.array(float(rank)))[()] == ranks - 1
     assert single(np.empty((0, 3))).shape == (0, 3)
+    if ranks == 1:
+        return print("done")
     try:
         single(np.ones(3 + rank))
     except parallel.CollectiveMismatchError as error:
@@ -60,7 +63,6 @@ def main():
     else:
         raise AssertionError("no mismatch")
     assert single(np.full(3, rank)).tolist() == [ranks - 1] * 3
-    assert sum(everything.stats.cache_hits.values()) == int(sys.argv[1])
     print("done")
 
 

@@ -7,7 +7,7 @@ from common import data, same_bits_everywhere
 from numbafunc import parallel
 
 REAL = ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", ml_dtypes.bfloat16, ">f4", ">i2"]
-SHAPES = [(), (1,), (5,), (0, 3), (4, 6, 2), (300, 7), (150, 200)]
+SHAPES = [(), (5,), (0, 3), (4, 6, 2), (150, 200)]
 FUNCTIONS = {"psum": np.sum, "pmean": np.mean, "pmax": np.max, "pmin": np.min}
 
 rank, ranks = parallel.axis_index(), parallel.axis_size()

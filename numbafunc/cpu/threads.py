@@ -39,13 +39,20 @@ def _load_tbb() -> None:
 def start() -> tuple[str, int]:
     """Start the threads on first use; the name of the layer and the process that started it.
 
-    A layer that the user has chosen by ``NUMBA_THREADING_LAYER`` stays chosen.
+    A layer that the user has chosen by ``NUMBA_THREADING_LAYER`` stays chosen. Ranks of an MPI job that share a node
+    share its cores, unless the user has said how many threads there shall be.
     """
     import numba
     from numba.np.ufunc.parallel import _launch_threads
 
+    from numbafunc.parallel.launcher import threads_of_rank
+
     _load_tbb()
     _launch_threads()
+    share = threads_of_rank()
+    chosen = "NUMBA_NUM_THREADS" in os.environ or numba.get_num_threads() != numba.config.NUMBA_NUM_THREADS
+    if share is not None and not chosen:
+        numba.set_num_threads(min(share, numba.config.NUMBA_NUM_THREADS))
     return numba.threading_layer(), os.getpid()
 
 

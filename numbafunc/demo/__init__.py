@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from numbafunc import parallel
 from numbafunc.demo.data import CLASSES, PIXELS, load, split
 from numbafunc.demo.report import progress, save_figure
 from numbafunc.demo.train import Processes, Settings, confusion_matrix, fit
@@ -40,16 +41,18 @@ def run(arguments: argparse.Namespace, processes: Processes | None = None) -> in
     arguments : argparse.Namespace
         The options of :func:`add_arguments`.
     processes : Processes, optional
-        The processes that train together; only the one with rank 0 prints and writes the figure.
+        The processes that train together, all ranks of the MPI job by default; only the one with rank 0 prints and
+        writes the figure.
     """
-    processes = processes or Processes()
+    processes = processes or Processes(parallel.axis_index(), parallel.axis_size(), parallel.pmean)
     first = processes.rank == 0
     quiet = arguments.quiet or not first
     training, held_out = split(load(), arguments.seed)
     if not quiet:
         print(
             f"{len(training.labels)} images of handwritten digits to train on, {len(held_out.labels)} held out.\n"
-            f"Forward-mode gradient of {(PIXELS + 1) * CLASSES} weights in every step."
+            f"Forward-mode gradient of {(PIXELS + 1) * CLASSES} weights in every step"
+            + (f", on {processes.count} processes." if processes.count > 1 else ".")
         )
 
     settings = Settings(steps=arguments.steps, learning_rate=arguments.learning_rate)

@@ -38,7 +38,7 @@ class Processes:
     count : int
         How many there are.
     reduce_mean : callable
-        Mean of an array over all processes, known to each of them afterwards.
+        Mean of a nest of arrays over all processes, known to each of them afterwards.
     """
 
     rank: int = 0
@@ -93,8 +93,7 @@ def fit(
     history: list[float] = []
     for step in range(settings.steps):
         value, gradient = evaluate(weights, part, share, settings.penalty)
-        value = processes.reduce_mean(value)
-        gradient = optree.tree_map(processes.reduce_mean, gradient)
+        value, gradient = processes.reduce_mean((value, gradient))
         velocity = optree.tree_map(lambda v, g: settings.momentum * v + g, velocity, gradient)
         weights = optree.tree_map(lambda w, v: w - settings.learning_rate * v, weights, velocity)
         history.append(float(value))

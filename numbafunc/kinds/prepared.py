@@ -98,8 +98,13 @@ def fits(out: Any, shape: tuple[int, ...], dtype: Any, *operands: Any) -> bool:
         and out.flags.num & FLAGS == PLAIN
         and out.shape == shape
         and out.dtype == dtype
-        and not any(may_share_memory(out, x) for x in operands if type(x) is ndarray)
+        and not any(_may_overlap(out, x) for x in operands if type(x) is ndarray)
     )
+
+
+def _may_overlap(a: ndarray[Any, Any], b: ndarray[Any, Any]) -> bool:
+    # Arrays that own their memory share it with no other that does.
+    return a is b or (not (a.base is None and b.base is None) and may_share_memory(a, b))
 
 
 # Kernels take 16-bit floats as words, and complex numbers not at all.

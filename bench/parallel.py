@@ -1,0 +1,185 @@
+"""Reductions over two ranks against raw calls of mpi4py, mpi4jax under jit, and PyTorch's gloo."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.arguments import Options, parse
+
+RANKS = 2
+SIZES = (8, 224, 1024, 4096, 1 << 16, 1 << 20, 1 << 22, 1 << 24, 1 << 26)  # bytes
+ARRAYS, ARRAY_BYTES = 100, 1024
+RAW, OURS, REUSED = "mpi4py", "numbafunc", "numbafunc, out="
+
+Statements = dict[str, Callable[[], Any]]
+
+
+def main(options: Options) -> list[str]:
+    """Start the ranks, show and write what they measured; the bars that are missed."""
+    from bench.report import console, markdown, show, time_text, write
+
+    beside = Path(sys.executable).parent / "mpiexec"
+    launcher = str(beside) if beside.exists() else shutil.which("mpiexec")
+    if launcher is None or importlib.util.find_spec("mpi4py") is None:
+        console.print("Reductions over ranks: not measured, since there is no mpi4py or no mpiexec")
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "times.json")
+        command = [launcher, "-n", str(RANKS), sys.executable, "-m", "bench.parallel", "--rank", str(path)]
+        subprocess.run([*command, str(options.effort.rounds), str(options.effort.block)], check=True)
+        records = json.loads(path.read_text())
+    rows, missed = [], []
+    for record in records:
+        seconds = {name: statistics.median(times) for name, times in record["seconds"].items()}
+        row = {"case": record["case"], "raw": time_text(seconds[RAW])}
+        for name in record["seconds"]:
+            if name != RAW:
+                ratios = [a / b for a, b in zip(record["seconds"][name], record["seconds"][RAW], strict=True)]
+                row[f"{name} / raw"] = f"{statistics.median(ratios):.2f}"
+        bar = record["bar"]
+        if bar is not None:
+            name, factor, offset = bar
+            limit = factor * seconds[RAW] + offset
+            if seconds[name] > limit:
+                missed.append(f"{record['case']}: {time_text(seconds[name])}, over the bar of {time_text(limit)}")
+        rows.append(row)
+    title = f"Sums over {RANKS} ranks, float32"
+    show(title, rows)
+    legend = "A raw call is mpi4py's Allreduce into an array that exists; the others as multiples of its time."
+    verdict = "\n".join(f"- {line}" for line in missed) or "None."
+    write("parallel", title, {"Times": f"{legend}\n\n{markdown(rows)}", "Bars missed": verdict}, records, options)
+    return missed
+
+
+def bar_of(size: int) -> tuple[str, float, float] | None:
+    """Contender, multiple of a raw call and seconds on top that it may take."""
+    if size <= 4096:
+        return OURS, 1.5, 5e-6
+    return (REUSED, 1.15, 0.0) if size >= 1 << 20 else None
+
+
+def measure_rank(path: Path, rounds: int, block: float) -> None:
+    """What each rank runs: all cases, contenders in turn; rank 0 writes the seconds of a call by round."""
+    from mpi4py import MPI
+
+    world = MPI.COMM_WORLD.Dup()
+    peers = [peer for peer in (mpi4jax_sum(), gloo_sum(world)) if peer is not None]
+    records = []
+    for size in SIZES:
+        x = np.ones(size // 4, np.float32)
+        records.append((f"{size} B", bar_of(size), single(world, x, peers)))
+    records.append((f"{ARRAYS} arrays of {ARRAY_BYTES} B", (OURS, 1 / 3, 0.0), nest(world)))
+    results = []
+    for case, bar, statements in records:
+        seconds = measure(world, statements, rounds, block)
+        results.append({"case": case, "bar": bar, "seconds": seconds})
+    if world.Get_rank() == 0:
+        path.write_text(json.dumps(results))
+
+
+def single(world: Any, x: Any, peers: list[tuple[str, Callable[[Any], Callable[[], Any]]]]) -> Statements:
+    """Sums of one array."""
+    from numbafunc.parallel import psum
+
+    received, out = np.empty_like(x), np.empty_like(x)
+    return {
+        RAW: lambda: world.Allreduce(x, received),
+        OURS: lambda: psum(x),
+        REUSED: lambda: psum(x, out=out),
+        **{name: prepare(x) for name, prepare in peers},
+    }
+
+
+def nest(world: Any) -> Statements:
+    """Sums of many small arrays."""
+    from numbafunc.parallel import psum
+
+    tree = {f"layer {i}": np.ones(ARRAY_BYTES // 4, np.float32) for i in range(ARRAYS)}
+    arrays = list(tree.values())
+    received = [np.empty_like(x) for x in arrays]
+
+    def raw() -> None:
+        for x, y in zip(arrays, received, strict=True):
+            world.Allreduce(x, y)
+
+    return {RAW: raw, OURS: lambda: psum(tree)}
+
+
+def mpi4jax_sum() -> tuple[str, Callable[[Any], Callable[[], Any]]] | None:
+    if not (importlib.util.find_spec("mpi4jax") and importlib.util.find_spec("jax")):
+        return None
+    import jax
+    import mpi4jax
+    from mpi4py import MPI
+
+    total = jax.jit(lambda x: mpi4jax.allreduce(x, op=MPI.SUM))
+
+    def prepare(x: Any) -> Callable[[], Any]:
+        there = jax.device_put(x)
+        return lambda: jax.block_until_ready(total(there))
+
+    return "mpi4jax", prepare
+
+
+def gloo_sum(world: Any) -> tuple[str, Callable[[Any], Callable[[], Any]]] | None:
+    if not importlib.util.find_spec("torch"):
+        return None
+    import torch
+    import torch.distributed as distributed
+
+    store = world.bcast(tempfile.mktemp() if world.Get_rank() == 0 else None)
+    distributed.init_process_group("gloo", f"file://{store}", rank=world.Get_rank(), world_size=world.Get_size())
+
+    def prepare(x: Any) -> Callable[[], Any]:
+        tensor = torch.zeros(x.size)  # in place, so zeros stay what they are
+        return lambda: distributed.all_reduce(tensor)
+
+    return "gloo", prepare
+
+
+def measure(world: Any, statements: Statements, rounds: int, block: float) -> dict[str, list[float]]:
+    """Seconds of a call by round, the slowest rank's."""
+    seconds: dict[str, list[float]] = {name: [] for name in statements}
+    counts: dict[str, int] = {}
+    for number in range(rounds + 1):
+        for name, statement in statements.items():
+            statement()
+            statement()
+            count = counts.get(name, 1)
+            world.Barrier()
+            start = time.perf_counter()
+            for _ in range(count):
+                statement()
+            elapsed = world.allreduce((time.perf_counter() - start) / count, max_of())
+            if number == 0:
+                counts[name] = max(3, min(5000, int(block / elapsed)))
+            else:
+                seconds[name].append(elapsed)
+    return seconds
+
+
+def max_of() -> Any:
+    from mpi4py import MPI
+
+    return MPI.MAX
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--rank"]:
+        os.environ.setdefault("JAX_PLATFORMS", "cpu")
+        measure_rank(Path(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))
+    else:
+        main(parse(__doc__ or ""))

@@ -1,0 +1,449 @@
+"""Reductions over the ranks of an MPI job: sums, means, maxima and minima of arrays, numbers and nests of them.
+
+The functions need mpi4py only where a launcher started several processes; a process by itself is an axis of one rank.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from numbafunc.errors import CollectiveMismatchError
+from numbafunc.parallel import axes, wire
+from numbafunc.parallel.call import Place
+from numbafunc.parallel.reduce import reduce as _reduce
+from numbafunc.parallel.watchdog import checked_limit as _checked_limit
+from numbafunc.parallel.watchdog import watchdog as _watchdog
+
+__all__ = [
+    "CollectiveMismatchError",
+    "axis_index",
+    "axis_size",
+    "broadcast",
+    "grid",
+    "pmax",
+    "pmean",
+    "pmin",
+    "psum",
+    "register_axis",
+    "set_timeout",
+]
+
+
+def psum(
+    x: Any,
+    axis_name: Any = "device",
+    *,
+    axis_index_groups: Any = None,
+    out: Any = None,
+    reproducible: bool = False,
+) -> Any:
+    r"""Sum over the ranks of an axis.
+
+    .. math:: \operatorname{psum}(x) = \sum_r x_r
+
+    Parameters
+    ----------
+    x : array_like or nest of array_like
+        Real or complex; of the same shape, dtype and nest on all ranks.
+    axis_name : str or tuple of str, default 'device'
+        ``'device'`` for all ranks, a name of :func:`register_axis`, or one or several names of a :func:`grid`.
+    axis_index_groups : sequence of sequences of int, optional
+        Divides the ranks of the axis; each group reduces by itself. Every rank is in one group.
+    out : numpy.ndarray or nest of numpy.ndarray, optional
+        Where to put the result.
+    reproducible : bool, default False
+        Add up in the order of the ranks: the same bits from every MPI and however arrays are combined in a call. Costs
+        about twice the time.
+
+    Returns
+    -------
+    numpy.ndarray or nest of numpy.ndarray
+        The same on all ranks, nested as ``x``, in the dtype of ``x``; the sum of bool is an int64. float16 and bfloat16
+        are added in float32, and arrays of up to 28 numbers in 64 bits.
+
+    Raises
+    ------
+    CollectiveMismatchError
+        On all ranks, where they call different functions, or with different shapes, dtypes, nests or in another order.
+    NameError
+        For an axis that does not exist.
+    TypeError
+        For ``x`` that holds no numbers, or an ``out`` of another dtype.
+    ValueError
+        For groups that do not hold each rank once, or an ``out`` of another shape.
+
+    Notes
+    -----
+    Linear: tangents are summed as the values are. They have to be there on all ranks or on none.
+
+    Inside functions under ``numba.njit`` arrays and numbers can be summed, with ``axis_name`` as the only option.
+
+    Examples
+    --------
+    In a single process:
+
+    >>> import numbafunc
+    >>> numbafunc.parallel.psum({"count": 1, "loss": 0.5})
+    {'count': array(1), 'loss': array(0.5)}
+    """
+    return _reduce(wire.SUM, x, axis_name, axis_index_groups, out, reproducible, sys._getframe(1))
+
+
+def pmean(
+    x: Any,
+    axis_name: Any = "device",
+    *,
+    axis_index_groups: Any = None,
+    out: Any = None,
+    reproducible: bool = False,
+) -> Any:
+    r"""Mean over the ranks of an axis.
+
+    .. math:: \operatorname{pmean}(x) = \frac{1}{n} \sum_r x_r
+
+    Parameters
+    ----------
+    x : array_like or nest of array_like
+        Real or complex; of the same shape, dtype and nest on all ranks.
+    axis_name : str or tuple of str, default 'device'
+        As of :func:`psum`.
+    axis_index_groups : sequence of sequences of int, optional
+        As of :func:`psum`; each group divides by its own size.
+    out : numpy.ndarray or nest of numpy.ndarray, optional
+        Where to put the result.
+    reproducible : bool, default False
+        As of :func:`psum`.
+
+    Returns
+    -------
+    numpy.ndarray or nest of numpy.ndarray
+        The same on all ranks, nested as ``x``, in the dtype of ``x``; integers and bool give float64.
+
+    Raises
+    ------
+    CollectiveMismatchError
+        On all ranks, where they call different functions, or with different shapes, dtypes, nests or in another order.
+    NameError
+        For an axis that does not exist.
+    TypeError
+        For ``x`` that holds no numbers, or an ``out`` of another dtype.
+    ValueError
+        For groups that do not hold each rank once, or an ``out`` of another shape.
+
+    Notes
+    -----
+    Linear: the mean of the tangents is the tangent of the mean. They have to be there on all ranks or on none.
+
+    Examples
+    --------
+    In a single process:
+
+    >>> import numbafunc
+    >>> numbafunc.parallel.pmean([1, 2.0])
+    [array(1.), array(2.)]
+    """
+    return _reduce(wire.MEAN, x, axis_name, axis_index_groups, out, reproducible, sys._getframe(1))
+
+
+def pmax(
+    x: Any,
+    axis_name: Any = "device",
+    *,
+    axis_index_groups: Any = None,
+    out: Any = None,
+    reproducible: bool = False,
+) -> Any:
+    r"""Maximum over the ranks of an axis, element by element; NaN where a rank has NaN.
+
+    .. math:: \operatorname{pmax}(x) = \max_r x_r
+
+    Parameters
+    ----------
+    x : array_like or nest of array_like
+        Real; of the same shape, dtype and nest on all ranks.
+    axis_name : str or tuple of str, default 'device'
+        As of :func:`psum`.
+    axis_index_groups : sequence of sequences of int, optional
+        As of :func:`psum`.
+    out : numpy.ndarray or nest of numpy.ndarray, optional
+        Where to put the result.
+    reproducible : bool, default False
+        A maximum always is.
+
+    Returns
+    -------
+    numpy.ndarray or nest of numpy.ndarray
+        The same bits on all ranks, nested as ``x``, in the dtype of ``x``. 0 is above -0.
+
+    Raises
+    ------
+    CollectiveMismatchError
+        On all ranks, where they call different functions, or with different shapes, dtypes, nests or in another order.
+    NameError
+        For an axis that does not exist.
+    TypeError
+        For ``x`` that holds no real numbers, or an ``out`` of another dtype.
+    ValueError
+        For groups that do not hold each rank once, or an ``out`` of another shape.
+
+    Notes
+    -----
+    The tangents are those of the rank that has the maximum, of the lowest one where several have it, and of the lowest
+    that has NaN where the result is NaN. This rule is ours; JAX has none. At ties the derivative is thus one-sided.
+
+    Examples
+    --------
+    In a single process:
+
+    >>> import numbafunc
+    >>> numbafunc.parallel.pmax(3)
+    array(3)
+    """
+    return _reduce(wire.MAX, x, axis_name, axis_index_groups, out, reproducible, sys._getframe(1))
+
+
+def pmin(
+    x: Any,
+    axis_name: Any = "device",
+    *,
+    axis_index_groups: Any = None,
+    out: Any = None,
+    reproducible: bool = False,
+) -> Any:
+    r"""Minimum over the ranks of an axis, element by element; NaN where a rank has NaN.
+
+    .. math:: \operatorname{pmin}(x) = \min_r x_r
+
+    Parameters
+    ----------
+    x : array_like or nest of array_like
+        Real; of the same shape, dtype and nest on all ranks.
+    axis_name : str or tuple of str, default 'device'
+        As of :func:`psum`.
+    axis_index_groups : sequence of sequences of int, optional
+        As of :func:`psum`.
+    out : numpy.ndarray or nest of numpy.ndarray, optional
+        Where to put the result.
+    reproducible : bool, default False
+        A minimum always is.
+
+    Returns
+    -------
+    numpy.ndarray or nest of numpy.ndarray
+        The same bits on all ranks, nested as ``x``, in the dtype of ``x``. -0 is below 0.
+
+    Raises
+    ------
+    CollectiveMismatchError
+        On all ranks, where they call different functions, or with different shapes, dtypes, nests or in another order.
+    NameError
+        For an axis that does not exist.
+    TypeError
+        For ``x`` that holds no real numbers, or an ``out`` of another dtype.
+    ValueError
+        For groups that do not hold each rank once, or an ``out`` of another shape.
+
+    Notes
+    -----
+    The tangents are those of the winning rank, as in :func:`pmax`.
+
+    Examples
+    --------
+    In a single process:
+
+    >>> import numbafunc
+    >>> numbafunc.parallel.pmin((2.5, None))
+    (array(2.5), None)
+    """
+    return _reduce(wire.MIN, x, axis_name, axis_index_groups, out, reproducible, sys._getframe(1))
+
+
+def broadcast(x: Any, axis_name: Any = "device", *, root: int = 0) -> Any:
+    """Give the value that one rank has to all ranks of an axis.
+
+    Parameters
+    ----------
+    x : array_like or nest of array_like
+        Of the same shape, dtype and nest on all ranks.
+    axis_name : str or tuple of str, default 'device'
+        As of :func:`psum`.
+    root : int, default 0
+        The rank, on this axis, whose value counts.
+
+    Returns
+    -------
+    numpy.ndarray or nest of numpy.ndarray
+        New arrays with the value of rank ``root``, to the bit; tangents too.
+
+    Raises
+    ------
+    CollectiveMismatchError
+        On all ranks, where they call different functions, or with different shapes, dtypes, nests or in another order.
+    NameError
+        For an axis that does not exist.
+    TypeError
+        For ``x`` that holds no numbers.
+    ValueError
+        For a ``root`` that is no rank of the axis.
+
+    Examples
+    --------
+    In a single process:
+
+    >>> import numbafunc
+    >>> numbafunc.parallel.broadcast([1.0, 2.0])
+    [array(1.), array(2.)]
+    """
+    from numbafunc.parallel.one_to_all import broadcast as implementation
+
+    return implementation(x, axis_name, root, Place.of(sys._getframe(1)))
+
+
+def axis_index(axis_name: Any = "device") -> int:
+    """Number of this rank on an axis.
+
+    Parameters
+    ----------
+    axis_name : str or tuple of str, default 'device'
+        As of :func:`psum`; with several names the last one varies fastest.
+
+    Returns
+    -------
+    int
+        From 0 to ``axis_size(axis_name) - 1``.
+
+    Raises
+    ------
+    NameError
+        For an axis that does not exist.
+
+    Examples
+    --------
+    In a single process:
+
+    >>> import numbafunc
+    >>> numbafunc.parallel.axis_index()
+    0
+    """
+    return axes.coordinates(axis_name, Place.of(sys._getframe(1)))
+
+
+def axis_size(axis_name: Any = "device") -> int:
+    """Number of ranks on an axis.
+
+    Parameters
+    ----------
+    axis_name : str or tuple of str, default 'device'
+        As of :func:`psum`.
+
+    Returns
+    -------
+    int
+        At least 1.
+
+    Raises
+    ------
+    NameError
+        For an axis that does not exist.
+
+    Examples
+    --------
+    In a single process:
+
+    >>> import numbafunc
+    >>> numbafunc.parallel.axis_size()
+    1
+    """
+    return axes.find(axis_name, None, Place.of(sys._getframe(1))).size
+
+
+def register_axis(name: str, communicator: Any) -> None:
+    """Name the ranks of a communicator of mpi4py, for use as ``axis_name``.
+
+    All ranks of the communicator call it together. The communicator is duplicated, so the messages of this package and
+    those of the program don't meet.
+
+    Parameters
+    ----------
+    name : str
+        Any but ``'device'``. A name that exists gets the new meaning.
+    communicator : mpi4py.MPI.Intracomm
+        The ranks.
+
+    Raises
+    ------
+    TypeError
+        For anything that is not an intracommunicator.
+    ValueError
+        For the name ``'device'``.
+
+    Examples
+    --------
+    Ranks with even and with odd numbers::
+
+        from mpi4py import MPI
+
+        half = MPI.COMM_WORLD.Split(MPI.COMM_WORLD.rank % 2)
+        numbafunc.parallel.register_axis("half", half)
+        numbafunc.parallel.psum(x, "half")
+    """
+    axes.register(name, communicator)
+
+
+def grid(**sizes: int) -> dict[str, int]:
+    """Arrange all ranks as a grid and name its dimensions, for use as ``axis_name``.
+
+    All ranks call it together, with the same sizes. The last dimension varies fastest.
+
+    Parameters
+    ----------
+    **sizes : int
+        Length of each dimension; their product is the number of ranks. One of them may be -1 and takes what is left.
+
+    Returns
+    -------
+    dict of str to int
+        The lengths.
+
+    Raises
+    ------
+    CollectiveMismatchError
+        Where ranks ask for different grids.
+    TypeError
+        For a length that is not an integer.
+    ValueError
+        For lengths that don't fit the number of ranks, or the name ``'device'``.
+
+    Examples
+    --------
+    In a single process:
+
+    >>> import numbafunc
+    >>> numbafunc.parallel.grid(data=-1, model=1)
+    {'data': 1, 'model': 1}
+    >>> numbafunc.parallel.psum(2.0, ("data", "model"))
+    array(2.)
+    """
+    return axes.make_grid(sizes, Place.of(sys._getframe(1)))
+
+
+def set_timeout(seconds: float) -> None:
+    """Set how long a rank waits in a collective call for the others before it ends the job.
+
+    Parameters
+    ----------
+    seconds : float
+        0 to wait for ever. The default is 300, or what the environment variable ``NUMBAFUNC_MPI_TIMEOUT`` says.
+
+    Raises
+    ------
+    ValueError
+        For a negative number or NaN.
+
+    Examples
+    --------
+    >>> import numbafunc
+    >>> numbafunc.parallel.set_timeout(300)
+    """
+    _watchdog().limit = _checked_limit(seconds)

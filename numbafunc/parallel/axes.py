@@ -1,0 +1,436 @@
+"""Axes: the names of groups of ranks, and the communicators behind them."""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from numbafunc.errors import CollectiveMismatchError
+from numbafunc.parallel import launcher
+from numbafunc.parallel.call import Place
+from numbafunc.parallel.watchdog import Board, abort, leave_with, watchdog
+
+DEVICE = "device"
+
+_LISTED = 16  # ranks that an error lists one by one
+
+
+class Axis:
+    """A group of ranks that reduce with each other.
+
+    Attributes
+    ----------
+    label : str
+        The name, as messages have it.
+    size, rank : int
+        How many ranks there are, and which one this process is.
+    communicator : mpi4py.MPI.Comm or None
+        A communicator of our own; None where there is one rank.
+    send, receive : numpy.ndarray
+        Payloads of the frames, as 64-bit words.
+    """
+
+    def __init__(self, label: str, communicator: Any, parent: Axis | None = None) -> None:
+        self.label = label
+        self.size = 1 if communicator is None else communicator.Get_size()
+        self.rank = 0 if communicator is None else communicator.Get_rank()
+        self.communicator = communicator
+        self.groups: dict[Any, Axis] = {}
+        self.plans: dict[Any, Any] = {}
+        self.lock: Any = threading.Lock()
+        self.board: Board | None = None
+        self._call: tuple[Callable[[], str], Place] | None = None
+        if self.size == 1:
+            return
+        _shared.add(self)
+        from numbafunc.parallel import frame
+
+        communicator.Set_errhandler(_mpi().ERRORS_RETURN)
+        self._frame = frame
+        self.state = frame.new_state(communicator)
+        self.send = self.state[frame.HEADER : frame.WORDS]
+        self.receive = self.state[frame.RECEIVED + frame.HEADER : frame.RECEIVED + frame.WORDS]
+        self.kernels = frame.kernels()
+        self._guard = watchdog()
+        if parent is None:
+            with watchdog().stage(f"the start of axis {label!r}"):
+                self.board = Board(communicator)
+            watchdog().add_board(self.board)
+        else:
+            self.board = parent.board
+        watchdog().add_axis(self)
+
+    def free(self) -> None:
+        """Give the communicators back to MPI."""
+        for group in self.groups.values():
+            group.free()
+        if self.size > 1:
+            watchdog().remove_axis(self)
+        if self.communicator is not None:
+            self.communicator.Free()
+
+    # What the watchdog asks.
+
+    def entered(self) -> int:
+        """Odd while this rank is inside a call of MPI on this axis."""
+        return int(self.state[self._frame.ENTERED])
+
+    def current(self) -> str:
+        """The call that this rank is in, or was in last."""
+        call = self._call
+        return "no call" if call is None else f"{call[0]()} at {call[1]}"
+
+    # Exchanges.
+
+    def agree(self, digest: int, describe: Callable[[], str], place: Place, how: int = 0, count: int = 0) -> None:
+        """Make sure that all ranks make this call, and reduce the payload.
+
+        Raises
+        ------
+        CollectiveMismatchError
+            On all ranks, where one of them makes another call.
+        """
+        if not self.lock.acquire(False):
+            raise self.used_by_two_threads()
+        try:
+            self._call = (describe, place)
+            self._guard.axis = self
+            status = self.kernels.agree(self.state, digest ^ place.digest, how, count)
+            if status:
+                self._disagreement(status)
+        finally:
+            self.lock.release()
+
+    def agree_and_reduce(
+        self, digest: int, describe: Callable[[], str], place: Place, kernel: Any, fixed: Any, source: Any, target: Any
+    ) -> None:
+        """Make sure that all ranks make this call, and reduce flat arrays by the kernel for their dtype."""
+        if not self.lock.acquire(False):
+            raise self.used_by_two_threads()
+        try:
+            self._call = (describe, place)
+            self._guard.axis = self
+            status = kernel(self.state, digest ^ place.digest, fixed, source, target)
+            if status:
+                self._disagreement(status)
+        finally:
+            self.lock.release()
+
+    def agree_and_reduce_kernel(self, dtype: np.dtype[Any]) -> Any:
+        """What :meth:`agree_and_reduce` takes for a dtype."""
+        return self._frame.agree_and_reduce(dtype)
+
+    def used_by_two_threads(self) -> RuntimeError:
+        """The error for calls that overlap in time."""
+        return RuntimeError(
+            f"two threads call collectives on axis {self.label!r} at once; give each an axis of its own"
+        )
+
+    def fixed(self, count: int, itemsize: int, datatype: int, operation: int) -> Any:
+        """What :meth:`agree_and_reduce` takes for a reduction of so many elements."""
+        return np.array([count, itemsize, datatype, operation, _in_place(), self._frame.CHUNK], np.int64)
+
+    def _disagreement(self, status: int) -> None:
+        self.check(-status if status < 0 else 0)
+        calls = self.blocking(self.communicator.allgather, self.current())
+        raise CollectiveMismatchError(
+            f"the ranks of axis {self.label!r} make different collective calls:\n{_listing(calls)}\n"
+            "All ranks of an axis have to make the same calls in the same order, with the same shapes and dtypes."
+        )
+
+    def reduce_memory(self, source: int, target: int, count: int, itemsize: int, datatype: int, operation: int) -> None:
+        """Reduce elements in memory; equal addresses mean in place. The ranks have agreed before."""
+        code = self.kernels.reduce_memory(
+            self.state, source, target, count, itemsize, datatype, operation, _in_place(), self._frame.CHUNK
+        )
+        self.check(code)
+
+    def check(self, code: int) -> None:
+        """Raise RuntimeError for an error code of MPI."""
+        if code:
+            raise RuntimeError(f"MPI failed in {self.current()}: {_mpi().Get_error_string(code)}")
+
+    def blocking(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        """The result of a call of mpi4py, which the watchdog watches."""
+        self.state[self._frame.ENTERED] += 1
+        try:
+            return call(*arguments)
+        finally:
+            self.state[self._frame.ENTERED] += 1
+
+
+class _Forked:
+    """Stands for the lock of an axis in a child that was forked from a rank and has no part in MPI."""
+
+    def acquire(self, blocking: bool) -> bool:
+        raise RuntimeError("collective calls are not possible in a forked child of an MPI process")
+
+
+_shared: weakref.WeakSet[Axis] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for axis in _shared:
+        axis.lock = _Forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _listing(calls: Sequence[str]) -> str:
+    if len(calls) <= _LISTED:
+        return "\n".join(f"  rank {rank}: {call}" for rank, call in enumerate(calls))
+    ranks: dict[str, list[int]] = {}
+    for rank, call in enumerate(calls):
+        ranks.setdefault(call, []).append(rank)
+    lines = []
+    for call, members in ranks.items():
+        shown = ", ".join(map(str, members[:8])) + (f" and {len(members) - 8} more" if len(members) > 8 else "")
+        lines.append(f"  rank {shown}: {call}")
+    return "\n".join(lines)
+
+
+def _mpi() -> Any:
+    return sys.modules["mpi4py.MPI"]
+
+
+def _in_place() -> int:
+    return int(_mpi().IN_PLACE)
+
+
+class Grid:
+    """Axes that divide the ranks of another axis along the dimensions of a grid."""
+
+    def __init__(self, sizes: dict[str, int], parent: Axis) -> None:
+        self.names = tuple(sizes)
+        self.parent = parent
+        self._cartesian = None
+        if parent.size > 1:
+            self._cartesian = parent.blocking(
+                parent.communicator.Create_cart, list(sizes.values()), [False] * len(sizes), False
+            )
+        self._axes: dict[tuple[str, ...], Axis] = {}
+
+    def axis(self, names: tuple[str, ...], place: Place) -> Axis:
+        """The axis along some of the dimensions, made at the first use."""
+        chosen = tuple(name for name in self.names if name in names)
+        axis = self._axes.get(chosen)
+        if axis is None:
+            label = chosen[0] if len(chosen) == 1 else repr(chosen)
+            cartesian = self._cartesian
+            if cartesian is None:
+                axis = Axis(label, None)
+            else:
+                self.parent.agree(digest_of("axis", chosen), lambda: f"the first use of axis {label!r}", place)
+                keep = [name in chosen for name in self.names]
+                axis = Axis(label, self.parent.blocking(cartesian.Sub, keep), self.parent)
+            self._axes[chosen] = axis
+        return axis
+
+    def free(self) -> None:
+        for axis in self._axes.values():
+            axis.free()
+        if self._cartesian is not None:
+            self._cartesian.Free()
+
+
+_axes: dict[str, Axis] = {}
+_grids: dict[str, Grid] = {}
+_started = False
+
+# Called when a name gets another meaning.
+ON_CHANGE: list[Callable[[], None]] = []
+
+
+def find(axis_name: Any, groups: Any, place: Place) -> Axis:
+    """The axis with a name, or with several names of one grid, or a group of its ranks.
+
+    Raises
+    ------
+    NameError
+        For an unknown name.
+    TypeError
+        For names that are no strings and groups that are no lists of ranks.
+    ValueError
+        For names of different grids, or groups that do not hold each rank once.
+    """
+    axis = _named(axis_name, place)
+    return axis if groups is None else _group(axis, groups, place)
+
+
+def _named(axis_name: Any, place: Place) -> Axis:
+    if isinstance(axis_name, str):
+        names: tuple[Any, ...] = (axis_name,)
+    elif isinstance(axis_name, (tuple, list)) and all(isinstance(name, str) for name in axis_name):
+        names = tuple(axis_name)
+    else:
+        raise TypeError(f"axis_name is {axis_name!r}; wanted: a string or a tuple of strings")
+    for name in names:
+        if name != DEVICE and name not in _axes and name not in _grids:
+            known = ", ".join(map(repr, sorted({DEVICE, *_axes, *_grids})))
+            raise NameError(f"axis_name is {axis_name!r}, but there is no axis {name!r}; known: {known}")
+    if len(set(names)) != len(names):
+        raise ValueError(f"axis_name is {axis_name!r}, which has a name twice")
+    if len(names) == 1:
+        name = names[0]
+        if name in _grids:
+            return _grids[name].axis(names, place)
+        return _device() if name == DEVICE else _axes[name]
+    grid = _grids.get(names[0]) if names else None
+    if grid is None or any(_grids.get(name) is not grid for name in names):
+        raise ValueError(f"axis_name is {axis_name!r}; wanted: one name, or names of one numbafunc.parallel.grid")
+    return grid.axis(names, place)
+
+
+def coordinates(axis_name: Any, place: Place) -> int:
+    """Position of this rank on an axis; row-major in the order of the names where there are several."""
+    if isinstance(axis_name, (tuple, list)) and len(axis_name) > 1:
+        _named(axis_name, place)
+        index = 0
+        for name in axis_name:
+            axis = _named(name, place)
+            index = index * axis.size + axis.rank
+        return index
+    return _named(axis_name, place).rank
+
+
+def _device() -> Axis:
+    global _started
+    if _started:
+        return _axes[DEVICE]
+    if launcher.launched() or launcher.loaded_mpi() is not None:
+        guard = watchdog()
+        guard.start()
+        with guard.stage("the start of MPI"):
+            MPI = launcher.start()
+        if MPI is None or MPI.COMM_WORLD.Get_size() == 1:
+            axis = Axis(DEVICE, None)
+        else:
+            with guard.stage("the start of axis 'device'"):
+                communicator = MPI.COMM_WORLD.Dup()
+            axis = Axis(DEVICE, communicator)
+            leave_with(lambda: _leave(axis))
+    else:
+        axis = Axis(DEVICE, None)
+    _axes[DEVICE] = axis
+    _started = True
+    return axis
+
+
+def _leave(axis: Axis) -> None:
+    """Tell the others that this rank is at its end; end the job if they wait for it in a call."""
+    if launcher.loaded_mpi() is None:
+        return
+    last = watchdog().leave()
+    try:
+        axis.agree(digest_of("end"), lambda: f"the end of the program; the last call was {last}", Place.nowhere())
+    except CollectiveMismatchError as error:
+        abort(f"numbafunc: rank {axis.rank} has left the program while others wait for it. {error}")
+
+
+def _group(axis: Axis, groups: Any, place: Place) -> Axis:
+    try:
+        key = tuple(tuple(operator.index(rank) for rank in group) for group in groups)
+    except TypeError:
+        raise TypeError(f"axis_index_groups is {groups!r}; wanted: a list of lists of ranks") from None
+    group = axis.groups.get(key)
+    if group is not None:
+        return group
+    if sorted(rank for members in key for rank in members) != list(range(axis.size)):
+        raise ValueError(
+            f"axis_index_groups is {groups!r}; wanted: each of the {axis.size} ranks of axis {axis.label!r} once"
+        )
+    if axis.size == 1:
+        return axis
+    label = f"{axis.label} in groups {[list(members) for members in key]}"
+    axis.agree(digest_of("groups", key), lambda: f"the first use of axis {label}", place)
+    color = next(number for number, members in enumerate(key) if axis.rank in members)
+    position = key[color].index(axis.rank)
+    group = Axis(label, axis.blocking(axis.communicator.Split, color, position), axis)
+    axis.groups[key] = group
+    return group
+
+
+def register(name: Any, communicator: Any) -> None:
+    """Give a name to the ranks of a communicator of mpi4py."""
+    _check_name(name)
+    mpi = launcher.loaded_mpi()
+    if mpi is None or not isinstance(communicator, mpi.Intracomm):
+        raise TypeError(f"communicator is {communicator!r}; wanted: an intracommunicator of mpi4py")
+    if communicator == mpi.COMM_NULL:
+        raise ValueError("communicator is MPI.COMM_NULL; only the ranks that belong to an axis can register it")
+    guard = watchdog()
+    guard.start()
+    with guard.stage(f"the start of axis {name!r}"):
+        own = communicator.Dup()
+    axis = Axis(name, own)
+    _forget(name)
+    _axes[name] = axis
+
+
+def make_grid(sizes: dict[str, Any], place: Place) -> dict[str, int]:
+    """Arrange the ranks of axis 'device' as a grid and name its dimensions."""
+    if not sizes:
+        raise ValueError("grid got no axis; wanted: name=size for each")
+    device = _device()
+    lengths: dict[str, int] = {}
+    for name, size in sizes.items():
+        _check_name(name)
+        try:
+            lengths[name] = operator.index(size)
+        except TypeError:
+            raise TypeError(f"{name} is {size!r}; wanted: an int") from None
+        if lengths[name] < 1 and lengths[name] != -1:
+            raise ValueError(f"{name} is {size}; wanted: a positive number of ranks, or -1 for what is left")
+    unknown = [name for name, size in lengths.items() if size == -1]
+    product = math.prod(size for size in lengths.values() if size != -1)
+    if len(unknown) == 1 and device.size % product == 0:
+        lengths[unknown[0]] = device.size // product
+    elif unknown or product != device.size:
+        raise ValueError(f"a grid of {sizes} does not fit on the {device.size} ranks of axis 'device'")
+    if device.size > 1:
+        device.agree(digest_of("grid", lengths), lambda: f"grid of {lengths}", place)
+    grid = Grid(lengths, device)
+    for name in lengths:
+        _forget(name)
+    for name in lengths:
+        _grids[name] = grid
+    return lengths
+
+
+def _check_name(name: Any) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"name is {name!r}; wanted: a string")
+    if name == DEVICE:
+        raise ValueError("name is 'device', which always means all ranks; wanted: another name")
+
+
+def _forget(name: str) -> None:
+    """Free what a name has meant before; the other names of a grid go with it."""
+    grid = _grids.get(name)
+    if grid is not None:
+        for other in grid.names:
+            _grids.pop(other, None)
+        grid.free()
+    elif name in _axes:
+        _axes.pop(name).free()
+    for callback in ON_CHANGE:
+        callback()
+
+
+def digest_of(*facts: Any) -> int:
+    """Digest of facts, equal in all processes, as a signed integer of 64 bits."""
+    return int.from_bytes(blake2b(repr(facts).encode(), digest_size=8).digest(), "little", signed=True)
+
+
+__all__ = ["DEVICE", "ON_CHANGE", "Axis", "Grid", "coordinates", "digest_of", "find", "make_grid", "register"]

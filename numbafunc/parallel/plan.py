@@ -1,0 +1,283 @@
+"""Plans: what a collective call on arrays of given shapes and dtypes does, worked out once and kept.
+
+Small arrays of one dtype travel together in one buffer, large ones by themselves; what fits travels in the frame
+that the ranks exchange anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from numbafunc.cpu.memory import is_plain
+from numbafunc.parallel.axes import Axis, digest_of
+from numbafunc.parallel.call import Place
+from numbafunc.parallel.wire import MEAN, SUM, Wire, how, native, wire_of
+
+Array = Any  # numpy.ndarray
+
+# Arrays above this size travel by themselves: copying them costs more than a call of MPI.
+FUSED_BYTES = 1 << 15
+_PAYLOAD = 28
+
+
+class Form(NamedTuple):
+    """Shape and dtype of an array."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def __str__(self) -> str:
+        return f"{self.dtype} {self.shape}"
+
+
+class Plan:
+    """A reduction of arrays over an axis.
+
+    Parameters
+    ----------
+    axis : Axis
+        The ranks.
+    operation : str
+        ``"psum"`` or the like.
+    forms : sequence of Form
+        The arrays.
+    nest : str
+        What else has to be the same on all ranks: how the arrays are nested, whether they are derivatives.
+    reproducible : bool
+        Whether to add up in the order of the ranks.
+    """
+
+    def __init__(self, axis: Axis, operation: str, forms: Sequence[Form], nest: str, reproducible: bool) -> None:
+        self.axis = axis
+        self.operation = operation
+        self.forms = tuple(forms)
+        self.nest = nest
+        self.wires = [wire_of(operation, form.dtype) for form in forms]
+        self.digest = digest_of(operation, [(form.shape, form.dtype.name) for form in forms], nest, reproducible)
+        self.ordered = reproducible and operation in (SUM, MEAN)
+        self.inline = axis.size > 1 and self._fits_frame()
+        if self.inline:
+            word = self.wires[0].word
+            total = sum(self._sizes)
+            words = total * (word.itemsize // 8)
+            self._how, self._words = how(operation, word), words
+            self._send = axis.send[:words].view(word)
+            self._receive = axis.receive[:words].view(word)
+            single = forms[0].shape if len(forms) == 1 else (total,)
+            self._send_shaped, self._receive_shaped = self._send.reshape(single), self._receive.reshape(single)
+            ends = list(accumulate(self._sizes))
+            self._slices = [slice(end - size, end) for end, size in zip(ends, self._sizes)]
+        else:
+            self.buckets = self._make_buckets()
+
+    def _fits_frame(self) -> bool:
+        self._sizes = [_size(form.shape) for form in self.forms]
+        words = {wire.word for wire in self.wires}
+        if len(words) != 1:
+            return False
+        (word,) = words
+        if self.ordered and word.kind in "fc":
+            return False
+        return 0 < sum(self._sizes) * (word.itemsize // 8) <= _PAYLOAD
+
+    def _make_buckets(self) -> list[Bucket]:
+        small: dict[np.dtype[Any], list[int]] = {}
+        alone = []
+        for index, (form, wire) in enumerate(zip(self.forms, self.wires)):
+            if _size(form.shape) * wire.carried.itemsize <= FUSED_BYTES:
+                small.setdefault(form.dtype, []).append(index)
+            else:
+                alone.append([index])
+        return [Bucket(self, indices) for indices in (*small.values(), *alone)]
+
+    def describe(self) -> str:
+        """The call, for messages."""
+        if len(self.forms) == 1 and not self.nest:
+            what = str(self.forms[0])
+        else:
+            shown = ", ".join(map(str, self.forms[:_SHOWN]))
+            more = f" and {len(self.forms) - _SHOWN} more" if len(self.forms) > _SHOWN else ""
+            what = f"{shown}{more}, in {self.nest or 'a list'}"
+        return f"{self.operation} of {what} over {self.axis.label!r}"
+
+    def run(self, arrays: Sequence[Array], outs: Sequence[Array] | None, place: Place) -> list[Array]:
+        """The results, in `outs` where that is given."""
+        if self.axis.size == 1:
+            return [
+                _put(np.array(array, wire.result, order="C"), None if outs is None else outs[index])
+                for index, (array, wire) in enumerate(zip(arrays, self.wires))
+            ]
+        if self.inline:
+            return self._run_inline(arrays, outs, place)
+        prepared = [bucket.prepare(arrays, outs) for bucket in self.buckets]
+        self.axis.agree(self.digest, self.describe, place)
+        results: list[Array] = [None] * len(self.forms)
+        for bucket, (source, target) in zip(self.buckets, prepared):
+            bucket.exchange(source, target)
+            bucket.deliver(target, outs, results)
+        return results
+
+    def _run_inline(self, arrays: Sequence[Array], outs: Sequence[Array] | None, place: Place) -> list[Array]:
+        if len(arrays) == 1:
+            self._send_shaped[...] = arrays[0]
+        else:
+            for array, part in zip(arrays, self._slices):
+                self._send[part] = array.reshape(-1)
+        self.axis.agree(self.digest, self.describe, place, self._how, self._words)
+        received = self._receive_shaped
+        if self.operation == MEAN:
+            np.divide(received, self.axis.size, out=received)
+        if len(arrays) == 1:
+            if outs is not None:
+                np.copyto(outs[0], received, casting="unsafe")
+                return [outs[0]]
+            return [received.astype(self.wires[0].result)]
+        return [
+            _put(received[part].astype(wire.result).reshape(form.shape), None if outs is None else outs[index])
+            for index, (part, form, wire) in enumerate(zip(self._slices, self.forms, self.wires))
+        ]
+
+
+class Bucket:
+    """Arrays of one dtype that travel together."""
+
+    def __init__(self, plan: Plan, indices: Sequence[int]) -> None:
+        self.axis = plan.axis
+        self.wire: Wire = plan.wires[indices[0]]
+        self.indices = indices
+        self.only = indices[0] if len(indices) == 1 else None
+        self.ordered = plan.ordered and self.wire.carried.kind in "fc"
+        self.mean = plan.operation == MEAN
+        self.dtype = plan.forms[indices[0]].dtype
+        self.shapes = [plan.forms[index].shape for index in indices]
+        sizes = list(map(_size, self.shapes))
+        self.total = sum(sizes)
+        ends = list(accumulate(sizes))
+        self.slices = [slice(end - size, end) for end, size in zip(ends, sizes)]
+        self.reshaped = [number for number, shape in enumerate(self.shapes) if len(shape) != 1]
+        # Vectors of one length are rows of a matrix, which is quicker to take apart.
+        self.rows = (len(sizes), sizes[0]) if not self.reshaped and len(set(sizes)) == 1 else None
+        self.native = native(plan.operation, self.wire.carried) if self.axis.size > 1 else None
+
+    def prepare(self, arrays: Sequence[Array], outs: Sequence[Array] | None) -> tuple[Array, Array]:
+        """Where the data are and where the result goes; the same array where the data had to be copied."""
+        carried = self.wire.carried
+        if self.only is None:
+            target = np.empty(self.total, carried)
+            if self.wire.carried == self.dtype:
+                gathered = [arrays[index] for index in self.indices]
+                np.concatenate(gathered, axis=None if self.reshaped else 0, out=target)
+            else:
+                for part, index in zip(self.slices, self.indices):
+                    target[part] = arrays[index].reshape(-1)
+            return target, target
+        source = arrays[self.only]
+        if outs is not None and self.wire.result == carried and is_plain(outs[self.only]):
+            target = outs[self.only]
+        else:
+            target = np.empty(self.shapes[0], carried)
+        # MPI reads the elements in the order of memory.
+        if source.dtype == carried and source.flags.c_contiguous and source.flags.aligned:
+            return source, target
+        np.copyto(target, source, casting="unsafe")
+        return target, target
+
+    def exchange(self, source: Array, target: Array) -> None:
+        """Reduce over the ranks."""
+        if self.total == 0:
+            return
+        if self.ordered:
+            from numbafunc.parallel.ordered import ordered_sum
+
+            ordered_sum(self.axis, source.reshape(-1), target.reshape(-1))
+        else:
+            datatype, operation, elements, itemsize = self.native  # type: ignore[misc]
+            self.axis.reduce_memory(
+                source.ctypes.data, target.ctypes.data, self.total * elements, itemsize, datatype, operation
+            )
+        if self.mean:
+            np.divide(target, self.axis.size, out=target)
+
+    def deliver(self, target: Array, outs: Sequence[Array] | None, results: list[Array]) -> None:
+        """Put the results into their places."""
+        wire = self.wire
+        if wire.result != wire.carried:
+            target = target.view(np.bool_) if wire.result.kind == "b" else target.astype(wire.result)
+        if self.only is not None:
+            results[self.only] = _put(target, None if outs is None else outs[self.only])
+            return
+        if self.rows is not None and outs is None and len(results) == len(self.indices):
+            results[:] = target.reshape(self.rows)
+            return
+        parts = list(map(target.__getitem__, self.slices))
+        for number in self.reshaped:
+            parts[number] = parts[number].reshape(self.shapes[number])
+        for index, part in zip(self.indices, parts):
+            results[index] = part if outs is None else _put(part, outs[index])
+
+
+class SingleCall:
+    """The short way of a plan for one array that all ranks hold in plain memory.
+
+    Parameters
+    ----------
+    plan : Plan
+        Of a single array, on an axis of several ranks.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._axis = plan.axis
+        wire = plan.wires[0]
+        size = _size(plan.forms[0].shape)
+        # What is left to the plan: numbers that change their dtype on the way, and what is there in every rank alone.
+        self.possible = plan.axis.size > 1 and not plan.ordered and size > 0 and wire.carried == wire.result
+        if not self.possible:
+            return
+        self._shape = plan.forms[0].shape
+        self.dtype = wire.result
+        self._digest, self._describe = plan.digest, plan.describe
+        self._divide = plan.operation == MEAN
+        self._converted = wire.carried != plan.forms[0].dtype
+        self._carried = wire.carried
+        if not plan.inline:
+            datatype, operation, elements, itemsize = native(plan.operation, wire.carried)
+            self._fixed = plan.axis.fixed(size * elements, itemsize, datatype, operation)
+            self._kernel = plan.axis.agree_and_reduce_kernel(wire.carried)
+
+    def __call__(self, x: Array, out: Array | None, place: Place) -> Array:
+        """The result, in `out` if that is not None; it has been found to fit."""
+        plan = self._plan
+        if plan.inline:
+            return plan.run((x,), None if out is None else (out,), place)[0]
+        target = np.empty(self._shape, self._carried) if out is None else out
+        if self._converted or not is_plain(x):
+            np.copyto(target, x, casting="unsafe")
+            x = target
+        data = target.ravel()
+        source = data if x is target else x.ravel()
+        self._axis.agree_and_reduce(self._digest, self._describe, place, self._kernel, self._fixed, source, data)
+        if self._divide:
+            np.divide(target, self._axis.size, out=target)
+        return target
+
+
+_SHOWN = 8
+
+
+def _put(result: Array, out: Array | None) -> Array:
+    if out is None or out is result:
+        return result
+    np.copyto(out, result)
+    return out
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    size = 1
+    for length in shape:
+        size *= length
+    return size

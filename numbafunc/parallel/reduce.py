@@ -1,0 +1,154 @@
+"""From the arguments of a collective function to a plan and back: nests, dual arrays, ``out``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from numbafunc.autodiff.dual import Dual, assemble, components, levels_of
+from numbafunc.autodiff.trees import Structure, flatten, flatten_with_names
+from numbafunc.kinds import arguments
+from numbafunc.kinds.prepared import fits
+from numbafunc.parallel import axes
+from numbafunc.parallel.axes import Axis
+from numbafunc.parallel.call import Place
+from numbafunc.parallel.plan import Form, Plan, SingleCall
+from numbafunc.parallel.wire import MAX, MIN, as_leaf
+
+_MOST_PLANS = 512
+
+# Calls on single arrays, by what the user wrote.
+_prepared: dict[Any, SingleCall] = {}
+# Plans of nests that hold plain arrays alone.
+_prepared_nests: dict[Any, Plan] = {}
+axes.ON_CHANGE += (_prepared.clear, _prepared_nests.clear)
+
+_ARRAYS_ALONE = {np.ndarray}
+_form_of = attrgetter("shape", "dtype")
+
+
+def reduce(
+    operation: str, x: Any, axis_name: Any, groups: Any, out: Any, reproducible: bool, frame: FrameType | Place
+) -> Any:
+    """The reduction of an array, a number or a nest over an axis."""
+    place = frame if type(frame) is Place else Place.of(frame)  # type: ignore[arg-type]
+    key = None
+    if type(x) is np.ndarray and groups is None and type(axis_name) is str:
+        key = (operation, axis_name, reproducible, x.shape, x.dtype)
+        call = _prepared.get(key)
+        if call is not None and (out is None or fits(out, x.shape, call.dtype, x)):
+            return call(x, out, place)
+    leaves, structure = _flatten(x)
+    nest_key = None
+    if groups is None and type(axis_name) is str and set(map(type, leaves)) == _ARRAYS_ALONE:
+        nest_key = (operation, axis_name, reproducible, structure, tuple(map(_form_of, leaves)))
+        plan = _prepared_nests.get(nest_key)
+        if plan is not None and out is None:
+            return structure.unflatten(plan.run(leaves, None, place))
+    axis = axes.find(axis_name, groups, place)
+    operands = [
+        leaf if type(leaf) is np.ndarray and leaf.dtype.isnative else as_leaf(leaf, name)
+        for leaf, name in zip(leaves, _names(x, leaves))
+    ]
+    outs = None if out is None else _flat_out(out, structure)
+    if any(type(operand) is Dual for operand in operands):
+        if outs is not None:
+            raise TypeError("out can't hold the result for a dual array, which is a new dual array")
+        if operation in (MAX, MIN):
+            from numbafunc.parallel.tangents import extremum
+
+            return structure.unflatten(extremum(operation, operands, axis, str(structure), place))
+        return structure.unflatten(reduce_components(operation, operands, axis, str(structure), reproducible, place))
+    plan = plan_for(operation, operands, axis, structure, reproducible)
+    if outs is not None:
+        for operand, result, wire in zip(operands, outs, plan.wires):
+            arguments.check_out(result, operand.shape, wire.result, operands)
+    if key is not None and operands[0] is x:
+        call = SingleCall(plan)
+        if call.possible:
+            if len(_prepared) >= _MOST_PLANS:
+                _prepared.clear()
+            _prepared[key] = call
+    elif nest_key is not None and all(operand is leaf for operand, leaf in zip(operands, leaves)):
+        if len(_prepared_nests) >= _MOST_PLANS:
+            _prepared_nests.clear()
+        _prepared_nests[nest_key] = plan
+    return structure.unflatten(plan.run(operands, outs, place))
+
+
+def plan_for(
+    operation: str, arrays: Sequence[Any], axis: Axis, nest: Structure | str, reproducible: bool = False
+) -> Plan:
+    """The plan for arrays like these."""
+    forms = tuple(map(_form_of, arrays))
+    key = (operation, nest, reproducible, forms)
+    plan = axis.plans.get(key)
+    if plan is None:
+        text = nest if isinstance(nest, str) else "" if str(nest) == _SINGLE else str(nest)
+        plan = Plan(axis, operation, [Form(*form) for form in forms], text, reproducible)
+        if len(axis.plans) >= _MOST_PLANS:
+            axis.plans.clear()
+        axis.plans[key] = plan
+    return plan
+
+
+def reduce_components(
+    operation: str, operands: Sequence[Any], axis: Axis, nest: str, reproducible: bool, place: Place
+) -> list[Any]:
+    """The results of an op that is linear, and so acts on values and tangents alike."""
+    parts = [components(operand) for operand in operands]
+    nest = f"{nest}, with derivatives {describe_derivatives(operands)}"
+    flat = [array for part in parts for array in part.values()]
+    results = iter(plan_for(operation, flat, axis, nest, reproducible).run(flat, None, place))
+    return [assemble({levels: next(results) for levels in part}) for part in parts]
+
+
+def describe_derivatives(operands: Sequence[Any]) -> list[list[tuple[int, ...]]]:
+    """Which derivatives the operands carry; levels are counted from 1, since their numbers may differ between ranks."""
+    numbers = {level: number for number, level in enumerate(levels_of(*operands), 1)}
+    return [[tuple(numbers[level] for level in levels) for levels in components(operand)] for operand in operands]
+
+
+def _flatten(x: Any) -> tuple[list[Any], Structure]:
+    """As :func:`flatten`, but keys of a dictionary of arrays are put in order once."""
+    if type(x) is not dict:
+        return flatten(x)
+    keys = tuple(x)
+    known = _dictionaries.get(keys)
+    if known is not None:
+        order, structure = known
+        leaves = list(map(x.__getitem__, order))
+        if set(map(type, leaves)) == _ARRAYS_ALONE:
+            return leaves, structure
+    leaves, structure = flatten(x)
+    if len(leaves) == len(keys) and set(map(type, x.values())) == _ARRAYS_ALONE:
+        numbers = {id(value): key for key, value in x.items()}
+        if len(numbers) == len(keys):
+            if len(_dictionaries) >= _MOST_PLANS:
+                _dictionaries.clear()
+            _dictionaries[keys] = ([numbers[id(leaf)] for leaf in leaves], structure)
+    return leaves, structure
+
+
+_dictionaries: dict[tuple[Any, ...], tuple[list[Any], Structure]] = {}
+
+
+def _names(x: Any, leaves: Sequence[Any]) -> Sequence[str]:
+    """How errors name the leaves; worked out only where a leaf has to be looked at."""
+    if all(type(leaf) is np.ndarray for leaf in leaves):
+        return ["x"] * len(leaves)
+    return [f"x{name}" for name in flatten_with_names(x)[1]]
+
+
+def _flat_out(out: Any, structure: Structure) -> list[Any]:
+    results, given = flatten(out)
+    if given != structure:
+        raise ValueError(f"out is nested as {given}; wanted: as x is, {structure}")
+    return results
+
+
+_SINGLE = str(flatten(0.0)[1])

@@ -1,0 +1,52 @@
+"""Maximum and minimum of dual arrays: the derivative is that of the rank that wins, the lowest one at ties."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from numbafunc.autodiff.dual import Dual, assemble, components, value_of
+from numbafunc.parallel.axes import Axis
+from numbafunc.parallel.call import Place
+from numbafunc.parallel.reduce import describe_derivatives, plan_for
+from numbafunc.parallel.wire import MIN, SUM
+
+_BITS = {2: np.uint16, 4: np.uint32, 8: np.uint64}
+
+
+def extremum(operation: str, operands: Sequence[Any], axis: Axis, nest: str, place: Place) -> list[Any]:
+    """The extremal values, each with the tangents that the winning rank has there."""
+    nest = f"{nest}, with derivatives {describe_derivatives(operands)}"
+    values = [value_of(operand) for operand in operands]
+    best = plan_for(operation, values, axis, nest).run(values, None, place)
+
+    dual = [index for index, operand in enumerate(operands) if type(operand) is Dual]
+    # A NaN that wins is not equal to itself.
+    candidates = [
+        np.where(
+            (values[index] == best[index]) | (np.isnan(values[index]) & np.isnan(best[index])), axis.rank, axis.size
+        ).astype(np.int32)
+        for index in dual
+    ]
+    winners = plan_for(MIN, candidates, axis, f"{nest}: winners of {operation}").run(candidates, None, place)
+
+    # All ranks but the winner send zero bits: the sum of integers has the winner's bits, the sign of a zero included.
+    parts = [components(operands[index]) for index in dual]
+    chosen = [
+        np.where(winner == axis.rank, array, 0).astype(array.dtype).view(_BITS[array.dtype.itemsize])
+        for winner, part in zip(winners, parts)
+        for levels, array in part.items()
+        if levels
+    ]
+    tangents = iter(plan_for(SUM, chosen, axis, f"{nest}: tangents of {operation}").run(chosen, None, place))
+    results: list[Any] = list(best)
+    for index, part in zip(dual, parts):
+        results[index] = assemble(
+            {
+                levels: next(tangents).view(array.dtype) if levels else np.asarray(best[index])
+                for levels, array in part.items()
+            }
+        )
+    return results

@@ -1,0 +1,291 @@
+"""The end of jobs in which a rank does not come: a message that names the rank and the call, never a silent hang.
+
+A thread of each rank looks, a few times within the time limit, whether its rank is still inside the same call of MPI.
+It also writes what the rank is doing to a board in memory that the ranks of a node share, so that the one whose time is
+up can say what the others do. An exception that nobody catches ends the job at once, and so does a rank that leaves
+while others wait for it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ctypes
+import mmap
+import os
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from numbafunc.parallel import launcher
+
+if TYPE_CHECKING:
+    from numbafunc.parallel.axes import Axis
+
+VARIABLE = "NUMBAFUNC_MPI_TIMEOUT"
+DEFAULT_LIMIT = 300.0
+
+_MEMORY = "/dev/shm"  # files there are never written to a disk
+_TEXT = 480
+_ENTRY = np.dtype([("seconds", np.float64), ("length", np.int64), ("text", np.uint8, _TEXT)])
+# Seconds that MPI_Abort gets before the process ends without it.
+_PATIENCE = 5.0
+
+
+class Board:
+    """What each rank of a communicator that runs on this node is doing, in memory that they share."""
+
+    def __init__(self, communicator: Any) -> None:
+        from mpi4py import MPI
+
+        self.rank, self.size = communicator.Get_rank(), communicator.Get_size()
+        node = communicator.Split_type(MPI.COMM_TYPE_SHARED)
+        rank, size = node.Get_rank(), node.Get_size()
+        entries = _shared_entries(node, rank, size)
+        if entries is None:  # a rank by itself, as far as we can see
+            self.ranks, entries, rank = [self.rank], np.zeros(1, _ENTRY), 0
+        else:
+            self.ranks = node.allgather(self.rank)
+        node.Free()
+        self._entries = [entries[number : number + 1] for number in range(len(self.ranks))]
+        self._own = self._entries[rank]
+
+    def write(self, text: str) -> None:
+        """Say what this rank is doing."""
+        content = np.frombuffer(text.encode()[:_TEXT], np.uint8)
+        self._own["text"][0, : content.size] = content
+        self._own["length"] = content.size
+        self._own["seconds"] = time.monotonic()
+
+    def read(self) -> dict[int, tuple[str, float]]:
+        """What the ranks on this node are doing, and how many seconds ago they said so."""
+        now = time.monotonic()
+        result = {}
+        for rank, entry in zip(self.ranks, self._entries):
+            text = entry["text"][0, : int(entry["length"][0])].tobytes().decode(errors="replace")
+            result[rank] = (text, now - float(entry["seconds"][0]))
+        return result
+
+
+def _shared_entries(node: Any, rank: int, size: int) -> Any:
+    """Zeros in memory that the ranks of a node share, or None where they can't.
+
+    A file that all of them map, and that has no name any more when this is done. The windows of MPI are avoided, since
+    making one prints warnings in some libraries.
+    """
+    path = None
+    if rank == 0:
+        with contextlib.suppress(OSError):
+            handle, path = tempfile.mkstemp(prefix="numbafunc-", dir=_MEMORY if Path(_MEMORY).is_dir() else None)
+            os.write(handle, bytes(size * _ENTRY.itemsize))
+            os.close(handle)
+    path = node.bcast(path)
+    entries = None
+    if path is not None:
+        with contextlib.suppress(OSError), Path(path).open("r+b") as file:
+            entries = np.frombuffer(mmap.mmap(file.fileno(), size * _ENTRY.itemsize), _ENTRY)
+    complete = all(node.allgather(entries is not None))
+    if rank == 0 and path is not None:
+        with contextlib.suppress(OSError):  # Windows keeps the name of a file that is mapped
+            Path(path).unlink()
+    return entries if complete else None
+
+
+class Watchdog:
+    """The thread, its time limit, and what it watches."""
+
+    def __init__(self) -> None:
+        self._limit = _limit_from_environment()
+        self._axes: list[Axis] = []
+        self._boards: list[Board] = []
+        self._stage: tuple[str, float] | None = None
+        self._thread: threading.Thread | None = None
+        self._wake = threading.Event()
+        self._main = threading.main_thread().ident
+        self.process = os.getpid()
+        self.axis: Axis | None = None  # of the last call
+        self.leaving = False
+        self._farewell = ""
+
+    @property
+    def limit(self) -> float:
+        """Seconds; 0 means that there is no limit."""
+        return self._limit
+
+    @limit.setter
+    def limit(self, seconds: float) -> None:
+        self._limit = seconds
+        self._wake.set()
+
+    @property
+    def last(self) -> str:
+        """The last collective call of this rank."""
+        if self._farewell:
+            return self._farewell
+        return "none so far" if self.axis is None else self.axis.current()
+
+    def leave(self) -> str:
+        """Wait without limit from now on, since there is nothing more to come from this rank; its last call."""
+        self._farewell = self.last
+        self.leaving = True
+        return self._farewell
+
+    def start(self) -> None:
+        """Start the thread and take over uncaught exceptions, once."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._watch, name="numbafunc watchdog", daemon=True)
+            self._thread.start()
+            self._previous_hook = sys.excepthook
+            sys.excepthook = self._uncaught
+
+    def add_axis(self, axis: Axis) -> None:
+        """Watch the calls on an axis."""
+        self._axes.append(axis)
+
+    def remove_axis(self, axis: Axis) -> None:
+        """Watch it no longer."""
+        self._axes.remove(axis)
+
+    def add_board(self, board: Board) -> None:
+        """Keep a board up to date."""
+        self._boards.append(board)
+
+    @contextlib.contextmanager
+    def stage(self, text: str) -> Any:
+        """Watch something that is no call on an axis."""
+        self._stage = (text, time.monotonic())
+        try:
+            yield
+        finally:
+            self._stage = None
+
+    def _watch(self) -> None:
+        seen: dict[int, tuple[int, float]] = {}
+        while True:
+            limit = self._limit
+            self._wake.wait(min(1.0, limit / 5) if limit else 1.0)
+            self._wake.clear()
+            now = time.monotonic()
+            waiting: Axis | None = None
+            for axis in list(self._axes):
+                entered = axis.entered()
+                if entered % 2 == 0:
+                    seen.pop(id(axis), None)
+                    continue
+                waiting = axis
+                number, since = seen.get(id(axis), (-1, now))
+                if number != entered:
+                    seen[id(axis)] = (entered, now)
+                elif limit and now - since >= limit and not self.leaving:
+                    self._expire(f"{axis.current()}", now - since, axis)
+            stage = self._stage
+            self._publish(waiting, stage)
+            if stage is not None and limit and now - stage[1] >= limit:
+                self._expire(stage[0], now - stage[1], None)
+
+    def _publish(self, waiting: Axis | None, stage: tuple[str, float] | None) -> None:
+        if self.leaving:
+            text = f"has left the program; its last call: {self.last}"
+        elif waiting is not None:
+            text = f"waits in {waiting.current()}"
+        elif stage is not None:
+            text = f"waits in {stage[0]}"
+        else:
+            text = f"in no collective call, now at {self._place()}; its last call: {self.last}"
+        for board in self._boards:
+            board.write(text)
+
+    def _place(self) -> str:
+        frame = sys._current_frames().get(self._main or 0)
+        return "an unknown place" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+    def _expire(self, what: str, seconds: float, axis: Axis | None) -> None:
+        board = axis.board if axis is not None else next(iter(self._boards), None)
+        if board is not None and min(board.ranks) != board.rank:
+            # All who wait run out of time together; one of them is enough to say so.
+            time.sleep(min(1.0, self._limit))
+        rank = launcher.rank_before_start() if board is None else board.rank
+        lines = [f"numbafunc: rank {rank} has waited {seconds:.1f} s for the other ranks in {what}."]
+        if board is not None:
+            for other, (text, age) in sorted(board.read().items()):
+                if other != rank:
+                    silent = age > 3 + 2 * min(1.0, self._limit / 5)
+                    heard = f" (no sign of life for {age:.0f} s)" if silent else ""
+                    lines.append(f"  rank {other}: {text or 'has done nothing yet'}{heard}")
+            absent = board.size - len(board.ranks)
+            if absent:
+                lines.append(f"  {absent} ranks on other nodes: unknown from here")
+        lines.append(
+            f"The job ends. {VARIABLE} or numbafunc.parallel.set_timeout() set the limit in seconds; 0 switches it off."
+        )
+        abort("\n".join(lines))
+
+    def _uncaught(self, kind: Any, error: Any, traceback: Any) -> None:
+        self._previous_hook(kind, error, traceback)
+        mpi = launcher.loaded_mpi()
+        if mpi is None or os.getpid() != self.process or mpi.COMM_WORLD.Get_size() == 1:
+            return
+        rank = mpi.COMM_WORLD.Get_rank()
+        text = str(error).split("\n")[0]
+        abort(
+            f"numbafunc: rank {rank} raised {kind.__name__}: {text}\n"
+            f"  its last collective call: {self.last}\nThe job ends, since the other ranks would wait for it for ever."
+        )
+
+
+def abort(message: str) -> None:
+    """Print a message and end all ranks of the job."""
+    sys.stdout.flush()
+    print(message, file=sys.stderr, flush=True)
+    mpi = launcher.loaded_mpi()
+    if mpi is not None:
+        handle = ctypes.c_void_p(mpi.COMM_WORLD.handle)
+        # MPI_Abort may itself wait for the call that hangs.
+        thread = threading.Thread(target=lambda: launcher.library().MPI_Abort(handle, 1), daemon=True)
+        thread.start()
+        thread.join(_PATIENCE)
+    os._exit(1)
+
+
+def _limit_from_environment() -> float:
+    text = os.environ.get(VARIABLE)
+    if not text:
+        return DEFAULT_LIMIT
+    try:
+        return checked_limit(float(text))
+    except ValueError:
+        raise ValueError(f"{VARIABLE} is {text!r}; wanted: a number of seconds, 0 for no limit") from None
+
+
+def checked_limit(seconds: float) -> float:
+    """A time limit, unless it is negative or NaN."""
+    if not seconds >= 0:
+        raise ValueError(f"seconds is {seconds}; wanted: a number of seconds, 0 for no limit")
+    return 0.0 if seconds == float("inf") else seconds
+
+
+_watchdog: Watchdog | None = None
+
+
+def watchdog() -> Watchdog:
+    """The watchdog of this process; its thread starts with MPI."""
+    global _watchdog
+    if _watchdog is None:
+        _watchdog = Watchdog()
+    return _watchdog
+
+
+def leave_with(function: Any) -> None:
+    """Call a function when the program ends, except in forked children."""
+    process = os.getpid()
+
+    def leave() -> None:
+        if os.getpid() == process:
+            function()
+
+    atexit.register(leave)

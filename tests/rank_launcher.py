@@ -1,0 +1,120 @@
+"""Runs programs on several ranks: in a process group of their own, with a log for each rank and a limit of time.
+
+As a module, what tests use; as a program, what each rank runs first.
+"""
+
+import contextlib
+import importlib.util
+import os
+import runpy
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAMS = Path(__file__).parent / "rank_programs"
+SECONDS = 120
+FOREIGN = ("PMI", "PMIX", "OMPI_", "PRTE_", "HYD", "MPI_", "MPIR_", "SLURM_", "FLUX_", "PALS_", "NUMBAFUNC_MPI")
+# Open MPI refuses to run as root, and more ranks than cores, unless it is told that this is meant.
+PERMISSIONS = {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",
+}
+
+
+def find_launcher():
+    beside = Path(sys.executable).parent / "mpiexec"
+    return str(beside) if beside.exists() else shutil.which("mpiexec")
+
+
+def missing():
+    """Why no ranks can be started here; empty if they can."""
+    if importlib.util.find_spec("mpi4py") is None:
+        return "mpi4py is not installed"
+    return "" if find_launcher() else "no mpiexec: neither a wheel nor this system brings an MPI"
+
+
+needs_ranks = pytest.mark.skipif(bool(missing()), reason=missing())
+
+
+class Result:
+    def __init__(self, status, logs, launcher):
+        self.status = status
+        self.logs = logs
+        self.launcher = launcher
+
+    def __str__(self):
+        parts = [f"exit status {self.status}", f"--- launcher\n{self.launcher}"]
+        return "\n".join(parts + [f"--- rank {rank}\n{log}" for rank, log in enumerate(self.logs)])
+
+    @property
+    def everything(self):
+        return "\n".join([self.launcher, *self.logs])
+
+
+def run_ranks(folder, ranks, program, *arguments, seconds=SECONDS, fails=False, **environment):
+    """Run a program of rank_programs and return what the ranks wrote; fail with it unless they end as they should."""
+    import numbafunc
+
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    settings = {
+        **kept,
+        **PERMISSIONS,
+        "PYTHONPATH": str(Path(numbafunc.__file__).parent.parent),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "NUMBAFUNC_MPI_TIMEOUT": str(seconds - 20),
+        **environment,
+    }
+    logs = folder / f"logs-{len(list(folder.iterdir()))}"
+    logs.mkdir()
+    command = [find_launcher(), "-n", str(ranks), sys.executable, __file__, str(logs), str(seconds)]
+    with (logs / "launcher.log").open("w") as log:
+        process = subprocess.Popen(
+            [*command, str(PROGRAMS / program), *map(str, arguments)],
+            env={name: value for name, value in settings.items() if value is not None},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            status = process.wait(seconds + 10)
+        except subprocess.TimeoutExpired:
+            status = "none: killed after the limit of time"
+        finally:
+            if hasattr(os, "killpg"):
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    texts = []
+    for rank in range(ranks):
+        path = logs / f"rank-{rank}.log"
+        texts.append(path.read_text(errors="replace") if path.exists() else "(never started)")
+    result = Result(status, texts, (logs / "launcher.log").read_text(errors="replace"))
+    assert isinstance(status, int), str(result)
+    assert (status != 0) == fails, str(result)
+    return result
+
+
+def main():
+    logs, seconds, program, *arguments = sys.argv[1:]
+    rank = next(os.environ[name] for name in ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK") if name in os.environ)
+    log = os.open(Path(logs, f"rank-{rank}.log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    import faulthandler
+
+    faulthandler.dump_traceback_later(float(seconds), exit=True)
+    sys.argv = [program, *arguments]
+    sys.path[0] = str(Path(program).parent)
+    runpy.run_path(program, run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,231 @@
+"""Every operation on every dtype, size and layout against NumPy on the stacked data."""
+
+import ml_dtypes
+import numpy as np
+from common import data, same_bits_everywhere
+
+from numbafunc import parallel
+
+REAL = ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", ml_dtypes.bfloat16, ">f4", ">i2"]
+SHAPES = [(), (5,), (0, 3), (4, 6, 2), (150, 200)]
+FUNCTIONS = {"psum": np.sum, "pmean": np.mean, "pmax": np.max, "pmin": np.min}
+
+rank, ranks = parallel.axis_index(), parallel.axis_size()
+
+
+def expected(name, stacked, dtype):
+    """Value and dtype of the result, and its relative error bound."""
+    dtype = dtype.newbyteorder("=")
+    if name in ("pmax", "pmin"):
+        wide = stacked if dtype.kind in "biuf" else stacked.astype(np.float64)
+        return FUNCTIONS[name](wide, 0).astype(dtype), dtype, 0
+    if dtype.kind in "biu":
+        if name == "psum":
+            kept = np.dtype(np.int64) if dtype.kind == "b" else dtype
+            return np.sum(stacked, 0, dtype=kept), kept, 0
+        return np.mean(stacked, 0, dtype=np.float64), np.dtype(np.float64), 1e-15
+    wide = FUNCTIONS[name](stacked.astype(np.complex128 if dtype.kind == "c" else np.float64), 0)
+    bound = {2: 2e-3 if dtype.kind == "f" else 1e-2, 4: 1e-6, 8: 1e-15 if dtype.kind == "f" else 1e-6, 16: 1e-15}
+    return wide, dtype, bound[dtype.itemsize]
+
+
+def check(name, x, stacked, **options):
+    before = x.tobytes()
+    result = getattr(parallel, name)(x, **options)
+    value, dtype, bound = expected(name, stacked, stacked.dtype)
+    assert type(result) is np.ndarray, type(result)
+    assert result.dtype == dtype, (name, x.dtype, result.dtype)
+    assert result.shape == x.shape
+    assert result.flags.c_contiguous
+    assert x.tobytes() == before
+    scale = np.abs(stacked.astype(np.complex128)).sum(0).max(initial=1)
+    difference = np.abs(result.astype(np.complex128) - value.astype(np.complex128))
+    assert np.all(difference <= bound * scale), (name, x.dtype, x.shape, options, difference.max())
+    assert same_bits_everywhere(result)
+
+
+def test_dtypes_and_shapes():
+    for shape in SHAPES:
+        for dtype in REAL:
+            everyone = data(shape, dtype, ranks)
+            for name in FUNCTIONS:
+                check(name, everyone[rank], np.stack(everyone))
+        for dtype in ("F", "D"):
+            everyone = data(shape, dtype, ranks)
+            for name in ("psum", "pmean"):
+                check(name, everyone[rank], np.stack(everyone))
+        for dtype in ("i4", "f2", "f4", "f8", "D"):
+            everyone = data(shape, dtype, ranks)
+            for name in ("psum", "pmean"):
+                check(name, everyone[rank], np.stack(everyone), reproducible=True)
+
+
+def test_layouts():
+    for shape in [(4, 6), (90, 120)]:
+        base = data((2 * shape[0], 2 * shape[1]), "f4", ranks)
+        unaligned = [np.frombuffer(b"\0" + x.tobytes(), np.uint8)[1:].view(x.dtype).reshape(x.shape) for x in base]
+        views = {
+            "Fortran": [np.asfortranarray(x) for x in base],
+            "strided": [x[::2, ::2] for x in base],
+            "reversed": [x[::-1, ::-1] for x in base],
+            "transposed": [x.T for x in base],
+            "broadcast": [np.broadcast_to(x[0], shape[:1] + x[0].shape) for x in base],
+            "unaligned": unaligned,  # and read-only
+            "one rank in another layout": [np.asfortranarray(x) if r else x for r, x in enumerate(base)],
+        }
+        for name, arrays in views.items():
+            x, stacked = arrays[rank], np.stack(arrays)
+            for function in FUNCTIONS:
+                for _ in range(2):  # the second call takes the short way
+                    check(function, x, stacked)
+            assert name
+
+
+def test_nan_wins_on_every_rank():
+    for dtype in ("f2", "f4", "f8", ml_dtypes.bfloat16):
+        for size in (6, 2000, 40000):
+            for name in ("pmax", "pmin"):
+                everyone = data(size, dtype, ranks)
+                for r, x in enumerate(everyone):
+                    x[r::7] = np.nan
+                    x[r + 1 :: 11] = -np.nan
+                result = getattr(parallel, name)(everyone[rank])
+                stacked = np.stack(everyone).astype(np.float64)
+                np.testing.assert_array_equal(result.astype(np.float64), FUNCTIONS[name](stacked, 0))
+                assert same_bits_everywhere(result)
+
+
+def test_signed_zeros():
+    for size in (3, 1000):
+        zeros = np.full(size, -0.0 if rank == ranks - 1 else 0.0)
+        assert np.signbit(parallel.pmin(zeros)).all()
+        assert not np.signbit(parallel.pmax(zeros)).any() or ranks == 1
+
+
+def test_integers_neither_wrap_in_the_mean_nor_differ_from_numpy_in_the_sum():
+    x = np.full(5, 120, np.int8)
+    assert parallel.pmean(x).tolist() == [120.0] * 5
+    with np.errstate(over="ignore"):
+        assert parallel.psum(x).tolist() == np.sum([x] * ranks, 0, dtype=np.int8).tolist()
+    big = np.full(2000, 2**62, np.int64)
+    assert parallel.pmean(big).tolist() == [2.0**62] * 2000
+    high = np.full(3, 2**64 - 1 - rank, np.uint64)
+    assert parallel.pmax(high).tolist() == [2**64 - 1] * 3
+    assert parallel.pmin(high).tolist() == [2**64 - ranks] * 3
+
+
+def test_half_precision_is_added_in_single():
+    one = np.full(2000, 1.0 if rank == 0 else 2.0**-11, np.float16)
+    # Each of the small numbers alone would be lost.
+    assert np.all(parallel.psum(one) == np.float16(1 + (ranks - 1) * 2.0**-11))
+    assert np.all(parallel.pmean(np.full(3, 60000, np.float16)) == 60000)
+
+
+def test_numbers():
+    assert parallel.psum(1) == ranks
+    assert parallel.psum(True) == ranks
+    assert parallel.psum(1.5).dtype == np.float64
+    assert parallel.pmean(rank) == (ranks - 1) / 2
+    assert parallel.pmax(np.float32(rank)) == ranks - 1
+    assert parallel.pmin(rank) == 0
+    assert parallel.psum(1j * rank) == 1j * sum(range(ranks))
+
+
+def test_nests():
+    tree = {
+        "many": [np.full(3 + i, rank, np.float32) for i in range(60)],
+        "mixed": (np.ones((2, 3), np.int16), None, 2.0, True, np.full((70, 70), rank), np.float16(0.5)),
+        "large": np.arange(100_000.0) * rank,
+        "empty": np.empty((0, 2)),
+    }
+    total = sum(range(ranks))
+    for _ in range(2):
+        result = parallel.psum(tree)
+        assert all(np.all(x == total) and x.shape == (3 + i,) for i, x in enumerate(result["many"]))
+        mixed = result["mixed"]
+        assert mixed[0].tolist() == [[ranks] * 3] * 2
+        assert mixed[0].dtype == np.int16
+        assert mixed[1] is None
+        assert mixed[2] == 2.0 * ranks
+        assert mixed[3] == ranks
+        assert np.all(mixed[4] == total)
+        assert mixed[5] == 0.5 * ranks
+        np.testing.assert_array_equal(result["large"], np.arange(100_000.0) * total)
+        assert result["empty"].shape == (0, 2)
+    arrays = {"b": np.full(50, rank + 1.0), "a": np.full((5, 20), rank + 2.0)}
+    for _ in range(3):
+        again = parallel.pmax(arrays)
+        assert list(again) == ["b", "a"]
+        assert np.all(again["b"] == ranks)
+        assert np.all(again["a"] == ranks + 1)
+        assert again["a"].shape == (5, 20)
+    assert parallel.psum({}) == {}
+    small = parallel.psum([np.float32(rank), rank + 0.5])
+    assert small == [total, total + ranks / 2]
+
+
+def test_out():
+    for size in (5, 3000, 50_000):
+        x = np.full(size, rank + 1.0, np.float32)
+        out = np.empty_like(x)
+        for _ in range(2):
+            assert parallel.psum(x, out=out) is out
+            assert np.all(out == sum(range(1, ranks + 1)))
+        strided = np.zeros(2 * size, np.float32)[::2]
+        assert parallel.pmean(x, out=strided) is strided
+        assert np.all(strided == (ranks + 1) / 2)
+    flags = np.empty(3, bool)
+    assert parallel.pmax(np.array([False, True, rank == 0]), out=flags) is flags
+    assert flags.tolist() == [False, True, True]
+    tree = {"a": np.ones(4), "b": [np.ones(5), np.ones((100, 100))]}
+    out = {"a": np.empty(4), "b": [np.empty(5), np.empty((100, 100))]}
+    result = parallel.psum(tree, out=out)
+    assert result["b"][1] is out["b"][1]
+    assert np.all(out["a"] == ranks)
+    assert np.all(out["b"][1] == ranks)
+
+
+def test_chunks():
+    from numbafunc.parallel import frame
+
+    whole, frame.CHUNK = frame.CHUNK, 1000
+    try:
+        for dtype in ("f4", "i8", "D"):
+            everyone = data(10_017, dtype, ranks)
+            np.testing.assert_allclose(parallel.psum(everyone[rank]), np.sum(everyone, 0), rtol=1e-5, atol=1e-5)
+    finally:
+        frame.CHUNK = whole
+
+
+def test_reproducible_sums_are_those_in_the_order_of_the_ranks():
+    for dtype in ("f4", "f8", "F"):
+        for size in (3, 500, 300_001):
+            everyone = [x * 10.0 ** (3 * r % 7) for r, x in enumerate(data(size, dtype, ranks))]
+            everyone = [x.astype(dtype) for x in everyone]
+            total = everyone[0].copy()
+            for x in everyone[1:]:
+                total += x
+            alone = parallel.psum(everyone[rank], reproducible=True)
+            fused = parallel.psum([everyone[rank][:2], everyone[rank], everyone[rank][1:]], reproducible=True)
+            assert alone.tobytes() == total.tobytes()
+            assert fused[1].tobytes() == total.tobytes()
+            assert fused[2].tobytes() == total[1:].tobytes()
+            assert parallel.pmean(everyone[rank], reproducible=True).tobytes() == (total / ranks).tobytes()
+
+
+def test_broadcast():
+    root = ranks - 1
+    everyone = data((40, 3), "f4", ranks)
+    tree = {"a": everyone[rank], "b": [rank, True], "c": np.full(3, np.nan) if rank == root else np.ones(3)}
+    result = parallel.broadcast(tree, root=root)
+    assert result["a"].tobytes() == everyone[root].tobytes()
+    assert result["b"] == [root, True]
+    assert np.isnan(result["c"]).all()
+    assert result["a"] is not tree["a"]
+
+
+if __name__ == "__main__":
+    for name, function in list(globals().items()):
+        if name.startswith("test_"):
+            function()
+            print(name, flush=True)

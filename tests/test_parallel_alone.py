@@ -1,0 +1,130 @@
+"""Reductions in a process that is alone: the identity, with all checks and dtypes; mpi4py is not loaded."""
+
+import sys
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import numbafunc
+from numbafunc import parallel
+
+
+class OnDevice:
+    @property
+    def __cuda_array_interface__(self):
+        return {"shape": (3,), "typestr": "<f4", "data": (0, False), "version": 3}
+
+
+FUNCTIONS = [parallel.psum, parallel.pmean, parallel.pmax, parallel.pmin]
+
+
+@pytest.fixture(autouse=True)
+def mpi_stays_unloaded():
+    yield
+    assert "mpi4py.MPI" not in sys.modules
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("dtype", ["?", "i1", "u8", "f2", "f4", "f8", ml_dtypes.bfloat16, ">f4"])
+def test_identity(function, dtype):
+    x = np.array([[0, 1, 1], [1, 0, 1]]).astype(dtype).T
+    result = function(x)
+    np.testing.assert_array_equal(result.astype(float), x.astype(float))
+    assert result.flags.c_contiguous
+    assert not np.shares_memory(result, x)
+    native = x.dtype.newbyteorder("=")
+    if function is parallel.pmean and native.kind in "biu":
+        native = np.dtype(float)
+    elif function is parallel.psum and native.kind == "b":
+        native = np.dtype(np.int64)
+    assert result.dtype == native
+
+
+def test_nests_and_numbers():
+    assert parallel.psum(1) == 1
+    assert parallel.psum(True).dtype == np.int64
+    assert parallel.pmean({"a": [1, 2.5], "b": None}) == {"a": [1, 2.5], "b": None}
+    assert parallel.psum(2j) == 2j
+    assert parallel.broadcast((1, np.ones(2)))[1].tolist() == [1, 1]
+    assert (parallel.axis_index(), parallel.axis_size()) == (0, 1)
+    assert parallel.psum(3, axis_index_groups=[[0]]) == 3
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_derivatives(function):
+    value, tangent = numbafunc.jvp(lambda x: function(3 * x), (2.0,), (1.0,))
+    assert (value, tangent) == (6, 3)
+    assert numbafunc.grad(numbafunc.grad(lambda x: function({"a": x**3})["a"]))(2.0) == 12
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_refused(function):
+    with pytest.raises(TypeError, match="x is in the memory of a CUDA device"):
+        function(OnDevice())
+    with pytest.raises(TypeError, match=r"x\['a'\]\[1\] is 'text'"):
+        function({"a": [1, "text"]})
+    with pytest.raises(TypeError, match="x has dtype object"):
+        function(np.array([None]))
+    with pytest.raises(TypeError, match="masked"):
+        function(np.ma.masked_array([1.0, 2.0], [True, False]))
+    with pytest.raises(NameError, match="no axis 'rows'; known: 'device'"):
+        function(1.0, "rows")
+    with pytest.raises(TypeError, match="axis_name is 5"):
+        function(1.0, 5)
+    with pytest.raises(ValueError, match="axis_index_groups"):
+        function(1.0, axis_index_groups=[[0], [1]])
+
+
+@pytest.mark.parametrize("function", [parallel.pmax, parallel.pmin])
+def test_complex_numbers_have_no_order(function):
+    for x in (1j, np.array([1j])):
+        with pytest.raises(TypeError, match="complex128; pm.. wants real numbers"):
+            function(x)
+
+
+def test_out():
+    x = np.array([1.0, 2.0])
+    out = np.empty(2)
+    for _ in range(2):
+        assert parallel.psum(x, out=out) is out
+        assert out.tolist() == [1, 2]
+    with pytest.raises(TypeError, match="out has dtype float32; wanted: float64"):
+        parallel.psum(x, out=np.empty(2, np.float32))
+    with pytest.raises(ValueError, match=r"out has shape \(3,\); wanted: \(2,\)"):
+        parallel.psum(x, out=np.empty(3))
+    with pytest.raises(ValueError, match="out overlaps"):
+        parallel.psum(x, out=x)
+    with pytest.raises(ValueError, match="out is nested as"):
+        parallel.psum([x], out=(out,))
+    with pytest.raises(TypeError, match="out can't hold the result for a dual array"):
+        numbafunc.jvp(lambda v: parallel.psum(v, out=out), (x,), (x,))
+
+
+def test_axes_of_one_rank():
+    assert parallel.grid(data=-1, model=1) == {"data": 1, "model": 1}
+    assert parallel.psum(2, ("data", "model")) == 2
+    assert parallel.axis_size("data") == 1
+    with pytest.raises(ValueError, match="does not fit on the 1 ranks"):
+        parallel.grid(data=2)
+    with pytest.raises(TypeError, match="communicator is None"):
+        parallel.register_axis("other", None)
+    parallel.axes._forget("data")
+    with pytest.raises(NameError, match="data"):
+        parallel.psum(1, "data")
+
+
+def test_inside_a_compiled_function():
+    import numba
+
+    @numba.njit
+    def f(x):
+        return parallel.psum(x) + parallel.pmean(1) + parallel.pmax(x[0])
+
+    assert f(np.array([1.0, 2.0])).tolist() == [3, 4]
+
+
+def test_set_timeout_refuses_what_is_no_time():
+    for wrong in (-1, float("nan")):
+        with pytest.raises(ValueError, match="seconds is"):
+            parallel.set_timeout(wrong)

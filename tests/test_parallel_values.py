@@ -1,0 +1,59 @@
+"""Reductions over real ranks: values, derivatives, axes, and calls from compiled functions."""
+
+import numpy as np
+import pytest
+from rank_launcher import needs_ranks, run_ranks
+
+pytestmark = needs_ranks
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 4])
+def test_values(tmp_path, ranks):
+    result = run_ranks(tmp_path, ranks, "values.py")
+    assert all("test_broadcast" in log for log in result.logs), str(result)
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_derivatives(tmp_path, ranks):
+    run_ranks(tmp_path, ranks, "derivatives.py")
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 4])
+def test_axes(tmp_path, ranks):
+    run_ranks(tmp_path, ranks, "axes.py")
+
+
+def test_inside_compiled_functions_that_are_cached(tmp_path):
+    # Compiled by one rank, loaded by two.
+    for ranks in (1, 2):
+        result = run_ranks(tmp_path, ranks, "inside_numba.py", ranks - 1, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+        assert all("done" in log for log in result.logs), str(result)
+
+
+def test_the_demo_finds_the_weights_of_a_single_process_and_rank_0_alone_reports(tmp_path):
+    from numbafunc.demo.data import load, split
+    from numbafunc.demo.train import Processes, Settings, fit
+
+    training, _ = split(load(), 0)
+    weights, history = fit(training, Settings(steps=4), Processes(), lambda step, loss: None)
+    for ranks in (2, 4):
+        path = tmp_path / f"weights-{ranks}.npz"
+        result = run_ranks(tmp_path, ranks, "demo.py", path)
+        stored = np.load(path)
+        for name in weights:
+            np.testing.assert_allclose(stored[name], weights[name], rtol=0, atol=1e-5)
+        np.testing.assert_allclose(stored["history"], history, rtol=1e-5)
+        assert "step    4 of 4" in result.logs[0]
+        assert result.logs[1:] == [""] * (ranks - 1)
+        assert (tmp_path / "figure.png").exists()
+        (tmp_path / "figure.png").unlink()
+
+
+def test_ranks_share_the_cores(tmp_path):
+    result = run_ranks(tmp_path, 2, "threads.py", NUMBA_NUM_THREADS=None)
+    cores, threads = map(int, result.logs[0].splitlines()[0].split())
+    assert threads == max(1, cores // 2)
+    assert "rank 0 of 2" in result.logs[0]
+    assert "2 ranks on this node" in result.logs[0]
+    result = run_ranks(tmp_path, 2, "threads.py", NUMBA_NUM_THREADS="2")
+    assert result.logs[1].splitlines()[0].split()[1] == "2"

@@ -65,7 +65,7 @@ def run_ranks(folder, ranks, program, *arguments, seconds=SECONDS, fails=False, 
     settings = {
         **kept,
         **PERMISSIONS,
-        "PYTHONPATH": str(Path(numbafunc.__file__).parent.parent),
+        "PYTHONPATH": os.pathsep.join([str(Path(numbafunc.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]),
         "PYTHONDONTWRITEBYTECODE": "1",
         "NUMBAFUNC_MPI_TIMEOUT": str(seconds - 20),
         **environment,

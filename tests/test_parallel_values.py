@@ -57,3 +57,11 @@ def test_ranks_share_the_cores(tmp_path):
     assert "2 ranks on this node" in result.logs[0]
     result = run_ranks(tmp_path, 2, "threads.py", NUMBA_NUM_THREADS="2")
     assert result.logs[1].splitlines()[0].split()[1] == "2"
+
+
+@pytest.mark.parametrize(("ranks", "directly"), [(1, 0), (2, 0), (2, 1)])
+def test_device_arrays(tmp_path, ranks, directly):
+    # In the simulator a device's memory is that of the host, so every MPI can read it.
+    environment = {"NUMBA_ENABLE_CUDASIM": "1", "NUMBAFUNC_MPI_CUDA_AWARE": str(directly)}
+    result = run_ranks(tmp_path, ranks, "device.py", directly, **environment)
+    assert all("done" in log for log in result.logs), str(result)

@@ -12,6 +12,7 @@ from numbafunc.autodiff.trees import flatten, flatten_with_names
 from numbafunc.parallel import axes
 from numbafunc.parallel.axes import digest_of
 from numbafunc.parallel.call import Place
+from numbafunc.parallel.device import is_device_array, through_main_memory
 from numbafunc.parallel.reduce import describe_derivatives
 from numbafunc.parallel.wire import SUM, as_leaf, wire_of
 
@@ -28,6 +29,8 @@ def broadcast(x: Any, axis_name: Any, root: Any, place: Place) -> Any:
     if not 0 <= root < axis.size:
         raise ValueError(f"root is {root}; wanted: from 0 to {axis.size - 1} on axis {axis.label!r}")
     leaves, structure = flatten(x)
+    if any(map(is_device_array, leaves)):
+        return structure.unflatten(through_main_memory(leaves, lambda host: broadcast(host, axis_name, root, place)))
     operands = [as_leaf(leaf, f"x{name}") for leaf, name in zip(leaves, flatten_with_names(x)[1])]
     for operand in operands:
         wire_of(SUM, operand.dtype)  # refuses what is no number

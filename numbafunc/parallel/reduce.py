@@ -16,6 +16,7 @@ from numbafunc.kinds.prepared import fits
 from numbafunc.parallel import axes
 from numbafunc.parallel.axes import Axis
 from numbafunc.parallel.call import Place
+from numbafunc.parallel.device import is_device_array, reduce_on_device
 from numbafunc.parallel.plan import Form, Plan, SingleCall
 from numbafunc.parallel.wire import MAX, MIN, as_leaf
 
@@ -50,6 +51,11 @@ def reduce(
         if plan is not None and out is None:
             return structure.unflatten(plan.run(leaves, None, place))
     axis = axes.find(axis_name, groups, place)
+    if any(type(leaf) is not np.ndarray and is_device_array(leaf) for leaf in leaves):
+        outs = None if out is None else _flat_out(out, structure)
+        return structure.unflatten(
+            reduce_on_device(operation, leaves, _names(x, leaves), axis, structure, reproducible, outs, place)
+        )
     operands = [
         leaf if type(leaf) is np.ndarray and leaf.dtype.isnative else as_leaf(leaf, name)
         for leaf, name in zip(leaves, _names(x, leaves))

@@ -109,8 +109,6 @@ def native(operation: str, carried: np.dtype[Any]) -> Native:
 
 def as_leaf(x: Any, name: str) -> Any:
     """An ndarray in native byte order, or a Dual; TypeError for what can't be reduced."""
-    if hasattr(x, "__cuda_array_interface__"):
-        raise TypeError(f"{name} is in the memory of a CUDA device; wanted: an array in main memory")
     if isinstance(x, complex) or (isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind == "c"):
         if isinstance(x, np.ma.MaskedArray):
             raise TypeError(f"{name} is a masked array, whose mask would be lost; pass {name}.filled(...)")

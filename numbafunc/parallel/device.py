@@ -1,0 +1,175 @@
+"""Reductions of arrays in the memory of a CUDA device: by an MPI that reads it, or through main memory."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from numbafunc.autodiff.dual import Dual
+from numbafunc.autodiff.trees import Structure
+from numbafunc.errors import ShapeError
+from numbafunc.parallel.axes import Axis
+from numbafunc.parallel.call import Place
+from numbafunc.parallel.plan import FUSED_BYTES, Form
+from numbafunc.parallel.wire import MAX, MEAN, MIN, native, wire_of
+
+
+def is_device_array(x: Any) -> bool:
+    """Whether something lives on a CUDA device, or in Numba's simulator of one."""
+    return hasattr(x, "__cuda_array_interface__") or getattr(x, "__cuda_ndarray__", False) is True
+
+
+@cache
+def mpi_reads_device_memory() -> bool:
+    """Whether MPI can be given addresses on a device; ``NUMBAFUNC_MPI_CUDA_AWARE`` overrides what the library says."""
+    told = os.environ.get("NUMBAFUNC_MPI_CUDA_AWARE", "")
+    if told not in ("", "0", "1"):
+        raise ValueError(f"NUMBAFUNC_MPI_CUDA_AWARE is {told!r}; wanted: 0 or 1")
+    if told:
+        return told == "1"
+    from mpi4py import MPI
+
+    try:
+        query = ctypes.CDLL(MPI.__file__).MPIX_Query_cuda_support
+    except (AttributeError, OSError):
+        return False
+    return bool(query())
+
+
+def reduce_on_device(
+    operation: str,
+    leaves: Sequence[Any],
+    names: Sequence[str],
+    axis: Axis,
+    structure: Structure,
+    reproducible: bool,
+    outs: Sequence[Any] | None,
+    place: Place,
+) -> list[Any]:
+    """The results for a nest with device arrays: each where its operand is.
+
+    All work on the device is waited for before the exchange, and all copies to it before the results are handed out.
+    """
+    from numbafunc_cuda import memory
+
+    from numbafunc.parallel.reduce import plan_for
+    from numbafunc.parallel.wire import as_leaf
+
+    arrays = []
+    on_device = [is_device_array(leaf) for leaf in leaves]
+    for leaf, name, device in zip(leaves, names, on_device):
+        if device:
+            arrays.append(_checked(memory.view(leaf), name))
+        else:
+            arrays.append(as_leaf(leaf, name))
+            if type(arrays[-1]) is Dual:
+                raise TypeError(f"{name} is a dual array beside arrays of a device; reduce them in calls of their own")
+    wires = [wire_of(operation, array.dtype) for array in arrays]
+    if outs is not None:
+        for array, wire, out, name, device in zip(arrays, wires, outs, names, on_device):
+            _check_out(out, array, wire.result, f"out{name[1:]}", device)
+
+    def direct(array: Any, device: bool) -> bool:
+        if not device or reproducible or not array.is_c_contiguous():
+            return False
+        wire = wire_of(operation, array.dtype)
+        if axis.size == 1:
+            return bool(wire.result == array.dtype)
+        # The maximum of floats, which keeps NaN, is a function of the host.
+        if not wire.carried == wire.result == array.dtype or (operation in (MAX, MIN) and array.dtype.kind == "f"):
+            return False
+        return array.size * array.dtype.itemsize > FUSED_BYTES and mpi_reads_device_memory()
+
+    memory.synchronize()
+    direct_ones = [index for index, (array, device) in enumerate(zip(arrays, on_device)) if direct(array, device)]
+    others = [index for index in range(len(arrays)) if index not in direct_ones]
+    nest = f"{structure}, on a device {[index for index, device in enumerate(on_device) if device]}"
+    if direct_ones:
+        nest += f", directly {[f'{index}: {Form(arrays[index].shape, arrays[index].dtype)}' for index in direct_ones]}"
+    staged = [arrays[index] for index in others if on_device[index]]
+    results: list[Any] = [None] * len(arrays)
+    with memory.Staging(staged) as copies:
+        remaining = iter(copies)
+        host = [next(remaining) if on_device[index] else arrays[index] for index in others]
+        plan = plan_for(operation, host, axis, nest, reproducible)
+        for index, result in zip(others, plan.run(host, None, place)):
+            out = None if outs is None else outs[index]
+            if on_device[index]:
+                results[index] = memory.to_device(result, out)
+            elif out is None:
+                results[index] = result
+            else:
+                np.copyto(out, result)
+                results[index] = out
+        for index in direct_ones:
+            results[index] = _reduce_directly(
+                operation, arrays[index], axis, None if outs is None else outs[index], memory
+            )
+        memory.synchronize()
+    return results
+
+
+def through_main_memory(leaves: Sequence[Any], collective: Callable[[list[Any]], list[Any]]) -> list[Any]:
+    """What a collective function that knows main memory alone makes of these, each result where its operand is."""
+    from numbafunc_cuda import memory
+
+    on_device = list(map(is_device_array, leaves))
+    memory.synchronize()
+    staged = [memory.view(leaf) for leaf, device in zip(leaves, on_device) if device]
+    with memory.Staging([_checked(array, "x") for array in staged]) as copies:
+        remaining = iter(copies)
+        host = [next(remaining) if device else leaf for leaf, device in zip(leaves, on_device)]
+        results = [
+            memory.to_device(result) if device else result for result, device in zip(collective(host), on_device)
+        ]
+        memory.synchronize()
+    return results
+
+
+def _reduce_directly(operation: str, array: Any, axis: Axis, out: Any, memory: Any) -> Any:
+    if axis.size == 1:
+        if out is None:
+            return memory.copy(array)
+        memory.view(out).copy_to_device(array)
+        return out
+    target = memory.empty_like(array) if out is None else memory.view(out)
+    datatype, handle, elements, itemsize = native(operation, array.dtype)
+    axis.reduce_memory(memory.address(array), memory.address(target), array.size * elements, itemsize, datatype, handle)
+    if operation == MEAN:
+        memory.divide(target, axis.size)
+    return target if out is None else out
+
+
+def _checked(array: Any, name: str) -> Any:
+    if any(stride < 0 for stride in array.strides):
+        raise ValueError(f"{name} has negative strides {array.strides} on the device; pass a contiguous copy")
+    return array
+
+
+def _check_out(out: Any, array: Any, dtype: np.dtype[Any], name: str, device: bool) -> None:
+    where = "on the device" if device else "in main memory"
+    if is_device_array(out) != device or not (device or type(out) is np.ndarray):
+        raise TypeError(f"{name} is {type(out).__name__}; wanted: an array {where}, as the operand is")
+    if out.shape != array.shape:
+        raise ShapeError(f"{name} has shape {out.shape}; wanted: {array.shape}")
+    if out.dtype != dtype:
+        raise TypeError(f"{name} has dtype {out.dtype}; wanted: {dtype}")
+    if device:
+        from numbafunc_cuda import memory
+
+        target = memory.view(out)
+        if not target.is_c_contiguous():
+            raise ValueError(f"{name} is not C-contiguous")
+        if array.size and _overlap(memory.address(target), target.nbytes, memory.address(array), array.alloc_size):
+            raise ValueError(f"{name} shares memory with x")
+    elif np.may_share_memory(out, array):
+        raise ValueError(f"{name} shares memory with x")
+
+
+def _overlap(start: int, size: int, other: int, other_size: int) -> bool:
+    return start < other + other_size and other < start + size

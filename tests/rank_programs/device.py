@@ -1,0 +1,110 @@
+"""Reductions of device arrays in Numba's simulator, whose memory is that of the host."""
+
+import sys
+
+import numpy as np
+from common import data
+from numba import cuda
+
+from numbafunc import parallel
+
+rank, ranks = parallel.axis_index(), parallel.axis_size()
+directly = sys.argv[1] == "1"
+SHAPES = [(), (5,), (0, 3), (90, 120)]
+
+
+def on_device(x):
+    return getattr(x, "__cuda_ndarray__", False)
+
+
+def test_each_result_is_where_its_operand_is():
+    for shape in SHAPES:
+        for dtype in ("?", "i2", "i8", "u4", "f2", "f4", "f8"):
+            x = data(shape, dtype, ranks)[rank]
+            for name in ("psum", "pmean", "pmax", "pmin"):
+                function = getattr(parallel, name)
+                given = cuda.to_device(x)
+                result = function(given)
+                assert on_device(result)
+                expected = function(x)
+                got = result.copy_to_host()
+                assert got.dtype == expected.dtype
+                np.testing.assert_array_equal(got, expected, strict=True)
+                np.testing.assert_array_equal(given.copy_to_host(), x)
+
+
+def test_nests_of_both_kinds():
+    parts = [data(shape, "f4", ranks, seed)[rank] for seed, shape in enumerate([(3,), (100, 101), (70, 130), ()])]
+    nest = {"a": cuda.to_device(parts[0]), "b": [parts[1], cuda.to_device(parts[2])], "c": parts[3]}
+    result = parallel.pmean(nest)
+    expected = parallel.pmean(parts)
+    assert on_device(result["a"]) and on_device(result["b"][1])
+    assert type(result["b"][0]) is np.ndarray and type(result["c"]) is np.ndarray
+    got = [result["a"].copy_to_host(), result["b"][0], result["b"][1].copy_to_host(), result["c"]]
+    for one, other in zip(got, expected):
+        np.testing.assert_array_equal(one, other, strict=True)
+
+
+def test_out_takes_the_result():
+    x = data((120, 100), "f4", ranks)[rank]
+    for name in ("psum", "pmean", "pmax"):
+        out = cuda.device_array(x.shape, x.dtype)
+        assert getattr(parallel, name)(cuda.to_device(x), out=out) is out
+        np.testing.assert_array_equal(out.copy_to_host(), getattr(parallel, name)(x))
+
+
+def test_order_of_the_ranks():
+    x = data((90, 100), "f4", ranks)[rank]
+    result = parallel.psum(cuda.to_device(x), reproducible=True).copy_to_host()
+    assert result.tobytes() == parallel.psum(x, reproducible=True).tobytes()
+
+
+def test_broadcast():
+    x = data((4, 5), "f8", ranks)
+    result = parallel.broadcast([cuda.to_device(x[rank]), x[rank]], root=ranks - 1)
+    assert on_device(result[0])
+    np.testing.assert_array_equal(result[0].copy_to_host(), x[ranks - 1])
+    np.testing.assert_array_equal(result[1], x[ranks - 1])
+
+
+def refused(error, words, function, *arguments, **options):
+    try:
+        function(*arguments, **options)
+    except error as raised:
+        assert words in str(raised), str(raised)
+    else:
+        raise AssertionError(f"no {error.__name__}")
+
+
+def test_bad_arguments_are_named():
+    x = np.ones((3, 4), np.float32)
+    device = cuda.to_device(x)
+    refused(TypeError, "out is ndarray; wanted: an array on the device", parallel.psum, device, out=np.empty_like(x))
+    refused(TypeError, "an array in main memory", parallel.psum, [x, device], out=[device, cuda.to_device(x)])
+    refused(ValueError, "out has shape (4,)", parallel.psum, device, out=cuda.device_array(4, np.float32))
+    refused(TypeError, "out has dtype float64", parallel.psum, device, out=cuda.device_array((3, 4), np.float64))
+    refused(ValueError, "out shares memory with x", parallel.psum, device, out=device)
+
+
+def test_ranks_that_hold_it_elsewhere_are_told():
+    if ranks > 1:
+        x = np.ones(20000, np.float32)
+        given = cuda.to_device(x) if rank else x
+        refused(parallel.CollectiveMismatchError, "on a device [0]", parallel.psum, given)
+        np.testing.assert_array_equal(parallel.psum(cuda.to_device(x)).copy_to_host(), ranks * x)
+
+
+exchanged = []
+if ranks > 1:
+    from numbafunc.parallel import device
+
+    assert device.mpi_reads_device_memory() is directly
+    original = device._reduce_directly
+    device._reduce_directly = lambda *arguments: exchanged.append(arguments[0]) or original(*arguments)
+
+for name, test in list(globals().items()):
+    if name.startswith("test_"):
+        test()
+        print(name, flush=True)
+assert ranks == 1 or bool(exchanged) is directly
+print("done")

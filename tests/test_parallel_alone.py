@@ -101,6 +101,18 @@ def test_out():
         numbafunc.jvp(lambda v: parallel.psum(v, out=out), (x,), (x,))
 
 
+def test_out_of_a_nest():
+    x = np.array([1.0, 2.0])
+    for out in ([np.empty(2)] * 2, [block := np.empty(2), block[::-1]]):
+        with pytest.raises(ValueError, match="out has two arrays that share memory"):
+            parallel.psum([x, x], out=out)
+    with pytest.raises(ValueError, match="out overlaps"):
+        parallel.psum([x, x], out=[np.empty(2), x])
+    block = np.empty((2, 2))
+    parallel.psum([x, x], out=list(block.T))
+    assert block.tolist() == [[1, 1], [2, 2]]
+
+
 def test_axes_of_one_rank():
     assert parallel.grid(data=-1, model=1) == {"data": 1, "model": 1}
     assert parallel.psum(2, ("data", "model")) == 2
@@ -124,7 +136,23 @@ def test_inside_a_compiled_function():
     assert f(np.array([1.0, 2.0])).tolist() == [3, 4]
 
 
+def test_a_compiled_function_says_what_it_can_not_reduce():
+    import numba
+
+    for function, arguments, text in [
+        (lambda x: parallel.psum(x), ("text",), "wanted inside a compiled function: an array of numbers"),
+        (lambda x: parallel.pmax(x), (np.ones(2, complex),), "complex ones have no order"),
+        (lambda x, name: parallel.psum(x, name), (1.0, "device"), "axis_name has to be written out"),
+    ]:
+        # The message also shows lines of this file.
+        with pytest.raises(numba.TypingError, match=f"TypingError: .*{text}"):
+            numba.njit(function)(*arguments)
+
+
 def test_set_timeout_refuses_what_is_no_time():
     for wrong in (-1, float("nan")):
         with pytest.raises(ValueError, match="seconds is"):
+            parallel.set_timeout(wrong)
+    for wrong in ("5", None):
+        with pytest.raises(TypeError, match="seconds is"):
             parallel.set_timeout(wrong)

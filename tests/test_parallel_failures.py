@@ -37,6 +37,10 @@ def test_a_rank_that_leaves_ends_the_job_at_once(tmp_path, how, messages):
     ("how", "messages"),
     [
         ("never comes", ["in pmax of float64 (5000,) over 'device'", "rank 1: in no collective call, now at "]),
+        (
+            "never comes, with closed streams",
+            ["in pmax of float64 (5000,) over 'device'", "rank 1: in no collective call"],
+        ),
         ("never comes to a compiled call", ["in pmax of float64 (5,) over 'device'", "rank 1: in no collective call"]),
         ("waits elsewhere", ["in pmax of float64 (5000,) over 'device'", "in the start of axis 'other'"]),
         ("raises before the start", ["ValueError: broken"]),
@@ -70,6 +74,13 @@ def test_a_rank_may_be_late_within_the_limit(tmp_path, how, limit):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_forked_child_leaves_without_touching_mpi(tmp_path):
     result = run_ranks(tmp_path, 2, "failures.py", "forks")
+    assert all("done" in log for log in result.logs), str(result)
+
+
+@needs_ranks
+@pytest.mark.parametrize("how", ["finalizes", "calls from two threads"])
+def test_calls_that_mpi_does_not_allow_are_refused(tmp_path, how):
+    result = run_ranks(tmp_path, 2, "failures.py", how)
     assert all("done" in log for log in result.logs), str(result)
 
 

@@ -146,6 +146,32 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: Se
         raise ValueError("out overlaps the memory of an input; wanted: an array of its own")
 
 
+def check_overlaps(outs: Sequence[Any], inputs: Sequence[Any]) -> None:
+    """Raise ValueError if one of several ``out`` shares memory with an input or with another one."""
+    everything = (*outs, *inputs)
+    if all(x.base is None for x in everything) and len(set(map(id, everything))) == len(everything):
+        return  # each owns its memory
+    # In the order of memory only neighbours have to be compared, not each array with all others.
+    spans = [(*_bounds(x), number < len(outs), x) for number, x in enumerate(everything) if x.size]
+    spans.sort(key=lambda span: span[0])
+    reaching: list[Any] = []
+    for low, high, written, array in spans:
+        reaching = [span for span in reaching if span[0] > low]
+        for _, other_written, other in reaching:
+            if (written or other_written) and _overlap(array, other):
+                if written and other_written:
+                    raise ValueError("out has two arrays that share memory; wanted: one of its own for each result")
+                raise ValueError("out overlaps the memory of an input; wanted: an array of its own")
+        reaching.append((high, written, array))
+
+
+def _bounds(x: np.ndarray[Any, Any]) -> tuple[int, int]:
+    if x.flags.c_contiguous:
+        low = x.__array_interface__["data"][0]
+        return low, low + x.nbytes
+    return np.lib.array_utils.byte_bounds(x)
+
+
 def _overlap(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:
     if not np.may_share_memory(a, b):
         return False
@@ -191,6 +217,7 @@ __all__ = [
     "broadcast",
     "check_dtype",
     "check_out",
+    "check_overlaps",
     "contains_dual",
     "dtype_of",
     "float_dtype",

@@ -71,7 +71,7 @@ def psum(
     TypeError
         For ``x`` that holds no numbers, or an ``out`` of another dtype.
     ValueError
-        For groups that do not hold each rank once, or an ``out`` of another shape.
+        For groups that do not hold each rank once, or an ``out`` of another shape or that shares memory.
 
     Notes
     -----
@@ -129,7 +129,7 @@ def pmean(
     TypeError
         For ``x`` that holds no numbers, or an ``out`` of another dtype.
     ValueError
-        For groups that do not hold each rank once, or an ``out`` of another shape.
+        For groups that do not hold each rank once, or an ``out`` of another shape or that shares memory.
 
     Notes
     -----
@@ -185,7 +185,7 @@ def pmax(
     TypeError
         For ``x`` that holds no real numbers, or an ``out`` of another dtype.
     ValueError
-        For groups that do not hold each rank once, or an ``out`` of another shape.
+        For groups that do not hold each rank once, or an ``out`` of another shape or that shares memory.
 
     Notes
     -----
@@ -242,7 +242,7 @@ def pmin(
     TypeError
         For ``x`` that holds no real numbers, or an ``out`` of another dtype.
     ValueError
-        For groups that do not hold each rank once, or an ``out`` of another shape.
+        For groups that do not hold each rank once, or an ``out`` of another shape or that shares memory.
 
     Notes
     -----
@@ -394,7 +394,8 @@ def register_axis(name: str, communicator: Any) -> None:
 def grid(**sizes: int) -> dict[str, int]:
     """Arrange all ranks as a grid and name its dimensions, for use as ``axis_name``.
 
-    All ranks call it together, with the same sizes. The last dimension varies fastest.
+    All ranks call it together, with the same sizes. The last dimension varies fastest. A tuple of several
+    names becomes an axis at its first use, which all ranks have to make together too.
 
     Parameters
     ----------
@@ -438,6 +439,8 @@ def set_timeout(seconds: float) -> None:
 
     Raises
     ------
+    TypeError
+        For what is no number.
     ValueError
         For a negative number or NaN.
 

@@ -9,6 +9,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Sequence
+from functools import cache
 from hashlib import blake2b
 from typing import Any
 
@@ -46,12 +47,17 @@ class Axis:
         self.communicator = communicator
         self.groups: dict[Any, Axis] = {}
         self.plans: dict[Any, Any] = {}
-        self.lock: Any = threading.Lock()
+        self.lock: Any = threading.RLock()
         self.board: Board | None = None
         self._call: tuple[Callable[[], str], Place] | None = None
+        self._parent = parent
         if self.size == 1:
+            self.lock = _NoLock()
             return
         _shared.add(self)
+        _bar_when_finalized()
+        if _mpi().Query_thread() < _mpi().THREAD_MULTIPLE:
+            self.lock = _only_lock
         from numbafunc.parallel import frame
 
         communicator.Set_errhandler(_mpi().ERRORS_RETURN)
@@ -74,7 +80,7 @@ class Axis:
         for group in self.groups.values():
             group.free()
         if self.size > 1:
-            watchdog().remove_axis(self)
+            watchdog().remove_axis(self, None if self._parent is not None else self.board)
         if self.communicator is not None:
             self.communicator.Free()
 
@@ -89,6 +95,22 @@ class Axis:
         call = self._call
         return "no call" if call is None else f"{call[0]()} at {call[1]}"
 
+    # A collective call is one thread's from its first look at the buffers to its last.
+
+    def __enter__(self) -> None:
+        if not self.lock.acquire(False):
+            if self.lock is _only_lock:
+                raise RuntimeError(
+                    "two threads make collective calls at once, for which MPI has not been started: it needs the "
+                    "thread level MPI_THREAD_MULTIPLE"
+                )
+            raise RuntimeError(
+                f"two threads call collectives on axis {self.label!r} at once; give each an axis of its own"
+            )
+
+    def __exit__(self, *error: object) -> None:
+        self.lock.release()
+
     # Exchanges.
 
     def agree(self, digest: int, describe: Callable[[], str], place: Place, how: int = 0, count: int = 0) -> None:
@@ -99,41 +121,27 @@ class Axis:
         CollectiveMismatchError
             On all ranks, where one of them makes another call.
         """
-        if not self.lock.acquire(False):
-            raise self.used_by_two_threads()
-        try:
+        with self:
             self._call = (describe, place)
             self._guard.axis = self
             status = self.kernels.agree(self.state, digest ^ place.digest, how, count)
             if status:
                 self._disagreement(status)
-        finally:
-            self.lock.release()
 
     def agree_and_reduce(
         self, digest: int, describe: Callable[[], str], place: Place, kernel: Any, fixed: Any, source: Any, target: Any
     ) -> None:
         """Make sure that all ranks make this call, and reduce flat arrays by the kernel for their dtype."""
-        if not self.lock.acquire(False):
-            raise self.used_by_two_threads()
-        try:
+        with self:
             self._call = (describe, place)
             self._guard.axis = self
             status = kernel(self.state, digest ^ place.digest, fixed, source, target)
             if status:
                 self._disagreement(status)
-        finally:
-            self.lock.release()
 
     def agree_and_reduce_kernel(self, dtype: np.dtype[Any]) -> Any:
         """What :meth:`agree_and_reduce` takes for a dtype."""
         return self._frame.agree_and_reduce(dtype)
-
-    def used_by_two_threads(self) -> RuntimeError:
-        """The error for calls that overlap in time."""
-        return RuntimeError(
-            f"two threads call collectives on axis {self.label!r} at once; give each an axis of its own"
-        )
 
     def fixed(self, count: int, itemsize: int, datatype: int, operation: int) -> Any:
         """What :meth:`agree_and_reduce` takes for a reduction of so many elements."""
@@ -168,23 +176,53 @@ class Axis:
             self.state[self._frame.ENTERED] += 1
 
 
-class _Forked:
-    """Stands for the lock of an axis in a child that was forked from a rank and has no part in MPI."""
+class _NoLock:
+    """Stands for the lock of an axis of one rank, where threads don't meet."""
 
     def acquire(self, blocking: bool) -> bool:
-        raise RuntimeError("collective calls are not possible in a forked child of an MPI process")
+        return True
+
+    def release(self) -> None:
+        pass
+
+
+class _Barrier:
+    """Stands for the lock of an axis where MPI can't be called, and says why."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def acquire(self, blocking: bool) -> bool:
+        raise RuntimeError(f"collective calls are not possible {self._reason}")
+
+    def release(self) -> None:
+        pass
 
 
 _shared: weakref.WeakSet[Axis] = weakref.WeakSet()
+# Of all axes together, where MPI does not take calls of several threads.
+_only_lock = threading.RLock()
+
+
+def _bar(reason: str) -> None:
+    for axis in _shared:
+        axis.lock = _Barrier(reason)
 
 
 def _after_fork() -> None:
-    for axis in _shared:
-        axis.lock = _Forked()
+    _bar("in a forked child of an MPI process")
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+@cache
+def _bar_when_finalized() -> None:
+    """MPI ends a process that calls it after its end, so our calls raise from then on."""
+    # The attributes of this communicator are the first that MPI_Finalize takes down.
+    key = _mpi().Comm.Create_keyval(delete_fn=lambda *_: _bar("after MPI.Finalize()"))
+    _mpi().COMM_SELF.Set_attr(key, None)
 
 
 def _listing(calls: Sequence[str]) -> str:
@@ -222,7 +260,7 @@ class Grid:
         self._axes: dict[tuple[str, ...], Axis] = {}
 
     def axis(self, names: tuple[str, ...], place: Place) -> Axis:
-        """The axis along some of the dimensions, made at the first use."""
+        """The axis along some of the dimensions; all ranks make it together at the first use."""
         chosen = tuple(name for name in self.names if name in names)
         axis = self._axes.get(chosen)
         if axis is None:
@@ -231,9 +269,10 @@ class Grid:
             if cartesian is None:
                 axis = Axis(label, None)
             else:
-                self.parent.agree(digest_of("axis", chosen), lambda: f"the first use of axis {label!r}", place)
-                keep = [name in chosen for name in self.names]
-                axis = Axis(label, self.parent.blocking(cartesian.Sub, keep), self.parent)
+                with self.parent:
+                    self.parent.agree(digest_of("axis", chosen), lambda: f"the first use of axis {label!r}", place)
+                    keep = [name in chosen for name in self.names]
+                    axis = Axis(label, self.parent.blocking(cartesian.Sub, keep), self.parent)
             self._axes[chosen] = axis
         return axis
 
@@ -305,26 +344,31 @@ def coordinates(axis_name: Any, place: Place) -> int:
 
 
 def _device() -> Axis:
+    return _axes[DEVICE] if _started else _start_device()
+
+
+def _start_device() -> Axis:
     global _started
-    if _started:
-        return _axes[DEVICE]
-    if launcher.launched() or launcher.loaded_mpi() is not None:
-        guard = watchdog()
-        guard.start()
-        with guard.stage("the start of MPI"):
-            MPI = launcher.start()
-        if MPI is None or MPI.COMM_WORLD.Get_size() == 1:
-            axis = Axis(DEVICE, None)
-        else:
-            with guard.stage("the start of axis 'device'"):
-                communicator = MPI.COMM_WORLD.Dup()
-            axis = Axis(DEVICE, communicator)
-            leave_with(lambda: _leave(axis))
-    else:
+    with _starting:
+        if _started:  # by another thread, while this one waited
+            return _axes[DEVICE]
         axis = Axis(DEVICE, None)
-    _axes[DEVICE] = axis
-    _started = True
-    return axis
+        if launcher.launched() or launcher.loaded_mpi() is not None:
+            guard = watchdog()
+            guard.start()
+            with guard.stage("the start of MPI"):
+                MPI = launcher.start()
+            if MPI is not None and MPI.COMM_WORLD.Get_size() > 1:
+                with guard.stage("the start of axis 'device'"):
+                    communicator = MPI.COMM_WORLD.Dup()
+                axis = Axis(DEVICE, communicator)
+                leave_with(lambda: _leave(axis))
+        _axes[DEVICE] = axis
+        _started = True
+        return axis
+
+
+_starting = threading.Lock()
 
 
 def _leave(axis: Axis) -> None:
@@ -336,6 +380,9 @@ def _leave(axis: Axis) -> None:
         axis.agree(digest_of("end"), lambda: f"the end of the program; the last call was {last}", Place.nowhere())
     except CollectiveMismatchError as error:
         abort(f"numbafunc: rank {axis.rank} has left the program while others wait for it. {error}")
+    except RuntimeError as error:
+        # Nobody would watch the end of MPI, which waits for that thread.
+        abort(f"numbafunc: rank {axis.rank} has left the program in the midst of a call of another thread: {error}")
 
 
 def _group(axis: Axis, groups: Any, place: Place) -> Axis:
@@ -353,10 +400,11 @@ def _group(axis: Axis, groups: Any, place: Place) -> Axis:
     if axis.size == 1:
         return axis
     label = f"{axis.label} in groups {[list(members) for members in key]}"
-    axis.agree(digest_of("groups", key), lambda: f"the first use of axis {label}", place)
     color = next(number for number, members in enumerate(key) if axis.rank in members)
     position = key[color].index(axis.rank)
-    group = Axis(label, axis.blocking(axis.communicator.Split, color, position), axis)
+    with axis:
+        axis.agree(digest_of("groups", key), lambda: f"the first use of axis {label}", place)
+        group = Axis(label, axis.blocking(axis.communicator.Split, color, position), axis)
     axis.groups[key] = group
     return group
 
@@ -400,11 +448,15 @@ def make_grid(sizes: dict[str, Any], place: Place) -> dict[str, int]:
         raise ValueError(f"a grid of {sizes} does not fit on the {device.size} ranks of axis 'device'")
     if device.size > 1:
         device.agree(digest_of("grid", lengths), lambda: f"grid of {lengths}", place)
-    grid = Grid(lengths, device)
+    with device:
+        grid = Grid(lengths, device)
     for name in lengths:
         _forget(name)
     for name in lengths:
         _grids[name] = grid
+    # Now, while all ranks are here: the first row may be the only one that will ever call.
+    for name in lengths:
+        grid.axis((name,), place)
     return lengths
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import threading
 from typing import Any
 
 import numpy as np
@@ -22,34 +23,34 @@ _OPERATIONS = (SUM, MEAN, MAX, MIN)
 _SEPARATOR = "\0"
 _MISMATCH, _UNKNOWN_AXIS, _FAILURE = 1, 2, 3
 
-_pending = ""
+# What the exception that a thread is about to meet will say. Later ones, as those of pickles, come with their text.
+_pending = threading.local()
 
 
 class CompiledMismatchError(CollectiveMismatchError):
     """A mismatch met inside a compiled function, whose exceptions can only have constant arguments."""
 
     def __init__(self, *args: Any) -> None:
-        super().__init__(_pending)
+        super().__init__(*(args or (_pending.text,)))
 
 
 class CompiledNameError(NameError):
     """An unknown axis met inside a compiled function."""
 
     def __init__(self, *args: Any) -> None:
-        super().__init__(_pending)
+        super().__init__(*(args or (_pending.text,)))
 
 
 class CompiledReductionError(RuntimeError):
     """Any other exception met inside a compiled function."""
 
     def __init__(self, *args: Any) -> None:
-        super().__init__(_pending)
+        super().__init__(*(args or (_pending.text,)))
 
 
 def _reduce(
     operation: int, character: int, source: int, target: int, ndim: int, shape: int, name: int, length: int
 ) -> int:
-    global _pending
     from numbafunc.parallel.reduce import reduce
 
     try:
@@ -68,13 +69,13 @@ def _reduce(
             Place("a compiled function") if frame is None else Place.of(frame),
         )
     except CollectiveMismatchError as error:
-        _pending = str(error)
+        _pending.text = str(error)
         return _MISMATCH
     except NameError as error:
-        _pending = str(error)
+        _pending.text = str(error)
         return _UNKNOWN_AXIS
     except BaseException as error:
-        _pending = f"{type(error).__name__}: {error}"
+        _pending.text = f"{type(error).__name__}: {error}"
         return _FAILURE
     return 0
 
@@ -121,19 +122,22 @@ def _typed(code: int, external: Any, check: Any) -> Any:
 
     def typed(x: Any, axis_name: Any = "device") -> Any:
         from numba.core import types
+        from numba.core.errors import TypingError
         from numba.np.numpy_support import as_dtype
 
         element = x.dtype if isinstance(x, types.Array) else x
         if not isinstance(element, (types.Boolean, types.Integer, types.Float, types.Complex)):
-            return None
+            raise TypingError(f"x is a {x}; wanted inside a compiled function: an array of numbers, or a number")
         given = as_dtype(types.unliteral(element))
         try:
             result_dtype = wire_of(_OPERATIONS[code], given).result
-        except TypeError:
-            return None
+        except TypeError as error:
+            raise TypingError(str(error)) from None
         names = _literal_names(axis_name)
         if names is None:
-            return None
+            raise TypingError(
+                "axis_name has to be written out inside a compiled function: a string, or a tuple of them"
+            )
         name = np.frombuffer(_SEPARATOR.join(names).encode(), np.uint8)
         character = ord(given.char)
 

@@ -96,7 +96,8 @@ def start() -> Any:
     Raises
     ------
     RuntimeError
-        Where the launcher promises more ranks than MPI sees: every rank would take itself for the only one.
+        Where the launcher promises more ranks than MPI sees: every rank would take itself for the only one. After the
+        end of MPI.
     ModuleNotFoundError
         Where the launcher promises several ranks and mpi4py is not installed.
     """
@@ -121,6 +122,8 @@ def start() -> Any:
         from mpi4py import MPI
     finally:
         mpi4py.rc.initialize = automatic
+    if MPI.Is_finalized():
+        raise RuntimeError("collective calls are not possible after MPI.Finalize()")
     if not MPI.Is_initialized():
         _initialize(MPI)
     size = MPI.COMM_WORLD.Get_size()

@@ -40,14 +40,15 @@ def broadcast(x: Any, axis_name: Any, root: Any, place: Place) -> Any:
     if axis.size > 1:
         forms = [f"{array.dtype} {array.shape}" for array in arrays]
         nest = f"{structure} with derivatives {describe_derivatives(operands)}"
-        axis.agree(
-            digest_of("broadcast", forms, nest, root),
-            lambda: f"broadcast of {', '.join(forms)} from rank {root} over {axis.label!r}",
-            place,
-        )
         buffer = np.concatenate([array.reshape(-1).view(np.uint8) for array in arrays]) if arrays else np.empty(0, "u1")
-        for start in range(0, buffer.size, _CHUNK):
-            axis.blocking(axis.communicator.Bcast, buffer[start : start + _CHUNK], root)
+        with axis:
+            axis.agree(
+                digest_of("broadcast", forms, nest, root),
+                lambda: f"broadcast of {', '.join(forms)} from rank {root} over {axis.label!r}",
+                place,
+            )
+            for start in range(0, buffer.size, _CHUNK):
+                axis.blocking(axis.communicator.Bcast, buffer[start : start + _CHUNK], root)
         position = 0
         for array in arrays:
             array.reshape(-1).view(np.uint8)[...] = buffer[position : position + array.nbytes]

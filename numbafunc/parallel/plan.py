@@ -112,13 +112,16 @@ class Plan:
                 for index, (array, wire) in enumerate(zip(arrays, self.wires))
             ]
         if self.inline:
-            return self._run_inline(arrays, outs, place)
-        prepared = [bucket.prepare(arrays, outs) for bucket in self.buckets]
-        self.axis.agree(self.digest, self.describe, place)
+            with self.axis:
+                return self._run_inline(arrays, outs, place)
         results: list[Array] = [None] * len(self.forms)
-        for bucket, (source, target) in zip(self.buckets, prepared):
-            bucket.exchange(source, target)
-            bucket.deliver(target, outs, results)
+        # An exception for a sum that overflows, between two exchanges, would leave the other ranks alone in the second.
+        with np.errstate(all="ignore"), self.axis:
+            prepared = [bucket.prepare(arrays, outs) for bucket in self.buckets]
+            self.axis.agree(self.digest, self.describe, place)
+            for bucket, (source, target) in zip(self.buckets, prepared):
+                bucket.exchange(source, target)
+                bucket.deliver(target, outs, results)
         return results
 
     def _run_inline(self, arrays: Sequence[Array], outs: Sequence[Array] | None, place: Place) -> list[Array]:
@@ -130,7 +133,7 @@ class Plan:
         self.axis.agree(self.digest, self.describe, place, self._how, self._words)
         received = self._receive_shaped
         if self.operation == MEAN:
-            np.divide(received, self.axis.size, out=received)
+            divide(received, self.axis.size)
         if len(arrays) == 1:
             if outs is not None:
                 np.copyto(outs[0], received, casting="unsafe")
@@ -200,7 +203,7 @@ class Bucket:
                 source.ctypes.data, target.ctypes.data, self.total * elements, itemsize, datatype, operation
             )
         if self.mean:
-            np.divide(target, self.axis.size, out=target)
+            divide(target, self.axis.size)
 
     def deliver(self, target: Array, outs: Sequence[Array] | None, results: list[Array]) -> None:
         """Put the results into their places."""
@@ -262,11 +265,18 @@ class SingleCall:
         source = data if x is target else x.ravel()
         self._axis.agree_and_reduce(self._digest, self._describe, place, self._kernel, self._fixed, source, data)
         if self._divide:
-            np.divide(target, self._axis.size, out=target)
+            divide(target, self._axis.size)
         return target
 
 
 _SHOWN = 8
+
+
+def divide(array: Array, number: int) -> None:
+    """Divide a contiguous array in place; complex numbers by parts, since inf divided as they are would bring NaN."""
+    if array.dtype.kind == "c":
+        array = array.reshape(-1).view(array.real.dtype)
+    np.divide(array, number, out=array)
 
 
 def _put(result: Array, out: Array | None) -> Array:

@@ -48,8 +48,9 @@ def reduce(
     if groups is None and type(axis_name) is str and set(map(type, leaves)) == _ARRAYS_ALONE:
         nest_key = (operation, axis_name, reproducible, structure, tuple(map(_form_of, leaves)))
         plan = _prepared_nests.get(nest_key)
-        if plan is not None and out is None:
-            return structure.unflatten(plan.run(leaves, None, place))
+        if plan is not None:
+            outs = None if out is None else _checked_out(out, structure, plan, leaves)
+            return structure.unflatten(plan.run(leaves, outs, place))
     axis = axes.find(axis_name, groups, place)
     if any(type(leaf) is not np.ndarray and is_device_array(leaf) for leaf in leaves):
         outs = None if out is None else _flat_out(out, structure)
@@ -60,9 +61,8 @@ def reduce(
         leaf if type(leaf) is np.ndarray and leaf.dtype.isnative else as_leaf(leaf, name)
         for leaf, name in zip(leaves, _names(x, leaves))
     ]
-    outs = None if out is None else _flat_out(out, structure)
     if any(type(operand) is Dual for operand in operands):
-        if outs is not None:
+        if out is not None:
             raise TypeError("out can't hold the result for a dual array, which is a new dual array")
         if operation in (MAX, MIN):
             from numbafunc.parallel.tangents import extremum
@@ -70,9 +70,7 @@ def reduce(
             return structure.unflatten(extremum(operation, operands, axis, str(structure), place))
         return structure.unflatten(reduce_components(operation, operands, axis, str(structure), reproducible, place))
     plan = plan_for(operation, operands, axis, structure, reproducible)
-    if outs is not None:
-        for operand, result, wire in zip(operands, outs, plan.wires):
-            arguments.check_out(result, operand.shape, wire.result, operands)
+    outs = None if out is None else _checked_out(out, structure, plan, operands)
     if key is not None and operands[0] is x:
         call = SingleCall(plan)
         if call.possible:
@@ -150,10 +148,14 @@ def _names(x: Any, leaves: Sequence[Any]) -> Sequence[str]:
     return [f"x{name}" for name in flatten_with_names(x)[1]]
 
 
-def _flat_out(out: Any, structure: Structure) -> list[Any]:
+def _checked_out(out: Any, structure: Structure, plan: Plan, operands: Sequence[Any]) -> list[Any]:
     results, given = flatten(out)
     if given != structure:
         raise ValueError(f"out is nested as {given}; wanted: as x is, {structure}")
+    for form, result, wire in zip(plan.forms, results, plan.wires):
+        if not fits(result, form.shape, wire.result):
+            arguments.check_out(result, form.shape, wire.result, ())
+    arguments.check_overlaps(results, operands)
     return results
 
 

@@ -18,6 +18,11 @@ _BITS = {2: np.uint16, 4: np.uint32, 8: np.uint64}
 
 def extremum(operation: str, operands: Sequence[Any], axis: Axis, nest: str, place: Place) -> list[Any]:
     """The extremal values, each with the tangents that the winning rank has there."""
+    with axis:  # three reductions that belong together
+        return _extremum(operation, operands, axis, nest, place)
+
+
+def _extremum(operation: str, operands: Sequence[Any], axis: Axis, nest: str, place: Place) -> list[Any]:
     nest = f"{nest}, with derivatives {describe_derivatives(operands)}"
     values = [value_of(operand) for operand in operands]
     best = plan_for(operation, values, axis, nest).run(values, None, place)

@@ -133,6 +133,7 @@ class Watchdog:
         """Wait without limit from now on, since there is nothing more to come from this rank; its last call."""
         self._farewell = self.last
         self.leaving = True
+        self._publish(None, None)
         return self._farewell
 
     def start(self) -> None:
@@ -142,14 +143,17 @@ class Watchdog:
             self._thread.start()
             self._previous_hook = sys.excepthook
             sys.excepthook = self._uncaught
+            leave_with(self.leave)
 
     def add_axis(self, axis: Axis) -> None:
         """Watch the calls on an axis."""
         self._axes.append(axis)
 
-    def remove_axis(self, axis: Axis) -> None:
-        """Watch it no longer."""
+    def remove_axis(self, axis: Axis, board: Board | None) -> None:
+        """Watch it no longer, and give up the board that was its own."""
         self._axes.remove(axis)
+        if board is not None:
+            self._boards.remove(board)
 
     def add_board(self, board: Board) -> None:
         """Keep a board up to date."""
@@ -197,7 +201,7 @@ class Watchdog:
             text = f"waits in {stage[0]}"
         else:
             text = f"in no collective call, now at {self._place()}; its last call: {self.last}"
-        for board in self._boards:
+        for board in list(self._boards):
             board.write(text)
 
     def _place(self) -> str:
@@ -214,7 +218,7 @@ class Watchdog:
         if board is not None:
             for other, (text, age) in sorted(board.read().items()):
                 if other != rank:
-                    silent = age > 3 + 2 * min(1.0, self._limit / 5)
+                    silent = text and age > 3 + 2 * min(1.0, self._limit / 5)
                     heard = f" (no sign of life for {age:.0f} s)" if silent else ""
                     lines.append(f"  rank {other}: {text or 'has done nothing yet'}{heard}")
             absent = board.size - len(board.ranks)
@@ -226,7 +230,8 @@ class Watchdog:
         abort("\n".join(lines))
 
     def _uncaught(self, kind: Any, error: Any, traceback: Any) -> None:
-        self._previous_hook(kind, error, traceback)
+        with contextlib.suppress(Exception):  # a hook of the program may fail in turn
+            self._previous_hook(kind, error, traceback)
         mpi = launcher.loaded_mpi()
         if mpi is None or os.getpid() != self.process or mpi.COMM_WORLD.Get_size() == 1:
             return
@@ -240,8 +245,14 @@ class Watchdog:
 
 def abort(message: str) -> None:
     """Print a message and end all ranks of the job."""
-    sys.stdout.flush()
-    print(message, file=sys.stderr, flush=True)
+    # The job has to end even where the program has closed its streams or put others in their places.
+    with contextlib.suppress(Exception):
+        sys.stdout.flush()
+    try:
+        print(message, file=sys.stderr, flush=True)
+    except Exception:
+        with contextlib.suppress(OSError):
+            os.write(2, f"{message}\n".encode(errors="replace"))
     mpi = launcher.loaded_mpi()
     if mpi is not None:
         handle = ctypes.c_void_p(mpi.COMM_WORLD.handle)
@@ -262,11 +273,14 @@ def _limit_from_environment() -> float:
         raise ValueError(f"{VARIABLE} is {text!r}; wanted: a number of seconds, 0 for no limit") from None
 
 
-def checked_limit(seconds: float) -> float:
-    """A time limit, unless it is negative or NaN."""
-    if not seconds >= 0:
+def checked_limit(seconds: Any) -> float:
+    """A time limit, unless it is negative, NaN or no number."""
+    if isinstance(seconds, (str, bytes)) or not hasattr(seconds, "__float__"):
+        raise TypeError(f"seconds is {seconds!r}; wanted: a number of seconds, 0 for no limit")
+    limit = float(seconds)
+    if not limit >= 0:
         raise ValueError(f"seconds is {seconds}; wanted: a number of seconds, 0 for no limit")
-    return 0.0 if seconds == float("inf") else seconds
+    return 0.0 if limit == float("inf") else limit
 
 
 _watchdog: Watchdog | None = None

@@ -4,6 +4,7 @@ import numpy as np
 from common import world
 
 from numbafunc import parallel
+from numbafunc.parallel.watchdog import watchdog as axes_watchdog
 
 rank, ranks = parallel.axis_index(), parallel.axis_size()
 
@@ -41,6 +42,8 @@ def test_grid():
     assert parallel.axis_size(("row", "column")) == ranks
     assert parallel.axis_index(("row", "column")) == rank
     assert parallel.axis_index(("column", "row")) == j * rows + i
+    if i == 0:  # the other rows may never use that axis
+        assert parallel.psum(rank, "column") == sum(range(columns))
     for _ in range(2):
         assert parallel.psum(rank, "row") == sum(k * columns + j for k in range(rows))
         assert parallel.psum(np.full(500, rank), "column")[0] == sum(i * columns + k for k in range(columns))
@@ -60,6 +63,9 @@ def test_registered_communicators():
     assert parallel.psum(rank, "half") == sum(r for r in range(ranks) if r % 2 == rank % 2)
     parallel.register_axis("half", world())
     assert parallel.psum(1, "half") == ranks
+    boards = len(axes_watchdog()._boards)
+    parallel.register_axis("half", world())
+    assert len(axes_watchdog()._boards) == boards
     assert "communicator" in message(TypeError, parallel.register_axis, "other", 5)
     assert "device" in message(ValueError, parallel.register_axis, "device", world())
 

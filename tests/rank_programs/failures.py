@@ -3,6 +3,7 @@
 import faulthandler
 import os
 import sys
+import threading
 import time
 
 import numpy as np
@@ -26,6 +27,30 @@ def main(how):
         parallel.set_timeout(0)
         sys.argv = sys.argv[:2]
         return main("is late")
+    if how == "finalizes":
+        parallel.grid(a=-1)
+        parallel.axes._mpi().Finalize()
+        groups = [list(range(parallel.axis_size()))]
+        for call in (
+            lambda: parallel.psum(np.ones(3)),
+            lambda: parallel.psum(np.ones(3000)),
+            lambda: parallel.pmax({"a": np.ones(3)}, "a"),
+            lambda: parallel.psum(1, axis_index_groups=groups),
+            lambda: parallel.broadcast(1),
+            lambda: parallel.grid(b=-1),
+        ):
+            try:
+                call()
+            except RuntimeError as error:
+                assert "after MPI.Finalize()" in str(error)
+            else:
+                raise AssertionError("no error")
+        print("done")
+        return
+    if how == "calls from two threads":
+        return two_threads(parallel, rank)
+    if how == "never comes, with closed streams":
+        sys.stdout.close()
     if how == "ends later":
         # Nobody waits for anyone here, so nothing is wrong.
         time.sleep(2 * (1 - rank))
@@ -52,6 +77,8 @@ def main(how):
             sys.exit(3)
         if how == "ends":
             return
+        if how == "never comes, with closed streams":
+            time.sleep(60)
         if how in ("never comes", "never comes to a compiled call"):
             time.sleep(60)
         if how == "waits elsewhere":
@@ -62,6 +89,33 @@ def main(how):
         numba.njit(lambda x: parallel.pmax(x))(np.ones(5))
     else:
         parallel.pmax(np.ones(5000))
+
+
+def two_threads(parallel, rank):
+    """While one thread is in a call, in whichever part of it, another one is refused and does no harm."""
+    tree = [np.full(8_000_000, rank + 1.0), np.full(8_000_001, rank + 1.0)]
+    results = []
+    thread = threading.Thread(target=lambda: results.append(parallel.psum(tree)))
+    time.sleep(0.5 * rank)
+    thread.start()
+    if rank == 1:
+        thread.join()
+    axis = parallel.axes._axes["device"]
+    while rank == 0 and axis.entered() % 2 == 0:
+        time.sleep(0.001)  # until the thread waits for rank 1
+    refused = 0
+    while True:
+        try:
+            assert parallel.broadcast(np.full(5, 7.0 + rank)).tolist() == [7.0] * 5
+            break
+        except RuntimeError as error:
+            assert "two threads" in str(error), error
+            refused += 1
+    assert refused or rank == 1
+    thread.join()
+    for one in results[0]:
+        assert np.all(one == 3)
+    print("done")
 
 
 if __name__ == "__main__":

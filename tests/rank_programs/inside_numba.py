@@ -1,5 +1,6 @@
 """Reductions inside compiled functions that Numba keeps on disk."""
 
+import pickle
 import sys
 
 import numba
@@ -60,8 +61,14 @@ def main():
         assert "rank 0: pmax of float64 (3,)" in str(error)
         assert "rank 1: pmax of float64 (4,)" in str(error)
         assert "inside_numba.py:" in str(error)
+        kept, text = error, str(error)
     else:
         raise AssertionError("no mismatch")
+    try:
+        single(np.ones(5 + rank))
+    except parallel.CollectiveMismatchError as error:
+        assert "(6,)" in str(error)
+        assert str(pickle.loads(pickle.dumps(kept))) == text
     assert single(np.full(3, rank)).tolist() == [ranks - 1] * 3
     print("done")
 

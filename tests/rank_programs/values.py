@@ -185,6 +185,46 @@ def test_out():
     assert np.all(out["b"][1] == ranks)
 
 
+def test_out_of_a_nest_shares_no_memory():
+    x = np.full(300, rank + 1.0)
+    for _ in range(2):  # the second call has its plan at once
+        block = np.empty((300, 2))
+        tree = {"a": x, "b": x}
+        result = parallel.psum(tree, out={"a": block[:, 0], "b": block[:, 1]})
+        assert np.all(block == sum(range(1, ranks + 1)))
+        assert np.shares_memory(result["a"], block)
+        one = np.empty(600)
+        for name, wrong in {
+            "two arrays": {"a": one[:300], "b": one[299:599]},
+            "two": {"a": block[:, 0], "b": block[:, 0]},
+            "overlaps": {"a": block[:, 0], "b": x},
+        }.items():
+            try:
+                parallel.psum(tree, out=wrong)
+            except ValueError as error:
+                assert name in str(error)
+            else:
+                raise AssertionError("no error")
+
+
+def test_infinite_complex_numbers_have_a_mean():
+    for size in (3, 300, 9000):
+        for options in ({}, {"reproducible": True}):
+            mean = parallel.pmean(np.full(size, complex(np.inf, rank)), **options)
+            assert np.all(mean == complex(np.inf, (ranks - 1) / 2)), mean
+
+
+def test_overflow_on_some_ranks_is_no_exception_between_exchanges():
+    # Each rank adds up a part of its own, of which only the first overflows.
+    x = np.ones(300_000, np.float32)
+    x[:10] = 3e38
+    with np.errstate(all="raise"):
+        total = parallel.psum([x, x[1:]], reproducible=True)[0]
+    assert total[-1] == ranks
+    assert np.isinf(total[0]) or ranks == 1
+    assert parallel.psum(1) == ranks
+
+
 def test_chunks():
     from numbafunc.parallel import frame
 
@@ -210,7 +250,8 @@ def test_reproducible_sums_are_those_in_the_order_of_the_ranks():
             assert alone.tobytes() == total.tobytes()
             assert fused[1].tobytes() == total.tobytes()
             assert fused[2].tobytes() == total[1:].tobytes()
-            assert parallel.pmean(everyone[rank], reproducible=True).tobytes() == (total / ranks).tobytes()
+            mean = (total.view(total.real.dtype) / ranks).view(dtype)  # parts by themselves: NumPy rounds twice
+            assert parallel.pmean(everyone[rank], reproducible=True).tobytes() == mean.tobytes()
 
 
 def test_broadcast():

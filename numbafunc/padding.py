@@ -10,7 +10,8 @@ import numpy as np
 
 from numbafunc.autodiff.dual import Dual, assemble, components
 from numbafunc.cpu import threads
-from numbafunc.cpu.memory import WORDS, empty, flat_words, is_plain
+from numbafunc.cpu.machine_code import machine_code
+from numbafunc.cpu.memory import FLAGS, PLAIN, WORDS, empty, flat_words
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments, margins
 from numbafunc.kinds.linear import JointlyLinear, Linear
@@ -154,14 +155,26 @@ def _plain(widths: Any) -> bool:
 def _keep(key: Any, array: np.ndarray[Any, Any], widths: Widths, mode: str, constant: Any) -> None:
     """Prepare for further calls of the same form."""
     padding, kernel = prepare(array.shape, widths, "constant" if mode == "empty" else mode, array.itemsize)
-    if not math.prod(padding.shape) or padding.table.size > LARGEST_TABLE:
+    if not math.prod(padding.shape) or padding.entries > LARGEST_TABLE:
         return
     word = WORDS[array.itemsize]
     values = flat_words(_values(constant, "constant_values", array), 0).view(word)
     if len(_PREPARED) >= 512:
         _PREPARED.clear()
-    kind = None if array.dtype == word else word
-    _PREPARED[key] = (key[2], kernel, padding.shape, kind, values, padding.table, padding.plan)
+    code = machine_code(kernel, (empty(0, word), values, empty(0, word), padding.plan))
+    shape, dtype, plan = padding.shape, array.dtype, padding.plan
+
+    def call(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        result = empty(shape, dtype)
+        code(x.ravel(), values, result.ravel(), plan)
+        return result
+
+    def call_with_words(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        result = empty(shape, dtype)
+        code(x.ravel().view(word), values, result.ravel().view(word), plan)
+        return result
+
+    _PREPARED[key] = call if dtype == word else call_with_words, key[2]
 
 
 def pad(
@@ -244,21 +257,20 @@ def pad(
     if usual and stat_length is end_values is reflect_type is None:
         # As a key, a negative zero is no other than the positive one.
         constant = type(constant_values) is int or (type(constant_values) is float and constant_values != 0)
-        if constant and is_plain(array):
+        if constant and array.flags.num & FLAGS == PLAIN:
             key = (array.shape, array.dtype, pad_width, mode, constant_values)
             try:
-                prepared = _PREPARED.get(key)
+                known = _PREPARED.get(key)
             except TypeError:  # a list among the widths
-                key = prepared = None
-            # Widths that are equal may still be floats or bools, which are refused.
-            if prepared is not None and (pad_width is prepared[0] or _plain(pad_width)):
-                _, kernel, shape, word, values, table, plan = prepared
-                result = empty(shape, array.dtype)
-                if word is None:
-                    kernel(array.ravel(), values, result.ravel(), table, plan)
-                else:
-                    kernel(array.ravel().view(word), values, result.ravel().view(word), table, plan)
-                return result
+                key = known = None
+            if known is not None:
+                call, plain = known
+                if pad_width is plain:
+                    return call(array)
+                # Widths that are equal may still be floats or bools, which are refused.
+                if _plain(pad_width):
+                    _PREPARED[key] = call, pad_width
+                    return call(array)
     operand = arguments.as_array(array, "array")
     given = {
         "stat_length": stat_length,

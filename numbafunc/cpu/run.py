@@ -65,8 +65,10 @@ def move(target: Any, to: Any, source: Any, start: Any, count: Any) -> None:
     """Copy elements. In between, a call of the library's function takes longer than the copy."""
     block = _per_block(target)
     if block * _FEW <= count < block * _MANY:
-        for index in range(0, count - block, block):
+        index = 0
+        while index < count - block:
             _move_block(target, to + index, source, start + index)
+            index += block
         _move_block(target, to + count - block, source, start + count - block)
     else:
         _move_any(target, to, source, start, count)

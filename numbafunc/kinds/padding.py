@@ -61,6 +61,7 @@ class Padding:
     """
 
     def __init__(self, shape: tuple[int, ...], widths: Widths, mode: str) -> None:
+        self.constant = mode == "constant"
         self.shape = tuple(before + length + after for length, (before, after) in zip(shape, widths))
         sources = [_Axis(length, *width, axis) for axis, (length, width) in enumerate(zip(shape, widths))]
         axes = _joined(sources)
@@ -73,15 +74,16 @@ class Padding:
         if outside:
             rows = _combined(rows, entries[-2], strides[-2])
         margins = np.concatenate((entries[-1][: last.before], entries[-1][last.before + last.length :]))
-        self.table = np.concatenate((planes, rows, margins))
-        self.plan = np.array([len(planes), len(rows), last.before, last.length, last.after], np.int64)
+        self.entries = len(planes) + len(rows) + len(margins)
+        header = [len(planes), len(rows), last.before, last.length, last.after]
+        self.plan = np.concatenate((np.array(header, np.int64), planes, rows, margins))
 
     def kernel(self, itemsize: int) -> Any:
         """The kernel for elements of a size."""
         from numbafunc.cpu import pad
 
         parallel = math.prod(self.shape) * itemsize >= PARALLEL_FROM and threads.parallel_allowed()
-        return pad.build(WORDS[itemsize].name, parallel=parallel)
+        return pad.build(WORDS[itemsize].name, constant=self.constant, parallel=parallel)
 
 
 class _Axis:
@@ -140,7 +142,7 @@ def prepare(shape: tuple[int, ...], widths: Widths, mode: str, itemsize: int) ->
     if known is None:
         padding = Padding(shape, widths, mode)
         known = (padding, padding.kernel(itemsize))
-        if padding.table.size <= LARGEST_TABLE:
+        if padding.entries <= LARGEST_TABLE:
             if len(_PREPARED) >= 512:
                 _PREPARED.clear()
             _PREPARED[key] = known
@@ -168,5 +170,5 @@ def padded(
         flat_words(part, 0).view(WORDS[array.itemsize]).reshape(count, -1) for part in (array, constants, result)
     )
     for direction in range(count):
-        kernel(sources[direction], values[direction], results[direction], padding.table, padding.plan)
+        kernel(sources[direction], values[direction], results[direction], padding.plan)
     return result

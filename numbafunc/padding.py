@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -51,13 +52,27 @@ def _pairs(given: Any, name: str, ndim: int, smallest: int) -> Widths:
         numbers = np.asarray(given)
     except ValueError:
         raise ShapeError(f"{name} is {given!r}; wanted: {wanted}") from None
-    if numbers.dtype.kind not in "iu" and (numbers.size or numbers.ndim == 0):
+    if numbers.dtype.kind not in "iuO" and (numbers.size or numbers.ndim == 0):
         raise TypeError(f"{name} is {given!r}, not integers; wanted: {wanted}")
+    for entry in _entries(given):
+        if isinstance(entry, (bool, np.bool_)) or not hasattr(type(entry), "__index__"):
+            raise TypeError(f"{name} is {given!r}, not integers; wanted: {wanted}")
     if numbers.shape not in ((), (1,), (2,), (1, 2), (ndim, 2)):
         raise ShapeError(f"{name} is {given!r}, of shape {numbers.shape}; wanted: {wanted}")
     if numbers.size and numbers.min() < smallest:
         raise ValueError(f"{name} is {given!r}; wanted: numbers from {smallest} on")
     return tuple((int(a), int(b)) for a, b in np.broadcast_to(numbers, (ndim, 2)))
+
+
+def _entries(given: Any) -> Iterator[Any]:
+    """What is in a nest of sequences, as it is: among integers NumPy would make one of a bool."""
+    if isinstance(given, (tuple, list)):
+        for entry in given:
+            yield from _entries(entry)
+    elif isinstance(given, np.ndarray):
+        yield from given.ravel()
+    else:
+        yield given
 
 
 def _stacked(given: Any) -> Any:
@@ -146,9 +161,9 @@ def _plain(widths: Any) -> bool:
     """Whether widths are ints and tuples of ints, equal to no others that would be refused."""
     if type(widths) is not tuple:
         return type(widths) is int
-    types = {type(entry) for entry in widths}
+    types = {*map(type, widths)}
     if types == {tuple}:
-        types = {type(entry) for pair in widths for entry in pair}
+        types = {*map(type, chain.from_iterable(widths))}
     return types == {int}
 
 
@@ -231,8 +246,9 @@ def pad(
     Raises
     ------
     ValueError
-        For an unknown mode, an option that is not of the mode, a negative width, a ``stat_length`` below 1, widths or
-        values in another form, or an axis without elements that the mode can't pad (the last two are a TypeError too).
+        For an unknown mode, an option that is not of the mode, a negative width, a ``stat_length`` below 1, a result
+        that no array can hold, widths or values in another form, or an axis without elements that the mode can't pad
+        (the last two are a TypeError too).
     TypeError
         For inputs that are no real numbers, or widths that are no integers.
 
@@ -282,6 +298,8 @@ def pad(
     widths = _pairs(pad_width, "pad_width", operand.ndim, 0)
     if not operand.ndim:
         return operand.copy()
+    shape = tuple(before + length + after for length, (before, after) in zip(operand.shape, widths))
+    arguments.check_size(shape, operand.dtype, "pad_width", pad_width)
     if not isinstance(mode, str):
         return _by_function(operand, widths, mode, options)
     if mode not in _WITHOUT_ELEMENTS or (mode == "mean" and not arguments.is_float(operand.dtype)):

@@ -357,7 +357,8 @@ def upscale_nn(x: Any, scale: Any = 2) -> Any:
     Raises
     ------
     ValueError
-        For an array without four axes (which is a TypeError and an IndexError too).
+        For an array without four axes (which is a TypeError and an IndexError too), or a result that no array can
+        hold.
     TypeError
         For inputs that are no real numbers, or a scale that is negative or not an int (for a sequence, a ValueError
         too).
@@ -381,4 +382,7 @@ def upscale_nn(x: Any, scale: Any = 2) -> Any:
     factor = scale if type(scale) is int else _whole(scale, "scale", scale, wanted)
     if factor < 0:
         raise TypeError(f"scale is {scale!r}; wanted: {wanted}")
-    return _upscaled(_images(x), factor)
+    operand = _images(x)
+    n, c, h, w = operand.shape
+    arguments.check_size((n, c, h * factor, w * factor), operand.dtype, "scale", scale)
+    return _upscaled(operand, factor)

@@ -28,9 +28,9 @@ def _sliced(
 _PREPARED = threads.Kernels()
 
 
-def _plain(entries: Any) -> bool:
-    """Whether entries are a tuple of ints, equal to none that would be refused."""
-    return type(entries) is tuple and {type(entry) for entry in entries} == {int}
+def _plain(entries: tuple[Any, ...]) -> bool:
+    """Whether entries are ints, equal to none that would be refused."""
+    return {*map(type, entries)} == {int}
 
 
 _dynamic_slice = Linear("dynamic_slice", _sliced)

@@ -104,6 +104,14 @@ def test_lengths_that_do_not_divide():
                 op(x, size)
 
 
+@pytest.mark.parametrize("shape", [(1, 1, 2, 2), (1, 1, 0, 2)], ids=str)
+def test_result_that_is_too_large(shape):
+    for scale in (1 << 31, 1 << 62, 1 << 70):
+        if shape[2] or scale > 1 << 31:
+            with pytest.raises(ValueError, match="^scale is .*wanted: one that an array can have"):
+                numbafunc.upscale_nn(np.ones(shape), scale)
+
+
 # Whatever the layout, the copy does what NumPy's does.
 
 

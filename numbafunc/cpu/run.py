@@ -11,7 +11,7 @@ from numba.extending import intrinsic
 from numbafunc.cpu.cache import inline
 
 # Bytes that are moved at once, and the numbers of blocks from which up to which that is quickest.
-_BLOCK, _FEW, _MANY = 32, 4, 64
+_BLOCK, _FEW, _MANY = 32, 1, 64
 
 
 def _pointers(context: Any, builder: Any, sig: Any, args: Any) -> Any:

@@ -65,15 +65,15 @@ class Padding:
         self.shape = tuple(before + length + after for length, (before, after) in zip(shape, widths))
         sources = [_Axis(length, *width, axis) for axis, (length, width) in enumerate(zip(shape, widths))]
         axes = _joined(sources)
-        entries = [axis.entries(mode) for axis in axes]
-        strides = [math.prod(axis.length for axis in axes[position + 1 :]) for position in range(len(axes))]
         *outside, last = axes
+        entries = [axis.entries(mode) for axis in outside]
+        strides = [math.prod(axis.length for axis in axes[position + 1 :]) for position in range(len(axes))]
         planes, rows = np.zeros(1, np.int64), np.zeros(1, np.int64)
-        for entry, stride in zip(entries[:-2], strides):
+        for entry, stride in zip(entries[:-1], strides):
             planes = _combined(planes, entry, stride)
         if outside:
-            rows = _combined(rows, entries[-2], strides[-2])
-        margins = np.concatenate((entries[-1][: last.before], entries[-1][last.before + last.length :]))
+            rows = _combined(rows, entries[-1], strides[-2])
+        margins = last.entries(mode, inside=False)
         self.entries = len(planes) + len(rows) + len(margins)
         header = [len(planes), len(rows), last.before, last.length, last.after]
         self.plan = np.concatenate((np.array(header, np.int64), planes, rows, margins))
@@ -96,10 +96,10 @@ class _Axis:
     def padded(self) -> bool:
         return bool(self.before or self.after)
 
-    def entries(self, mode: str) -> np.ndarray[Any, Any]:
-        """Where each index of the result comes from."""
+    def entries(self, mode: str, *, inside: bool = True) -> np.ndarray[Any, Any]:
+        """Where each index of the result comes from, or each of the margins."""
         before, length, after = (n // self.run for n in (self.before, self.length, self.after))
-        place = np.arange(-before, length + after)
+        place = np.concatenate((np.arange(-before, length if inside else 0), np.arange(length, length + after)))
         if mode == "constant":
             result = np.where(place < 0, -1 - 2 * self.number, np.where(place < length, place, -2 - 2 * self.number))
         else:

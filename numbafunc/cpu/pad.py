@@ -20,7 +20,7 @@ from numbafunc.cpu.run import move
 from numbafunc.cpu.schedule import SET_CHUNK, schedule
 
 # Elements that are worth a task of their own; longer rows are cut.
-TASK = 1 << 14
+TASK = 1 << 15
 
 # Numbers that stand before the table: of planes, of rows of a plane, and of columns on the left, in the middle and on
 # the right.

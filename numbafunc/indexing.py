@@ -78,13 +78,17 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
         raise TypeError(f"dtype is {dtype!r}; wanted: a numeric dtype or bool") from None
     if kind.kind not in "ciub" and not arguments.is_float(kind):
         raise TypeError(f"dtype is {kind}; wanted: a numeric dtype or bool")
-    if indices.dtype == np.uint64:
-        indices = np.minimum(indices, classes)  # a single one goes to the kernel as a signed word
     ndim = indices.ndim + 1
     place = _whole(axis)
     if place is None or not -ndim <= place < ndim:
         raise ValueError(f"axis is {axis!r}; wanted: an int from {-ndim} to {ndim - 1}")
     position = place % ndim
+    shape = (*indices.shape[:position], classes, *indices.shape[position:])
+    arguments.check_size(
+        shape, max(kind, np.dtype(np.intp), key=lambda dtype: dtype.itemsize), "num_classes", num_classes
+    )
+    if indices.dtype == np.uint64:
+        indices = np.minimum(indices, classes)  # a single one goes to the kernel as a signed word
     wide = (classes,) + (1,) * (ndim - 1 - position)
     spread = indices.reshape((*indices.shape[:position], 1, *indices.shape[position:]))
     return _one_hot.evaluate((spread, np.arange(classes).reshape(wide)), dtype=kind, form=form, given=[x])

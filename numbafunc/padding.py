@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from numbafunc.autodiff.dual import Dual, assemble, components
 from numbafunc.cpu import threads
-from numbafunc.cpu.memory import WORDS, empty, flat_words, is_plain
+from numbafunc.cpu.machine_code import machine_code
+from numbafunc.cpu.memory import FLAGS, PLAIN, WORDS, empty, flat_words
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments, margins
 from numbafunc.kinds.linear import JointlyLinear, Linear
@@ -50,13 +52,27 @@ def _pairs(given: Any, name: str, ndim: int, smallest: int) -> Widths:
         numbers = np.asarray(given)
     except ValueError:
         raise ShapeError(f"{name} is {given!r}; wanted: {wanted}") from None
-    if numbers.dtype.kind not in "iu" and (numbers.size or numbers.ndim == 0):
+    if numbers.dtype.kind not in "iuO" and (numbers.size or numbers.ndim == 0):
         raise TypeError(f"{name} is {given!r}, not integers; wanted: {wanted}")
+    for entry in _entries(given):
+        if isinstance(entry, (bool, np.bool_)) or not hasattr(type(entry), "__index__"):
+            raise TypeError(f"{name} is {given!r}, not integers; wanted: {wanted}")
     if numbers.shape not in ((), (1,), (2,), (1, 2), (ndim, 2)):
         raise ShapeError(f"{name} is {given!r}, of shape {numbers.shape}; wanted: {wanted}")
     if numbers.size and numbers.min() < smallest:
         raise ValueError(f"{name} is {given!r}; wanted: numbers from {smallest} on")
     return tuple((int(a), int(b)) for a, b in np.broadcast_to(numbers, (ndim, 2)))
+
+
+def _entries(given: Any) -> Iterator[Any]:
+    """What is in a nest of sequences, as it is: among integers NumPy would make one of a bool."""
+    if isinstance(given, (tuple, list)):
+        for entry in given:
+            yield from _entries(entry)
+    elif isinstance(given, np.ndarray):
+        yield from given.ravel()
+    else:
+        yield given
 
 
 def _stacked(given: Any) -> Any:
@@ -145,23 +161,35 @@ def _plain(widths: Any) -> bool:
     """Whether widths are ints and tuples of ints, equal to no others that would be refused."""
     if type(widths) is not tuple:
         return type(widths) is int
-    types = {type(entry) for entry in widths}
+    types = {*map(type, widths)}
     if types == {tuple}:
-        types = {type(entry) for pair in widths for entry in pair}
+        types = {*map(type, chain.from_iterable(widths))}
     return types == {int}
 
 
 def _keep(key: Any, array: np.ndarray[Any, Any], widths: Widths, mode: str, constant: Any) -> None:
     """Prepare for further calls of the same form."""
     padding, kernel = prepare(array.shape, widths, "constant" if mode == "empty" else mode, array.itemsize)
-    if not math.prod(padding.shape) or padding.table.size > LARGEST_TABLE:
+    if not math.prod(padding.shape) or padding.entries > LARGEST_TABLE:
         return
     word = WORDS[array.itemsize]
     values = flat_words(_values(constant, "constant_values", array), 0).view(word)
     if len(_PREPARED) >= 512:
         _PREPARED.clear()
-    kind = None if array.dtype == word else word
-    _PREPARED[key] = (key[2], kernel, padding.shape, kind, values, padding.table, padding.plan)
+    code = machine_code(kernel, (empty(0, word), values, empty(0, word), padding.plan))
+    shape, dtype, plan = padding.shape, array.dtype, padding.plan
+
+    def call(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        result = empty(shape, dtype)
+        code(x.ravel(), values, result.ravel(), plan)
+        return result
+
+    def call_with_words(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        result = empty(shape, dtype)
+        code(x.ravel().view(word), values, result.ravel().view(word), plan)
+        return result
+
+    _PREPARED[key] = call if dtype == word else call_with_words, key[2]
 
 
 def pad(
@@ -218,8 +246,9 @@ def pad(
     Raises
     ------
     ValueError
-        For an unknown mode, an option that is not of the mode, a negative width, a ``stat_length`` below 1, widths or
-        values in another form, or an axis without elements that the mode can't pad (the last two are a TypeError too).
+        For an unknown mode, an option that is not of the mode, a negative width, a ``stat_length`` below 1, a result
+        that no array can hold, widths or values in another form, or an axis without elements that the mode can't pad
+        (the last two are a TypeError too).
     TypeError
         For inputs that are no real numbers, or widths that are no integers.
 
@@ -244,21 +273,20 @@ def pad(
     if usual and stat_length is end_values is reflect_type is None:
         # As a key, a negative zero is no other than the positive one.
         constant = type(constant_values) is int or (type(constant_values) is float and constant_values != 0)
-        if constant and is_plain(array):
+        if constant and array.flags.num & FLAGS == PLAIN:
             key = (array.shape, array.dtype, pad_width, mode, constant_values)
             try:
-                prepared = _PREPARED.get(key)
+                known = _PREPARED.get(key)
             except TypeError:  # a list among the widths
-                key = prepared = None
-            # Widths that are equal may still be floats or bools, which are refused.
-            if prepared is not None and (pad_width is prepared[0] or _plain(pad_width)):
-                _, kernel, shape, word, values, table, plan = prepared
-                result = empty(shape, array.dtype)
-                if word is None:
-                    kernel(array.ravel(), values, result.ravel(), table, plan)
-                else:
-                    kernel(array.ravel().view(word), values, result.ravel().view(word), table, plan)
-                return result
+                key = known = None
+            if known is not None:
+                call, plain = known
+                if pad_width is plain:
+                    return call(array)
+                # Widths that are equal may still be floats or bools, which are refused.
+                if _plain(pad_width):
+                    _PREPARED[key] = call, pad_width
+                    return call(array)
     operand = arguments.as_array(array, "array")
     given = {
         "stat_length": stat_length,
@@ -270,6 +298,8 @@ def pad(
     widths = _pairs(pad_width, "pad_width", operand.ndim, 0)
     if not operand.ndim:
         return operand.copy()
+    shape = tuple(before + length + after for length, (before, after) in zip(operand.shape, widths))
+    arguments.check_size(shape, operand.dtype, "pad_width", pad_width)
     if not isinstance(mode, str):
         return _by_function(operand, widths, mode, options)
     if mode not in _WITHOUT_ELEMENTS or (mode == "mean" and not arguments.is_float(operand.dtype)):

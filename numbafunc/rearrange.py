@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from numbafunc.cpu.memory import FLAGS, PLAIN
 from numbafunc.errors import RankError, ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.movement import Movement
@@ -97,11 +98,12 @@ def _images(x: Any) -> Any:
 
 
 def _rearranged(op: Movement, x: Any, size: Any, axes: str) -> Any:
+    a, b = (size, size) if type(size) is int else _block(size)
+    if type(x) is np.ndarray and x.flags.num & FLAGS == PLAIN:
+        call = op.prepared.get((x.shape, x.dtype, a, b))
+        if call is not None:
+            return call(x)
     a, b = _block(size)
-    if type(x) is np.ndarray:
-        known = op.quick(x, a, b)
-        if known is not None:
-            return known
     operand = _images(x)
     lengths = dict(zip("NCHW", operand.shape))
     for axis, factor in zip(axes, (a * b,) if len(axes) == 1 else (a, b)):
@@ -325,10 +327,10 @@ def flatten(x: Any) -> Any:
     array([[0, 1, 2, 3],
            [4, 5, 6, 7]])
     """
-    if type(x) is np.ndarray:
-        known = _flat.quick(x)
-        if known is not None:
-            return known
+    if type(x) is np.ndarray and x.flags.num & FLAGS == PLAIN:
+        call = _flat.prepared.get((x.shape, x.dtype))
+        if call is not None:
+            return call(x)
     operand = arguments.as_array(x, "x")
     if operand.ndim == 0:
         raise RankError("x has no axes; wanted: an array with at least one axis")
@@ -355,7 +357,8 @@ def upscale_nn(x: Any, scale: Any = 2) -> Any:
     Raises
     ------
     ValueError
-        For an array without four axes (which is a TypeError and an IndexError too).
+        For an array without four axes (which is a TypeError and an IndexError too), or a result that no array can
+        hold.
     TypeError
         For inputs that are no real numbers, or a scale that is negative or not an int (for a sequence, a ValueError
         too).
@@ -369,14 +372,17 @@ def upscale_nn(x: Any, scale: Any = 2) -> Any:
     array([[1, 1, 2, 2],
            [1, 1, 2, 2]])
     """
+    if type(scale) is int and type(x) is np.ndarray and x.flags.num & FLAGS == PLAIN:
+        call = _upscaled.prepared.get((x.shape, x.dtype, scale))
+        if call is not None:
+            return call(x)
     wanted = "a non-negative int"
     if isinstance(scale, (tuple, list)):
         raise ShapeError(f"scale is {scale!r}; wanted: {wanted}")
     factor = scale if type(scale) is int else _whole(scale, "scale", scale, wanted)
     if factor < 0:
         raise TypeError(f"scale is {scale!r}; wanted: {wanted}")
-    if type(x) is np.ndarray:
-        known = _upscaled.quick(x, factor)
-        if known is not None:
-            return known
-    return _upscaled(_images(x), factor)
+    operand = _images(x)
+    n, c, h, w = operand.shape
+    arguments.check_size((n, c, h * factor, w * factor), operand.dtype, "scale", scale)
+    return _upscaled(operand, factor)

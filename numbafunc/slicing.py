@@ -9,35 +9,28 @@ from typing import Any
 import numpy as np
 
 from numbafunc.autodiff.dual import Dual
+from numbafunc.cpu import threads
+from numbafunc.cpu.memory import FLAGS, PLAIN
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.linear import Linear
-from numbafunc.kinds.movement import PARALLEL_FROM, contiguous
+from numbafunc.kinds.movement import contiguous, prepare
 
 
 def _sliced(
     array: np.ndarray[Any, Any], leading: int, starts: tuple[int, ...], sizes: tuple[int, ...]
 ) -> np.ndarray[Any, Any]:
     behind = (slice(start, start + size) for start, size in zip(starts, sizes))
-    return _copied(array, (slice(None),) * leading + tuple(behind))
+    return contiguous(array[(slice(None),) * leading + tuple(behind)], array)
 
 
-def _copied(array: np.ndarray[Any, Any], places: tuple[slice, ...]) -> np.ndarray[Any, Any]:
-    view = array[places]
-    # NumPy's own copy is quicker where threads don't pay.
-    return contiguous(view, array) if view.nbytes >= PARALLEL_FROM else view.copy(order="C")
+# Calls that went well, by shape and dtype of the array and what was asked for.
+_PREPARED = threads.Kernels()
 
 
-# Where slices lie, by the shape of the array and what was asked for.
-_PLACES: dict[Any, tuple[slice, ...]] = {}
-
-# Dtypes that need no check.
-_MOVED = frozenset(map(np.dtype, "?bBhHiIlLqQefd"))
-
-
-def _plain(entries: Any) -> bool:
-    """Whether entries are a tuple of ints, equal to none that would be refused."""
-    return type(entries) is tuple and {type(entry) for entry in entries} == {int}
+def _plain(entries: tuple[Any, ...]) -> bool:
+    """Whether entries are ints, equal to none that would be refused."""
+    return {*map(type, entries)} == {int}
 
 
 _dynamic_slice = Linear("dynamic_slice", _sliced)
@@ -109,11 +102,24 @@ def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Any) -> Any:
            [ 9, 10, 11]])
     """
     key = None
-    if type(operand) is np.ndarray and _plain(start_indices) and _plain(slice_sizes):
-        key = (operand.shape, start_indices, slice_sizes)
-        known = _PLACES.get(key)
-        if known is not None and operand.dtype in _MOVED:
-            return _copied(operand, known)
+    if (
+        type(operand) is np.ndarray
+        and type(start_indices) is type(slice_sizes) is tuple
+        and operand.flags.num & FLAGS == PLAIN
+    ):
+        key = (operand.shape, operand.dtype, start_indices, slice_sizes)
+        try:
+            known = _PREPARED.get(key)
+        except TypeError:  # an entry that is an array
+            key = known = None
+        if known is not None:
+            call, starts, sizes = known
+            if start_indices is starts and slice_sizes is sizes:
+                return call(operand)
+            # Tuples that are equal may still hold floats or bools, which are refused.
+            if _plain(start_indices) and _plain(slice_sizes):
+                _PREPARED[key] = call, start_indices, slice_sizes
+                return call(operand)
     array = arguments.as_array(operand, "operand")
     starts = _integers(start_indices, "start_indices")
     sizes = _integers(slice_sizes, "slice_sizes")
@@ -125,8 +131,10 @@ def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Any) -> Any:
         if not 0 <= size <= length:
             raise ShapeError(f"slice_sizes is {slice_sizes!r}; wanted: from 0 to the axes of operand, {array.shape}")
         places.append(min(max(start + length if start < 0 else start, 0), length - size))
-    if key is not None:
-        if len(_PLACES) >= 1024:
-            _PLACES.clear()
-        _PLACES[key] = tuple(slice(place, place + size) for place, size in zip(places, sizes))
+    if key is not None and array is operand and 0 not in sizes and _plain(start_indices) and _plain(slice_sizes):
+        if len(_PREPARED) >= 1024:
+            _PREPARED.clear()
+        view = array[tuple(slice(place, place + size) for place, size in zip(places, sizes))]
+        first = sum(place * stride for place, stride in zip(places, array.strides)) // array.itemsize
+        _PREPARED[key] = prepare(view, first, view.shape), start_indices, slice_sizes
     return _dynamic_slice(array, tuple(places), sizes)

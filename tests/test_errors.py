@@ -186,6 +186,13 @@ def test_wrong_number_of_classes(classes):
         numbafunc.one_hot([0, 1], classes)
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_too_many_classes(dtype):
+    for classes in (1 << 62, 1 << 70):
+        with pytest.raises(ValueError, match="^num_classes is .*wanted: one that an array can have"):
+            numbafunc.one_hot(np.array([0, 1], dtype), classes)
+
+
 @pytest.mark.parametrize("axis", [2, -3, (0,), 0.5, None, "0", np.array(0.5)], ids=repr)
 def test_wrong_axis_of_one_hot(axis):
     with pytest.raises(ValueError, match="^axis is"):

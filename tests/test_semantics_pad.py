@@ -204,6 +204,17 @@ def test_statistics_of_non_finite_numbers(mode, dtype):
         check(pad(large, 1, mode), np.full(4, large[0]))
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64], ids=lambda dtype: np.dtype(dtype).name)
+def test_ramps_of_non_finite_numbers(dtype):
+    numbers = [1.0, np.inf, -np.inf, np.nan]
+    for edge in numbers:
+        for end in numbers:
+            x = np.array([edge, 2.0, edge], dtype)
+            with np.errstate(invalid="ignore"):
+                expected = np.pad(x, (1, 3), "linear_ramp", end_values=end)
+            check(pad(x, (1, 3), "linear_ramp", end_values=end), expected)
+
+
 def test_axes_without_elements():
     for mode in ("constant", "empty"):
         check(pad(np.zeros((0, 2)), ((1, 1), (0, 1)), mode), np.zeros((2, 3)))
@@ -432,3 +443,23 @@ def test_wrong_options():
         pad(x, 1, constant_values=None)
     with pytest.raises(TypeError, match="positional"):
         pad(x, 1, "mean", 2)
+
+
+def test_bool_among_integers_is_no_width():
+    x = np.ones((2, 2))
+    pad(x, (1, 1))  # a call that is kept must not admit others
+    pad(x, ((1, 1), (0, 1)))
+    for widths in (True, (1, True), [1, True], ((1, True), (0, 1)), ((1, 1), (np.False_, 1)), ((1, True),)):
+        with pytest.raises(TypeError, match="^pad_width is"):
+            pad(x, widths)
+        with pytest.raises(TypeError, match="^stat_length is"):
+            pad(x, 1, "mean", stat_length=widths)
+
+
+@pytest.mark.parametrize("mode", [*MODES, lambda line, *rest: line], ids=str)
+def test_result_that_is_too_large(mode):
+    for width in (1 << 62, (1 << 63) - 1, 1 << 64, (0, 1 << 200)):
+        with pytest.raises(ValueError, match="^pad_width is .*wanted: one that an array can have"):
+            pad(np.ones(2), width, mode)
+        with pytest.raises(ValueError, match="^pad_width is"):
+            pad(np.ones((0, 2)), ((0, 0), (0, 1 << 62)), mode)

@@ -104,6 +104,14 @@ def test_lengths_that_do_not_divide():
                 op(x, size)
 
 
+@pytest.mark.parametrize("shape", [(1, 1, 2, 2), (1, 1, 0, 2)], ids=str)
+def test_result_that_is_too_large(shape):
+    for scale in (1 << 31, 1 << 62, 1 << 70):
+        if shape[2] or scale > 1 << 31:
+            with pytest.raises(ValueError, match="^scale is .*wanted: one that an array can have"):
+                numbafunc.upscale_nn(np.ones(shape), scale)
+
+
 # Whatever the layout, the copy does what NumPy's does.
 
 
@@ -125,7 +133,7 @@ def test_any_view(data, shape):
     ("shape", "strides", "form"),
     [
         ((100,), (1,), "run"),
-        ((1 << 20,), (1,), "run"),
+        ((1 << 20,), (1,), "cut"),
         ((8, 8), (64, 1), "run"),
         ((3, 5, 6, 5, 2), (120, 6, 60, 1, 30), "interleave"),
         ((7, 10, 3), (10, 1, 0), "interleave"),

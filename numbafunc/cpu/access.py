@@ -72,12 +72,13 @@ class Separation:
             instruction.set_metadata("noalias", scopes(others))
 
 
-def _address(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+def address_of(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    """Pointer to an element of an array in order, counted from its first."""
     data = context.make_array(array_type)(context, builder, array).data
     return builder.gep(data, [index])
 
 
-def _widen(builder: Any, storage: str, word: Any) -> Any:
+def widen(builder: Any, storage: str, word: Any) -> Any:
     """The float32 of a 16-bit float that was loaded as a word."""
     if storage == "float16":
         return builder.fpext(builder.bitcast(word, ir.HalfType()), ir.FloatType())
@@ -85,7 +86,7 @@ def _widen(builder: Any, storage: str, word: Any) -> Any:
     return builder.bitcast(wide, ir.FloatType())
 
 
-def _narrow(builder: Any, storage: str, real: Any) -> Any:
+def narrow(builder: Any, storage: str, real: Any) -> Any:
     """The word that stores a float32, or a float64, as a 16-bit float, rounded to nearest even."""
     if storage == "float16":
         return builder.bitcast(builder.fptrunc(real, ir.HalfType()), ir.IntType(16))
@@ -115,10 +116,10 @@ def make_load(operands: tuple[Operand, ...], names: tuple[str, ...], separation:
     def fetch(context: Any, builder: Any, operand: Operand, name: str, type_: Any, value: Any, index: Any) -> Any:
         if not operand.indexed:
             return type_, value
-        loaded = builder.load(_address(context, builder, type_, value, index))
+        loaded = builder.load(address_of(context, builder, type_, value, index))
         separation.mark(builder.module, loaded, name)
         if operand.storage in ("float16", "bfloat16"):
-            return types.float32, _widen(builder, operand.storage, loaded)
+            return types.float32, widen(builder, operand.storage, loaded)
         return type_.dtype, context.data_model_manager[type_.dtype].from_data(builder, loaded)
 
     @intrinsic
@@ -160,7 +161,7 @@ def make_store(
 
             def converted(real: Any, source_type: Any, slot: int) -> Any:
                 if storage in ("float16", "bfloat16"):
-                    return _narrow(builder, storage, context.cast(builder, real, source_type, types.float32))
+                    return narrow(builder, storage, context.cast(builder, real, source_type, types.float32))
                 target = slots.types[slot].dtype
                 return context.data_model_manager[target].as_data(
                     builder, context.cast(builder, real, source_type, target)
@@ -178,7 +179,7 @@ def make_store(
                 stored += [converted(nothing, types.float64, slot) for slot in range(1, len(keys))]
             for slot, content in enumerate(stored):
                 raw = builder.extract_value(tuple_value, slot)
-                address = _address(context, builder, slots.types[slot], raw, index_value)
+                address = address_of(context, builder, slots.types[slot], raw, index_value)
                 separation.mark(builder.module, builder.store(content, address), names[slot])
             return context.get_dummy_value()
 

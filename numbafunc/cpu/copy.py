@@ -3,6 +3,7 @@
 A form is the loop over the one or two innermost axes, the part that has to be fast:
 
 - ``run``: consecutive elements stay consecutive;
+- ``cut``: all are consecutive, and cut into runs for threads to share;
 - ``interleave``: some runs, or the same run some times, become one, with an element of each in turn;
 - ``deinterleave``: one run becomes some;
 - ``transpose``: consecutive elements go to different rows; done in tiles, so that both sides use whole cache lines;
@@ -20,10 +21,12 @@ from typing import Any
 import numba
 import numpy as np
 
-from numbafunc.cpu.access import Operand, Separation, make_load, make_store
+from numbafunc.cpu.access import Separation
 from numbafunc.cpu.cache import compile_lazily, inline
+from numbafunc.cpu.element import make_read, make_write
 from numbafunc.cpu.run import move
 from numbafunc.cpu.schedule import SET_CHUNK, schedule
+from numbafunc.cpu.weave import lanes, make_deinterleave, make_interleave
 
 # Elements that are worth a task of their own.
 TASK = 1 << 14
@@ -70,20 +73,23 @@ class Plan:
     columns: Axis = ONCE
     others: tuple[Axis, ...] = ()
 
-    def numbers(self, start: int) -> np.ndarray[Any, Any]:
-        """What a kernel needs, in one array, for a source whose first element is number ``start``."""
+    def numbers(self) -> np.ndarray[Any, Any]:
+        """What a kernel needs, in one array."""
         total = self.rows[0]
         for length, _, _ in self.others:
             total *= length
         row = self.columns[0] * self.length * (TILE if self.form == "transpose" else self.block)
-        head = [total, max(1, TASK // row), start, self.length, self.stride, self.apart, self.breadth]
+        head = [total, max(1, TASK // row), self.length, self.stride, self.apart, self.breadth]
         tail = [number for axis in self.others for number in axis]
         return np.array([*head, *self.rows, *self.columns, len(self.others), *tail], np.int64)
 
 
 _FORMS = {
-    # The last of the runs that a large contiguous array is cut into may be shorter.
     "run": """
+    move(result, d, source, s, length)
+""",
+    # The last one may be shorter.
+    "cut": """
     move(result, d, source, s, min(length, result.size - d))
 """,
     "interleave": """
@@ -94,16 +100,31 @@ _FORMS = {
     for x in range(length):
 {deinterleaved}
 """,
+    # The last vector overlaps the one before it, in place of a loop over single elements.
+    "interleave vectors": """
+    x = 0
+    while x < length - {lanes}:
+        interleave(result, d + {block} * x, source, s + x, stride)
+        x += {lanes}
+    interleave(result, d + {block} * (length - {lanes}), source, s + length - {lanes}, stride)
+""",
+    "deinterleave vectors": """
+    x = 0
+    while x < length - {lanes}:
+        deinterleave(result, d + x, apart, source, s + {block} * x)
+        x += {lanes}
+    deinterleave(result, d + length - {lanes}, apart, source, s + {block} * (length - {lanes}))
+""",
     "transpose": """
     height = min(TILE, breadth - row * TILE)
     for start in range(0, length, TILE):
         for y in range(height):
             for x in range(start, min(start + TILE, length)):
-                store((result,), d + y * apart + x, load((source,), (s + x * stride + y,))[0])
+                put(result, d + y * apart + x, get(source, s + x * stride + y))
 """,
     "gather": """
     for x in range(length):
-        store((result,), d + x, load((source,), (s + x * stride,))[0])
+        put(result, d + x, get(source, s + x * stride))
 """,
 }
 
@@ -112,65 +133,79 @@ def innermost(source, result, s, d, row, length, stride, apart, breadth):
 {innermost}
 
 
-def copy_rows(source, result, plan, first, last):
-    start, length, stride, apart, breadth = plan[2], plan[3], plan[4], plan[5], plan[6]
-    rows, row_source, row_result = plan[7], plan[8], plan[9]
-    columns, column_source, column_result = plan[10], plan[11], plan[12]
+def copy_rows(source, result, plan, start, first, last):
+    length, stride, apart, breadth = plan[2], plan[3], plan[4], plan[5]
+    rows, row_source, row_result = plan[6], plan[7], plan[8]
+    columns, column_source, column_result = plan[9], plan[10], plan[11]
     done = first
     while done < last:
         outer = done // rows
         begin = done - outer * rows
         from_, to = start, int64(0)
-        for axis in range(plan[13]):
-            size = plan[14 + 3 * axis]
+        for axis in range(plan[12]):
+            size = plan[13 + 3 * axis]
             rest = outer // size
-            from_ += (outer - rest * size) * plan[15 + 3 * axis]
-            to += (outer - rest * size) * plan[16 + 3 * axis]
+            from_ += (outer - rest * size) * plan[14 + 3 * axis]
+            to += (outer - rest * size) * plan[15 + 3 * axis]
             outer = rest
         end = min(rows, begin + last - done)
         for row in range(begin, end):
-            for column in range(columns):
-                s = from_ + row * row_source + column * column_source
-                d = to + row * row_result + column * column_result
+            s, d = from_ + row * row_source, to + row * row_result
+            for _ in range(columns):
                 innermost(source, result, s, d, row, length, stride, apart, breadth)
+                s += column_source
+                d += column_result
         done += end - begin
 
 
-def kernel(source, result, plan):
+def kernel(source, result, plan, start):
     total, task = plan[0], plan[1]
     {dynamic}
     for index in {tasks}((total + task - 1) // task):
         first = int64(index) * task
-        copy_rows(source, result, plan, first, min(first + task, total))
+        copy_rows(source, result, plan, start, first, min(first + task, total))
     {static}
 """
 
 
+def build(plan: Plan, word: str, itemsize: int, *, parallel: bool) -> Any:
+    """Kernel ``kernel(source, result, numbers, start)`` over flat arrays of words, which are floats for larger sizes.
+
+    The first element of the view is number ``start`` of the source.
+    """
+    woven = plan.form in ("interleave", "deinterleave")
+    return _build(plan.form, plan.block, lanes(plan.length, plan.block, itemsize) if woven else 1, word, parallel)
+
+
 @functools.cache
-def build(form: str, block: int, word: str, *, parallel: bool) -> Any:
-    """Kernel ``kernel(source, result, plan)`` over flat arrays of words, which are floats for the larger sizes."""
-    separation = Separation(("operands", "result"))
+def _build(form: str, block: int, lanes: int, word: str, parallel: bool) -> Any:
+    groups = ("operands", "result")
+    separation = Separation(groups)
     namespace = {
         "__name__": __name__,
-        "load": make_load((Operand(word, None, ((),)),), ("operands",), separation),
-        "store": make_store(word, ((),), ("result",), separation),
+        "get": make_read(word, separation, "operands"),
+        "put": make_write(word, separation, "result"),
+        "interleave": make_interleave(block, lanes, separation, groups),
+        "deinterleave": make_deinterleave(block, lanes, separation, groups),
         "move": move,
         "set_parallel_chunksize": SET_CHUNK,
         "prange": numba.prange,
         "int64": np.int64,  # the index of prange is unsigned
         "TILE": TILE,
     }
-    loop = "        store((result,), {to}, load((source,), ({from_},))[0])"
-    innermost = _FORMS[form].format(
+    loop = "        put(result, {to}, get(source, {from_}))"
+    innermost = _FORMS[form if lanes == 1 else f"{form} vectors"].format(
         interleaved="\n".join(
             loop.format(to=f"d + {block} * x + {j}", from_=f"s + x + {j} * stride") for j in range(block)
         ),
         deinterleaved="\n".join(
             loop.format(to=f"d + x + {j} * apart", from_=f"s + {block} * x + {j}") for j in range(block)
         ),
+        lanes=lanes,
+        block=block,
     )
     source = _KERNEL.format(innermost=innermost.strip("\n"), **schedule(parallel))
     exec(compile(source, f"<numbafunc copy {form}>", "exec"), namespace)
     for name in ("innermost", "copy_rows"):
         namespace[name] = inline(namespace[name])
-    return compile_lazily(namespace["kernel"], repr(("copy", form, block, word)), parallel=parallel)
+    return compile_lazily(namespace["kernel"], repr(("copy", form, block, lanes, word)), parallel=parallel)

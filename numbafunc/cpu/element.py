@@ -8,28 +8,31 @@ from typing import Any
 from numba.core import types
 from numba.extending import intrinsic
 
-from numbafunc.cpu.access import Separation, _address, _narrow, _widen
+from numbafunc.cpu.access import Separation, address_of, narrow, widen
 from numbafunc.cpu.real import Real
 
 HALF = ("float16", "bfloat16")
 
 
-def make_read(storage: str, compute: Any, separation: Separation, group: str) -> Callable[..., Any]:
-    """The intrinsic ``read(array, index)``: an element in the Numba type to compute in.
+def make_read(storage: str, separation: Separation, group: str, compute: Any = None) -> Callable[..., Any]:
+    """The intrinsic ``read(array, index)``: an element, in the Numba type ``compute`` if one is given.
 
-    Arrays of 16-bit floats come as words. The index counts elements in memory, whatever the number of axes.
+    Otherwise it comes as it is stored; 16-bit floats, whose arrays come as words, as float32. The index counts elements
+    in memory, whatever the number of axes.
     """
 
     @intrinsic
     def read(typingctx: Any, array: Any, index: Any) -> Any:
-        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            loaded = builder.load(_address(context, builder, array, *args))
-            separation.mark(builder.module, loaded, group)
-            if storage in HALF:
-                return context.cast(builder, _widen(builder, storage, loaded), types.float32, compute)
-            return context.cast(builder, loaded, array.dtype, compute)
+        stored = types.float32 if storage in HALF else array.dtype
+        result = stored if compute is None else compute
 
-        return compute(array, index), codegen
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            loaded = builder.load(address_of(context, builder, array, *args))
+            separation.mark(builder.module, loaded, group)
+            value = widen(builder, storage, loaded) if storage in HALF else loaded
+            return context.cast(builder, value, stored, result)
+
+        return result(array, index), codegen
 
     return read  # type: ignore[no-any-return]
 
@@ -41,10 +44,10 @@ def make_write(storage: str, separation: Separation, group: str) -> Callable[...
     def write(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             if storage in HALF:
-                stored = _narrow(builder, storage, context.cast(builder, args[2], value, types.float32))
+                stored = narrow(builder, storage, context.cast(builder, args[2], value, types.float32))
             else:
                 stored = context.cast(builder, args[2], value, array.dtype)
-            address = _address(context, builder, array, args[0], args[1])
+            address = address_of(context, builder, array, args[0], args[1])
             separation.mark(builder.module, builder.store(stored, address), group)
             return context.get_dummy_value()
 

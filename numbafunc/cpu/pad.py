@@ -13,47 +13,109 @@ from typing import Any
 import numba
 import numpy as np
 
-from numbafunc.cpu.access import Operand, Separation, make_load, make_store
+from numbafunc.cpu.access import Separation
 from numbafunc.cpu.cache import compile_lazily, inline
+from numbafunc.cpu.element import make_read, make_write
 from numbafunc.cpu.run import move
 from numbafunc.cpu.schedule import SET_CHUNK, schedule
 
 # Elements that are worth a task of their own; longer rows are cut.
-TASK = 1 << 14
+TASK = 1 << 15
+
+# Numbers that stand before the table: of planes, of rows of a plane, and of columns on the left, in the middle and on
+# the right.
+HEADER = 5
+
+# Elements that stay in the innermost cache between the loop over rows and those over the columns of margins: loops with
+# little in them keep what they need in registers.
+BAND = 1 << 12
+
+# A margin is all one constant, or each of its columns has an entry. Neither sees columns of a row that is all constant.
+_MARGINS = {
+    True: """
+        for column in range(first, left_end):
+            fill_column(result, to + column, width, many, before)
+        for column in range(right_begin, last):
+            fill_column(result, to + column, width, many, after)
+""",
+    False: """
+        for column in range(first, left_end):
+            entry = get(plan, columns + column)
+            gather_column(source, result, plan, to + column, width, place, many, plane_entry + entry)
+        for column in range(right_begin, last):
+            entry = get(plan, columns - middle + column)
+            gather_column(source, result, plan, to + column, width, place, many, plane_entry + entry)
+""",
+}
+
+_COPY = {
+    True: """
+            if (entry | plane_entry) >= 0:
+                move(result, goal, source, plane_entry + entry + begin - left, count)
+            goal += width
+        for index in range(many):
+            entry = get(plan, place + index)
+            if (entry | plane_entry) < 0:
+                value = get(constants, -1 - (entry if entry < 0 else plane_entry))
+                fill(result, to + index * width + begin, count, value)
+""",
+    False: """
+            move(result, goal, source, plane_entry + entry + begin - left, count)
+            goal += width
+""",
+}
+
+_CONSTANTS = """
+    before = get(constants, -1 - get(plan, columns) if left > 0 else 0)
+    after = get(constants, -1 - get(plan, columns + left) if right > 0 else 0)
+"""
 
 _KERNEL = """
-def get(array, index):
-    return load((array,), (index,))[0]
+def fill(result, to, count, value):
+    for column in range(count):
+        put(result, to + column, value)
 
 
-def pad_rows(source, constants, result, table, plan, start, stop, first, last):
+def fill_column(result, to, width, many, value):
+    for row in range(many):
+        put(result, to + row * width, value)
+
+
+def gather_column(source, result, plan, to, width, place, many, base):
+    for row in range(many):
+        put(result, to + row * width, get(source, base + get(plan, place + row)))
+
+
+def pad_rows(source, constants, result, plan, start, stop, first, last):
     planes, rows, left, middle, right = plan[0], plan[1], plan[2], plan[3], plan[4]
+    columns = HEADER + planes + rows
     width = left + middle + right
+    left_end, right_begin = min(last, left), max(first, left + middle)
     begin, end = max(first, left), min(last, left + middle)
-    # The columns of both margins that are among those from first to last, in one loop: it is short for most.
-    margins = min(first, left) + max(0, first - left - middle), min(last, left) + max(0, last - left - middle)
+    count = max(0, end - begin)
+    band = max(1, BAND // width)
+    {constants}
     plane = start // rows
     row = start - plane * rows
-    for to in range(start * width, stop * width, width):
-        plane_entry, row_entry = table[plane], table[planes + row]
-        base = plane_entry + row_entry
-        for index in range(margins[0], margins[1]):
-            entry = table[planes + rows + index]
-            column = index if index < left else index + middle
-            store((result,), to + column, get(constants, -1 - entry) if entry < 0 else get(source, base + entry))
-        if row_entry < 0 or plane_entry < 0:
-            value = get(constants, -1 - (row_entry if row_entry < 0 else plane_entry))
-            for column in range(begin, end):
-                store((result,), to + column, value)
-        else:
-            move(result, to + begin, source, base - left + begin, max(0, end - begin))
-        row += 1
+    to = start * width
+    while start < stop:
+        plane_entry = get(plan, HEADER + plane)
+        place = HEADER + planes + row
+        many = min(rows - row, stop - start, band)
+        goal = to + begin
+        for index in range(place, place + many):
+            entry = get(plan, index)
+{copy}
+{margins}
+        to += many * width
+        start += many
+        row += many
         if row == rows:
             row = 0
             plane += 1
 
 
-def kernel(source, constants, result, table, plan):
+def kernel(source, constants, result, plan):
     width = plan[2] + plan[3] + plan[4]
     total = plan[0] * plan[1]
     pieces = (width + TASK - 1) // TASK
@@ -64,30 +126,37 @@ def kernel(source, constants, result, table, plan):
         start = task // pieces * group
         first = task % pieces * TASK
         stop, last = min(start + group, total), min(first + TASK, width)
-        pad_rows(source, constants, result, table, plan, start, stop, first, last)
+        pad_rows(source, constants, result, plan, start, stop, first, last)
     {static}
 """
 
 
 @functools.cache
-def build(word: str, *, parallel: bool) -> Any:
-    """Kernel ``kernel(source, constants, result, table, plan)`` over flat arrays of words.
+def build(word: str, *, constant: bool, parallel: bool) -> Any:
+    """Kernel ``kernel(source, constants, result, plan)`` over flat arrays of words.
 
-    The plan is the number of planes, of rows of a plane, and of columns on the left, in the middle and on the right.
-    The table has an entry for each plane, each row, each column on the left and each on the right.
+    The plan is the header and the table, which has an entry for each plane, each row, each column on the left and each
+    on the right. Entries are those of constants in kernels for ``constant`` margins only.
     """
     separation = Separation(("operands", "result"))
     namespace = {
         "__name__": __name__,
-        "load": make_load((Operand(word, None, ((),)),), ("operands",), separation),
-        "store": make_store(word, ((),), ("result",), separation),
+        "get": make_read(word, separation, "operands"),
+        "put": make_write(word, separation, "result"),
         "move": move,
         "set_parallel_chunksize": SET_CHUNK,
         "prange": numba.prange,
         "int64": np.int64,  # the index of prange is unsigned
+        "BAND": BAND,
+        "HEADER": HEADER,
         "TASK": TASK,
     }
-    exec(compile(_KERNEL.format(**schedule(parallel)), "<numbafunc pad>", "exec"), namespace)
-    for name in ("get", "pad_rows"):
+    parts = {
+        "constants": _CONSTANTS.strip() if constant else "",
+        "copy": _COPY[constant].strip("\n"),
+        "margins": _MARGINS[constant].strip("\n"),
+    }
+    exec(compile(_KERNEL.format(**parts, **schedule(parallel)), "<numbafunc pad>", "exec"), namespace)
+    for name in ("fill", "fill_column", "gather_column", "pad_rows"):
         namespace[name] = inline(namespace[name])
-    return compile_lazily(namespace["kernel"], repr(("pad", word)), parallel=parallel)
+    return compile_lazily(namespace["kernel"], repr(("pad", word, constant)), parallel=parallel)

@@ -20,8 +20,9 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from numbafunc.cpu.access import Separation, _address, _narrow, _widen
+from numbafunc.cpu.access import Separation, address_of
 from numbafunc.cpu.cache import compile_lazily, inline
+from numbafunc.cpu.element import make_read, make_write
 from numbafunc.cpu.real import Real, fma
 from numbafunc.cpu.schedule import SET_CHUNK, schedule
 
@@ -66,41 +67,6 @@ _SPECIAL = {
 }
 
 
-def _reader(storage: str, separation: Separation, group: str) -> Callable[..., Any]:
-    """The intrinsic ``get(array, index)``: an element; 16-bit floats as float32."""
-
-    @intrinsic
-    def get(typingctx: Any, array: Any, index: Any) -> Any:
-        half = storage in ("float16", "bfloat16")
-
-        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            loaded = builder.load(_address(context, builder, array, *args))
-            separation.mark(builder.module, loaded, group)
-            return _widen(builder, storage, loaded) if half else loaded
-
-        return (types.float32 if half else array.dtype)(array, index), codegen
-
-    return get  # type: ignore[no-any-return]
-
-
-def _writer(storage: str, separation: Separation, group: str) -> Callable[..., Any]:
-    """The intrinsic ``put(array, index, value)``."""
-
-    @intrinsic
-    def put(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
-        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            stored = args[2]
-            if storage in ("float16", "bfloat16"):
-                stored = _narrow(builder, storage, stored)
-            address = _address(context, builder, array, args[0], args[1])
-            separation.mark(builder.module, builder.store(stored, address), group)
-            return context.get_dummy_value()
-
-        return types.none(array, index, value), codegen
-
-    return put  # type: ignore[no-any-return]
-
-
 def _watch(storage: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The intrinsics ``nothing()`` and ``seen(word, array, index)``, a word that is negative once infinity or NaN came.
 
@@ -117,7 +83,7 @@ def _watch(storage: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     @intrinsic
     def seen(typingctx: Any, found: Any, array: Any, index: Any) -> Any:
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            address = builder.bitcast(_address(context, builder, array, args[1], args[2]), word.as_pointer())
+            address = builder.bitcast(address_of(context, builder, array, args[1], args[2]), word.as_pointer())
             bits = builder.and_(builder.load(address), ir.Constant(word, exponent))
             # An exponent of ones, and no other, carries into the sign.
             lowest = ir.Constant(word, exponent & -exponent)
@@ -393,13 +359,13 @@ def build(down: Pass, across: Pass, rows_first: bool, storage: str, *, parallel:
         "flag": np.dtype(np.uint8),
         "compute": np.dtype(compute),
         "nan": np.dtype(compute).type(np.nan),
-        "get_x": _reader(storage, separation, "x"),
-        "get_line": _reader(compute, separation, "line"),
-        "get_weight": _reader(compute, separation, "weights"),
-        "get_total": _reader(compute, separation, "total"),
-        "put_line": _writer(compute, separation, "line"),
-        "put_total": _writer(compute, separation, "total"),
-        "put_out": _writer(storage, separation, "out"),
+        "get_x": make_read(storage, separation, "x"),
+        "get_line": make_read(compute, separation, "line"),
+        "get_weight": make_read(compute, separation, "weights"),
+        "get_total": make_read(compute, separation, "total"),
+        "put_line": make_write(compute, separation, "line"),
+        "put_total": make_write(compute, separation, "total"),
+        "put_out": make_write(storage, separation, "out"),
         "multiply_add": _multiply_add,
         "nothing": nothing,
         "seen": seen,
@@ -453,8 +419,8 @@ def build_nearest(across: Pass, word: str, *, parallel: bool) -> Any:
         "set_parallel_chunksize": SET_CHUNK,
         "prange": numba.prange,
         "int64": np.int64,
-        "get_x": _reader(word, separation, "x"),
-        "put_out": _writer(word, separation, "out"),
+        "get_x": make_read(word, separation, "x"),
+        "put_out": make_write(word, separation, "out"),
     }
     exec(compile(source, "<numbafunc resize nearest>", "exec"), namespace)
     namespace["across"] = inline(namespace["across"])

@@ -11,7 +11,7 @@ from numba.extending import intrinsic
 from numbafunc.cpu.cache import inline
 
 # Bytes that are moved at once, and the numbers of blocks from which up to which that is quickest.
-_BLOCK, _FEW, _MANY = 32, 4, 64
+_BLOCK, _FEW, _MANY = 32, 1, 64
 
 
 def _pointers(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -65,8 +65,10 @@ def move(target: Any, to: Any, source: Any, start: Any, count: Any) -> None:
     """Copy elements. In between, a call of the library's function takes longer than the copy."""
     block = _per_block(target)
     if block * _FEW <= count < block * _MANY:
-        for index in range(0, count - block, block):
+        index = 0
+        while index < count - block:
             _move_block(target, to + index, source, start + index)
+            index += block
         _move_block(target, to + count - block, source, start + count - block)
     else:
         _move_any(target, to, source, start, count)

@@ -19,7 +19,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from numbafunc.cpu.access import Separation, _address
+from numbafunc.cpu.access import Separation, address_of
 from numbafunc.cpu.cache import compile_lazily, inline
 from numbafunc.cpu.element import make_write, maximum
 from numbafunc.cpu.schedule import SET_CHUNK, schedule
@@ -50,7 +50,7 @@ def _make_key(order: str) -> Callable[..., Any]:
         word = ir.IntType(width)
 
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            bits = builder.bitcast(builder.load(_address(context, builder, array, *args)), word)
+            bits = builder.bitcast(builder.load(address_of(context, builder, array, *args)), word)
             if order == "float":
                 sign = builder.ashr(bits, ir.Constant(word, width - 1))
                 bits = builder.xor(bits, builder.and_(sign, ir.Constant(word, (1 << width - 1) - 1)))
@@ -345,8 +345,8 @@ def _copy(typingctx: Any, source: Any, place: Any, target: Any, index: Any) -> A
     """An element of one array to another of the same dtype; indices count elements in memory."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        loaded = builder.load(_address(context, builder, source, args[0], args[1]))
-        builder.store(loaded, _address(context, builder, target, args[2], args[3]))
+        loaded = builder.load(address_of(context, builder, source, args[0], args[1]))
+        builder.store(loaded, address_of(context, builder, target, args[2], args[3]))
         return context.get_dummy_value()
 
     return types.none(source, place, target, index), codegen

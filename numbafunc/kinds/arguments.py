@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import operator
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -128,6 +130,13 @@ def broadcast(shapes: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
     except ValueError:
         given = ", ".join(f"{name} has shape {shape}" for name, shape in shapes.items())
         raise ShapeError(f"{given}; wanted: shapes that broadcast together") from None
+
+
+def check_size(shape: tuple[int, ...], dtype: np.dtype[Any], name: str, given: Any) -> None:
+    """Raise ValueError where an argument asks for a result with more bytes than can be counted."""
+    # NumPy has the same limit for arrays without elements, as if they had some.
+    if math.prod(max(1, length) for length in shape) * dtype.itemsize > sys.maxsize:
+        raise ValueError(f"{name} is {given!r}, for a result of shape {shape}; wanted: one that an array can have")
 
 
 def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: Sequence[Any]) -> None:

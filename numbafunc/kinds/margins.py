@@ -62,7 +62,11 @@ def _between(end: NDArray, edge: NDArray, step: NDArray, count: int) -> NDArray:
     dtype = edge.dtype
     if is_float(dtype):
         share = step / count
-        return (end.astype(np.float64) * (1 - share) + edge.astype(np.float64) * share).astype(dtype)
+        first, last = end.astype(np.float64), edge.astype(np.float64)
+        with np.errstate(invalid="ignore", over="ignore"):
+            points = first * (1 - share) + last * share
+            # Infinite steps towards the edge lead nowhere from an end that is at infinity.
+            return np.where(np.isfinite(first), points, np.nan).astype(dtype)
     if dtype.kind == "b":
         return np.logical_or(end, np.logical_and(edge, step > 0))
     # Quotients and remainders by themselves: the products can't overflow.

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual
 from numbafunc.cpu import threads
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import WORDS, empty, is_plain, span
@@ -19,8 +18,6 @@ from numbafunc.kinds.linear import Linear
 
 if TYPE_CHECKING:
     from numbafunc.cpu.copy import Axis, Plan
-
-Array = Any  # numpy.ndarray or Dual
 
 # From this many bytes on, several threads pay in spite of the cost of starting them.
 PARALLEL_FROM = 1 << 18
@@ -50,45 +47,38 @@ class Movement(Linear):
     def __init__(self, name: str, arrange: Callable[..., tuple[np.ndarray[Any, Any], tuple[int, ...]]]) -> None:
         super().__init__(name, self._moved)
         self.arrange = arrange
-        self._prepared = threads.Kernels()
-
-    def __call__(self, x: Array, *static: Any) -> Array:
-        """The result for a checked operand; a call of a form that was met before goes straight to the kernel."""
-        if type(x) is Dual:
-            return super().__call__(x, *static)
-        known = self.quick(x, *static)
-        return self._moved(x, 0, *static) if known is None else known
-
-    def quick(self, x: np.ndarray[Any, Any], *static: Any) -> Any:
-        """The result if a call of the same form has been prepared and the array lies in order; else None."""
-        if not is_plain(x):
-            return None
-        prepared = self._prepared.get((x.shape, x.dtype, static))
-        return None if prepared is None else _run(prepared, x)
+        # Calls by shape and dtype of an array in order, and what else the op depends on.
+        self.prepared = threads.Kernels()
 
     def _moved(self, array: np.ndarray[Any, Any], leading: int, *static: Any) -> np.ndarray[Any, Any]:
         view, shape = self.arrange(array, leading, *static)
         if not leading and view.size and is_plain(array):
+            if len(self.prepared) >= 1024:
+                self.prepared.clear()
             # The view of an array in order begins at its first element.
-            kernel, numbers = _prepare(view)
-            word = WORDS[array.itemsize]
-            if len(self._prepared) >= 1024:
-                self._prepared.clear()
-            known = kernel, numbers, shape, None if array.dtype == word else word
-            self._prepared[array.shape, array.dtype, static] = known
-            return _run(known, array)
+            call = self.prepared[(array.shape, array.dtype, *static)] = prepare(view, 0, shape)
+            return call(array)
         return contiguous(view).reshape(shape)
 
 
-def _run(prepared: Any, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The result of a prepared call."""
-    kernel, numbers, shape, word = prepared
-    result = empty(shape, x.dtype)
-    if word is None:
-        kernel(x.ravel(), result.ravel(), numbers)
-    else:
-        kernel(x.ravel().view(word), result.ravel().view(word), numbers)
-    return result
+def prepare(
+    view: np.ndarray[Any, Any], start: int, shape: tuple[int, ...]
+) -> Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]:
+    """A function of arrays in order, all of one shape, that copies the view which begins at element ``start``."""
+    kernel, numbers = _kernel(view)
+    dtype, word = view.dtype, WORDS[view.itemsize]
+
+    def call(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        result = empty(shape, dtype)
+        kernel(array.ravel(), result.ravel(), numbers, start)
+        return result
+
+    def call_with_words(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        result = empty(shape, dtype)
+        kernel(array.ravel().view(word), result.ravel().view(word), numbers, start)
+        return result
+
+    return call if dtype == word else call_with_words
 
 
 _KERNELS = threads.Kernels()
@@ -107,24 +97,24 @@ def contiguous(view: np.ndarray[Any, Any], base: np.ndarray[Any, Any] | None = N
         if reached is None:
             return view.copy(order="C")
         source, start = reached
-    kernel, numbers = _prepare(view, start)
-    kernel(source, result.reshape(-1).view(source.dtype), numbers)
+    kernel, numbers = _kernel(view)
+    kernel(source, result.reshape(-1).view(source.dtype), numbers, start)
     return result
 
 
-def _prepare(view: np.ndarray[Any, Any], start: int = 0) -> tuple[Any, np.ndarray[Any, Any]]:
+def _kernel(view: np.ndarray[Any, Any]) -> tuple[Any, np.ndarray[Any, Any]]:
     """The machine code that copies a view, and its plan as numbers."""
     item = view.itemsize
     parallel = view.nbytes >= PARALLEL_FROM and threads.parallel_allowed()
-    key = (view.shape, view.strides, item, start, parallel)
+    key = (view.shape, view.strides, item, parallel)
     known = _KERNELS.get(key)
     if known is None:
         from numbafunc.cpu import copy
 
         way = plan(view.shape, tuple(stride // item for stride in view.strides))
-        kernel, numbers = copy.build(way.form, way.block, WORDS[item].name, parallel=parallel), way.numbers(start)
+        kernel, numbers = copy.build(way, WORDS[item].name, item, parallel=parallel), way.numbers()
         word = empty(0, WORDS[item])
-        known = machine_code(kernel, (word, word, numbers)), numbers
+        known = machine_code(kernel, (word, word, numbers, 0)), numbers
         if len(_KERNELS) >= 1024:
             _KERNELS.clear()
         _KERNELS[key] = known
@@ -140,7 +130,7 @@ def plan(shape: tuple[int, ...], strides: tuple[int, ...]) -> Plan:
     outside = axes[:-1]
     if stride == 1 or length == 1:
         if not outside and length > _RUN:
-            return Plan("run", _RUN, rows=(-(-length // _RUN), _RUN, _RUN))
+            return Plan("cut", _RUN, rows=(-(-length // _RUN), _RUN, _RUN))
         return Plan("run", length, **_outside(outside))
     if length <= LARGEST_BLOCK and outside and outside[-1][1] == 1 and outside[-1][2] == length:
         return Plan("interleave", outside[-1][0], block=length, stride=stride, **_outside(outside[:-1]))
@@ -181,4 +171,4 @@ def _outside(axes: list[Axis]) -> dict[str, Any]:
     return {"rows": axes[-2], "columns": axes[-1], "others": tuple(reversed(axes[:-2]))}
 
 
-__all__ = ["Movement", "contiguous", "plan"]
+__all__ = ["Movement", "contiguous", "plan", "prepare"]

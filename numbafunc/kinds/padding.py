@@ -61,27 +61,29 @@ class Padding:
     """
 
     def __init__(self, shape: tuple[int, ...], widths: Widths, mode: str) -> None:
+        self.constant = mode == "constant"
         self.shape = tuple(before + length + after for length, (before, after) in zip(shape, widths))
         sources = [_Axis(length, *width, axis) for axis, (length, width) in enumerate(zip(shape, widths))]
         axes = _joined(sources)
-        entries = [axis.entries(mode) for axis in axes]
-        strides = [math.prod(axis.length for axis in axes[position + 1 :]) for position in range(len(axes))]
         *outside, last = axes
+        entries = [axis.entries(mode) for axis in outside]
+        strides = [math.prod(axis.length for axis in axes[position + 1 :]) for position in range(len(axes))]
         planes, rows = np.zeros(1, np.int64), np.zeros(1, np.int64)
-        for entry, stride in zip(entries[:-2], strides):
+        for entry, stride in zip(entries[:-1], strides):
             planes = _combined(planes, entry, stride)
         if outside:
-            rows = _combined(rows, entries[-2], strides[-2])
-        margins = np.concatenate((entries[-1][: last.before], entries[-1][last.before + last.length :]))
-        self.table = np.concatenate((planes, rows, margins))
-        self.plan = np.array([len(planes), len(rows), last.before, last.length, last.after], np.int64)
+            rows = _combined(rows, entries[-1], strides[-2])
+        margins = last.entries(mode, inside=False)
+        self.entries = len(planes) + len(rows) + len(margins)
+        header = [len(planes), len(rows), last.before, last.length, last.after]
+        self.plan = np.concatenate((np.array(header, np.int64), planes, rows, margins))
 
     def kernel(self, itemsize: int) -> Any:
         """The kernel for elements of a size."""
         from numbafunc.cpu import pad
 
         parallel = math.prod(self.shape) * itemsize >= PARALLEL_FROM and threads.parallel_allowed()
-        return pad.build(WORDS[itemsize].name, parallel=parallel)
+        return pad.build(WORDS[itemsize].name, constant=self.constant, parallel=parallel)
 
 
 class _Axis:
@@ -94,10 +96,10 @@ class _Axis:
     def padded(self) -> bool:
         return bool(self.before or self.after)
 
-    def entries(self, mode: str) -> np.ndarray[Any, Any]:
-        """Where each index of the result comes from."""
+    def entries(self, mode: str, *, inside: bool = True) -> np.ndarray[Any, Any]:
+        """Where each index of the result comes from, or each of the margins."""
         before, length, after = (n // self.run for n in (self.before, self.length, self.after))
-        place = np.arange(-before, length + after)
+        place = np.concatenate((np.arange(-before, length if inside else 0), np.arange(length, length + after)))
         if mode == "constant":
             result = np.where(place < 0, -1 - 2 * self.number, np.where(place < length, place, -2 - 2 * self.number))
         else:
@@ -140,7 +142,7 @@ def prepare(shape: tuple[int, ...], widths: Widths, mode: str, itemsize: int) ->
     if known is None:
         padding = Padding(shape, widths, mode)
         known = (padding, padding.kernel(itemsize))
-        if padding.table.size <= LARGEST_TABLE:
+        if padding.entries <= LARGEST_TABLE:
             if len(_PREPARED) >= 512:
                 _PREPARED.clear()
             _PREPARED[key] = known
@@ -168,5 +170,5 @@ def padded(
         flat_words(part, 0).view(WORDS[array.itemsize]).reshape(count, -1) for part in (array, constants, result)
     )
     for direction in range(count):
-        kernel(sources[direction], values[direction], results[direction], padding.table, padding.plan)
+        kernel(sources[direction], values[direction], results[direction], padding.plan)
     return result

@@ -40,10 +40,27 @@ def _prepare(shape: tuple[int, ...], dtype: np.dtype[Any], k: int) -> tuple[Any,
     rows, n = math.prod(shape[:-1]), shape[-1]
     order = {"i": "signed", "u": "unsigned", "b": "unsigned"}.get(dtype.kind, "float")
     parallel = rows * (n + 32 * k) >= _PARALLEL_FROM and threads.parallel_allowed()
+    kernel = build(order, 64 if dtype.itemsize == 8 else 32, few=k <= FEW, parallel=parallel)
     segments = n // max(_SEGMENT, _SHARE * k) if rows < _MANY else 1
-    width = 64 if dtype.itemsize == 8 else 32
-    kernel = build(order, width, few=k <= FEW, segments=segments > 1, parallel=parallel)
-    return kernel, (*shape[:-1], k), ((rows, n, k, segments) if segments > 1 else (rows, n, k))
+    if segments > 1:
+        kernel = _in_segments(kernel, rows, n, segments)
+    return kernel, (*shape[:-1], k), (rows, k)
+
+
+def _in_segments(kernel: Any, rows: int, n: int, segments: int) -> Any:
+    """A kernel that looks through segments of rows, and once more through what these have yielded."""
+    begins = np.arange(segments) * n // segments
+    begins = np.tile(begins, rows).astype(np.int32)[:, None]
+
+    def search(x: Any, values: Any, indices: Any, rows: int, k: int) -> None:
+        # Equal elements stay in order, so the first of them is the first of the row.
+        some, places = empty((rows, segments * k), x.dtype), empty((rows * segments, k), np.int32)
+        kernel(x, some.reshape(-1, k), places, rows * segments, k)
+        kernel(some, values, indices, rows, k)
+        places += begins
+        indices[...] = np.take_along_axis(places.reshape(rows, -1), indices, 1)
+
+    return search
 
 
 def _words(array: np.ndarray[Any, Any], n: int) -> np.ndarray[Any, Any]:

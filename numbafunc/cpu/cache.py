@@ -29,6 +29,8 @@ from numba.core.compiler import CompileResult
 from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
+from numbafunc.cpu.parts import KernelCompiler, PartCompiler
+
 _MAGIC = b"numbafunc kernel 1\n"
 
 
@@ -237,12 +239,12 @@ def inline(function: Any) -> Any:
 
     Were it called, the dynamic linker would take the copy in a library of its own, which is hardly optimised.
     """
-    return numba.njit(**FLAGS, no_cpython_wrapper=True, forceinline=True)(function)
+    return numba.njit(**FLAGS, no_cpython_wrapper=True, forceinline=True, pipeline_class=PartCompiler)(function)
 
 
 def separate(function: Any) -> Any:
     """The Numba dispatcher of a function that kernels call and that is not copied into them."""
-    return numba.njit(**FLAGS, no_cpython_wrapper=True)(function)
+    return numba.njit(**FLAGS, no_cpython_wrapper=True, pipeline_class=PartCompiler)(function)
 
 
 def compile_lazily(function: Any, identity: str | None, *, parallel: bool = False) -> Any:
@@ -250,7 +252,7 @@ def compile_lazily(function: Any, identity: str | None, *, parallel: bool = Fals
 
     A kernel without an identity is compiled anew in each process.
     """
-    dispatcher = numba.njit(**FLAGS, parallel=parallel)(function)
+    dispatcher = numba.njit(**FLAGS, parallel=parallel, pipeline_class=KernelCompiler)(function)
     if identity is not None:
         dispatcher._cache = KernelCache(f"{identity} parallel={parallel}")
     return dispatcher

@@ -16,7 +16,7 @@ from numba.core import types
 from numbafunc.cpu.access import Separation
 from numbafunc.cpu.cache import compile_lazily, inline
 from numbafunc.cpu.element import beats, chosen, make_read, make_write, maximum
-from numbafunc.cpu.schedule import SET_CHUNK, schedule
+from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
 
 Window = tuple[int, int, int, int]  # rows, columns, and steps down and across
 
@@ -174,6 +174,7 @@ def _compile(
     namespace.update(
         __name__=__name__,
         set_parallel_chunksize=SET_CHUNK,
+        **MIN_MAX,
         prange=numba.prange,
         int64=np.int64,  # the index of prange is unsigned
         empty=np.empty,

@@ -23,7 +23,7 @@ from numba.extending import intrinsic
 from numbafunc.cpu.access import Separation, _address, _narrow, _widen
 from numbafunc.cpu.cache import compile_lazily, inline
 from numbafunc.cpu.real import Real, fma
-from numbafunc.cpu.schedule import SET_CHUNK, schedule
+from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
 
 # Numbers that stand before the first taps in the table ``places``.
 HEADER = 13
@@ -320,7 +320,7 @@ def kernel(x, out, places, weights):
     planes, per_task = places[{PLANES}], places[{PER_TASK}]
     bands, size = places[{BANDS}], places[{BAND}]
     extent = {{extent}}
-    spoilt = empty(planes, flag)
+    spoilt = empty(planes, compute)
     for plane in range(planes):  # zeros() would be a parallel loop of its own
         spoilt[plane] = 0
     {{dynamic}}
@@ -387,10 +387,10 @@ def build(down: Pass, across: Pass, rows_first: bool, storage: str, *, parallel:
     namespace: dict[str, Any] = {
         "__name__": __name__,
         "set_parallel_chunksize": SET_CHUNK,
+        **MIN_MAX,
         "prange": numba.prange,
         "int64": np.int64,  # the index of prange is unsigned
         "empty": np.empty,
-        "flag": np.dtype(np.uint8),
         "compute": np.dtype(compute),
         "nan": np.dtype(compute).type(np.nan),
         "get_x": _reader(storage, separation, "x"),
@@ -451,6 +451,7 @@ def build_nearest(across: Pass, word: str, *, parallel: bool) -> Any:
     namespace: dict[str, Any] = {
         "__name__": __name__,
         "set_parallel_chunksize": SET_CHUNK,
+        **MIN_MAX,
         "prange": numba.prange,
         "int64": np.int64,
         "get_x": _reader(word, separation, "x"),

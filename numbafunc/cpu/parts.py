@@ -19,7 +19,7 @@ from numba.core.compiler import Compiler
 _OF_LOOPS = ("__numba_parfor_gufunc", "<numba.np.ufunc.wrappers._GufuncWrapper", "parallelgufuncwrapper")
 
 
-class _Library(JITCodeLibrary):  # type: ignore[misc]
+class _Library(JITCodeLibrary):
     """A library that is optimised as a whole only."""
 
     def _optimize_functions(self, ll_module: Any) -> None:
@@ -63,7 +63,7 @@ class _Kernel(_Library):
                 self.add_linking_library(called)
 
 
-class _KernelCodegen(JITCPUCodegen):  # type: ignore[misc]
+class _KernelCodegen(JITCPUCodegen):
     """A code generator on the engine of another one."""
 
     def __init__(self, original: Any) -> None:
@@ -76,7 +76,7 @@ class _KernelCodegen(JITCPUCodegen):  # type: ignore[misc]
         return super().create_library(name, **options)
 
 
-class KernelCompiler(Compiler):  # type: ignore[misc]
+class KernelCompiler(Compiler):
     """Numba's compiler for kernels."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -93,7 +93,7 @@ class KernelCompiler(Compiler):  # type: ignore[misc]
         return super().compile_extra(func)
 
 
-class PartCompiler(Compiler):  # type: ignore[misc]
+class PartCompiler(Compiler):
     """Numba's compiler for functions that are linked into kernels."""
 
     def compile_extra(self, func: Any) -> Any:

@@ -475,3 +475,39 @@ def test_all_numbers_of_directions_follow_the_same_maximum(window, directions):
     for change, slope in zip(changes, followed.tangent):
         marked = numbafunc.max_pool_2d(numbafunc.Dual(x, np.stack([change, *5 * [x]]), 1), *window)
         np.testing.assert_array_equal(slope, marked.tangent[0])
+
+
+COLLISION = """
+    import sys
+    import numpy as np
+    import numbafunc
+
+    x = np.linspace(-4, 4, 200_000)
+    for name in sys.argv[1:]:
+        y = getattr(numbafunc, name)(x)
+    print(y[0].round(3))
+"""
+
+
+def test_kernels_from_the_cache_call_their_own_parts(programs, tmp_path):
+    folder = tmp_path / "cache"
+    assert programs.run(COLLISION, "sigmoid", NUMBAFUNC_CACHE_DIR=folder) == "0.018"
+    assert programs.run(COLLISION, "tanh", "sigmoid", NUMBAFUNC_CACHE_DIR=folder) == "0.018"
+
+
+RECURSION = """
+    import numba
+    import numpy as np
+    import numbafunc
+
+    @numba.njit
+    def factorial(n):
+        return 1.0 if n <= 1 else n * factorial(n - 1)
+
+    print(numbafunc.elementwise(lambda x: x * factorial(3))(np.ones(2))[0])
+"""
+
+
+def test_recursive_functions_in_a_second_process(programs, tmp_path):
+    for _ in range(2):
+        assert programs.run(RECURSION, NUMBAFUNC_CACHE_DIR=tmp_path / "cache") == "6.0"

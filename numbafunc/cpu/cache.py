@@ -193,12 +193,17 @@ class KernelCache(_Cache):
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled kernel."""
-        if data.lifted or data.library.has_dynamic_globals:
+        if data.lifted or data.library.has_dynamic_globals or _is_recursive(data.library):
             return
         key = self._key(sig, data.target_context)
         payload = dumps(data._reduce())
         with contextlib.suppress(OSError):  # no space, no permission: the kernel is compiled anew next time
             _write(_entry(key), _head(key) + hashlib.sha256(payload).digest() + payload)
+
+
+def _is_recursive(library: Any) -> bool:
+    """Whether code calls functions by pointers that Numba sets where it compiles them, and nowhere else."""
+    return any(variable.name.startswith(".numba.unresolved$") for variable in library._final_module.global_variables)
 
 
 def _head(key: bytes) -> bytes:

@@ -62,6 +62,14 @@ class _Kernel(_Library):
             for called in library._linking_libraries:  # behind their caller: LLVM links what has been called
                 self.add_linking_library(called)
 
+    def _optimize_final_module(self) -> None:
+        # Names are only unique among functions that one process compiles, and kernels from the cache come from others:
+        # a kernel must call its own parts, not what has the same name elsewhere.
+        for function in self._final_module.functions:
+            if not function.is_declaration and function.linkage != binding.Linkage.external:
+                function.linkage = "internal"
+        super()._optimize_final_module()
+
 
 class _KernelCodegen(JITCPUCodegen):
     """A code generator on the engine of another one."""

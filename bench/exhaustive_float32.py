@@ -62,6 +62,7 @@ REFERENCES: dict[str, Callable[[Array], Array]] = {
     "arccosh": np.arccosh,
     "arctanh": np.arctanh,
     "logistic": special.expit,
+    "softplus": lambda x: np.logaddexp(0, x),
     "swish": lambda x: x * special.expit(x),
     "sin": np.sin,
     "cos": np.cos,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from numbafunc import elementary
-from numbafunc.elementary import constant, exp, expm1, like, log1p
+from numbafunc.elementary import constant, expm1, like, still_below, with_slope_of
 from numbafunc.kinds.elementwise import define
 
 SELU_SCALE = 1.0507009873554805
@@ -14,9 +15,15 @@ SELU_ALPHA = 1.6732632423543772
 
 @define()
 def _celu(x: Any, alpha: Any) -> Any:
-    positive = 0 if x <= 0 else x
     negative = x if x <= 0 else 0
-    return positive + alpha * expm1(negative / alpha)
+    # The exponential of the bound is 0 already; an infinite ratio would make NaN of its derivative.
+    ratio = still_below(negative / alpha, -800)
+    exponential = alpha * expm1(ratio)
+    # From here on expm1 is its argument to the last bit, but the ratio may be too small to be accurate. The products
+    # with zero and infinity are NaN where they should be.
+    bound = -1e-18 * abs(alpha) if 0 < abs(alpha) < math.inf else math.inf
+    value = exponential if x <= bound else x
+    return with_slope_of(value, exponential + (0 if x <= 0 else x))
 
 
 @define()
@@ -31,7 +38,7 @@ def _leaky_relu(x: Any, negative_slope: Any) -> Any:
 
 @define(boolean=False)
 def _log_sigmoid(x: Any) -> Any:
-    return (0 if x >= 0 else x) - log1p(exp(-abs(x)))
+    return -elementary.softplus(-x)
 
 
 @define(keep_integers=True, light=True)
@@ -56,7 +63,7 @@ def _sigmoid(x: Any) -> Any:
 
 @define()
 def _softplus(x: Any) -> Any:
-    return (0 if x < 0 else x) + log1p(exp(-abs(x)))
+    return elementary.softplus(x)
 
 
 @define()

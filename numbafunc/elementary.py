@@ -87,8 +87,19 @@ logistic: ElementaryFunction = _define(
     "logistic", lambda x, y: y * logistic(-x), lambda x: _logistic(x, np.exp(-abs(x)))
 )
 
-# x * logistic(x). At -inf it is NaN, like the product.
-swish = _define("swish", lambda x, y: logistic(x) * (1 + x * logistic(-x)), lambda x: x * _logistic(x, np.exp(-abs(x))))
+# log(1 + exp(x)). As one function it has one slope, logistic(x), so infinite tangents have nothing to cancel with.
+softplus = _define(
+    "softplus",
+    lambda x, y: _logistic(x, exp(-abs(x))),
+    lambda x: np.maximum(x, 0) + np.log1p(np.exp(-abs(x))),
+)
+
+# x * logistic(x). At -inf it is NaN, like the product; its derivative is not.
+swish = _define(
+    "swish",
+    lambda x, y: logistic(x) + damped(x, logistic(x) * logistic(-x)),
+    lambda x: x * _logistic(x, np.exp(-abs(x))),
+)
 
 # Circular functions.
 sin = _define("sin", lambda x, y: cos(x))
@@ -104,7 +115,19 @@ def _sech(decay: Any) -> Any:
 
 
 def _logistic(x: Any, decay: Any) -> Any:
-    return np.where(x >= 0, 1 / (1 + decay), decay / (1 + decay))
+    return choose(x, decay, 1) / (1 + decay)
+
+
+def choose(x: Any, below: Any, above: Any) -> Any:
+    """``below`` where ``x`` is negative, else ``above``, elementwise."""
+    emit = getattr(type(x), "emit_choose", None)
+    return np.where(x < 0, below, above) if emit is None else emit(x, below, above)
+
+
+def damped(x: Any, factor: Any) -> Any:
+    """``x * factor``, and zero where the factor is zero, even for an infinite ``x``, elementwise."""
+    emit = getattr(type(factor), "scaled", None)
+    return np.where(factor == 0, 0, x * factor) if emit is None else emit(factor, x)
 
 
 # Selections. NaN wins, and at a tie the first argument, with its derivative.
@@ -134,6 +157,11 @@ def like(value: Any, x: Any) -> Any:
 def with_slope_of(a: Any, b: Any) -> Any:
     """The value of ``a`` with the derivatives of ``b``, inside kernels."""
     return a
+
+
+def still_below(x: Any, bound: Any) -> Any:
+    """``x``, with derivative zero where it is below the bound, inside kernels."""
+    return x
 
 
 def constant(x: Any) -> Any:

@@ -25,6 +25,9 @@ Pair = tuple[int, int]
 _TASK = 1 << 15
 _PARALLEL_FROM = 1 << 18
 
+# Windows of so many elements are unrolled where tangents come along: comparisons in a loop are not vectorised.
+_SMALL = 25
+
 _PREPARED = threads.Kernels()
 _QUICK = threads.Kernels()
 
@@ -161,7 +164,10 @@ def _planes(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _prepare(form: str, shape: tuple[int, ...], dtype: np.dtype[Any], windows: Windows) -> _Prepared:
-    """How to pool arrays with planes of rows and columns behind any axes: "mean", "largest", or "find" the largest."""
+    """How to pool arrays with planes of rows and columns behind any axes.
+
+    The form is "mean" or "largest", "find" for positions of the largest, or "follow 2" for the largest with 2 tangents.
+    """
     key = (form, shape, dtype, windows)
     prepared = _PREPARED.get(key)
     if prepared is None:
@@ -172,7 +178,7 @@ def _prepare(form: str, shape: tuple[int, ...], dtype: np.dtype[Any], windows: W
 
 
 def _new(form: str, shape: tuple[int, ...], dtype: np.dtype[Any], windows: Windows) -> _Prepared:
-    from numbafunc.cpu.pooling import PLACES, UNROLLED, build, build_find
+    from numbafunc.cpu.pooling import PLACES, UNROLLED, build, build_find, build_follow
 
     (high, wide), (down, across) = windows.size, windows.strides
     (rows, columns), (top, left) = shape[-2:], (margins[0] for margins in windows.padding)
@@ -196,6 +202,10 @@ def _new(form: str, shape: tuple[int, ...], dtype: np.dtype[Any], windows: Windo
         return _Prepared(
             build_find(storage, unrolled, many, parallel=parallel), result_shape, np.dtype(np.int64), places
         )
+    if form.startswith("follow"):
+        small = window if high * wide <= _SMALL else None
+        kernel = build_follow(storage, small, int(form.split()[1]), parallel=parallel)
+        return _Prepared(kernel, result_shape, result, places)
     return _Prepared(build(form, storage, unrolled, parallel=parallel), result_shape, result, places)
 
 
@@ -211,8 +221,21 @@ def _largest(x: np.ndarray[Any, Any], windows: Windows) -> Positions:
     return Positions(found.reshape(planes, -1) if planes else found.reshape(0, 0), found.shape, -math.inf)
 
 
+def _follow(
+    x: np.ndarray[Any, Any], tangents: list[np.ndarray[Any, Any]], windows: Windows
+) -> list[np.ndarray[Any, Any]]:
+    results = [empty((len(some), *windows.result_shape(x.shape)), x.dtype) for some in (x[None], *tangents)]
+    if results[0].size:
+        sources = [_planes(tangent) for some in tangents for tangent in some]
+        targets = [_planes(target) for some in results[1:] for target in some]
+        value, result = _planes(x), _planes(results[0][0])
+        kernel, *_, places = _prepare(f"follow {len(sources)}", x.shape, x.dtype, windows)
+        kernel(value, *sources, result, *targets, places)
+    return [results[0][0], *results[1:]]
+
+
 _average_pool_2d = Linear("average_pool_2d", _average)
-_max_pool_2d = Selection("max_pool_2d", _largest)
+_max_pool_2d = Selection("max_pool_2d", _largest, _follow)
 
 
 # Dtypes of arrays that a kernel takes without another view.
@@ -238,7 +261,7 @@ def _pool(op: Linear | Selection, form: str, x: Any, size: Any, strides: Any, pa
     operand = arguments.as_array(x, "x", boolean=form == "largest")
     windows = Windows.of(operand.shape, size, strides, padding)
     if isinstance(operand, Dual):
-        return op(operand, windows) if isinstance(op, Linear) else op(operand, windows)[0]
+        return op(operand, windows)
     prepared = _prepare(form, operand.shape, operand.dtype, windows)
     result = prepared.run(operand)
     if usual and result.size and operand.dtype in _DTYPES and x.dtype.isnative:

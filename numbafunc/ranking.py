@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual
+from numbafunc.autodiff.dual import Dual, value_of
 from numbafunc.cpu import threads
 from numbafunc.cpu.memory import FLAGS, PLAIN, empty, flat_words
 from numbafunc.errors import ShapeError
@@ -40,10 +40,26 @@ def _prepare(shape: tuple[int, ...], dtype: np.dtype[Any], k: int) -> tuple[Any,
     rows, n = math.prod(shape[:-1]), shape[-1]
     order = {"i": "signed", "u": "unsigned", "b": "unsigned"}.get(dtype.kind, "float")
     parallel = rows * (n + 32 * k) >= _PARALLEL_FROM and threads.parallel_allowed()
+    kernel = build(order, 64 if dtype.itemsize == 8 else 32, few=k <= FEW, parallel=parallel)
     segments = n // max(_SEGMENT, _SHARE * k) if rows < _MANY else 1
-    width = 64 if dtype.itemsize == 8 else 32
-    kernel = build(order, width, few=k <= FEW, segments=segments > 1, parallel=parallel)
-    return kernel, (*shape[:-1], k), ((rows, n, k, segments) if segments > 1 else (rows, n, k))
+    if segments > 1:
+        kernel = _in_segments(kernel, rows, n, segments)
+    return kernel, (*shape[:-1], k), (rows, k)
+
+
+def _in_segments(kernel: Any, rows: int, n: int, segments: int) -> Any:
+    """A kernel that looks through segments of rows, and once more through what these have yielded."""
+    begins = np.tile(np.arange(segments) * n // segments, rows).astype(np.int32)[:, None]
+
+    def search(x: Any, values: Any, indices: Any, rows: int, k: int) -> None:
+        # Equal elements stay in order, so the first of them is the first of the row.
+        some, places = empty((rows, segments * k), x.dtype), empty((rows * segments, k), np.int32)
+        kernel(x, some.reshape(-1, k), places, rows * segments, k)
+        kernel(some, values, indices, rows, k)
+        places += begins
+        indices[...] = np.take_along_axis(places.reshape(rows, -1), indices, 1)
+
+    return search
 
 
 def _words(array: np.ndarray[Any, Any], n: int) -> np.ndarray[Any, Any]:
@@ -62,9 +78,12 @@ def _top_k(x: np.ndarray[Any, Any], k: int) -> TopK:
     return TopK(values, indices)
 
 
+def _positions(indices: np.ndarray[Any, Any], shape: tuple[int, ...]) -> Positions:
+    return Positions(indices.reshape(math.prod(shape[:-1]), indices.shape[-1]).astype(np.int64), indices.shape)
+
+
 def _find(x: np.ndarray[Any, Any], k: int) -> Positions:
-    indices = _top_k(x, k).indices
-    return Positions(indices.reshape(math.prod(x.shape[:-1]), k).astype(np.int64), indices.shape)
+    return _positions(_top_k(x, k).indices, x.shape)
 
 
 _selection = Selection("top_k", _find)
@@ -133,8 +152,8 @@ def top_k(operand: Any, k: int) -> TopK:
     if x.shape[-1] > np.iinfo(np.int32).max:
         raise ValueError(f"operand has shape {x.shape}; wanted: a last axis that int32 can index")
     if isinstance(x, Dual):
-        values, positions = _selection(x, count)
-        return TopK(values, positions.within.astype(np.int32).reshape(positions.shape))
+        found = _top_k(value_of(x), count)
+        return TopK(_selection.gather(x, _positions(found.indices, x.shape), found.values), found.indices)
     if usual and x.ndim == 2 and x.size and count and x.dtype in _DTYPES:
         if len(_QUICK) >= 1024:
             _QUICK.clear()

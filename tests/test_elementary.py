@@ -40,6 +40,7 @@ ULP_LIMITS = {
     "arccosh": (2, 2),
     "arctanh": (2, 2),
     "logistic": (1.5, 1.5),
+    "softplus": (2, 2),
     "swish": (2, 2),
     "sin": (2, 2),
     "cos": (2, 2),
@@ -53,6 +54,7 @@ ARRAY_ORACLES = {name: getattr(np, name) for name in CORES if hasattr(np, name)}
     "rsqrt": lambda x: 1 / np.sqrt(x),
     "sech": lambda x: 1 / np.cosh(x),
     "logistic": special.expit,
+    "softplus": lambda x: np.logaddexp(0, x),
     "swish": lambda x: x * special.expit(x),
 }
 
@@ -75,6 +77,7 @@ EXACT_ORACLES = {
     "arccosh": mp.acosh,
     "arctanh": mp.atanh,
     "logistic": lambda x: 1 / (1 + mp.exp(-x)),
+    "softplus": lambda x: mp.log1p(mp.exp(x)),
     "swish": lambda x: x / (1 + mp.exp(-x)),
     "sin": mp.sin,
     "cos": mp.cos,
@@ -222,6 +225,7 @@ SPECIAL_VALUES: dict[str, list[tuple[float, float]]] = {
     "arccosh": [(1.0, 0.0), (0.5, NAN), (-3.0, NAN), (INF, INF), (-INF, NAN)],
     "arctanh": [(0.0, 0.0), (-0.0, -0.0), (1.0, INF), (-1.0, -INF), (2.0, NAN), (INF, NAN), (-INF, NAN)],
     "logistic": [(0.0, 0.5), (-0.0, 0.5), (INF, 1.0), (-INF, 0.0)],
+    "softplus": [(0.0, np.log(2)), (-0.0, np.log(2)), (INF, INF), (-INF, 0.0)],
     "swish": [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, NAN)],
     "sin": [(0.0, 0.0), (-0.0, -0.0), (INF, NAN), (-INF, NAN)],
     "cos": [(0.0, 1.0), (INF, NAN), (-INF, NAN)],

@@ -8,7 +8,7 @@ import pytest
 import numbafunc
 from numbafunc import divergence, loss
 
-INF = np.inf
+INF, NAN = np.inf, np.nan
 X = np.array([0.5, -1.0])
 
 
@@ -305,3 +305,209 @@ IMAGE = np.zeros((1, 1, 4, 4))
 def test_sizes_beyond_reason(call, name, number):
     with pytest.raises((TypeError, ValueError), match=f"^{name} is"):
         call(number)
+
+
+@pytest.mark.parametrize(("name", "sign"), [("softplus", 1), ("log_sigmoid", -1)])
+def test_infinite_tangents_do_not_cancel(name, sign):
+    x = sign * np.array([-2, 0, 2, 800, INF])
+    for tangent in (INF, -INF):
+        slope = numbafunc.jvp(getattr(numbafunc, name), (x,), (np.full(5, tangent),))[1]
+        np.testing.assert_array_equal(slope, tangent)
+
+
+def test_derivatives_of_swish_at_infinity():
+    for dtype in (np.float32, np.float64):
+        x = np.array([INF, -INF], dtype)
+        one = np.ones(2, dtype)
+
+        def slope(y, one=one):
+            return numbafunc.jvp(numbafunc.swish, (y,), (one,))[1]
+
+        np.testing.assert_array_equal(slope(x), [1, 0])
+        np.testing.assert_array_equal(numbafunc.jvp(slope, (x,), (one,))[1], [0, 0])
+
+
+@pytest.mark.parametrize(
+    ("x", "alpha", "value"),
+    [(-1e-310, 1e10, -1e-310), (-5e-324, 2.0, -5e-324), (-1.0, 1e-310, -1e-310), (-INF, 1.0, -1.0), (NAN, 1.0, NAN)],
+)
+def test_celu_of_ratios_beyond_the_range(x, alpha, value):
+    np.testing.assert_array_equal(numbafunc.celu(x, alpha), value)
+
+
+@pytest.mark.parametrize(
+    ("x", "alpha", "slopes"),
+    [(-1e-310, 1e10, (1, 0)), (-1.0, 1e-310, (0, -1)), (-1.0, 5e-324, (0, -1)), (-INF, 1.0, (0, -1))],
+)
+def test_slopes_of_celu_at_ratios_beyond_the_range(x, alpha, slopes):
+    found = [numbafunc.grad(numbafunc.celu, position)(x, alpha) for position in (0, 1)]
+    np.testing.assert_allclose(found, slopes, atol=1e-300)
+
+
+@numba.njit
+def relu_inside(x):
+    return numbafunc.relu(x)
+
+
+@numba.njit
+def leaky_relu_inside(x, slope):
+    return numbafunc.leaky_relu(x, slope)
+
+
+@numba.njit
+def celu_inside(x, alpha):
+    return numbafunc.celu(x, alpha)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint8", "int16", "uint32", "int64", "uint64", "float32"])
+def test_integers_inside_compiled_functions(dtype):
+    x = (np.arange(6).reshape(2, 3) - (3 if dtype[0] in "if" else 0)).astype(dtype)
+    np.testing.assert_array_equal(relu_inside(x), numbafunc.relu(x), strict=True)
+    for slope in (2, 0.5):
+        expected = numbafunc.leaky_relu(x, slope)
+        np.testing.assert_array_equal(leaky_relu_inside(x, slope), expected, strict=True)
+
+
+def test_numbers_inside_compiled_functions():
+    for x, expected in ((-3, 0), (3, 3), (True, 1), (2.5, 2.5)):
+        result = relu_inside(x)
+        assert result == expected
+        assert type(result) is type(expected)
+
+
+@pytest.mark.parametrize("shapes", [((2, 3), (3,)), ((3,), (2, 3)), ((2, 1), (1, 3)), ((), (2, 3)), ((2, 3), (2, 3))])
+def test_broadcasting_inside_compiled_functions(shapes):
+    x, alpha = (np.linspace(-2, 3, 6)[: np.prod(shape, dtype=int)].reshape(shape) for shape in shapes)
+    for first in (x, x > 0, x.astype(np.float32)):
+        result = celu_inside(first, alpha + 4)
+        np.testing.assert_array_equal(result, numbafunc.celu(first, alpha + 4), strict=True)
+
+
+def test_what_ops_inside_compiled_functions_refuse():
+    with pytest.raises(ValueError, match="broadcast"):
+        celu_inside(np.ones(3), np.ones(2))
+    for x in ("a", np.ones(2, np.complex128), np.ones(2, np.float16)):
+        with pytest.raises(numba.TypingError, match=r"x of numbafunc\.relu is .*wanted: numbers or arrays"):
+            relu_inside(x)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [numbafunc.softmax, numbafunc.loss.l2, numbafunc.max_pool_2d, numbafunc.grad, numbafunc.divergence.kl],
+)
+def test_ops_that_compiled_functions_can_not_call(function):
+    with pytest.raises(numba.TypingError, match=rf"numbafunc\.{function.__name__} can't be called .*these can: celu, "):
+        numba.njit(lambda x: function(x, 1))(np.ones(2))
+
+
+def unknown_name(x):
+    y = x + 1
+    return y + missing  # noqa: F821
+
+
+def no_such_operator(x):
+    y = x + 1
+    return y % 2
+
+
+def several_results(x):
+    return x, x
+
+
+def no_result(x):
+    pass
+
+
+def context(x):
+    with open("x"):  # noqa: PTH123
+        return x
+
+
+def softmax_of_one(x):
+    return numbafunc.softmax(x)
+
+
+@pytest.mark.parametrize(
+    ("definition", "reason", "line"),
+    [
+        (unknown_name, "name 'missing' is not defined", 0),
+        (no_such_operator, r"there is no mod\(float64, .*\)", 2),
+        (several_results, "it returns .*; wanted: a number", 0),
+        (no_result, "it returns none; wanted: a number", 0),
+        (softmax_of_one, r"numbafunc\.softmax can't be called .*", 1),
+    ],
+)
+def test_functions_that_numba_does_not_understand(definition, reason, line):
+    line += definition.__code__.co_firstlineno
+    message = rf"^{definition.__name__} can't be compiled: .*{reason} \(line {line} of .*test_fixed_defects.py\)$"
+    for call in (
+        numbafunc.elementwise(definition),
+        lambda x: numbafunc.jvp(numbafunc.elementwise(definition), (x,), (x,)),
+    ):
+        with pytest.raises(TypeError, match=message) as raised:
+            call(np.ones(3))
+        assert isinstance(raised.value.__cause__, numba.core.errors.NumbaError)
+
+
+def test_statements_that_numba_does_not_understand():
+    with pytest.raises(TypeError, match="^context can't be compiled: .*context manager") as raised:
+        numbafunc.elementwise(context)(1.0)
+    assert isinstance(raised.value.__cause__, numba.core.errors.UnsupportedBytecodeError)
+
+
+def test_functions_that_yield():
+    def several(x):
+        yield x
+
+    with pytest.raises(TypeError, match="returns a number"):
+        numbafunc.elementwise(several)
+
+
+@pytest.mark.parametrize("directions", [1, 3, 5])
+@pytest.mark.parametrize("window", [(3, 2, 1), (4, 3, (2, -1)), (7, 5, 3)])
+def test_all_numbers_of_directions_follow_the_same_maximum(window, directions):
+    random = np.random.default_rng(directions)
+    x = np.round(random.normal(size=(2, 3, 11, 13)))
+    x[0, 0, 3], x[1, 2, :, 4] = NAN, -INF
+    changes = random.normal(size=(directions, *x.shape))
+    followed = numbafunc.max_pool_2d(numbafunc.Dual(x, changes, 1), *window)
+    np.testing.assert_array_equal(followed.primal, numbafunc.max_pool_2d(x, *window))
+    for change, slope in zip(changes, followed.tangent):
+        marked = numbafunc.max_pool_2d(numbafunc.Dual(x, np.stack([change, *5 * [x]]), 1), *window)
+        np.testing.assert_array_equal(slope, marked.tangent[0])
+
+
+COLLISION = """
+    import sys
+    import numpy as np
+    import numbafunc
+
+    x = np.linspace(-4, 4, 200_000)
+    for name in sys.argv[1:]:
+        y = getattr(numbafunc, name)(x)
+    print(y[0].round(3))
+"""
+
+
+def test_kernels_from_the_cache_call_their_own_parts(programs, tmp_path):
+    folder = tmp_path / "cache"
+    assert programs.run(COLLISION, "sigmoid", NUMBAFUNC_CACHE_DIR=folder) == "0.018"
+    assert programs.run(COLLISION, "tanh", "sigmoid", NUMBAFUNC_CACHE_DIR=folder) == "0.018"
+
+
+RECURSION = """
+    import numba
+    import numpy as np
+    import numbafunc
+
+    @numba.njit
+    def factorial(n):
+        return 1.0 if n <= 1 else n * factorial(n - 1)
+
+    print(numbafunc.elementwise(lambda x: x * factorial(3))(np.ones(2))[0])
+"""
+
+
+def test_recursive_functions_in_a_second_process(programs, tmp_path):
+    for _ in range(2):
+        assert programs.run(RECURSION, NUMBAFUNC_CACHE_DIR=tmp_path / "cache") == "6.0"

@@ -198,6 +198,10 @@ class Number:
         core = self.cores[name]
         return self.compose(lambda x: x._new({VALUE: core(x.value)}), FUNCTIONS[name].derivative)
 
+    def emit_choose(self, below: Number | Scalar, above: Number | Scalar) -> Number:
+        """``below`` where this is negative, else ``above``."""
+        return choose(self.value < 0, self._lift(below), self._lift(above))
+
     def locally_constant(self, function: Callable[[Real], Real]) -> Number:
         """A function whose derivative is zero wherever it has one."""
         return self._new({VALUE: function(self.value)})
@@ -279,3 +283,9 @@ def multiply_add(a: Number, b: Number, c: Number) -> Number:
 def with_slope_of(a: Number, b: Number) -> Number:
     """The value of ``a`` with the coefficients of ``b``."""
     return a._new({**b.parts, VALUE: a.value})
+
+
+def still_below(a: Number, bound: Number) -> Number:
+    """``a``, whose coefficients are zero where its value is below the bound."""
+    below = a.value < bound.value
+    return a._new({key: select(below, 0.0, part) if key else part for key, part in a.parts.items()})

@@ -231,6 +231,7 @@ def _install() -> None:
         _register_query(function, _UNARY, ask)
 
     _register(elementary.with_slope_of, _BINARY, _union, algebra.with_slope_of)
+    _register(elementary.still_below, _BINARY, lambda a, bound: a, algebra.still_below)
     _register(elementary.like, _BINARY, _union, lambda value, x: value)
     type_callable(elementary.like)(lambda context: _type_like)
     lower_builtin(elementary.like, types.Integer, types.Integer)(_lower_like)

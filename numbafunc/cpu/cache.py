@@ -29,6 +29,8 @@ from numba.core.compiler import CompileResult
 from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
+from numbafunc.cpu.parts import KernelCompiler, PartCompiler
+
 _MAGIC = b"numbafunc kernel 1\n"
 
 
@@ -191,12 +193,17 @@ class KernelCache(_Cache):
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled kernel."""
-        if data.lifted or data.library.has_dynamic_globals:
+        if data.lifted or data.library.has_dynamic_globals or _is_recursive(data.library):
             return
         key = self._key(sig, data.target_context)
         payload = dumps(data._reduce())
         with contextlib.suppress(OSError):  # no space, no permission: the kernel is compiled anew next time
             _write(_entry(key), _head(key) + hashlib.sha256(payload).digest() + payload)
+
+
+def _is_recursive(library: Any) -> bool:
+    """Whether code calls functions by pointers that Numba sets where it compiles them, and nowhere else."""
+    return any(variable.name.startswith(".numba.unresolved$") for variable in library._final_module.global_variables)
 
 
 def _head(key: bytes) -> bytes:
@@ -237,12 +244,12 @@ def inline(function: Any) -> Any:
 
     Were it called, the dynamic linker would take the copy in a library of its own, which is hardly optimised.
     """
-    return numba.njit(**FLAGS, no_cpython_wrapper=True, forceinline=True)(function)
+    return numba.njit(**FLAGS, no_cpython_wrapper=True, forceinline=True, pipeline_class=PartCompiler)(function)
 
 
 def separate(function: Any) -> Any:
     """The Numba dispatcher of a function that kernels call and that is not copied into them."""
-    return numba.njit(**FLAGS, no_cpython_wrapper=True)(function)
+    return numba.njit(**FLAGS, no_cpython_wrapper=True, pipeline_class=PartCompiler)(function)
 
 
 def compile_lazily(function: Any, identity: str | None, *, parallel: bool = False) -> Any:
@@ -250,7 +257,7 @@ def compile_lazily(function: Any, identity: str | None, *, parallel: bool = Fals
 
     A kernel without an identity is compiled anew in each process.
     """
-    dispatcher = numba.njit(**FLAGS, parallel=parallel)(function)
+    dispatcher = numba.njit(**FLAGS, parallel=parallel, pipeline_class=KernelCompiler)(function)
     if identity is not None:
         dispatcher._cache = KernelCache(f"{identity} parallel={parallel}")
     return dispatcher

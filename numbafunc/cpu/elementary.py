@@ -216,6 +216,11 @@ def logistic(x: Real) -> Real:
     return fma(fma(-q, below_lo, fma(-q, below, above)), inverse, q) * (1 / shift)
 
 
+def softplus(x: Real) -> Real:
+    """log(1 + exp(x)) as max(x, 0) + log1p(exp(-|x|))."""
+    return select(x < 0, 0.0, x) + log1p(exp(-abs(x)))
+
+
 def swish(x: Real) -> Real:
     """The product x * logistic(x), accurate also where logistic(x) is subnormal and it is not; NaN at -inf.
 
@@ -506,6 +511,7 @@ VECTORISED: dict[str, Callable[[Real], Real]] = {
     "arccosh": arccosh,
     "arctanh": arctanh,
     "logistic": logistic,
+    "softplus": softplus,
     "swish": swish,
 }
 

@@ -10,7 +10,7 @@ import numpy as np
 from numbafunc.autodiff.number import Key
 from numbafunc.cpu.access import Operand, Separation, make_load, make_store, out_of_line
 from numbafunc.cpu.cache import compile_lazily, inline, separate
-from numbafunc.cpu.schedule import SET_CHUNK, schedule
+from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
 
 # Elements of a block, the unit of work of a thread: some microseconds. Threads that join late find blocks left.
 BLOCK = 1 << 14
@@ -104,6 +104,7 @@ def build(
         "definition": inline(definition),
         "out_of_line": out_of_line,
         "set_parallel_chunksize": SET_CHUNK,
+        **MIN_MAX,
         "prange": numba.prange,
         "int64": np.int64,  # the index of prange is unsigned
         "BLOCK": BLOCK,

@@ -16,7 +16,7 @@ from numba.core import types
 from numbafunc.cpu.access import Separation
 from numbafunc.cpu.cache import compile_lazily, inline
 from numbafunc.cpu.element import beats, chosen, make_read, make_write, maximum
-from numbafunc.cpu.schedule import SET_CHUNK, schedule
+from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
 
 Window = tuple[int, int, int, int]  # rows, columns, and steps down and across
 
@@ -30,13 +30,12 @@ PLACES = (
 )
 
 _HEAD = """
-def pool(x, y, {places}, first, last):
+def pool({arrays}, {places}, first, last):
     length = (new_columns - 1) * across + wide
     begin = max(left, 0)
     width = min(left + columns, length) - begin
-    line = empty(length, compute)
     {more}
-    for j in range(length):
+    for j in range({line}length):
         put_line(line, j, nothing)
     for index in range(first, last):
         row = index % new_rows * down - top
@@ -46,12 +45,12 @@ def pool(x, y, {places}, first, last):
 """
 
 _KERNEL = """
-def kernel(x, y, places):
+def kernel({arrays}, places):
 {unpack}
     {dynamic}
     for index in {tasks}((total + step - 1) // step):
         first = int64(index) * step
-        pool(x, y, {places}, first, min(first + step, total))
+        pool({arrays}, {places}, first, min(first + step, total))
     {static}
 """
 
@@ -116,6 +115,41 @@ held = chosen(better, element, held)
 place = chosen(better, narrow(i * columns + {k}), place)
 """
 
+# The same for an element together with its tangents, whose names end in the numbers of their slots.
+_FOLLOW = """
+{lines}
+for o in range(new_columns):
+    held = nothing
+{start}
+{elements}
+    put_y(y, index * new_columns + o, held)
+{end}
+"""
+
+_LINES = """
+for i in range(high):
+    inside = row + i >= start and row + i < stop
+    source = origin + (row + i - start) * columns
+    if inside:
+        for j in range(width):
+            put_line(line, i * length + begin + j, get_x(x, source + j))
+{copies}
+    else:
+        for j in range(width):
+            put_line(line, i * length + begin + j, nothing)
+"""
+
+_COPY = """
+for j in range(width):
+    put_line{slot}(line{slot}, i * length + begin + j, get_x(x{slot}, source + j))
+"""
+
+_FOLLOWED = """
+element = get_line(line, {place})
+better = beats(element, held)
+held = chosen(better, element, held)
+"""
+
 
 def _indented(text: str, depth: int) -> str:
     return "\n".join("    " * depth + line for line in text.strip("\n").splitlines())
@@ -159,21 +193,31 @@ def _compile(
     namespace: dict[str, Any],
     identity: Any,
     parallel: bool,
+    arrays: str = "x, y",
 ) -> Any:
     sizes = dict(zip(PLACES[-4:], window)) if window else {}
     handed = [name for name in PLACES if name not in sizes and name not in ("total", "step")]
     constants = [f"{name} = {value}" for name, value in sizes.items()]
-    head = _HEAD.format(places=", ".join(handed), more="\n    ".join(more))
+    head = _HEAD.format(
+        arrays=arrays,
+        places=", ".join(handed),
+        more="\n    ".join(more),
+        line="high * " if "high * length" in more[0] else "",
+    )
     lines = head.strip("\n").splitlines()
     lines[1:1] = ["    " + line for line in constants]
     unpack = [f"{name} = places[{place}]" for place, name in enumerate(PLACES)]
     kernel = _KERNEL.format(
-        unpack="\n".join("    " + line for line in unpack), places=", ".join(handed), **schedule(parallel)
+        unpack="\n".join("    " + line for line in unpack),
+        arrays=arrays,
+        places=", ".join(handed),
+        **schedule(parallel),
     )
     source = "\n".join(lines) + "\n" + _indented(body, 2) + "\n\n" + kernel
     namespace.update(
         __name__=__name__,
         set_parallel_chunksize=SET_CHUNK,
+        **MIN_MAX,
         prange=numba.prange,
         int64=np.int64,  # the index of prange is unsigned
         empty=np.empty,
@@ -221,7 +265,7 @@ def build(form: str, storage: str, window: Window | None, *, parallel: bool) -> 
         **{f"get_{name}": make_read(compute, separation, name, type_) for name in ("line", "sums")},
         **{f"put_{name}": make_write(compute, separation, name) for name in ("line", "sums")},
     }
-    more = ["area = number(high * wide)"]
+    more = ["line = empty(length, compute)", "area = number(high * wide)"]
     if window is None:
         body = f"{_DOWN.strip()}\n{_ACROSS.strip()}"
         more.append("sums = empty(new_columns, compute)")
@@ -254,7 +298,8 @@ def build_find(storage: str, window: Window | None, wide_index: bool, *, paralle
         "beats": beats,
         "chosen": chosen,
     }
-    more = ["best = empty(new_columns, compute)", "which = empty(new_columns, index_dtype)"]
+    more = ["line = empty(length, compute)", "best = empty(new_columns, compute)"]
+    more += ["which = empty(new_columns, index_dtype)"]
     if window is None:
         element = _indented(_ELEMENT.format(k="k"), 1)
         compare = "for k in range(wide):\n" + _indented(_COMPARE.format(elements=element), 1)
@@ -265,4 +310,49 @@ def build_find(storage: str, window: Window | None, wide_index: bool, *, paralle
     return _compile("pooling find", body, more, window, namespace, (storage, index), parallel)
 
 
-__all__ = ["PLACES", "UNROLLED", "Window", "build", "build_find"]
+def build_follow(storage: str, window: Window | None, tangents: int, *, parallel: bool) -> Any:
+    """Kernel ``kernel(x, x0, x1, ..., y, y0, y1, ..., places)``: the largest elements, and tangents that come along.
+
+    ``x0`` has a tangent of each element of ``x``, which reaches ``y0``, and so forth. See :func:`build_find`.
+    """
+    slots = range(tangents)
+    arrays = [f"{name}{slot}" for name in "xy" for slot in ("", *slots)]
+    lines = ["line", *(f"line{slot}" for slot in slots)]
+    separation = Separation(("x", *arrays[tangents + 1 :], *lines))
+    compute = "float64" if storage == "float64" else "float32"
+    type_ = getattr(types, compute)
+    namespace: dict[str, Any] = {
+        "compute": np.dtype(compute),
+        "nothing": np.dtype(compute).type(-np.inf),
+        "zero": np.dtype(compute).type(0),
+        "get_x": make_read(storage, separation, "x", type_),
+        **{f"put_{name}": make_write(storage, separation, name) for name in arrays[tangents + 1 :]},
+        **{f"get_{name}": make_read(compute, separation, name, type_) for name in lines},
+        **{f"put_{name}": make_write(compute, separation, name) for name in lines},
+        "beats": beats,
+        "chosen": chosen,
+    }
+    more = [f"{name} = empty(high * length, compute)" for name in lines]
+
+    def compared(place: str) -> str:
+        chosen = [f"held{s} = chosen(better, get_line{s}(line{s}, {place}), held{s})" for s in slots]
+        return "\n".join([_FOLLOWED.format(place=place).strip(), *chosen])
+
+    if window is None:
+        elements = "for i in range(high):\n    for k in range(wide):\n"
+        elements += _indented(compared("i * length + o * across + k"), 2)
+    else:
+        high, wide = window[:2]
+        elements = "\n".join(compared(f"{i} * length + o * across + {k}") for i in range(high) for k in range(wide))
+    body = _FOLLOW.format(
+        lines=_LINES.format(copies="\n".join(_indented(_COPY.format(slot=s), 2) for s in slots)).strip(),
+        start=_indented("\n".join(f"held{s} = zero" for s in slots), 1),
+        elements=_indented(elements, 1),
+        end=_indented("\n".join(f"put_y{s}(y{s}, index * new_columns + o, held{s})" for s in slots), 1),
+    )
+    return _compile(
+        "pooling follow", body, more, window, namespace, (storage, tangents), parallel, arrays=", ".join(arrays)
+    )
+
+
+__all__ = ["PLACES", "UNROLLED", "Window", "build", "build_find", "build_follow"]

@@ -17,7 +17,7 @@ from numbafunc.autodiff.number import VALUE, Key
 from numbafunc.cpu import accumulate
 from numbafunc.cpu.access import FLOATS, Operand, Separation, make_load, make_store
 from numbafunc.cpu.cache import compile_lazily, inline
-from numbafunc.cpu.schedule import SET_CHUNK, schedule
+from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
 
 # Terms that are summed in vector order before the compensated sum takes over.
 BLOCK = 512
@@ -165,6 +165,7 @@ class _Source:
         namespace: dict[str, Any] = {
             "__name__": __name__,
             "set_parallel_chunksize": SET_CHUNK,
+            **MIN_MAX,
             "prange": numba.prange,
             "int64": np.int64,  # the index of prange is unsigned
             "inf": np.inf,

@@ -24,7 +24,7 @@ from numbafunc.cpu.access import Separation, address_of
 from numbafunc.cpu.cache import compile_lazily, inline
 from numbafunc.cpu.element import make_read, make_write
 from numbafunc.cpu.real import Real, fma
-from numbafunc.cpu.schedule import SET_CHUNK, schedule
+from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
 
 # Numbers that stand before the first taps in the table ``places``.
 HEADER = 13
@@ -286,7 +286,7 @@ def kernel(x, out, places, weights):
     planes, per_task = places[{PLANES}], places[{PER_TASK}]
     bands, size = places[{BANDS}], places[{BAND}]
     extent = {{extent}}
-    spoilt = empty(planes, flag)
+    spoilt = empty(planes, compute)
     for plane in range(planes):  # zeros() would be a parallel loop of its own
         spoilt[plane] = 0
     {{dynamic}}
@@ -353,10 +353,10 @@ def build(down: Pass, across: Pass, rows_first: bool, storage: str, *, parallel:
     namespace: dict[str, Any] = {
         "__name__": __name__,
         "set_parallel_chunksize": SET_CHUNK,
+        **MIN_MAX,
         "prange": numba.prange,
         "int64": np.int64,  # the index of prange is unsigned
         "empty": np.empty,
-        "flag": np.dtype(np.uint8),
         "compute": np.dtype(compute),
         "nan": np.dtype(compute).type(np.nan),
         "get_x": make_read(storage, separation, "x"),
@@ -417,6 +417,7 @@ def build_nearest(across: Pass, word: str, *, parallel: bool) -> Any:
     namespace: dict[str, Any] = {
         "__name__": __name__,
         "set_parallel_chunksize": SET_CHUNK,
+        **MIN_MAX,
         "prange": numba.prange,
         "int64": np.int64,
         "get_x": make_read(word, separation, "x"),

@@ -9,7 +9,7 @@ import numba
 import numpy as np
 
 from numbafunc.cpu.cache import compile_lazily
-from numbafunc.cpu.schedule import SET_CHUNK, schedule
+from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
 
 # Elements that are worth a task of their own.
 TASK = 1 << 14
@@ -42,6 +42,7 @@ def build_gather(parallel: bool) -> Any:
     namespace: dict[str, Any] = {
         "__name__": __name__,
         "set_parallel_chunksize": SET_CHUNK,
+        **MIN_MAX,
         "prange": numba.prange,
         "int64": np.int64,  # the index of prange is unsigned
         "unsigned": np.uint64,

@@ -3,8 +3,7 @@
 Elements are compared as signed integers, their keys. Few elements are held in order, and only blocks whose maximum is
 among the largest are looked through one by one. Many are collected until there is no more room, and then all but the
 largest are dropped: the smallest that stays is found by bisection, counting keys. What comes later is collected where
-it is larger. All steps keep equal keys in the order in which they came. Few long rows are searched in segments, and
-what these yield is searched once more.
+it is larger. All steps keep equal keys in the order in which they came.
 """
 
 from __future__ import annotations
@@ -248,11 +247,11 @@ else:
 """
 
 _ROWS = """
-def rows_of_task(x, values, indices, first, last, n, k):
-    {allocate_and_sort}
+def rows_of_task(x, values, indices, first, last, rows, n, k):
+    {allocate}
     for row in range(first, last):
-        start = row * n
-        stop = start + n
+        start = row * x.size // rows
+        stop = (row + 1) * x.size // rows
         {search}
         {sort}
         for i in range(k):
@@ -261,66 +260,28 @@ def rows_of_task(x, values, indices, first, last, n, k):
             set_index(indices, row * k + i, place)
 
 
-def kernel(x, values, indices, rows, n, k):
+def kernel(x, values, indices, rows, k):
+    n = (x.size + rows - 1) // rows
     per_task = TASK // n + 1
     {dynamic}
     for index in {tasks}((rows + per_task - 1) // per_task):
         first = int64(index) * per_task
         last = first + per_task
-        rows_of_task(x, values, indices, first, last if last < rows else rows, n, k)
-    {static}
-"""
-
-_SEGMENTS = """
-def segment_of_row(x, found_keys, found_places, row, segment, segments, n, k):
-    start = row * n + segment * n // segments
-    stop = row * n + (segment + 1) * n // segments
-    {allocate}
-    {search}
-    begin = (row * segments + segment) * k
-    for i in range(k):
-        found_keys[unsigned(begin + i)] = keys[unsigned(i)]
-        found_places[unsigned(begin + i)] = start - row * n + places[unsigned(i)]
-
-
-def row_of_segments(x, values, indices, found_keys, found_places, row, segments, n, k):
-    start = row * segments * k
-    stop = start + segments * k
-    {allocate_and_sort}
-    {search_found}
-    {sort}
-    for i in range(k):
-        place = found_places[unsigned(start + places[unsigned(i)])]
-        copy(x, row * n + place, values, row * k + i)
-        set_index(indices, row * k + i, place)
-
-
-def kernel(x, values, indices, rows, n, k, segments):
-    found_keys = empty(rows * segments * k, key_dtype)
-    found_places = empty(rows * segments * k, place_dtype)
-    {dynamic}
-    for index in {tasks}(rows * segments):
-        task = int64(index)
-        segment_of_row(x, found_keys, found_places, task // segments, task % segments, segments, n, k)
-    for index in {tasks}(rows):
-        row_of_segments(x, values, indices, found_keys, found_places, int64(index), segments, n, k)
+        rows_of_task(x, values, indices, first, last if last < rows else rows, rows, n, k)
     {static}
 """
 
 _ALLOCATE_FEW = """
 keys = empty(k, key_dtype)
 places = empty(k, place_dtype)
-maxima = empty({length} // BLOCK + 1, key_dtype)
+maxima = empty(n // BLOCK + 1, key_dtype)
 """
 
 _ALLOCATE_MANY = """
 room = (k if k > ROOM else ROOM) + k
-room = (room if room < {length} else {length}) + BLOCK
+room = (room if room < n else n) + BLOCK
 keys = empty(room, key_dtype)
 places = empty(room, place_dtype)
-"""
-
-_ALLOCATE_SORT = """
 other_keys = empty(room if k > SHORT else 1, key_dtype)
 other_places = empty(room, place_dtype)
 begins = empty(DIGITS * 256, place_dtype)
@@ -353,8 +314,10 @@ def _copy(typingctx: Any, source: Any, place: Any, target: Any, index: Any) -> A
 
 
 @cache
-def build(order: str, width: int, *, few: bool, segments: bool, parallel: bool) -> Any:
-    """Kernel ``kernel(x, values, indices, rows, n, k[, segments])`` over C-contiguous arrays; ``0 < k <= n``.
+def build(order: str, width: int, *, few: bool, parallel: bool) -> Any:
+    """Kernel ``kernel(x, values, indices, rows, k)`` over C-contiguous arrays.
+
+    Elements are shared out evenly: rows may differ by one in length, and have ``k`` elements or more.
 
     Parameters
     ----------
@@ -364,16 +327,13 @@ def build(order: str, width: int, *, few: bool, segments: bool, parallel: bool) 
         Bits of a key: 64 for elements of 64 bits, 32 for all others.
     few : bool
         Whether ``k`` is at most :data:`FEW`.
-    segments : bool
-        Whether rows are searched in that many parts, each of at least ``k`` elements.
     parallel : bool
-        Whether rows, or segments, are shared out to threads.
+        Whether rows are shared out to threads.
     """
     digits = width // 8
     namespace: dict[str, Any] = {
         "__name__": __name__,
         "key_of": _make_key(order),
-        "key_of_key": _make_key("signed"),
         "one_more": _one_more,
         "middle": _middle,
         "below": _below,
@@ -394,20 +354,12 @@ def build(order: str, width: int, *, few: bool, segments: bool, parallel: bool) 
         "FLIPS": (255,) * (digits - 1) + (127,),
         **{name: globals()[name] for name in ("BLOCK", "ROOM", "SHORT", "TASK")},
     }
-    search = _filled(_INSERT, put=_PUT) if few else _COLLECT
-    length = "(stop - start)" if segments else "n"
-    allocate = (_ALLOCATE_FEW if few else _ALLOCATE_MANY).format(length=length)
     source = _filled(
-        _SEGMENTS if segments else _ROWS,
-        allocate=allocate,
-        allocate_and_sort=allocate if few else allocate.strip() + _ALLOCATE_SORT,
-        search=search,
-        search_found=search.replace("key_of(x,", "key_of_key(found_keys,"),
+        _ROWS,
+        allocate=_ALLOCATE_FEW if few else _ALLOCATE_MANY,
+        search=_filled(_INSERT, put=_PUT) if few else _COLLECT,
         sort="" if few else _SORT,
     )
     exec(compile(source.format(**schedule(parallel)), "<numbafunc top_k>", "exec"), namespace)
-    for name in ("rows_of_task", "segment_of_row", "row_of_segments"):
-        if name in namespace:
-            namespace[name] = inline(namespace[name])
-    identity = repr(("top_k", order, width, few, segments))
-    return compile_lazily(namespace["kernel"], identity, parallel=parallel)
+    namespace["rows_of_task"] = inline(namespace["rows_of_task"])
+    return compile_lazily(namespace["kernel"], repr(("top_k", order, width, few)), parallel=parallel)

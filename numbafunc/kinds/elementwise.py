@@ -391,6 +391,9 @@ def define(**options: Any) -> Callable[[Callable[..., Any]], Elementwise]:
     return decorate
 
 
+_YIELDING = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+
+
 def elementwise(definition: Callable[..., Any]) -> Callable[..., Any]:
     """Make an op of a scalar function: a fast loop over arrays, on all cores, and derivatives of every order.
 
@@ -409,7 +412,8 @@ def elementwise(definition: Callable[..., Any]) -> Callable[..., Any]:
     Raises
     ------
     TypeError
-        When ``definition`` is not a Python function, takes no positional parameters, or has one called ``out``.
+        When ``definition`` is not a Python function, takes no positional parameters, or has one called ``out``; at the
+        first call with operands of new types, when it can't be compiled for them.
 
     Examples
     --------
@@ -423,8 +427,8 @@ def elementwise(definition: Callable[..., Any]) -> Callable[..., Any]:
     >>> numbafunc.grad(gaussian)(0.0, 1.0)
     array(-0.)
     """
-    if not inspect.isfunction(definition):
-        raise TypeError(f"elementwise is given {definition!r}; wanted: a Python function")
+    if not inspect.isfunction(definition) or definition.__code__.co_flags & _YIELDING:
+        raise TypeError(f"elementwise is given {definition!r}; wanted: a Python function that returns a number")
     kinds = [parameter.kind for parameter in inspect.signature(definition).parameters.values()]
     if not kinds or any(kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD for kind in kinds):
         raise TypeError(
@@ -439,7 +443,14 @@ def elementwise(definition: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(*args: Any, out: Any = None, **kwargs: Any) -> Any:
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        return op(*bound.args, out=out)
+        try:
+            return op(*bound.args, out=out)
+        except Exception as error:
+            from numbafunc.kinds.not_understood import compile_errors, explained
+
+            if isinstance(error, compile_errors()):
+                raise explained(definition, op.name, error) from error
+            raise
 
     return wrapped
 

@@ -8,16 +8,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual, assemble, components
+from numbafunc.autodiff.dual import Components, Dual, assemble, components
 from numbafunc.cpu import threads
 from numbafunc.cpu.memory import empty, flat_words
-
-Array = Any  # numpy.ndarray or Dual
 
 REGISTRY: dict[str, Selection] = {}
 
 # From this many elements on, several threads pay in spite of the cost of starting them.
 PARALLEL_FROM = 1 << 15
+
+# Up to so many tangents come along while the selected elements are found.
+FEW = 4
 
 
 class Positions(NamedTuple):
@@ -70,19 +71,44 @@ class Selection:
         Name of the op, for messages and for the registry.
     find : callable
         ``find(value, *static)``: the :class:`Positions` for a plain array.
+    follow : callable, optional
+        ``follow(value, tangents, *static)``: a list of the result for a plain array and for each of the ``tangents``,
+        arrays of the same shape behind an axis of directions, of which there are up to :data:`FEW`. In one pass, which
+        notes no positions.
     """
 
-    def __init__(self, name: str, find: Callable[..., Positions]) -> None:
+    def __init__(
+        self,
+        name: str,
+        find: Callable[..., Positions],
+        follow: Callable[..., list[np.ndarray[Any, Any]]] | None = None,
+    ) -> None:
         self.name = name
         self.find = find
+        self.follow = follow
         REGISTRY[name] = self
 
-    def __call__(self, x: Array, *static: Any) -> tuple[Array, Positions]:
-        """The elements selected from an array or a Dual, with all their tangents, and where they stood."""
+    def __call__(self, x: Dual, *static: Any) -> Dual:
+        """The elements selected from a Dual, with all their tangents."""
         parts = components(x)
-        positions = self.find(parts[()], *static)
-        gathered = {levels: positions.gather(part, len(levels)) for levels, part in parts.items()}
-        return (assemble(gathered) if type(x) is Dual else gathered[()]), positions
+        value = parts.pop(())
+        few = value.size and sum(part.size for part in parts.values()) <= FEW * value.size
+        if self.follow is None or not few:
+            return self.gather(x, self.find(value, *static))
+        tangents = [part.reshape(-1, *value.shape) for part in parts.values()]
+        result, *followed = self.follow(value, tangents, *static)
+        gathered: Components = {(): result}
+        for (levels, part), some in zip(parts.items(), followed):
+            gathered[levels] = some.reshape(*part.shape[: len(levels)], *result.shape)
+        return assemble(gathered)  # type: ignore[no-any-return]
+
+    def gather(self, x: Dual, positions: Positions, value: np.ndarray[Any, Any] | None = None) -> Dual:
+        """The elements of a Dual at positions, with all their tangents; their value may be known."""
+        gathered: Components = {
+            levels: positions.gather(part, len(levels)) if levels or value is None else value
+            for levels, part in components(x).items()
+        }
+        return assemble(gathered)  # type: ignore[no-any-return]
 
 
-__all__ = ["REGISTRY", "Positions", "Selection"]
+__all__ = ["FEW", "REGISTRY", "Positions", "Selection"]

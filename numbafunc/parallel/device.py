@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -73,6 +74,9 @@ def reduce_on_device(
     if outs is not None:
         for array, wire, out, name, device in zip(arrays, wires, outs, names, on_device):
             _check_out(out, array, wire.result, f"out{name[1:]}", device)
+        spans = sorted((memory.address(out), out.nbytes) for out, device in zip(outs, on_device) if device and out.size)
+        if any(start + size > following for (start, size), (following, _) in itertools.pairwise(spans)):
+            raise ValueError("two arrays of out share memory")
 
     def direct(array: Any, device: bool) -> bool:
         if not device or reproducible or not array.is_c_contiguous():
@@ -93,7 +97,7 @@ def reduce_on_device(
         nest += f", directly {[f'{index}: {Form(arrays[index].shape, arrays[index].dtype)}' for index in direct_ones]}"
     staged = [arrays[index] for index in others if on_device[index]]
     results: list[Any] = [None] * len(arrays)
-    with memory.Staging(staged) as copies:
+    with axis, memory.Staging(staged) as copies:
         remaining = iter(copies)
         host = [next(remaining) if on_device[index] else arrays[index] for index in others]
         plan = plan_for(operation, host, axis, nest, reproducible)

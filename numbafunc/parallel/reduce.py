@@ -148,10 +148,15 @@ def _names(x: Any, leaves: Sequence[Any]) -> Sequence[str]:
     return [f"x{name}" for name in flatten_with_names(x)[1]]
 
 
-def _checked_out(out: Any, structure: Structure, plan: Plan, operands: Sequence[Any]) -> list[Any]:
+def _flat_out(out: Any, structure: Structure) -> list[Any]:
     results, given = flatten(out)
     if given != structure:
         raise ValueError(f"out is nested as {given}; wanted: as x is, {structure}")
+    return results
+
+
+def _checked_out(out: Any, structure: Structure, plan: Plan, operands: Sequence[Any]) -> list[Any]:
+    results = _flat_out(out, structure)
     for form, result, wire in zip(plan.forms, results, plan.wires):
         if not fits(result, form.shape, wire.result):
             arguments.check_out(result, form.shape, wire.result, ())

@@ -1,0 +1,34 @@
+"""numpy.linalg, products, convolution and interpolation of dual arrays: derivatives against finite differences."""
+
+import dual_checks
+import numpy as np
+import pytest
+from dual_table_linalg import CURVES, LINALG, PRODUCTS
+
+CASES = LINALG + PRODUCTS + CURVES
+each = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+
+
+@each
+def test_value_is_that_of_numpy(case):
+    dual_checks.check_value(case)
+
+
+@each
+def test_first_order(case):
+    dual_checks.check_first_order(case)
+
+
+@each
+def test_second_order(case):
+    dual_checks.check_second_order(case)
+
+
+@each
+def test_directions_at_once(case):
+    dual_checks.check_directions(case)
+
+
+@each
+def test_float32(case):
+    dual_checks.check_float32(case)

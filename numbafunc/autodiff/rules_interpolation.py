@@ -39,7 +39,8 @@ def _interp(
     right = fp[-1] if right is None else right
     level, operands, tangents = separate("numpy.interp", x, xp, fp, left, right)
     if level == 0:
-        return np.interp(x, xp, fp, value_of(left), value_of(right))
+        # NumPy takes complex end values as Python numbers only.
+        return np.interp(x, xp, fp, *(np.asarray(end).item() for end in (left, right)))
     value = whole(_interp(*operands))
     with quiet():
         return finish(value, _interp_tangent(value.ndim, *operands, *tangents), level)

@@ -82,7 +82,7 @@ def _norm(x: Operand, ord: Any = None, axis: Any = None, keepdims: bool = False)
         if axis is None and ord is None:
             axes = tuple(range(-ndim, 0))
             flat = np.reshape(value, ()) if keepdims else value
-            change = _euclidean(primal, flat, tangent, axes) if ndim else _vector(primal, value, tangent, 1, 0)
+            change = _euclidean(primal, flat, tangent, axes) if ndim else absolute_tangent(primal, tangent)
         else:
             axes = tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
             axes = tuple(a - ndim for a in axes)
@@ -117,12 +117,14 @@ def _matrix_norm(x: Operand, /, *, keepdims: bool = False, ord: Any = "fro") -> 
 
 @rule_for(np.linalg.cond)
 def _cond(x: Operand, p: Any = None) -> Any:
-    value = np.linalg.cond(value_of(x), p)
+    value = whole(np.linalg.cond(x.primal, p))
     with quiet():
         if p in (None, 2, -2):
             s = np.linalg.svdvals(x)
-            return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
-        if not np.all(np.isfinite(value)):
+            product = s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+        elif np.all(np.isfinite(value_of(value))):
+            axes = (-2, -1)
+            product = np.linalg.norm(x, p, axes) * np.linalg.norm(np.linalg.inv(x), p, axes)
+        else:
             raise np.linalg.LinAlgError("numpy.linalg.cond has no derivative at a singular matrix")
-        axes = (-2, -1)
-        return np.linalg.norm(x, p, axes) * np.linalg.norm(np.linalg.inv(x), p, axes)
+        return finish(value, product.tangent, x.level)

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import UFUNC_RULES, UFUNC_SOURCES, Dual, Operand, make, quiet, value_of
-from numbafunc.autodiff.products import scale
+from numbafunc.autodiff.dual import UFUNC_RULES, UFUNC_SOURCES, Dual, Operand, quiet, value_of
+from numbafunc.autodiff.products import finish, scale
 from numbafunc.autodiff.rules_elementwise import define_on_value, define_partials, define_unary
 from numbafunc.autodiff.rules_linear import rule_for
 
@@ -183,7 +183,7 @@ def _last_of_three(ufunc: np.ufunc, derivative: Callable[..., Any]) -> Callable[
         tangent = x.tangent.reshape((x.tangent.shape[0], *(1,) * (value.ndim - x.ndim), *x.shape))
         with quiet():
             slope = derivative(a, b, x.primal, value)
-            return make(value, scale(slope, tangent).astype(value.dtype), x.level)
+            return finish(value, scale(slope, tangent), x.level)
 
     return rule
 
@@ -232,4 +232,4 @@ def _sinc(x: Dual) -> Any:
     value = np.sinc(x.primal)
     value = value if type(value) is Dual else np.asarray(value)
     with quiet():
-        return make(value, scale(_sinc_slope(x.primal, value), x.tangent), x.level)
+        return finish(value, scale(_sinc_slope(x.primal, value), x.tangent), x.level)

@@ -54,25 +54,54 @@ def svd_parts(x, y):
     return u * phases, s, np.conj(np.swapaxes(phases, -1, -2)) * vh
 
 
+def lstsq_parts(result):
+    solution, residuals, rank, singular_values = result
+    return solution, residuals, rank * singular_values
+
+
+SQUARE = regular(3, 3)
+SIDES = normal(2, 3, 2)
+TALL = normal(5, 2)
+SIDE = normal(5)
+
+NORMS = [
+    (None, None, False, (2, 3, 2)), (None, None, True, (2, 3)), (None, None, False, ()), (None, 1, True, (2, 3)),
+    (2, -1, False, (2, 3)), (1, 0, False, (2, 3)), (1, None, True, (4,)), (np.inf, None, False, (4,)),
+    (np.inf, 1, True, (2, 3)), (-np.inf, (0,), False, (2, 3)), (0, 0, False, (2, 3)), (3, None, False, (4,)),
+    (2.5, 1, True, (2, 3)), (-2, 0, False, (3, 2)), (0.5, 0, False, (3,)), ("fro", None, False, (2, 3)),
+    ("fro", (0, 2), True, (2, 3, 2)), (None, (1, 0), False, (2, 3)), ("nuc", None, False, (2, 3)),
+    ("nuc", (2, 0), True, (3, 2, 2)), (2, None, False, (2, 3)), (2, (0, 1), True, (2, 3, 2)),
+    (-2, None, False, (3, 2)), (1, None, False, (2, 3)), (1, (2, 0), True, (2, 3, 4)), (-1, (0, 2), False, (2, 3, 4)),
+    (np.inf, None, True, (2, 3)), (np.inf, (1, 0), False, (2, 3, 4)), (-np.inf, (-1, -2), True, (2, 3, 4)),
+]  # fmt: skip
+
+COMPLEX_NORMS = [
+    (None, None), (2, 0), (1, 0), (np.inf, 1), (3, 0), ("fro", None), ("nuc", None), (2, None), (1, None),
+    (np.inf, None),
+]  # fmt: skip
+
+SYSTEMS = [
+    ((3, 3), (3,)), ((3, 3), (3, 2)), ((2, 3, 3), (3,)), ((2, 3, 3), (3, 2)), ((3, 3), (2, 3, 4)),
+    ((2, 3, 3), (2, 3, 1)), ((2, 1, 3, 3), (4, 3, 2)), ((3, 3), (3, 0)),
+]  # fmt: skip
+
 LINALG = [
     *(
-        case(f"norm {order} {axis} {keepdims}", lambda x, o=order, a=axis, k=keepdims: np.linalg.norm(x, o, a, k), normal(*shape))
-        for order, axis, keepdims, shape in [
-            (None, None, False, (2, 3, 2)), (None, None, True, (2, 3)), (None, None, False, ()), (None, 1, True, (2, 3)),
-            (2, -1, False, (2, 3)), (1, 0, False, (2, 3)), (1, None, True, (4,)), (np.inf, None, False, (4,)),
-            (np.inf, 1, True, (2, 3)), (-np.inf, (0,), False, (2, 3)), (0, 0, False, (2, 3)), (3, None, False, (4,)),
-            (2.5, 1, True, (2, 3)), (-2, 0, False, (3, 2)), (0.5, 0, False, (3,)), ("fro", None, False, (2, 3)),
-            ("fro", (0, 2), True, (2, 3, 2)), (None, (1, 0), False, (2, 3)), ("nuc", None, False, (2, 3)),
-            ("nuc", (2, 0), True, (3, 2, 2)), (2, None, False, (2, 3)), (2, (0, 1), True, (2, 3, 2)),
-            (-2, None, False, (3, 2)), (1, None, False, (2, 3)), (1, (2, 0), True, (2, 3, 4)), (-1, (0, 2), False, (2, 3, 4)),
-            (np.inf, None, True, (2, 3)), (np.inf, (1, 0), False, (2, 3, 4)), (-np.inf, (-1, -2), True, (2, 3, 4)),
-        ]
+        case(
+            f"norm {order} {axis} {keepdims}",
+            lambda x, o=order, a=axis, k=keepdims: np.linalg.norm(x, o, a, k),
+            normal(*shape),
+        )
+        for order, axis, keepdims, shape in NORMS
     ),
     *(
-        case(f"complex norm {order} {axis}", of_complex(lambda z, o=order, a=axis: np.linalg.norm(z, o, a)), normal(3, 2), normal(3, 2))
-        for order, axis in [
-            (None, None), (2, 0), (1, 0), (np.inf, 1), (3, 0), ("fro", None), ("nuc", None), (2, None), (1, None), (np.inf, None),
-        ]
+        case(
+            f"complex norm {order} {axis}",
+            of_complex(lambda z, o=order, a=axis: np.linalg.norm(z, o, a)),
+            normal(3, 2),
+            normal(3, 2),
+        )
+        for order, axis in COMPLEX_NORMS
     ),
     case("vector_norm", np.linalg.vector_norm, normal(2, 3)),
     case("vector_norm axes", lambda x: np.linalg.vector_norm(x, axis=(2, 0), ord=3, keepdims=True), normal(2, 3, 2)),
@@ -100,19 +129,18 @@ LINALG = [
     case("slogdet", lambda x: tuple(np.linalg.slogdet(x)), regular(3, 3)),
     case("slogdet, field", lambda x: np.linalg.slogdet(x).logabsdet, -regular(2, 3, 3)),
     case("slogdet of complex", of_complex(lambda z: tuple(np.linalg.slogdet(z))), regular(2, 3, 3), normal(2, 3, 3)),
-    *(
-        case(f"solve {a} {b}", np.linalg.solve, regular(*a), normal(*b))
-        for a, b in [
-            ((3, 3), (3,)), ((3, 3), (3, 2)), ((2, 3, 3), (3,)), ((2, 3, 3), (3, 2)), ((3, 3), (2, 3, 4)),
-            ((2, 3, 3), (2, 3, 1)), ((2, 1, 3, 3), (4, 3, 2)), ((3, 3), (3, 0)),
-        ]
-    ),
-    case("solve, matrix constant", lambda b, a=regular(3, 3): np.linalg.solve(a, b), normal(3)),
+    *(case(f"solve {a} {b}", np.linalg.solve, regular(*a), normal(*b)) for a, b in SYSTEMS),
+    case("solve, matrix constant", lambda b: np.linalg.solve(SQUARE, b), normal(3)),
     case("solve, matrix of integers", lambda b: np.linalg.solve([[2, 1], [1, 3]], b), normal(2, 2)),
-    case("solve, right side constant", lambda a, b=normal(2, 3, 2): np.linalg.solve(a, b), regular(3, 3)),
+    case("solve, right side constant", lambda a: np.linalg.solve(a, SIDES), regular(3, 3)),
     case("solve complex", lambda x, y, b: np.linalg.solve(x + 1j * y, b), regular(3, 3), normal(3, 3), normal(3)),
     case("tensorsolve", np.linalg.tensorsolve, regular(6, 6).reshape(2, 3, 6), normal(2, 3)),
-    case("tensorsolve axes", lambda a, b: np.linalg.tensorsolve(a, b, axes=(0, 2)), regular(4, 4).reshape(4, 2, 2).transpose(1, 0, 2), normal(4)),
+    case(
+        "tensorsolve axes",
+        lambda a, b: np.linalg.tensorsolve(a, b, axes=(0, 2)),
+        regular(4, 4).reshape(4, 2, 2).transpose(1, 0, 2),
+        normal(4),
+    ),
     case("tensorinv", np.linalg.tensorinv, regular(6, 6).reshape(2, 3, 3, 2)),
     case("tensorinv ind", lambda a: np.linalg.tensorinv(a, ind=1), regular(4, 4).reshape(4, 2, 2)),
     case("pinv", np.linalg.pinv, normal(4, 2)),
@@ -120,12 +148,18 @@ LINALG = [
     case("pinv of a square matrix", lambda a: np.linalg.pinv(a, rcond=1e-10), regular(3, 3)),
     case("pinv of constant rank", lambda x, y: np.linalg.pinv(x @ y, 1e-4), normal(4, 2), normal(2, 3)),
     case("pinv of complex", of_complex(lambda z: np.linalg.pinv(z, rtol=1e-10)), normal(4, 2), normal(4, 2)),
-    case("lstsq", lambda a, b: _of_lstsq(np.linalg.lstsq(a, b)), normal(5, 2), normal(5)),
-    case("lstsq, several sides", lambda a, b: _of_lstsq(np.linalg.lstsq(a, b, 1e-12)), normal(5, 2), normal(5, 3)),
-    case("lstsq, wide", lambda a, b: _of_lstsq(np.linalg.lstsq(a, b)), normal(2, 4), normal(2)),
-    case("lstsq, matrix constant", lambda b, a=normal(5, 2): _of_lstsq(np.linalg.lstsq(a, b)), normal(5)),
-    case("lstsq, side constant", lambda a, b=normal(5): _of_lstsq(np.linalg.lstsq(a, b)), normal(5, 2)),
-    case("lstsq, complex", lambda x, y, b: _of_lstsq(np.linalg.lstsq(x + 1j * y, b)), normal(5, 2), normal(5, 2), normal(5)),
+    case("lstsq", lambda a, b: lstsq_parts(np.linalg.lstsq(a, b)), normal(5, 2), normal(5)),
+    case("lstsq, several sides", lambda a, b: lstsq_parts(np.linalg.lstsq(a, b, 1e-12)), normal(5, 2), normal(5, 3)),
+    case("lstsq, wide", lambda a, b: lstsq_parts(np.linalg.lstsq(a, b)), normal(2, 4), normal(2)),
+    case("lstsq, matrix constant", lambda b: lstsq_parts(np.linalg.lstsq(TALL, b)), normal(5)),
+    case("lstsq, side constant", lambda a: lstsq_parts(np.linalg.lstsq(a, SIDE)), normal(5, 2)),
+    case(
+        "lstsq, complex",
+        lambda x, y, b: lstsq_parts(np.linalg.lstsq(x + 1j * y, b)),
+        normal(5, 2),
+        normal(5, 2),
+        normal(5),
+    ),
     *(
         case(f"matrix_power {n}", lambda a, n=n: np.linalg.matrix_power(a, n), regular(2, 3, 3))
         for n in (0, 1, 2, 3, 4, 5, 6, 7, -1, -3)
@@ -139,7 +173,12 @@ LINALG = [
     case("cholesky", np.linalg.cholesky, positive(3, 3)),
     case("cholesky upper", lambda a: np.linalg.cholesky(a, upper=True), positive(2, 3, 3)),
     case("cholesky of complex", of_complex(np.linalg.cholesky), positive(2, 3, 3), 0.1 * normal(2, 3, 3)),
-    case("cholesky upper of complex", of_complex(lambda z: np.linalg.cholesky(z, upper=True)), positive(3, 3), 0.1 * normal(3, 3)),
+    case(
+        "cholesky upper of complex",
+        of_complex(lambda z: np.linalg.cholesky(z, upper=True)),
+        positive(3, 3),
+        0.1 * normal(3, 3),
+    ),
     case("qr", lambda a: tuple(np.linalg.qr(a)), normal(4, 2)),
     case("qr square", lambda a: tuple(np.linalg.qr(a, "complete")), normal(2, 3, 3)),
     case("qr wide", lambda a: tuple(np.linalg.qr(a)), normal(2, 4)),
@@ -160,41 +199,68 @@ LINALG = [
     case("svd of complex, wide", svd_parts, normal(2, 3), normal(2, 3)),
     case("svdvals", np.linalg.svdvals, normal(3, 4)),
     case("svdvals of complex", of_complex(np.linalg.svdvals), normal(3, 4), normal(3, 4)),
+]
+
+TENSORDOTS = [
+    ((2, 3, 4), (3, 4, 5), 2), ((2, 3), (4,), 0), ((2, 3), (3, 4), 1), ((2, 3, 4), (4, 3, 2), ([0, 1], [2, 1])),
+    ((2, 3, 4), (5, 3), (1, 1)), ((2, 3), (2, 3), 2), ((2, 3, 4), (2, 4), ((-3, -1), (0, 1))),
 ]  # fmt: skip
 
-
-def _of_lstsq(result):
-    solution, residuals, rank, singular_values = result
-    return solution, residuals, rank * singular_values
-
+EINSUMS = [
+    ("ij,jk->ik", [(2, 3), (3, 4)]), ("ij,jk", [(2, 3), (3, 4)]), ("ba,cb", [(2, 3), (4, 2)]), ("i,i", [(3,), (3,)]),
+    ("ii", [(3, 3)]), ("ii->i", [(3, 3)]), ("ij->ji", [(2, 3)]), ("ij->", [(2, 3)]), ("i,j->ji", [(2,), (3,)]),
+    ("...ij,...jk->...ik", [(5, 2, 3), (3, 4)]), ("...ij,...jk", [(2, 3), (5, 3, 4)]), ("i...->...", [(2, 3, 4)]),
+    ("...,...", [(2, 3), (3,)]), ("ij,jk,kl->il", [(2, 3), (3, 4), (4, 2)]), (" i j , j -> i ", [(2, 3), (3,)]),
+    ("bij,bjk->bk", [(2, 3, 4), (2, 4, 5)]), ("dA,Aa->ad", [(2, 3), (3, 4)]), ("j,", [(3,), ()]),
+]  # fmt: skip
 
 PRODUCTS = [
     *(
         case(f"tensordot {a} {b} {axes}", lambda x, y, axes=axes: np.tensordot(x, y, axes), normal(*a), normal(*b))
-        for a, b, axes in [
-            ((2, 3, 4), (3, 4, 5), 2), ((2, 3), (4,), 0), ((2, 3), (3, 4), 1), ((2, 3, 4), (4, 3, 2), ([0, 1], [2, 1])),
-            ((2, 3, 4), (5, 3), (1, 1)), ((2, 3), (2, 3), 2), ((2, 3, 4), (2, 4), ((-3, -1), (0, 1))),
-        ]
+        for a, b, axes in TENSORDOTS
     ),
     *(
         case(f"einsum {subscripts}", lambda *x, s=subscripts: np.einsum(s, *x), *(normal(*shape) for shape in shapes))
-        for subscripts, shapes in [
-            ("ij,jk->ik", [(2, 3), (3, 4)]), ("ij,jk", [(2, 3), (3, 4)]), ("ba,cb", [(2, 3), (4, 2)]), ("i,i", [(3,), (3,)]),
-            ("ii", [(3, 3)]), ("ii->i", [(3, 3)]), ("ij->ji", [(2, 3)]), ("ij->", [(2, 3)]), ("i,j->ji", [(2,), (3,)]),
-            ("...ij,...jk->...ik", [(5, 2, 3), (3, 4)]), ("...ij,...jk", [(2, 3), (5, 3, 4)]), ("i...->...", [(2, 3, 4)]),
-            ("...,...", [(2, 3), (3,)]), ("ij,jk,kl->il", [(2, 3), (3, 4), (4, 2)]), (" i j , j -> i ", [(2, 3), (3,)]),
-            ("bij,bjk->bk", [(2, 3, 4), (2, 4, 5)]), ("dA,Aa->ad", [(2, 3), (3, 4)]), ("j,", [(3,), ()]),
-        ]
+        for subscripts, shapes in EINSUMS
     ),
-    case("einsum optimize", lambda *x: np.einsum("ij,jk,kl,l->i", *x, optimize=True), normal(2, 3), normal(3, 4), normal(4, 2), normal(2)),
-    case("einsum optimize by name", lambda *x: np.einsum("ij,jk,kl->il", *x, optimize="greedy"), normal(2, 3), normal(3, 4), normal(4, 2)),
-    case("einsum path", lambda *x: np.einsum("ij,jk,k->i", *x, optimize=np.einsum_path("ij,jk,k->i", *x)[0]), normal(2, 3), normal(3, 4), normal(4)),
+    case(
+        "einsum optimize",
+        lambda *x: np.einsum("ij,jk,kl,l->i", *x, optimize=True),
+        normal(2, 3),
+        normal(3, 4),
+        normal(4, 2),
+        normal(2),
+    ),
+    case(
+        "einsum optimize by name",
+        lambda *x: np.einsum("ij,jk,kl->il", *x, optimize="greedy"),
+        normal(2, 3),
+        normal(3, 4),
+        normal(4, 2),
+    ),
+    case(
+        "einsum path",
+        lambda *x: np.einsum("ij,jk,k->i", *x, optimize=np.einsum_path("ij,jk,k->i", *x)[0]),
+        normal(2, 3),
+        normal(3, 4),
+        normal(4),
+    ),
     case("einsum of lists", lambda x, y: np.einsum(x, [0, 1], y, [1, 2], [2, 0]), normal(2, 3), normal(3, 4)),
     case("einsum of lists, implicit", lambda x, y: np.einsum(x, [3, 1], y, [1, 2]), normal(2, 3), normal(3, 4)),
-    case("einsum of lists, ellipsis", lambda x, y: np.einsum(x, [..., 1], y, [1, 2], [..., 2]), normal(5, 2, 3), normal(3, 4)),
+    case(
+        "einsum of lists, ellipsis",
+        lambda x, y: np.einsum(x, [..., 1], y, [1, 2], [..., 2]),
+        normal(5, 2, 3),
+        normal(3, 4),
+    ),
     case("einsum with a constant", lambda x: np.einsum("ij,jk->ik", [[1, 2], [3, 4]], x), normal(2, 3)),
     case("einsum of one array twice", lambda x: np.einsum("ij,kj->ik", x, x), normal(2, 3)),
-    case("einsum of complex", lambda x, y: np.einsum("ij,jk->ik", x + 1j * y, np.conj(x + y * y).T), normal(2, 3), normal(2, 3)),
+    case(
+        "einsum of complex",
+        lambda x, y: np.einsum("ij,jk->ik", x + 1j * y, np.conj(x + y * y).T),
+        normal(2, 3),
+        normal(2, 3),
+    ),
     case("kron", np.kron, normal(2, 3), normal(3, 2)),
     case("kron of vectors", np.kron, normal(2), normal(3)),
     case("kron of more axes", np.kron, normal(2), normal(2, 3, 2)),
@@ -233,8 +299,10 @@ PRODUCTS = [
     case("correlate by default", np.correlate, normal(5), normal(3)),
     case("convolve of a number", np.convolve, normal(), normal(3)),
     case("convolve with a constant", lambda x: np.convolve(x, [1, 2, 3], "same"), normal(5)),
-    case("correlate of complex", lambda x, y: np.correlate(x + 1j * x**2, np.exp(1j * y), "full"), normal(4), normal(3)),
-]  # fmt: skip
+    case(
+        "correlate of complex", lambda x, y: np.correlate(x + 1j * x**2, np.exp(1j * y), "full"), normal(4), normal(3)
+    ),
+]
 
 CURVES = [
     case("polyval", np.polyval, normal(4), normal(2, 3)),
@@ -256,12 +324,22 @@ CURVES = [
     case("polyfit weighted", lambda y, w: np.polyfit([1, 2, 3, 4, 5], y, 1, w=w), normal(5), 1 + normal(5) ** 2),
     case("interp", np.interp, np.array([[0.3, 1.7], [2.2, 0.6]]), np.array([0.0, 1.0, 2.5]), normal(3)),
     case("interp beyond the ends", np.interp, np.array([-1.0, 0.5, 4.0]), np.array([0.0, 1.0, 2.5]), normal(3)),
-    case("interp with ends", lambda x: np.interp(x, [0.0, 1.0], [2.0, 3.0], x[0] ** 2, x[1]), np.array([-1.0, 0.5, 4.0])),
+    case(
+        "interp with ends", lambda x: np.interp(x, [0.0, 1.0], [2.0, 3.0], x[0] ** 2, x[1]), np.array([-1.0, 0.5, 4.0])
+    ),
     case("interp at a number", lambda x: np.interp(x, [0.0, 1.0, 2.0], [1.0, 4.0, 2.0]), np.array(1.25)),
     case("interp of one knot", lambda x, f: np.interp(x, [1.0], f), normal(3), normal(1)),
-    case("interp, period", lambda x, xp, fp: np.interp(x, xp, fp, period=3.0), np.array([-4.2, 0.4, 7.7]), np.array([2.5, 0.2, 4.1]), normal(3)),
-    case("interp of complex", lambda x, y: np.interp(x, [0.0, 1.0, 2.0], y + 1j * y**2), np.array([0.4, 1.6]), normal(3)),
+    case(
+        "interp, period",
+        lambda x, xp, fp: np.interp(x, xp, fp, period=3.0),
+        np.array([-4.2, 0.4, 7.7]),
+        np.array([2.5, 0.2, 4.1]),
+        normal(3),
+    ),
+    case(
+        "interp of complex", lambda x, y: np.interp(x, [0.0, 1.0, 2.0], y + 1j * y**2), np.array([0.4, 1.6]), normal(3)
+    ),
     case("unwrap", lambda x: np.unwrap(5 * x), normal(6)),
     case("unwrap axis", lambda x: np.unwrap(3 * x, axis=0, period=2.0), normal(5, 2)),
     case("sinc", np.sinc, np.array([-2.3, -0.51, -0.49, -0.1, 0.0, 1e-5, 0.3, 1.0, 2.0])),
-]  # fmt: skip
+]

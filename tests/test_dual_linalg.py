@@ -1,7 +1,6 @@
 """numpy.linalg, products, convolution and interpolation of dual arrays: derivatives against finite differences."""
 
 import dual_checks
-import numpy as np
 import pytest
 from dual_table_linalg import CURVES, LINALG, PRODUCTS
 

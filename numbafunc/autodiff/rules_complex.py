@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from numbafunc import elementary
-from numbafunc.autodiff.dual import UFUNC_RULES, Dual, Operand, make, quiet, value_of
+from numbafunc.autodiff.dual import UFUNC_RULES, Dual, Operand, quiet, value_of
 from numbafunc.autodiff.products import divide, finish, scale
 from numbafunc.autodiff.rules_elementwise import define_unary
 from numbafunc.autodiff.rules_linear import linear, rule_for

@@ -75,7 +75,7 @@ def _qr(a: Operand, mode: str = "reduced") -> Any:
             "numpy.linalg.qr: the columns that mode='complete' adds to Q are free to turn, so they have no derivative; "
             "use mode='reduced'"
         )
-    value = np.linalg.qr(a.primal, mode="reduced")
+    value: Any = np.linalg.qr(a.primal, mode="reduced")
     q, r = value
     square = min(rows, columns)
     with quiet():
@@ -97,8 +97,8 @@ def _qr(a: Operand, mode: str = "reduced") -> Any:
 
 
 @rule_for(np.linalg.eigh)
-def _eigh(a: Operand, UPLO: str = "L") -> Any:
-    value = np.linalg.eigh(a.primal, UPLO)
+def _eigh(a: Operand, UPLO: Any = "L") -> Any:
+    value: Any = np.linalg.eigh(a.primal, UPLO)
     eigenvalues, v = value
     with quiet():
         b = adjoint(v) @ _from_triangle(a.tangent, UPLO.upper() == "U") @ v
@@ -109,7 +109,7 @@ def _eigh(a: Operand, UPLO: str = "L") -> Any:
 
 
 @rule_for(np.linalg.eigvalsh)
-def _eigvalsh(a: Operand, UPLO: str = "L") -> Any:
+def _eigvalsh(a: Operand, UPLO: Any = "L") -> Any:
     value = np.linalg.eigvalsh(a.primal, UPLO)
     v = np.linalg.eigh(a.primal, UPLO)[1]
     with quiet():
@@ -129,7 +129,7 @@ def _svd(a: Operand, full_matrices: bool = True, compute_uv: bool = True, hermit
             "numpy.linalg.svd: the vectors that full_matrices=True adds are free to turn, so they have no derivative; "
             "pass full_matrices=False"
         )
-    value = np.linalg.svd(a.primal, full_matrices=False)
+    value: Any = np.linalg.svd(a.primal, full_matrices=False)
     u, s, vh = value
     with quiet():
         v = adjoint(vh)

@@ -68,5 +68,3 @@ def _einsum(
             factors = [*primals[:position], tangent, *primals[position + 1 :]]
             change = combine(change, np.einsum(f"{labels}->{directions}{result}", *factors, optimize=optimize))
         return finish(value, change, level)
-
-

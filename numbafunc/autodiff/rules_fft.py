@@ -35,10 +35,8 @@ def define_transform_of_axes(function: Callable[..., Any], default: tuple[int, .
 
     def rule(a: Operand, s: Any = None, axes: Any = default, norm: Any = None, out: Any = None) -> Any:
         refuse(f"fft.{function.__name__}", out=out)
-        if axes is None:
-            along = tuple(range(-(a.ndim if s is None else len(s)), 0))
-        else:
-            along = _from_end(axes, a.ndim)
+        along = range(-(a.ndim if s is None else len(s)), 0) if axes is None else axes
+        along = _from_end(along, a.ndim)
         return linear(a, lambda v, lead: function(v, s, along, norm))
 
     FUNCTION_RULES[function] = rule
@@ -54,6 +52,7 @@ def define_shift(function: Callable[..., Any]) -> None:
     FUNCTION_RULES[function] = rule
 
 
+_function: Any
 for _function in (np.fft.fft, np.fft.ifft, np.fft.rfft, np.fft.irfft, np.fft.hfft, np.fft.ihfft):
     define_transform(_function)
 for _function in (np.fft.fft2, np.fft.ifft2, np.fft.rfft2, np.fft.irfft2):

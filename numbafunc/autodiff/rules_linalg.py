@@ -200,7 +200,8 @@ def _pinv(a: Operand, rcond: Any = None, hermitian: bool = False, *, rtol: Any =
 @rule_for(np.linalg.lstsq)
 def _lstsq(a: Operand, b: Operand, rcond: Any = None) -> Any:
     level, (a, b), (da, db) = separate("numpy.linalg.lstsq", a, b)
-    value, residuals, rank, singular_values = np.linalg.lstsq(a, b, rcond)
+    solution: tuple[Any, ...] = np.linalg.lstsq(a, b, rcond)
+    value, residuals, rank, singular_values = solution
     with quiet():
         dtype = value.dtype
         a, b, x = a.astype(dtype), b.astype(dtype), value
@@ -247,7 +248,7 @@ def _matrix_power(a: Operand, n: Any) -> Any:
 @rule_for(np.linalg.multi_dot)
 def _multi_dot(arrays: Any, *, out: Any = None) -> Any:
     refuse("linalg.multi_dot", out=out)
-    matrices = [x if type(x) is Dual else np.asarray(x) for x in arrays]
+    matrices: list[Any] = [x if type(x) is Dual else np.asarray(x) for x in arrays]
     if len(matrices) == 2:
         return np.dot(*matrices)
     first, last = matrices[0], matrices[-1]
@@ -286,9 +287,16 @@ def _multi_dot(arrays: Any, *, out: Any = None) -> Any:
 define_on_value(np.linalg.matrix_rank)
 
 
-@rule_for(np.linalg.eig, np.linalg.eigvals)
-def _eig(a: Operand) -> Any:
-    raise TypeError(
-        "numpy.linalg.eig and eigvals have no rule for dual arrays: the eigenvalues of a general matrix may be complex "
-        "and pairs of them may merge; for a symmetric matrix use numpy.linalg.eigh or eigvalsh"
-    )
+def _refuse_eigenvalues(function: Callable[..., Any]) -> None:
+    def rule(a: Operand) -> Any:
+        raise TypeError(
+            f"numpy.linalg.{function.__name__} has no rule for dual arrays: eigenvalues of a general matrix may be "
+            "complex and merge in pairs; for a symmetric matrix use numpy.linalg.eigh or eigvalsh, for the value alone "
+            "pass numbafunc.stop_gradient(a)"
+        )
+
+    FUNCTION_RULES[function] = rule
+
+
+_refuse_eigenvalues(np.linalg.eig)
+_refuse_eigenvalues(np.linalg.eigvals)

@@ -63,7 +63,8 @@ def _matrix(x: Operand, norm: Operand, dx: Tangent, order: Any, rows: int, colum
     if order in (None, "fro", "f"):
         return _euclidean(x, norm, dx, (rows, columns))
     if order in (2, -2, "nuc"):
-        changes = singular_value_tangents(np.moveaxis(x, (rows, columns), (-2, -1)), np.moveaxis(dx, (rows, columns), (-2, -1)))
+        matrices, moved = (np.moveaxis(v, (rows, columns), (-2, -1)) for v in (x, dx))
+        changes = singular_value_tangents(matrices, moved)
         return np.sum(changes, axis=-1) if order == "nuc" else changes[..., 0 if order == 2 else -1]
     if order in (np.inf, -np.inf):
         rows, columns, order = columns, rows, 1 if order > 0 else -1
@@ -121,7 +122,7 @@ def _cond(x: Operand, p: Any = None) -> Any:
     with quiet():
         if p in (None, 2, -2):
             s = np.linalg.svdvals(x)
-            product = s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+            product: Any = s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
         elif np.all(np.isfinite(value_of(value))):
             axes = (-2, -1)
             product = np.linalg.norm(x, p, axes) * np.linalg.norm(np.linalg.inv(x), p, axes)

@@ -50,7 +50,7 @@ def _kept(mode: str, longer: int, shorter: int, start_of_same: int) -> slice:
 
 
 @rule_for(np.convolve)
-def _convolve(a: Operand, v: Operand, mode: str = "full") -> Any:
+def _convolve(a: Operand, v: Operand, mode: Any = "full") -> Any:
     level, (a, v), (da, dv) = separate("numpy.convolve", a, v)
     value = np.convolve(a, v, mode)
     a, v = np.atleast_1d(a), np.atleast_1d(v)
@@ -62,7 +62,7 @@ def _convolve(a: Operand, v: Operand, mode: str = "full") -> Any:
 
 
 @rule_for(np.correlate)
-def _correlate(a: Operand, v: Operand, mode: str = "valid") -> Any:
+def _correlate(a: Operand, v: Operand, mode: Any = "valid") -> Any:
     level, (a, v), (da, dv) = separate("numpy.correlate", a, v)
     value = np.correlate(a, v, mode)
     with quiet():
@@ -85,7 +85,9 @@ def _coefficients(p: Operand) -> Any:
 @rule_for(np.polyval)
 def _polyval(p: Operand, x: Operand) -> Any:
     if isinstance(x, np.poly1d):
-        raise TypeError("numpy.polyval: a poly1d can't hold dual arrays; give its coefficients to numpy.polyval in turn")
+        raise TypeError(
+            "numpy.polyval: a poly1d can't hold dual arrays; give its coefficients to numpy.polyval in turn"
+        )
     p, x = _coefficients(p), _as_array(x)
     y: Any = np.zeros_like(x)
     for coefficient in p:
@@ -111,7 +113,7 @@ def _polysub(a1: Operand, a2: Operand) -> Any:
 
 @rule_for(np.polymul)
 def _polymul(a1: Operand, a2: Operand) -> Any:
-    factors = []
+    factors: list[Any] = []
     for a in (a1, a2):
         coefficients = np.atleast_1d(_as_array(a))
         # As numpy.poly1d does, without the powers whose coefficients are zero.

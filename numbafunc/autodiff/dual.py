@@ -213,7 +213,7 @@ class Dual:
         if method == "__call__":
             rule = UFUNC_RULES.get(ufunc) or _rule_from_sources(ufunc)
             if rule is None:
-                raise without_rule(f"numpy.{ufunc.__name__}")
+                raise without_rule(_name_of(ufunc))
             if options:
                 _refuse_options(ufunc, options)
             return rule(*inputs)
@@ -438,6 +438,11 @@ def assemble(parts: Components) -> Any:
         array = tangent[()]
         primal[()] = np.zeros(array.shape[1:], array.dtype)
     return make(assemble(primal), assemble(tangent), level)
+
+
+def _name_of(ufunc: np.ufunc) -> str:
+    name = ufunc.__name__
+    return f"numpy.{name}" if getattr(np, name, None) is ufunc else f"the ufunc {name}"
 
 
 def _rule_from_sources(ufunc: np.ufunc) -> Callable[..., Any] | None:

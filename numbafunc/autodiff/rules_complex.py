@@ -19,6 +19,7 @@ from numbafunc.autodiff.dual import UFUNC_RULES, Dual, Operand, quiet, value_of
 from numbafunc.autodiff.products import divide, finish, scale
 from numbafunc.autodiff.rules_elementwise import define_unary
 from numbafunc.autodiff.rules_linear import linear, rule_for
+from numbafunc.autodiff.rules_query import define_on_value
 
 
 def is_complex(x: Operand) -> bool:
@@ -104,6 +105,10 @@ def _imag(val: Operand) -> Any:
 def _angle(z: Operand, deg: bool = False) -> Any:
     angle = np.arctan2(z.imag if is_complex(z) else 0, z.real)
     return angle * (180 / np.pi) if deg else angle
+
+
+define_on_value(np.isreal)
+define_on_value(np.iscomplex)
 
 
 @rule_for(np.real_if_close)

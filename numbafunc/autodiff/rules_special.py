@@ -20,7 +20,7 @@ import numpy as np
 
 from numbafunc.autodiff.dual import UFUNC_RULES, UFUNC_SOURCES, Dual, Operand, quiet, value_of
 from numbafunc.autodiff.products import finish, scale
-from numbafunc.autodiff.rules_elementwise import define_on_value, define_partials, define_unary
+from numbafunc.autodiff.rules_elementwise import constant, define_on_value, define_partials, define_unary
 from numbafunc.autodiff.rules_linear import rule_for
 
 _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
@@ -177,8 +177,11 @@ def _with_constant(ufunc: np.ufunc, rule: Callable[..., Any], positions: tuple[i
 
 
 def _last_of_three(ufunc: np.ufunc, derivative: Callable[..., Any]) -> Callable[..., Any]:
+    name = f"scipy.special.{ufunc.__name__}"
+
     def rule(a: Operand, b: Operand, x: Dual) -> Any:
         value = ufunc(a, b, x.primal)
+        a, b = (np.asarray(constant(parameter, name)).astype(value.dtype) for parameter in (a, b))
         value = value if type(value) is Dual else np.asarray(value)
         tangent = x.tangent.reshape((x.tangent.shape[0], *(1,) * (value.ndim - x.ndim), *x.shape))
         with quiet():

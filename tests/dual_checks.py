@@ -99,3 +99,17 @@ def check_float32(case):
     wide = [x.astype(np.float64) for x in arrays]
     exact = jvp(case.function, tuple(wide), tuple(v.astype(np.float64) for v in directions))[1]
     close([np.asarray(leaf, np.result_type(leaf, np.float64)) for leaf in leaves(tangent)], exact, 1e-2)
+
+
+def check_levels(case):
+    """Derivatives with respect to two operands at different levels, in either order."""
+    first, second = draw(case.arrays, 10)[:2]
+    x, y, *rest = case.arrays
+
+    def by_first(y):
+        return jvp(lambda x: case.function(x, y, *rest), (x,), (first,))[1]
+
+    def by_second(x):
+        return jvp(lambda y: case.function(x, y, *rest), (y,), (second,))[1]
+
+    close(jvp(by_first, (y,), (second,))[1], jvp(by_second, (x,), (first,))[1], 1e-9)

@@ -76,6 +76,7 @@ UNARY: dict[str, Callable[[Any, Any], Any]] = {
     "dawsn": lambda x, y: 1 - 2 * x * y,
     # The gamma function.
     "gamma": lambda x, y: y * special.psi(x),
+    "rgamma": lambda x, y: _rgamma_slope(x, y),
     "gammaln": lambda x, y: special.psi(x),
     "loggamma": lambda x, y: special.psi(x),
     "psi": lambda x, y: _zeta(2, x),
@@ -128,6 +129,18 @@ BINARY: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
         lambda a, m, y: y * (special.psi(a + m) - special.psi(a)),
         lambda a, m, y: y * special.psi(a + m),
     ),
+    "binom": (
+        lambda n, k, y: y * (special.psi(n + 1) - special.psi(n - k + 1)),
+        lambda n, k, y: y * (special.psi(n - k + 1) - special.psi(k + 1)),
+    ),
+    "huber": (
+        lambda delta, r, y: np.where(abs(value_of(r)) <= value_of(delta), 0, abs(r) - delta),
+        lambda delta, r, y: np.where(abs(value_of(r)) <= value_of(delta), r, delta * np.sign(value_of(r))),
+    ),
+    "pseudo_huber": (
+        lambda delta, r, y: 2 * y / delta - r * r / delta / np.sqrt(1 + (r / delta) ** 2),
+        lambda delta, r, y: r / np.sqrt(1 + (r / delta) ** 2),
+    ),
     "_zeta": (by_nothing, lambda s, q, y: -s * _zeta(s + 1, q)),
     "gammainc": (by_nothing, lambda a, x, y: _gamma_density(a, x)),
     "gammaincc": (by_nothing, lambda a, x, y: -_gamma_density(a, x)),
@@ -138,6 +151,14 @@ BINARY: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "iv": (by_nothing, lambda n, x, y: (special.iv(n - 1, x) + special.iv(n + 1, x)) / 2),
     "ive": (by_nothing, lambda n, x, y: (special.ive(n - 1, x) + special.ive(n + 1, x)) / 2 - np.sign(x) * y),
     "kv": (by_nothing, lambda n, x, y: -(special.kv(n - 1, x) + special.kv(n + 1, x)) / 2),
+    "yn": (by_nothing, lambda n, x, y: (special.yn(n - 1, x) - special.yn(n + 1, x)) / 2),
+    "kn": (by_nothing, lambda n, x, y: -(special.kn(n - 1, x) + special.kn(n + 1, x)) / 2),
+    "expn": (by_nothing, lambda n, x, y: _expn_slope(n, x)),
+    "stdtr": (by_nothing, lambda n, t, y: _t_density(n, t)),
+    "chdtr": (by_nothing, lambda n, x, y: _gamma_density(n / 2, x / 2) / 2),
+    "chdtrc": (by_nothing, lambda n, x, y: -_gamma_density(n / 2, x / 2) / 2),
+    "boxcox": (lambda x, p, y: x ** (p - 1), lambda x, p, y: _by_power(np.log(x), p)),
+    "boxcox1p": (lambda x, p, y: (1 + x) ** (p - 1), lambda x, p, y: _by_power(np.log1p(x), p)),
     "kve": (by_nothing, lambda n, x, y: y - (special.kve(n - 1, x) + special.kve(n + 1, x)) / 2),
 }
 
@@ -155,6 +176,36 @@ ON_VALUE = ("gammasgn",)
 
 def _gamma_density(a: Operand, x: Operand) -> Any:
     return np.exp(special.xlogy(a - 1, x) - x - special.gammaln(a))
+
+
+def _t_density(n: Operand, t: Operand) -> Any:
+    logarithm = special.gammaln((n + 1) / 2) - special.gammaln(n / 2) - (n + 1) / 2 * np.log1p(t * t / n)
+    return np.exp(logarithm) / np.sqrt(math.pi * n)
+
+
+def _rgamma_slope(x: Operand, y: Operand) -> Any:
+    # On the left by reflection, 1 / gamma(x) = gamma(1 - x) sin(pi x) / pi, for psi has poles where this is smooth.
+    left = value_of(x) < 0.5
+    z = 1 - np.where(left, x, 0)
+    reflected = special.gamma(z) * (np.cos(math.pi * x) - special.psi(z) * np.sin(math.pi * x) / math.pi)
+    return np.where(left, reflected, -y * special.psi(np.where(left, 1, x)))
+
+
+def _by_power(logarithm: Operand, p: Operand) -> Any:
+    # The derivative of (exp(p l) - 1) / p by p: l**2 (u exp(u) - exp(u) + 1) / u**2 with u = p l, by its series at 0.
+    u = p * logarithm
+    near = abs(value_of(u)) < 1
+    series = np.polyval(_SERIES_OF_POWER, np.where(near, u, 0))
+    far = np.where(near, 1, u)
+    return logarithm * logarithm * np.where(near, series, (far * np.exp(far) - np.expm1(far)) / far / far)
+
+
+_SERIES_OF_POWER = [(k + 1) / math.factorial(k + 2) for k in range(22, -1, -1)]
+
+
+def _expn_slope(n: Operand, x: Operand) -> Any:
+    # For n = 0 the function is exp(-x) / x.
+    return np.where(n >= 1, -special.expn(np.maximum(n - 1, 0), x), -np.exp(-x) * (1 + 1 / x) / x)
 
 
 def _beta_density(a: Operand, b: Operand, x: Operand) -> Any:

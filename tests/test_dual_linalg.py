@@ -262,3 +262,14 @@ def test_long_convolutions_take_little_memory(mode):
     x, y = np.ones(20000), np.ones(3000)
     value, tangent = jvp(lambda x: np.convolve(x, y, mode), (x,), (x,))
     np.testing.assert_allclose(tangent, value)
+
+
+def test_einsum_of_many_directions():
+    x, y, z = (np.random.default_rng(seed).normal(size=(6, 6)) for seed in range(3))
+    for function, term in (
+        (lambda x: np.einsum("ij,jk,kl->il", x, y, z), lambda d: d @ y @ z),
+        (lambda x: np.einsum("ij,kj->ik", y, x), lambda d: y @ d.T),
+    ):
+        directions = np.random.default_rng(3).normal(size=(2000, 6, 6))
+        tangent = function(Dual(x, directions, 1)).tangent
+        np.testing.assert_allclose(tangent, [term(d) for d in directions], rtol=1e-12, atol=1e-12)

@@ -19,6 +19,10 @@ from numbafunc.autodiff.rules_linalg import separate, whole
 from numbafunc.autodiff.rules_linear import refuse, rule_for
 from numbafunc.autodiff.rules_query import define_on_value
 
+_MANY = 2**9
+_VERY_MANY = 2**16
+"""Elements of a tangent from which finding a good order of the products pays, for several products and for one."""
+
 define_on_value(np.einsum_path)
 
 
@@ -64,7 +68,9 @@ def _einsum(
         for position, tangent in enumerate(tangents):
             if tangent is None:
                 continue
+            # What is slow for one direction by the plain loops is too slow for many.
+            large = tangent.size > (_MANY if len(primals) > 2 else _VERY_MANY)
             labels = ",".join([*parts[:position], directions + parts[position], *parts[position + 1 :]])
             factors = [*primals[:position], tangent, *primals[position + 1 :]]
-            change = combine(change, np.einsum(f"{labels}->{directions}{result}", *factors, optimize=optimize))
+            change = combine(change, np.einsum(f"{labels}->{directions}{result}", *factors, optimize=optimize or large))
         return finish(value, change, level)

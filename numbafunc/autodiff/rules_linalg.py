@@ -85,6 +85,8 @@ def solve_all(a: Operand, right: Tangent) -> Tangent:
     """``inv(a) @ right`` of every direction: the directions are columns of one system, which is factorised once."""
     right = align(right, a.ndim)
     directions, columns = right.shape[0], right.shape[-1]
+    if directions == 1:
+        return np.linalg.solve(a, right)
     right = np.moveaxis(right, 0, -2)
     solution = np.linalg.solve(a, np.reshape(right, (*right.shape[:-2], directions * columns)))
     return np.moveaxis(np.reshape(solution, (*solution.shape[:-1], directions, columns)), -2, 0)

@@ -17,8 +17,13 @@ def case(name, function, *arrays):
     return Case(name, function, arrays)
 
 
-def normal(*shape):
-    return GENERATOR.normal(size=shape)
+def draws(seed):
+    """A function that draws arrays of a shape."""
+    generator = np.random.default_rng(seed)
+    return lambda *shape: generator.normal(size=shape)
+
+
+normal = draws(1)
 
 
 def regular(*shape):

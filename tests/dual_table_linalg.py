@@ -28,7 +28,7 @@ normal = draws(1)
 
 def regular(*shape):
     """Square matrices far from singular."""
-    return GENERATOR.normal(size=shape) + 3 * np.eye(shape[-1])
+    return GENERATOR.uniform(-1, 1, size=shape) + 3 * np.eye(shape[-1])
 
 
 def positive(*shape):

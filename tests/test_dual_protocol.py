@@ -46,7 +46,8 @@ def test_repr_shows_value_and_tangent():
     ("arguments", "error", "match"),
     [
         (([1, 2], [[1, 2]], 1), TypeError, "int64"),
-        (([1j], [[1j]], 1), TypeError, "complex"),
+        (([1j], [[1.0]], 1), TypeError, "tangent has dtype float64; it must be that of primal, complex128"),
+        (([None], [[None]], 1), TypeError, "object"),
         (([1.0], np.ones((1, 1), np.float32), 1), TypeError, "tangent has dtype float32"),
         (([1.0, 2.0], [1.0, 2.0], 1), ValueError, "tangent has shape"),
         ((1.0, 1.0, 1), ValueError, "tangent has shape"),
@@ -135,7 +136,7 @@ def test_copies():
         lambda x: x.item(),
         lambda x: x.tolist(),
         lambda x: x.astype(int),
-        lambda x: x.astype(np.complex128),
+        lambda x: x.astype(np.complex128).astype(float),
         lambda x: np.zeros(3).__setitem__(0, x),
         lambda x: np.zeros(3).__setitem__(slice(None), x),
         lambda x: np.full(3, x),
@@ -175,9 +176,9 @@ def test_assignment_is_refused():
         (lambda x: np.add.outer(x, x), "numpy.add.outer"),
         (lambda x: np.add.at(np.ones(2), [0], x), "numpy.add.at"),
         (lambda x: np.sort(x), "numpy.sort"),
-        (lambda x: np.linalg.inv(x), "numpy.linalg.inv"),
-        (lambda x: np.fft.fft(x), "numpy.fft.fft"),
-        (lambda x: np.interp(x, [0.0, 1.0], [0.0, 1.0]), "numpy.interp"),
+        (lambda x: np.roots(x), "numpy.roots"),
+        (lambda x: np.linalg.eig(x), "numpy.linalg.eig"),
+        (lambda x: np.linalg.eigvals(x), "numpy.linalg.eigvals"),
         (lambda x: np.putmask(np.ones(2), [True, False], x), "numpy.putmask"),
     ],
 )
@@ -214,9 +215,9 @@ def test_harmless_options_are_accepted():
     np.testing.assert_array_equal(np.exp(x, out=None, where=True, dtype=None).tangent, np.exp(x).tangent)
 
 
-@pytest.mark.parametrize("other", [1j, np.array([1j, 2, 3]), "text", None, object(), np.array([None])])
+@pytest.mark.parametrize("other", ["text", None, object(), np.array([None])])
 @pytest.mark.parametrize("operator", [np.add, np.multiply, np.power, np.maximum, np.matmul])
-def test_operand_that_is_not_real(operator, other):
+def test_operand_that_is_no_number(operator, other):
     with pytest.raises(TypeError):
         operator(dual(), other)
     with pytest.raises(TypeError):

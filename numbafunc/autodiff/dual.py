@@ -9,7 +9,7 @@ What NumPy's functions do to a dual array is data, kept in the tables of :mod:`n
 
 from __future__ import annotations
 
-import math
+import cmath
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, TypeAlias, final
 
@@ -25,6 +25,9 @@ UFUNC_RULES: dict[np.ufunc, Callable[..., Any]] = {}
 
 FUNCTION_RULES: dict[Callable[..., Any], Callable[..., Any]] = {}
 """What a NumPy function that is no ufunc does, called with the user's arguments."""
+
+UFUNC_SOURCES: list[Callable[[np.ufunc], Callable[..., Any] | None]] = []
+"""Asked in turn for the rule of a ufunc that the table lacks: ufuncs of packages that are never imported from here."""
 
 # Keywords that say what the ufunc does anyway.
 _HARMLESS: dict[str, Any] = {
@@ -45,10 +48,10 @@ def without_rule(name: str) -> TypeError:
     )
 
 
-def _dropped(what: str) -> TypeError:
+def _dropped(what: str, otherwise: str = "") -> TypeError:
     return TypeError(
         f"{what} of a dual array would silently drop its derivative; "
-        "take numbafunc.stop_gradient(x) first if only the value is needed"
+        f"take numbafunc.stop_gradient(x) first if only the value is needed{otherwise}"
     )
 
 
@@ -84,7 +87,7 @@ class Dual:
     Parameters
     ----------
     primal : numpy.ndarray or Dual
-        The value: floating, of any shape; a Dual must have a lower level.
+        The value: floating or complex, of any shape; a Dual must have a lower level.
     tangent : numpy.ndarray or Dual
         One derivative of the value for each direction: shape ``(directions,) + primal.shape``, dtype of the primal.
     level : int
@@ -93,7 +96,7 @@ class Dual:
     Raises
     ------
     TypeError
-        A primal that is not floating, or a tangent of another dtype.
+        A primal that is neither floating nor complex, or a tangent of another dtype.
     ValueError
         A tangent of another shape, or a primal or tangent whose level is not lower.
 
@@ -102,6 +105,10 @@ class Dual:
     NumPy's ufuncs, Python's operators, indexing and many array functions work. A function without a rule raises
     TypeError, and so does everything that would drop the derivative (``float(x)``, ``numpy.asarray(x)``). Comparisons
     and queries look at the value and give plain arrays.
+
+    The variables of a derivative are real, what is computed from them may be complex: the tangent is then the
+    derivative of the real and of the imaginary part along a real direction, so functions that are not analytic
+    (``abs``, ``conj``, ``real``) have derivatives too.
 
     Examples
     --------
@@ -125,8 +132,8 @@ class Dual:
     def __init__(self, primal: Operand, tangent: Operand, level: int) -> None:
         primal = primal if type(primal) is Dual else np.asarray(primal)
         tangent = tangent if type(tangent) is Dual else np.asarray(tangent)
-        if not is_float(primal.dtype):
-            raise TypeError(f"primal has dtype {primal.dtype}; a dual array needs a floating dtype")
+        if not is_inexact(primal.dtype):
+            raise TypeError(f"primal has dtype {primal.dtype}; a dual array needs a floating or complex dtype")
         if tangent.dtype != primal.dtype:
             raise TypeError(f"tangent has dtype {tangent.dtype}; it must be that of primal, {primal.dtype}")
         if tangent.ndim == 0 or tangent.shape[1:] != primal.shape:
@@ -178,7 +185,9 @@ class Dual:
     # Nothing drops a tangent silently.
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
-        raise _dropped("conversion to a NumPy array")
+        raise _dropped(
+            "conversion to a NumPy array", "; in place of scipy.special's logsumexp, softmax and log_softmax take ours"
+        )
 
     def __float__(self) -> float:
         raise _dropped("float()")
@@ -202,9 +211,9 @@ class Dual:
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Operand, **options: Any) -> Any:
         if method == "__call__":
-            rule = UFUNC_RULES.get(ufunc)
+            rule = UFUNC_RULES.get(ufunc) or _rule_from_sources(ufunc)
             if rule is None:
-                raise without_rule(f"numpy.{ufunc.__name__}")
+                raise without_rule(_name_of(ufunc))
             if options:
                 _refuse_options(ufunc, options)
             return rule(*inputs)
@@ -300,6 +309,19 @@ class Dual:
         """The last two axes exchanged."""
         return self.swapaxes(-1, -2)
 
+    @property
+    def real(self) -> Any:
+        return _call(np.real, self)
+
+    @property
+    def imag(self) -> Any:
+        return _call(np.imag, self)
+
+    def conj(self) -> Any:
+        return UFUNC_RULES[np.conjugate](self)
+
+    conjugate = conj
+
     def reshape(self, *shape: Any, order: str = "C") -> Any:
         return _call(np.reshape, self, shape[0] if len(shape) == 1 else shape, order=order)
 
@@ -337,10 +359,12 @@ class Dual:
         return make(self.primal.copy(), self.tangent.copy(), self.level)
 
     def astype(self, dtype: Any, copy: bool = True) -> Dual:
-        """The same in another floating dtype; TypeError for any other kind, which would drop the derivative."""
+        """The same in another floating or complex dtype; TypeError for what would drop a derivative."""
         dtype = np.dtype(dtype)
-        if not is_float(dtype):
+        if not is_inexact(dtype):
             raise _dropped(f"astype({dtype})")
+        if self.dtype.kind == "c" and dtype.kind != "c":
+            raise TypeError(f"astype({dtype}) of a complex dual array would drop the imaginary part; take x.real")
         return make(self.primal.astype(dtype, copy=copy), self.tangent.astype(dtype, copy=copy), self.level)
 
 
@@ -416,6 +440,20 @@ def assemble(parts: Components) -> Any:
     return make(assemble(primal), assemble(tangent), level)
 
 
+def _name_of(ufunc: np.ufunc) -> str:
+    name = ufunc.__name__
+    return f"numpy.{name}" if getattr(np, name, None) is ufunc else f"the ufunc {name}"
+
+
+def _rule_from_sources(ufunc: np.ufunc) -> Callable[..., Any] | None:
+    for source in UFUNC_SOURCES:
+        rule = source(ufunc)
+        if rule is not None:
+            UFUNC_RULES[ufunc] = rule
+            return rule
+    return None
+
+
 def _call(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
     return FUNCTION_RULES[function](*args, **options)
 
@@ -459,8 +497,13 @@ def is_float(dtype: np.dtype[Any]) -> bool:
     return (dtype.kind == "f" and dtype.itemsize <= 8) or (dtype.kind == "V" and dtype.name == "bfloat16")
 
 
+def is_inexact(dtype: np.dtype[Any]) -> bool:
+    """Whether values of a dtype can have derivatives: floating or complex."""
+    return is_float(dtype) or (dtype.kind == "c" and dtype.itemsize <= 16)
+
+
 def is_finite(array: Any) -> bool:
     """Whether all of an array is surely finite; False also where the squares overflow."""
     if type(array) is np.ndarray:
-        return math.isfinite(np.vdot(array, array))
-    return math.isfinite(array)
+        return cmath.isfinite(np.vdot(array, array))
+    return cmath.isfinite(array)

@@ -12,6 +12,7 @@ import numpy as np
 
 from numbafunc.autodiff.dual import UFUNC_RULES, Operand
 from numbafunc.autodiff.products import align
+from numbafunc.autodiff.rules_complex import conjugate
 from numbafunc.autodiff.rules_elementwise import Tangent, combine, define_binary
 from numbafunc.autodiff.rules_linear import refuse, rule_for
 
@@ -95,4 +96,4 @@ def _outer(a: Operand, b: Operand, out: Any = None) -> Any:
 
 @rule_for(np.vdot)
 def _vdot(a: Operand, b: Operand, /) -> Any:
-    return np.matmul(np.ravel(a), np.ravel(b))
+    return np.matmul(conjugate(np.ravel(a)), np.ravel(b))

@@ -98,16 +98,16 @@ for _ufunc in (
 
 
 def constant(x: Operand, name: str) -> Operand:
-    """An operand that is no Dual, as an array or Python number; complex numbers and objects are refused."""
+    """An operand that is no Dual, as an array or Python number; objects are refused."""
     if type(x) is np.ndarray or isinstance(x, np.generic):
         kind = x.dtype.kind
-    elif type(x) is float or type(x) is int or type(x) is bool:
+    elif type(x) is float or type(x) is int or type(x) is bool or type(x) is complex:
         return x
     else:
         x = np.asarray(x)
         kind = x.dtype.kind
-    if kind not in "fiub":
-        raise TypeError(f"{name}: an operand of dtype {x.dtype} can't meet a dual array, which is real and floating")
+    if kind not in "fiubc":
+        raise TypeError(f"{name}: an operand of dtype {x.dtype} can't meet a dual array, which holds numbers")
     return x
 
 

@@ -235,11 +235,6 @@ def _copy(a: Operand, order: str = "K", subok: bool = False) -> Any:
     return a.copy()
 
 
-@rule_for(np.real)
-def _real(val: Operand) -> Any:
-    return val
-
-
 @rule_for(np.split)
 def _split(ary: Operand, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     axis = normalize_axis_index(axis, ary.ndim)

@@ -49,7 +49,10 @@ def as_operand(x: Any, name: str, *, boolean: bool = True) -> Operand:
     """
     if type(x) is np.ndarray:
         array = x
-    elif _is_number(x) or type(x) is Dual:
+    elif type(x) is Dual:
+        check_dtype(x.dtype, name, boolean=boolean)
+        return x
+    elif _is_number(x):
         return x
     else:
         array = _convert(x, name)

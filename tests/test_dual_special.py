@@ -1,0 +1,301 @@
+"""scipy.special on dual arrays: first and second derivatives against mpmath."""
+
+import subprocess
+import sys
+
+import mpmath
+import numpy as np
+import pytest
+from scipy import special
+
+import numbafunc
+from numbafunc import grad, jacfwd, jvp
+from numbafunc.autodiff import Dual, rules_special
+
+mp = mpmath.mp.clone()
+mp.dps = 34
+
+ROOT_OF_TWO = mp.sqrt(2)
+SPREAD = [-2.5, -0.7, 0.3, 1.9]
+POSITIVE = [0.2, 0.9, 1.7, 6.3]
+UNIT = [0.05, 0.3, 0.6, 0.97]
+
+
+def normal_distribution(x):
+    return mp.erfc(-x / ROOT_OF_TWO) / 2
+
+
+def inverse(function, start):
+    """The inverse with respect to the last argument, by root finding from a start in double precision."""
+    return lambda *p: mp.findroot(lambda x: function(*p[:-1], x) - p[-1], start(*map(float, p)))
+
+
+def x_log_y(x, y):
+    return x * mp.log(y)
+
+
+def logistic(x):
+    return 1 / (1 + mp.exp(-x))
+
+
+def upper_share(a, x):
+    return mp.gammainc(a, x, mp.inf, regularized=True)
+
+
+def lower_share(a, x):
+    return mp.gammainc(a, 0, x, regularized=True)
+
+
+def beta_share(a, b, x):
+    return mp.betainc(a, b, 0, x, regularized=True)
+
+
+def student(n, t):
+    factor = mp.gamma((n + 1) / 2) / mp.sqrt(mp.pi * n) / mp.gamma(n / 2)
+    return factor * mp.hyp2f1(0.5, (n + 1) / 2, 1.5, -t * t / n)
+
+
+def upper_beta_share(a, b, x):
+    return 1 - beta_share(a, b, x)
+
+
+UNARY = {
+    "erf": (mp.erf, [*SPREAD, 0.0, 5.0]),
+    "erfc": (mp.erfc, [*SPREAD, 0.0, 5.0]),
+    "erfcx": (lambda x: mp.exp(x * x) * mp.erfc(x), [*SPREAD, 0.0, 5.0]),
+    "erfi": (mp.erfi, SPREAD),
+    "erfinv": (mp.erfinv, [-0.9, -0.2, 0.1, 0.99]),
+    "erfcinv": (lambda x: mp.erfinv(1 - x), [0.1, 0.8, 1.2, 1.9]),
+    "ndtr": (normal_distribution, [*SPREAD, -6.0]),
+    "log_ndtr": (lambda x: mp.log(normal_distribution(x)), [*SPREAD, -30.0, 8.0]),
+    "ndtri": (lambda p: ROOT_OF_TWO * mp.erfinv(2 * p - 1), UNIT),
+    "ndtri_exp": (lambda y: ROOT_OF_TWO * mp.erfinv(2 * mp.exp(y) - 1), [-3.0, -1.0, -0.2]),
+    "dawsn": (lambda x: mp.sqrt(mp.pi) / 2 * mp.exp(-x * x) * mp.erfi(x), SPREAD),
+    "gamma": (mp.gamma, [*POSITIVE, -0.6, -1.3]),
+    "rgamma": (mp.rgamma, [*POSITIVE, 0.0, -1.0, -2.0, -0.6, -1.3]),
+    "gammaln": (mp.loggamma, [*POSITIVE, 1000.0]),
+    "loggamma": (mp.loggamma, POSITIVE),
+    "psi": (mp.digamma, [*POSITIVE, -0.6, -1.3]),
+    "expit": (logistic, [*SPREAD, 0.0, 40.0, -40.0]),
+    "log_expit": (lambda x: mp.log(logistic(x)), [*SPREAD, 30.0, -800.0]),
+    "logit": (lambda x: mp.log(x / (1 - x)), UNIT),
+    "entr": (lambda x: -x * mp.log(x), POSITIVE),
+    "j0": (lambda x: mp.besselj(0, x), SPREAD),
+    "j1": (lambda x: mp.besselj(1, x), [*SPREAD, 0.0]),
+    "y0": (lambda x: mp.bessely(0, x), POSITIVE),
+    "y1": (lambda x: mp.bessely(1, x), POSITIVE),
+    "i0": (lambda x: mp.besseli(0, x), [*SPREAD, 0.0]),
+    "i1": (lambda x: mp.besseli(1, x), [*SPREAD, 0.0]),
+    "i0e": (lambda x: mp.besseli(0, x) * mp.exp(-abs(x)), SPREAD),
+    "i1e": (lambda x: mp.besseli(1, x) * mp.exp(-abs(x)), SPREAD),
+    "k0": (lambda x: mp.besselk(0, x), POSITIVE),
+    "k1": (lambda x: mp.besselk(1, x), POSITIVE),
+    "k0e": (lambda x: mp.besselk(0, x) * mp.exp(x), POSITIVE),
+    "k1e": (lambda x: mp.besselk(1, x) * mp.exp(x), POSITIVE),
+    "expi": (mp.ei, [-1.2, 0.4, 2.0]),
+    "exp1": (mp.e1, POSITIVE),
+    "spence": (lambda x: mp.polylog(2, 1 - x), [0.2, 0.7, 1.6]),
+    "exp2": (lambda x: mp.mpf(2) ** x, SPREAD),
+    "exp10": (lambda x: mp.mpf(10) ** x, SPREAD),
+    "expm1": (mp.expm1, SPREAD),
+    "log1p": (mp.log1p, POSITIVE),
+    "cosm1": (lambda x: mp.cos(x) - 1, SPREAD),
+    "cbrt": (mp.cbrt, POSITIVE),
+}
+
+PAIRS = [(0.4, 1.3), (2.2, 0.7), (1.5, 3.1)]
+ORDERS = [(0, 0.4), (1, 1.3), (2.5, 0.7), (1, 3.1)]
+WHOLE_ORDERS = [(0, 0.4), (1, 1.3), (3, 2.7)]
+
+BINARY = {
+    "xlogy": (x_log_y, PAIRS),
+    "xlog1py": (lambda x, y: x_log_y(x, 1 + y), PAIRS),
+    "rel_entr": (lambda x, y: x * mp.log(x / y), PAIRS),
+    "kl_div": (lambda x, y: x * mp.log(x / y) - x + y, PAIRS),
+    "beta": (mp.beta, PAIRS),
+    "betaln": (lambda a, b: mp.log(mp.beta(a, b)), PAIRS),
+    "poch": (mp.rf, PAIRS),
+    "binom": (mp.binomial, [(5.5, 2.2), (7.0, 3.0)]),
+    "huber": (lambda d, r: r * r / 2 if abs(r) <= d else d * (abs(r) - d / 2), [(1.0, 0.3), (1.0, -2.5), (0.5, 1.5)]),
+    "pseudo_huber": (lambda d, r: d * d * (mp.sqrt(1 + (r / d) ** 2) - 1), [(1.0, 0.3), (1.0, -2.5), (0.5, 1.5)]),
+    "zeta": (mp.zeta, [(2, 0.4), (3.5, 1.7), (2, 8.0)]),
+    "gammainc": (lower_share, PAIRS),
+    "gammaincc": (upper_share, PAIRS),
+    "gammaincinv": (inverse(lower_share, special.gammaincinv), [(0.4, 0.3), (2.2, 0.7)]),
+    "gammainccinv": (inverse(upper_share, special.gammainccinv), [(0.4, 0.3), (2.2, 0.7)]),
+    "jv": (mp.besselj, ORDERS),
+    "yv": (mp.bessely, ORDERS),
+    "iv": (mp.besseli, ORDERS),
+    "yn": (mp.bessely, WHOLE_ORDERS),
+    "kn": (mp.besselk, WHOLE_ORDERS),
+    "expn": (mp.expint, WHOLE_ORDERS),
+    "stdtr": (lambda n, t: mp.mpf(1) / 2 + t * student(n, t), [(3.0, 0.4), (1.0, -2.0), (30.5, 1.2)]),
+    "chdtr": (lambda n, x: lower_share(n / 2, x / 2), PAIRS),
+    "chdtrc": (lambda n, x: upper_share(n / 2, x / 2), PAIRS),
+    "boxcox": (lambda x, p: mp.expm1(p * mp.log(x)) / p if p else mp.log(x), [(0.4, 0.0), (1.3, 2.5), (2.0, -1.0)]),
+    "boxcox1p": (
+        lambda x, p: mp.expm1(p * mp.log1p(x)) / p if p else mp.log1p(x),
+        [(0.4, 0.0), (1.3, 2.5), (2.0, -1.0)],
+    ),
+    "ive": (lambda n, x: mp.besseli(n, x) * mp.exp(-abs(x)), [*ORDERS, (1, -0.5)]),
+    "kv": (mp.besselk, ORDERS),
+    "kve": (lambda n, x: mp.besselk(n, x) * mp.exp(x), ORDERS),
+}
+
+TRIPLES = [(0.4, 1.3, 0.2), (2.2, 0.7, 0.6), (1.0, 3.1, 0.5)]
+
+BY_LAST = {
+    "betainc": (beta_share, TRIPLES),
+    "betaincc": (upper_beta_share, TRIPLES),
+    "betaincinv": (inverse(beta_share, special.betaincinv), TRIPLES),
+    "betainccinv": (inverse(upper_beta_share, special.betainccinv), TRIPLES),
+}
+
+
+def exact(function, points, orders):
+    return np.array(
+        [float(mp.re(mp.diff(function, tuple(map(mp.mpf, np.atleast_1d(point))), orders))) for point in points]
+    )
+
+
+def derivative(function, position=0):
+    """The derivative with respect to one argument, elementwise."""
+
+    def differentiated(*arguments):
+        def restricted(x):
+            return function(*arguments[:position], x, *arguments[position + 1 :])
+
+        x = arguments[position]
+        return jvp(restricted, (x,), (np.ones_like(x),))[1]
+
+    return differentiated
+
+
+def test_every_rule_is_tested():
+    assert set(UNARY) == set(rules_special.UNARY)
+    assert set(BINARY) == {name.lstrip("_") for name in rules_special.BINARY}
+    assert set(BY_LAST) == set(rules_special.BY_LAST)
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_one_operand(name):
+    oracle, points = UNARY[name]
+    function = getattr(special, name)
+    x = np.array(points)
+    value, slope = jvp(function, (x,), (np.ones_like(x),))
+    np.testing.assert_array_equal(value, function(x))
+    np.testing.assert_allclose(slope, exact(oracle, points, (1,)), rtol=1e-13, atol=1e-300)
+    np.testing.assert_allclose(derivative(derivative(function))(x), exact(oracle, points, (2,)), rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", [*BINARY, *BY_LAST])
+def test_several_operands(name):
+    oracle, points = (BINARY | BY_LAST)[name]
+    function = getattr(special, name)
+    arguments = tuple(np.array(points).T)
+    moved = (Dual(arguments[-1], np.ones((1, len(points))), 1),)
+    np.testing.assert_array_equal(function(*arguments[:-1], *moved).primal, function(*arguments))
+    partials = rules_special.BINARY.get("_zeta" if name == "zeta" else name)
+    fixed = [0, 1] if partials is None else [i for i, by in enumerate(partials) if by is rules_special.by_nothing]
+    moving = [position for position in range(len(arguments)) if position not in fixed]
+    units = np.eye(len(arguments), dtype=int)
+    for position in moving:
+        first = derivative(function, position)
+        wanted = exact(oracle, points, tuple(units[position].tolist()))
+        np.testing.assert_allclose(first(*arguments), wanted, rtol=1e-11)
+        for other in moving:
+            second = derivative(first, other)(*arguments)
+            wanted = exact(oracle, points, tuple((units[position] + units[other]).tolist()))
+            np.testing.assert_allclose(second, wanted, rtol=1e-9, atol=1e-11)
+    for position in fixed:
+        with pytest.raises(
+            TypeError, match=rf"scipy.special.{name} has no derivative with respect to operand {position}"
+        ):
+            derivative(function, position)(*arguments)
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_precision_of_float32(name):
+    function = getattr(special, name)
+    x = np.array(UNARY[name][1], np.float32)
+    value, slope = jvp(function, (x,), (np.ones_like(x),))
+    assert value.dtype == slope.dtype == function(x).dtype
+    second = derivative(derivative(function))(x)
+    assert second.dtype == function(x).dtype
+
+
+def test_directions_at_once():
+    x = np.array([0.3, 0.7])
+    for function in (special.erf, special.gammaln, lambda x: special.betainc(2.0, [0.5, 1.5], x)):
+        np.testing.assert_allclose(
+            jacfwd(function)(x), np.expand_dims(derivative(function)(x), -1) * np.eye(2), rtol=1e-15
+        )
+
+
+def test_zero_times_logarithm():
+    x, y = np.array([0.0, 0.0, 2.0]), np.array([0.0, 3.0, 4.0])
+    np.testing.assert_array_equal(derivative(special.xlogy, 1)(x, y), [0, 0, 0.5])
+    np.testing.assert_array_equal(derivative(derivative(special.xlogy, 1), 0)(x, y)[1:], [1 / 3, 0.25])
+    np.testing.assert_array_equal(derivative(special.xlog1py, 1)(x, y), [0, 0, 0.4])
+    gradient = jacfwd(lambda y: special.xlogy(np.zeros(2), y))(np.zeros(2))
+    np.testing.assert_array_equal(gradient, np.zeros((2, 2)))
+
+
+def test_constants_are_accepted():
+    assert not isinstance(special.gammasgn(Dual(np.array([-0.5]), np.ones((1, 1)), 1)), Dual)
+    np.testing.assert_allclose(derivative(lambda x: special.jv(2, x))(np.array([1.0])), [special.jvp(2, 1.0)])
+
+
+def test_likelihood_of_a_negative_binomial_distribution():
+    counts = np.array([0, 3, 1, 7])
+
+    def log_likelihood(parameters):
+        size, logit = parameters[0], parameters[1]
+        return np.sum(
+            special.gammaln(counts + size) - special.gammaln(size) - special.gammaln(counts + 1)
+            + size * special.log_expit(-logit) + counts * special.log_expit(logit)
+        )  # fmt: skip
+
+    point = np.array([2.5, 0.3])
+    gradient = grad(log_likelihood)(point)
+    for i, unit in enumerate(np.eye(2)):
+        step = 1e-5 * unit
+        slope = (log_likelihood(point + step) - log_likelihood(point - step)) / 2e-5
+        np.testing.assert_allclose(gradient[i], slope, rtol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["logsumexp", "softmax", "log_softmax"])
+def test_functions_that_numpy_does_not_hand_over(name):
+    x = np.array([0.3, -0.2, 1.0])
+    with pytest.raises(TypeError, match="in place of scipy.special's logsumexp, softmax and log_softmax take ours"):
+        jvp(getattr(special, name), (x,), (x,))
+    value, _ = jvp(getattr(numbafunc, name), (x,), (x,))
+    np.testing.assert_allclose(value, getattr(special, name)(x), rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["ellipk", "airy", "ellipj", "fdtr"])
+def test_function_without_a_rule_is_named(name):
+    function = getattr(special, name)
+    x = Dual(np.array([0.5]), np.ones((1, 1)), 1)
+    with pytest.raises(TypeError, match=rf"the ufunc {name} has no rule .*stop_gradient"):
+        function(*[x] * function.nin)
+
+
+def test_ufunc_of_the_same_name_is_another():
+    stranger = np.frompyfunc(lambda x: x, 1, 1)
+    x = Dual(np.array([0.5]), np.ones((1, 1)), 1)
+    with pytest.raises(TypeError, match="has no rule"):
+        stranger(x)
+    assert rules_special._from_scipy(np.exp2) is None
+
+
+def test_scipy_is_not_imported():
+    code = (
+        "import sys, numpy as np, numbafunc\n"
+        "x = np.array([0.5])\n"
+        "numbafunc.jvp(np.sinc, (x,), (x,))\n"
+        "try: numbafunc.jvp(np.spacing, (x,), (x,))\n"
+        "except TypeError: pass\n"
+        "assert 'scipy.special' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

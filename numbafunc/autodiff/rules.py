@@ -4,14 +4,36 @@ One file for each idea: elementwise ufuncs by their derivatives, linear function
 their two terms, queries by the value alone.
 """
 
-from numbafunc.autodiff import rules_contraction, rules_elementwise, rules_linear, rules_query
-from numbafunc.autodiff.dual import FUNCTION_RULES, UFUNC_RULES
+from numbafunc.autodiff import (
+    rules_assignment,
+    rules_contraction,
+    rules_elementwise,
+    rules_linear,
+    rules_order,
+    rules_piecewise,
+    rules_query,
+    rules_rearrangement,
+    rules_reduction,
+    rules_sampled,
+    rules_ufunc_methods,
+    rules_vector,
+)
+from numbafunc.autodiff.dual import FUNCTION_RULES, UFUNC_METHODS, UFUNC_RULES
 
 __all__ = [
     "FUNCTION_RULES",
+    "UFUNC_METHODS",
     "UFUNC_RULES",
+    "rules_assignment",
     "rules_contraction",
     "rules_elementwise",
     "rules_linear",
+    "rules_order",
+    "rules_piecewise",
     "rules_query",
+    "rules_rearrangement",
+    "rules_reduction",
+    "rules_sampled",
+    "rules_ufunc_methods",
+    "rules_vector",
 ]

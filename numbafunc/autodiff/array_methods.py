@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+# The annotations of NumPy's functions don't know of arrays that are not its own.
+_functions: Any = np
+
 
 class ArrayMethods:
     """What is said with NumPy's public functions alone; they dispatch to the rules of dual arrays."""
@@ -18,80 +21,80 @@ class ArrayMethods:
     # Of values: plain results.
 
     def argmax(self, axis: int | None = None, **options: Any) -> Any:
-        return np.argmax(self, axis, **options)  # type: ignore[call-overload]
+        return _functions.argmax(self, axis, **options)
 
     def argmin(self, axis: int | None = None, **options: Any) -> Any:
-        return np.argmin(self, axis, **options)  # type: ignore[call-overload]
+        return _functions.argmin(self, axis, **options)
 
     def argsort(self, axis: int | None = -1, kind: Any = None, **options: Any) -> Any:
-        return np.argsort(self, axis, kind, **options)  # type: ignore[call-overload]
+        return _functions.argsort(self, axis, kind, **options)
 
     def argpartition(self, kth: Any, axis: int | None = -1, kind: Any = "introselect") -> Any:
-        return np.argpartition(self, kth, axis, kind)  # type: ignore[call-overload]
+        return _functions.argpartition(self, kth, axis, kind)
 
     def all(self, axis: Any = None, **options: Any) -> Any:
-        return np.all(self, axis, **options)  # type: ignore[call-overload]
+        return _functions.all(self, axis, **options)
 
     def any(self, axis: Any = None, **options: Any) -> Any:
-        return np.any(self, axis, **options)  # type: ignore[call-overload]
+        return _functions.any(self, axis, **options)
 
     def nonzero(self) -> Any:
-        return np.nonzero(self)  # type: ignore[call-overload]
+        return _functions.nonzero(self)
 
     def searchsorted(self, v: Any, side: Any = "left", sorter: Any = None) -> Any:
-        return np.searchsorted(self, v, side, sorter)  # type: ignore[call-overload]
+        return _functions.searchsorted(self, v, side, sorter)
 
     def round(self, decimals: int = 0) -> Any:
-        return np.round(self, decimals)  # type: ignore[call-overload]
+        return _functions.round(self, decimals)
 
     # Of duals: dual results.
 
     def max(self, axis: Any = None, out: Any = None, **options: Any) -> Any:
-        return np.max(self, axis, out, **options)  # type: ignore[call-overload]
+        return _functions.max(self, axis, out, **options)
 
     def min(self, axis: Any = None, out: Any = None, **options: Any) -> Any:
-        return np.min(self, axis, out, **options)  # type: ignore[call-overload]
+        return _functions.min(self, axis, out, **options)
 
     def prod(self, axis: Any = None, dtype: Any = None, out: Any = None, **options: Any) -> Any:
-        return np.prod(self, axis, dtype, out, **options)  # type: ignore[call-overload]
+        return _functions.prod(self, axis, dtype, out, **options)
 
     def var(self, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, **options: Any) -> Any:
-        return np.var(self, axis, dtype, out, ddof, **options)  # type: ignore[call-overload]
+        return _functions.var(self, axis, dtype, out, ddof, **options)
 
     def std(self, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, **options: Any) -> Any:
-        return np.std(self, axis, dtype, out, ddof, **options)  # type: ignore[call-overload]
+        return _functions.std(self, axis, dtype, out, ddof, **options)
 
     def cumsum(self, axis: int | None = None, dtype: Any = None, out: Any = None) -> Any:
-        return np.cumsum(self, axis, dtype, out)  # type: ignore[call-overload]
+        return _functions.cumsum(self, axis, dtype, out)
 
     def cumprod(self, axis: int | None = None, dtype: Any = None, out: Any = None) -> Any:
-        return np.cumprod(self, axis, dtype, out)  # type: ignore[call-overload]
+        return _functions.cumprod(self, axis, dtype, out)
 
     def repeat(self, repeats: Any, axis: int | None = None) -> Any:
-        return np.repeat(self, repeats, axis)  # type: ignore[call-overload]
+        return _functions.repeat(self, repeats, axis)
 
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Any:
-        return np.trace(self, offset, axis1, axis2, dtype, out)  # type: ignore[call-overload]
+        return _functions.trace(self, offset, axis1, axis2, dtype, out)
 
     def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-        return np.diagonal(self, offset, axis1, axis2)  # type: ignore[call-overload]
+        return _functions.diagonal(self, offset, axis1, axis2)
 
     def compress(self, condition: Any, axis: int | None = None, out: Any = None) -> Any:
-        return np.compress(condition, self, axis, out)  # type: ignore[call-overload]
+        return _functions.compress(condition, self, axis, out)
 
     def choose(self, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
-        return np.choose(self, choices, out, mode)  # type: ignore[call-overload]
+        return _functions.choose(self, choices, out, mode)
 
     # In place.
 
     def sort(self, axis: int = -1, kind: Any = None, **options: Any) -> None:
-        self[...] = np.sort(self, axis, kind, **options)  # type: ignore[call-overload]
+        self[...] = _functions.sort(self, axis, kind, **options)
 
     def partition(self, kth: Any, axis: int = -1, kind: Any = "introselect") -> None:
-        self[...] = np.partition(self, kth, axis, kind)  # type: ignore[call-overload]
+        self[...] = _functions.partition(self, kth, axis, kind)
 
     def fill(self, value: Any) -> None:
         self[...] = value
 
     def put(self, indices: Any, values: Any, mode: Any = "raise") -> None:
-        np.put(self, indices, values, mode)  # type: ignore[arg-type]
+        _functions.put(self, indices, values, mode)

@@ -22,7 +22,7 @@ def _no_tangents(name: str) -> TypeError:
 
 
 def _define_assignment(function: Any, *names: str) -> None:
-    """Register a function by the names of its arguments, of which the first is changed and the last holds the values."""
+    """Register a function by the names of its arguments: the first is changed, the last holds the values."""
 
     @rule_for(function)
     def rule(*args: Any, **options: Any) -> None:

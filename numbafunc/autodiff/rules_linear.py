@@ -14,7 +14,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from numbafunc.autodiff.dual import FUNCTION_RULES, Dual, Operand, make, quiet, value_of
 from numbafunc.autodiff.products import align, finish
-from numbafunc.autodiff.storage import componentwise, replace, view
+from numbafunc.autodiff.storage import replace, view
 
 _UNSET: Any = np._NoValue
 
@@ -344,7 +344,10 @@ def _sum(
     a: Operand, axis: Any = None, dtype: Any = None, out: Any = None,
     keepdims: Any = _UNSET, initial: Any = _UNSET, where: Any = _UNSET,
 ) -> Any:  # fmt: skip
-    options = {"keepdims": keepdims is not _UNSET and bool(keepdims), "where": True if where is _UNSET else where}
+    options: dict[str, Any] = {
+        "keepdims": keepdims is not _UNSET and bool(keepdims),
+        "where": True if where is _UNSET else where,
+    }
     if type(initial) is Dual:
         return into(out, initial + np.sum(a, axis, dtype, **options), "sum")
     if type(a) is not Dual:
@@ -366,7 +369,10 @@ def _sum(
 def _mean(
     a: Operand, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _UNSET, *, where: Any = _UNSET
 ) -> Any:
-    options = {"keepdims": keepdims is not _UNSET and bool(keepdims), "where": True if where is _UNSET else where}
+    options: dict[str, Any] = {
+        "keepdims": keepdims is not _UNSET and bool(keepdims),
+        "where": True if where is _UNSET else where,
+    }
     if type(a) is not Dual:
         return into(out, np.mean(a, axis, dtype, **options), "mean")
     if dtype is not None:

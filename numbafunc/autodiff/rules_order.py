@@ -47,7 +47,8 @@ def _unique(
     axis: Any = None, *, equal_nan: bool = True, **options: Any,
 ) -> Any:  # fmt: skip
     refuse("unique", axis=axis)
-    _, first, *others = np.unique(value_of(ar), True, return_inverse, return_counts, equal_nan=equal_nan, **options)
+    find: Any = np.unique
+    _, first, *others = find(value_of(ar), True, return_inverse, return_counts, equal_nan=equal_nan, **options)
     elements = np.take(np.reshape(ar, (ar.size,)), first)
     results = (elements, *([first] if return_index else []), *others)
     return results if len(results) > 1 else elements
@@ -64,7 +65,7 @@ def _ranks(rows: Any, skip_nan: bool) -> tuple[Any, Any]:
 
 
 def _between(a: Dual, axis: Any, value: Operand, skip_nan: bool, place_of: Callable[[Any, Any], Any]) -> Any:
-    """The Dual of order statistics; ``place_of(ranks, rows)`` has the axes of the rows behind those of the quantiles."""
+    """The Dual of order statistics; ``place_of(ranks, rows)`` has the axes of quantiles before those of the rows."""
     rows = merged(value_of(a), axis)
     order, ranks = _ranks(rows, skip_nan)
     with warnings.catch_warnings():

@@ -10,7 +10,6 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from numbafunc.autodiff.dual import Dual, Operand, value_of
 from numbafunc.autodiff.rules_linear import refuse, rule_for
-from numbafunc.autodiff.rules_ufunc_methods import zeros
 from numbafunc.autodiff.storage import componentwise
 
 
@@ -35,7 +34,8 @@ def _piecewise(x: Operand, condlist: Any, funclist: Sequence[Any], *args: Any, *
         conditions.append(~np.any(conditions, axis=0))
     elif len(funclist) != len(conditions):
         raise ValueError(
-            f"with {len(conditions)} condition(s), either {len(conditions)} or {len(conditions) + 1} functions are expected"
+            f"with {len(conditions)} condition(s), either {len(conditions)} or {len(conditions) + 1} functions "
+            "are expected"
         )
     result = np.zeros_like(x)
     for condition, function in zip(conditions, funclist, strict=True):
@@ -174,6 +174,8 @@ def _histogram(a: Operand, bins: Any = 10, range: Any = None, density: Any = Non
     value_weights = None if weights is None else np.ravel(value_of(weights))
     _, value_edges = np.histogram(value, value_of(bins), range, weights=value_weights)
     edges: Any = bins
+    low: Any
+    high: Any
     if np.ndim(bins) == 0:
         edges = value_edges
         if type(a) is Dual and range is None and np.size(value):

@@ -231,7 +231,8 @@ def _most_axes(nest: Any) -> int:
 
 @rule_for(np.meshgrid)
 def _meshgrid(*xi: Operand, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Any, ...]:
-    shapes = [grid.shape for grid in np.meshgrid(*(np.empty(np.size(x)) for x in xi), sparse=True, indexing=indexing)]
+    options: dict[str, Any] = {"sparse": True, "indexing": indexing}
+    shapes = [grid.shape for grid in np.meshgrid(*(np.empty(np.size(x)) for x in xi), **options)]
     grids = [np.reshape(x, shape) for x, shape in zip(xi, shapes, strict=True)]
     if not sparse:
         grids = list(np.broadcast_arrays(*grids))

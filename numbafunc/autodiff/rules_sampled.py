@@ -20,13 +20,14 @@ def _gradient(f: Operand, *varargs: Any, axis: Any = None, edge_order: int = 1) 
     ndim = f.ndim
     axes = tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
     results = [
-        componentwise(
-            f,
-            lambda v, lead, one=one, spacing=spacing: np.gradient(v, *spacing, axis=one + lead, edge_order=edge_order),
-        )
+        _slope(f, one, spacing, edge_order)
         for one, spacing in zip(axes, _spacings(varargs, len(axes), value_of(f), axes), strict=True)
     ]
     return results[0] if len(results) == 1 else tuple(results)
+
+
+def _slope(f: Operand, axis: int, spacing: Any, edge_order: Any) -> Any:
+    return componentwise(f, lambda v, lead: np.gradient(v, *spacing, axis=axis + lead, edge_order=edge_order))
 
 
 def _spacings(varargs: tuple[Any, ...], count: int, value: Any, axes: Any) -> list[tuple[Any, ...]]:
@@ -71,7 +72,7 @@ def _linspace(
     shape = np.broadcast_shapes(*(x.shape for x in ends))
     ends = [np.broadcast_to(x, shape) for x in ends]
     place = normalize_axis_index(axis, len(shape) + 1)
-    samples = several(ends, lambda parts, lead: np.linspace(*parts, num, endpoint, axis=place + lead))
+    samples = several(ends, lambda parts, lead: np.linspace(parts[0], parts[1], num, endpoint, axis=place + lead))
     if not retstep:
         return samples
     divisor = num - 1 if endpoint else num

@@ -19,7 +19,6 @@ from numbafunc.autodiff.rules_reduction import (
     cast,
     first_largest_number,
     first_smallest_number,
-    given,
     merged,
     pick,
 )

@@ -1,12 +1,12 @@
 """Memory of dual arrays: views, and assignment that every view sees.
 
 NumPy's reshapes and slices are views: writing to one array changes all that share its memory. The value of a dual
-array that is made by such a function is a view for NumPy, but its tangents may lie in memory of another kind: shared with
-an unrelated array (the tangent of ``x + 1`` is that of ``x``), repeated by broadcasting, in another order. So dual arrays
-that are views of one another form a family: it holds the storage, and for each member the functions that lead from the
-storage to it. Nothing is copied until somebody writes. Then the storage is given memory of its own, the assignment is made
-in the member's view of that, and all members that are alive are derived anew. An array that belongs to the caller of a
-differentiated function is therefore never written to.
+array that is made by such a function is a view for NumPy, but its tangents may lie in memory of another kind: shared
+with an unrelated array (the tangent of ``x + 1`` is that of ``x``), repeated by broadcasting, in another order. So dual
+arrays that are views of one another form a family: it holds the storage, and for each member the functions that lead
+from the storage to it. Nothing is copied until somebody writes. Then the storage is given memory of its own, the
+assignment is made in the member's view of that, and all members that are alive are derived anew. An array that belongs
+to the caller of a differentiated function is therefore never written to.
 """
 
 from __future__ import annotations
@@ -136,6 +136,7 @@ def gather(x: Operand, positions: Any) -> Any:
 
 class _Probe:
     __slots__ = ("part",)
+    part: Any
 
 
 def _count_of_one() -> int:

@@ -81,7 +81,7 @@ BINARY = {
 
 # Derivative zero wherever there is one, or a truth value: plain arrays.
 ON_VALUE = [
-    np.sign, np.floor, np.ceil, np.trunc, np.rint, np.floor_divide, np.isnan, np.isinf, np.isfinite, np.signbit,
+    np.spacing, np.sign, np.floor, np.ceil, np.trunc, np.rint, np.floor_divide, np.isnan, np.isinf, np.isfinite, np.signbit,
     np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
     np.logical_and, np.logical_or, np.logical_xor, np.logical_not,
 ]  # fmt: skip
@@ -111,7 +111,8 @@ def exact(f, points, order):
 
 
 def test_every_rule_is_tested():
-    apart = {np.ldexp, np.divmod, np.modf, np.matmul}
+    apart = {np.ldexp, np.divmod, np.modf, np.matmul, np.frexp, np.nextafter}
+    apart |= {getattr(np, name) for name in ("vecdot", "matvec", "vecmat") if hasattr(np, name)}
     assert set(UNARY) | set(BINARY) | set(ON_VALUE) | apart == set(UFUNC_RULES)
 
 

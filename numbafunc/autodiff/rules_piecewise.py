@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -156,16 +157,15 @@ def _bincount(x: Any, /, weights: Operand = None, minlength: int = 0) -> Any:
         raise TypeError("numpy.bincount: a dual array can't be counted, only integers; it can be the weights")
     size = len(np.bincount(x, minlength=minlength))
 
-    def apply(v: Any, lead: int) -> Any:
-        if not lead:
-            return np.bincount(x, v, minlength)
-        rows = v.reshape((-1, v.shape[-1]))
-        # All directions at once, in bins of their own.
-        bins = np.asarray(x) + size * np.arange(len(rows))[:, np.newaxis]
-        counted = np.bincount(bins.ravel(), rows.ravel(), size * len(rows))
-        return counted.reshape((*v.shape[:lead], size))
+    places = np.asarray(x)
+    return componentwise(weights, lambda v, lead: _counted(places, v, size) if lead else np.bincount(x, v, minlength))
 
-    return componentwise(weights, apply)
+
+def _counted(places: Any, weights: Any, size: int) -> Any:
+    """Sums of the weights in each bin, for all directions at once: each has bins of its own."""
+    rows = weights.reshape((math.prod(weights.shape[:-1]), weights.shape[-1]))
+    bins = places + size * np.arange(len(rows))[:, np.newaxis]
+    return np.bincount(bins.ravel(), rows.ravel(), size * len(rows)).reshape((*weights.shape[:-1], size))
 
 
 @rule_for(np.histogram)
@@ -189,7 +189,14 @@ def _histogram(a: Operand, bins: Any = 10, range: Any = None, density: Any = Non
         place = np.searchsorted(value_edges, value, "right") - 1
         place = np.where(value == value_edges[-1], len(value_edges) - 2, place)
         inside = np.flatnonzero((place >= 0) & (place < len(value_edges) - 1))
-        counts = np.bincount(place[inside], np.ravel(weights)[inside], len(value_edges) - 1)
+        moving = np.ravel(weights)
+
+        def apply(v: Any, lead: int) -> Any:
+            if not lead:
+                return np.histogram(value, value_of(bins), range, weights=v)[0]
+            return _counted(place[inside], v[..., inside], len(value_edges) - 1).astype(v.dtype)
+
+        counts = componentwise(moving, apply)
     if density:
         counts = counts / np.diff(edges) / counts.sum()
     return counts, edges

@@ -22,7 +22,8 @@ _UNSET: Any = np._NoValue
 
 def rearranged(operands: Sequence[Operand], function: Callable[..., Any]) -> Any:
     """What ``function(*operands)`` gives, for a function that does nothing but move, repeat and leave out elements."""
-    arrays = [x if type(x) is Dual else np.asarray(x) for x in operands]
+    dtype = np.result_type(*(x if type(x) in (int, float, complex) else np.result_type(x) for x in operands))
+    arrays = [x if type(x) is Dual else np.asarray(x, dtype) for x in operands]
     positions, start = [], 0
     for array in arrays:
         positions.append(np.arange(start, start + array.size).reshape(array.shape))

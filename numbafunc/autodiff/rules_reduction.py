@@ -173,7 +173,7 @@ def _prod(
     keepdims: Any = _UNSET, initial: Any = _UNSET, where: Any = _UNSET,
 ) -> Any:  # fmt: skip
     if type(initial) is Dual:
-        return into(out, initial * np.prod(a, axis, dtype, **given(keepdims=keepdims, where=where)), "prod")
+        return into(out, _prod_from(cast(a, dtype), axis, keepdims, initial, where), "prod")
     options = given(keepdims=keepdims, initial=initial, where=where)
     if type(a) is not Dual:
         return into(out, np.prod(a, axis, dtype, **options), "prod")
@@ -191,6 +191,14 @@ def _prod(
         return np.sum(scale(factors, merged(dx, axes)), -1)
 
     return into(out, along(a, value, tangent_of), "prod")
+
+
+def _prod_from(a: Operand, axis: Any, keepdims: Any, initial: Dual, where: Any) -> Any:
+    if where is not _UNSET and where is not True:
+        a = np.where(where, a, np.ones((), a.dtype))
+    rows = merged(a, axis)
+    first = np.broadcast_to(initial, (*rows.shape[:-1], 1))
+    return _with_axes(np.prod(np.concatenate([first, rows], -1), -1), a, axis, keepdims)
 
 
 def products_of_others(x: Operand) -> Any:

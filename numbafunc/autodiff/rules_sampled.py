@@ -41,10 +41,17 @@ def _spacings(varargs: tuple[Any, ...], count: int, value: Any, axes: Any) -> li
 def _ediff1d(ary: Operand, to_end: Operand = None, to_begin: Operand = None) -> Any:
     pieces = [np.diff(np.ravel(ary))]
     if to_begin is not None:
-        pieces.insert(0, np.ravel(to_begin))
+        pieces.insert(0, _as_end("to_begin", to_begin, pieces[0]))
     if to_end is not None:
-        pieces.append(np.ravel(to_end))
+        pieces.append(_as_end("to_end", to_end, pieces[0]))
     return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+
+def _as_end(name: str, end: Operand, differences: Operand) -> Any:
+    end = np.ravel(end)
+    if not np.can_cast(end.dtype, differences.dtype, "same_kind"):
+        raise TypeError(f"dtype of `{name}` must be compatible with input `ary` under the `same_kind` rule.")
+    return end.astype(differences.dtype)
 
 
 @rule_for(np.trapezoid)
@@ -128,6 +135,7 @@ _SIGNED = _signed_reciprocals()
 def _vander(x: Operand, N: int | None = None, increasing: bool = False) -> Any:
     if x.ndim != 1:
         raise ValueError("x must be a one-dimensional array or sequence.")
+    x = x.astype(np.result_type(x.dtype, int))
     count = len(x) if N is None else N
     if count <= 0:
         return np.zeros((len(x), count), x.dtype)

@@ -143,7 +143,10 @@ def reduce(
         return into(out, pick(array, axis, keepdims, _OF_NUMBERS[ufunc]), name)
     rows = merged(array, axis)
     mask = None if where is True else merged(np.broadcast_to(where, array.shape), axis)
-    result = None if initial is _UNSET or initial is None else np.broadcast_to(initial, rows.shape[:-1])
+    result = None
+    if initial is not _UNSET and initial is not None:
+        start = initial if type(initial) is Dual else np.asarray(initial, expected.dtype)
+        result = np.broadcast_to(start, rows.shape[:-1])
     for place in range(rows.shape[-1]):
         element = rows[..., place]
         following = element if result is None else _apply(ufunc, result, element)

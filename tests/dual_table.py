@@ -138,14 +138,25 @@ ASSIGNMENT = [
     case("True", put(True), VECTOR, SCALAR),
     case("all", put(...), MATRIX, MATRIX),
     case("constant", lambda x: put(slice(1, 3))(x, 2.0) + 0 * x, VECTOR),
-    case("shifted onto itself", lambda x: stored(lambda x: x * x, lambda a, x: a.__setitem__(slice(1, None), a[:-1]))(x), VECTOR),
+    case(
+        "shifted onto itself",
+        lambda x: stored(lambda x: x * x, lambda a, x: a.__setitem__(slice(1, None), a[:-1]))(x),
+        VECTOR,
+    ),
     case("views", stored(lambda x: x * x, views), MATRIX, VECTOR),
     case("time steps", stencil, VECTOR),
     case("recurrence", filled, VECTOR),
-    case("into zeros_like of another", stored(lambda x: np.zeros_like(x), lambda a, x, y: a.__setitem__(1, y[0] * x[0])), VECTOR, MATRIX[0]),
+    case(
+        "into zeros_like of another",
+        stored(lambda x: np.zeros_like(x), lambda a, x, y: a.__setitem__(1, y[0] * x[0])),
+        VECTOR,
+        MATRIX[0],
+    ),
     case("full_like", lambda x, y: np.full_like(x + y, y * y), MATRIX, SCALAR),
     case("copyto", in_place(np.copyto, OTHER), MATRIX, VECTOR[:4]),
-    case("copyto where", lambda x, y: in_place(lambda a, v: np.copyto(a, v, where=MASK), OTHER)(x, y), MATRIX, VECTOR[:4]),
+    case(
+        "copyto where", lambda x, y: in_place(lambda a, v: np.copyto(a, v, where=MASK), OTHER)(x, y), MATRIX, VECTOR[:4]
+    ),
     case("put", in_place(np.put, [1, -1, 3], OTHER), MATRIX, SCALAR),
     case("put, wrapped", in_place(np.put, [1, 14], OTHER, "wrap"), MATRIX, spaced(2)),
     case("put_along_axis", in_place(np.put_along_axis, np.array([[1], [0], [3]]), OTHER, 1), MATRIX, spaced(3, 1)),
@@ -158,7 +169,7 @@ ASSIGNMENT = [
     case("method put", in_place(lambda a, v: a.put([0, 2], v), OTHER), VECTOR, SCALAR),
     case("method sort", in_place(lambda a: a.sort(0)), MATRIX),
     case("method partition", in_place(lambda a: a.partition(2)), spaced(4)),
-]  # fmt: skip
+]
 
 
 def operators(x, y):
@@ -184,9 +195,18 @@ def out_of(ufunc, *further, **options):
 
 def reductions():
     smooth_ones = [
-        np.add, np.subtract, np.multiply, np.divide, np.logaddexp, np.logaddexp2, np.hypot, np.maximum, np.minimum,
-        np.fmax, np.fmin,
-    ]  # fmt: skip
+        np.add,
+        np.subtract,
+        np.multiply,
+        np.divide,
+        np.logaddexp,
+        np.logaddexp2,
+        np.hypot,
+        np.maximum,
+        np.minimum,
+        np.fmax,
+        np.fmin,
+    ]
     for ufunc in smooth_ones:
         name = name_of(ufunc)
         yield case(f"{name}.reduce", smooth(ufunc.reduce), MATRIX)
@@ -228,19 +248,31 @@ UFUNCS = [
     case("frexp", lambda x: np.frexp(x * x)[0], VECTOR),
     case("nextafter", lambda x: np.nextafter(x * x, 3.0), VECTOR),
     case("add.at of a constant", lambda x: in_place(lambda a: np.add.at(a, [1, 1], 2.0))(x * x), VECTOR),
-    case("subtract.at of rows", in_place(lambda a, v: np.subtract.at(a, ([0, 0], slice(1, 3)), v), OTHER), MATRIX, spaced(2)),
+    case(
+        "subtract.at of rows",
+        in_place(lambda a, v: np.subtract.at(a, ([0, 0], slice(1, 3)), v), OTHER),
+        MATRIX,
+        spaced(2),
+    ),
     case("negative.at", in_place(lambda a: np.negative.at(a, [0, 0, 1])), VECTOR),
     *reductions(),
     *(
         case(f"{name} {x.shape} {y.shape}", getattr(np, name), x, y)
         for name, x, y in (
-            ("vecdot", VECTOR, VECTOR), ("vecdot", MATRIX, VECTOR[:4]), ("vecdot", VECTOR[:4], CUBE), ("vecdot", spaced(2, 1, 4), MATRIX),
-            ("matvec", MATRIX, VECTOR[:4]), ("matvec", CUBE, MATRIX[:2]), ("matvec", MATRIX, spaced(2, 4)), ("vecmat", VECTOR[:3], MATRIX),
-            ("vecmat", spaced(2, 3), CUBE), ("vecmat", spaced(5, 2, 3), CUBE),
+            ("vecdot", VECTOR, VECTOR),
+            ("vecdot", MATRIX, VECTOR[:4]),
+            ("vecdot", VECTOR[:4], CUBE),
+            ("vecdot", spaced(2, 1, 4), MATRIX),
+            ("matvec", MATRIX, VECTOR[:4]),
+            ("matvec", CUBE, MATRIX[:2]),
+            ("matvec", MATRIX, spaced(2, 4)),
+            ("vecmat", VECTOR[:3], MATRIX),
+            ("vecmat", spaced(2, 3), CUBE),
+            ("vecmat", spaced(5, 2, 3), CUBE),
         )
         if hasattr(np, name)
     ),
-]  # fmt: skip
+]
 
 AXES = {"all": {}, "axis": {"axis": 1}, "axes": {"axis": (0, -1)}, "keepdims": {"axis": 0, "keepdims": True}}
 
@@ -264,14 +296,16 @@ def of_holes():
     for function in (np.nansum, np.nanprod, np.nanmean, np.nanvar, np.nanstd, np.nanmax, np.nanmin, np.nanmedian):
         for label, options in AXES.items():
             if options.get("axis") == (0, -1):
-                options = {"axis": (0, 1)}  # noqa: PLW2901
+                options = {"axis": (0, 1)}
             yield case(
                 f"{name_of(function)} {label}", with_holes(lambda x, f=function, o=options: f(x, **o)), spaced(3, 5)
             )
 
 
 REDUCTIONS = [
-    *of_each_axis((np.prod, np.max, np.min, np.amax, np.amin, np.ptp, np.var, np.std, np.median, np.sum, np.mean), CUBE),
+    *of_each_axis(
+        (np.prod, np.max, np.min, np.amax, np.amin, np.ptp, np.var, np.std, np.median, np.sum, np.mean), CUBE
+    ),
     case("prod with zeros", lambda x: np.prod(x, 1), WITH_ZEROS),
     case("prod with zeros, all", np.prod, WITH_ZEROS[0]),
     case("prod where", lambda x: np.prod(x, 1, where=MASK, initial=2.0), MATRIX),
@@ -303,27 +337,52 @@ REDUCTIONS = [
     case("trapezoid x", lambda y, x: np.trapezoid(y * y, x), MATRIX, VECTOR[:4]),
     case("trapezoid x axis", lambda y, x: np.trapezoid(y, x, axis=0), MATRIX, VECTOR[:3]),
     *of_holes(),
-]  # fmt: skip
+]
 
 METHODS = [
-    "inverted_cdf", "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf", "hazen", "weibull",
-    "linear", "median_unbiased", "normal_unbiased", "lower", "higher", "midpoint", "nearest",
-]  # fmt: skip
+    "inverted_cdf",
+    "averaged_inverted_cdf",
+    "closest_observation",
+    "interpolated_inverted_cdf",
+    "hazen",
+    "weibull",
+    "linear",
+    "median_unbiased",
+    "normal_unbiased",
+    "lower",
+    "higher",
+    "midpoint",
+    "nearest",
+]
 
 ORDER = [
     *(
-        case(f"quantile {method}", lambda x, m=method: np.quantile(x * x * x, [0.0, 0.27, 0.5, 0.91], 1, method=m), spaced(3, 7))
+        case(
+            f"quantile {method}",
+            lambda x, m=method: np.quantile(x * x * x, [0.0, 0.27, 0.5, 0.91], 1, method=m),
+            spaced(3, 7),
+        )
         for method in METHODS
     ),
     *(
-        case(f"nanpercentile {method}", with_holes(lambda x, m=method: np.nanpercentile(x, [10, 60], 1, method=m)), spaced(3, 5))
+        case(
+            f"nanpercentile {method}",
+            with_holes(lambda x, m=method: np.nanpercentile(x, [10, 60], 1, method=m)),
+            spaced(3, 5),
+        )
         for method in METHODS
     ),
     case("quantile of all", lambda x: np.quantile(x * x, 0.3), CUBE),
     case("quantile keepdims", lambda x: np.quantile(x * x, [0.3, 0.9], (0, 2), keepdims=True), CUBE),
     case("quantile, two axes of q", lambda x: np.quantile(x * x, [[0.3], [0.9]], 1), CUBE),
-    case("quantile by weights", lambda x: np.quantile(x * x, [0.2, 0.7], 1, weights=WEIGHTS[0], method="inverted_cdf"), MATRIX),
-    case("quantile by weights of all", lambda x: np.quantile(x * x, 0.7, weights=WEIGHTS, method="inverted_cdf"), MATRIX),
+    case(
+        "quantile by weights",
+        lambda x: np.quantile(x * x, [0.2, 0.7], 1, weights=WEIGHTS[0], method="inverted_cdf"),
+        MATRIX,
+    ),
+    case(
+        "quantile by weights of all", lambda x: np.quantile(x * x, 0.7, weights=WEIGHTS, method="inverted_cdf"), MATRIX
+    ),
     case("percentile", lambda x: np.percentile(x * x, 33, -1), MATRIX),
     case("nanquantile", with_holes(lambda x: np.nanquantile(x, 0.4, 0)), spaced(3, 5)),
     case("median of an odd number", lambda x: np.median(x * x, 0), MATRIX),
@@ -334,37 +393,66 @@ ORDER = [
     case("partition axis", lambda x: np.partition(x, [0, 1], 0)[:2], MATRIX),
     case("unique", lambda x: np.unique(np.stack([x, x]) * 2), MATRIX),
     case("argsort and take", lambda x: x[np.argsort(x)], VECTOR),
-]  # fmt: skip
+]
 
 REARRANGEMENT = [
     *(
         case(f"rearrangement {name}", smooth(function), CUBE)
         for name, function in {
-            "rollaxis": lambda x: np.rollaxis(x, 2), "rollaxis start": lambda x: np.rollaxis(x, 0, 3),
-            "dstack": lambda x: np.dstack([x[0], x[1]]), "dstack of vectors": lambda x: np.dstack([x[0, 0], x[1, 0]]),
-            "column_stack": lambda x: np.column_stack([x[0, :, 0], x[1]]), "array_split": lambda x: np.array_split(x, 3, 2),
-            "hsplit": lambda x: np.hsplit(x, [1]), "vsplit": lambda x: np.vsplit(x, 2), "dsplit": lambda x: np.dsplit(x, 2),
-            "hsplit of a vector": lambda x: np.hsplit(x[0, 0], 2), "unstack": lambda x: np.unstack(x, axis=1),
-            "block": lambda x: np.block([[x[0], x[1]], [np.zeros((1, 4)), x[0, :1]]]), "block of one": lambda x: np.block(x[0]),
-            "block of vectors": lambda x: np.block([x[0, 0], 2.0, x[0, 1]]), "flipud": np.flipud, "fliplr": np.fliplr,
+            "rollaxis": lambda x: np.rollaxis(x, 2),
+            "rollaxis start": lambda x: np.rollaxis(x, 0, 3),
+            "dstack": lambda x: np.dstack([x[0], x[1]]),
+            "dstack of vectors": lambda x: np.dstack([x[0, 0], x[1, 0]]),
+            "column_stack": lambda x: np.column_stack([x[0, :, 0], x[1]]),
+            "array_split": lambda x: np.array_split(x, 3, 2),
+            "hsplit": lambda x: np.hsplit(x, [1]),
+            "vsplit": lambda x: np.vsplit(x, 2),
+            "dsplit": lambda x: np.dsplit(x, 2),
+            "hsplit of a vector": lambda x: np.hsplit(x[0, 0], 2),
+            "unstack": lambda x: np.unstack(x, axis=1),
+            "block": lambda x: np.block([[x[0], x[1]], [np.zeros((1, 4)), x[0, :1]]]),
+            "block of one": lambda x: np.block(x[0]),
+            "block of vectors": lambda x: np.block([x[0, 0], 2.0, x[0, 1]]),
+            "flipud": np.flipud,
+            "fliplr": np.fliplr,
             **{f"rot90 {k}": lambda x, k=k: np.rot90(x, k, (1, 2)) for k in range(-1, 4)},
-            "tile": lambda x: np.tile(x, 2), "tile axes": lambda x: np.tile(x[0], (2, 1, 3)), "resize": lambda x: np.resize(x, (5, 7)),
-            "append": lambda x: np.append(x, [1.0]), "append axis": lambda x: np.append(x, x, 1),
-            "delete": lambda x: np.delete(x, 1, 2), "delete several": lambda x: np.delete(x, [0, -1], 1),
-            "delete slice": lambda x: np.delete(x, slice(1, 9, 3)), "insert constant": lambda x: np.insert(x, 1, 5.0, 2),
-            "compress": lambda x: np.compress([True, False, True], x, 1), "method compress": lambda x: x.compress([0, 1]),
-            "extract": lambda x: np.extract(x > 0, x), "choose": lambda x: np.choose([0, 1, 1, 0], [x[0], x[1]]),
+            "tile": lambda x: np.tile(x, 2),
+            "tile axes": lambda x: np.tile(x[0], (2, 1, 3)),
+            "resize": lambda x: np.resize(x, (5, 7)),
+            "append": lambda x: np.append(x, [1.0]),
+            "append axis": lambda x: np.append(x, x, 1),
+            "delete": lambda x: np.delete(x, 1, 2),
+            "delete several": lambda x: np.delete(x, [0, -1], 1),
+            "delete slice": lambda x: np.delete(x, slice(1, 9, 3)),
+            "insert constant": lambda x: np.insert(x, 1, 5.0, 2),
+            "compress": lambda x: np.compress([True, False, True], x, 1),
+            "method compress": lambda x: x.compress([0, 1]),
+            "extract": lambda x: np.extract(x > 0, x),
+            "choose": lambda x: np.choose([0, 1, 1, 0], [x[0], x[1]]),
             "choose, wrapped": lambda x: np.choose([0, 3, 1, -2], [x[0], x[1], 0.0], mode="wrap"),
-            "diag": lambda x: np.diag(x[0], 1), "diag of a vector": lambda x: np.diag(x[0, 0], -1), "diagflat": lambda x: np.diagflat(x[0]),
-            "atleast_3d": lambda x: np.atleast_3d(x[0], x[0, 0], x[0, 0, 0], x), "trim_zeros": lambda x: np.trim_zeros(x[0, 0] * [0, 1, 1, 0]),
-            "meshgrid": lambda x: np.meshgrid(x[0, 0], x[0, :, 0], [1.0]), "meshgrid ij": lambda x: np.meshgrid(x[0, 0], x[0, :, 0], indexing="ij", sparse=True),
-            "ix_": lambda x: np.ix_(x[0, 0], x[0, :, 0]), "methods": lambda x: (x.repeat(2, 0), x.diagonal(0, 1, 2), x.trace(), x.cumsum(1)),
-            "vander": lambda x: np.vander(x[0, 0], 3), "vander increasing": lambda x: np.vander(x[0, 0], increasing=True),
-            "cumulative_sum": lambda x: np.cumulative_sum(x, axis=1, include_initial=True) if hasattr(np, "cumulative_sum") else x,
-            "cumulative_prod": lambda x: np.cumulative_prod(x, axis=1, include_initial=True) if hasattr(np, "cumulative_prod") else x,
-            "diff ends": lambda x: np.diff(x, 1, -1, 0.0, x[..., :2]), "ediff1d": lambda x: np.ediff1d(x, [1.0], x[0, 0, 0]),
-            "gradient": lambda x: np.gradient(x[0]), "gradient edge": lambda x: np.gradient(x, 0.5, axis=-1, edge_order=2),
-            "gradient coordinates": lambda x: np.gradient(x[0], [0.0, 1.0, 3.0], 2.0), "unwrap": lambda x: np.unwrap(4 * x, axis=1),
+            "diag": lambda x: np.diag(x[0], 1),
+            "diag of a vector": lambda x: np.diag(x[0, 0], -1),
+            "diagflat": lambda x: np.diagflat(x[0]),
+            "atleast_3d": lambda x: np.atleast_3d(x[0], x[0, 0], x[0, 0, 0], x),
+            "trim_zeros": lambda x: np.trim_zeros(x[0, 0] * [0, 1, 1, 0]),
+            "meshgrid": lambda x: np.meshgrid(x[0, 0], x[0, :, 0], [1.0]),
+            "meshgrid ij": lambda x: np.meshgrid(x[0, 0], x[0, :, 0], indexing="ij", sparse=True),
+            "ix_": lambda x: np.ix_(x[0, 0], x[0, :, 0]),
+            "methods": lambda x: (x.repeat(2, 0), x.diagonal(0, 1, 2), x.trace(), x.cumsum(1)),
+            "vander": lambda x: np.vander(x[0, 0], 3),
+            "vander increasing": lambda x: np.vander(x[0, 0], increasing=True),
+            "cumulative_sum": lambda x: (
+                np.cumulative_sum(x, axis=1, include_initial=True) if hasattr(np, "cumulative_sum") else x
+            ),
+            "cumulative_prod": lambda x: (
+                np.cumulative_prod(x, axis=1, include_initial=True) if hasattr(np, "cumulative_prod") else x
+            ),
+            "diff ends": lambda x: np.diff(x, 1, -1, 0.0, x[..., :2]),
+            "ediff1d": lambda x: np.ediff1d(x, [1.0], x[0, 0, 0]),
+            "gradient": lambda x: np.gradient(x[0]),
+            "gradient edge": lambda x: np.gradient(x, 0.5, axis=-1, edge_order=2),
+            "gradient coordinates": lambda x: np.gradient(x[0], [0.0, 1.0, 3.0], 2.0),
+            "unwrap": lambda x: np.unwrap(4 * x, axis=1),
         }.items()
         if name != "unstack" or hasattr(np, "unstack")
     ),
@@ -374,7 +462,7 @@ REARRANGEMENT = [
     case("append another", lambda x, y: np.append(x, y), MATRIX, VECTOR),
     case("linspace", lambda x, y: np.linspace(x * x, y, 5), SCALAR, SCALAR),
     case("linspace of arrays", lambda x, y: np.linspace(x, y * y, 4, False, True, axis=-1), VECTOR, SCALAR),
-]  # fmt: skip
+]
 
 PIECES = [
     case("select", lambda x, y: np.select([x > 1, x > 0], [x * x, y], default=3.0), VECTOR, VECTOR + 0.3),
@@ -387,16 +475,32 @@ PIECES = [
     case("apply_over_axes", lambda x: np.apply_over_axes(np.max, x * x, [0, 2]), CUBE),
     case("sinc", np.sinc, np.array([-2.7, -0.501, -0.49, -1e-3, 0.0, 0.3, 1.0, 4.2])),
     case("bincount", lambda w: np.bincount(INTEGERS, w * w, 6), VECTOR),
-    case("histogram by weights", lambda w: np.histogram([0.1, 0.4, 1.0, 0.9, 0.5, 2.0], 3, (0.0, 1.0), weights=w * w)[0], VECTOR),
+    case(
+        "histogram by weights",
+        lambda w: np.histogram([0.1, 0.4, 1.0, 0.9, 0.5, 2.0], 3, (0.0, 1.0), weights=w * w)[0],
+        VECTOR,
+    ),
     case("histogram density", lambda x: np.histogram(x, 4, density=True), VECTOR),
     *(
         case(f"pad {mode} {options}", smooth(lambda x, m=mode, o=options: np.pad(x, [(2, 1), (0, 3)], m, **o)), MATRIX)
         for mode, options in (
-            ("constant", {}), ("constant", {"constant_values": 3.0}), ("edge", {}), ("reflect", {}), ("symmetric", {}), ("wrap", {}),
-            ("reflect", {"reflect_type": "odd"}), ("symmetric", {"reflect_type": "odd"}), ("linear_ramp", {}), ("linear_ramp", {"end_values": 2.0}),
-            ("maximum", {}), ("minimum", {"stat_length": 2}), ("median", {"stat_length": ((1, 2), (3, 2))}), ("mean", {}), ("mean", {"stat_length": 2}),
+            ("constant", {}),
+            ("constant", {"constant_values": 3.0}),
+            ("edge", {}),
+            ("reflect", {}),
+            ("symmetric", {}),
+            ("wrap", {}),
+            ("reflect", {"reflect_type": "odd"}),
+            ("symmetric", {"reflect_type": "odd"}),
+            ("linear_ramp", {}),
+            ("linear_ramp", {"end_values": 2.0}),
+            ("maximum", {}),
+            ("minimum", {"stat_length": 2}),
+            ("median", {"stat_length": ((1, 2), (3, 2))}),
+            ("mean", {}),
+            ("mean", {"stat_length": 2}),
         )
     ),
-]  # fmt: skip
+]
 
 CASES = ASSIGNMENT + UFUNCS + REDUCTIONS + ORDER + REARRANGEMENT + PIECES

@@ -81,7 +81,8 @@ BINARY = {
 
 # Derivative zero wherever there is one, or a truth value: plain arrays.
 ON_VALUE = [
-    np.spacing, np.sign, np.floor, np.ceil, np.trunc, np.rint, np.floor_divide, np.isnan, np.isinf, np.isfinite, np.signbit,
+    np.spacing,
+    np.sign, np.floor, np.ceil, np.trunc, np.rint, np.floor_divide, np.isnan, np.isinf, np.isfinite, np.signbit,
     np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
     np.logical_and, np.logical_or, np.logical_xor, np.logical_not,
 ]  # fmt: skip

@@ -189,7 +189,7 @@ def _histogram(a: Operand, bins: Any = 10, range: Any = None, density: Any = Non
         place = np.searchsorted(value_edges, value, "right") - 1
         place = np.where(value == value_edges[-1], len(value_edges) - 2, place)
         inside = np.flatnonzero((place >= 0) & (place < len(value_edges) - 1))
-        moving = np.ravel(weights)
+        moving: Any = np.ravel(weights)
 
         def apply(v: Any, lead: int) -> Any:
             if not lead:

@@ -5,6 +5,7 @@ An extremum is the first of those that tie. The derivative of a standard deviati
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from numbafunc.autodiff.dual import Dual, Operand, quiet, value_of
 from numbafunc.autodiff.products import divide, finish, scale
 from numbafunc.autodiff.rules_linear import into, refuse, rule_for
+from numbafunc.autodiff.storage import gather
 
 _UNSET: Any = np._NoValue
 
@@ -68,9 +70,12 @@ def along(x: Dual, value: Operand, tangent_of: Callable[[Operand, Operand], Any]
 
 def pick(x: Operand, axis: Any, keepdims: Any, index_of: Callable[[Any], Any]) -> Any:
     """The element of each row that stands where ``index_of`` the values, along the last axis, says."""
-    rows = merged(x, axis)
-    index = np.asarray(index_of(value_of(rows)))
-    picked = np.take_along_axis(rows, index[..., np.newaxis], -1)[..., 0]
+    if axis is None or x.ndim == 1:
+        picked = gather(x, index_of(value_of(merged(value_of(x), axis))))
+    else:
+        rows = merged(x, axis)
+        index = np.asarray(index_of(value_of(rows)))
+        picked = gather(rows, index + rows.shape[-1] * np.arange(index.size).reshape(index.shape))
     return _with_axes(picked, x, axis, keepdims)
 
 
@@ -181,6 +186,9 @@ def _prod(
     value = np.prod(a.primal, axis, **options)
 
     def tangent_of(x: Operand, dx: Operand) -> Any:
+        if not options and _can_divide(x, value):
+            axes = behind(axis, x.ndim)
+            return np.sum(dx / x, axes, keepdims=True) * np.expand_dims(value, axes)
         if where is not _UNSET and where is not True:
             mask = np.broadcast_to(where, x.shape)
             x, dx = np.where(mask, x, np.ones((), x.dtype)), np.where(mask, dx, np.zeros((), dx.dtype))
@@ -193,11 +201,20 @@ def _prod(
     return into(out, along(a, value, tangent_of), "prod")
 
 
+def _can_divide(x: Operand, value: Operand) -> bool:
+    """Whether a product may be divided by its factors: plain arrays, nothing near zero or infinity."""
+    if type(x) is Dual:
+        return False
+    size = np.abs(value)
+    limits = np.finfo(value.dtype)
+    return bool(np.all((size > limits.tiny / limits.eps) & (size < limits.max * limits.eps)) and np.all(x))
+
+
 def _prod_from(a: Operand, axis: Any, keepdims: Any, initial: Dual, where: Any) -> Any:
     if where is not _UNSET and where is not True:
         a = np.where(where, a, np.ones((), a.dtype))
     rows = merged(a, axis)
-    first = np.broadcast_to(initial, (*rows.shape[:-1], 1))
+    first: Any = np.broadcast_to(initial, (*rows.shape[:-1], 1))
     return _with_axes(np.prod(np.concatenate([first, rows], -1), -1), a, axis, keepdims)
 
 
@@ -249,26 +266,32 @@ def _moment(
     a = cast(a, dtype)
     value = function(a.primal, axis, ddof=ddof, **options)
     axes = behind(axis, a.ndim)
-    mask: Any = True if where is _UNSET else where
-    if skip:
-        mask = ~np.isnan(value_of(a)) & mask
-    count = np.sum(np.broadcast_to(mask, a.shape), axes, keepdims=True)
+    masked = skip or (where is not _UNSET and where is not True)
+    count: Any
+    if masked:
+        mask: Any = True if where is _UNSET else where
+        mask = ~np.isnan(value_of(a)) & mask if skip else mask
+        count = np.sum(np.broadcast_to(mask, a.shape), axes, keepdims=True)
+    else:
+        mask = True
+        count = math.prod(a.shape[one] for one in axes)
 
     def tangent_of(x: Operand, dx: Operand) -> Any:
-        one = x.dtype.type(1)
-        x = np.where(mask, x, one * 0)
-        deviation = x - np.sum(x, axes, keepdims=True) / count.astype(x.dtype)
-        deviation = np.where(mask, deviation, one * 0)
-        weight = np.maximum(count - ddof, 0).astype(x.dtype)
-        products = (
-            scale(deviation, np.where(mask, dx, one * 0))
-            if x.dtype.kind != "c"
-            else (scale(deviation.real, np.where(mask, dx.real, 0)) + scale(deviation.imag, np.where(mask, dx.imag, 0)))
-        )
+        zero = x.dtype.type(0)
+        if masked:
+            x, dx = np.where(mask, x, zero), np.where(mask, dx, zero)
+        deviation = x - np.sum(x, axes, keepdims=True) / np.asarray(count, x.dtype)
+        if masked:
+            deviation = np.where(mask, deviation, zero)
+        if x.dtype.kind == "c":
+            products = scale(deviation.real, dx.real) + scale(deviation.imag, dx.imag)
+        else:
+            products = scale(deviation, dx)
         total = np.sum(products, axes, keepdims=True)
+        weight = np.asarray(np.maximum(count - ddof, 0), total.dtype)
         if function is np.var or function is np.nanvar:
-            return divide(2 * total, weight.astype(total.dtype))
-        return divide(total, weight.astype(total.dtype) * np.reshape(value, count.shape))
+            return divide(total + total, weight)
+        return divide(total, weight * np.reshape(value, total.shape[1:]))
 
     return along(a, value, tangent_of)
 

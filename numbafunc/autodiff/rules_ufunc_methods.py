@@ -13,15 +13,10 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from numbafunc.autodiff.dual import UFUNC_METHODS, UFUNC_RULES, Components, Dual, Operand, make, value_of
+from numbafunc.autodiff.products import scale
 from numbafunc.autodiff.rules_elementwise import ON_VALUE
 from numbafunc.autodiff.rules_linear import into
-from numbafunc.autodiff.rules_reduction import (
-    cast,
-    first_largest_number,
-    first_smallest_number,
-    merged,
-    pick,
-)
+from numbafunc.autodiff.rules_reduction import along, cast, first_largest_number, first_smallest_number, merged, pick
 from numbafunc.autodiff.storage import change, componentwise, parts_to_store
 
 _UNSET: Any = np._NoValue
@@ -119,6 +114,21 @@ _OF_NUMBERS: dict[np.ufunc, Callable[[Any], Any]] = {
 }
 
 
+_EXPONENTIALS: dict[np.ufunc, np.ufunc] = {np.logaddexp: np.exp, np.logaddexp2: np.exp2}
+
+
+def _logarithm_of_sum(ufunc: np.ufunc, array: Dual, axis: Any, shape: tuple[int, ...]) -> Any:
+    rows = merged(array, axis)
+    value = ufunc.reduce(rows.primal, -1, keepdims=True)
+
+    def tangent_of(x: Operand, dx: Operand) -> Any:
+        # Each term in proportion to its share of the sum; what is -inf has none.
+        share = np.where(np.isneginf(value_of(x)), x.dtype.type(0), _EXPONENTIALS[ufunc](x - value))
+        return np.sum(scale(share, dx), -1, keepdims=True)
+
+    return np.reshape(along(rows, value, tangent_of), shape)
+
+
 @_method
 def reduce(
     ufunc: np.ufunc, array: Operand, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: Any = False,
@@ -141,6 +151,8 @@ def reduce(
     expected = np.asarray(ufunc.reduce(value_of(array), axis, initial=value_of(initial), **options))
     if ufunc in _OF_NUMBERS and where is True and initial is _UNSET:
         return into(out, pick(array, axis, keepdims, _OF_NUMBERS[ufunc]), name)
+    if ufunc in _EXPONENTIALS and where is True and initial is _UNSET and type(array) is Dual and array.size:
+        return into(out, _logarithm_of_sum(ufunc, array, axis, expected.shape), name)
     rows = merged(array, axis)
     mask = None if where is True else merged(np.broadcast_to(where, array.shape), axis)
     result = None

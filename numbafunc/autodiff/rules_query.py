@@ -22,13 +22,18 @@ def define_on_value(function: Callable[..., Any]) -> None:
 
 for _function in (
     np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.min_scalar_type, np.iscomplexobj, np.isrealobj,
-    np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.lexsort, np.argwhere, np.nonzero,
+    np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.argwhere, np.nonzero,
     np.flatnonzero, np.count_nonzero, np.searchsorted, np.digitize, np.isin, np.common_type,
     np.tril_indices_from, np.triu_indices_from, np.diag_indices_from,
     np.any, np.all, np.array_equal, np.array_equiv, np.allclose, np.isclose, np.isreal, np.iscomplex,
     np.isposinf, np.isneginf, np.round, np.around, np.fix,
 ):  # fmt: skip
     define_on_value(_function)
+
+
+@rule_for(np.lexsort)
+def _lexsort(keys: Any, axis: int = -1) -> Any:
+    return np.lexsort(value_of(keys) if type(keys) is Dual else tuple(map(value_of, keys)), axis)
 
 
 def _constant_like(function: Callable[..., Any], a: Operand, args: tuple[Any, ...], options: dict[str, Any]) -> Any:

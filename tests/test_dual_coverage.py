@@ -48,6 +48,6 @@ def test_rule_takes_the_arguments_of_the_function(name):
     found = inspect.signature(rule).parameters
     if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in found.values()):
         return
-    variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    names = {one.name for one in wanted.values() if one.kind not in variadic}
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    names = {one.name for one in wanted.values() if one.kind in named}
     assert names <= set(found), f"{names - set(found)} missing"

@@ -81,6 +81,7 @@ BINARY = {
 
 # Derivative zero wherever there is one, or a truth value: plain arrays.
 ON_VALUE = [
+    np.spacing,
     np.sign, np.floor, np.ceil, np.trunc, np.rint, np.floor_divide, np.isnan, np.isinf, np.isfinite, np.signbit,
     np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
     np.logical_and, np.logical_or, np.logical_xor, np.logical_not,
@@ -112,7 +113,7 @@ def exact(f, points, order):
 
 def test_every_rule_is_tested():
     products = {getattr(np, name) for name in ("matmul", "vecdot", "matvec", "vecmat") if hasattr(np, name)}
-    apart = {np.ldexp, np.divmod, np.modf} | products
+    apart = {np.ldexp, np.divmod, np.modf, np.frexp, np.nextafter} | products
     of_numpy = {ufunc for ufunc in UFUNC_RULES if getattr(np, ufunc.__name__, None) is ufunc}
     assert set(UNARY) | set(BINARY) | set(ON_VALUE) | apart == of_numpy
 

@@ -140,7 +140,7 @@ def test_copies():
         lambda x: np.zeros(3).__setitem__(0, x),
         lambda x: np.zeros(3).__setitem__(slice(None), x),
         lambda x: np.full(3, x),
-        lambda x: np.full_like(x, x),
+        lambda x: np.full_like(np.ones(3), x),
         lambda x: [1, 2][x],
         lambda x: np.arange(3)[x],
         lambda x: x.reshape(1)[x],
@@ -159,27 +159,14 @@ def test_refusal_says_what_to_do(conversion):
         conversion(Dual(np.array(1.0), np.ones((1,)), 1))
 
 
-def test_assignment_is_refused():
-    x = dual()
-    with pytest.raises(TypeError, match="assignment into a dual array"):
-        x[0] = 1.0
-
-
 @pytest.mark.parametrize(
     ("call", "name"),
     [
-        (lambda x: np.nextafter(x, 1.0), "numpy.nextafter"),
-        (lambda x: np.spacing(x), "numpy.spacing"),
-        (lambda x: np.frexp(x), "numpy.frexp"),
-        (lambda x: np.multiply.reduce(x), "numpy.multiply.reduce"),
-        (lambda x: np.add.accumulate(x), "numpy.add.accumulate"),
-        (lambda x: np.add.outer(x, x), "numpy.add.outer"),
-        (lambda x: np.add.at(np.ones(2), [0], x), "numpy.add.at"),
-        (lambda x: np.sort(x), "numpy.sort"),
+        (lambda x: np.i0(x), "numpy.i0"),
+        (lambda x: np.histogram2d(x[0], x[1]), "numpy.histogram2d"),
         (lambda x: np.roots(x), "numpy.roots"),
         (lambda x: np.linalg.eig(x), "numpy.linalg.eig"),
         (lambda x: np.linalg.eigvals(x), "numpy.linalg.eigvals"),
-        (lambda x: np.putmask(np.ones(2), [True, False], x), "numpy.putmask"),
     ],
 )
 def test_function_without_a_rule_is_named(call, name):
@@ -191,9 +178,6 @@ def test_function_without_a_rule_is_named(call, name):
     ("call", "match"),
     [
         (lambda x: np.exp(x, out=np.zeros((2, 3))), "numpy.exp: out"),
-        (lambda x: np.add(np.zeros((2, 3)), 1.0, out=x), "numpy.add: out"),
-        (lambda x: np.exp(x, where=np.ones(3, bool)), "numpy.exp: the argument where"),
-        (lambda x: np.add(x, 1.0, dtype=np.float32), "numpy.add: the argument dtype"),
         (lambda x: np.add(x, 1.0, casting="unsafe"), "numpy.add: the argument casting"),
         (lambda x: np.zeros((2, 3)).__iadd__(x), "numpy.add: out"),
     ],
@@ -276,7 +260,7 @@ def test_iteration():
     "query",
     [
         np.shape, np.ndim, np.size, lambda x: np.result_type(x, np.float32), lambda x: np.can_cast(x, float),
-        np.iscomplexobj, np.isrealobj, np.zeros_like, np.ones_like, lambda x: np.full_like(x, 3.0),
+        np.iscomplexobj, np.isrealobj, lambda x: np.zeros_like(x, int),
         lambda x: np.empty_like(x).shape, np.argmax, lambda x: np.argmin(x, axis=1), np.argsort, np.nonzero,
         np.flatnonzero, np.count_nonzero, np.any, lambda x: np.all(x > 0, axis=0), lambda x: np.array_equal(x, x),
         lambda x: np.allclose(x, x), lambda x: np.isclose(x, 0.5), lambda x: np.round(x, 1), np.around,

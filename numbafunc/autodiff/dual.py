@@ -10,10 +10,13 @@ What NumPy's functions do to a dual array is data, kept in the tables of :mod:`n
 from __future__ import annotations
 
 import cmath
+import operator as operators
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, TypeAlias, final
 
 import numpy as np
+
+from numbafunc.autodiff.array_methods import ArrayMethods
 
 Operand: TypeAlias = Any
 """A Dual, an array or a number: the rules accept all three and tell them apart at run time."""
@@ -24,20 +27,15 @@ UFUNC_RULES: dict[np.ufunc, Callable[..., Any]] = {}
 """What a ufunc does to operands of which at least one is a Dual."""
 
 FUNCTION_RULES: dict[Callable[..., Any], Callable[..., Any]] = {}
-"""What a NumPy function that is no ufunc does, called with the user's arguments."""
+"""What a NumPy function that is no ufunc does, called with the user's arguments. The operators of indexing and of
+assignment, of the standard module `operator`, are functions of this kind."""
+
+UFUNC_METHODS: dict[str, Callable[..., Any]] = {}
+"""What a method of ufuncs (reduce, at, ...) does, called with the ufunc and the arguments; `call` is the ufunc with
+options."""
 
 UFUNC_SOURCES: list[Callable[[np.ufunc], Callable[..., Any] | None]] = []
 """Asked in turn for the rule of a ufunc that the table lacks: ufuncs of packages that are never imported from here."""
-
-# Keywords that say what the ufunc does anyway.
-_HARMLESS: dict[str, Any] = {
-    "casting": "same_kind",
-    "dtype": None,
-    "order": "K",
-    "out": None,
-    "subok": True,
-    "where": True,
-}
 
 
 def without_rule(name: str) -> TypeError:
@@ -53,6 +51,13 @@ def _dropped(what: str, otherwise: str = "") -> TypeError:
         f"{what} of a dual array would silently drop its derivative; "
         f"take numbafunc.stop_gradient(x) first if only the value is needed{otherwise}"
     )
+
+
+_IN_ARRAYS = (
+    "; join dual arrays with numpy.stack([x, y]) in place of numpy.array([x, y]), and store them in an array "
+    "made by numpy.zeros_like(x), which is dual itself; "
+    "in place of scipy.special's logsumexp, softmax and log_softmax take ours"
+)
 
 
 def _binary_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
@@ -80,8 +85,21 @@ def _unary_operator(ufunc: np.ufunc) -> Callable[[Dual], Any]:
     return operator
 
 
+def _operator_in_place(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
+    name = f"numpy.{ufunc.__name__}"
+
+    def operator(self: Dual, other: Operand) -> Any:
+        if getattr(other, "__array_ufunc__", True) is None:
+            return NotImplemented
+        result = UFUNC_RULES[ufunc](self, other)
+        # What has no axes stands for a number, and numbers don't change: the name is bound anew.
+        return result if self.primal.ndim == 0 else FUNCTION_RULES[operators.iadd](self, result, name)
+
+    return operator
+
+
 @final
-class Dual:
+class Dual(ArrayMethods):
     """An array with directional derivatives.
 
     Parameters
@@ -120,7 +138,7 @@ class Dual:
            [0., 4.]])
     """
 
-    __slots__ = ("level", "primal", "tangent")
+    __slots__ = ("__weakref__", "family", "level", "primal", "tangent")
     __array_priority__ = 1000.0
     # Equality is elementwise, so a dual array can't be a key.
     __hash__ = None  # type: ignore[assignment]
@@ -128,6 +146,8 @@ class Dual:
     primal: Any
     tangent: Any
     level: int
+    family: Any
+    """None, or the views that see an assignment: see :mod:`numbafunc.autodiff.storage`."""
 
     def __init__(self, primal: Operand, tangent: Operand, level: int) -> None:
         primal = primal if type(primal) is Dual else np.asarray(primal)
@@ -143,6 +163,10 @@ class Dual:
         self.primal = primal
         self.tangent = tangent
         self.level = level
+        self.family = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return make, (self.primal, self.tangent, self.level)
 
     # Queries of the value.
 
@@ -185,12 +209,10 @@ class Dual:
     # Nothing drops a tangent silently.
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
-        raise _dropped(
-            "conversion to a NumPy array", "; in place of scipy.special's logsumexp, softmax and log_softmax take ours"
-        )
+        raise _dropped("conversion to a NumPy array", _IN_ARRAYS)
 
     def __float__(self) -> float:
-        raise _dropped("float()")
+        raise _dropped("float()", _IN_ARRAYS)
 
     def __int__(self) -> int:
         raise _dropped("int()")
@@ -214,13 +236,10 @@ class Dual:
             rule = UFUNC_RULES.get(ufunc) or _rule_from_sources(ufunc)
             if rule is None:
                 raise without_rule(_name_of(ufunc))
-            if options:
-                _refuse_options(ufunc, options)
-            return rule(*inputs)
-        if method == "reduce" and ufunc is np.add:
-            # ufunc.reduce takes axis 0 where numpy.sum takes all of them.
-            return FUNCTION_RULES[np.sum](*inputs, **{"axis": 0, **options})
-        raise without_rule(f"numpy.{ufunc.__name__}.{method}")
+            return UFUNC_METHODS["call"](ufunc, *inputs, **options) if options else rule(*inputs)
+        if ufunc not in UFUNC_RULES:
+            raise without_rule(f"numpy.{ufunc.__name__}.{method}")
+        return UFUNC_METHODS[method](ufunc, *inputs, **options)
 
     def __array_function__(
         self, function: Callable[..., Any], types: Any, args: tuple[Any, ...], options: dict[str, Any]
@@ -256,6 +275,13 @@ class Dual:
     __ge__ = _binary_operator(np.greater_equal)
     __eq__ = _binary_operator(np.equal)
     __ne__ = _binary_operator(np.not_equal)
+    __iadd__ = _operator_in_place(np.add)
+    __isub__ = _operator_in_place(np.subtract)
+    __imul__ = _operator_in_place(np.multiply)
+    __itruediv__ = _operator_in_place(np.divide)
+    __ifloordiv__ = _operator_in_place(np.floor_divide)
+    __imod__ = _operator_in_place(np.remainder)
+    __imatmul__ = _operator_in_place(np.matmul)
     __neg__ = _unary_operator(np.negative)
     __pos__ = _unary_operator(np.positive)
     __abs__ = _unary_operator(np.absolute)
@@ -273,25 +299,17 @@ class Dual:
                 return UFUNC_RULES[np.reciprocal](self)
         return UFUNC_RULES[np.power](self, exponent)
 
+    def __ipow__(self, exponent: Operand) -> Any:
+        result = self**exponent
+        return result if self.primal.ndim == 0 else FUNCTION_RULES[operators.iadd](self, result, "numpy.power")
+
     # Indexing.
 
-    def __getitem__(self, key: Any) -> Dual:
-        tangent_key = _behind_directions(key)
-        if tangent_key is not None:
-            primal = self.primal[key]
-            tangent = self.tangent[tangent_key]
-        else:
-            # Arrays among slices move axes in ways that depend on what stands before them: index positions instead.
-            positions = np.arange(self.size).reshape(self.shape)[key]
-            primal = self.primal.reshape(self.size)[positions]
-            tangent = self.tangent.reshape((self.tangent.shape[0], self.size))[:, positions]
-        return make(primal if type(primal) is Dual else np.asarray(primal), tangent, self.level)
+    def __getitem__(self, key: Any) -> Any:
+        return FUNCTION_RULES[operators.getitem](self, key)
 
-    def __setitem__(self, key: Any, value: Any) -> NoReturn:
-        raise TypeError(
-            "assignment into a dual array (x[key] = value) is not supported; "
-            "build the result with numpy.where, numpy.stack or numpy.concatenate"
-        )
+    def __setitem__(self, key: Any, value: Any) -> None:
+        FUNCTION_RULES[operators.setitem](self, key, value)
 
     def __iter__(self) -> Iterator[Dual]:
         if self.ndim == 0:
@@ -374,6 +392,7 @@ def make(primal: Any, tangent: Any, level: int) -> Dual:
     dual.primal = primal
     dual.tangent = tangent
     dual.level = level
+    dual.family = None
     return dual
 
 
@@ -456,35 +475,6 @@ def _rule_from_sources(ufunc: np.ufunc) -> Callable[..., Any] | None:
 
 def _call(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
     return FUNCTION_RULES[function](*args, **options)
-
-
-def _refuse_options(ufunc: np.ufunc, options: dict[str, Any]) -> None:
-    for name, value in options.items():
-        if name in _HARMLESS and value is _HARMLESS[name]:
-            continue
-        if name == "out":
-            raise TypeError(
-                f"numpy.{ufunc.__name__}: out can't hold the result for a dual array, which is a new dual array; "
-                "write x = x + y in place of x += y or out=x"
-            )
-        raise TypeError(f"numpy.{ufunc.__name__}: the argument {name} is not supported for dual arrays")
-
-
-_BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
-
-
-def _behind_directions(key: Any) -> Any:
-    """The key that does to the axes behind the directions what `key` does to all axes; None if there is none."""
-    if type(key) is tuple:
-        for part in key:
-            if not isinstance(part, _BASIC) or part is True or part is False:
-                return None
-        return (slice(None), *key)
-    if key is True or key is False:
-        return None
-    if isinstance(key, Dual):
-        raise TypeError("a dual array can't be an index; take numbafunc.stop_gradient(x) first")
-    return (slice(None), key)
 
 
 def quiet() -> np.errstate:

@@ -5,6 +5,7 @@ their two terms, queries by the value alone.
 """
 
 from numbafunc.autodiff import (
+    rules_assignment,
     rules_complex,
     rules_contraction,
     rules_decomposition,
@@ -15,16 +16,25 @@ from numbafunc.autodiff import (
     rules_linalg,
     rules_linear,
     rules_norm,
+    rules_order,
+    rules_piecewise,
     rules_polynomial,
     rules_product,
     rules_query,
+    rules_rearrangement,
+    rules_reduction,
+    rules_sampled,
     rules_special,
+    rules_ufunc_methods,
+    rules_vector,
 )
-from numbafunc.autodiff.dual import FUNCTION_RULES, UFUNC_RULES
+from numbafunc.autodiff.dual import FUNCTION_RULES, UFUNC_METHODS, UFUNC_RULES
 
 __all__ = [
     "FUNCTION_RULES",
+    "UFUNC_METHODS",
     "UFUNC_RULES",
+    "rules_assignment",
     "rules_complex",
     "rules_contraction",
     "rules_decomposition",
@@ -35,8 +45,15 @@ __all__ = [
     "rules_linalg",
     "rules_linear",
     "rules_norm",
+    "rules_order",
+    "rules_piecewise",
     "rules_polynomial",
     "rules_product",
     "rules_query",
+    "rules_rearrangement",
+    "rules_reduction",
+    "rules_sampled",
     "rules_special",
+    "rules_ufunc_methods",
+    "rules_vector",
 ]

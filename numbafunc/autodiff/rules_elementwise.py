@@ -22,6 +22,10 @@ BinaryTangent: TypeAlias = Callable[[Operand, Operand, Operand, Tangent, Tangent
 """tangent(x, y, z, dx, dy) of z = f(x, y); dx or dy is None where that operand does not move."""
 
 
+ON_VALUE: set[np.ufunc] = set()
+"""The ufuncs whose results are plain arrays."""
+
+
 # One operand.
 
 _ufunc: Any
@@ -72,6 +76,7 @@ def define_on_value(ufunc: np.ufunc) -> None:
         return ufunc(*map(value_of, operands))
 
     UFUNC_RULES[ufunc] = rule
+    ON_VALUE.add(ufunc)
 
 
 for _name, _function in elementary.FUNCTIONS.items():
@@ -86,7 +91,7 @@ for _ufunc in (np.negative, np.positive, np.conjugate, np.deg2rad, np.radians, n
 for _ufunc in (np.absolute, np.fabs):
     define_absolute(_ufunc)
 for _ufunc in (
-    np.sign, np.floor, np.ceil, np.trunc, np.rint, np.floor_divide,
+    np.sign, np.floor, np.ceil, np.trunc, np.rint, np.floor_divide, np.spacing,
     np.isnan, np.isinf, np.isfinite, np.signbit,
     np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
     np.logical_and, np.logical_or, np.logical_xor, np.logical_not,
@@ -268,6 +273,18 @@ def _ldexp(x: Operand, exponent: Operand) -> Any:
         return finish(value, np.ldexp(align(x.tangent, value.ndim), exponent), x.level)
 
 
+def _frexp(x: Dual) -> Any:
+    mantissa, exponent = np.frexp(value_of(x))
+    value = np.frexp(x.primal)[0]
+    with quiet():
+        tangent = np.ldexp(x.tangent, -exponent)
+    return make(value if type(value) is Dual else np.asarray(mantissa), tangent, x.level), exponent
+
+
+def _nextafter(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
+    return np.zeros_like(dy) if dx is None else dx
+
+
 def _divmod(x: Operand, y: Operand) -> Any:
     return UFUNC_RULES[np.floor_divide](x, y), UFUNC_RULES[np.remainder](x, y)
 
@@ -301,6 +318,8 @@ define_binary(np.remainder, _remainder)
 define_binary(np.fmod, _fmod)
 define_binary(np.copysign, _copysign)
 define_binary(np.heaviside, _heaviside)
+define_binary(np.nextafter, _nextafter)
+UFUNC_RULES[np.frexp] = _frexp
 UFUNC_RULES[np.ldexp] = _ldexp
 UFUNC_RULES[np.divmod] = _divmod
 UFUNC_RULES[np.modf] = _modf

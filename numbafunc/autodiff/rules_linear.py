@@ -14,6 +14,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from numbafunc.autodiff.dual import FUNCTION_RULES, Dual, Operand, make, quiet, value_of
 from numbafunc.autodiff.products import align, finish
+from numbafunc.autodiff.storage import replace, view
 
 _UNSET: Any = np._NoValue
 
@@ -44,8 +45,8 @@ def reordered(x: Operand, apply: Callable[[Any], Any]) -> Any:
     """Apply a function that keeps all elements in row-major order and changes nothing but the shape."""
     if type(x) is not Dual:
         return apply(x)
-    value = apply(x.primal)
-    return make(value, x.tangent.reshape((x.tangent.shape[0], *value.shape)), x.level)
+    shape = apply(value_of(x)).shape
+    return view(x, lambda v, lead: v.reshape((*v.shape[:lead], *shape)) if lead else apply(v))
 
 
 def several(operands: Sequence[Operand], apply: Callable[[list[Any], int], Any]) -> Any:
@@ -70,6 +71,22 @@ def refuse(function: str, **options: Any) -> None:
     for name, value in options.items():
         if value is not None and value is not _UNSET:
             raise TypeError(f"numpy.{function}: the argument {name} is not supported for dual arrays")
+
+
+def into(out: Any, result: Any, name: str) -> Any:
+    """The result, in `out` if that is given; only a dual array can hold one that has tangents."""
+    if out is None:
+        return result
+    (target,) = out if type(out) is tuple else (out,)
+    if type(target) is Dual:
+        return replace(target, result if type(result) is Dual else np.asarray(result), f"numpy.{name}")
+    if type(result) is not Dual:
+        target[...] = result
+        return target
+    raise TypeError(
+        f"numpy.{name}: out can't hold the result for a dual array, as a plain array has no tangents; leave it out "
+        "(write x = x + y in place of x += y), or make the array by numpy.zeros_like(x), which is dual itself"
+    )
 
 
 def _refuse_order(function: str, order: str | None) -> None:
@@ -129,17 +146,13 @@ def _atleast_2d(*arrays: Operand) -> Any:
 @rule_for(np.transpose, np.permute_dims)
 def _transpose(a: Operand, axes: Any = None) -> Any:
     order = tuple(reversed(range(a.ndim))) if axes is None else normalize_axis_tuple(axes, a.ndim)
-
-    def apply(v: Any, lead: int) -> Any:
-        return np.transpose(v, (0, *_behind(order, 1)) if lead else order)
-
-    return linear(a, apply)
+    return view(a, lambda v, lead: v.transpose((*range(lead), *_behind(order, lead))))
 
 
 @rule_for(np.swapaxes)
 def _swapaxes(a: Operand, axis1: int, axis2: int) -> Any:
     axis1, axis2 = normalize_axis_index(axis1, a.ndim), normalize_axis_index(axis2, a.ndim)
-    return linear(a, lambda v, lead: np.swapaxes(v, axis1 + lead, axis2 + lead))
+    return view(a, lambda v, lead: v.swapaxes(axis1 + lead, axis2 + lead))
 
 
 @rule_for(np.matrix_transpose)
@@ -150,15 +163,21 @@ def _matrix_transpose(x: Operand, /) -> Any:
 @rule_for(np.moveaxis)
 def _moveaxis(a: Operand, source: Any, destination: Any) -> Any:
     old, new = _axes(source, a.ndim), _axes(destination, a.ndim)
-    return linear(a, lambda v, lead: np.moveaxis(v, _behind(old, lead), _behind(new, lead)))
+    return view(a, lambda v, lead: np.moveaxis(v, _behind(old, lead), _behind(new, lead)))
 
 
 @rule_for(np.broadcast_to)
 def _broadcast_to(array: Operand, shape: Any, subok: bool = False) -> Any:
     shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
-    value = np.broadcast_to(array.primal, shape)
-    tangent = align(array.tangent, len(shape))
-    return make(value, np.broadcast_to(tangent, (tangent.shape[0], *shape)), array.level)
+    extra = len(shape) - np.ndim(array)
+
+    def apply(v: Any, lead: int) -> Any:
+        directions, own = v.shape[:lead], v.shape[lead:]
+        if lead and extra > 0:
+            v = v.reshape((*directions, *(1,) * extra, *own))
+        return np.broadcast_to(v, (*directions, *shape))
+
+    return view(array, apply)
 
 
 @rule_for(np.broadcast_arrays)
@@ -173,7 +192,7 @@ def _broadcast_arrays(*args: Operand, subok: bool = False) -> Any:
 @rule_for(np.flip)
 def _flip(m: Operand, axis: Any = None) -> Any:
     axes = _axes(axis, m.ndim)
-    return linear(m, lambda v, lead: np.flip(v, _behind(axes, lead)))
+    return view(m, lambda v, lead: np.flip(v, _behind(axes, lead)))
 
 
 @rule_for(np.roll)
@@ -195,11 +214,12 @@ def _repeat(a: Operand, repeats: Any, axis: int | None = None) -> Any:
 
 @rule_for(np.take)
 def _take(a: Operand, indices: Any, axis: int | None = None, out: Any = None, mode: Any = "raise") -> Any:
-    refuse("take", out=out)
+    if type(a) is not Dual:
+        return into(out, np.take(a, indices, axis, None, mode), "take")
     if axis is None:
         a, axis = _ravel(a), 0
     along = normalize_axis_index(axis, a.ndim)
-    return linear(a, lambda v, lead: np.take(v, indices, along + lead, None, mode))
+    return into(out, linear(a, lambda v, lead: np.take(v, indices, along + lead, None, mode)), "take")
 
 
 @rule_for(np.take_along_axis)
@@ -217,7 +237,7 @@ def _take_along_axis(arr: Operand, indices: Any, axis: int | None = -1) -> Any:
 @rule_for(np.diagonal)
 def _diagonal(a: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     axis1, axis2 = normalize_axis_index(axis1, a.ndim), normalize_axis_index(axis2, a.ndim)
-    return linear(a, lambda v, lead: np.diagonal(v, offset, axis1 + lead, axis2 + lead))
+    return view(a, lambda v, lead: np.diagonal(v, offset, axis1 + lead, axis2 + lead))
 
 
 @rule_for(np.tril)
@@ -246,6 +266,12 @@ def _split(ary: Operand, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 # Several arrays joined.
 
 
+def _cast_all(arrays: Sequence[Operand], dtype: Any) -> list[Any]:
+    if dtype is None:
+        return list(arrays)
+    return [(x if type(x) is Dual else np.asarray(x)).astype(dtype) for x in arrays]
+
+
 @rule_for(np.concatenate)
 def _concatenate(
     arrays: Sequence[Operand],
@@ -256,34 +282,31 @@ def _concatenate(
     dtype: Any = None,
     casting: str = "same_kind",
 ) -> Any:
-    refuse("concatenate", out=out, dtype=dtype)
+    arrays = _cast_all(arrays, dtype)
     if axis is None:
         arrays, axis = [np.ravel(x) for x in arrays], 0
     along = normalize_axis_index(axis, np.ndim(arrays[0]))
-    return several(arrays, lambda parts, lead: np.concatenate(parts, along + lead))
+    return into(out, several(arrays, lambda parts, lead: np.concatenate(parts, along + lead)), "concatenate")
 
 
 @rule_for(np.stack)
 def _stack(
     arrays: Sequence[Operand], axis: int = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
 ) -> Any:
-    refuse("stack", out=out, dtype=dtype)
-    arrays = list(arrays)
+    arrays = _cast_all(arrays, dtype)
     along = normalize_axis_index(axis, np.ndim(arrays[0]) + 1)
-    return several(arrays, lambda parts, lead: np.stack(parts, along + lead))
+    return into(out, several(arrays, lambda parts, lead: np.stack(parts, along + lead)), "stack")
 
 
 @rule_for(np.vstack)
 def _vstack(tup: Sequence[Operand], *, dtype: Any = None, casting: str = "same_kind") -> Any:
-    refuse("vstack", dtype=dtype)
-    return np.concatenate([np.atleast_2d(x) for x in tup], 0)
+    return np.concatenate([np.atleast_2d(x) for x in tup], 0, dtype=dtype)
 
 
 @rule_for(np.hstack)
 def _hstack(tup: Sequence[Operand], *, dtype: Any = None, casting: str = "same_kind") -> Any:
-    refuse("hstack", dtype=dtype)
     arrays = [np.atleast_1d(x) for x in tup]
-    return np.concatenate(arrays, 0 if arrays[0].ndim == 1 else 1)
+    return np.concatenate(arrays, 0 if arrays[0].ndim == 1 else 1, dtype=dtype)
 
 
 @rule_for(np.where)
@@ -314,41 +337,73 @@ def _where(condition: Any, x: Operand = _UNSET, y: Operand = _UNSET, /) -> Any:
 @rule_for(np.sum)
 def _sum(
     a: Operand, axis: Any = None, dtype: Any = None, out: Any = None,
-    keepdims: Any = False, initial: Any = None, where: Any = True,
+    keepdims: Any = _UNSET, initial: Any = _UNSET, where: Any = _UNSET,
 ) -> Any:  # fmt: skip
-    refuse("sum", dtype=dtype, out=out, initial=initial, where=None if where is True else where)
+    options: dict[str, Any] = {
+        "keepdims": keepdims is not _UNSET and bool(keepdims),
+        "where": True if where is _UNSET else where,
+    }
+    if type(initial) is Dual:
+        return into(out, initial + np.sum(a, axis, dtype, **options), "sum")
+    if type(a) is not Dual:
+        start = {} if initial is _UNSET else {"initial": initial}
+        return into(out, np.sum(a, axis, dtype, **options, **start), "sum")
+    if dtype is not None:
+        a = a.astype(dtype, copy=False)
     axes = _axes(axis, a.ndim)
-    keepdims = keepdims is not _UNSET and bool(keepdims)
-    return linear(a, lambda v, lead: np.add.reduce(v, axis=_behind(axes, lead), keepdims=keepdims))
+
+    def apply(v: Any, lead: int) -> Any:
+        if not lead and initial is not _UNSET:
+            return np.add.reduce(v, axis=axes, initial=initial, **options)
+        return np.add.reduce(v, axis=_behind(axes, lead), **options)
+
+    return into(out, linear(a, apply), "sum")
 
 
 @rule_for(np.mean)
 def _mean(
-    a: Operand, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True
+    a: Operand, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = _UNSET, *, where: Any = _UNSET
 ) -> Any:
-    refuse("mean", dtype=dtype, out=out, where=None if where is True else where)
+    options: dict[str, Any] = {
+        "keepdims": keepdims is not _UNSET and bool(keepdims),
+        "where": True if where is _UNSET else where,
+    }
+    if type(a) is not Dual:
+        return into(out, np.mean(a, axis, dtype, **options), "mean")
+    if dtype is not None:
+        a = a.astype(dtype, copy=False)
     axes = _axes(axis, a.ndim)
-    keepdims = keepdims is not _UNSET and bool(keepdims)
-    return linear(a, lambda v, lead: np.mean(v, _behind(axes, lead), keepdims=keepdims))
+    return into(out, linear(a, lambda v, lead: np.mean(v, _behind(axes, lead), **options)), "mean")
 
 
 @rule_for(np.cumsum)
 def _cumsum(a: Operand, axis: int | None = None, dtype: Any = None, out: Any = None) -> Any:
-    refuse("cumsum", dtype=dtype, out=out)
+    if type(a) is not Dual:
+        return into(out, np.cumsum(a, axis, dtype), "cumsum")
+    if dtype is not None:
+        a = a.astype(dtype, copy=False)
     if axis is None:
         a, axis = _ravel(a), 0
     along = normalize_axis_index(axis, a.ndim)
-    return linear(a, lambda v, lead: np.cumsum(v, along + lead))
+    return into(out, linear(a, lambda v, lead: np.cumsum(v, along + lead)), "cumsum")
 
 
 @rule_for(np.diff)
 def _diff(a: Operand, n: int = 1, axis: int = -1, prepend: Any = _UNSET, append: Any = _UNSET) -> Any:
-    refuse("diff", prepend=prepend, append=append)
-    along = normalize_axis_index(axis, a.ndim)
+    along = normalize_axis_index(axis, np.ndim(a))
+    ends = [prepend, append]
+    if prepend is not _UNSET or append is not _UNSET:
+        # A number stands for a slice of its own.
+        ends = [
+            np.broadcast_to(end, (*a.shape[:along], 1, *a.shape[along + 1 :])) if np.ndim(end) == 0 else end
+            for end in ends
+            if end is not _UNSET
+        ]
+        pieces = [*ends[: prepend is not _UNSET], a, *ends[prepend is not _UNSET :]]
+        return np.diff(np.concatenate(pieces, along), n, along)
     return linear(a, lambda v, lead: np.diff(v, n, along + lead))
 
 
 @rule_for(np.trace)
 def _trace(a: Operand, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Any:
-    refuse("trace", dtype=dtype, out=out)
-    return _diagonal(a, offset, axis1, axis2).sum(axis=-1)
+    return into(out, np.sum(np.diagonal(a, offset, axis1, axis2), -1, dtype), "trace")

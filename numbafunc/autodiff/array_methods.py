@@ -1,0 +1,100 @@
+"""Methods that dual arrays have from NumPy's arrays: each calls the function of the same name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+# The annotations of NumPy's functions don't know of arrays that are not its own.
+_functions: Any = np
+
+
+class ArrayMethods:
+    """What is said with NumPy's public functions alone; they dispatch to the rules of dual arrays."""
+
+    __slots__ = ()
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise NotImplementedError
+
+    # Of values: plain results.
+
+    def argmax(self, axis: int | None = None, **options: Any) -> Any:
+        return _functions.argmax(self, axis, **options)
+
+    def argmin(self, axis: int | None = None, **options: Any) -> Any:
+        return _functions.argmin(self, axis, **options)
+
+    def argsort(self, axis: int | None = -1, kind: Any = None, **options: Any) -> Any:
+        return _functions.argsort(self, axis, kind, **options)
+
+    def argpartition(self, kth: Any, axis: int | None = -1, kind: Any = "introselect") -> Any:
+        return _functions.argpartition(self, kth, axis, kind)
+
+    def all(self, axis: Any = None, **options: Any) -> Any:
+        return _functions.all(self, axis, **options)
+
+    def any(self, axis: Any = None, **options: Any) -> Any:
+        return _functions.any(self, axis, **options)
+
+    def nonzero(self) -> Any:
+        return _functions.nonzero(self)
+
+    def searchsorted(self, v: Any, side: Any = "left", sorter: Any = None) -> Any:
+        return _functions.searchsorted(self, v, side, sorter)
+
+    def round(self, decimals: int = 0) -> Any:
+        return _functions.round(self, decimals)
+
+    # Of duals: dual results.
+
+    def max(self, axis: Any = None, out: Any = None, **options: Any) -> Any:
+        return _functions.max(self, axis, out, **options)
+
+    def min(self, axis: Any = None, out: Any = None, **options: Any) -> Any:
+        return _functions.min(self, axis, out, **options)
+
+    def prod(self, axis: Any = None, dtype: Any = None, out: Any = None, **options: Any) -> Any:
+        return _functions.prod(self, axis, dtype, out, **options)
+
+    def var(self, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, **options: Any) -> Any:
+        return _functions.var(self, axis, dtype, out, ddof, **options)
+
+    def std(self, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, **options: Any) -> Any:
+        return _functions.std(self, axis, dtype, out, ddof, **options)
+
+    def cumsum(self, axis: int | None = None, dtype: Any = None, out: Any = None) -> Any:
+        return _functions.cumsum(self, axis, dtype, out)
+
+    def cumprod(self, axis: int | None = None, dtype: Any = None, out: Any = None) -> Any:
+        return _functions.cumprod(self, axis, dtype, out)
+
+    def repeat(self, repeats: Any, axis: int | None = None) -> Any:
+        return _functions.repeat(self, repeats, axis)
+
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Any:
+        return _functions.trace(self, offset, axis1, axis2, dtype, out)
+
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+        return _functions.diagonal(self, offset, axis1, axis2)
+
+    def compress(self, condition: Any, axis: int | None = None, out: Any = None) -> Any:
+        return _functions.compress(condition, self, axis, out)
+
+    def choose(self, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
+        return _functions.choose(self, choices, out, mode)
+
+    # In place.
+
+    def sort(self, axis: int = -1, kind: Any = None, **options: Any) -> None:
+        self[...] = _functions.sort(self, axis, kind, **options)
+
+    def partition(self, kth: Any, axis: int = -1, kind: Any = "introselect") -> None:
+        self[...] = _functions.partition(self, kth, axis, kind)
+
+    def fill(self, value: Any) -> None:
+        self[...] = value
+
+    def put(self, indices: Any, values: Any, mode: Any = "raise") -> None:
+        _functions.put(self, indices, values, mode)

@@ -1,0 +1,103 @@
+"""Ties, NaN, infinities and empty arrays in reductions, sorting and quantiles: which tangent is taken."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from numbafunc.autodiff import Dual
+from numbafunc.autodiff.dual import value_of
+
+INF, NAN = np.inf, np.nan
+
+
+def dual(values):
+    values = np.array(values, float)
+    return Dual(values, np.arange(1.0, values.size + 1).reshape(1, *values.shape), 1)
+
+
+CASES = [
+    (np.max, [1, 3, 3, 2], 2),
+    (np.min, [1, 0, 3, 0], 2),
+    (np.maximum.reduce, [1, 3, 3, 2], 2),
+    (np.maximum.accumulate, [1, 3, 3, 2, NAN, 4], [1, 2, 2, 2, 5, 5]),
+    (np.minimum.accumulate, [1, 3, 0, 0], [1, 1, 3, 3]),
+    (np.fmax.accumulate, [NAN, 1, NAN, 1, 2], [1, 2, 2, 2, 5]),
+    (np.fmax.reduce, [NAN, 1, 2, 2], 3),
+    (np.max, [1, NAN, 3, NAN], 2),
+    (np.nanmax, [-INF, NAN, -INF], 1),
+    (np.nanmax, [NAN, -INF, -INF], 2),
+    (np.nanmin, [NAN, INF, 1], 3),
+    (np.nanmax, [NAN, NAN], 1),
+    (np.max, 2.0, 1),
+    (np.median, [2, 1, 2, 2], (1 + 3) / 2),
+    (np.median, [NAN, 1, 0], 2),
+    (np.nanmedian, [NAN, 1, 0], 2.5),
+    (np.median, 2.0, 1),
+    (np.sort, [NAN, 1, 0, 1], [3, 2, 4, 1]),
+    (np.unique, [1.0, 0, 1, NAN, NAN], [2, 1, 4]),
+    (lambda x: np.quantile(x, [0, 0.5, 1]), [-INF, 1, INF], [1, 2, 3]),
+    (lambda x: np.clip(x, 0, 1), [0, 1, 2, -1], [1, 2, 0, 0]),
+    (np.std, [2, 2, 2], 0),
+    (np.var, [2.0], 0),
+    (np.sum, [], 0),
+    (np.prod, [], 0),
+    (np.prod, [0, 5, 0], 0),
+    (np.prod, [0, 5, 2], 10),
+    (np.cumprod, [0, 5, 0], [1, 5, 0]),
+    (np.prod, [1e-200, 1e-200, 1e300], 1e100 + 2e100),
+    (np.nansum, [NAN, 1, INF], 5),
+    (np.nanmean, [NAN, 1, 2], 2.5),
+    (np.nan_to_num, [NAN, 1, INF, -INF], [0, 2, 0, 0]),
+    (np.logaddexp.reduce, [-INF, -INF, 1], 3),
+    (np.sinc, [0.0, 1.0], [0, -2]),
+]
+
+
+@pytest.mark.parametrize(("function", "values", "tangent"), CASES)
+def test_tangent(function, values, tangent):
+    x = dual(values)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        result = function(x)
+        np.testing.assert_array_equal(result.primal, function(x.primal))
+    np.testing.assert_allclose(result.tangent[0], tangent, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "match"),
+    [
+        (lambda x: np.max(x[:0]), ValueError, "zero-size"),
+        (lambda x: np.max(x, 3), np.exceptions.AxisError, "out of bounds"),
+        (lambda x: np.prod(x, 3), np.exceptions.AxisError, "out of bounds"),
+        (lambda x: np.sort(x, 3), np.exceptions.AxisError, "out of bounds"),
+        (lambda x: np.quantile(x, 1.3), ValueError, "range"),
+        (lambda x: np.quantile(np.ones(3), x), TypeError, "q can't be"),
+        (lambda x: np.pad(x, 1, constant_values=x[0]), TypeError, "constant_values"),
+        (lambda x: np.gradient(x, x[0]), TypeError, "spacing"),
+        (lambda x: np.choose(x, [1, 2]), TypeError, "choice"),
+        (lambda x: np.insert(np.arange(3), 0, x[0]), TypeError, "int64"),
+        (lambda x: np.subtract.reduce(x, axis=(0, 1)), np.exceptions.AxisError, "out of bounds"),
+        (lambda x: np.add(x, 1, dtype=int), TypeError, "drop its derivative"),
+        (lambda x: np.add(x, 1, casting="unsafe"), TypeError, "casting"),
+        (lambda x: np.mean([x, x]), TypeError, "numpy.stack"),
+    ],
+)
+def test_errors(call, error, match):
+    with pytest.raises(error, match=match):
+        call(dual([1, 2, 3]))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        lambda x: np.digitize(x, [0.0, 1.0]), lambda x: np.lexsort((x, x)), lambda x: np.argpartition(x, 1),
+        np.nanargmax, lambda x: np.isin(x, [1.0]), np.argwhere, np.isposinf, np.fix, lambda x: x.argmax(),
+        lambda x: x.any(), lambda x: x.argsort(),
+        lambda x: x.round(), lambda x: x.nonzero()[0], lambda x: x.searchsorted(1.5), lambda x: np.array_equiv(x, x),
+        lambda x: np.histogram(x, [0, 1, 4])[0],
+    ],
+)  # fmt: skip
+def test_queries_look_at_the_value(query):
+    x = dual([1, 3, 2])
+    np.testing.assert_array_equal(query(x), query(value_of(x)))

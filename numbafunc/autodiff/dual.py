@@ -460,7 +460,8 @@ def is_float(dtype: np.dtype[Any]) -> bool:
 
 
 def is_finite(array: Any) -> bool:
-    """Whether all of an array is surely finite; False also where the squares overflow."""
+    """Whether all of an array is surely finite; False also where the sum, or that of the squares, overflows."""
     if type(array) is np.ndarray:
-        return math.isfinite(np.vdot(array, array))
+        # BLAS hands larger products to threads, which take thousands of times as long when the cores are busy.
+        return math.isfinite(np.vdot(array, array) if array.size < 8192 else np.add.reduce(array, None))
     return math.isfinite(array)

@@ -35,10 +35,14 @@ def define_unary(ufunc: np.ufunc, derivative: Callable[[Any, Any], Any]) -> None
         value = ufunc(primal)
         if type(value) is not np.ndarray and type(value) is not Dual:
             value = np.asarray(value)
-        with quiet():
-            return make(value, scale(derivative(primal, value), x.tangent), x.level)
+        return make(value, _chain(derivative, primal, value, x.tangent), x.level)
 
     UFUNC_RULES[ufunc] = rule
+
+
+@np.errstate(all="ignore")  # as a decorator it takes half the time of a with statement
+def _chain(derivative: Callable[[Any, Any], Any], x: Operand, y: Operand, dx: Tangent) -> Tangent:
+    return scale(derivative(x, y), dx)
 
 
 def define_linear(ufunc: np.ufunc) -> None:

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from bench import bandwidth, derivatives, elementwise, linear, reduction, resize, scan, selection, startup
+from bench import (
+    bandwidth,
+    derivatives,
+    dual_overhead,
+    elementwise,
+    hessian,
+    linear,
+    reduction,
+    resize,
+    scan,
+    selection,
+    startup,
+)
 from bench.arguments import parse
 from bench.report import console
 
@@ -17,7 +29,19 @@ def main() -> None:
             console.print(f"  {line}", highlight=False)
 
 
-MODULES = (elementwise, reduction, linear, selection, resize, scan, derivatives, bandwidth, startup)
+MODULES = (
+    elementwise,
+    reduction,
+    linear,
+    selection,
+    resize,
+    scan,
+    derivatives,
+    dual_overhead,
+    hessian,
+    bandwidth,
+    startup,
+)
 
 if __name__ == "__main__":
     main()

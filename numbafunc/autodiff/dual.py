@@ -463,5 +463,7 @@ def is_finite(array: Any) -> bool:
     """Whether all of an array is surely finite; False also where the sum, or that of the squares, overflows."""
     if type(array) is np.ndarray:
         # BLAS hands larger products to threads, which take thousands of times as long when the cores are busy.
-        return math.isfinite(np.vdot(array, array) if array.size < 8192 else np.add.reduce(array, None))
+        if array.size >= 8192:
+            return math.isfinite(np.add.reduce(array, None))
+        return math.isfinite(array.dot(array) if array.ndim < 2 else np.vdot(array, array))
     return math.isfinite(array)

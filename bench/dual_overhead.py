@@ -126,8 +126,9 @@ def main(options: Options) -> list[str]:
     show(title, rows)
     lines = [f"{cells['case']} {cells['size']}" for cells in rows if any("!" in cell for cell in cells.values())]
     legend = (
-        "Time of a call inside a run that takes a derivative, and autograd's (`make_jvp`) over ours: median over rounds "
-        "and, in brackets, ratio of the fastest rounds. `!`: autograd was faster by both. `*`: other processes were busy."
+        "Time of a call inside a run that takes a derivative, and autograd's (`make_jvp`) over ours: median over "
+        "rounds and, in brackets, ratio of the fastest rounds. `!`: autograd was faster by both. `*`: other processes "
+        "were busy."
     )
     verdict = "\n".join(f"- {line}" for line in lines) or "None."
     sections = {"Times": f"{legend}\n\n{markdown(rows)}", "Slower than autograd": verdict}

@@ -5,7 +5,9 @@ from __future__ import annotations
 from bench import (
     bandwidth,
     derivatives,
+    dual_overhead,
     elementwise,
+    hessian,
     linear,
     parallel,
     reduction,
@@ -28,7 +30,20 @@ def main() -> None:
             console.print(f"  {line}", highlight=False)
 
 
-MODULES = (elementwise, reduction, linear, selection, resize, scan, derivatives, bandwidth, startup, parallel)
+MODULES = (
+    elementwise,
+    reduction,
+    linear,
+    selection,
+    resize,
+    scan,
+    derivatives,
+    dual_overhead,
+    hessian,
+    bandwidth,
+    startup,
+    parallel,
+)
 
 if __name__ == "__main__":
     main()

@@ -101,7 +101,7 @@ def libraries() -> dict[str, Library]:
 def machine() -> dict[str, Any]:
     """Processor, cores and versions."""
     versions = {}
-    for name in ("numba", "llvmlite", "numpy", "tbb", "torch", "jax", "jaxlib", "scipy"):
+    for name in ("numba", "llvmlite", "numpy", "tbb", "torch", "jax", "jaxlib", "autograd", "scipy"):
         try:
             versions[name] = version(name)
         except PackageNotFoundError:

@@ -16,7 +16,7 @@ from numbafunc.activation import (
     swish,
     tanh,
 )
-from numbafunc.autodiff import Dual, grad, jacfwd, jvp, value_and_grad
+from numbafunc.autodiff import Dual, derivative, grad, hessian, hvp, jacfwd, jvp, linearize, value_and_grad
 from numbafunc.constants import ConvPadding, Interpolate
 from numbafunc.control_flow import stop_gradient
 from numbafunc.indexing import one_hot
@@ -51,16 +51,20 @@ __all__ = [
     "celu",
     "channel_to_space2d",
     "constants",
+    "derivative",
     "divergence",
     "dynamic_slice",
     "elementwise",
     "elu",
     "flatten",
     "grad",
+    "hessian",
+    "hvp",
     "interpolate",
     "jacfwd",
     "jvp",
     "leaky_relu",
+    "linearize",
     "log_sigmoid",
     "log_softmax",
     "logsumexp",

@@ -74,8 +74,8 @@ rsqrt = _define("rsqrt", lambda x, y: -0.5 * y / x, lambda x: 1 / np.sqrt(x))
 cbrt = _define("cbrt", lambda x, y: 1 / (3 * y * y))
 
 # Hyperbolic functions. 1 - tanh(x)**2 loses every digit in the tails; 1 / cosh(x)**2 loses none.
-tanh = _define("tanh", lambda x, y: sech(x) * sech(x))
-sech: ElementaryFunction = _define("sech", lambda x, y: -y * tanh(x), lambda x: _sech(np.exp(-abs(x))))
+tanh = _define("tanh", lambda x, y: _squared(sech(x)))
+sech: ElementaryFunction = _define("sech", lambda x, y: -y * tanh(x), lambda x: _sech(x))
 sinh = _define("sinh", lambda x, y: cosh(x))
 cosh: ElementaryFunction = _define("cosh", lambda x, y: sinh(x))
 arcsinh = _define("arcsinh", lambda x, y: rsqrt(x * x + 1))
@@ -110,7 +110,15 @@ arccos = _define("arccos", lambda x, y: -rsqrt((1 - x) * (1 + x)))
 arctan = _define("arctan", lambda x, y: 1 / (1 + x * x))
 
 
-def _sech(decay: Any) -> Any:
+def _squared(x: Any) -> Any:
+    return x * x
+
+
+def _sech(x: Any) -> Any:
+    if type(x) is np.ndarray:
+        # One call of NumPy less where its derivative, which would overflow, is not wanted.
+        return 1 / np.cosh(x)
+    decay = np.exp(-abs(x))
     return 2 * decay / (1 + decay * decay)
 
 

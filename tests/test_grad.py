@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from numbafunc.autodiff import Dual, drivers, grad, jacfwd, value_and_grad
+from numbafunc.autodiff import Dual, grad, jacfwd, value_and_grad, variables
 
 X = np.array([[1.0, -2.0, 0.5], [3.0, 0.25, -1.0]])
 
@@ -161,13 +161,13 @@ def test_memory_is_bounded(monkeypatch):
         sizes.append(x.tangent.nbytes)
         return np.sum(x)
 
-    monkeypatch.setattr(drivers, "_CHUNK_BYTES", 2**14)
+    monkeypatch.setattr(variables, "CHUNK_BYTES", 2**14)
     np.testing.assert_array_equal(grad(g)(np.ones(100)), np.ones(100))
     assert max(sizes) <= 2**14
     assert len(sizes) == 5
-    monkeypatch.setattr(drivers, "_CHUNK_BYTES", 1)
+    monkeypatch.setattr(variables, "CHUNK_BYTES", 1)
     assert grad(np.sum)(np.ones(3)).sum() == 3
-    monkeypatch.setattr(drivers, "_CHUNK_BYTES", 2**30)
+    monkeypatch.setattr(variables, "CHUNK_BYTES", 2**30)
     sizes.clear()
     grad(g)(np.ones(1500))
     assert len(sizes) == 2

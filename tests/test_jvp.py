@@ -77,6 +77,29 @@ def test_output_that_does_not_depend(constant):
     np.testing.assert_array_equal(tangent, np.zeros(np.shape(constant)))
 
 
+def test_auxiliary_result():
+    value, tangent, aux = jvp(lambda x: (x * x, {"x": x, "note": "text"}), (3.0,), (1.0,), has_aux=True)
+    assert (value, tangent) == (9, 6)
+    assert type(aux["x"]) is np.ndarray
+    assert aux == {"x": 3.0, "note": "text"}
+    with pytest.raises(TypeError, match="pair"):
+        jvp(lambda x: x, (1.0,), (1.0,), has_aux=True)
+
+
+def test_leaves_that_do_not_move():
+    def f(x, p):
+        assert p["n"] == 3
+        assert type(p["n"]) is int
+        return x ** p["n"] * np.sum(p["mask"]) + p["b"]
+
+    p = {"n": 3, "mask": np.array([True, False]), "b": 1.0}
+    value, tangent = jvp(f, (2.0, p), (1.0, {"n": None, "mask": None, "b": 5.0}))
+    assert (value, tangent) == (9, 17)
+    assert jvp(f, (2.0, p), (None, {"n": None, "mask": None, "b": 5.0}))[1] == 5
+    with pytest.raises(TypeError, match=r"primals\[1\]\['n'\] has dtype int64.*None for its tangent"):
+        jvp(f, (2.0, p), (1.0, {"n": 1, "mask": None, "b": 5.0}))
+
+
 def test_identity_and_no_arguments():
     value, tangent = jvp(lambda x: x, (np.ones(2),), (np.zeros(2),))
     np.testing.assert_array_equal(value, 1)

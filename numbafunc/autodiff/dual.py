@@ -493,7 +493,10 @@ def is_inexact(dtype: np.dtype[Any]) -> bool:
 
 
 def is_finite(array: Any) -> bool:
-    """Whether all of an array is surely finite; False also where the squares overflow."""
+    """Whether all of an array is surely finite; False also where the sum, or that of the squares, overflows."""
     if type(array) is np.ndarray:
-        return cmath.isfinite(np.vdot(array, array))
+        # BLAS hands larger products to threads, which take thousands of times as long when the cores are busy.
+        if array.size >= 8192:
+            return cmath.isfinite(np.add.reduce(array, None))
+        return cmath.isfinite(array.dot(array) if array.ndim < 2 else np.vdot(array, array))
     return cmath.isfinite(array)

@@ -47,6 +47,8 @@ def _moving_left(dx: Tangent, y: Operand, x_ndim: int) -> Tangent:
 
 
 def _moving_right(x: Operand, dy: Tangent, y_ndim: int) -> Tangent:
+    if y_ndim == 1 and x.ndim == 1:
+        return np.matmul(dy, x)
     if y_ndim == 1:
         # x @ dy[d] for all d: the directions become columns, and lead again at the end.
         return np.moveaxis(np.matmul(x, dy.T), -1, 0)

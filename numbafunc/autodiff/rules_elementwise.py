@@ -39,10 +39,14 @@ def define_unary(ufunc: np.ufunc, derivative: Callable[[Any, Any], Any]) -> None
         value = ufunc(primal)
         if type(value) is not np.ndarray and type(value) is not Dual:
             value = np.asarray(value)
-        with quiet():
-            return make(value, scale(derivative(primal, value), x.tangent), x.level)
+        return make(value, _chain(derivative, primal, value, x.tangent), x.level)
 
     UFUNC_RULES[ufunc] = rule
+
+
+@np.errstate(all="ignore")  # as a decorator it takes half the time of a with statement
+def _chain(derivative: Callable[[Any, Any], Any], x: Operand, y: Operand, dx: Tangent) -> Tangent:
+    return scale(derivative(x, y), dx)
 
 
 def define_linear(ufunc: np.ufunc) -> None:
@@ -145,14 +149,20 @@ def define_binary(ufunc: np.ufunc, tangent_of: BinaryTangent) -> None:
             x = x.astype(dtype)
         if getattr(y, "dtype", dtype) != dtype:
             y = y.astype(dtype)
-        with quiet():
-            if dx is not None and dx.ndim <= ndim:
-                dx = align(dx, ndim)
-            if dy is not None and dy.ndim <= ndim:
-                dy = align(dy, ndim)
-            return finish(value, tangent_of(x, y, value, dx, dy), level)
+        if dx is not None and dx.ndim <= ndim:
+            dx = align(dx, ndim)
+        if dy is not None and dy.ndim <= ndim:
+            dy = align(dy, ndim)
+        return _finish(tangent_of, x, y, value, dx, dy, level)
 
     UFUNC_RULES[ufunc] = rule
+
+
+@np.errstate(all="ignore")
+def _finish(
+    tangent_of: BinaryTangent, x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent, level: int
+) -> Dual:
+    return finish(z, tangent_of(x, y, z, dx, dy), level)
 
 
 def combine(first: Tangent, second: Tangent) -> Tangent:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import FUNCTION_RULES, Dual, Operand, is_float, make, value_of
+from numbafunc.autodiff.dual import FUNCTION_RULES, Dual, Operand, is_float, make, quiet, value_of
+from numbafunc.autodiff.products import align, finish
 from numbafunc.autodiff.rules_linear import into, rule_for
 
 
@@ -68,12 +69,27 @@ def _full_like(a: Operand, fill_value: Operand, *args: Any, **options: Any) -> A
     return filled
 
 
+def _clip_between(a: Dual, lower: Any, upper: Any) -> Any:
+    primal = value_of(a)
+    # The first operand at a tie, like maximum and minimum; NaN passes through.
+    taken = primal == primal if lower is None else primal >= lower
+    if upper is not None:
+        taken = taken & (primal <= upper)
+    taken = taken | (primal != primal)
+    value = np.clip(a.primal, lower, upper)
+    tangent = align(a.tangent, value.ndim)
+    with quiet():
+        return finish(value if type(value) is Dual else np.asarray(value), np.where(taken, tangent, 0), a.level)
+
+
 @rule_for(np.clip)
 def _clip(
     a: Operand, a_min: Operand = None, a_max: Operand = None, out: Any = None, *, min: Any = None, max: Any = None
 ) -> Any:
     lower = min if a_min is None else a_min
     upper = max if a_max is None else a_max
+    if type(a) is Dual and type(lower) is not Dual and type(upper) is not Dual:
+        return into(out, a.copy() if lower is None and upper is None else _clip_between(a, lower, upper), "clip")
     if lower is not None:
         a = np.maximum(a, lower)
     if upper is not None:

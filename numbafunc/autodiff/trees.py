@@ -29,6 +29,19 @@ class Structure:
             return leaf
         return self._definition.unflatten(leaves)
 
+    def flatten_like(self, tree: Any) -> list[Any] | None:
+        """The leaves of another nest, None allowed in place of any or of all; None if it is nested in another way."""
+        if tree is None:
+            return [None] * (1 if self._definition is None else self._definition.num_leaves)
+        if self._definition is None:
+            leaves = [tree]
+        else:
+            try:
+                leaves = self._definition.flatten_up_to(tree)
+            except (TypeError, ValueError):
+                return None
+        return leaves if all(leaf is None or flatten(leaf)[1] is _SINGLE for leaf in leaves) else None
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Structure) and bool(self._definition == other._definition)
 

@@ -1,0 +1,175 @@
+"""Second derivatives of scalar functions: hvp, hessian.
+
+Both run the function on dual arrays of two levels. The Hessian is found in blocks of as many rows and columns as the
+memory for tangents allows; by its symmetry those on one side of the diagonal are enough.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from numbafunc.autodiff.drivers import grad, jvp
+from numbafunc.autodiff.variables import (
+    Variables,
+    check_argnums,
+    check_chunk_size,
+    constant,
+    levels,
+    pair,
+    scalar,
+    split,
+)
+
+__all__ = ["hessian", "hvp"]
+
+
+def hvp(
+    f: Callable[..., Any],
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    has_aux: bool = False,
+    *,
+    chunk_size: int | None = None,
+) -> Any:
+    r"""Evaluate the product of the Hessian of a scalar function and a direction.
+
+    .. math:: (H v)_i = \sum_j \frac{\partial^2 f(x)}{\partial x_i \partial x_j} v_j
+
+    Parameters
+    ----------
+    f : callable
+        Function of as many positional arguments as there are `primals`, with a floating scalar result, shape ``()``.
+    primals : tuple or list
+        The arguments x: floating arrays, Python floats or nests of such.
+    tangents : tuple or list
+        The direction v, as for :func:`jvp`.
+    has_aux : bool
+        Whether `f` returns a pair of the scalar and something else, which is handed through.
+    chunk_size : int, optional
+        How many components of the result are found in one run of `f`, see :func:`grad`.
+
+    Returns
+    -------
+    array or nest
+        Nest, shapes and dtypes of the primal; a tuple of them if there are several primals. With `has_aux` the pair of
+        that and the other result.
+
+    Raises
+    ------
+    TypeError
+        As for :func:`jvp` and :func:`grad`.
+    ValueError
+        A tangent of another shape than its primal.
+
+    Notes
+    -----
+    The derivative along v of the gradient. The Hessian is not formed: the cost is that of two gradients.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbafunc
+    >>> numbafunc.hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 10.0]),))
+    array([  6., 120.])
+    """
+    argnums = 0 if len(primals) == 1 else range(len(primals))
+    _, product, *aux = jvp(grad(f, argnums, has_aux, chunk_size=chunk_size), primals, tangents, has_aux)
+    return (product, *aux) if has_aux else product
+
+
+def hessian(
+    f: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    *,
+    chunk_size: int | None = None,
+) -> Callable[..., Any]:
+    r"""Make the function that evaluates the Hessian of a scalar function.
+
+    .. math:: H_{i j} = \frac{\partial^2 f(x)}{\partial x_i \partial x_j}
+
+    Parameters
+    ----------
+    f : callable
+        Function with a floating scalar result, shape ``()``.
+    argnums, has_aux
+        As for :func:`grad`.
+    chunk_size : int, optional
+        How many rows and how many columns are found in one run of `f`, whose arrays then carry ``chunk_size**2``
+        tangents. By default as many as keep those of the arguments below 4 MiB.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`, returns the Hessian: the nest of the argument with, at each leaf ``x``, that nest
+        again with arrays of shape ``x.shape + y.shape`` and the dtype of ``x``, for each leaf ``y``. Where `argnums` is
+        a sequence, a tuple of tuples of these. With `has_aux` the pair of Hessian and other result.
+
+    Raises
+    ------
+    TypeError
+        From the returned function: an argument that is not floating, a result that is not a floating scalar.
+
+    See Also
+    --------
+    hvp : product of the Hessian and one direction, for many variables.
+
+    Notes
+    -----
+    Forward mode twice: for n variables the cost is that of about n (n + 1) / 2 evaluations of `f`, many at a time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbafunc
+    >>> numbafunc.hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]))
+    array([[4., 2.],
+           [2., 0.]])
+    """
+    positions = check_argnums(argnums)
+    check_chunk_size(chunk_size)
+
+    @functools.wraps(f)
+    def second_derivatives(*args: Any, **options: Any) -> Any:
+        variables = Variables(args, positions)
+        chunks = variables.chunks(chunk_size, mixed=True)
+        blocks: dict[tuple[int, int], Any] = {}
+        aux = None
+        for i, rows in enumerate(chunks):
+            for j, columns in enumerate(chunks[: i + 1]):
+                inner, outer = next(levels), next(levels)
+                result = f(*variables.moved({inner: columns, outer: rows}), **options)
+                result, other = pair(result) if has_aux else (result, None)
+                if not blocks:
+                    aux = constant(other, inner, outer)
+                block = _mixed(result, inner, outer, len(rows), len(columns))
+                blocks[j, i] = block
+                blocks[i, j] = block.T
+        matrix = np.concatenate(
+            [np.concatenate([blocks[i, j] for j in range(len(chunks))], 1) for i in range(len(chunks))]
+        )
+        bounds = list(zip(variables.leaves, variables.starts, variables.stops, strict=True))
+        result = variables.nest(
+            [
+                variables.nest(
+                    [matrix[a:b, c:d].reshape(x.shape + y.shape).astype(x.dtype) for y, c, d in bounds], argnums
+                )
+                for x, a, b in bounds
+            ],
+            argnums,
+        )
+        return (result, aux) if has_aux else result
+
+    return second_derivatives
+
+
+def _mixed(result: Any, inner: int, outer: int, rows: int, columns: int) -> Any:
+    """The derivatives of a scalar by all pairs of directions of two levels, of shape (columns, rows)."""
+    primal, tangent = scalar(result, outer)
+    value, _ = split(primal, inner, "the output of f")
+    mixed = None if tangent is None else split(tangent, inner, "the output of f")[1]
+    return np.zeros((columns, rows), value.dtype) if mixed is None else mixed

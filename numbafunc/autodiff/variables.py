@@ -1,0 +1,211 @@
+"""The variables of a derivative: which leaves of the arguments they are, and runs in which they move.
+
+A run moves some of the variables along unit directions, each at a level of its own that nothing else uses. How many
+move at once is bounded by the memory of their tangents.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from numbafunc.autodiff.dual import Dual, is_float, make
+from numbafunc.autodiff.trees import Structure, flatten, flatten_with_names, tree_map
+
+# Drawing from a count is atomic, so threads never share a level.
+levels = itertools.count(1)
+
+# Tangents of the arguments that one run carries; those of second order are what a cache holds.
+CHUNK_BYTES = 64 * 2**20
+MIXED_CHUNK_BYTES = 4 * 2**20
+CHUNK_DIRECTIONS = 1024
+
+
+class Variables:
+    """The arguments to differentiate with respect to, as one long vector of scalars."""
+
+    def __init__(self, args: tuple[Any, ...], positions: tuple[int, ...]) -> None:
+        self.args = args
+        self.positions = []
+        for position in positions:
+            if not -len(args) <= position < len(args):
+                raise TypeError(f"argnums has {position}, but f was called with {len(args)} positional arguments")
+            self.positions.append(position % len(args))
+        if len(set(self.positions)) < len(self.positions):
+            raise ValueError(f"argnums names an argument twice: {positions}")
+        self.leaves: list[Any] = []
+        self.structures: list[tuple[Structure, int]] = []
+        for position in self.positions:
+            leaves, names, structure = flatten_with_names(args[position])
+            self.leaves += [
+                floating(leaf, f"argument {position}{name}") for leaf, name in zip(leaves, names, strict=True)
+            ]
+            self.structures.append((structure, len(leaves)))
+        sizes = [leaf.size for leaf in self.leaves]
+        self.stops = list(itertools.accumulate(sizes))
+        self.starts = [stop - size for stop, size in zip(self.stops, sizes, strict=True)]
+        self.total = sum(sizes)
+
+    def nest(self, parts: list[Any], argnums: int | Sequence[int]) -> Any:
+        """Put one array for each leaf where the leaves came from."""
+        remaining = iter(parts)
+        nested = tuple(
+            structure.unflatten(list(itertools.islice(remaining, count))) for structure, count in self.structures
+        )
+        return nested if isinstance(argnums, (tuple, list, range)) else nested[0]
+
+    def chunks(self, chunk_size: int | None, mixed: bool = False) -> list[range]:
+        """Ranges of variables that move in one run, or in one run with any other range; an empty one if there are none.
+
+        By default the tangents of the arguments stay below ``CHUNK_BYTES``, `mixed` ones below ``MIXED_CHUNK_BYTES``.
+        """
+        if chunk_size is None:
+            bytes_of_one = sum(leaf.size * leaf.dtype.itemsize for leaf in self.leaves)
+            most = (MIXED_CHUNK_BYTES if mixed else CHUNK_BYTES) // max(1, bytes_of_one)
+            chunk_size = max(1, min(CHUNK_DIRECTIONS, math.isqrt(most) if mixed else most))
+        return [range(first, min(first + chunk_size, self.total)) for first in range(0, max(1, self.total), chunk_size)]
+
+    def runs(
+        self, f: Callable[..., Any], options: dict[str, Any], chunk_size: int | None
+    ) -> Iterator[tuple[Any, int, int]]:
+        """Run f until every variable has been a direction: results, their levels and numbers of directions."""
+        for chunk in self.chunks(chunk_size):
+            level = next(levels)
+            yield f(*self.moved({level: chunk}), **options), level, len(chunk)
+
+    def moved(self, directions: dict[int, range]) -> list[Any]:
+        """The arguments of a run that moves, at each of some levels in ascending order, a range of variables."""
+        duals = []
+        for x, start, stop in zip(self.leaves, self.starts, self.stops, strict=True):
+            size, dtype, shape = x.size, x.dtype, x.shape
+            for level, chunk in directions.items():
+                moving = np.arange(max(chunk.start, start), min(chunk.stop, stop))
+                # A leaf that no direction moves is a constant of that level.
+                if moving.size:
+                    tangent = np.zeros((len(chunk), size), dtype)
+                    tangent[moving - chunk.start, moving - start] = 1
+                    x = make(x, tangent.reshape((len(chunk), *shape)), level)
+            duals.append(x)
+        arguments = list(self.args)
+        remaining = iter(duals)
+        for position, (structure, count) in zip(self.positions, self.structures, strict=True):
+            arguments[position] = structure.unflatten(list(itertools.islice(remaining, count)))
+        return arguments
+
+
+def as_array(x: Any, name: str) -> Any:
+    """A Dual as it is, anything else as an array of numbers."""
+    if type(x) is Dual:
+        return x
+    if isinstance(x, (np.ndarray, np.generic, float, int, complex)) or hasattr(x, "__array__"):
+        array = np.asarray(x)
+        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    raise TypeError(f"{name} is a {type(x).__name__}; it must be an array or a number")
+
+
+def floating(x: Any, name: str, otherwise: str = "") -> Any:
+    """The variable of a derivative as an array; TypeError unless it is real and floating."""
+    array = as_array(x, name)
+    if array.dtype.kind == "c":
+        raise TypeError(f"{name} is complex ({array.dtype}); derivatives are taken of real floating arguments only")
+    if not is_float(array.dtype):
+        raise TypeError(
+            f"{name} has dtype {array.dtype}; a derivative needs a floating argument, float64 for example{otherwise}"
+        )
+    return array
+
+
+def paired(primals: Sequence[Any], tangents: Sequence[Any]) -> Iterator[tuple[Structure, list[Any], list[Any]]]:
+    """For each argument its nest, its leaves and the leaves of its tangent, which fit or are None."""
+    for name, group in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(group, (tuple, list)):
+            raise TypeError(f"{name} must be a tuple or list of arguments, not {type(group).__name__}")
+    if len(primals) != len(tangents):
+        raise TypeError(f"primals has {len(primals)} entries and tangents has {len(tangents)}; they must agree")
+    for position, (primal, tangent) in enumerate(zip(primals, tangents, strict=True)):
+        leaves, names, structure = flatten_with_names(primal)
+        directions = structure.flatten_like(tangent)
+        if directions is None:
+            raise TypeError(
+                f"tangents[{position}] is nested as {flatten(tangent)[1]}; "
+                f"it must be nested as primals[{position}], {structure}"
+            )
+        for i, (leaf, name) in enumerate(zip(leaves, names, strict=True)):
+            if directions[i] is not None:
+                leaves[i] = floating(leaf, f"primals[{position}]{name}", "; with None for its tangent it is a constant")
+                directions[i] = _fitting(directions[i], leaves[i], f"[{position}]{name}")
+        yield structure, leaves, directions
+
+
+def _fitting(direction: Any, value: Any, place: str) -> Any:
+    """The tangent of a leaf as an array."""
+    direction = as_array(direction, f"tangents{place}")
+    if direction.dtype != value.dtype:
+        raise TypeError(
+            f"tangents{place} has dtype {direction.dtype}; it must be that of primals{place}, {value.dtype}"
+        )
+    if direction.shape != value.shape:
+        raise ValueError(
+            f"tangents{place} has shape {direction.shape}; it must be that of primals{place}, {value.shape}"
+        )
+    return direction
+
+
+def split(x: Any, level: int, name: str) -> tuple[Any, Any]:
+    """An output's value, and its tangent at `level` or None where it does not depend on the variables."""
+    if type(x) is Dual and x.level == level:
+        return x.primal, x.tangent
+    array = as_array(x, name)
+    return array, None
+
+
+def scalar(x: Any, level: int) -> tuple[Any, Any]:
+    """What `split` gives, of an output that must be a floating scalar."""
+    wanted = "the function to differentiate must return a floating scalar, of shape (); "
+    if not isinstance(x, (Dual, np.ndarray, np.generic, float, int, complex)):
+        raise TypeError(f"{wanted}it returned {'None' if x is None else 'a ' + type(x).__name__}")
+    primal, tangent = split(x, level, "the output of f")
+    if not is_float(primal.dtype):
+        raise TypeError(f"{wanted}it returned dtype {primal.dtype}")
+    if primal.shape != ():
+        raise TypeError(f"{wanted}it returned shape {primal.shape}; use jacfwd for a Jacobian")
+    return primal, tangent
+
+
+def pair(result: Any) -> tuple[Any, Any]:
+    """What a function returns that has an auxiliary result."""
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise TypeError("with has_aux, f must return a pair (value, aux) as a tuple")
+    return result
+
+
+def constant(tree: Any, *run: int) -> Any:
+    """An auxiliary result without its tangents at the levels of the run, given in ascending order."""
+
+    def drop(x: Any) -> Any:
+        for level in reversed(run):
+            if type(x) is Dual and x.level == level:
+                x = x.primal
+        return x
+
+    return tree_map(drop, tree)
+
+
+def check_argnums(argnums: int | Sequence[int]) -> tuple[int, ...]:
+    """The positions; TypeError unless there are some, all whole numbers."""
+    positions = tuple(argnums) if isinstance(argnums, (tuple, list, range)) else (argnums,)
+    if not positions or any(type(position) is bool or not hasattr(position, "__index__") for position in positions):
+        raise TypeError(f"argnums must be an int or a non-empty sequence of ints, not {argnums!r}")
+    return positions
+
+
+def check_chunk_size(chunk_size: int | None) -> None:
+    """Raise unless it is a positive whole number or None."""
+    if chunk_size is not None and (type(chunk_size) is not int):
+        raise TypeError(f"chunk_size must be an int or None, not {chunk_size!r}")
+    if chunk_size is not None and chunk_size < 1:
+        raise ValueError(f"chunk_size is {chunk_size}; at least one direction must run")

@@ -74,7 +74,8 @@ def reduce_on_device(
     if outs is not None:
         for array, wire, out, name, device in zip(arrays, wires, outs, names, on_device):
             _check_out(out, array, wire.result, f"out{name[1:]}", device)
-        spans = sorted((memory.address(out), out.nbytes) for out, device in zip(outs, on_device) if device and out.size)
+        targets = [memory.view(out) for out, device in zip(outs, on_device) if device]
+        spans = sorted((memory.address(target), target.nbytes) for target in targets if target.nbytes)
         if any(start + size > following for (start, size), (following, _) in itertools.pairwise(spans)):
             raise ValueError("two arrays of out share memory")
 

@@ -16,6 +16,11 @@ _ALIGNMENT = 64
 _buffers: list[Array] = []
 
 
+def available() -> bool:
+    """Whether Numba finds a device, or simulates one."""
+    return bool(cuda.is_available())
+
+
 def view(x: DeviceArray) -> DeviceArray:
     """Numba's array on the same memory."""
     return cuda.as_cuda_array(x) if hasattr(x, "__cuda_array_interface__") else x

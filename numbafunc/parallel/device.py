@@ -56,13 +56,12 @@ def reduce_on_device(
 
     All work on the device is waited for before the exchange, and all copies to it before the results are handed out.
     """
-    from numbafunc_cuda import memory
-
     from numbafunc.parallel.reduce import plan_for
     from numbafunc.parallel.wire import as_leaf
 
-    arrays = []
     on_device = [is_device_array(leaf) for leaf in leaves]
+    memory = _memory(next(name for name, device in zip(names, on_device) if device))
+    arrays = []
     for leaf, name, device in zip(leaves, names, on_device):
         if device:
             arrays.append(_checked(memory.view(leaf), name))
@@ -121,8 +120,7 @@ def reduce_on_device(
 
 def through_main_memory(leaves: Sequence[Any], collective: Callable[[list[Any]], list[Any]]) -> list[Any]:
     """What a collective function that knows main memory alone makes of these, each result where its operand is."""
-    from numbafunc_cuda import memory
-
+    memory = _memory("x")
     on_device = list(map(is_device_array, leaves))
     memory.synchronize()
     staged = [memory.view(leaf) for leaf, device in zip(leaves, on_device) if device]
@@ -134,6 +132,19 @@ def through_main_memory(leaves: Sequence[Any], collective: Callable[[list[Any]],
         ]
         memory.synchronize()
     return results
+
+
+def _memory(name: str) -> Any:
+    """The module for the memory of devices, if there can be one."""
+    try:
+        from numbafunc_cuda import memory
+
+        available = memory.available()
+    except ImportError:
+        available = False
+    if not available:
+        raise TypeError(f"{name} is in the memory of a CUDA device, but Numba finds no CUDA on this machine")
+    return memory
 
 
 def _reduce_directly(operation: str, array: Any, axis: Axis, out: Any, memory: Any) -> Any:

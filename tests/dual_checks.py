@@ -3,11 +3,24 @@
 The oracles are NumPy itself for values, and finite differences of sixth order in float64 for derivatives.
 """
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from numbafunc.autodiff import Dual, jvp
 
 STEP = 1e-3
+
+
+class Case(NamedTuple):
+    name: str
+    function: Any
+    arrays: tuple[np.ndarray, ...]
+    keeps_float32: bool
+
+
+def case(name, function, *arrays, keeps_float32=True):
+    return Case(name, function, arrays, keeps_float32)
 
 
 def leaves(result):

@@ -1,20 +1,9 @@
 """Functions of real arrays made of NumPy's array functions, ufunc methods and assignment."""
 
-from typing import Any, NamedTuple
-
 import numpy as np
+from dual_checks import case
 
 GENERATOR = np.random.default_rng(31)
-
-
-class Case(NamedTuple):
-    name: str
-    function: Any
-    arrays: tuple[np.ndarray, ...]
-
-
-def case(name, function, *arrays):
-    return Case(name, function, arrays)
 
 
 def spaced(*shape):

@@ -1,20 +1,9 @@
 """Functions of real arrays that go through numpy.linalg and through products of arrays."""
 
-from typing import Any, NamedTuple
-
 import numpy as np
+from dual_checks import case
 
 GENERATOR = np.random.default_rng(23)
-
-
-class Case(NamedTuple):
-    name: str
-    function: Any
-    arrays: tuple[np.ndarray, ...]
-
-
-def case(name, function, *arrays):
-    return Case(name, function, arrays)
 
 
 def draws(seed):
@@ -348,3 +337,5 @@ CURVES = [
     case("unwrap axis", lambda x: np.unwrap(3 * x, axis=0, period=2.0), normal(5, 2)),
     case("sinc", np.sinc, np.array([-2.3, -0.51, -0.49, -0.1, 0.0, 1e-5, 0.3, 1.0, 2.0])),
 ]
+
+CASES = LINALG + PRODUCTS + CURVES

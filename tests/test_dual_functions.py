@@ -2,8 +2,12 @@
 
 import dual_checks
 import pytest
-from dual_table import CASES
+from dual_table import CASES as ARRAYS
+from dual_table_complex import CASES as COMPLEX
+from dual_table_fft import CASES as TRANSFORMS
+from dual_table_linalg import CASES as LINEAR_ALGEBRA
 
+CASES = ARRAYS + COMPLEX + TRANSFORMS + LINEAR_ALGEBRA
 each = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 
 
@@ -27,6 +31,6 @@ def test_directions_at_once(case):
     dual_checks.check_directions(case)
 
 
-@each
+@pytest.mark.parametrize("case", [case for case in CASES if case.keeps_float32], ids=lambda case: case.name)
 def test_float32(case):
     dual_checks.check_float32(case)

@@ -4,39 +4,11 @@ import dual_checks
 import mpmath
 import numpy as np
 import pytest
-from dual_table_linalg import CURVES, LINALG, PRODUCTS
+from dual_table_linalg import CASES
 
 from numbafunc import grad, jacfwd, jvp
 from numbafunc.autodiff import Dual
 from numbafunc.autodiff.dual import FUNCTION_RULES, UFUNC_RULES
-
-CASES = LINALG + PRODUCTS + CURVES
-each = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-
-
-@each
-def test_value_is_that_of_numpy(case):
-    dual_checks.check_value(case)
-
-
-@each
-def test_first_order(case):
-    dual_checks.check_first_order(case)
-
-
-@each
-def test_second_order(case):
-    dual_checks.check_second_order(case)
-
-
-@each
-def test_directions_at_once(case):
-    dual_checks.check_directions(case)
-
-
-@each
-def test_float32(case):
-    dual_checks.check_float32(case)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if len(case.arrays) > 1], ids=lambda case: case.name)

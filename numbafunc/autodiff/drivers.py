@@ -206,11 +206,7 @@ def value_and_grad(
                 aux = constant(other, level)
             pieces.append(np.zeros(directions, primal.dtype) if tangent is None else tangent)
         gradient = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-        parts = [
-            gradient[start:stop].reshape(x.shape).astype(x.dtype)
-            for x, start, stop in zip(variables.leaves, variables.starts, variables.stops, strict=True)
-        ]
-        result = variables.nest(parts, argnums)
+        result = variables.nest(lambda x, start, stop: gradient[start:stop].reshape(x.shape).astype(x.dtype), argnums)
         return ((value, aux), result) if has_aux else (value, result)
 
     return value_and_gradient
@@ -276,20 +272,13 @@ def jacfwd(
             for piece, (primal, tangent) in zip(pieces, parts, strict=True):
                 piece.append(np.zeros((directions, *primal.shape), primal.dtype) if tangent is None else tangent)
         assert structure is not None
-        blocks = []
-        for shape, piece in zip(shapes, pieces, strict=True):
+
+        def block(shape: tuple[int, ...], piece: list[Any]) -> Any:
             # Directions last: they become the axes of the argument.
             rows = np.moveaxis(piece[0] if len(piece) == 1 else np.concatenate(piece), 0, -1)
-            blocks.append(
-                variables.nest(
-                    [
-                        rows[..., start:stop].reshape(shape + x.shape).copy()
-                        for x, start, stop in zip(variables.leaves, variables.starts, variables.stops, strict=True)
-                    ],
-                    argnums,
-                )
-            )
-        result = structure.unflatten(blocks)
+            return variables.nest(lambda x, start, stop: rows[..., start:stop].reshape(shape + x.shape).copy(), argnums)
+
+        result = structure.unflatten(list(map(block, shapes, pieces)))
         return (result, aux) if has_aux else result
 
     return jacobian

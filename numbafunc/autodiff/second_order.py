@@ -152,14 +152,10 @@ def hessian(
         matrix = np.concatenate(
             [np.concatenate([blocks[i, j] for j in range(len(chunks))], 1) for i in range(len(chunks))]
         )
-        bounds = list(zip(variables.leaves, variables.starts, variables.stops, strict=True))
         result = variables.nest(
-            [
-                variables.nest(
-                    [matrix[a:b, c:d].reshape(x.shape + y.shape).astype(x.dtype) for y, c, d in bounds], argnums
-                )
-                for x, a, b in bounds
-            ],
+            lambda x, a, b: variables.nest(
+                lambda y, c, d: matrix[a:b, c:d].reshape(x.shape + y.shape).astype(x.dtype), argnums
+            ),
             argnums,
         )
         return (result, aux) if has_aux else result

@@ -50,9 +50,9 @@ class Variables:
         self.starts = [stop - size for stop, size in zip(self.stops, sizes, strict=True)]
         self.total = sum(sizes)
 
-    def nest(self, parts: list[Any], argnums: int | Sequence[int]) -> Any:
-        """Put one array for each leaf where the leaves came from."""
-        remaining = iter(parts)
+    def nest(self, part: Callable[[Any, int, int], Any], argnums: int | Sequence[int]) -> Any:
+        """Put ``part(leaf, start, stop)``, of each leaf and its range of variables, where the leaf came from."""
+        remaining = map(part, self.leaves, self.starts, self.stops)
         nested = tuple(
             structure.unflatten(list(itertools.islice(remaining, count))) for structure, count in self.structures
         )

@@ -14,10 +14,11 @@ import numpy as np
 from numbafunc.autodiff.dual import Dual
 from numbafunc.autodiff.trees import Structure
 from numbafunc.errors import ShapeError
+from numbafunc.kinds import arguments
 from numbafunc.parallel.axes import Axis
 from numbafunc.parallel.call import Place
 from numbafunc.parallel.plan import FUSED_BYTES, Form
-from numbafunc.parallel.wire import MAX, MEAN, MIN, native, wire_of
+from numbafunc.parallel.wire import MAX, MEAN, MIN, Wire, native, wire_of
 
 
 def is_device_array(x: Any) -> bool:
@@ -77,11 +78,12 @@ def reduce_on_device(
         spans = sorted((memory.address(target), target.nbytes) for target in targets if target.nbytes)
         if any(start + size > following for (start, size), (following, _) in itertools.pairwise(spans)):
             raise ValueError("two arrays of out share memory")
+        in_main_memory = [index for index, device in enumerate(on_device) if not device]
+        arguments.check_overlaps([outs[index] for index in in_main_memory], [arrays[index] for index in in_main_memory])
 
-    def direct(array: Any, device: bool) -> bool:
+    def direct(array: Any, wire: Wire, device: bool) -> bool:
         if not device or reproducible or not array.is_c_contiguous():
             return False
-        wire = wire_of(operation, array.dtype)
         if axis.size == 1:
             return bool(wire.result == array.dtype)
         # The maximum of floats, which keeps NaN, is a function of the host.
@@ -90,7 +92,7 @@ def reduce_on_device(
         return array.size * array.dtype.itemsize > FUSED_BYTES and mpi_reads_device_memory()
 
     memory.synchronize()
-    direct_ones = [index for index, (array, device) in enumerate(zip(arrays, on_device)) if direct(array, device)]
+    direct_ones = [index for index, what in enumerate(zip(arrays, wires, on_device)) if direct(*what)]
     others = [index for index in range(len(arrays)) if index not in direct_ones]
     nest = f"{structure}, on a device {[index for index, device in enumerate(on_device) if device]}"
     if direct_ones:
@@ -169,21 +171,21 @@ def _checked(array: Any, name: str) -> Any:
 
 def _check_out(out: Any, array: Any, dtype: np.dtype[Any], name: str, device: bool) -> None:
     where = "on the device" if device else "in main memory"
-    if is_device_array(out) != device or not (device or type(out) is np.ndarray):
+    if is_device_array(out) != device:
         raise TypeError(f"{name} is {type(out).__name__}; wanted: an array {where}, as the operand is")
+    if not device:
+        arguments.check_out(out, array.shape, dtype, ())
+        return
+    from numbafunc_cuda import memory
+
     if out.shape != array.shape:
         raise ShapeError(f"{name} has shape {out.shape}; wanted: {array.shape}")
     if out.dtype != dtype:
         raise TypeError(f"{name} has dtype {out.dtype}; wanted: {dtype}")
-    if device:
-        from numbafunc_cuda import memory
-
-        target = memory.view(out)
-        if not target.is_c_contiguous():
-            raise ValueError(f"{name} is not C-contiguous")
-        if array.size and _overlap(memory.address(target), target.nbytes, memory.address(array), array.alloc_size):
-            raise ValueError(f"{name} shares memory with x")
-    elif np.may_share_memory(out, array):
+    target = memory.view(out)
+    if not target.is_c_contiguous():
+        raise ValueError(f"{name} is not C-contiguous")
+    if array.size and _overlap(memory.address(target), target.nbytes, memory.address(array), array.alloc_size):
         raise ValueError(f"{name} shares memory with x")
 
 

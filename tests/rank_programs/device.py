@@ -84,6 +84,12 @@ def test_bad_arguments_are_named():
     refused(ValueError, "out has shape (4,)", parallel.psum, device, out=cuda.device_array(4, np.float32))
     refused(TypeError, "out has dtype float64", parallel.psum, device, out=cuda.device_array((3, 4), np.float64))
     refused(ValueError, "out shares memory with x", parallel.psum, device, out=device)
+    there, here = cuda.device_array((3, 4), np.float32), np.empty((3, 4), np.float32)
+    refused(ValueError, "share memory", parallel.psum, [device, device], out=[there, there])
+    refused(ValueError, "share memory", parallel.psum, [device, x, x], out=[there, here, here])
+    refused(ValueError, "overlaps", parallel.psum, [device, x], out=[there, x])
+    here.flags.writeable = False
+    refused(ValueError, "read-only", parallel.psum, [device, x], out=[there, here])
 
 
 def test_ranks_that_hold_it_elsewhere_are_told():

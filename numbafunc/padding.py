@@ -40,7 +40,7 @@ _OPTIONS = {
 # Modes that can pad an axis without elements.
 _WITHOUT_ELEMENTS = ("constant", "empty", "mean")
 
-_PREPARED = threads.Kernels()
+_PREPARED = threads.Kernels(512)
 
 
 def _pairs(given: Any, name: str, ndim: int, smallest: int) -> Widths:
@@ -174,8 +174,6 @@ def _keep(key: Any, array: np.ndarray[Any, Any], widths: Widths, mode: str, cons
         return
     word = WORDS[array.itemsize]
     values = flat_words(_values(constant, "constant_values", array), 0).view(word)
-    if len(_PREPARED) >= 512:
-        _PREPARED.clear()
     code = machine_code(kernel, (empty(0, word), values, empty(0, word), padding.plan))
     shape, dtype, plan = padding.shape, array.dtype, padding.plan
 

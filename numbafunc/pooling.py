@@ -28,8 +28,8 @@ _PARALLEL_FROM = 1 << 18
 # Windows of so many elements are unrolled where tangents come along: comparisons in a loop are not vectorised.
 _SMALL = 25
 
-_PREPARED = threads.Kernels()
-_QUICK = threads.Kernels()
+_PREPARED = threads.Kernels(1024)
+_QUICK = threads.Kernels(1024)
 
 
 class Windows(NamedTuple):
@@ -171,8 +171,6 @@ def _prepare(form: str, shape: tuple[int, ...], dtype: np.dtype[Any], windows: W
     key = (form, shape, dtype, windows)
     prepared = _PREPARED.get(key)
     if prepared is None:
-        if len(_PREPARED) >= 1024:
-            _PREPARED.clear()
         prepared = _PREPARED[key] = _new(form, shape, dtype, windows)
     return prepared
 
@@ -265,8 +263,6 @@ def _pool(op: Linear | Selection, form: str, x: Any, size: Any, strides: Any, pa
     prepared = _prepare(form, operand.shape, operand.dtype, windows)
     result = prepared.run(operand)
     if usual and result.size and operand.dtype in _DTYPES and x.dtype.isnative:
-        if len(_QUICK) >= 1024:
-            _QUICK.clear()
         _QUICK[form, x.shape, x.dtype, size, strides, padding] = prepared
     return result
 

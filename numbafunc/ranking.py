@@ -22,7 +22,7 @@ _PARALLEL_FROM = 1 << 17
 # Fewer rows than this are cut into segments of at least so many elements, and of some times what is wanted of them.
 _MANY, _SEGMENT, _SHARE = 8, 1 << 15, 16
 
-_QUICK = threads.Kernels()
+_QUICK = threads.Kernels(1024)
 _DTYPES = frozenset(np.dtype(name) for name in ("float32", "float64", "int8", "int16", "int32", "int64", "uint8"))
 
 
@@ -155,7 +155,5 @@ def top_k(operand: Any, k: int) -> TopK:
         found = _top_k(value_of(x), count)
         return TopK(_selection.gather(x, _positions(found.indices, x.shape), found.values), found.indices)
     if usual and x.ndim == 2 and x.size and count and x.dtype in _DTYPES:
-        if len(_QUICK) >= 1024:
-            _QUICK.clear()
         _QUICK[x.shape, x.dtype, k] = _prepare(x.shape, x.dtype, count)
     return _top_k(x, count)

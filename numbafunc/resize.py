@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from numbafunc.constants import Interpolate
+from numbafunc.cpu import threads
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.linear import Linear
-from numbafunc.kinds.resampling import Plans, plan, resample
+from numbafunc.kinds.resampling import plan, resample
 
 __all__ = ["interpolate", "upsample_2d"]
 
@@ -27,7 +28,7 @@ _METHODS = {
 _interpolate = Linear("interpolate", resample)
 _upsample_2d = Linear("upsample_2d", resample)
 
-_prepared = Plans()
+_prepared = threads.Kernels(1024)
 
 
 def interpolate(input: Any, size: Any = None, scale_factor: Any = None, mode: Any = Interpolate.BILINEAR) -> Any:
@@ -198,7 +199,7 @@ def _resize(op: Linear, x: Any, name: str, target: tuple[int, ...], method: str,
         if len(steps) == 1:
             step = steps[0]
             with contextlib.suppress(TypeError):  # a list has no hash
-                _prepared.keep(key, (step.kernel, step.shape, step.places, step.weights))
+                _prepared[key] = step.kernel, step.shape, step.places, step.weights
     return op(x, target, method)
 
 

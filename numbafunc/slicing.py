@@ -25,7 +25,7 @@ def _sliced(
 
 
 # Calls that went well, by shape and dtype of the array and what was asked for.
-_PREPARED = threads.Kernels()
+_PREPARED = threads.Kernels(1024)
 
 
 def _plain(entries: tuple[Any, ...]) -> bool:
@@ -132,8 +132,6 @@ def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Any) -> Any:
             raise ShapeError(f"slice_sizes is {slice_sizes!r}; wanted: from 0 to the axes of operand, {array.shape}")
         places.append(min(max(start + length if start < 0 else start, 0), length - size))
     if key is not None and array is operand and 0 not in sizes and _plain(start_indices) and _plain(slice_sizes):
-        if len(_PREPARED) >= 1024:
-            _PREPARED.clear()
         view = array[tuple(slice(place, place + size) for place, size in zip(places, sizes))]
         first = sum(place * stride for place, stride in zip(places, array.strides)) // array.itemsize
         _PREPARED[key] = prepare(view, first, view.shape), start_indices, slice_sizes

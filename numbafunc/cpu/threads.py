@@ -9,13 +9,15 @@ started it, and never on the work queue.
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import site
 import sys
 import weakref
 from functools import cache
 from pathlib import Path
-from typing import Any
+
+from numbafunc.bounded import Bounded
 
 _LIBRARIES = {"linux": "lib/libtbb.so.12", "darwin": "lib/libtbb.12.dylib", "win32": "Library/bin/tbb12.dll"}
 
@@ -56,11 +58,11 @@ def start() -> tuple[str, int]:
     return numba.threading_layer(), os.getpid()
 
 
-class Kernels(dict[Any, Any]):
+class Kernels(Bounded):
     """Kernels kept for later calls. A forked child whose threads are not to be entered forgets them."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, most: float = math.inf) -> None:
+        super().__init__(most)
         _KEPT.append(weakref.ref(self))
 
 

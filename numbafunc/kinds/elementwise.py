@@ -18,7 +18,7 @@ from numbafunc.cpu.memory import FLAGS, PLAIN, empty, flat_words
 from numbafunc.kinds import arguments
 from numbafunc.kinds.directions import Levels, component_of, plan, result_keys
 from numbafunc.kinds.prepared import Form, PreparedCalls, fits, form_of
-from numbafunc.kinds.recipe import Call, Operands, Recipe, RecipeBook, Source, Target, number
+from numbafunc.kinds.recipe import Call, Operands, Recipe, Source, Target, number
 
 Array = Any  # numpy.ndarray or Dual
 
@@ -67,7 +67,7 @@ class Elementwise:
         self.identity = identity
         self.parameters = tuple(inspect.signature(definition).parameters)
         self._kernels = threads.Kernels()
-        self._recipes = RecipeBook()
+        self._recipes = threads.Kernels(4096)
         self._prepared = PreparedCalls()
         # Machine code for contiguous arrays of one shape, whichever it is, by dtype and types of other operands.
         self._small = threads.Kernels()
@@ -184,7 +184,7 @@ class Elementwise:
         key = operands.description if dtype is None else (dtype, *operands.description)
         recipe = self._recipes.get(key)
         if recipe is None:
-            recipe = self._recipes.keep(key, self._recipe(operands, checked, dtype))
+            recipe = self._recipes[key] = self._recipe(operands, checked, dtype)
         if out is not None:
             if operands.levels:
                 raise TypeError("out can't take a result with tangents; leave it out when differentiating")

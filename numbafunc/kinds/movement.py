@@ -48,13 +48,11 @@ class Movement(Linear):
         super().__init__(name, self._moved)
         self.arrange = arrange
         # Calls by shape and dtype of an array in order, and what else the op depends on.
-        self.prepared = threads.Kernels()
+        self.prepared = threads.Kernels(1024)
 
     def _moved(self, array: np.ndarray[Any, Any], leading: int, *static: Any) -> np.ndarray[Any, Any]:
         view, shape = self.arrange(array, leading, *static)
         if not leading and view.size and is_plain(array):
-            if len(self.prepared) >= 1024:
-                self.prepared.clear()
             # The view of an array in order begins at its first element.
             call = self.prepared[(array.shape, array.dtype, *static)] = prepare(view, 0, shape)
             return call(array)
@@ -81,7 +79,7 @@ def prepare(
     return call if dtype == word else call_with_words
 
 
-_KERNELS = threads.Kernels()
+_KERNELS = threads.Kernels(1024)
 
 
 def contiguous(view: np.ndarray[Any, Any], base: np.ndarray[Any, Any] | None = None) -> np.ndarray[Any, Any]:
@@ -115,8 +113,6 @@ def _kernel(view: np.ndarray[Any, Any]) -> tuple[Any, np.ndarray[Any, Any]]:
         kernel, numbers = copy.build(way, WORDS[item].name, item, parallel=parallel), way.numbers()
         word = empty(0, WORDS[item])
         known = machine_code(kernel, (word, word, numbers, 0)), numbers
-        if len(_KERNELS) >= 1024:
-            _KERNELS.clear()
         _KERNELS[key] = known
     return known
 

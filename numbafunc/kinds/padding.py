@@ -132,7 +132,7 @@ def _combined(outer: np.ndarray[Any, Any], inner: np.ndarray[Any, Any], stride: 
     return np.where(second < 0, second, both).reshape(-1)
 
 
-_PREPARED = threads.Kernels()
+_PREPARED = threads.Kernels(512)
 
 
 def prepare(shape: tuple[int, ...], widths: Widths, mode: str, itemsize: int) -> tuple[Padding, Any]:
@@ -143,8 +143,6 @@ def prepare(shape: tuple[int, ...], widths: Widths, mode: str, itemsize: int) ->
         padding = Padding(shape, widths, mode)
         known = (padding, padding.kernel(itemsize))
         if padding.entries <= LARGEST_TABLE:
-            if len(_PREPARED) >= 512:
-                _PREPARED.clear()
             _PREPARED[key] = known
     return known
 

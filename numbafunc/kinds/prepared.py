@@ -33,10 +33,10 @@ def form_of(*operands: Any) -> Form | None:
 
 
 class PreparedCalls(Kernels):
-    """Functions ``call(*operands, out=None)`` by form; it starts anew when it grows beyond reason.
+    """Functions ``call(*operands, out=None)`` by form. They return None where ``out`` can't take the result."""
 
-    They return None where ``out`` can't take the result.
-    """
+    def __init__(self) -> None:
+        super().__init__(4096)
 
     def keep(self, form: Form, recipe: Recipe, given: Sequence[Any], operands: Sequence[Any]) -> None:
         """Prepare calls of this form, if they come down to one call of a kernel.
@@ -46,8 +46,6 @@ class PreparedCalls(Kernels):
         """
         call = _prepared(recipe, given, operands)
         if call is not None:
-            if len(self) >= 4096:
-                self.clear()
             self[form] = call
 
 

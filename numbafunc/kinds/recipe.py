@@ -14,7 +14,6 @@ import numpy as np
 from numbafunc.autodiff.dual import Dual, assemble, components, levels_of
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import empty, flat_words, is_plain
-from numbafunc.cpu.threads import Kernels
 from numbafunc.kinds.directions import Levels
 
 Index = tuple[int, ...]
@@ -148,17 +147,6 @@ class Operands:
                 for level, length in zip(component, np.shape(part)):
                     counts[level] = length
         return tuple(counts)
-
-
-class RecipeBook(Kernels):
-    """Recipes by description; it starts anew when it grows beyond reason."""
-
-    def keep(self, description: Any, recipe: Recipe) -> Recipe:
-        """Add a recipe and return it."""
-        if len(self) >= 4096:
-            self.clear()
-        self[description] = recipe
-        return recipe
 
 
 def number(part: Any, leading: int = 0) -> Any:

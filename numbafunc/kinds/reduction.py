@@ -13,7 +13,7 @@ from numbafunc.cpu.memory import flat_words
 from numbafunc.kinds import arguments
 from numbafunc.kinds.directions import Levels, component_of, plan, result_keys
 from numbafunc.kinds.prepared import Form, PreparedCalls
-from numbafunc.kinds.recipe import Call, Operands, Recipe, RecipeBook, Source, Target, number
+from numbafunc.kinds.recipe import Call, Operands, Recipe, Source, Target, number
 
 Array = Any  # numpy.ndarray or Dual
 
@@ -75,7 +75,7 @@ class Reduction:
         self.name = name
         self.stages = stages
         self._kernels = threads.Kernels()
-        self._recipes = RecipeBook()
+        self._recipes = threads.Kernels(4096)
         self.prepared = PreparedCalls()
         REGISTRY[name] = self
 
@@ -101,7 +101,7 @@ class Reduction:
         key = (shape, axes, dtype, keepdims, taken.description)
         recipe = self._recipes.get(key)
         if recipe is None:
-            recipe = self._recipes.keep(key, self._recipe(taken, shape, axes, dtype, keepdims))
+            recipe = self._recipes[key] = self._recipe(taken, shape, axes, dtype, keepdims)
         if out is not None:
             if taken.levels:
                 raise TypeError("out can't take a result with tangents; leave it out when differentiating")

@@ -266,18 +266,8 @@ def _kernel(key: tuple[Any, ...]) -> Any:
     return kernel
 
 
-class Plans(threads.Kernels):
-    """Steps by the description of a call; it starts anew when it grows beyond reason."""
-
-    def keep(self, description: Any, made: Any) -> Any:
-        """Add an entry and return it."""
-        if len(self) >= 1024:
-            self.clear()
-        self[description] = made
-        return made
-
-
-_PLANS = Plans()
+# Steps by the description of a call.
+_PLANS = threads.Kernels(1024)
 
 
 def resample(x: Array, leading: int, target: Shape, method: str) -> Array:
@@ -286,7 +276,7 @@ def resample(x: Array, leading: int, target: Shape, method: str) -> Array:
     key = (x.shape, full, method, x.dtype)
     steps = _PLANS.get(key)
     if steps is None:
-        steps = _PLANS.keep(key, plan(x.shape, full, method, x.dtype))
+        steps = _PLANS[key] = plan(x.shape, full, method, x.dtype)
     if not steps:
         return np.array(x, order="C") if full == x.shape else empty(full, x.dtype)
     if len(steps) > 1 and x.itemsize == 2 and method != "nearest":  # not to be rounded between the steps
@@ -302,4 +292,4 @@ def resample(x: Array, leading: int, target: Shape, method: str) -> Array:
     return x
 
 
-__all__ = ["FILTERS", "Plans", "Step", "Taps", "nearest", "plan", "resample", "taps"]
+__all__ = ["FILTERS", "Step", "Taps", "nearest", "plan", "resample", "taps"]

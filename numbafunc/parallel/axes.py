@@ -15,12 +15,16 @@ from typing import Any
 
 import numpy as np
 
+from numbafunc.bounded import Bounded
 from numbafunc.errors import CollectiveMismatchError
 from numbafunc.parallel import launcher
 from numbafunc.parallel.call import Place
 from numbafunc.parallel.watchdog import Board, abort, leave_with, watchdog
 
 DEVICE = "device"
+
+# Of calls of different forms, for which something is kept.
+MOST_PLANS = 512
 
 _LISTED = 16  # ranks that an error lists one by one
 
@@ -46,7 +50,7 @@ class Axis:
         self.rank = 0 if communicator is None else communicator.Get_rank()
         self.communicator = communicator
         self.groups: dict[Any, Axis] = {}
-        self.plans: dict[Any, Any] = {}
+        self.plans = Bounded(MOST_PLANS)
         self.lock: Any = threading.RLock()
         self.board: Board | None = None
         self._call: tuple[Callable[[], str], Place] | None = None

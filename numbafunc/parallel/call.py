@@ -6,6 +6,8 @@ import os
 from hashlib import blake2b
 from types import FrameType
 
+from numbafunc.bounded import Bounded
+
 _BY_NAME_ONLY = "NUMBAFUNC_MPI_CALL_SITES"
 
 
@@ -35,8 +37,6 @@ class Place:
         key = (id(code), frame.f_lasti)
         known = _known.get(key)
         if known is None or known[0] is not code:
-            if len(_known) >= _MOST:
-                _known.clear()
             known = _known[key] = (code, cls(f"{code.co_filename}:{frame.f_lineno}"))
         return known[1]
 
@@ -49,5 +49,4 @@ class Place:
         return self._text
 
 
-_known: dict[tuple[int, int], tuple[object, Place]] = {}
-_MOST = 4096
+_known = Bounded(4096)

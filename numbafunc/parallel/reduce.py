@@ -11,21 +11,20 @@ import numpy as np
 
 from numbafunc.autodiff.dual import Dual, assemble, components, levels_of
 from numbafunc.autodiff.trees import Structure, flatten, flatten_with_names
+from numbafunc.bounded import Bounded
 from numbafunc.kinds import arguments
 from numbafunc.kinds.prepared import fits
 from numbafunc.parallel import axes
-from numbafunc.parallel.axes import Axis
+from numbafunc.parallel.axes import MOST_PLANS, Axis
 from numbafunc.parallel.call import Place
 from numbafunc.parallel.device import is_device_array, reduce_on_device
 from numbafunc.parallel.plan import Form, Plan, SingleCall
 from numbafunc.parallel.wire import MAX, MIN, as_leaf
 
-_MOST_PLANS = 512
-
 # Calls on single arrays, by what the user wrote.
-_prepared: dict[Any, SingleCall] = {}
+_prepared = Bounded(MOST_PLANS)
 # Plans of nests that hold plain arrays alone.
-_prepared_nests: dict[Any, Plan] = {}
+_prepared_nests = Bounded(MOST_PLANS)
 axes.ON_CHANGE += (_prepared.clear, _prepared_nests.clear)
 
 _ARRAYS_ALONE = {np.ndarray}
@@ -74,12 +73,8 @@ def reduce(
     if key is not None and operands[0] is x:
         call = SingleCall(plan)
         if call.possible:
-            if len(_prepared) >= _MOST_PLANS:
-                _prepared.clear()
             _prepared[key] = call
     elif nest_key is not None and all(operand is leaf for operand, leaf in zip(operands, leaves)):
-        if len(_prepared_nests) >= _MOST_PLANS:
-            _prepared_nests.clear()
         _prepared_nests[nest_key] = plan
     return structure.unflatten(plan.run(operands, outs, place))
 
@@ -94,8 +89,6 @@ def plan_for(
     if plan is None:
         text = nest if isinstance(nest, str) else "" if str(nest) == _SINGLE else str(nest)
         plan = Plan(axis, operation, [Form(*form) for form in forms], text, reproducible)
-        if len(axis.plans) >= _MOST_PLANS:
-            axis.plans.clear()
         axis.plans[key] = plan
     return plan
 
@@ -132,13 +125,11 @@ def _flatten(x: Any) -> tuple[list[Any], Structure]:
     if len(leaves) == len(keys) and set(map(type, x.values())) == _ARRAYS_ALONE:
         numbers = {id(value): key for key, value in x.items()}
         if len(numbers) == len(keys):
-            if len(_dictionaries) >= _MOST_PLANS:
-                _dictionaries.clear()
             _dictionaries[keys] = ([numbers[id(leaf)] for leaf in leaves], structure)
     return leaves, structure
 
 
-_dictionaries: dict[tuple[Any, ...], tuple[list[Any], Structure]] = {}
+_dictionaries = Bounded(MOST_PLANS)
 
 
 def _names(x: Any, leaves: Sequence[Any]) -> Sequence[str]:

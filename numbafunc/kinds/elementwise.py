@@ -15,6 +15,7 @@ from numbafunc.autodiff.dual import Dual, make
 from numbafunc.cpu import threads
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import FLAGS, PLAIN, empty, flat_words
+from numbafunc.device import on_device
 from numbafunc.kinds import arguments
 from numbafunc.kinds.directions import Levels, component_of, plan, result_keys
 from numbafunc.kinds.prepared import Form, PreparedCalls, fits, form_of
@@ -158,8 +159,17 @@ class Elementwise:
             result = call(*given, out=out)
             if result is not None:
                 return result
+        if form is None and any(map(on_device, given)):
+            return self.on_device(given, out)
         checked = [arguments.as_operand(x, n, boolean=self.boolean) for x, n in zip(given, self.parameters)]
         return self.evaluate(checked, out=out, form=form, given=given)
+
+    @functools.cached_property
+    def on_device(self) -> Any:
+        """What evaluates the op on arrays of a CUDA device: ``on_device(operands, out, dtype=None)``."""
+        from numbafunc_cuda.elementwise import ElementwiseOnDevice
+
+        return ElementwiseOnDevice(self)
 
     def prepared(self, form: Form) -> Callable[..., Array] | None:
         """A function of what was ``given`` to :meth:`evaluate` under this form, once that has gone well."""

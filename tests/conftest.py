@@ -23,6 +23,11 @@ if not os.environ.get("NUMBAFUNC_CACHE_DIR"):
     os.environ["NUMBAFUNC_CACHE_DIR"] = _folder
     atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 
+if os.environ.get("NUMBAFUNC_TEST_BACKEND") == "cuda":
+    import device_backend
+
+    device_backend.install()
+
 
 class Programs:
     """Runs Python programs with this package importable, whichever way it was installed here."""

@@ -1,0 +1,86 @@
+"""The tests of the ops once more, on arrays of a CUDA device: with NUMBAFUNC_TEST_BACKEND=cuda in the environment.
+
+Between a test and an op, arrays go to the device as they lie in memory, and results come back. Numba's simulator takes
+the place of a device where NUMBA_ENABLE_CUDASIM=1.
+"""
+
+import os
+
+import numpy as np
+
+from numbafunc.autodiff.dual import Dual, assemble, components
+from numbafunc.device import is_device_array
+from numbafunc.kinds import elementwise
+
+ACTIVE = os.environ.get("NUMBAFUNC_TEST_BACKEND", "cpu") == "cuda"
+
+# Elements of an array that the CPU shares out to threads; the simulator starts a thread for each few of them.
+LARGE = 1003 if ACTIVE else 70_003
+
+
+class _Interface:
+    """Memory of a device as an array of any layout."""
+
+    def __init__(self, owner, **interface):
+        self.owner = owner
+        self.__cuda_array_interface__ = interface
+
+
+def to_device(array):
+    """An array on the device that lies in memory as this one does."""
+    from numba import config, cuda
+
+    if not array.dtype.isnative or not array.flags.aligned:
+        array = array.astype(array.dtype.newbyteorder("="))  # which devices can't read
+    if config.ENABLE_CUDASIM:
+        from numba.cuda.simulator.cudadrv.devicearray import FakeCUDAArray
+
+        return FakeCUDAArray(array.view(np.ndarray))
+    low, high = np.lib.array_utils.byte_bounds(array)
+    memory = cuda.to_device(np.ctypeslib.as_array((np.ctypeslib.ctypes.c_uint8 * (high - low)).from_address(low)))
+    start = array.__array_interface__["data"][0] - low
+    return _Interface(
+        memory,
+        shape=array.shape,
+        strides=array.strides,
+        typestr=array.dtype.str,
+        data=(memory.__cuda_array_interface__["data"][0] + start, not array.flags.writeable),
+        version=3,
+    )
+
+
+def _moved(x):
+    if type(x) is Dual:
+        return assemble({levels: to_device(part) for levels, part in components(x).items()})
+    return to_device(x) if isinstance(x, np.ndarray) else x
+
+
+def _back(x):
+    if type(x) is Dual:
+        return assemble({levels: _back(part) for levels, part in components(x).items()})
+    assert is_device_array(x), f"{type(x)} is not on the device"
+    return x.copy_to_host()
+
+
+def _through_device(op):
+    def call(*operands_and_out):
+        *operands, out = operands_and_out
+        if not any(isinstance(x, (np.ndarray, Dual)) for x in operands):
+            return op._general(operands, out)
+        moved = [_moved(x) for x in operands]
+        if out is None:
+            return _back(op._general(moved, None))
+        target = to_device(out) if isinstance(out, np.ndarray) else out
+        assert op._general(moved, target) is target
+        if not np.shares_memory(getattr(target, "_ary", out[:0]), out):
+            out[...] = target.copy_to_host()
+        return out
+
+    return call
+
+
+def install():
+    """From here on every op of the elementwise kind runs on the device."""
+    elementwise.Elementwise._calls = _through_device
+    for op in elementwise.REGISTRY.values():
+        op.call = op._calls()

@@ -81,7 +81,7 @@ def kl(p: Any, q: Any, eps: Any = 2**-17) -> Any:
         return _kl(operands, (0,), dtype, shape=shape, form=form, given=[p, q, eps], names=("p", "q", "eps"))
     if on_device(*given):
         raise TypeError(
-            "p or q is an array of a CUDA device with other than one axis; wanted: vectors, of which no matrix product is taken"
+            "p or q is an array of a CUDA device and the product one of matrices; wanted: vectors of one shape"
         )
     ratio = _log_ratio(*given)
     factor = operands[0].astype(dtype)

@@ -214,7 +214,7 @@ def cross_entropy_logits_sparse(logits: Any, labels: Any) -> Any:
     if type(labels) is int:
         if not -classes <= labels < classes:
             raise IndexError(f"labels is {labels}; wanted: from {-classes} to {classes - 1} for {classes} classes")
-        y = labels if on_device(x) else np.full((1,) * (x.ndim - 1), labels)
+        y: Any = labels if on_device(x) else np.full((1,) * (x.ndim - 1), labels)
     elif isinstance(labels, (bool, Dual)):
         raise TypeError(f"labels is {labels!r}; wanted: integers")
     else:

@@ -8,7 +8,7 @@ import numpy as np
 
 from numbafunc.autodiff.dual import Dual, on_device
 from numbafunc.cpu.memory import is_plain
-from numbafunc.elementary import exp, log, maximum, with_slope_of
+from numbafunc.elementary import constant, exp, log, maximum, with_slope_of
 from numbafunc.kinds import arguments
 from numbafunc.kinds.prepared import Form
 from numbafunc.kinds.reduction import Reduction, Stages
@@ -110,7 +110,7 @@ _logsumexp_weighted = Reduction(
 
 def _log_total_and_sign(shift: Any, count: Any, total: Any) -> Any:
     bounded = shift if abs(shift) < _INFINITY else 0
-    sign = 1.0 if total > 0 else -1.0 if total < 0 else 0.0 if total == 0 else np.nan
+    sign = 1 if total > 0 else -1 if total < 0 else constant(abs(total))  # 0, or NaN
     return (log(abs(total)) + bounded, sign)
 
 

@@ -33,7 +33,7 @@ class _Recipe(NamedTuple):
     steps: Plan
     slots: tuple[tuple[int, Key], ...]
     rows: int
-    count: int
+    length: int
     stored: tuple[int, ...]
     tail: tuple[int, ...]
 
@@ -87,7 +87,7 @@ class ReductionOnDevice:
         if math.prod(recipe.stored):
             scratch: Any = None
             if form.team == "segments":
-                size = scratch_size(self._stages, form, recipe.rows, recipe.count)
+                size = scratch_size(self._stages, form, recipe.rows, recipe.length)
                 scratch = empty((size,), np.dtype(form.compute), None, stream)
             for call in steps.calls():
                 slots = [
@@ -100,7 +100,7 @@ class ReductionOnDevice:
                     for key in form.keys
                 ]
                 place = places[0] if scratch is None else pointer(scratch)
-                self._launch(recipe, (*slots, *places, place, recipe.rows, recipe.count, *recipe.tail), stream)
+                self._launch(recipe, (*slots, *places, place, recipe.rows, recipe.length, *recipe.tail), stream)
         if out is not None:
             return (out,)
         return tuple(
@@ -123,7 +123,7 @@ class ReductionOnDevice:
         if form.team == "block":
             threads *= BLOCK
         elif form.team == "segments":
-            threads *= -(-recipe.count // SEGMENT) * BLOCK
+            threads *= -(-recipe.length // SEGMENT) * BLOCK
         for kernel in kernels:
             launch(kernel, threads, arguments, stream)
 
@@ -167,8 +167,8 @@ def _recipe(
     if elementwise:
         target = contiguous(shape) if out is None else tuple(stride // dtype.itemsize for stride in out.strides)
         arrays.append(target)
-    kept_lengths, outer = merged([shape[a] for a in kept], [tuple(s[a] for a in kept) for s in arrays])
-    reduced_lengths, inner = merged([shape[a] for a in axes], [tuple(s[a] for a in axes) for s in arrays])
+    kept_lengths, outer = merged(tuple(shape[a] for a in kept), [tuple(s[a] for a in kept) for s in arrays])
+    reduced_lengths, inner = merged(tuple(shape[a] for a in axes), [tuple(s[a] for a in axes) for s in arrays])
     tables: dict[tuple[Any, Any], int] = {}
     numbers = [tables.setdefault(pair, len(tables)) for pair in zip(outer, inner)]
     numbered = dict(zip(components, numbers))

@@ -16,7 +16,7 @@ from numba.core import types
 
 from numbafunc.autodiff.number import VALUE, Key
 from numbafunc.cpu.access import FLOATS
-from numbafunc_cuda.machine import BLOCK, SIMULATED, access
+from numbafunc_cuda.machine import BLOCK, SIMULATED, access, inline
 from numbafunc_cuda.slots import Operand, Slot, argument_type
 
 if SIMULATED:
@@ -132,7 +132,7 @@ class _Source:
 
     def finish(self) -> list[str]:
         """The results of a row, or what its epilogue needs."""
-        arguments = ["shift", "count_of(count)", *(f"settled({t}, {e})" for t, e in zip(self.totals, self.lost))]
+        arguments = ["shift", "int64(count)", *(f"settled({t}, {e})" for t, e in zip(self.totals, self.lost))]
         lines = []
         if self.stages.picks:
             label = f"{self.element(None)}[{len(self.form.operands) - 1}]"
@@ -268,11 +268,9 @@ class _Source:
             "index_like": access.index_like,
             "advance": access.advance,
             "offset": access.offset,
-            "start_of": int if SIMULATED else (np.int64 if form.wide else np.int32),
-            "count_of": int if SIMULATED else np.int64,
+            "start_of": _nowhere(wide=form.wide),
             **inlined,
         }
-        names["start_of"] = _nowhere(wide=form.wide)
         for name in ("larger", "plus", "rounding_error", "settled"):
             names[name] = accumulate.make_operation(name)
         for distance in _DISTANCES:
@@ -281,8 +279,6 @@ class _Source:
 
 
 def _nowhere(*, wide: bool) -> Any:
-    from numbafunc_cuda.machine import inline
-
     zero: Any = 0 if SIMULATED else (np.int64(0) if wide else np.int32(0))
 
     def start_of(count):  # type: ignore[no-untyped-def]
@@ -411,7 +407,7 @@ def _segments(source: _Source) -> dict[str, str]:
 def scratch_size(stages: Any, form: Form, rows: int, count: int) -> int:
     """Numbers in scratch memory that kernels in segments need."""
     tasks = rows * -(-count // SEGMENT)
-    return (1 + len(form.keys) * (2 * stages.sums + stages.finals)) * tasks
+    return tasks * (1 + len(form.keys) * (2 * int(stages.sums) + int(stages.finals)))
 
 
 def build(stages: Any, form: Form, inlined: dict[str, Any]) -> tuple[list[Callable[..., Any]], tuple[Any, ...]]:

@@ -31,6 +31,11 @@ def make_operation(name: str) -> Callable[..., Any]:
     return operation
 
 
+def make_exchange(distance: int) -> Callable[..., Any]:
+    """See :func:`numbafunc_cuda.accumulate.make_exchange`: lanes of one, which the simulator has, exchange nothing."""
+    raise NotImplementedError(f"the simulator has no lane at distance {distance}")
+
+
 def make_number(compute: str, keys: tuple[Key, ...]) -> Callable[..., Any]:
     """See :func:`numbafunc_cuda.accumulate.make_number`."""
 

@@ -9,34 +9,29 @@ import inspect
 import sys
 from typing import Any
 
-# Modules of the ops that can't be called there.
-_OTHERS = (
-    *("control_flow", "divergence", "indexing", "loss", "normalization", "padding", "pooling", "ranking"),
-    *("rearrange", "resize", "scanning", "slicing", "autodiff.drivers"),
-)
 
-
-def register() -> None:
-    """Make the ops and the reductions over ranks known to Numba."""
+def register(module: str) -> None:
+    """Make the public functions of a module known to Numba: those that can be called there, and that others can't."""
     from numba.extending import overload
 
-    from numbafunc import activation, loss
     from numbafunc.kinds.elementwise import REGISTRY
-    from numbafunc.parallel import inside
 
-    modules = {"sigmoid_cross_entropy_logits": loss}
-    known = {}
-    for name, op in REGISTRY.items():
-        public = getattr(modules.get(name, activation), name, None)
-        if public is not None:
-            known[public] = name
+    for public in _functions(module):
+        op = REGISTRY.get(public.__name__)
+        if op is not None and list(inspect.signature(public).parameters) == [*op.parameters, "out"]:
             overload(public, strict=False)(_typed(public, op))
-    names = ", ".join(sorted(known.values()))
-    for module in _OTHERS:
-        for public in _functions(f"numbafunc.{module}"):
-            if public not in known:
-                overload(public, strict=False)(_refused(public, names))
-    inside.register()
+        else:
+            overload(public, strict=False)(_refused(public))
+    refresh()
+
+
+def refresh() -> None:
+    """Make a compilation that is under way see what has been made known: it may have loaded a module by naming it."""
+    from numba.core.registry import cpu_target
+
+    context = vars(cpu_target).get("_toplevel_typing_context")
+    if context is not None:
+        context.refresh()
 
 
 def _functions(module: str) -> list[Any]:
@@ -46,10 +41,13 @@ def _functions(module: str) -> list[Any]:
     return [f for f in map(found.get, names) if inspect.isfunction(f) and f.__module__ == module]
 
 
-def _refused(public: Any, names: str) -> Any:
+def _refused(public: Any) -> Any:
     def typed(*args: Any, **options: Any) -> Any:
         from numba.core.errors import TypingError
 
+        from numbafunc import activation
+
+        names = ", ".join([f.__name__ for f in _functions(activation.__name__)] + ["loss.sigmoid_cross_entropy_logits"])
         raise TypingError(
             f"numbafunc.{public.__name__} can't be called inside functions that Numba compiles; of numbafunc's "
             f"functions these can: {names}"

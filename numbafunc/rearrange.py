@@ -10,6 +10,7 @@ import numpy as np
 
 from numbafunc.cpu.memory import FLAGS, PLAIN
 from numbafunc.errors import RankError, ShapeError
+from numbafunc.inside_numba import register
 from numbafunc.kinds import arguments
 from numbafunc.kinds.movement import Movement
 
@@ -386,3 +387,6 @@ def upscale_nn(x: Any, scale: Any = 2) -> Any:
     n, c, h, w = operand.shape
     arguments.check_size((n, c, h * factor, w * factor), operand.dtype, "scale", scale)
     return _upscaled(operand, factor)
+
+
+register(__name__)

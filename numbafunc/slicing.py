@@ -12,6 +12,7 @@ from numbafunc.autodiff.dual import Dual
 from numbafunc.cpu import threads
 from numbafunc.cpu.memory import FLAGS, PLAIN
 from numbafunc.errors import ShapeError
+from numbafunc.inside_numba import register
 from numbafunc.kinds import arguments
 from numbafunc.kinds.linear import Linear
 from numbafunc.kinds.movement import contiguous, prepare
@@ -136,3 +137,6 @@ def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Any) -> Any:
         first = sum(place * stride for place, stride in zip(places, array.strides)) // array.itemsize
         _PREPARED[key] = prepare(view, first, view.shape), start_indices, slice_sizes
     return _dynamic_slice(array, tuple(places), sizes)
+
+
+register(__name__)

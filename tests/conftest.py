@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import numbafunc
+
 # Modules of oracles are imported by name.
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -23,13 +25,15 @@ if not os.environ.get("NUMBAFUNC_CACHE_DIR"):
     os.environ["NUMBAFUNC_CACHE_DIR"] = _folder
     atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 
+# Registries of ops hold those whose modules have been loaded.
+for _name in numbafunc.__all__:
+    getattr(numbafunc, _name)
+
 
 class Programs:
     """Runs Python programs with this package importable, whichever way it was installed here."""
 
     def __init__(self, folder):
-        import numbafunc
-
         self.folder = folder
         self.package = Path(numbafunc.__file__).parent
 

@@ -25,6 +25,7 @@ from numbafunc.autodiff.variables import (
     scalar,
     split,
 )
+from numbafunc.inside_numba import register
 
 __all__ = ["grad", "jacfwd", "jvp", "value_and_grad"]
 
@@ -296,3 +297,6 @@ def _apart(change: Any, given: Sequence[Any]) -> Any:
     """A tangent in memory of its own."""
     shared = type(change) is np.ndarray and any(np.may_share_memory(change, one) for one in given)
     return change.copy() if shared else change
+
+
+register(__name__)

@@ -150,6 +150,8 @@ class Dual(ArrayMethods):
     """None, or the views that see an assignment: see :mod:`numbafunc.autodiff.storage`."""
 
     def __init__(self, primal: Operand, tangent: Operand, level: int) -> None:
+        import numbafunc.autodiff.rules  # noqa: F401  (fills the tables, which no one needs who makes no dual array)
+
         primal = primal if type(primal) is Dual else np.asarray(primal)
         tangent = tangent if type(tangent) is Dual else np.asarray(tangent)
         if not is_inexact(primal.dtype):
@@ -166,7 +168,7 @@ class Dual(ArrayMethods):
         self.family = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return make, (self.primal, self.tangent, self.level)
+        return Dual, (self.primal, self.tangent, self.level)
 
     # Queries of the value.
 

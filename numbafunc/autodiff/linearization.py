@@ -12,6 +12,7 @@ from numbafunc.autodiff.dual import is_finite, quiet, value_of
 from numbafunc.autodiff.products import scale
 from numbafunc.autodiff.trees import flatten_with_names
 from numbafunc.autodiff.variables import Variables, constant, levels, pair, paired, split
+from numbafunc.inside_numba import register
 
 __all__ = ["linearize"]
 
@@ -99,3 +100,6 @@ def _product(primal: Any, jacobian: Any, directions: list[Any]) -> Any:
             # What does not move contributes nothing, whatever its derivative.
             change = np.sum(scale(rows, direction.reshape((-1, 1))), 0)
     return change.reshape(primal.shape)
+
+
+register(__name__)

@@ -11,6 +11,7 @@ import numpy as np
 from numbafunc.autodiff.dual import Dual, make
 from numbafunc.autodiff.trees import flatten_with_names
 from numbafunc.autodiff.variables import constant, floating, levels, pair, split
+from numbafunc.inside_numba import register
 
 __all__ = ["derivative"]
 
@@ -97,3 +98,6 @@ def derivative(f: Callable[..., Any], n: int = 1, argnum: int = 0, has_aux: bool
         return (derived, constant(aux, *run)) if has_aux else derived
 
     return of_order_n
+
+
+register(__name__)

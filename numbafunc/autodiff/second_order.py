@@ -23,6 +23,7 @@ from numbafunc.autodiff.variables import (
     scalar,
     split,
 )
+from numbafunc.inside_numba import register
 
 __all__ = ["hessian", "hvp"]
 
@@ -169,3 +170,6 @@ def _mixed(result: Any, inner: int, outer: int, rows: int, columns: int) -> Any:
     value, _ = split(primal, inner, "the output of f")
     mixed = None if tangent is None else split(tangent, inner, "the output of f")[1]
     return np.zeros((columns, rows), value.dtype) if mixed is None else mixed
+
+
+register(__name__)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from numbafunc.autodiff import rules as _rules  # noqa: F401  (fills the tables: who takes derivatives needs them)
 from numbafunc.autodiff.dual import Dual, is_float, make
 from numbafunc.autodiff.trees import Structure, flatten, flatten_with_names, tree_map
 

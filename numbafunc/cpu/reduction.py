@@ -7,8 +7,7 @@ Which row or tile a thread works on has no influence on any result.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -27,8 +26,7 @@ SEGMENT = 1 << 15
 TASK = 1 << 13
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """How the arrays of one call are stored.
 
     Attributes

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 
 import llvmlite.binding
 import pytest
+from numba.core.registry import cpu_target
+from numba.core.runtime import rtsys
 
 from numbafunc.cpu import cache
 
@@ -237,6 +239,7 @@ def test_threading_layers_and_processors_are_told_apart(programs, tmp_path):
 
 def test_code_that_calls_the_run_time_of_numba_is_not_kept():
     # Loaded before Numba has compiled these functions, it would end the process.
+    rtsys.initialize(cpu_target.target_context)
     module = llvmlite.binding.parse_assembly("declare void @NRT_incref()")
     assert cache._needs_more(SimpleNamespace(_final_module=module))
     module = llvmlite.binding.parse_assembly("declare void @memcpy()\ndefine void @NRT_incref() { ret void }")

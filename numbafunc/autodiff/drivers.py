@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from numbafunc.autodiff.dual import Dual, make
+from numbafunc.autodiff.levels import Level
 from numbafunc.autodiff.trees import Structure, flatten_with_names
 from numbafunc.autodiff.variables import (
     Variables,
     check_argnums,
     check_chunk_size,
     constant,
-    levels,
     pair,
     paired,
     scalar,
@@ -81,17 +81,17 @@ def jvp(
     >>> numbafunc.jvp(lambda x, y: x * y, (3.0, 4.0), (1.0, 0.0))
     (array(12.), array(4.))
     """
-    level = next(levels)
     arguments = []
     given: list[Any] = []
-    for structure, leaves, directions in paired(primals, tangents):
-        moved = [
-            leaf if direction is None else make(leaf, direction.reshape((1, *leaf.shape)), level)
-            for leaf, direction in zip(leaves, directions, strict=True)
-        ]
-        given += [direction for direction in directions if type(direction) is np.ndarray]
-        arguments.append(structure.unflatten(moved))
-    result = f(*arguments)
+    with Level() as level:
+        for structure, leaves, directions in paired(primals, tangents):
+            moved = [
+                leaf if direction is None else make(leaf, direction.reshape((1, *leaf.shape)), level)
+                for leaf, direction in zip(leaves, directions, strict=True)
+            ]
+            given += [direction for direction in directions if type(direction) is np.ndarray]
+            arguments.append(structure.unflatten(moved))
+        result = f(*arguments)
     result, other = pair(result) if has_aux else (result, None)
     leaves, names, structure = flatten_with_names(result)
     parts = [split(leaf, level, f"the output of f{name}") for leaf, name in zip(leaves, names, strict=True)]

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import cmath
 import operator as operators
+import os
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, TypeAlias, final
 
 import numpy as np
 
 from numbafunc.autodiff.array_methods import ArrayMethods
+from numbafunc.autodiff.levels import FIRST_DRAWN, LIVE, admit, leaked
 
 Operand: TypeAlias = Any
 """A Dual, an array or a number: the rules accept all three and tell them apart at run time."""
@@ -109,14 +111,15 @@ class Dual(ArrayMethods):
     tangent : numpy.ndarray or Dual
         One derivative of the value for each direction: shape ``(directions,) + primal.shape``, dtype of the primal.
     level : int
-        Positive; which differentiation the tangents belong to.
+        Which differentiation the tangents belong to: positive, and below a million, from where on the functions that
+        take derivatives number theirs.
 
     Raises
     ------
     TypeError
         A primal that is neither floating nor complex, or a tangent of another dtype.
     ValueError
-        A tangent of another shape, or a primal or tangent whose level is not lower.
+        A tangent of another shape, a primal or tangent whose level is not lower, or a level out of range.
 
     Notes
     -----
@@ -160,15 +163,18 @@ class Dual(ArrayMethods):
             raise TypeError(f"tangent has dtype {tangent.dtype}; it must be that of primal, {primal.dtype}")
         if tangent.ndim == 0 or tangent.shape[1:] != primal.shape:
             raise ValueError(f"tangent has shape {tangent.shape}; it must be (directions,) + {primal.shape}")
-        if level < 1 or any(lower >= level for lower in levels_of(primal, tangent)):
-            raise ValueError(f"level is {level}; it must be positive and above the levels of primal and tangent")
+        if not 1 <= level < FIRST_DRAWN or any(lower >= level for lower in levels_of(primal, tangent)):
+            raise ValueError(
+                f"level is {level}; it must be above the levels of primal and tangent, from 1 to {FIRST_DRAWN - 1}"
+            )
+        admit(level)
         self.primal = primal
         self.tangent = tangent
         self.level = level
         self.family = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Dual, (self.primal, self.tangent, self.level)
+        return _restored, (self.primal, self.tangent, self.level, os.getpid())
 
     # Queries of the value.
 
@@ -389,13 +395,24 @@ class Dual(ArrayMethods):
 
 
 def make(primal: Any, tangent: Any, level: int) -> Dual:
-    """Build a Dual from parts known to fit together."""
+    """Build a Dual from parts known to fit together; ValueError if its derivative is no longer being taken."""
+    if level not in LIVE:
+        raise leaked(level)
     dual = Dual.__new__(Dual)
     dual.primal = primal
     dual.tangent = tangent
     dual.level = level
     dual.family = None
     return dual
+
+
+def _restored(primal: Any, tangent: Any, level: int, process: int) -> Dual:
+    """What was pickled or copied; a level of another process may be unknown here."""
+    import numbafunc.autodiff.rules  # noqa: F401  (fills the tables)
+
+    if process != os.getpid():
+        admit(level)
+    return make(primal, tangent, level)
 
 
 def levels_of(*operands: Operand) -> tuple[int, ...]:

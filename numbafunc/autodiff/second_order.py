@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from numbafunc.autodiff.drivers import grad, jvp
+from numbafunc.autodiff.levels import Level
 from numbafunc.autodiff.variables import (
     Variables,
     check_argnums,
     check_chunk_size,
     constant,
-    levels,
     pair,
     scalar,
     split,
@@ -142,12 +142,12 @@ def hessian(
         aux = None
         for i, rows in enumerate(chunks):
             for j, columns in enumerate(chunks[: i + 1]):
-                inner, outer = next(levels), next(levels)
-                result = f(*variables.moved({inner: columns, outer: rows}), **options)
-                result, other = pair(result) if has_aux else (result, None)
-                if not blocks:
-                    aux = constant(other, inner, outer)
-                block = _mixed(result, inner, outer, len(rows), len(columns))
+                with Level() as inner, Level() as outer:
+                    result = f(*variables.moved({inner: columns, outer: rows}), **options)
+                    result, other = pair(result) if has_aux else (result, None)
+                    if not blocks:
+                        aux = constant(other, inner, outer)
+                    block = _mixed(result, inner, outer, len(rows), len(columns))
                 blocks[j, i] = block
                 blocks[i, j] = block.T
         matrix = np.concatenate(

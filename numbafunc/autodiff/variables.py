@@ -15,10 +15,8 @@ import numpy as np
 
 from numbafunc.autodiff import rules as _rules  # noqa: F401  (fills the tables: who takes derivatives needs them)
 from numbafunc.autodiff.dual import Dual, is_float, make
+from numbafunc.autodiff.levels import LIVE, Level, leaked
 from numbafunc.autodiff.trees import Structure, flatten, flatten_with_names, tree_map
-
-# Drawing from a count is atomic, so threads never share a level.
-levels = itertools.count(1)
 
 # Tangents of the arguments that one run carries; those of second order are what a cache holds.
 CHUNK_BYTES = 64 * 2**20
@@ -75,8 +73,9 @@ class Variables:
     ) -> Iterator[tuple[Any, int, int]]:
         """Run f until every variable has been a direction: results, their levels and numbers of directions."""
         for chunk in self.chunks(chunk_size):
-            level = next(levels)
-            yield f(*self.moved({level: chunk}), **options), level, len(chunk)
+            with Level() as level:
+                result = f(*self.moved({level: chunk}), **options)
+            yield result, level, len(chunk)
 
     def moved(self, directions: dict[int, range]) -> list[Any]:
         """The arguments of a run that moves, at each of some levels in ascending order, a range of variables."""
@@ -99,8 +98,10 @@ class Variables:
 
 
 def as_array(x: Any, name: str) -> Any:
-    """A Dual as it is, anything else as an array of numbers."""
+    """A Dual of a derivative that is being taken as it is, anything else as an array of numbers."""
     if type(x) is Dual:
+        if x.level not in LIVE:
+            raise leaked(x.level)
         return x
     if isinstance(x, (np.ndarray, np.generic, float, int, complex)) or hasattr(x, "__array__"):
         array = np.asarray(x)

@@ -85,19 +85,19 @@ def jvp(
     given: list[Any] = []
     with Level() as level:
         for structure, leaves, directions in paired(primals, tangents):
-            moved = [
-                leaf if direction is None else make(leaf, direction.reshape((1, *leaf.shape)), level)
-                for leaf, direction in zip(leaves, directions, strict=True)
-            ]
-            given += [direction for direction in directions if type(direction) is np.ndarray]
-            arguments.append(structure.unflatten(moved))
+            for i, direction in enumerate(directions):
+                if direction is not None:
+                    leaves[i] = make(leaves[i], direction[None], level)
+                    given.append(direction)
+            arguments.append(structure.unflatten(leaves))
         result = f(*arguments)
     result, other = pair(result) if has_aux else (result, None)
     leaves, names, structure = flatten_with_names(result)
-    parts = [split(leaf, level, f"the output of f{name}") for leaf, name in zip(leaves, names, strict=True)]
-    value = structure.unflatten([primal for primal, _ in parts])
-    # What f hands through must not be the caller's own array, which may be written to.
-    change = structure.unflatten([_apart(_single_direction(*part), given) for part in parts])
+    changes = []
+    for i, leaf in enumerate(leaves):
+        leaves[i], tangent = split(leaf, level, f"the output of f{names[i]}")
+        changes.append(_single_direction(leaves[i], tangent, given))
+    value, change = structure.unflatten(leaves), structure.unflatten(changes)
     return (value, change, constant(other, level)) if has_aux else (value, change)
 
 
@@ -285,18 +285,34 @@ def jacfwd(
     return jacobian
 
 
-def _single_direction(primal: Any, tangent: Any) -> Any:
+def _single_direction(primal: Any, tangent: Any, given: Sequence[Any]) -> Any:
+    """A tangent of one direction as an array of its own, which the caller may write to."""
     if tangent is None:
         return np.zeros(primal.shape, primal.dtype)
-    tangent = tangent.reshape(primal.shape)
-    # Broadcasting leaves read-only views; the caller may write to results.
-    return tangent if type(tangent) is Dual or tangent.flags.writeable else tangent.copy()
+    change = tangent[0]
+    if type(change) is Dual:
+        return change
+    # An element of an array of one axis is a number, a broadcast one a view that is read-only; and what f hands through
+    # must not be the caller's array.
+    if type(change) is not np.ndarray or not change.flags.writeable:
+        return np.array(change)
+    return change.copy() if any(_share_memory(change, one) for one in given) else change
 
 
-def _apart(change: Any, given: Sequence[Any]) -> Any:
-    """A tangent in memory of its own."""
-    shared = type(change) is np.ndarray and any(np.may_share_memory(change, one) for one in given)
-    return change.copy() if shared else change
+def _share_memory(x: Any, other: Any) -> bool:
+    if type(other) is not np.ndarray:
+        return False
+    own, others = _owner(x), _owner(other)
+    if own.base is None and others.base is None:
+        return own is others
+    return np.may_share_memory(x, other)
+
+
+def _owner(x: Any) -> Any:
+    """The array that an array is a view of."""
+    while type(x.base) is np.ndarray:
+        x = x.base
+    return x
 
 
 register(__name__)

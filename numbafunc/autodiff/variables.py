@@ -16,7 +16,7 @@ import numpy as np
 from numbafunc.autodiff import rules as _rules  # noqa: F401  (fills the tables: who takes derivatives needs them)
 from numbafunc.autodiff.dual import Dual, is_float, make
 from numbafunc.autodiff.levels import LIVE, Level, leaked
-from numbafunc.autodiff.trees import Structure, flatten, flatten_with_names, tree_map
+from numbafunc.autodiff.trees import SINGLE, Structure, flatten, flatten_with_names, tree_map
 
 # Tangents of the arguments that one run carries; those of second order are what a cache holds.
 CHUNK_BYTES = 64 * 2**20
@@ -129,6 +129,12 @@ def paired(primals: Sequence[Any], tangents: Sequence[Any]) -> Iterator[tuple[St
     if len(primals) != len(tangents):
         raise TypeError(f"primals has {len(primals)} entries and tangents has {len(tangents)}; they must agree")
     for position, (primal, tangent) in enumerate(zip(primals, tangents, strict=True)):
+        if type(primal) is np.ndarray and type(tangent) is np.ndarray:
+            dtype = primal.dtype
+            # The common case, for which the checks below would take longer than a short computation.
+            if tangent.dtype is dtype and dtype.char in "efd" and dtype.isnative and tangent.shape == primal.shape:
+                yield SINGLE, [primal], [tangent]
+                continue
         leaves, names, structure = flatten_with_names(primal)
         directions = structure.flatten_like(tangent)
         if directions is None:

@@ -21,17 +21,24 @@ def scale(factor: Operand, tangent: Operand) -> Any:
     `tangent` has the leading axis of directions and at least as many axes behind it as `factor` has.
     """
     if type(factor) is not Dual and type(tangent) is not Dual:
-        product = factor * tangent
+        product = beside(factor, tangent) * tangent
         if is_finite(factor):
             return product
         return np.where(tangent == 0, product.dtype.type(0), product)
     return _product(factor, tangent, scale)
 
 
+def beside(factor: Any, tangent: Any) -> Any:
+    """The factor of a tangent with an axis for a single direction: NumPy broadcasts small arrays at twice the cost."""
+    if type(factor) is np.ndarray and tangent.shape == (1, *factor.shape):
+        return factor.reshape(tangent.shape)
+    return factor
+
+
 def divide(tangent: Operand, divisor: Operand) -> Any:
     """``tangent / divisor``, zero where `tangent` is zero."""
     if type(divisor) is not Dual and type(tangent) is not Dual:
-        quotient = tangent / divisor
+        quotient = tangent / beside(divisor, tangent)
         if is_finite(quotient):
             return quotient
         return np.where(tangent == 0, quotient.dtype.type(0), quotient)

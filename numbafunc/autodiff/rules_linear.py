@@ -268,6 +268,12 @@ def _copy(a: Operand, order: str = "K", subok: bool = False) -> Any:
     return a.copy()
 
 
+@rule_for(np.astype)
+def _astype(x: Operand, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+    refuse("astype", device=device)
+    return x.astype(dtype, copy=copy)
+
+
 @rule_for(np.split)
 def _split(ary: Operand, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     axis = normalize_axis_index(axis, ary.ndim)

@@ -58,5 +58,4 @@ CASES = [
     case("polydiv by a constant", lambda u: np.polydiv(u, [2.0, 1.0]), normal(4)),
     case("polydiv, short", lambda v: np.polydiv([1.0, 2.0], v), 1 + normal(4)),
     case("polydiv without remainder", lambda u, v: np.polydiv(np.polymul(u, v), v)[0], normal(3), 2 + normal(3)),
-    case("astype", lambda x: np.astype(x, np.float64), DATA),
 ]

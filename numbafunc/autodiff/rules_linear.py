@@ -119,7 +119,13 @@ def _behind(axes: Sequence[int], lead: int) -> tuple[int, ...]:
 
 
 @rule_for(np.reshape)
-def _reshape(a: Operand, /, shape: Any, order: str = "C", *, copy: bool | None = None) -> Any:
+def _reshape(
+    a: Operand, /, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: bool | None = None
+) -> Any:
+    # The shape's name up to NumPy 2.3.
+    shape = newshape if shape is None else shape
+    if shape is None:
+        raise TypeError("numpy.reshape needs a shape")
     _refuse_order("reshape", order)
     refuse("reshape", copy=copy)
     return reordered(a, lambda v: v.reshape(shape))

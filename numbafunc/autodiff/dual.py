@@ -394,11 +394,14 @@ class Dual(ArrayMethods):
         return make(self.primal.astype(dtype, copy=copy), self.tangent.astype(dtype, copy=copy), self.level)
 
 
+_new = object.__new__
+
+
 def make(primal: Any, tangent: Any, level: int) -> Dual:
     """Build a Dual from parts known to fit together; ValueError if its derivative is no longer being taken."""
     if level not in LIVE:
         raise leaked(level)
-    dual = Dual.__new__(Dual)
+    dual = _new(Dual)
     dual.primal = primal
     dual.tangent = tangent
     dual.level = level
@@ -501,6 +504,11 @@ def quiet() -> np.errstate:
     return np.errstate(all="ignore")
 
 
+def ndim_of(x: Operand) -> int:
+    """The number of axes; NumPy's function would have to ask a dual array by its protocol."""
+    return x.ndim if type(x) is Dual or type(x) is np.ndarray else np.ndim(x)
+
+
 def is_float(dtype: np.dtype[Any]) -> bool:
     """Whether a dtype is one of the floating-point types that ops compute with."""
     return (dtype.kind == "f" and dtype.itemsize <= 8) or (dtype.kind == "V" and dtype.name == "bfloat16")
@@ -517,5 +525,7 @@ def is_finite(array: Any) -> bool:
         # BLAS hands larger products to threads, which take thousands of times as long when the cores are busy.
         if array.size >= 8192:
             return cmath.isfinite(np.add.reduce(array, None))
-        return cmath.isfinite(array.dot(array) if array.ndim < 2 else np.vdot(array, array))
+        if array.ndim != 1:
+            array = array.reshape(-1)
+        return cmath.isfinite(array.dot(array))
     return cmath.isfinite(array)

@@ -101,7 +101,7 @@ def hessian(
         As for :func:`grad`.
     chunk_size : int, optional
         How many rows and how many columns are found in one run of `f`, whose arrays then carry ``chunk_size**2``
-        tangents. By default as many as keep those of the arguments below 4 MiB.
+        tangents. By default as many as keep those of the arguments below 16 MiB, at most 48.
 
     Returns
     -------
@@ -122,6 +122,8 @@ def hessian(
     Notes
     -----
     Forward mode twice: for n variables the cost is that of about n (n + 1) / 2 evaluations of `f`, many at a time.
+    Where the variables of a block of rows never meet those of a block of columns in a product, as in sums of terms of
+    few variables each, the block costs about one evaluation.
 
     Examples
     --------

@@ -18,10 +18,12 @@ from numbafunc.autodiff.dual import Dual, is_float, make
 from numbafunc.autodiff.levels import LIVE, Level, leaked
 from numbafunc.autodiff.trees import SINGLE, Structure, flatten, flatten_with_names, tree_map
 
-# Tangents of the arguments that one run carries; those of second order are what a cache holds.
+# Tangents of the arguments that one run carries. Of second order, larger chunks repeat the first-order part less often,
+# smaller ones are faster in each operation.
 CHUNK_BYTES = 64 * 2**20
-MIXED_CHUNK_BYTES = 4 * 2**20
 CHUNK_DIRECTIONS = 1024
+MIXED_CHUNK_BYTES = 16 * 2**20
+MIXED_CHUNK_DIRECTIONS = 48
 
 
 class Variables:
@@ -64,8 +66,11 @@ class Variables:
         """
         if chunk_size is None:
             bytes_of_one = sum(leaf.size * leaf.dtype.itemsize for leaf in self.leaves)
-            most = (MIXED_CHUNK_BYTES if mixed else CHUNK_BYTES) // max(1, bytes_of_one)
-            chunk_size = max(1, min(CHUNK_DIRECTIONS, math.isqrt(most) if mixed else most))
+            if mixed:
+                most = min(MIXED_CHUNK_DIRECTIONS, math.isqrt(MIXED_CHUNK_BYTES // max(1, bytes_of_one)))
+            else:
+                most = min(CHUNK_DIRECTIONS, CHUNK_BYTES // max(1, bytes_of_one))
+            chunk_size = max(1, most)
         return [range(first, min(first + chunk_size, self.total)) for first in range(0, max(1, self.total), chunk_size)]
 
     def runs(

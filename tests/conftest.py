@@ -1,6 +1,7 @@
 """What all test modules share: one cache of kernels for a session, and programs run in processes of their own."""
 
 import atexit
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -19,11 +20,20 @@ sys.path.insert(0, str(Path(__file__).parent))
 # What several ranks run is started by the tests, not collected.
 collect_ignore_glob = ["rank_programs/*"]
 
+# They need the compiler and the assembler for CUDA devices; tox run -e ptx has them.
+if importlib.util.find_spec("numba_cuda") is None:
+    collect_ignore_glob.append("cuda/*")
+
 # The first process that comes here makes the folder; workers of pytest-xdist inherit it and share the kernels.
 if not os.environ.get("NUMBAFUNC_CACHE_DIR"):
     _folder = tempfile.mkdtemp(prefix="numbafunc-tests-")
     os.environ["NUMBAFUNC_CACHE_DIR"] = _folder
     atexit.register(shutil.rmtree, _folder, ignore_errors=True)
+
+if os.environ.get("NUMBAFUNC_TEST_BACKEND") == "cuda":
+    import device_backend
+
+    device_backend.install()
 
 # Registries of ops hold those whose modules have been loaded.
 for _name in numbafunc.__all__:

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import oracles
 import pytest
+from device_backend import LARGE
 from elementwise_table import SMOOTH, TABLE, operands
 
 import numbafunc
@@ -185,8 +186,8 @@ def test_layouts(layout):
 
 
 def test_large_arrays():
-    x = np.random.default_rng(0).normal(size=70_003)
-    direction = np.random.default_rng(1).normal(size=70_003)
+    x = np.random.default_rng(0).normal(size=LARGE)
+    direction = np.random.default_rng(1).normal(size=LARGE)
     value, tangent = numbafunc.jvp(numbafunc.sigmoid, (x,), (direction,))
     share = 1 / (1 + np.exp(-x))
     np.testing.assert_allclose(value, share, rtol=1e-15)

@@ -6,6 +6,7 @@ import mpmath
 import numpy as np
 import oracles
 import pytest
+from device_backend import LARGE
 from elementwise_table import NAMES, TABLE, operands, sample
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -70,10 +71,10 @@ def test_values(name, dtype):
 @pytest.mark.parametrize("name", NAMES)
 def test_large_arrays_are_shared_out(name, dtype):
     # Elements come in a loop of vectors, in a remainder, in blocks for threads: all must agree to the last bit.
-    arrays = operands(name, (70_003,), dtype)
+    arrays = operands(name, (LARGE,), dtype)
     function = TABLE[name].function
     whole = function(*arrays)
-    pieces = [function(*(array[start : start + 1237] for array in arrays)) for start in range(0, 70_003, 1237)]
+    pieces = [function(*(array[start : start + 237] for array in arrays)) for start in range(0, LARGE, 237)]
     np.testing.assert_array_equal(whole, np.concatenate(pieces))
 
 

@@ -10,10 +10,9 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
-from numbafunc.autodiff.dual import Dual, make
+from numbafunc.autodiff.dual import make
 from numbafunc.autodiff.levels import Level
+from numbafunc.autodiff.places import add_direction, block, joined, only_direction, part, tangents
 from numbafunc.autodiff.trees import Structure, flatten_with_names
 from numbafunc.autodiff.variables import (
     Variables,
@@ -87,7 +86,7 @@ def jvp(
         for structure, leaves, directions in paired(primals, tangents):
             for i, direction in enumerate(directions):
                 if direction is not None:
-                    leaves[i] = make(leaves[i], direction[None], level)
+                    leaves[i] = make(leaves[i], add_direction(direction), level)
                     given.append(direction)
             arguments.append(structure.unflatten(leaves))
         result = f(*arguments)
@@ -96,7 +95,7 @@ def jvp(
     changes = []
     for i, leaf in enumerate(leaves):
         leaves[i], tangent = split(leaf, level, f"the output of f{names[i]}")
-        changes.append(_single_direction(leaves[i], tangent, given))
+        changes.append(only_direction(leaves[i], tangent, given))
     value, change = structure.unflatten(leaves), structure.unflatten(changes)
     return (value, change, constant(other, level)) if has_aux else (value, change)
 
@@ -205,9 +204,9 @@ def value_and_grad(
             if value is None:
                 value = primal
                 aux = constant(other, level)
-            pieces.append(np.zeros(directions, primal.dtype) if tangent is None else tangent)
-        gradient = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-        result = variables.nest(lambda x, start, stop: gradient[start:stop].reshape(x.shape).astype(x.dtype), argnums)
+            pieces.append(tangents(directions, primal, tangent))
+        gradient = joined(pieces)
+        result = variables.nest(lambda x, start, stop: part(gradient, start, stop, x), argnums)
         return ((value, aux), result) if has_aux else (value, result)
 
     return value_and_gradient
@@ -271,48 +270,17 @@ def jacfwd(
                 pieces = [[] for _ in parts]
                 aux = constant(other, level)
             for piece, (primal, tangent) in zip(pieces, parts, strict=True):
-                piece.append(np.zeros((directions, *primal.shape), primal.dtype) if tangent is None else tangent)
+                piece.append(tangents(directions, primal, tangent))
         assert structure is not None
 
-        def block(shape: tuple[int, ...], piece: list[Any]) -> Any:
-            # Directions last: they become the axes of the argument.
-            rows = np.moveaxis(piece[0] if len(piece) == 1 else np.concatenate(piece), 0, -1)
-            return variables.nest(lambda x, start, stop: rows[..., start:stop].reshape(shape + x.shape).copy(), argnums)
+        def blocks(shape: tuple[int, ...], piece: list[Any]) -> Any:
+            rows = joined(piece)
+            return variables.nest(lambda x, start, stop: block(rows, start, stop, shape, x), argnums)
 
-        result = structure.unflatten(list(map(block, shapes, pieces)))
+        result = structure.unflatten(list(map(blocks, shapes, pieces)))
         return (result, aux) if has_aux else result
 
     return jacobian
-
-
-def _single_direction(primal: Any, tangent: Any, given: Sequence[Any]) -> Any:
-    """A tangent of one direction as an array of its own, which the caller may write to."""
-    if tangent is None:
-        return np.zeros(primal.shape, primal.dtype)
-    change = tangent[0]
-    if type(change) is Dual:
-        return change
-    # An element of an array of one axis is a number, a broadcast one a view that is read-only; and what f hands through
-    # must not be the caller's array.
-    if type(change) is not np.ndarray or not change.flags.writeable:
-        return np.array(change)
-    return change.copy() if any(_share_memory(change, one) for one in given) else change
-
-
-def _share_memory(x: Any, other: Any) -> bool:
-    if type(other) is not np.ndarray:
-        return False
-    own, others = _owner(x), _owner(other)
-    if own.base is None and others.base is None:
-        return own is others
-    return np.may_share_memory(x, other)
-
-
-def _owner(x: Any) -> Any:
-    """The array that an array is a view of."""
-    while type(x.base) is np.ndarray:
-        x = x.base
-    return x
 
 
 register(__name__)

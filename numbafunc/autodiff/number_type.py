@@ -5,29 +5,27 @@ functions emit their code directly (no Numba function is compiled for them), whi
 short.
 
 Literals and plain Numba numbers are weak: they take the precision of the :class:`NumberType` they meet.
+
+Numba's compiler for CUDA has registries of its own, so the type is installed by an :class:`Installation`: here for
+processors, in ``numbafunc_cuda`` once more.
 """
 
 from __future__ import annotations
 
-import builtins
-import math
 import operator
 from collections.abc import Callable
 from itertools import product
 from typing import Any
 
-import numpy as np
+from numba import extending
 from numba.core import types
 from numba.core.typeconv import Conversion
-from numba.extending import lower_builtin, lower_cast, models, register_model, type_callable
 
 from numbafunc import elementary
-from numbafunc.autodiff import number as algebra
-from numbafunc.autodiff.number import VALUE, Key, Number, closed_keys, product_keys, sort_keys
+from numbafunc.autodiff.number import VALUE, Cores, Key, Number, sort_keys
+from numbafunc.autodiff.operations import OPERATIONS, PLAIN, QUERIES, Operation, Query, closed
 from numbafunc.cpu.elementary import CORES
-from numbafunc.cpu.real import Bit, Real
-
-_PLAIN: tuple[Key, ...] = (VALUE,)
+from numbafunc.cpu.real import Real
 
 
 class NumberType(types.Type):
@@ -63,25 +61,6 @@ def _wider(a: NumberType, b: NumberType, keys: tuple[Key, ...]) -> NumberType:
     return NumberType(a.dtype if a.dtype.bitwidth >= b.dtype.bitwidth else b.dtype, keys)
 
 
-@register_model(NumberType)
-class _NumberModel(models.StructModel):
-    def __init__(self, manager: Any, fe_type: NumberType) -> None:
-        members = [(f"part{index}", fe_type.dtype) for index in range(len(fe_type.keys))]
-        super().__init__(manager, fe_type, members)
-
-
-def unpack(context: Any, builder: Any, source: Any, value: Any, dtype: Any) -> Number:
-    """The emitted number of a Numba value: a :class:`NumberType` or a plain number, in a given precision."""
-    if not isinstance(source, NumberType):
-        literal = hasattr(value, "constant")  # a number that Numba has folded into the code
-        return Number({VALUE: Real(builder, context.cast(builder, value, source, dtype))}, CORES, literal=literal)
-    parts = {}
-    for index, key in enumerate(source.keys):
-        part = builder.extract_value(value, index)
-        parts[key] = Real(builder, context.cast(builder, part, source.dtype, dtype))
-    return Number(parts, CORES)
-
-
 def pack(context: Any, builder: Any, target: NumberType, number: Number) -> Any:
     """The Numba value of an emitted number; coefficients that it lacks are zero."""
     struct = context.get_constant_undef(target)
@@ -95,8 +74,13 @@ def _is_operand(type_: Any) -> bool:
     return isinstance(type_, (NumberType, types.Number, types.Boolean))
 
 
+def _are_operands(operands: tuple[Any, ...]) -> bool:
+    """Whether these are operands of which at least one is a number of ours."""
+    return any(isinstance(o, NumberType) for o in operands) and all(map(_is_operand, operands))
+
+
 def _keys(type_: Any) -> tuple[Key, ...]:
-    return type_.keys if isinstance(type_, NumberType) else _PLAIN
+    return type_.keys if isinstance(type_, NumberType) else PLAIN
 
 
 def _dtype(*operands: Any) -> Any:
@@ -104,22 +88,14 @@ def _dtype(*operands: Any) -> Any:
 
 
 def _result(keys: Callable[..., tuple[Key, ...]]) -> Callable[..., Any]:
-    """A typer for operands of which at least one is a number of ours."""
-
     def typer(*operands: Any) -> Any:
-        if any(isinstance(o, NumberType) for o in operands) and all(map(_is_operand, operands)):
-            return NumberType(_dtype(*operands), keys(*map(_keys, operands)))
-        return None
+        return NumberType(_dtype(*operands), keys(*map(_keys, operands))) if _are_operands(operands) else None
 
     return typer
 
 
-def _union(*keys: tuple[Key, ...]) -> tuple[Key, ...]:
-    return sort_keys([key for some in keys for key in some])
-
-
-def _closed(*keys: tuple[Key, ...]) -> tuple[Key, ...]:
-    return closed_keys(_union(*keys))
+def _answer(*operands: Any) -> Any:
+    return types.boolean if _are_operands(operands) else None
 
 
 _UNARY, _BINARY, _TERNARY = 1, 2, 3
@@ -143,101 +119,96 @@ def _fixed_arity(typer: Callable[..., Any], arity: int) -> Callable[[Any], Any]:
     return lambda context: lambda a, b, c: typer(a, b, c)
 
 
-def _register(function: Any, arity: int, keys: Callable[..., Any], emit: Callable[..., Number]) -> None:
-    """Make a function of numbers known to Numba: ``emit`` gets emitted numbers and returns one."""
-    type_callable(function)(_fixed_arity(_result(keys), arity))
+class Installation:
+    """The type and its operations in the registries of one compiler.
 
-    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        operands = [unpack(context, builder, t, v, sig.return_type.dtype) for t, v in zip(sig.args, args)]
-        return pack(context, builder, sig.return_type, emit(*operands))
+    Parameters
+    ----------
+    extending : module
+        The compiler's ``extending``: that of Numba, or that of its counterpart for CUDA.
+    cores : mapping
+        The elementary functions of the machine that is compiled for.
+    builder : callable
+        What makes of a builder of LLVM instructions one that knows what the machine lacks.
+    """
 
-    for pattern in _PATTERNS[arity]:
-        lower_builtin(function, *pattern)(lower)
+    def __init__(self, extending: Any, cores: Cores, builder: Callable[[Any], Any] = lambda builder: builder) -> None:
+        self._extending = extending
+        self._cores = cores
+        self._builder = builder
 
+    def unpack(self, context: Any, builder: Any, source: Any, value: Any, dtype: Any) -> Number:
+        """The emitted number of a Numba value: a :class:`NumberType` or a plain number, in a given precision."""
+        own = self._builder(builder)
+        if not isinstance(source, NumberType):
+            literal = hasattr(value, "constant")  # a number that Numba has folded into the code
+            plain = Real(own, context.cast(builder, value, source, dtype))
+            return Number({VALUE: plain}, self._cores, literal=literal)
+        parts = {}
+        for index, key in enumerate(source.keys):
+            part = builder.extract_value(value, index)
+            parts[key] = Real(own, context.cast(builder, part, source.dtype, dtype))
+        return Number(parts, self._cores)
 
-def _register_query(function: Any, arity: int, emit: Callable[..., Bit]) -> None:
-    """A question about values: the coefficients have no say and the answer is a truth value."""
+    def install(self) -> None:
+        """Tell the compiler of all there is."""
+        models, lower_cast = self._extending.models, self._extending.lower_cast
 
-    def typer(*operands: Any) -> Any:
-        some = any(isinstance(o, NumberType) for o in operands)
-        return types.boolean if some and all(map(_is_operand, operands)) else None
+        @self._extending.register_model(NumberType)
+        class NumberModel(models.StructModel):  # type: ignore[name-defined]
+            def __init__(self, manager: Any, fe_type: NumberType) -> None:
+                members = [(f"part{index}", fe_type.dtype) for index in range(len(fe_type.keys))]
+                super().__init__(manager, fe_type, members)
 
-    type_callable(function)(_fixed_arity(typer, arity))
+        for source in (NumberType, types.Number, types.Boolean):
+            lower_cast(source, NumberType)(self._cast)
+        for function, operation in OPERATIONS.items():
+            self._register(function, operation)
+        for function, query in QUERIES.items():
+            self._register_query(function, query)
+        self._register_typed(operator.pow, _BINARY, _result(closed), self._power)
+        self._register_plain()
 
-    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        dtype = _dtype(*sig.args)
-        return emit(*(unpack(context, builder, t, v, dtype).value for t, v in zip(sig.args, args))).value
+    def _register_typed(self, function: Any, arity: int, typer: Callable[..., Any], lower: Callable[..., Any]) -> None:
+        self._extending.type_callable(function)(_fixed_arity(typer, arity))
+        for pattern in _PATTERNS[arity]:
+            self._extending.lower_builtin(function, *pattern)(lower)
 
-    for pattern in _PATTERNS[arity]:
-        lower_builtin(function, *pattern)(lower)
+    def _register(self, function: Any, operation: Operation) -> None:
+        def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            dtype = sig.return_type.dtype
+            operands = [self.unpack(context, builder, t, v, dtype) for t, v in zip(sig.args, args)]
+            return pack(context, builder, sig.return_type, operation.emit(*operands))
 
+        self._register_typed(function, operation.arity, _result(operation.keys), lower)
 
-def _install() -> None:
-    function: Any
-    emit: Any
-    keys: Any
-    compare: Any
-    ask: Any
-    for function, emit, keys in (
-        (operator.add, lambda a, b: a + b, _union),
-        (operator.sub, lambda a, b: a - b, _union),
-        (operator.mul, lambda a, b: a * b, product_keys),
-        (operator.truediv, lambda a, b: a / b, _closed),
-        (elementary.maximum, algebra.maximum, _union),
-        (elementary.minimum, algebra.minimum, _union),
-        (builtins.max, algebra.maximum, _union),
-        (builtins.min, algebra.minimum, _union),
-    ):
-        _register(function, _BINARY, keys, emit)
-    for function in (operator.iadd, operator.isub, operator.imul, operator.itruediv):
-        plain = {"iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "truediv"}[function.__name__]
-        emit = getattr(operator, plain)
-        keys = {"add": _union, "sub": _union, "mul": product_keys, "truediv": _closed}[plain]
-        _register(function, _BINARY, keys, emit)
-    _register(elementary.multiply_add, _TERNARY, lambda a, b, c: _union(product_keys(a, b), c), algebra.multiply_add)
-    _register(operator.neg, _UNARY, _union, operator.neg)
-    _register(operator.pos, _UNARY, _union, operator.pos)
-    for function in (builtins.abs, math.fabs, np.abs, np.fabs):
-        _register(function, _UNARY, _union, operator.abs)
-    for name, entry in elementary.FUNCTIONS.items():
-        if name in CORES:
-            for function in {entry, getattr(math, name, entry), getattr(np, name, entry)}:
-                _register(function, _UNARY, _closed, lambda x, name=name: x.emit_elementary(name))
-    for name in ("floor", "rint"):
-        _register(
-            getattr(np, name),
-            _UNARY,
-            lambda keys: _PLAIN,
-            lambda x, n=name: x.locally_constant(getattr(type(x.value), n)),
-        )
-    _register(math.floor, _UNARY, lambda keys: _PLAIN, lambda x: x.locally_constant(Real.floor))
-    for function, compare in (
-        (operator.lt, lambda a, b: a < b),
-        (operator.le, lambda a, b: a <= b),
-        (operator.gt, lambda a, b: a > b),
-        (operator.ge, lambda a, b: a >= b),
-        (operator.eq, Real.equals),
-        (operator.ne, Real.differs),
-    ):
-        _register_query(function, _BINARY, compare)
-    for function, ask in (
-        (math.isnan, Real.is_nan),
-        (np.isnan, Real.is_nan),
-        (math.isinf, _is_infinite),
-        (np.isinf, _is_infinite),
-        (math.isfinite, _is_finite),
-        (np.isfinite, _is_finite),
-    ):
-        _register_query(function, _UNARY, ask)
+    def _register_query(self, function: Any, query: Query) -> None:
+        def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            dtype = _dtype(*sig.args)
+            operands = [self.unpack(context, builder, t, v, dtype) for t, v in zip(sig.args, args)]
+            return query.ask(*(operand.value for operand in operands)).value
 
-    _register(elementary.with_slope_of, _BINARY, _union, algebra.with_slope_of)
-    _register(elementary.still_below, _BINARY, lambda a, bound: a, algebra.still_below)
-    _register(elementary.like, _BINARY, _union, lambda value, x: value)
-    type_callable(elementary.like)(lambda context: _type_like)
-    lower_builtin(elementary.like, types.Integer, types.Integer)(_lower_like)
-    _register(elementary.constant, _UNARY, lambda keys: _PLAIN, lambda x: x.locally_constant(lambda value: value))
-    type_callable(elementary.constant)(lambda context: lambda x: x if isinstance(x, types.Number) else None)
-    lower_builtin(elementary.constant, types.Number)(lambda context, builder, sig, args: args[0])
+        self._register_typed(function, query.arity, _answer, lower)
+
+    def _register_plain(self) -> None:
+        """What ops on integers need of functions that are ours."""
+        type_callable, lower_builtin = self._extending.type_callable, self._extending.lower_builtin
+        type_callable(elementary.like)(lambda context: _type_like)
+        lower_builtin(elementary.like, types.Integer, types.Integer)(_lower_like)
+        type_callable(elementary.constant)(lambda context: lambda x: x if isinstance(x, types.Number) else None)
+        lower_builtin(elementary.constant, types.Number)(lambda context, builder, sig, args: args[0])
+
+    def _power(self, context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        dtype = sig.return_type.dtype
+        base, exponent = (self.unpack(context, builder, t, v, dtype) for t, v in zip(sig.args, args))
+        literal = getattr(sig.args[1], "literal_value", None)
+        if literal is None:
+            constant = getattr(args[1], "constant", None)  # a number that Numba has folded into the code
+            literal = constant if isinstance(constant, (int, float)) else None
+        return pack(context, builder, sig.return_type, base.power(exponent if literal is None else literal))
+
+    def _cast(self, context: Any, builder: Any, source: Any, target: NumberType, value: Any) -> Any:
+        return pack(context, builder, target, self.unpack(context, builder, source, value, target.dtype))
 
 
 def _type_like(value: Any, x: Any) -> Any:
@@ -248,46 +219,7 @@ def _lower_like(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     return context.cast(builder, args[0], sig.args[0], sig.return_type)
 
 
-def _is_infinite(x: Real) -> Bit:
-    return abs(x).equals(math.inf)
+_PROCESSOR = Installation(extending, CORES)
+_PROCESSOR.install()
 
-
-def _is_finite(x: Real) -> Bit:
-    return abs(x) < math.inf
-
-
-def _plain_power_keys(base: Any, exponent: Any) -> Any:
-    return NumberType(_dtype(base, exponent), _closed(_keys(base), _keys(exponent)))
-
-
-@type_callable(operator.pow)
-def _type_power(context: Any) -> Any:
-    def typer(base: Any, exponent: Any) -> Any:
-        if any(isinstance(o, NumberType) for o in (base, exponent)) and all(map(_is_operand, (base, exponent))):
-            return _plain_power_keys(base, exponent)
-        return None
-
-    return typer
-
-
-def _lower_power(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    base, exponent = (unpack(context, builder, t, v, sig.return_type.dtype) for t, v in zip(sig.args, args))
-    literal = getattr(sig.args[1], "literal_value", None)
-    if literal is None:
-        constant = getattr(args[1], "constant", None)  # a number that Numba has folded into the code
-        literal = constant if isinstance(constant, (int, float)) else None
-    return pack(context, builder, sig.return_type, base.power(exponent if literal is None else literal))
-
-
-for _pattern in _PATTERNS[_BINARY]:
-    lower_builtin(operator.pow, *_pattern)(_lower_power)
-
-
-@lower_cast(NumberType, NumberType)
-@lower_cast(types.Number, NumberType)
-@lower_cast(types.Boolean, NumberType)
-def _cast(context: Any, builder: Any, source: Any, target: NumberType, value: Any) -> Any:
-    return pack(context, builder, target, unpack(context, builder, source, value, target.dtype))
-
-
-_install()
+unpack = _PROCESSOR.unpack

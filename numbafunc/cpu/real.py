@@ -32,6 +32,10 @@ FLOAT32 = Format("float32", 32, 23, 127, ir.FloatType(), ir.IntType(32))
 FLOAT64 = Format("float64", 64, 52, 1023, ir.DoubleType(), ir.IntType(64))
 _FORMATS = {str(f.real): f for f in (FLOAT32, FLOAT64)}
 
+# A builder for a machine other than the processor has ``substitutes``: what computes, given the builder and values,
+# an intrinsic function of LLVM or a function of the C library that is not there, by name.
+_NONE: dict[str, Any] = {}
+
 
 class Bit:
     """A truth value."""
@@ -207,12 +211,18 @@ class Real:
 
     def _intrinsic(self, name: str, *others: Real | Number) -> Real:
         arguments = [self.value, *(self._other(other) for other in others)]
+        substitute = getattr(self.builder, "substitutes", _NONE).get(name)
+        if substitute is not None:
+            return self._new(substitute(self.builder, *arguments))
         real = self.format.real
         function = self.builder.module.declare_intrinsic(name, [real], ir.FunctionType(real, [real] * len(arguments)))
         return self._new(self.builder.call(function, arguments))
 
     def call(self, symbol: str) -> Real:
         """An external C function of this value, such as ``sinf``."""
+        substitute = getattr(self.builder, "substitutes", _NONE).get(symbol)
+        if substitute is not None:
+            return self._new(substitute(self.builder, self.value))
         real = self.format.real
         function = get_or_insert_function(self.builder.module, ir.FunctionType(real, [real]), symbol)
         return self._new(self.builder.call(function, [self.value]))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from numbafunc.autodiff.dual import Dual, make
+from numbafunc.autodiff.dual import Dual, make, on_device
 from numbafunc.cpu import threads
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import FLAGS, PLAIN, empty, flat_words
@@ -158,8 +158,17 @@ class Elementwise:
             result = call(*given, out=out)
             if result is not None:
                 return result
+        if form is None and any(map(on_device, given)):
+            return self.on_device(given, out)
         checked = [arguments.as_operand(x, n, boolean=self.boolean) for x, n in zip(given, self.parameters)]
         return self.evaluate(checked, out=out, form=form, given=given)
+
+    @functools.cached_property
+    def on_device(self) -> Any:
+        """What evaluates the op on arrays of a CUDA device: ``on_device(operands, out, dtype=None)``."""
+        from numbafunc_cuda.elementwise import ElementwiseOnDevice
+
+        return ElementwiseOnDevice(self)
 
     def prepared(self, form: Form) -> Callable[..., Array] | None:
         """A function of what was ``given`` to :meth:`evaluate` under this form, once that has gone well."""

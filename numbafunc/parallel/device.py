@@ -13,17 +13,13 @@ import numpy as np
 
 from numbafunc.autodiff.dual import Dual
 from numbafunc.autodiff.trees import Structure
+from numbafunc.device import is_device_array
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.parallel.axes import Axis
 from numbafunc.parallel.call import Place
 from numbafunc.parallel.plan import FUSED_BYTES, Form
 from numbafunc.parallel.wire import MAX, MEAN, MIN, Wire, native, wire_of
-
-
-def is_device_array(x: Any) -> bool:
-    """Whether something lives on a CUDA device, or in Numba's simulator of one."""
-    return hasattr(x, "__cuda_array_interface__") or getattr(x, "__cuda_ndarray__", False) is True
 
 
 @cache

@@ -9,10 +9,11 @@ import numpy as np
 
 from numbafunc.autodiff.dual import Dual, assemble, components
 from numbafunc.autodiff.trees import flatten, flatten_with_names
+from numbafunc.device import is_device_array
 from numbafunc.parallel import axes
 from numbafunc.parallel.axes import digest_of
 from numbafunc.parallel.call import Place
-from numbafunc.parallel.device import is_device_array, through_main_memory
+from numbafunc.parallel.device import through_main_memory
 from numbafunc.parallel.reduce import describe_derivatives
 from numbafunc.parallel.wire import SUM, as_leaf, wire_of
 

@@ -12,12 +12,13 @@ import numpy as np
 from numbafunc.autodiff.dual import Dual, assemble, components, levels_of
 from numbafunc.autodiff.trees import Structure, flatten, flatten_with_names
 from numbafunc.bounded import Bounded
+from numbafunc.device import is_device_array
 from numbafunc.kinds import arguments
 from numbafunc.kinds.prepared import fits
 from numbafunc.parallel import axes
 from numbafunc.parallel.axes import MOST_PLANS, Axis
 from numbafunc.parallel.call import Place
-from numbafunc.parallel.device import is_device_array, reduce_on_device
+from numbafunc.parallel.device import reduce_on_device
 from numbafunc.parallel.plan import Form, Plan, SingleCall
 from numbafunc.parallel.wire import MAX, MIN, as_leaf
 

@@ -1,4 +1,4 @@
-"""What is said of arrays of a CUDA device: run by test_device.py, in a process with Numba's simulator or on a device."""
+"""What is said of arrays of a CUDA device, for test_device.py to run in Numba's simulator or on a device."""
 
 import math
 

@@ -55,6 +55,13 @@ class Case(NamedTuple):
         return f"{self.name}, {self.dtype}, order {self.order}, {self.layout}"
 
 
+class ScalarFunction(NamedTuple):
+    """What a kernel needs to know of an op: the scalar function and the names of its parameters."""
+
+    definition: Callable[..., Any]
+    parameters: tuple[str, ...]
+
+
 class Report(NamedTuple):
     """What the assembler says of a kernel, and what is in its code."""
 
@@ -200,7 +207,7 @@ def cases() -> Iterator[Case]:
 @cache
 def _elementary_op(name: str) -> Any:
     function = elementary.FUNCTIONS[name]
-    return SimpleNamespace(definition=lambda x: function(x), parameters=("x",))
+    return ScalarFunction(lambda x: function(x), ("x",))
 
 
 def table() -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,3 +29,9 @@ def is_device_array(x: Any) -> bool:
 def on_device(x: Any) -> bool:
     """Whether the value of something, which may be a Dual, is an array of a CUDA device."""
     return is_device_array(value_of(x))
+
+
+def counterpart(name: str) -> Callable[..., Any]:
+    """A function of the back end for CUDA devices, which is imported when the first is needed: "module.function"."""
+    module, _, function = name.partition(".")
+    return getattr(importlib.import_module(f"numbafunc_cuda.{module}"), function)  # type: ignore[no-any-return]

@@ -139,8 +139,29 @@ def empty(shape: Shape, dtype: np.dtype[Any], order: Shape | None, stream: Any) 
     return View(array, address, shape, strides, dtype, stream)
 
 
-def pointer(array: View, position: tuple[int, ...] = ()) -> Any:
-    """Where the element of a kernel's argument begins: at the index ``position`` of the leading axes."""
+class _Memory:
+    """Memory of the simulator in another arrangement."""
+
+    def __init__(self, owner: Any, **interface: Any) -> None:
+        self.owner = owner
+        self.__array_interface__ = {**interface, "version": 3}
+
+
+def rearranged(array: View, distance: int, shape: Shape, strides: Shape) -> View:
+    """Another arrangement of elements of an array, the first of them ``distance`` bytes from its first."""
+    address, memory = array.address + distance, None
+    if SIMULATED:
+        word = np.dtype(f"u{array.dtype.itemsize}")
+        found = _Memory(array.memory, data=(address, False), shape=shape, strides=strides, typestr=word.str)
+        memory = np.asarray(found).view(array.dtype)
+    return array._replace(address=address, shape=shape, strides=strides, memory=memory)
+
+
+def pointer(array: View, position: tuple[int, ...] = (), word: np.dtype[Any] | None = None) -> Any:
+    """Where the element of a kernel's argument begins: at the index ``position`` of the leading axes.
+
+    The kernel sees words of a dtype, by default that of the array, or words of 16 bits for floats of so many.
+    """
     if SIMULATED:
         from numbafunc_cuda.simulation import Pointer
 
@@ -150,8 +171,10 @@ def pointer(array: View, position: tuple[int, ...] = ()) -> Any:
         found = span(memory)
         assert found is not None
         words, first = found
-        half = memory.itemsize == 2 and memory.dtype.kind in "fV"
-        return Pointer(words.view(np.uint16 if half else memory.dtype), first)
+        if word is None:
+            half = memory.itemsize == 2 and memory.dtype.kind in "fV"
+            word = np.dtype(np.uint16) if half else memory.dtype
+        return Pointer(words.view(word), first * memory.itemsize // word.itemsize)
     return array.address + sum(index * stride for index, stride in zip(position, array.strides))
 
 

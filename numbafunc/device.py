@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import value_of
-
 # Of DLPack: memory of a CUDA device, and memory that CUDA moves to and fro.
 _DLPACK_DEVICES = (2, 13)
 
@@ -24,11 +22,6 @@ def is_device_array(x: Any) -> bool:
     if locate is not None and not isinstance(x, type):
         return locate()[0] in _DLPACK_DEVICES
     return hasattr(x, "__cuda_array_interface__")
-
-
-def on_device(x: Any) -> bool:
-    """Whether the value of something, which may be a Dual, is an array of a CUDA device."""
-    return is_device_array(value_of(x))
 
 
 def counterpart(name: str) -> Callable[..., Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import value_of
+from numbafunc.autodiff.dual import on_device, value_of
 from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import define
 from numbafunc.kinds.prepared import form_of
@@ -68,7 +68,8 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
             return call(x)
     else:
         form = None
-    indices = value_of(arguments.as_array(x, "x", boolean=False))
+    device = on_device(x)
+    indices = value_of(x) if device else value_of(arguments.as_array(x, "x", boolean=False))
     classes = _whole(num_classes)
     if classes is None or classes < 0:
         raise TypeError(f"num_classes is {num_classes!r}; wanted: a non-negative int")
@@ -78,7 +79,9 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
         raise TypeError(f"dtype is {dtype!r}; wanted: a numeric dtype or bool") from None
     if kind.kind not in "ciub" and not arguments.is_float(kind):
         raise TypeError(f"dtype is {kind}; wanted: a numeric dtype or bool")
-    ndim = indices.ndim + 1
+    if device and kind.kind == "c":
+        raise TypeError(f"dtype is {kind}; wanted, on a device: a real dtype or bool")
+    ndim = len(indices.shape) + 1
     place = _whole(axis)
     if place is None or not -ndim <= place < ndim:
         raise ValueError(f"axis is {axis!r}; wanted: an int from {-ndim} to {ndim - 1}")
@@ -87,6 +90,10 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
     arguments.check_size(
         shape, max(kind, np.dtype(np.intp), key=lambda dtype: dtype.itemsize), "num_classes", num_classes
     )
+    if device:
+        from numbafunc_cuda.indexing import one_hot as one_hot_on_device
+
+        return one_hot_on_device(_one_hot, indices, classes, kind, position)
     if indices.dtype == np.uint64:
         indices = np.minimum(indices, classes)  # a single one goes to the kernel as a signed word
     wide = (classes,) + (1,) * (ndim - 1 - position)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual
+from numbafunc.autodiff.dual import Dual, on_device
 from numbafunc.elementary import exp, log, log1p, multiply_add
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
@@ -454,6 +454,11 @@ def sigmoid_cross_entropy_logits(logits: Any, labels: Any, *, out: Any = None) -
         result = call(logits, labels, out=out)
         if result is not None:
             return result
+    if form is None and (on_device(logits) or on_device(labels)):
+        result = _sigmoid_cross_entropy_logits.on_device((logits, labels), out)
+        if arguments.dtype_of(logits) is not None and arguments.dtype_of(labels) is not None:
+            _warn_of_shapes(("logits", "labels"), (tuple(logits.shape), tuple(labels.shape)))
+        return result
     x = arguments.as_operand(logits, "logits", boolean=False)
     y = arguments.as_operand(labels, "labels", boolean=False)
     if arguments.dtype_of(x) is not None and arguments.dtype_of(y) is not None:

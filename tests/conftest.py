@@ -1,6 +1,7 @@
 """What all test modules share: one cache of kernels for a session, and programs run in processes of their own."""
 
 import atexit
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -16,6 +17,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 # What several ranks run is started by the tests, not collected.
 collect_ignore_glob = ["rank_programs/*"]
+
+# They need the compiler and the assembler for CUDA devices; tox run -e ptx has them.
+if importlib.util.find_spec("numba_cuda") is None:
+    collect_ignore_glob.append("cuda/*")
 
 # The first process that comes here makes the folder; workers of pytest-xdist inherit it and share the kernels.
 if not os.environ.get("NUMBAFUNC_CACHE_DIR"):

@@ -8,7 +8,7 @@ import os
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual, assemble, components
+from numbafunc.autodiff.dual import Dual, assemble, components, on_device
 from numbafunc.device import is_device_array
 from numbafunc.kinds import elementwise
 
@@ -62,25 +62,22 @@ def _back(x):
     return x.copy_to_host()
 
 
-def _through_device(op):
-    def call(*operands_and_out):
-        *operands, out = operands_and_out
-        if not any(isinstance(x, (np.ndarray, Dual)) for x in operands):
-            return op._general(operands, out)
-        moved = [_moved(x) for x in operands]
-        if out is None:
-            return _back(op._general(moved, None))
-        target = to_device(out) if isinstance(out, np.ndarray) else out
-        assert op._general(moved, target) is target
-        if not np.shares_memory(getattr(target, "_ary", out[:0]), out):
-            out[...] = target.copy_to_host()
-        return out
+def _evaluate_on_device(self, checked, *, out=None, dtype=None, form=None, given=()):
+    moved = list(map(_moved, checked))
+    if not any(map(on_device, moved)):
+        return _evaluate(self, checked, out=out, dtype=dtype, form=form, given=given)
+    if out is None:
+        return _back(self.on_device(moved, None, dtype))
+    target = to_device(out) if isinstance(out, np.ndarray) else out
+    assert self.on_device(moved, target, dtype) is target
+    if not np.shares_memory(getattr(target, "_ary", out[:0]), out):
+        out[...] = target.copy_to_host()
+    return out
 
-    return call
+
+_evaluate = elementwise.Elementwise.evaluate
 
 
 def install():
     """From here on every op of the elementwise kind runs on the device."""
-    elementwise.Elementwise._calls = _through_device
-    for op in elementwise.REGISTRY.values():
-        op.call = op._calls()
+    elementwise.Elementwise.evaluate = _evaluate_on_device

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import cuda
+from numba.cuda.cudadrv import devicearray
 
 from numbafunc.cpu.memory import span
 from numbafunc_cuda.machine import SIMULATED
@@ -16,6 +17,9 @@ Shape = tuple[int, ...]
 
 # The streams that the CUDA array interface names by small numbers.
 _LEGACY, _PER_THREAD = 1, 2
+
+# A flag of NumPy; asked for by name, broadcast arrays warn.
+_WRITEABLE = 0x400
 
 
 class View(NamedTuple):
@@ -78,7 +82,8 @@ def view(x: Any, name: str) -> View:
 def _simulated(x: Any) -> View:
     memory = x._ary
     address = memory.__array_interface__["data"][0]
-    return View(x, address, memory.shape, memory.strides, memory.dtype, 0, memory.flags.writeable, memory)
+    writeable = bool(memory.flags.num & _WRITEABLE)
+    return View(x, address, memory.shape, memory.strides, memory.dtype, 0, writeable, memory)
 
 
 def _from_interface(x: Any, name: str) -> View:
@@ -139,22 +144,62 @@ def empty(shape: Shape, dtype: np.dtype[Any], order: Shape | None, stream: Any) 
     return View(array, address, shape, strides, dtype, stream)
 
 
-class _Memory:
-    """Memory of the simulator in another arrangement."""
-
-    def __init__(self, owner: Any, **interface: Any) -> None:
-        self.owner = owner
-        self.__array_interface__ = {**interface, "version": 3}
-
-
-def rearranged(array: View, distance: int, shape: Shape, strides: Shape) -> View:
-    """Another arrangement of elements of an array, the first of them ``distance`` bytes from its first."""
-    address, memory = array.address + distance, None
+def arranged(array: View, shape: Shape, strides: Shape, start: int = 0) -> View:
+    """Another arrangement of the same memory, whose first element lies ``start`` bytes behind that of the array."""
     if SIMULATED:
-        word = np.dtype(f"u{array.dtype.itemsize}")
-        found = _Memory(array.memory, data=(address, False), shape=shape, strides=strides, typestr=word.str)
-        memory = np.asarray(found).view(array.dtype)
-    return array._replace(address=address, shape=shape, strides=strides, memory=memory)
+        first = array.memory.view() if not start else _bytes_from(array.memory, start)
+        return _simulated(type(array.array)(np.lib.stride_tricks.as_strided(first, shape, strides)))
+    interface = {"shape": (1,), "strides": None, "typestr": "|u1", "data": (array.address + start, False), "version": 3}
+    memory = cuda.from_cuda_array_interface(interface, array.array, sync=False).gpu_data
+    changed = devicearray.DeviceNDArray(shape, strides, array.dtype, stream=array.stream, gpu_data=memory)
+    return array._replace(array=changed, address=array.address + start, shape=shape, strides=strides)
+
+
+def _bytes_from(memory: Any, start: int) -> Any:
+    """The memory behind the first element of an array, as elements of its dtype."""
+    interface = dict(memory.__array_interface__)
+    interface.update(data=(interface["data"][0] + start, False), shape=(1,), strides=None)
+    words = np.dtype(f"u{memory.itemsize}")
+    interface.update(typestr=words.str, descr=[("", words.str)])
+    return np.asarray(_Memory(memory, interface)).view(memory.dtype)
+
+
+class _Memory:
+    """What has an array interface, and keeps what the memory belongs to."""
+
+    def __init__(self, owner: Any, interface: dict[str, Any]) -> None:
+        self.owner = owner
+        self.__array_interface__ = interface
+
+
+def numba_array(array: View) -> Any:
+    """Numba's array on the same memory."""
+    if SIMULATED or isinstance(array.array, devicearray.DeviceNDArray):
+        return array.array
+    return arranged(array, array.shape, array.strides).array
+
+
+def part_of(array: View, start: int, count: int, axis: int = 0) -> View:
+    """The elements along an axis from ``start`` on."""
+    shape = (*array.shape[:axis], count, *array.shape[axis + 1 :])
+    if not count:
+        start = 0
+    return arranged(array, shape, array.strides, start * array.strides[axis])
+
+
+def with_axis(array: View, position: int) -> View:
+    """The array with a new axis of length 1."""
+    shape, strides = list(array.shape), list(array.strides)
+    shape.insert(position, 1)
+    strides.insert(position, 0)
+    return arranged(array, tuple(shape), tuple(strides))
+
+
+def without_axis(array: View, position: int) -> View:
+    """The array without an axis, at index 0 of it."""
+    shape, strides = list(array.shape), list(array.strides)
+    del shape[position], strides[position]
+    return arranged(array, tuple(shape), tuple(strides))
 
 
 def pointer(array: View, position: tuple[int, ...] = (), word: np.dtype[Any] | None = None) -> Any:

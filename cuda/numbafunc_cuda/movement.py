@@ -21,9 +21,9 @@ from numbafunc.autodiff.number import VALUE
 from numbafunc.bounded import Bounded
 from numbafunc.device import is_device_array
 from numbafunc_cuda import elementwise
-from numbafunc_cuda.arrays import Shape, View, contiguous, empty, pointer, rearranged, stream_for, view
+from numbafunc_cuda.arrays import Shape, View, arranged, contiguous, empty, pointer, stream_for, view
 from numbafunc_cuda.layout import merged, span_of
-from numbafunc_cuda.machine import BLOCK, access, compiled, inline, launch
+from numbafunc_cuda.machine import BLOCK, SIMULATED, access, compiled, inline, launch
 from numbafunc_cuda.slots import Operand, Slot
 
 # Words on a side of a tile: as many as there are threads in a warp.
@@ -212,6 +212,10 @@ def moved(part: Any, leading: int, arrange: Callable[..., tuple[np.ndarray[Any, 
     source = as_view(part)
     # Arrangements are views; they look at shapes and strides alone, and these are found where nothing is read.
     word = np.empty(1, f"u{source.dtype.itemsize}")
-    arranged, shape = arrange(as_strided(word, source.shape, source.strides), leading, *static)
-    distance = arranged.__array_interface__["data"][0] - word.__array_interface__["data"][0]
-    return copied(rearranged(source, distance, arranged.shape, arranged.strides), shape).array
+    found, shape = arrange(as_strided(word, source.shape, source.strides), leading, *static)
+    start = found.__array_interface__["data"][0] - word.__array_interface__["data"][0]
+    if SIMULATED:
+        source = arranged(source, found.shape, found.strides, start)
+    else:  # kernels need no array
+        source = source._replace(address=source.address + start, shape=found.shape, strides=found.strides)
+    return copied(source, shape).array

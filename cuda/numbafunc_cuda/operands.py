@@ -43,7 +43,7 @@ class Operands:
         described: list[Any] = []
         for x, name in zip(given, names):
             found = {
-                tuple(rank[level] for level in levels): _operand(part, name, boolean)
+                tuple(rank[level] for level in levels): _operand(part, len(levels), name, boolean)
                 for levels, part in (components(x) if type(x) is Dual else {(): x}).items()
             }
             self.parts.append(found)
@@ -69,23 +69,19 @@ class Operands:
         return tuple(counts)
 
 
-def _operand(x: Any, name: str, boolean: bool) -> Any:
+def _operand(x: Any, leading: int, name: str, boolean: bool) -> Any:
     if is_device_array(x):
         found = view(x, name)
         arguments.check_dtype(found.dtype, name, boolean=boolean)
         return found
     operand = arguments.as_operand(x, name, boolean=boolean)
     # Numbers are known where kernels are launched; they go along as arguments.
-    if isinstance(operand, np.ndarray) and not _is_number(operand):
+    if isinstance(operand, np.ndarray) and operand.ndim > leading:
         raise TypeError(
             f"{name} is an array in main memory, of shape {operand.shape}, beside arrays of a CUDA device; wanted: all "
             "on the device, such as numba.cuda.to_device gives, or numbers"
         )
     return operand
-
-
-def _is_number(array: np.ndarray[Any, Any]) -> bool:
-    return array.ndim == 0
 
 
 def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: Sequence[View]) -> View:

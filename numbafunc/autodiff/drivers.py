@@ -10,9 +10,8 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from numbafunc.autodiff.dual import Dual, make
+from numbafunc.autodiff.places import add_direction, apart, block, joined, only_direction, part, tangents
 from numbafunc.autodiff.trees import Structure, flatten_with_names
 from numbafunc.autodiff.variables import (
     Variables,
@@ -85,10 +84,10 @@ def jvp(
     given: list[Any] = []
     for structure, leaves, directions in paired(primals, tangents):
         moved = [
-            leaf if direction is None else make(leaf, direction.reshape((1, *leaf.shape)), level)
+            leaf if direction is None else make(leaf, add_direction(direction), level)
             for leaf, direction in zip(leaves, directions, strict=True)
         ]
-        given += [direction for direction in directions if type(direction) is np.ndarray]
+        given += [direction for direction in directions if direction is not None and type(direction) is not Dual]
         arguments.append(structure.unflatten(moved))
     result = f(*arguments)
     result, other = pair(result) if has_aux else (result, None)
@@ -96,7 +95,7 @@ def jvp(
     parts = [split(leaf, level, f"the output of f{name}") for leaf, name in zip(leaves, names, strict=True)]
     value = structure.unflatten([primal for primal, _ in parts])
     # What f hands through must not be the caller's own array, which may be written to.
-    change = structure.unflatten([_apart(_single_direction(*part), given) for part in parts])
+    change = structure.unflatten([apart(only_direction(*part), given) for part in parts])
     return (value, change, constant(other, level)) if has_aux else (value, change)
 
 
@@ -204,9 +203,9 @@ def value_and_grad(
             if value is None:
                 value = primal
                 aux = constant(other, level)
-            pieces.append(np.zeros(directions, primal.dtype) if tangent is None else tangent)
-        gradient = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-        result = variables.nest(lambda x, start, stop: gradient[start:stop].reshape(x.shape).astype(x.dtype), argnums)
+            pieces.append(tangents(directions, primal, tangent))
+        gradient = joined(pieces)
+        result = variables.nest(lambda x, start, stop: part(gradient, start, stop, x), argnums)
         return ((value, aux), result) if has_aux else (value, result)
 
     return value_and_gradient
@@ -270,29 +269,14 @@ def jacfwd(
                 pieces = [[] for _ in parts]
                 aux = constant(other, level)
             for piece, (primal, tangent) in zip(pieces, parts, strict=True):
-                piece.append(np.zeros((directions, *primal.shape), primal.dtype) if tangent is None else tangent)
+                piece.append(tangents(directions, primal, tangent))
         assert structure is not None
 
-        def block(shape: tuple[int, ...], piece: list[Any]) -> Any:
-            # Directions last: they become the axes of the argument.
-            rows = np.moveaxis(piece[0] if len(piece) == 1 else np.concatenate(piece), 0, -1)
-            return variables.nest(lambda x, start, stop: rows[..., start:stop].reshape(shape + x.shape).copy(), argnums)
+        def blocks(shape: tuple[int, ...], piece: list[Any]) -> Any:
+            rows = joined(piece)
+            return variables.nest(lambda x, start, stop: block(rows, start, stop, shape, x), argnums)
 
-        result = structure.unflatten(list(map(block, shapes, pieces)))
+        result = structure.unflatten(list(map(blocks, shapes, pieces)))
         return (result, aux) if has_aux else result
 
     return jacobian
-
-
-def _single_direction(primal: Any, tangent: Any) -> Any:
-    if tangent is None:
-        return np.zeros(primal.shape, primal.dtype)
-    tangent = tangent.reshape(primal.shape)
-    # Broadcasting leaves read-only views; the caller may write to results.
-    return tangent if type(tangent) is Dual or tangent.flags.writeable else tangent.copy()
-
-
-def _apart(change: Any, given: Sequence[Any]) -> Any:
-    """A tangent in memory of its own."""
-    shared = type(change) is np.ndarray and any(np.may_share_memory(change, one) for one in given)
-    return change.copy() if shared else change

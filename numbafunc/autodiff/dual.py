@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TypeAlias, final
 import numpy as np
 
 from numbafunc.autodiff.array_methods import ArrayMethods
+from numbafunc.device import is_device_array
 
 Operand: TypeAlias = Any
 """A Dual, an array or a number: the rules accept all three and tell them apart at run time."""
@@ -64,6 +65,8 @@ def _binary_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
     def operator(self: Dual, other: Operand) -> Any:
         if getattr(other, "__array_ufunc__", True) is None:
             return NotImplemented
+        if not (type(self.primal) is np.ndarray and type(other) in _IN_MAIN_MEMORY) and on_device(self, other):
+            return _apply_on_device(ufunc, self, other)
         return UFUNC_RULES[ufunc](self, other)
 
     return operator
@@ -73,6 +76,8 @@ def _reflected_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
     def operator(self: Dual, other: Operand) -> Any:
         if getattr(other, "__array_ufunc__", True) is None:
             return NotImplemented
+        if not (type(self.primal) is np.ndarray and type(other) in _IN_MAIN_MEMORY) and on_device(self, other):
+            return _apply_on_device(ufunc, other, self)
         return UFUNC_RULES[ufunc](other, self)
 
     return operator
@@ -80,7 +85,7 @@ def _reflected_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
 
 def _unary_operator(ufunc: np.ufunc) -> Callable[[Dual], Any]:
     def operator(self: Dual) -> Any:
-        return UFUNC_RULES[ufunc](self)
+        return _apply(ufunc, self)
 
     return operator
 
@@ -91,7 +96,7 @@ def _operator_in_place(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
     def operator(self: Dual, other: Operand) -> Any:
         if getattr(other, "__array_ufunc__", True) is None:
             return NotImplemented
-        result = UFUNC_RULES[ufunc](self, other)
+        result = _apply(ufunc, self, other)
         # What has no axes stands for a number, and numbers don't change: the name is bound anew.
         return result if self.primal.ndim == 0 else FUNCTION_RULES[operators.iadd](self, result, name)
 
@@ -150,8 +155,8 @@ class Dual(ArrayMethods):
     """None, or the views that see an assignment: see :mod:`numbafunc.autodiff.storage`."""
 
     def __init__(self, primal: Operand, tangent: Operand, level: int) -> None:
-        primal = primal if type(primal) is Dual else np.asarray(primal)
-        tangent = tangent if type(tangent) is Dual else np.asarray(tangent)
+        primal = primal if type(primal) is Dual or is_device_array(primal) else np.asarray(primal)
+        tangent = tangent if type(tangent) is Dual or is_device_array(tangent) else np.asarray(tangent)
         if not is_inexact(primal.dtype):
             raise TypeError(f"primal has dtype {primal.dtype}; a dual array needs a floating or complex dtype")
         if tangent.dtype != primal.dtype:
@@ -232,6 +237,10 @@ class Dual(ArrayMethods):
     # NumPy's protocols.
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Operand, **options: Any) -> Any:
+        if on_device(*inputs):
+            if method != "__call__" or options:
+                raise TypeError(f"{_name_of(ufunc)} of arrays of a CUDA device takes no options and has no methods")
+            return _apply_on_device(ufunc, *inputs)
         if method == "__call__":
             rule = UFUNC_RULES.get(ufunc) or _rule_from_sources(ufunc)
             if rule is None:
@@ -248,6 +257,7 @@ class Dual(ArrayMethods):
         if rule is None:
             module = (getattr(function, "__module__", None) or "numpy").replace("numpy._core.multiarray", "numpy")
             raise without_rule(f"{module}.{function.__name__}")
+        refuse_on_device(function, *args)
         return rule(*args, **options)
 
     # Operators.
@@ -290,14 +300,14 @@ class Dual(ArrayMethods):
         # The operator of arrays takes these exponents for other functions than numpy.power; follow it.
         if type(exponent) is int or type(exponent) is float:
             if exponent == 2:
-                return UFUNC_RULES[np.square](self)
+                return _apply(np.square, self)
             if exponent == 1:
-                return UFUNC_RULES[np.positive](self)
+                return _apply(np.positive, self)
             if exponent == 0.5:
-                return UFUNC_RULES[np.sqrt](self)
+                return _apply(np.sqrt, self)
             if exponent == -1:
-                return UFUNC_RULES[np.reciprocal](self)
-        return UFUNC_RULES[np.power](self, exponent)
+                return _apply(np.reciprocal, self)
+        return _apply(np.power, self, exponent)
 
     def __ipow__(self, exponent: Operand) -> Any:
         result = self**exponent
@@ -306,9 +316,11 @@ class Dual(ArrayMethods):
     # Indexing.
 
     def __getitem__(self, key: Any) -> Any:
+        refuse_on_device(operators.getitem, self)
         return FUNCTION_RULES[operators.getitem](self, key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        refuse_on_device(operators.setitem, self)
         FUNCTION_RULES[operators.setitem](self, key, value)
 
     def __iter__(self) -> Iterator[Dual]:
@@ -452,11 +464,19 @@ def assemble(parts: Components) -> Any:
             primal[key] = array
     if () not in tangent:
         key, array = next(iter(tangent.items()))
-        tangent[()] = np.zeros(array.shape[len(key) :], array.dtype)
+        tangent[()] = _zeros(array.shape[len(key) :], array)
     if () not in primal:
         array = tangent[()]
-        primal[()] = np.zeros(array.shape[1:], array.dtype)
+        primal[()] = _zeros(array.shape[1:], array)
     return make(assemble(primal), assemble(tangent), level)
+
+
+def _zeros(shape: tuple[int, ...], like: Any) -> Any:
+    if type(like) is np.ndarray or not on_device(like):
+        return np.zeros(shape, like.dtype)
+    from numbafunc_cuda.drivers import nothing
+
+    return nothing(shape, like.dtype, like)
 
 
 def _name_of(ufunc: np.ufunc) -> str:
@@ -473,7 +493,38 @@ def _rule_from_sources(ufunc: np.ufunc) -> Callable[..., Any] | None:
     return None
 
 
+_IN_MAIN_MEMORY = frozenset((np.ndarray, float, int))
+
+
+def on_device(*operands: Operand) -> bool:
+    """Whether any operand, or its value, is an array of a CUDA device."""
+    for x in operands:
+        while type(x) is Dual:
+            x = x.primal
+        if type(x) not in _IN_MAIN_MEMORY and is_device_array(x):
+            return True
+    return False
+
+
+def _apply_on_device(ufunc: np.ufunc, *operands: Operand) -> Any:
+    from numbafunc.autodiff.rules_device import apply
+
+    return apply(ufunc, *operands)
+
+
+def _apply(ufunc: np.ufunc, *operands: Operand) -> Any:
+    return _apply_on_device(ufunc, *operands) if on_device(*operands) else UFUNC_RULES[ufunc](*operands)
+
+
+def refuse_on_device(function: Callable[..., Any], *operands: Operand) -> None:
+    """Raise TypeError where an operand is a dual array of a CUDA device, of which a function knows nothing."""
+    if on_device(*operands):
+        module = (getattr(function, "__module__", None) or "numpy").strip("_")
+        raise TypeError(f"{module}.{function.__name__} has no rule for dual arrays of a CUDA device")
+
+
 def _call(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    refuse_on_device(function, *args)
     return FUNCTION_RULES[function](*args, **options)
 
 

@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual, is_float, make
+from numbafunc.autodiff.dual import Dual, is_float, make, on_device
+from numbafunc.autodiff.places import unit_directions
 from numbafunc.autodiff.trees import Structure, flatten, flatten_with_names, tree_map
+from numbafunc.device import is_device_array
 
 # Drawing from a count is atomic, so threads never share a level.
 levels = itertools.count(1)
@@ -80,15 +82,13 @@ class Variables:
     def moved(self, directions: dict[int, range]) -> list[Any]:
         """The arguments of a run that moves, at each of some levels in ascending order, a range of variables."""
         duals = []
-        for x, start, stop in zip(self.leaves, self.starts, self.stops, strict=True):
-            size, dtype, shape = x.size, x.dtype, x.shape
+        for leaf, start, stop in zip(self.leaves, self.starts, self.stops, strict=True):
+            x = leaf
             for level, chunk in directions.items():
-                moving = np.arange(max(chunk.start, start), min(chunk.stop, stop))
+                tangent = unit_directions(chunk, start, stop, leaf)
                 # A leaf that no direction moves is a constant of that level.
-                if moving.size:
-                    tangent = np.zeros((len(chunk), size), dtype)
-                    tangent[moving - chunk.start, moving - start] = 1
-                    x = make(x, tangent.reshape((len(chunk), *shape)), level)
+                if tangent is not None:
+                    x = make(x, tangent, level)
             duals.append(x)
         arguments = list(self.args)
         remaining = iter(duals)
@@ -101,6 +101,10 @@ def as_array(x: Any, name: str) -> Any:
     """A Dual as it is, anything else as an array of numbers."""
     if type(x) is Dual:
         return x
+    if type(x) is not np.ndarray and is_device_array(x):
+        from numbafunc_cuda.drivers import adopt
+
+        return adopt(x, name)
     if isinstance(x, (np.ndarray, np.generic, float, int, complex)) or hasattr(x, "__array__"):
         array = np.asarray(x)
         return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
@@ -144,6 +148,8 @@ def paired(primals: Sequence[Any], tangents: Sequence[Any]) -> Iterator[tuple[St
 def _fitting(direction: Any, value: Any, place: str) -> Any:
     """The tangent of a leaf as an array."""
     direction = as_array(direction, f"tangents{place}")
+    if on_device(direction) != on_device(value):
+        raise TypeError(f"tangents{place} and primals{place} are not both in main memory or both on a CUDA device")
     if direction.dtype != value.dtype:
         raise TypeError(
             f"tangents{place} has dtype {direction.dtype}; it must be that of primals{place}, {value.dtype}"
@@ -166,7 +172,7 @@ def split(x: Any, level: int, name: str) -> tuple[Any, Any]:
 def scalar(x: Any, level: int) -> tuple[Any, Any]:
     """What `split` gives, of an output that must be a floating scalar."""
     wanted = "the function to differentiate must return a floating scalar, of shape (); "
-    if not isinstance(x, (Dual, np.ndarray, np.generic, float, int, complex)):
+    if not isinstance(x, (Dual, np.ndarray, np.generic, float, int, complex)) and not is_device_array(x):
         raise TypeError(f"{wanted}it returned {'None' if x is None else 'a ' + type(x).__name__}")
     primal, tangent = split(x, level, "the output of f")
     if not is_float(primal.dtype):

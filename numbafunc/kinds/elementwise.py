@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from numbafunc.autodiff.dual import Dual, make
+from numbafunc.autodiff.dual import Dual, make, on_device
 from numbafunc.cpu import threads
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import FLAGS, PLAIN, empty, flat_words
-from numbafunc.device import on_device
 from numbafunc.kinds import arguments
 from numbafunc.kinds.directions import Levels, component_of, plan, result_keys
 from numbafunc.kinds.prepared import Form, PreparedCalls, fits, form_of

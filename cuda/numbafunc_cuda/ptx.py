@@ -1,0 +1,234 @@
+"""What can be told of kernels without a device: they compile, they assemble, and what they then need.
+
+``python -m numbafunc_cuda.ptx FILE`` writes a table of all kernels. Each is compiled by libNVVM to PTX for the oldest
+architecture of the toolkit, sm_80, sm_90 and sm_100, and assembled by the ``ptxas`` of the package nvidia-cuda-nvcc.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+from unittest import mock
+
+from numba import cuda
+
+from numbafunc import elementary
+from numbafunc.kinds.directions import component_of, plan, result_keys
+from numbafunc.kinds.elementwise import REGISTRY
+from numbafunc_cuda import elementwise
+from numbafunc_cuda.machine import inline
+from numbafunc_cuda.slots import Operand, Slot
+
+Capability = tuple[int, int]
+
+_NEWER: tuple[Capability, ...] = ((8, 0), (9, 0), (10, 0))
+
+FLOATS = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
+INTEGERS = {"int8": 1, "uint16": 2, "int32": 4, "uint64": 8}
+
+# Directions at each level, by the name of an order of differentiation.
+ORDERS: dict[str, tuple[int, ...]] = {"0": (), "1": (1,), "1, 8 directions": (8,), "2": (1, 1)}
+
+
+class Case(NamedTuple):
+    """A kernel in the table: what it is called, and what makes its Python function and the types of its arguments."""
+
+    kind: str
+    name: str
+    dtype: str
+    order: str
+    layout: str
+    make: Callable[[], tuple[Callable[..., Any], tuple[Any, ...]]]
+
+    @property
+    def title(self) -> str:
+        """All of the above in words."""
+        return f"{self.name}, {self.dtype}, order {self.order}, {self.layout}"
+
+
+class Report(NamedTuple):
+    """What the assembler says of a kernel, and what is in its code."""
+
+    registers: int
+    shared: int
+    spilled: int
+    loads: tuple[str, ...]
+    stores: tuple[str, ...]
+    doubles: int
+
+
+@cache
+def ptxas() -> Path:
+    """The assembler that pip has installed.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is none.
+    """
+    namespace = importlib.util.find_spec("nvidia")
+    for folder in namespace.submodule_search_locations or () if namespace is not None else ():
+        for found in sorted(Path(folder).glob("*/bin/ptxas")):
+            return found
+    raise FileNotFoundError("there is no ptxas; install nvidia-cuda-nvcc in the version of the toolkit")
+
+
+@cache
+def capabilities() -> tuple[Capability, ...]:
+    """What kernels are compiled for: the oldest that the assembler knows first."""
+    told = subprocess.run([ptxas(), "--help"], check=True, capture_output=True, text=True).stdout
+    numbers = sorted(int(number) for number in set(re.findall(r"'sm_(\d+)'", told)))
+    return (divmod(numbers[0], 10), *_NEWER)
+
+
+def _name(capability: Capability) -> str:
+    return f"sm_{capability[0]}{capability[1]}"
+
+
+@contextlib.contextmanager
+def _no_device(capability: Capability) -> Iterator[None]:
+    # Numba asks for the device on which device functions shall run, for their cache only.
+    device = SimpleNamespace(compute_capability=capability)
+    with mock.patch("numba.cuda.dispatcher.get_current_device", return_value=device):
+        yield
+
+
+def compiled(case: Case, capability: Capability) -> str:
+    """The PTX of a kernel."""
+    kernel, types = case.make()
+    with _no_device(capability):
+        return str(cuda.compile_ptx(kernel, types, cc=capability)[0])
+
+
+def assembled(ptx: str, capability: Capability) -> Report:
+    """What becomes of PTX."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "kernel.ptx")
+        source.write_text(ptx)
+        target = Path(folder, "kernel.cubin")
+        command = [str(ptxas()), f"-arch={_name(capability)}", "-v", str(source), "-o", str(target)]
+        done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise ValueError(f"ptxas refuses a kernel: {done.stderr}")
+
+    def number(pattern: str) -> int:
+        found = re.search(pattern, done.stderr)
+        return int(found[1]) if found else 0
+
+    return Report(
+        registers=number(r"Used (\d+) registers"),
+        shared=number(r"(\d+) bytes smem"),
+        spilled=number(r"(\d+) bytes spill stores") + number(r"(\d+) bytes spill loads"),
+        loads=_widths("ld", ptx),
+        stores=_widths("st", ptx),
+        doubles=len(re.findall(r"^\s+(?:@\S+ )?[a-z]\S*\.f64", ptx, re.MULTILINE)),
+    )
+
+
+def _widths(instruction: str, ptx: str) -> tuple[str, ...]:
+    """How wide loads from global memory, or stores to it, are: "4 x 32"."""
+    found = set(re.findall(rf"\b{instruction}\.global(?:\.nc)?(?:\.v(\d))?\.[a-z]+(\d+)", ptx))
+    return tuple(f"{count or 1} x {bits}" for count, bits in sorted(found, key=lambda w: int(w[0] or 1) * int(w[1])))
+
+
+def report(case: Case, capability: Capability) -> Report:
+    """What a kernel needs on devices of a compute capability."""
+    return assembled(compiled(case, capability), capability)
+
+
+def elementwise_case(op: Any, name: str, dtype: str, order: str, layout: str, *, moving: int = 1) -> Case:
+    """A kernel of the elementwise kind of which the first operands move, all of them arrays."""
+    return Case(
+        "elementwise", name, dtype, order, layout, lambda: _elementwise(op, dtype, ORDERS[order], layout, moving)
+    )
+
+
+@cache
+def _inlined(op: Any) -> Any:
+    return inline(op.definition)
+
+
+def _elementwise(
+    op: Any, dtype: str, counts: tuple[int, ...], layout: str, moving: int
+) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    steps = plan(counts)
+    compute = None if dtype in INTEGERS else "float64" if dtype == "float64" else "float32"
+    components = [()] if not counts else [(), (0,)] if len(counts) == 1 else [(), (0,), (1,), (0, 1)]
+    strided = layout == "strided"
+    operands, tables, itemsizes = [], [], []
+    numbers: dict[Any, int] = {}
+    for position, _ in enumerate(op.parameters):
+        keys = steps.operand_keys(components if position < moving else [()])
+        operands.append(Operand(dtype, compute, tuple(Slot(key, "strided" if strided else "element") for key in keys)))
+        for key in keys:
+            place = position, component_of(key)
+            tables.append(numbers.setdefault(place, len(numbers)) if strided else -1)
+            itemsizes.append({**FLOATS, **INTEGERS}[dtype])
+    results = result_keys([operand.keys for operand in operands])
+    form = elementwise.Form(tuple(operands), dtype, results, tuple(tables), -1, 3 if strided else 0, 1, wide=False)
+    form = form._replace(lanes=elementwise.lanes_for(form, itemsizes))
+    return elementwise.build(_inlined(op), form), form.argument_types()
+
+
+def cases() -> Iterator[Case]:
+    """All kernels of the table."""
+    for name, op in sorted(REGISTRY.items()):
+        orders = list(ORDERS) if name != "one_hot" else ["0"]
+        for dtype in FLOATS:
+            for order in orders:
+                for layout in ("flat", "strided"):
+                    yield elementwise_case(op, name, dtype, order, layout)
+        if op.keep_integers:
+            for dtype in INTEGERS:
+                for layout in ("flat", "strided"):
+                    yield elementwise_case(op, name, dtype, "0", layout)
+    for name in elementary.FUNCTIONS:
+        for dtype in ("float32", "float64"):
+            for order in ("0", "1"):
+                yield elementwise_case(_elementary_op(name), f"elementary.{name}", dtype, order, "flat")
+
+
+@cache
+def _elementary_op(name: str) -> Any:
+    function = elementary.FUNCTIONS[name]
+    return SimpleNamespace(definition=lambda x: function(x), parameters=("x",))
+
+
+def table() -> str:
+    """The reports of all kernels for all architectures, in Markdown; of several figures, those in that order."""
+    names = list(map(_name, capabilities()))
+    columns = ["kernel", "dtype", "order", "layout", "registers", "shared bytes", "spilled bytes", "loads", "stores"]
+    columns.append("float64 instructions")
+    lines = [
+        "# Kernels for CUDA devices, as compiled",
+        "",
+        f"Written by `tox run -e ptx-table`. Figures separated by slashes are those for {', '.join(names)}.",
+        f"Loads and stores are those of global memory, for {names[-1]}: how many words of how many bits at once.",
+        "",
+        f"| {' | '.join(columns)} |",
+        f"|{' --- |' * len(columns)}",
+    ]
+    for case in cases():
+        reports = [report(case, capability) for capability in capabilities()]
+
+        def each(field: str, reports: list[Report] = reports) -> str:
+            return "/".join(str(getattr(one, field)) for one in reports)
+
+        last = reports[-1]
+        cells = [case.name, case.dtype, case.order, case.layout, each("registers"), each("shared"), each("spilled")]
+        cells += [", ".join(last.loads), ", ".join(last.stores), each("doubles")]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(table())

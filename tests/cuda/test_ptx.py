@@ -1,0 +1,55 @@
+"""Kernels compile and assemble for every architecture, and keep to their bounds: proved without a device."""
+
+import itertools
+import os
+
+import pytest
+from numbafunc_cuda import ptx
+
+# Architectures newer than the oldest differ little; those that are named are compiled for.
+CHOSEN = os.environ.get("NUMBAFUNC_TEST_PTX", "")
+CAPABILITIES = [c for c in ptx.capabilities() if not CHOSEN or f"sm_{c[0]}{c[1]}" in CHOSEN.split(",")]
+
+# The circular functions are libdevice's, which reduces large float32 arguments by products in float64.
+IN_DOUBLE = {"elementary.cos", "elementary.sin", "elementary.tan"}
+
+GROUPS = {
+    key: list(group) for key, group in itertools.groupby(ptx.cases(), lambda case: (case.kind, case.name, case.dtype))
+}
+
+
+@pytest.mark.parametrize("group", GROUPS.values(), ids=[" ".join(key) for key in GROUPS])
+def test_kernels(group):
+    for case, capability in itertools.product(group, CAPABILITIES):
+        report = ptx.report(case, capability)
+        where = f"{case.title}, for compute capability {capability}"
+        assert report.registers > 0, where
+        if case.order != "2":
+            assert report.spilled == 0, where
+        if case.dtype not in ("float64", "uint64") and case.name not in IN_DOUBLE:
+            assert report.doubles == 0, where
+        if case.layout == "flat" and case.order in ("0", "1"):
+            # Of 8 half-precision numbers libNVVM makes two accesses where it has no wider one for them.
+            wanted = {"float64": {"2 x 64"}, "uint64": {"2 x 64"}, "float32": {"4 x 32"}, "int32": {"4 x 32"}}
+            widths = wanted.get(case.dtype, {"4 x 32", "4 x 16", "2 x 32", "1 x 64"})
+            assert widths & set(report.loads), f"{where}: {report.loads}"
+            assert widths & set(report.stores), f"{where}: {report.stores}"
+
+
+def test_spills_and_doubles_are_seen():
+    # Many values that live at once, and a sum in float64, must show in a report.
+    many = ptx.elementwise_case(_Sum(), "many", "float64", "0", "flat")
+    kernel = ptx.compiled(many, CAPABILITIES[0])
+    assert ptx.assembled(kernel, CAPABILITIES[0]).doubles > 0
+    limited = kernel.replace(".address_size 64", ".address_size 64", 1).replace("\n{", "\n.maxnreg 16\n{", 1)
+    assert ptx.assembled(limited, CAPABILITIES[0]).spilled > 0
+
+
+class _Sum:
+    """An op that needs all of its operands at the end."""
+
+    parameters = tuple("abcdefgh")
+
+    @staticmethod
+    def definition(a, b, c, d, e, f, g, h):
+        return ((a / b) * (c / d) + (e / f) * (g / h)) / ((a * h) / (b * g) + (c * f) / (d * e))

@@ -92,7 +92,7 @@ def _whole(entry: Any, name: str, given: Any, wanted: str) -> int:
 
 def _images(x: Any) -> Any:
     """An operand with four axes."""
-    operand = arguments.as_array(x, "x")
+    operand = arguments.as_array_anywhere(x, "x")
     if operand.ndim != 4:
         raise RankError(f"x has shape {operand.shape}; wanted: four axes (batch, channels, height, width)")
     return operand
@@ -332,7 +332,7 @@ def flatten(x: Any) -> Any:
         call = _flat.prepared.get((x.shape, x.dtype))
         if call is not None:
             return call(x)
-    operand = arguments.as_array(x, "x")
+    operand = arguments.as_array_anywhere(x, "x")
     if operand.ndim == 0:
         raise RankError("x has no axes; wanted: an array with at least one axis")
     return _flat(operand)

@@ -202,8 +202,11 @@ def without_axis(array: View, position: int) -> View:
     return arranged(array, tuple(shape), tuple(strides))
 
 
-def pointer(array: View, position: tuple[int, ...] = ()) -> Any:
-    """Where the element of a kernel's argument begins: at the index ``position`` of the leading axes."""
+def pointer(array: View, position: tuple[int, ...] = (), word: np.dtype[Any] | None = None) -> Any:
+    """Where the element of a kernel's argument begins: at the index ``position`` of the leading axes.
+
+    The kernel sees words of a dtype, by default that of the array, or words of 16 bits for floats of so many.
+    """
     if SIMULATED:
         from numbafunc_cuda.simulation import Pointer
 
@@ -213,8 +216,10 @@ def pointer(array: View, position: tuple[int, ...] = ()) -> Any:
         found = span(memory)
         assert found is not None
         words, first = found
-        half = memory.itemsize == 2 and memory.dtype.kind in "fV"
-        return Pointer(words.view(np.uint16 if half else memory.dtype), first)
+        if word is None:
+            half = memory.itemsize == 2 and memory.dtype.kind in "fV"
+            word = np.dtype(np.uint16) if half else memory.dtype
+        return Pointer(words.view(word), first * memory.itemsize // word.itemsize)
     return array.address + sum(index * stride for index, stride in zip(position, array.strides))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from numbafunc.autodiff.dual import Dual, is_float
+from numbafunc.device import is_device_array
 from numbafunc.errors import ShapeError
 
 _KINDS = {
@@ -73,6 +74,17 @@ def as_array(x: Any, name: str, *, boolean: bool = True) -> Any:
     """An argument as ndarray or Dual; a Python number becomes a 0-d array."""
     operand = as_operand(x, name, boolean=boolean)
     return np.asarray(operand) if isinstance(operand, (float, int)) else operand
+
+
+def as_array_anywhere(x: Any, name: str, *, boolean: bool = True) -> Any:
+    """An argument as :func:`as_array` gives it; one on a CUDA device as a view of :mod:`numbafunc_cuda.arrays`."""
+    if not is_device_array(x):
+        return as_array(x, name, boolean=boolean)
+    from numbafunc_cuda.arrays import view
+
+    found = view(x, name)
+    check_dtype(found.dtype, name, boolean=boolean)
+    return found
 
 
 def _convert(x: Any, name: str) -> np.ndarray[Any, Any]:
@@ -225,6 +237,7 @@ def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
 __all__ = [
     "Operand",
     "as_array",
+    "as_array_anywhere",
     "as_operand",
     "broadcast",
     "check_dtype",

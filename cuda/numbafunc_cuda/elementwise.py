@@ -13,7 +13,6 @@ from numba.core import types
 from numbafunc.autodiff.dual import assemble
 from numbafunc.autodiff.number import Key
 from numbafunc.bounded import Bounded
-from numbafunc.cpu.cache import frozen
 from numbafunc.kinds import arguments
 from numbafunc.kinds.directions import Levels, Plan, component_of, plan, result_keys
 from numbafunc_cuda.arrays import View, address, contiguous, empty, pointer, stream_for
@@ -244,10 +243,7 @@ class ElementwiseOnDevice:
 
     def definition(self) -> Any:
         """The scalar function; one of a user's counts as it is at the first call."""
-        op = self._op
-        if op.definition is None:
-            op.definition = frozen(op._given)
-        return op.definition
+        return self._op.settled()
 
 
 def _argument(part: Any, position: tuple[int, ...]) -> Any:

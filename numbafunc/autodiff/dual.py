@@ -57,9 +57,13 @@ def _dropped(what: str, otherwise: str = "") -> TypeError:
 
 
 _IN_ARRAYS = (
-    "; join dual arrays with numpy.stack([x, y]) in place of numpy.array([x, y]), and store them in an array "
-    "made by numpy.zeros_like(x), which is dual itself; "
-    "in place of scipy.special's logsumexp, softmax and log_softmax take ours"
+    "; join dual arrays with numpy.stack([x, y]) in place of numpy.array([x, y]), store them in an array "
+    "made by numpy.zeros_like(x), which is dual itself; call NumPy's functions, not methods of plain arrays: "
+    "numpy.dot(a, x) for a.dot(x); in place of scipy.special's logsumexp, softmax and log_softmax take ours"
+)
+_IN_NUMBERS = (
+    "; functions of math take no dual arrays, so call numpy.exp(x) for math.exp(x), and store numbers in an array made "
+    "by numpy.zeros_like(x), which is dual itself"
 )
 
 
@@ -225,7 +229,7 @@ class Dual(ArrayMethods):
         raise _dropped("conversion to a NumPy array", _IN_ARRAYS)
 
     def __float__(self) -> float:
-        raise _dropped("float()", _IN_ARRAYS)
+        raise _dropped("float()", _IN_NUMBERS)
 
     def __int__(self) -> int:
         raise _dropped("int()")

@@ -3,6 +3,7 @@
 import math
 
 import ml_dtypes
+import numbafunc_cuda
 import numpy as np
 from device_backend import to_device as as_it_lies
 from elementwise_table import NAMES, SMOOTH, TABLE, operands
@@ -11,6 +12,7 @@ from numba import config, cuda
 import numbafunc
 from numbafunc.device import is_device_array
 
+assert numbafunc_cuda
 SHAPE = (9, 31)  # more than a block of the simulator, and no multiple of a vector
 # The circular functions and powers come from other libraries on a device.
 ULP = {np.dtype(np.float32): 2.0**-23, np.dtype(np.float64): 2.0**-52}
@@ -207,6 +209,19 @@ def test_users_functions():
     computed = numbafunc.jvp(lambda x: bump(x, 1.25), (cuda.to_device(x),), (cuda.to_device(np.ones(41)),))
     for one, other in zip(computed, expected):
         equal(one, other)
+
+
+def test_users_kernels():
+    @cuda.jit
+    def kernel(x, out):
+        i = cuda.grid(1)
+        if i < out.size:
+            out[i] = numbafunc.sigmoid(x[i]) + numbafunc.elu(x[i])
+
+    x = operands("elu", (40,), np.float64)[0]
+    out = cuda.device_array(40, np.float64)
+    kernel[2, 32](cuda.to_device(x), out)
+    equal(out, numbafunc.sigmoid(x) + numbafunc.elu(x))
 
 
 for name, test in list(globals().items()):

@@ -8,6 +8,7 @@ import numpy as np
 from device_backend import to_device as as_it_lies
 from elementwise_table import NAMES, SMOOTH, TABLE, operands
 from numba import config, cuda
+from numbafunc_cuda import dlpack
 
 import numbafunc
 from numbafunc.device import is_device_array
@@ -209,6 +210,18 @@ def test_users_functions():
     computed = numbafunc.jvp(lambda x: bump(x, 1.25), (cuda.to_device(x),), (cuda.to_device(np.ones(41)),))
     for one, other in zip(computed, expected):
         equal(one, other)
+
+
+def test_capsules_of_dlpack():
+    x = np.arange(24.0).reshape(2, 3, 4)
+    single = np.array(1.5, np.float32)
+    for array in (x, x.T, x[:, ::2, 1:], x[::-1], x.astype(np.int16), x > 3, np.zeros((0, 2)), single):
+        found = dlpack.read(array.__dlpack__(), "x")
+        assert found.dtype == array.dtype
+        assert found.shape == array.shape
+        assert not array.size or found.address == array.__array_interface__["data"][0]
+        assert array.size < 2 or found.strides in (None, array.strides)
+        assert found.strides is not None or array.flags.c_contiguous
 
 
 def test_users_kernels():

@@ -8,7 +8,7 @@ import numpy as np
 from device_backend import to_device as as_it_lies
 from elementwise_table import NAMES, SMOOTH, TABLE, operands
 from numba import config, cuda
-from numbafunc_cuda import dlpack
+from numbafunc_cuda import dlpack, layout
 
 import numbafunc
 from numbafunc.device import is_device_array
@@ -80,6 +80,14 @@ def test_strides_and_broadcasting():
         if hasattr(out, "copy_to_host"):
             assert numbafunc.elu(as_it_lies(first), as_it_lies(second), out=out) is out
             equal(out, expected)
+
+
+def test_arrays_that_lie_alike_are_gone_through_as_one_axis():
+    shape, strides = (4, 1, 6, 5), (30, 7, 5, 1)
+    assert layout.merged(shape, [strides, strides]) == ((120,), [(1,), (1,)])
+    assert layout.merged(shape, [strides, (0, 0, 5, 1)]) == ((4, 30), [(30, 1), (0, 1)])
+    assert layout.merged((3, 4), [(1, 3)]) == ((3, 4), [(1, 3)])
+    assert layout.merged((1, 1), [(5, 9)]) == ((), [()])
 
 
 def test_numbers_beside_arrays():

@@ -116,14 +116,14 @@ def _bytes(context: Any, element: Any) -> int:
     return int(context.get_abi_sizeof(element))
 
 
-def _moved(element: Any, size: int, lanes: int) -> Any:
+def moved_as(element: Any, size: int, lanes: int) -> Any:
     """What moves of a group of elements of some bytes: small ones move in words of 32 bits."""
     if size < 4 <= size * lanes:
         return ir.VectorType(_WORD, size * lanes // 4)
     return ir.VectorType(element, lanes)
 
 
-def _lane(builder: Any, group: Any, element: Any, size: int, lane: int) -> Any:
+def lane_of(builder: Any, group: Any, element: Any, size: int, lane: int) -> Any:
     """An element of a group. Of a change of the vector's type, LLVM would make loads of small elements."""
     if group.type.element == element:
         return builder.extract_element(group, ir.Constant(_WORD, lane))
@@ -132,8 +132,8 @@ def _lane(builder: Any, group: Any, element: Any, size: int, lane: int) -> Any:
     return builder.trunc(builder.lshr(word, ir.Constant(_WORD, 8 * rest)), element)
 
 
-def _group(builder: Any, type_: Any, size: int, elements: list[Any]) -> Any:
-    """The group of some elements, the counterpart of :func:`_lane`."""
+def group_of(builder: Any, type_: Any, size: int, elements: list[Any]) -> Any:
+    """The group of some elements, the counterpart of :func:`lane_of`."""
     words = elements
     if type_.element != elements[0].type:
         words = []
@@ -177,10 +177,10 @@ def make_load_vector(operands: tuple[Operand, ...], lanes: int) -> Callable[...,
                         for lane in words:
                             lane.append(_raise_to_number(context, builder, operand, loaded))
                         continue
-                    moved = _moved(element, size, lanes)
+                    moved = moved_as(element, size, lanes)
                     group = _load(builder, _pointer(builder, argument, moved, args[1], index), size * lanes)
                     for number, lane in enumerate(words):
-                        word = _lane(builder, group, element, size, number)
+                        word = lane_of(builder, group, element, size, number)
                         lane.append(_raise_to_number(context, builder, operand, word))
                 for lane, found in zip(numbers, words):
                     lane.append(_assembled(context, builder, operand, found))
@@ -235,14 +235,14 @@ def make_store_vector(storage: str, keys: tuple[Key, ...], lanes: int) -> Callab
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             element = _in_memory(context, storage)
             size = _bytes(context, element)
-            moved = _moved(element, size, lanes)
+            moved = moved_as(element, size, lanes)
             lowered = [
                 _lowered(context, builder, storage, keys, type_, builder.extract_value(args[2], lane))
                 for lane, type_ in enumerate(values.types)
             ]
             for slot, words in enumerate(zip(*lowered)):
                 pointer = _pointer(builder, builder.extract_value(args[0], slot), moved, args[1], index)
-                builder.store(_group(builder, moved, size, list(words)), pointer, align=size * lanes)
+                builder.store(group_of(builder, moved, size, list(words)), pointer, align=size * lanes)
             return context.get_dummy_value()
 
         return types.none(results, index, values), codegen

@@ -102,8 +102,11 @@ def _name(capability: Capability) -> str:
 
 
 @contextlib.contextmanager
-def _no_device(capability: Capability) -> Iterator[None]:
-    # Numba asks for the device on which device functions shall run, for their cache only.
+def no_device(capability: Capability) -> Iterator[None]:
+    """Let Numba compile for a compute capability where there is no device.
+
+    It asks for the device on which device functions shall run, for their cache only.
+    """
     device = SimpleNamespace(compute_capability=capability)
     with mock.patch("numba.cuda.dispatcher.get_current_device", return_value=device):
         yield
@@ -112,7 +115,7 @@ def _no_device(capability: Capability) -> Iterator[None]:
 def compiled(case: Case, capability: Capability) -> str:
     """The PTX of a kernel."""
     kernel, types = case.make()
-    with _no_device(capability):
+    with no_device(capability):
         return str(cuda.compile_ptx(kernel, types, cc=capability)[0])
 
 

@@ -14,14 +14,9 @@ def register(module: str) -> None:
     """Make the public functions of a module known to Numba: those that can be called there, and that others can't."""
     from numba.extending import overload
 
-    from numbafunc.kinds.elementwise import REGISTRY
-
     for public in _functions(module):
-        op = REGISTRY.get(public.__name__)
-        if op is not None and list(inspect.signature(public).parameters) == [*op.parameters, "out"]:
-            overload(public, strict=False)(typed(public, op, _implementation))
-        else:
-            overload(public, strict=False)(_refused(public))
+        op = _op_of(public)
+        overload(public, strict=False)(_refused(public) if op is None else typed(public, op, _implementation))
     refresh()
 
 
@@ -35,13 +30,19 @@ def refresh() -> None:
 
 
 def public_ops() -> dict[Any, Any]:
-    """The ops of the elementwise kind by the public functions that call them."""
+    """The ops that can be called inside compiled functions, by the public functions that call them."""
     from numbafunc import activation, loss
+
+    found = {public: _op_of(public) for module in (activation, loss) for public in _functions(module.__name__)}
+    return {public: op for public, op in found.items() if op is not None}
+
+
+def _op_of(public: Any) -> Any:
+    """The op that a public function hands its arguments to as they are; None for all other functions."""
     from numbafunc.kinds.elementwise import REGISTRY
 
-    modules = {"sigmoid_cross_entropy_logits": loss}
-    found = {getattr(modules.get(name, activation), name, None): op for name, op in REGISTRY.items()}
-    return {public: op for public, op in found.items() if public is not None}
+    op = REGISTRY.get(public.__name__)
+    return op if op is not None and list(inspect.signature(public).parameters) == [*op.parameters, "out"] else None
 
 
 def _functions(module: str) -> list[Any]:
@@ -55,9 +56,7 @@ def _refused(public: Any) -> Any:
     def typed(*args: Any, **options: Any) -> Any:
         from numba.core.errors import TypingError
 
-        from numbafunc import activation
-
-        names = ", ".join([f.__name__ for f in _functions(activation.__name__)] + ["loss.sigmoid_cross_entropy_logits"])
+        names = ", ".join(sorted(op.name for op in public_ops().values()))
         raise TypingError(
             f"numbafunc.{public.__name__} can't be called inside functions that Numba compiles; of numbafunc's "
             f"functions these can: {names}"
@@ -85,7 +84,7 @@ def _implementation(op: Any, given: tuple[Any, ...], names: list[str], declared:
     import numpy as np
     from numba.core import types
 
-    from numbafunc.cpu.accumulate import make_start
+    from numbafunc.autodiff.number_type import make_start
     from numbafunc.cpu.cache import inline
     from numbafunc.cpu.inside import leave
 

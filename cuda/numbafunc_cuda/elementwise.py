@@ -237,13 +237,9 @@ class ElementwiseOnDevice:
         kernel = self._kernels.get(form)
         if kernel is None:
             if self._inlined is None:
-                self._inlined = inline(self.definition())
+                self._inlined = inline(self._op.settled())
             kernel = self._kernels[form] = compiled(build(self._inlined, form), form.argument_types())
         return kernel
-
-    def definition(self) -> Any:
-        """The scalar function; one of a user's counts as it is at the first call."""
-        return self._op.settled()
 
 
 def _argument(part: Any, position: tuple[int, ...]) -> Any:

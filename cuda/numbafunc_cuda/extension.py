@@ -16,7 +16,7 @@ from numba.cuda import extending
 from numbafunc.autodiff.number_type import Installation
 from numbafunc.cpu.elementary import CORES
 
-__all__ = ["DeviceBuilder", "extending", "intrinsic", "unpack"]
+__all__ = ["DeviceBuilder", "extending", "intrinsic", "make_start", "unpack"]
 
 intrinsic = extending.intrinsic
 
@@ -85,3 +85,4 @@ _DEVICE = Installation(extending, CORES, DeviceBuilder)
 _DEVICE.install()
 
 unpack = _DEVICE.unpack
+make_start = _DEVICE.make_start

@@ -7,10 +7,9 @@ from typing import Any
 from numba.core import types
 from numba.cuda.core.errors import TypingError
 
-from numbafunc.autodiff.number import VALUE
-from numbafunc.autodiff.number_type import NumberType, pack
+from numbafunc.autodiff.number_type import NumberType
 from numbafunc.inside_numba import public_ops, scalar_type, typed
-from numbafunc_cuda.extension import extending, intrinsic, unpack
+from numbafunc_cuda.extension import extending, intrinsic, make_start, unpack
 from numbafunc_cuda.machine import inline
 
 
@@ -33,25 +32,12 @@ def _implementation(op: Any, given: tuple[Any, ...], names: list[str], declared:
     if op.keep_integers and not floats and not any(isinstance(type_, types.Float) for type_ in scalars):
         elements = names
     else:
-        namespace["number"] = _make_number(compute)
+        namespace["number"] = make_start(compute)
         elements = [f"number({name})" for name in names]
     namespace["leave"] = _leave
     source = f"def implementation({', '.join(declared)}):\n    return leave(definition({', '.join(elements)}))\n"
     exec(source, namespace)
     return namespace["implementation"]
-
-
-def _make_number(dtype: Any) -> Any:
-    target = NumberType(dtype, (VALUE,))
-
-    @intrinsic
-    def number(typingctx: Any, x: Any) -> Any:
-        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            return pack(context, builder, target, unpack(context, builder, x, args[0], dtype))
-
-        return target(x), codegen
-
-    return number
 
 
 @intrinsic

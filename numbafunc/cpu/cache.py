@@ -115,12 +115,12 @@ def _digest_value(digest: Any, value: Any, seen: set[int]) -> None:
 
 
 # Modules whose functions and constants are told apart by their version.
-_RELEASED = ("builtins", "cmath", "math", "numba", "numbafunc", "numpy", "operator")
+RELEASED = ("builtins", "cmath", "math", "numba", "numbafunc", "numpy", "operator")
 
 
 def _digest_attributes(digest: Any, value: Any, names: list[str], seen: set[int]) -> None:
     """The attributes of a user's module that a function names."""
-    if not isinstance(value, types.ModuleType) or value.__name__.split(".")[0] in _RELEASED:
+    if not isinstance(value, types.ModuleType) or value.__name__.split(".")[0] in RELEASED:
         return
     for name in names:
         if hasattr(value, name):

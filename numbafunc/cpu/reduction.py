@@ -13,6 +13,7 @@ import numba
 import numpy as np
 
 from numbafunc.autodiff.number import VALUE, Key
+from numbafunc.autodiff.number_type import make_start
 from numbafunc.cpu import accumulate
 from numbafunc.cpu.access import FLOATS, Operand, Separation, make_load, make_store
 from numbafunc.cpu.cache import compile_lazily, inline
@@ -170,7 +171,7 @@ class _Source:
             "int64": np.int64,  # the index of prange is unsigned
             "inf": np.inf,
             "nan": np.nan,
-            "number": accumulate.make_start(FLOATS[layout.compute]),
+            "number": make_start(FLOATS[layout.compute]),
             "empty": np.empty,
             "compute": np.dtype(layout.compute),
             "load": make_load(layout.operands, ("operands",) * len(self.slots), separation),

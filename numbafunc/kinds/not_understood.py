@@ -9,6 +9,8 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from numbafunc.cpu.cache import RELEASED
+
 # Our type of numbers, with parentheses three deep for the keys of its coefficients.
 _NUMBER = re.compile(r"Number\((float\d\d), \((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)\)")
 
@@ -58,7 +60,7 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 def _reached(value: Any, seen: set[int]) -> Iterator[FunctionType]:
     """A function, and the user's functions that it names."""
     value = getattr(value, "py_func", value)
-    if not isinstance(value, FunctionType) or id(value) in seen or (value.__module__ or "").split(".")[0] in _OTHERS:
+    if not isinstance(value, FunctionType) or id(value) in seen or (value.__module__ or "").split(".")[0] in RELEASED:
         return
     seen.add(id(value))
     yield value
@@ -71,9 +73,6 @@ def _reached(value: Any, seen: set[int]) -> Iterator[FunctionType]:
     found += [vars(module)[name] for module in modules for name in attributes if name in vars(module)]
     for one in found:
         yield from _reached(one, seen)
-
-
-_OTHERS = ("math", "numba", "numbafunc", "numpy")
 
 
 def _line(code: CodeType, text: str) -> int | None:

@@ -76,6 +76,9 @@ def import_times(runs: int) -> list[dict[str, str]]:
     """Times of imports in fresh interpreters, and of ours after Numba."""
     programs = {f"import {name}": _IMPORT.format(name=name) for name in IMPORTS}
     programs["import numbafunc after numba"] = _AFTER_NUMBA.format(name="numbafunc")
+    programs["the same, and all its names"] = _AFTER_NUMBA.format(
+        name="numbafunc; [getattr(numbafunc, n) for n in dir(numbafunc)]"
+    )
     seconds: dict[str, list[float]] = {}
     for _ in range(runs):
         for what, source in programs.items():
@@ -83,7 +86,10 @@ def import_times(runs: int) -> list[dict[str, str]]:
                 seconds.setdefault(what, []).append(seconds_in_fresh_process(source))
             except subprocess.CalledProcessError:  # not installed
                 seconds.pop(what, None)
-    return [summary(what, times, IMPORT_BAR if "after" in what else None) for what, times in seconds.items()]
+    return [
+        summary(what, times, IMPORT_BAR if "after" in what or "same" in what else None)
+        for what, times in seconds.items()
+    ]
 
 
 def first_calls(runs: int) -> list[dict[str, str]]:

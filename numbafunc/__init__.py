@@ -2,91 +2,57 @@
 
 from __future__ import annotations
 
-from numbafunc import constants, divergence, loss, parallel
-from numbafunc.activation import (
-    celu,
-    elu,
-    leaky_relu,
-    log_sigmoid,
-    relu,
-    rsqrt,
-    selu,
-    sigmoid,
-    softplus,
-    swish,
-    tanh,
-)
-from numbafunc.autodiff import Dual, derivative, grad, hessian, hvp, jacfwd, jvp, linearize, value_and_grad
-from numbafunc.constants import ConvPadding, Interpolate
-from numbafunc.control_flow import stop_gradient
-from numbafunc.indexing import one_hot
-from numbafunc.inside_numba import register as _register
-from numbafunc.kinds.elementwise import elementwise
-from numbafunc.normalization import log_softmax, logsumexp, softmax
-from numbafunc.padding import pad
-from numbafunc.pooling import average_pool_2d, max_pool_2d
-from numbafunc.ranking import top_k
-from numbafunc.rearrange import (
-    batch_to_space2d,
-    channel_to_space2d,
-    flatten,
-    space_to_batch2d,
-    space_to_channel2d,
-    upscale_nn,
-)
-from numbafunc.resize import interpolate, upsample_2d
-from numbafunc.scanning import scan
-from numbafunc.slicing import dynamic_slice
+from importlib import import_module as _import_module
+from typing import Any as _Any
 
-_register()
+import numba as _numba  # noqa: F401  (not by the threads that come first to use it: they would see parts of it)
+
+from numbafunc.reduction_symbol import name_reduction as _name_reduction
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "ConvPadding",
-    "Dual",
-    "Interpolate",
-    "average_pool_2d",
-    "batch_to_space2d",
-    "celu",
-    "channel_to_space2d",
-    "constants",
-    "derivative",
-    "divergence",
-    "dynamic_slice",
-    "elementwise",
-    "elu",
-    "flatten",
-    "grad",
-    "hessian",
-    "hvp",
-    "interpolate",
-    "jacfwd",
-    "jvp",
-    "leaky_relu",
-    "linearize",
-    "log_sigmoid",
-    "log_softmax",
-    "logsumexp",
-    "loss",
-    "max_pool_2d",
-    "one_hot",
-    "pad",
-    "parallel",
-    "relu",
-    "rsqrt",
-    "scan",
-    "selu",
-    "sigmoid",
-    "softmax",
-    "softplus",
-    "space_to_batch2d",
-    "space_to_channel2d",
-    "stop_gradient",
-    "swish",
-    "tanh",
-    "top_k",
-    "upsample_2d",
-    "upscale_nn",
-    "value_and_grad",
-]
+# Where each public name is defined. A module is loaded when one of its names is first used: importing the package costs
+# a script no more than what it needs. Type checkers read the same from `__init__.pyi`.
+_DEFINITIONS = {
+    "activation": (
+        *("celu", "elu", "leaky_relu", "log_sigmoid", "relu", "rsqrt", "selu", "sigmoid", "softplus", "swish", "tanh"),
+    ),
+    "autodiff": (*("Dual", "derivative", "grad", "hessian", "hvp", "jacfwd", "jvp", "linearize", "value_and_grad"),),
+    "constants": ("ConvPadding", "Interpolate"),
+    "control_flow": ("stop_gradient",),
+    "indexing": ("one_hot",),
+    "kinds.elementwise": ("elementwise",),
+    "normalization": ("log_softmax", "logsumexp", "softmax"),
+    "padding": ("pad",),
+    "pooling": ("average_pool_2d", "max_pool_2d"),
+    "ranking": ("top_k",),
+    "rearrange": (
+        *("batch_to_space2d", "channel_to_space2d", "flatten", "space_to_batch2d", "space_to_channel2d", "upscale_nn"),
+    ),
+    "resize": ("interpolate", "upsample_2d"),
+    "scanning": ("scan",),
+    "slicing": ("dynamic_slice",),
+}
+_MODULES = ("constants", "divergence", "loss", "parallel")
+_HOMES = {name: module for module, names in _DEFINITIONS.items() for name in names}
+
+__all__ = sorted([*_HOMES, *_MODULES])
+
+
+def __getattr__(name: str) -> _Any:
+    home = _HOMES.get(name)
+    if home is not None:
+        found = getattr(_import_module(f"numbafunc.{home}"), name)
+    elif name in _MODULES or name in ("autodiff", "elementary"):
+        found = _import_module(f"numbafunc.{name}")
+    else:
+        raise AttributeError(f"module 'numbafunc' has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+_name_reduction()

@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def info(options: argparse.Namespace) -> int:
     """Print what a report of a problem should state: versions, processor, threads, cache."""
-    from numbafunc.parallel.launcher import rank_before_start
+    from numbafunc.launcher import rank_before_start
 
     facts = list(_facts())
     if rank_before_start() == 0:  # the others would say the same between the lines
@@ -46,8 +46,8 @@ def _facts() -> Iterable[tuple[str, str]]:
     import numba
 
     import numbafunc
+    from numbafunc import launcher
     from numbafunc.cpu import cache, threads
-    from numbafunc.parallel import launcher
 
     yield "numbafunc", numbafunc.__version__
     yield "Python", f"{platform.python_version()} ({platform.system()}, {platform.machine()})"

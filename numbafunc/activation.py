@@ -7,6 +7,7 @@ from typing import Any
 
 from numbafunc import elementary
 from numbafunc.elementary import constant, expm1, like, still_below, with_slope_of
+from numbafunc.inside_numba import register
 from numbafunc.kinds.elementwise import define
 
 SELU_SCALE = 1.0507009873554805
@@ -477,3 +478,6 @@ def tanh(x: Any, *, out: Any = None) -> Any:
     array([-0.76159416,  0.        ,  0.76159416])
     """
     return _tanh.call(x, out)
+
+
+register(__name__)

@@ -8,6 +8,7 @@ import numpy as np
 
 from numbafunc.autodiff.dual import Dual, value_of
 from numbafunc.autodiff.trees import flatten, flatten_with_names
+from numbafunc.inside_numba import register
 
 __all__ = ["stop_gradient"]
 
@@ -63,3 +64,6 @@ def _is_numeric(leaf: Any) -> bool:
     return dtype is not None and any(
         hasattr(leaf, protocol) for protocol in ("__cuda_array_interface__", "__array_interface__", "__dlpack__")
     )
+
+
+register(__name__)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,3 +22,9 @@ def is_device_array(x: Any) -> bool:
     if locate is not None and not isinstance(x, type):
         return locate()[0] in _DLPACK_DEVICES
     return hasattr(x, "__cuda_array_interface__")
+
+
+def counterpart(name: str) -> Callable[..., Any]:
+    """A function of the back end for CUDA devices, which is imported when the first is needed: "module.function"."""
+    module, _, function = name.partition(".")
+    return getattr(importlib.import_module(f"numbafunc_cuda.{module}"), function)  # type: ignore[no-any-return]

@@ -9,6 +9,7 @@ import numpy as np
 from numbafunc.autodiff.dual import Dual, on_device
 from numbafunc.elementary import log
 from numbafunc.errors import ShapeError
+from numbafunc.inside_numba import register
 from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import define
 from numbafunc.kinds.prepared import form_of
@@ -95,3 +96,6 @@ def kl(p: Any, q: Any, eps: Any = 2**-17) -> Any:
         if not isinstance(ratio, Dual) and not isinstance(factor, Dual)
         else np.dot(factor, ratio)
     )
+
+
+register(__name__)

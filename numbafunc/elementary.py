@@ -117,7 +117,7 @@ def _squared(x: Any) -> Any:
 def _sech(x: Any) -> Any:
     if type(x) is np.ndarray:
         # One call of NumPy less where its derivative, which would overflow, is not wanted.
-        return 1 / np.cosh(x)
+        return np.reciprocal(np.cosh(x))
     decay = np.exp(-abs(x))
     return 2 * decay / (1 + decay * decay)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from numbafunc.autodiff.dual import on_device, value_of
+from numbafunc.inside_numba import register
 from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import define
 from numbafunc.kinds.prepared import form_of
@@ -109,3 +110,6 @@ def _whole(value: Any) -> int | None:
         return operator.index(value)
     except TypeError:
         return None
+
+
+register(__name__)

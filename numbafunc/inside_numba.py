@@ -9,34 +9,40 @@ import inspect
 import sys
 from typing import Any
 
-# Modules of the ops that can't be called there.
-_OTHERS = (
-    *("control_flow", "divergence", "indexing", "loss", "normalization", "padding", "pooling", "ranking"),
-    *("rearrange", "resize", "scanning", "slicing", "autodiff.drivers"),
-)
 
-
-def register() -> None:
-    """Make the ops and the reductions over ranks known to Numba."""
+def register(module: str) -> None:
+    """Make the public functions of a module known to Numba: those that can be called there, and that others can't."""
     from numba.extending import overload
 
-    from numbafunc import activation, loss
-    from numbafunc.kinds.elementwise import REGISTRY
-    from numbafunc.parallel import inside
+    for public in _functions(module):
+        op = _op_of(public)
+        overload(public, strict=False)(_refused(public) if op is None else typed(public, op, _implementation))
+    refresh()
 
-    modules = {"sigmoid_cross_entropy_logits": loss}
-    known = {}
-    for name, op in REGISTRY.items():
-        public = getattr(modules.get(name, activation), name, None)
-        if public is not None:
-            known[public] = name
-            overload(public, strict=False)(_typed(public, op))
-    names = ", ".join(sorted(known.values()))
-    for module in _OTHERS:
-        for public in _functions(f"numbafunc.{module}"):
-            if public not in known:
-                overload(public, strict=False)(_refused(public, names))
-    inside.register()
+
+def refresh() -> None:
+    """Make a compilation that is under way see what has been made known: it may have loaded a module by naming it."""
+    from numba.core.registry import cpu_target
+
+    context = vars(cpu_target).get("_toplevel_typing_context")
+    if context is not None:
+        context.refresh()
+
+
+def public_ops() -> dict[Any, Any]:
+    """The ops that can be called inside compiled functions, by the public functions that call them."""
+    from numbafunc import activation, loss
+
+    found = {public: _op_of(public) for module in (activation, loss) for public in _functions(module.__name__)}
+    return {public: op for public, op in found.items() if op is not None}
+
+
+def _op_of(public: Any) -> Any:
+    """The op that a public function hands its arguments to as they are; None for all other functions."""
+    from numbafunc.kinds.elementwise import REGISTRY
+
+    op = REGISTRY.get(public.__name__)
+    return op if op is not None and list(inspect.signature(public).parameters) == [*op.parameters, "out"] else None
 
 
 def _functions(module: str) -> list[Any]:
@@ -46,10 +52,11 @@ def _functions(module: str) -> list[Any]:
     return [f for f in map(found.get, names) if inspect.isfunction(f) and f.__module__ == module]
 
 
-def _refused(public: Any, names: str) -> Any:
+def _refused(public: Any) -> Any:
     def typed(*args: Any, **options: Any) -> Any:
         from numba.core.errors import TypingError
 
+        names = ", ".join(sorted(op.name for op in public_ops().values()))
         raise TypingError(
             f"numbafunc.{public.__name__} can't be called inside functions that Numba compiles; of numbafunc's "
             f"functions these can: {names}"
@@ -58,13 +65,16 @@ def _refused(public: Any, names: str) -> Any:
     return typed
 
 
-def _typed(public: Any, op: Any) -> Any:
-    """The function that Numba asks for an implementation, given the types of the arguments."""
+def typed(public: Any, op: Any, implementation: Any) -> Any:
+    """The function that Numba asks for an implementation, given the types of the arguments.
+
+    It calls ``implementation(op, types, names, declared)``, where ``declared`` has the parameters with their defaults.
+    """
     parameters = inspect.signature(public).parameters
     names = list(op.parameters)
     defaults = [parameters[name].default for name in names]
     declared = [n if d is inspect.Parameter.empty else f"{n}={d!r}" for n, d in zip(names, defaults)]
-    namespace = {"choose": lambda *given: _implementation(op, given, names, declared)}
+    namespace = {"choose": lambda *given: implementation(op, given, names, declared)}
     exec(f"def typed({', '.join(declared)}):\n    return choose({', '.join(names)})", namespace)
     return namespace["typed"]
 
@@ -74,12 +84,12 @@ def _implementation(op: Any, given: tuple[Any, ...], names: list[str], declared:
     import numpy as np
     from numba.core import types
 
-    from numbafunc.cpu.accumulate import make_start
+    from numbafunc.autodiff.number_type import make_start
     from numbafunc.cpu.cache import inline
     from numbafunc.cpu.inside import leave
 
     arrays = [n for n, t in zip(names, given) if isinstance(t, types.Array)]
-    scalars = [_element(op, n, t) for n, t in zip(names, given)]
+    scalars = [scalar_type(op, n, t) for n, t in zip(names, given)]
     kept = op.keep_integers and not any(isinstance(t, types.Float) for t in scalars)
     # A number does not widen an array.
     telling = [t for n, t in zip(names, scalars) if n in arrays or not arrays]
@@ -117,7 +127,7 @@ def _implementation(op: Any, given: tuple[Any, ...], names: list[str], declared:
     return namespace["implementation"]
 
 
-def _element(op: Any, name: str, given: Any) -> Any:
+def scalar_type(op: Any, name: str, given: Any) -> Any:
     """Numba's type of an argument's elements."""
     from numba import typeof
     from numba.core import types

@@ -10,6 +10,7 @@ import numpy as np
 from numbafunc.autodiff.dual import Dual, on_device
 from numbafunc.elementary import exp, log, log1p, multiply_add
 from numbafunc.errors import ShapeError
+from numbafunc.inside_numba import register
 from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import define
 from numbafunc.kinds.prepared import form_of
@@ -483,3 +484,6 @@ def sigmoid_cross_entropy_logits(logits: Any, labels: Any, *, out: Any = None) -
             _warn_of_shapes(("logits", "labels"), (x.shape, y.shape))
             form = None  # a prepared call does not warn
     return _sigmoid_cross_entropy_logits.evaluate([x, y], out=out, form=form, given=[logits, labels])
+
+
+register(__name__)

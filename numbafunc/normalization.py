@@ -9,6 +9,7 @@ import numpy as np
 from numbafunc.autodiff.dual import Dual, on_device
 from numbafunc.cpu.memory import is_plain
 from numbafunc.elementary import constant, exp, log, maximum, with_slope_of
+from numbafunc.inside_numba import register
 from numbafunc.kinds import arguments
 from numbafunc.kinds.prepared import Form
 from numbafunc.kinds.reduction import Reduction, Stages
@@ -301,3 +302,6 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
     axes = arguments.normalize_axes(axis, len(shape))
     op = _logsumexp_signed if return_sign else _logsumexp_weighted
     return op(operands, axes, arguments.float_dtype(given), shape=shape, keepdims=keepdims, names=("a", "b"))
+
+
+register(__name__)

@@ -14,6 +14,7 @@ from numbafunc.cpu import threads
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import FLAGS, PLAIN, WORDS, empty, flat_words
 from numbafunc.errors import ShapeError
+from numbafunc.inside_numba import register
 from numbafunc.kinds import arguments, margins
 from numbafunc.kinds.linear import JointlyLinear, Linear
 from numbafunc.kinds.padding import LARGEST_TABLE, MAPS, Widths, padded, prepare
@@ -307,3 +308,6 @@ def pad(
     if key is not None and operand is array and _plain(pad_width) and (mode in ("constant", "empty") or mode in MAPS):
         _keep(key, operand, widths, mode, constant_values)
     return _by_name(operand, widths, mode, options)
+
+
+register(__name__)

@@ -12,6 +12,7 @@ from numbafunc.constants import ConvPadding
 from numbafunc.cpu import threads
 from numbafunc.cpu.memory import FLAGS, PLAIN, empty, flat_words
 from numbafunc.errors import ShapeError
+from numbafunc.inside_numba import register
 from numbafunc.kinds import arguments
 from numbafunc.kinds.linear import Linear
 from numbafunc.kinds.selection import Positions, Selection
@@ -366,3 +367,6 @@ def max_pool_2d(x: Any, size: Any = 2, strides: Any = None, padding: Any = ConvP
            [21., 23., 24.]])
     """
     return _pool(_max_pool_2d, "largest", x, size, strides, padding)
+
+
+register(__name__)

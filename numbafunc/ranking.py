@@ -12,6 +12,7 @@ from numbafunc.autodiff.dual import Dual, value_of
 from numbafunc.cpu import threads
 from numbafunc.cpu.memory import FLAGS, PLAIN, empty, flat_words
 from numbafunc.errors import ShapeError
+from numbafunc.inside_numba import register
 from numbafunc.kinds import arguments
 from numbafunc.kinds.selection import Positions, Selection
 
@@ -157,3 +158,6 @@ def top_k(operand: Any, k: int) -> TopK:
     if usual and x.ndim == 2 and x.size and count and x.dtype in _DTYPES:
         _QUICK[x.shape, x.dtype, k] = _prepare(x.shape, x.dtype, count)
     return _top_k(x, count)
+
+
+register(__name__)

@@ -10,6 +10,7 @@ import numpy as np
 
 from numbafunc.cpu.memory import FLAGS, PLAIN
 from numbafunc.errors import RankError, ShapeError
+from numbafunc.inside_numba import register
 from numbafunc.kinds import arguments
 from numbafunc.kinds.movement import Movement
 
@@ -91,7 +92,7 @@ def _whole(entry: Any, name: str, given: Any, wanted: str) -> int:
 
 def _images(x: Any) -> Any:
     """An operand with four axes."""
-    operand = arguments.as_array(x, "x")
+    operand = arguments.as_array_anywhere(x, "x")
     if operand.ndim != 4:
         raise RankError(f"x has shape {operand.shape}; wanted: four axes (batch, channels, height, width)")
     return operand
@@ -331,7 +332,7 @@ def flatten(x: Any) -> Any:
         call = _flat.prepared.get((x.shape, x.dtype))
         if call is not None:
             return call(x)
-    operand = arguments.as_array(x, "x")
+    operand = arguments.as_array_anywhere(x, "x")
     if operand.ndim == 0:
         raise RankError("x has no axes; wanted: an array with at least one axis")
     return _flat(operand)
@@ -386,3 +387,6 @@ def upscale_nn(x: Any, scale: Any = 2) -> Any:
     n, c, h, w = operand.shape
     arguments.check_size((n, c, h * factor, w * factor), operand.dtype, "scale", scale)
     return _upscaled(operand, factor)
+
+
+register(__name__)

@@ -11,6 +11,7 @@ import numpy as np
 from numbafunc.constants import Interpolate
 from numbafunc.cpu import threads
 from numbafunc.errors import ShapeError
+from numbafunc.inside_numba import register
 from numbafunc.kinds import arguments
 from numbafunc.kinds.linear import Linear
 from numbafunc.kinds.resampling import plan, resample
@@ -255,3 +256,6 @@ def _whole_numbers(value: Any, name: str, wanted: str) -> tuple[int, ...]:
     if any(not 0 <= number < 2**31 for number in result):
         raise ValueError(f"{name} is {value!r}; wanted: nothing negative, and less than 2**31")
     return result
+
+
+register(__name__)

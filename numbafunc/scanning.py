@@ -12,6 +12,7 @@ import numpy as np
 
 from numbafunc.autodiff.dual import Dual, assemble, components, is_float
 from numbafunc.autodiff.trees import Structure, flatten, flatten_with_names
+from numbafunc.inside_numba import register
 
 __all__ = ["scan"]
 
@@ -384,3 +385,6 @@ class _Results:
         """The nest of all results."""
         assert self.structure is not None
         return self.structure.unflatten([assemble(stack) if len(stack) > 1 else stack[()] for stack in self.stacks])
+
+
+register(__name__)

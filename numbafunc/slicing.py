@@ -12,16 +12,18 @@ from numbafunc.autodiff.dual import Dual
 from numbafunc.cpu import threads
 from numbafunc.cpu.memory import FLAGS, PLAIN
 from numbafunc.errors import ShapeError
+from numbafunc.inside_numba import register
 from numbafunc.kinds import arguments
-from numbafunc.kinds.linear import Linear
-from numbafunc.kinds.movement import contiguous, prepare
+from numbafunc.kinds.movement import Movement, contiguous, prepare
 
 
-def _sliced(
-    array: np.ndarray[Any, Any], leading: int, starts: tuple[int, ...], sizes: tuple[int, ...]
-) -> np.ndarray[Any, Any]:
+def _window(array: np.ndarray[Any, Any], leading: int, starts: tuple[int, ...], sizes: tuple[int, ...]) -> Any:
     behind = (slice(start, start + size) for start, size in zip(starts, sizes))
-    return contiguous(array[(slice(None),) * leading + tuple(behind)], array)
+    return array[(slice(None),) * leading + tuple(behind)], (*array.shape[:leading], *sizes)
+
+
+def _sliced(array: np.ndarray[Any, Any], leading: int, *window: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    return contiguous(_window(array, leading, *window)[0], array)
 
 
 # Calls that went well, by shape and dtype of the array and what was asked for.
@@ -33,7 +35,7 @@ def _plain(entries: tuple[Any, ...]) -> bool:
     return {*map(type, entries)} == {int}
 
 
-_dynamic_slice = Linear("dynamic_slice", _sliced)
+_dynamic_slice = Movement("dynamic_slice", _window, _sliced)
 
 
 def _integers(given: Any, name: str) -> tuple[int, ...]:
@@ -120,7 +122,7 @@ def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Any) -> Any:
             if _plain(start_indices) and _plain(slice_sizes):
                 _PREPARED[key] = call, start_indices, slice_sizes
                 return call(operand)
-    array = arguments.as_array(operand, "operand")
+    array = arguments.as_array_anywhere(operand, "operand")
     starts = _integers(start_indices, "start_indices")
     sizes = _integers(slice_sizes, "slice_sizes")
     for name, entries in (("start_indices", starts), ("slice_sizes", sizes)):
@@ -136,3 +138,6 @@ def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Any) -> Any:
         first = sum(place * stride for place, stride in zip(places, array.strides)) // array.itemsize
         _PREPARED[key] = prepare(view, first, view.shape), start_indices, slice_sizes
     return _dynamic_slice(array, tuple(places), sizes)
+
+
+register(__name__)

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
+import numbafunc
+
 # Modules of oracles are imported by name.
 sys.path.insert(0, str(Path(__file__).parent))
 
-# What several ranks run is started by the tests, not collected.
-collect_ignore_glob = ["rank_programs/*"]
+# What several ranks or another process run is started by the tests, not collected.
+collect_ignore_glob = ["rank_programs/*", "device_program.py"]
 
 # They need the compiler and the assembler for CUDA devices; tox run -e ptx has them.
 if importlib.util.find_spec("numba_cuda") is None:
@@ -33,13 +35,15 @@ if os.environ.get("NUMBAFUNC_TEST_BACKEND") == "cuda":
 
     device_backend.install()
 
+# Registries of ops hold those whose modules have been loaded.
+for _name in numbafunc.__all__:
+    getattr(numbafunc, _name)
+
 
 class Programs:
     """Runs Python programs with this package importable, whichever way it was installed here."""
 
     def __init__(self, folder):
-        import numbafunc
-
         self.folder = folder
         self.package = Path(numbafunc.__file__).parent
 

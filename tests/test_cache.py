@@ -1,8 +1,14 @@
 """The cache of compiled kernels: shared by any number of processes, never wrong, never in the way."""
 
 import shutil
+from types import SimpleNamespace
 
+import llvmlite.binding
 import pytest
+from numba.core.registry import cpu_target
+from numba.core.runtime import rtsys
+
+from numbafunc.cpu import cache
 
 LISTENER = """
 import numpy as np
@@ -229,3 +235,12 @@ def test_threading_layers_and_processors_are_told_apart(programs, tmp_path):
     settings = [{}, {"NUMBA_NUM_THREADS": "1"}, {"NUMBA_THREADING_LAYER": "workqueue"}, {"NUMBA_CPU_NAME": "generic"}]
     for setting in settings * 2:
         programs.run(program, NUMBAFUNC_CACHE_DIR=tmp_path / "cache", **setting)
+
+
+def test_code_that_calls_the_run_time_of_numba_is_not_kept():
+    # Loaded before Numba has compiled these functions, it would end the process.
+    rtsys.initialize(cpu_target.target_context)
+    module = llvmlite.binding.parse_assembly("declare void @NRT_incref()")
+    assert cache._needs_more(SimpleNamespace(_final_module=module))
+    module = llvmlite.binding.parse_assembly("declare void @memcpy()\ndefine void @NRT_incref() { ret void }")
+    assert not cache._needs_more(SimpleNamespace(_final_module=module))

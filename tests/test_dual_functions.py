@@ -6,8 +6,9 @@ from dual_table import CASES as ARRAYS
 from dual_table_complex import CASES as COMPLEX
 from dual_table_fft import CASES as TRANSFORMS
 from dual_table_linalg import CASES as LINEAR_ALGEBRA
+from dual_table_statistics import CASES as STATISTICS
 
-CASES = ARRAYS + COMPLEX + TRANSFORMS + LINEAR_ALGEBRA
+CASES = ARRAYS + COMPLEX + TRANSFORMS + LINEAR_ALGEBRA + STATISTICS
 each = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 
 

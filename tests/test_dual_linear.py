@@ -102,6 +102,7 @@ FUNCTIONS = {
     "numpy integer": lambda x: x[np.int64(1), np.int8(0)],
     "empty": lambda x: x[:0],
     "iteration": lambda x: list(x)[1],
+    "astype": lambda x: np.astype(x, x.dtype),
     "astype, same": lambda x: x.astype(np.float64),
     "getitem of 0-d": lambda x: x[0, 0, 0][()],
 }  # fmt: skip
@@ -175,6 +176,15 @@ def test_every_rule_has_a_case():
     called.add(np.linalg.matrix_transpose)  # the same rule as numpy.matrix_transpose
     linear = {function for function, rule in FUNCTION_RULES.items() if rule.__module__.endswith("rules_linear")}
     assert linear <= called
+
+
+def test_shape_under_its_former_name():
+    # NumPy 2.4 no longer takes it.
+    x = Dual(np.arange(6.0), np.arange(12.0).reshape(2, 6), 1)
+    y = FUNCTION_RULES[np.reshape](x, newshape=(2, 3))
+    np.testing.assert_array_equal(y.tangent, x.tangent.reshape(2, 2, 3))
+    with pytest.raises(TypeError, match="needs a shape"):
+        FUNCTION_RULES[np.reshape](x)
 
 
 def test_joining_duals_of_several_levels():

@@ -1,5 +1,7 @@
 """One case for each defect that was found in something that seemed done."""
 
+import math
+
 import ml_dtypes
 import numba
 import numpy as np
@@ -513,3 +515,33 @@ RECURSION = """
 def test_recursive_functions_in_a_second_process(programs, tmp_path):
     for _ in range(2):
         assert programs.run(RECURSION, NUMBAFUNC_CACHE_DIR=tmp_path / "cache") == "6.0"
+
+
+def limited(x):
+    if x > 1:
+        raise ValueError("x is too large")
+    return x
+
+
+@numba.njit
+def checked(x):
+    assert x <= 1
+    return x
+
+
+def test_definitions_that_raise_are_refused():
+    # Where threads share a loop their exceptions were lost, and elements of the result never written.
+    x = np.linspace(-1, 2, 200_000)
+    out = np.full(x.shape, 7.0)
+    for definition in (limited, lambda x: checked(x) * 2, lambda x: limited(x)):
+        with pytest.raises(TypeError, match=r"raises an exception.*return math.nan instead \(line \d+ of "):
+            numbafunc.elementwise(definition)(x, out=out)
+    assert (out == 7).all()
+    assert numbafunc.elementwise(lambda x: x if x <= 1 else math.nan)(0.5) == 0.5
+
+
+def test_conversions_of_dual_arrays_say_what_to_call():
+    with pytest.raises(TypeError, match=r"numpy\.exp\(x\) for math\.exp\(x\)"):
+        numbafunc.grad(math.exp)(1.0)
+    with pytest.raises(TypeError, match=r"numpy\.dot\(a, x\) for a\.dot\(x\)"):
+        numbafunc.grad(lambda x: np.eye(2).dot(x).sum())(X)

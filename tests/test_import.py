@@ -1,5 +1,15 @@
 """Importing is light: it compiles nothing, writes nothing and loads no package that is not needed."""
 
+import ast
+import importlib
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import numbafunc
+
 
 def test_import_loads_and_compiles_nothing(programs, tmp_path):
     output = programs.run(
@@ -46,12 +56,96 @@ def test_import_starts_no_threads(programs):
     assert output == "1 False"
 
 
-def test_everything_public_is_there():
-    import numbafunc
+@pytest.mark.parametrize("package", ["numbafunc", "numbafunc.autodiff"])
+def test_type_checkers_see_what_is_there(package):
+    module = importlib.import_module(package)
+    stub = ast.parse(Path(module.__file__).with_suffix(".pyi").read_text())
+    declared = [(node.module, name.name) for node in stub.body if type(node) is ast.ImportFrom for name in node.names]
+    assert {name for _, name in declared} - {"autodiff", "elementary"} == set(module.__all__) <= set(dir(module))
+    for home, name in declared:
+        found = getattr(module, name)
+        assert found is getattr(importlib.import_module(home), name), name
+        assert getattr(found, "__module__", home).startswith(home)
 
-    for name in numbafunc.__all__:
-        assert hasattr(numbafunc, name)
-    assert numbafunc.__version__
+
+def test_unknown_names():
+    with pytest.raises(AttributeError, match="'numbafunc' has no attribute 'reul'"):
+        numbafunc.reul  # noqa: B018
+    with pytest.raises(ImportError, match="reul"):
+        from numbafunc import reul  # noqa: F401
+    with pytest.raises(AttributeError, match="'numbafunc.autodiff' has no attribute 'gard'"):
+        numbafunc.autodiff.gard  # noqa: B018
+    assert set(numbafunc.__all__) <= set(dir(numbafunc))
+
+
+def test_modules_are_loaded_when_their_names_are_used(programs):
+    output = programs.run(
+        """
+        import sys
+        import numbafunc
+
+        def loaded():
+            names = ("activation", "autodiff.rules", "loss", "parallel")
+            return [name for name in names if f"numbafunc.{name}" in sys.modules]
+
+        print(loaded())
+        numbafunc.relu(1.0)
+        print(loaded())
+        numbafunc.grad
+        print(loaded())
+        numbafunc.loss.l2([1.0])
+        print(loaded())
+        from numbafunc import *
+        print(loaded(), len(numbafunc.__all__) == len([name for name in numbafunc.__all__ if name in globals()]))
+        """
+    )
+    assert output.splitlines() == [
+        "[]",
+        "['activation']",
+        "['activation', 'autodiff.rules']",
+        "['activation', 'autodiff.rules', 'loss']",
+        "['activation', 'autodiff.rules', 'loss', 'parallel'] True",
+    ]
+
+
+def test_an_unpickled_dual_array_has_its_rules(programs, tmp_path):
+    dual = numbafunc.Dual(np.array([2.0]), np.array([[1.0]]), 1)
+    (tmp_path / "dual").write_bytes(pickle.dumps(dual))
+    output = programs.run(
+        f"""
+        import pickle
+        from pathlib import Path
+        x = pickle.loads(Path({str(tmp_path / "dual")!r}).read_bytes())
+        print((x * x).tangent)
+        """
+    )
+    assert output == "[[4.]]"
+
+
+def test_compiled_functions_may_be_the_first_to_name_an_op(programs):
+    output = programs.run(
+        """
+        import numba
+        import numbafunc as nf
+        import numpy as np
+
+        @numba.njit
+        def f(x):
+            return nf.relu(x) + nf.loss.sigmoid_cross_entropy_logits(x, 1.0) + nf.parallel.psum(x)
+
+        print(f(np.zeros(2)))
+
+        @numba.njit
+        def g(x):
+            return nf.top_k(x, 1)
+
+        try:
+            g(np.zeros(2))
+        except numba.TypingError as error:
+            print("numbafunc.top_k can't be called inside functions that Numba compiles" in str(error))
+        """
+    )
+    assert output.splitlines() == ["[0.69314718 0.69314718]", "True"]
 
 
 def test_import_in_an_unwritable_home(programs, tmp_path):

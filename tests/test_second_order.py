@@ -140,6 +140,48 @@ def test_runs_are_bounded_and_half_of_the_blocks():
     assert max(seen) * 8000 <= variables.MIXED_CHUNK_BYTES
 
 
+@pytest.mark.parametrize("chunk_size", [1, 30, 60])
+def test_blocks_in_which_few_variables_meet(chunk_size):
+    x = np.linspace(-1, 1, 60)
+    np.testing.assert_allclose(hessian(rosenbrock, chunk_size=chunk_size)(x), hessian_of_rosenbrock(x), atol=1e-12)
+
+    def f(x):
+        # The third variable and the last but one meet in one element, after they stood apart in others.
+        y = x * x
+        z = y[::-1] * x
+        return np.sum(y * y) + z[1] * z[2] + np.sum(np.where(np.arange(60) == 2, z * x, 0))
+
+    wanted = np.diag(12 * x**2)
+    a, b, c, d = 1, 58, 2, 57
+    # a b^2 c d^2 + c^2 d^2
+    powers = {a: 1, b: 2, c: 1, d: 2}
+
+    def term(*left):
+        exponents = dict(powers)
+        factor = 1.0
+        for i in left:
+            factor *= exponents[i]
+            exponents[i] -= 1
+        return factor * np.prod([x[i] ** e for i, e in exponents.items()])
+
+    for i in powers:
+        for j in powers:
+            wanted[i, j] += term(i, j)
+    wanted[c, c] += 2 * x[d] ** 2
+    wanted[d, d] += 2 * x[c] ** 2
+    wanted[c, d] += 4 * x[c] * x[d]
+    wanted[d, c] += 4 * x[c] * x[d]
+    np.testing.assert_allclose(hessian(f, chunk_size=chunk_size)(x), wanted, atol=1e-13)
+
+
+@pytest.mark.parametrize("chunk_size", [1, 30, 60])
+def test_infinite_curvature_stays_where_it_is(chunk_size):
+    x = np.linspace(0, 1, 60)
+    with np.errstate(divide="ignore"):
+        wanted = np.diag(-0.25 * x**-1.5)
+    np.testing.assert_allclose(hessian(lambda x: np.sum(np.sqrt(x)), chunk_size=chunk_size)(x), wanted)
+
+
 def test_memory():
     x = np.linspace(0, 1, 300)
     peaks = []

@@ -13,7 +13,6 @@ from numba.core import types
 from numbafunc.autodiff.dual import assemble
 from numbafunc.autodiff.number import Key
 from numbafunc.bounded import Bounded
-from numbafunc.cpu.cache import frozen
 from numbafunc.kinds import arguments
 from numbafunc.kinds.directions import Levels, Plan, component_of, plan, result_keys
 from numbafunc_cuda.arrays import View, address, contiguous, empty, pointer, stream_for
@@ -238,16 +237,9 @@ class ElementwiseOnDevice:
         kernel = self._kernels.get(form)
         if kernel is None:
             if self._inlined is None:
-                self._inlined = inline(self.definition())
+                self._inlined = inline(self._op.settled())
             kernel = self._kernels[form] = compiled(build(self._inlined, form), form.argument_types())
         return kernel
-
-    def definition(self) -> Any:
-        """The scalar function; one of a user's counts as it is at the first call."""
-        op = self._op
-        if op.definition is None:
-            op.definition = frozen(op._given)
-        return op.definition
 
 
 def _argument(part: Any, position: tuple[int, ...]) -> Any:

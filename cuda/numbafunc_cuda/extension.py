@@ -16,6 +16,8 @@ from numba.cuda import extending
 from numbafunc.autodiff.number_type import Installation
 from numbafunc.cpu.elementary import CORES
 
+__all__ = ["DeviceBuilder", "extending", "intrinsic", "make_start", "unpack"]
+
 intrinsic = extending.intrinsic
 
 _FLOAT = "float"
@@ -83,3 +85,4 @@ _DEVICE = Installation(extending, CORES, DeviceBuilder)
 _DEVICE.install()
 
 unpack = _DEVICE.unpack
+make_start = _DEVICE.make_start

@@ -1,24 +1,30 @@
 """Forward-mode differentiation: dual arrays, their rules, and the functions that take derivatives."""
 
-from numbafunc.autodiff import rules as _rules  # noqa: F401  (fills the tables)
-from numbafunc.autodiff.drivers import grad, jacfwd, jvp, value_and_grad
-from numbafunc.autodiff.dual import Dual, assemble, components, levels_of, value_of
-from numbafunc.autodiff.linearization import linearize
-from numbafunc.autodiff.order_n import derivative
-from numbafunc.autodiff.second_order import hessian, hvp
+from __future__ import annotations
 
-__all__ = [
-    "Dual",
-    "assemble",
-    "components",
-    "derivative",
-    "grad",
-    "hessian",
-    "hvp",
-    "jacfwd",
-    "jvp",
-    "levels_of",
-    "linearize",
-    "value_and_grad",
-    "value_of",
-]
+from importlib import import_module as _import_module
+from typing import Any as _Any
+
+# Loaded when first used, as the names of the package are: ops have to know what a dual array is, but only who
+# differentiates needs the rules.
+_DEFINITIONS = {
+    "drivers": ("grad", "jacfwd", "jvp", "value_and_grad"),
+    "dual": ("Dual", "assemble", "components", "levels_of", "value_of"),
+    "linearization": ("linearize",),
+    "order_n": ("derivative",),
+    "second_order": ("hessian", "hvp"),
+}
+_HOMES = {name: module for module, names in _DEFINITIONS.items() for name in names}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> _Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'numbafunc.autodiff' has no attribute {name!r}")
+    return getattr(_import_module(f"numbafunc.autodiff.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -10,20 +10,21 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from numbafunc.autodiff.dual import Dual, make
-from numbafunc.autodiff.places import add_direction, apart, block, joined, only_direction, part, tangents
+from numbafunc.autodiff.dual import make
+from numbafunc.autodiff.levels import Level
+from numbafunc.autodiff.places import add_direction, block, joined, only_direction, part, tangents
 from numbafunc.autodiff.trees import Structure, flatten_with_names
 from numbafunc.autodiff.variables import (
     Variables,
     check_argnums,
     check_chunk_size,
     constant,
-    levels,
     pair,
     paired,
     scalar,
     split,
 )
+from numbafunc.inside_numba import register
 
 __all__ = ["grad", "jacfwd", "jvp", "value_and_grad"]
 
@@ -79,23 +80,23 @@ def jvp(
     >>> numbafunc.jvp(lambda x, y: x * y, (3.0, 4.0), (1.0, 0.0))
     (array(12.), array(4.))
     """
-    level = next(levels)
     arguments = []
     given: list[Any] = []
-    for structure, leaves, directions in paired(primals, tangents):
-        moved = [
-            leaf if direction is None else make(leaf, add_direction(direction), level)
-            for leaf, direction in zip(leaves, directions, strict=True)
-        ]
-        given += [direction for direction in directions if direction is not None and type(direction) is not Dual]
-        arguments.append(structure.unflatten(moved))
-    result = f(*arguments)
+    with Level() as level:
+        for structure, leaves, directions in paired(primals, tangents):
+            for i, direction in enumerate(directions):
+                if direction is not None:
+                    leaves[i] = make(leaves[i], add_direction(direction), level)
+                    given.append(direction)
+            arguments.append(structure.unflatten(leaves))
+        result = f(*arguments)
     result, other = pair(result) if has_aux else (result, None)
     leaves, names, structure = flatten_with_names(result)
-    parts = [split(leaf, level, f"the output of f{name}") for leaf, name in zip(leaves, names, strict=True)]
-    value = structure.unflatten([primal for primal, _ in parts])
-    # What f hands through must not be the caller's own array, which may be written to.
-    change = structure.unflatten([apart(only_direction(*part), given) for part in parts])
+    changes = []
+    for i, leaf in enumerate(leaves):
+        leaves[i], tangent = split(leaf, level, f"the output of f{names[i]}")
+        changes.append(only_direction(leaves[i], tangent, given))
+    value, change = structure.unflatten(leaves), structure.unflatten(changes)
     return (value, change, constant(other, level)) if has_aux else (value, change)
 
 
@@ -280,3 +281,6 @@ def jacfwd(
         return (result, aux) if has_aux else result
 
     return jacobian
+
+
+register(__name__)

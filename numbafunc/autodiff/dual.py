@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import cmath
 import operator as operators
+import os
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, TypeAlias, final
 
 import numpy as np
 
 from numbafunc.autodiff.array_methods import ArrayMethods
+from numbafunc.autodiff.levels import FIRST_DRAWN, LIVE, admit, leaked
 from numbafunc.device import is_device_array
 
 Operand: TypeAlias = Any
@@ -55,9 +57,13 @@ def _dropped(what: str, otherwise: str = "") -> TypeError:
 
 
 _IN_ARRAYS = (
-    "; join dual arrays with numpy.stack([x, y]) in place of numpy.array([x, y]), and store them in an array "
-    "made by numpy.zeros_like(x), which is dual itself; "
-    "in place of scipy.special's logsumexp, softmax and log_softmax take ours"
+    "; join dual arrays with numpy.stack([x, y]) in place of numpy.array([x, y]), store them in an array "
+    "made by numpy.zeros_like(x), which is dual itself; call NumPy's functions, not methods of plain arrays: "
+    "numpy.dot(a, x) for a.dot(x); in place of scipy.special's logsumexp, softmax and log_softmax take ours"
+)
+_IN_NUMBERS = (
+    "; functions of math take no dual arrays, so call numpy.exp(x) for math.exp(x), and store numbers in an array made "
+    "by numpy.zeros_like(x), which is dual itself"
 )
 
 
@@ -114,14 +120,15 @@ class Dual(ArrayMethods):
     tangent : numpy.ndarray or Dual
         One derivative of the value for each direction: shape ``(directions,) + primal.shape``, dtype of the primal.
     level : int
-        Positive; which differentiation the tangents belong to.
+        Which differentiation the tangents belong to: positive, and below a million, from where on the functions that
+        take derivatives number theirs.
 
     Raises
     ------
     TypeError
         A primal that is neither floating nor complex, or a tangent of another dtype.
     ValueError
-        A tangent of another shape, or a primal or tangent whose level is not lower.
+        A tangent of another shape, a primal or tangent whose level is not lower, or a level out of range.
 
     Notes
     -----
@@ -155,6 +162,8 @@ class Dual(ArrayMethods):
     """None, or the views that see an assignment: see :mod:`numbafunc.autodiff.storage`."""
 
     def __init__(self, primal: Operand, tangent: Operand, level: int) -> None:
+        import numbafunc.autodiff.rules  # noqa: F401  (fills the tables, which no one needs who makes no dual array)
+
         primal = primal if type(primal) is Dual or is_device_array(primal) else np.asarray(primal)
         tangent = tangent if type(tangent) is Dual or is_device_array(tangent) else np.asarray(tangent)
         if not is_inexact(primal.dtype):
@@ -163,15 +172,18 @@ class Dual(ArrayMethods):
             raise TypeError(f"tangent has dtype {tangent.dtype}; it must be that of primal, {primal.dtype}")
         if tangent.ndim == 0 or tangent.shape[1:] != primal.shape:
             raise ValueError(f"tangent has shape {tangent.shape}; it must be (directions,) + {primal.shape}")
-        if level < 1 or any(lower >= level for lower in levels_of(primal, tangent)):
-            raise ValueError(f"level is {level}; it must be positive and above the levels of primal and tangent")
+        if not 1 <= level < FIRST_DRAWN or any(lower >= level for lower in levels_of(primal, tangent)):
+            raise ValueError(
+                f"level is {level}; it must be above the levels of primal and tangent, from 1 to {FIRST_DRAWN - 1}"
+            )
+        admit(level)
         self.primal = primal
         self.tangent = tangent
         self.level = level
         self.family = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return make, (self.primal, self.tangent, self.level)
+        return _restored, (self.primal, self.tangent, self.level, os.getpid())
 
     # Queries of the value.
 
@@ -217,7 +229,7 @@ class Dual(ArrayMethods):
         raise _dropped("conversion to a NumPy array", _IN_ARRAYS)
 
     def __float__(self) -> float:
-        raise _dropped("float()", _IN_ARRAYS)
+        raise _dropped("float()", _IN_NUMBERS)
 
     def __int__(self) -> int:
         raise _dropped("int()")
@@ -398,14 +410,28 @@ class Dual(ArrayMethods):
         return make(self.primal.astype(dtype, copy=copy), self.tangent.astype(dtype, copy=copy), self.level)
 
 
+_new = object.__new__
+
+
 def make(primal: Any, tangent: Any, level: int) -> Dual:
-    """Build a Dual from parts known to fit together."""
-    dual = Dual.__new__(Dual)
+    """Build a Dual from parts known to fit together; ValueError if its derivative is no longer being taken."""
+    if level not in LIVE:
+        raise leaked(level)
+    dual = _new(Dual)
     dual.primal = primal
     dual.tangent = tangent
     dual.level = level
     dual.family = None
     return dual
+
+
+def _restored(primal: Any, tangent: Any, level: int, process: int) -> Dual:
+    """What was pickled or copied; a level of another process may be unknown here."""
+    import numbafunc.autodiff.rules  # noqa: F401  (fills the tables)
+
+    if process != os.getpid():
+        admit(level)
+    return make(primal, tangent, level)
 
 
 def levels_of(*operands: Operand) -> tuple[int, ...]:
@@ -533,6 +559,11 @@ def quiet() -> np.errstate:
     return np.errstate(all="ignore")
 
 
+def ndim_of(x: Operand) -> int:
+    """The number of axes; NumPy's function would have to ask a dual array by its protocol."""
+    return x.ndim if type(x) is Dual or type(x) is np.ndarray else np.ndim(x)
+
+
 def is_float(dtype: np.dtype[Any]) -> bool:
     """Whether a dtype is one of the floating-point types that ops compute with."""
     return (dtype.kind == "f" and dtype.itemsize <= 8) or (dtype.kind == "V" and dtype.name == "bfloat16")
@@ -549,5 +580,7 @@ def is_finite(array: Any) -> bool:
         # BLAS hands larger products to threads, which take thousands of times as long when the cores are busy.
         if array.size >= 8192:
             return cmath.isfinite(np.add.reduce(array, None))
-        return cmath.isfinite(array.dot(array) if array.ndim < 2 else np.vdot(array, array))
+        if array.ndim != 1:
+            array = array.reshape(-1)
+        return cmath.isfinite(array.dot(array))
     return cmath.isfinite(array)

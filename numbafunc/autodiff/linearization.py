@@ -9,9 +9,11 @@ import numpy as np
 
 from numbafunc.autodiff.drivers import jvp
 from numbafunc.autodiff.dual import is_finite, quiet, value_of
+from numbafunc.autodiff.levels import Level
 from numbafunc.autodiff.products import scale
 from numbafunc.autodiff.trees import flatten_with_names
-from numbafunc.autodiff.variables import Variables, constant, levels, pair, paired, split
+from numbafunc.autodiff.variables import Variables, constant, pair, paired, split
+from numbafunc.inside_numba import register
 
 __all__ = ["linearize"]
 
@@ -67,8 +69,8 @@ def linearize(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tu
     """
     variables = Variables(primals, tuple(range(len(primals))))
     few = variables.total <= _FEW
-    level = next(levels)
-    result = f(*(variables.moved({level: range(variables.total)}) if few else primals))
+    with Level() as level:
+        result = f(*(variables.moved({level: range(variables.total)}) if few else primals))
     result, aux = pair(result) if has_aux else (result, None)
     leaves, names, structure = flatten_with_names(result)
     parts = [split(leaf, level, f"the output of f{name}") for leaf, name in zip(leaves, names, strict=True)]
@@ -99,3 +101,6 @@ def _product(primal: Any, jacobian: Any, directions: list[Any]) -> Any:
             # What does not move contributes nothing, whatever its derivative.
             change = np.sum(scale(rows, direction.reshape((-1, 1))), 0)
     return change.reshape(primal.shape)
+
+
+register(__name__)

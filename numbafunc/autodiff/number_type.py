@@ -150,6 +150,19 @@ class Installation:
             parts[key] = Real(own, context.cast(builder, part, source.dtype, dtype))
         return Number(parts, self._cores)
 
+    def make_start(self, dtype: Any) -> Any:
+        """The intrinsic ``number(x)``: a plain number in a given precision, to start a computation with."""
+        target = NumberType(dtype, (VALUE,))
+
+        @self._extending.intrinsic
+        def number(typingctx: Any, x: Any) -> Any:
+            def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+                return pack(context, builder, target, self.unpack(context, builder, x, args[0], dtype))
+
+            return target(x), codegen
+
+        return number
+
     def install(self) -> None:
         """Tell the compiler of all there is."""
         models, lower_cast = self._extending.models, self._extending.lower_cast
@@ -223,3 +236,4 @@ _PROCESSOR = Installation(extending, CORES)
 _PROCESSOR.install()
 
 unpack = _PROCESSOR.unpack
+make_start = _PROCESSOR.make_start

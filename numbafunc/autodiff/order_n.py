@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from numbafunc.autodiff.dual import Dual, make
+from numbafunc.autodiff.levels import LIVE, draw
 from numbafunc.autodiff.trees import flatten_with_names
-from numbafunc.autodiff.variables import constant, floating, levels, pair, split
+from numbafunc.autodiff.variables import constant, floating, pair, split
+from numbafunc.inside_numba import register
 
 __all__ = ["derivative"]
 
@@ -72,28 +74,38 @@ def derivative(f: Callable[..., Any], n: int = 1, argnum: int = 0, has_aux: bool
         position = argnum % len(args)
         x = floating(args[position], f"argument {position}")
         unit = np.ones((1, *x.shape), x.dtype)
-        run = [next(levels) for _ in range(n)]
-        moved = x
-        for level in run:
-            moved = make(moved, unit, level)
-        result = f(*args[:position], moved, *args[position + 1 :], **options)
-        result, aux = pair(result) if has_aux else (result, None)
-        leaves, names, structure = flatten_with_names(result)
-        changes = []
-        for leaf, name in zip(leaves, names, strict=True):
-            place = f"the output of f{name}"
-            for level in reversed(run):
-                primal, tangent = split(leaf, level, place)
-                leaf = np.zeros(primal.shape, primal.dtype) if tangent is None else tangent[0]
-            change = split(leaf, 0, place)[0]
-            if np.broadcast_shapes(x.shape, change.shape) != change.shape:
-                raise ValueError(
-                    f"{place} has shape {change.shape} for an argument of shape {x.shape}; a derivative by an array "
-                    "needs a function that works element by element, see grad and jacfwd for others"
-                )
-            # Broadcasting leaves read-only views; the caller may write to results.
-            changes.append(change if type(change) is Dual or change.flags.writeable else change.copy())
-        derived = structure.unflatten(changes)
+        run = [draw() for _ in range(n)]
+        try:
+            moved = x
+            for level in run:
+                moved = make(moved, unit, level)
+            result = f(*args[:position], moved, *args[position + 1 :], **options)
+            result, aux = pair(result) if has_aux else (result, None)
+            leaves, names, structure = flatten_with_names(result)
+            places = [f"the output of f{name}" for name in names]
+            derived = structure.unflatten(
+                [_change(leaf, place, run, x.shape) for leaf, place in zip(leaves, places, strict=True)]
+            )
+        finally:
+            LIVE.difference_update(run)
         return (derived, constant(aux, *run)) if has_aux else derived
 
     return of_order_n
+
+
+def _change(leaf: Any, place: str, run: list[int], shape: tuple[int, ...]) -> Any:
+    """The derivative of an output at all levels of a run, by a number or the numbers of an array of some shape."""
+    for level in reversed(run):
+        primal, tangent = split(leaf, level, place)
+        leaf = np.zeros(primal.shape, primal.dtype) if tangent is None else tangent[0]
+    change = split(leaf, 0, place)[0]
+    if np.broadcast_shapes(shape, change.shape) != change.shape:
+        raise ValueError(
+            f"{place} has shape {change.shape} for an argument of shape {shape}; a derivative by an array needs a "
+            "function that works element by element, see grad and jacfwd for others"
+        )
+    # Broadcasting leaves read-only views; the caller may write to results.
+    return change if type(change) is Dual or change.flags.writeable else change.copy()
+
+
+register(__name__)

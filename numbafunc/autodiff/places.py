@@ -19,19 +19,40 @@ def add_direction(direction: Any) -> Any:
     return direction.reshape((1, *direction.shape))
 
 
-def only_direction(primal: Any, tangent: Any) -> Any:
-    """The tangent along the only direction; None stands for zeros."""
+def only_direction(primal: Any, tangent: Any, given: Sequence[Any]) -> Any:
+    """The tangent along the only direction, in memory apart from some arrays; None stands for zeros."""
     if on_device(primal):
         from numbafunc_cuda import drivers
 
-        return (
-            drivers.nothing(primal.shape, primal.dtype, primal) if tangent is None else drivers.only_direction(tangent)
-        )
+        if tangent is None:
+            return drivers.nothing(primal.shape, primal.dtype, primal)
+        return drivers.apart(drivers.only_direction(tangent), [one for one in given if on_device(one)])
     if tangent is None:
         return np.zeros(primal.shape, primal.dtype)
-    tangent = tangent.reshape(primal.shape)
-    # Broadcasting leaves read-only views; the caller may write to results.
-    return tangent if type(tangent) is Dual or tangent.flags.writeable else tangent.copy()
+    change = tangent[0]
+    if type(change) is Dual:
+        return change
+    # An element of an array of one axis is a number, a broadcast one a view that is read-only; and what f hands through
+    # must not be the caller's array.
+    if type(change) is not np.ndarray or not change.flags.writeable:
+        return np.array(change)
+    return change.copy() if any(_share_memory(change, one) for one in given) else change
+
+
+def _share_memory(x: Any, other: Any) -> bool:
+    if type(other) is not np.ndarray:
+        return False
+    own, others = _owner(x), _owner(other)
+    if own.base is None and others.base is None:
+        return own is others
+    return np.may_share_memory(x, other)
+
+
+def _owner(x: Any) -> Any:
+    """The array that an array is a view of."""
+    while type(x.base) is np.ndarray:
+        x = x.base
+    return x
 
 
 def tangents(directions: int, primal: Any, tangent: Any) -> Any:
@@ -86,13 +107,3 @@ def block(rows: Any, start: int, stop: int, shape: tuple[int, ...], x: Any) -> A
 
         return drivers.block(rows, start, stop, shape, x)
     return np.moveaxis(rows, 0, -1)[..., start:stop].reshape(shape + x.shape).copy()
-
-
-def apart(change: Any, given: Sequence[Any]) -> Any:
-    """A tangent in memory of its own."""
-    if on_device(change):
-        from numbafunc_cuda import drivers
-
-        return drivers.apart(change, [one for one in given if type(one) is not np.ndarray])
-    shared = type(change) is np.ndarray and any(np.may_share_memory(change, one) for one in given)
-    return change.copy() if shared else change

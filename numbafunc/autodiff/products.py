@@ -21,17 +21,24 @@ def scale(factor: Operand, tangent: Operand) -> Any:
     `tangent` has the leading axis of directions and at least as many axes behind it as `factor` has.
     """
     if type(factor) is not Dual and type(tangent) is not Dual:
-        product = factor * tangent
+        product = beside(factor, tangent) * tangent
         if is_finite(factor):
             return product
         return np.where(tangent == 0, product.dtype.type(0), product)
     return _product(factor, tangent, scale)
 
 
+def beside(factor: Any, tangent: Any) -> Any:
+    """The factor of a tangent with an axis for a single direction: NumPy broadcasts small arrays at twice the cost."""
+    if type(factor) is np.ndarray and tangent.shape == (1, *factor.shape):
+        return factor.reshape(tangent.shape)
+    return factor
+
+
 def divide(tangent: Operand, divisor: Operand) -> Any:
     """``tangent / divisor``, zero where `tangent` is zero."""
     if type(divisor) is not Dual and type(tangent) is not Dual:
-        quotient = tangent / divisor
+        quotient = tangent / beside(divisor, tangent)
         if is_finite(quotient):
             return quotient
         return np.where(tangent == 0, quotient.dtype.type(0), quotient)
@@ -58,12 +65,29 @@ def _product(factor: Operand, tangent: Operand, multiply: Any) -> Any:
     if tangent_level == level:
         tangent, tangent_moves = tangent.primal, tangent.tangent
     primal = multiply(factor, tangent)
-    terms = []
+    change = None
     if factor_moves is not None:
-        terms.append(_mixed(align(factor_moves, primal.ndim), tangent))
+        factor_moves = align(factor_moves, primal.ndim)
+        if not _never_meet(factor_moves, tangent):
+            change = _mixed(factor_moves, tangent)
     if tangent_moves is not None:
-        terms.append(multiply(factor, align(tangent_moves, primal.ndim)))
-    return finish(primal, terms[0] if len(terms) == 1 else terms[0] + terms[1], level)
+        second = multiply(factor, align(tangent_moves, primal.ndim))
+        change = second if change is None else change + second
+    return primal if change is None else finish(primal, change, level)
+
+
+_LARGE = 2**15
+"""Elements from which a product of two tangents is worth a look at which of them are zero."""
+
+
+def _never_meet(a: Operand, b: Operand) -> bool:
+    """Whether it was found that of two tangents one is zero at each element, so that no product need be formed.
+
+    So it is for most blocks of the Hessian of a sum in which each variable meets few others.
+    """
+    if type(a) is Dual or type(b) is Dual or a.shape[2:] != b.shape[1:] or a.shape[0] * b.size < _LARGE:
+        return False
+    return not (a.any((0, 1)) & b.any(0)).any()
 
 
 def align(tangent: Any, ndim: int) -> Any:

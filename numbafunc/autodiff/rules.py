@@ -25,6 +25,7 @@ from numbafunc.autodiff import (
     rules_reduction,
     rules_sampled,
     rules_special,
+    rules_statistics,
     rules_ufunc_methods,
     rules_vector,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "rules_reduction",
     "rules_sampled",
     "rules_special",
+    "rules_statistics",
     "rules_ufunc_methods",
     "rules_vector",
 ]

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import UFUNC_RULES, Operand
+from numbafunc.autodiff.dual import UFUNC_RULES, Dual, Operand, ndim_of
 from numbafunc.autodiff.products import align
 from numbafunc.autodiff.rules_complex import conjugate
 from numbafunc.autodiff.rules_elementwise import Tangent, combine, define_binary
 from numbafunc.autodiff.rules_linear import refuse, rule_for
+from numbafunc.autodiff.storage import componentwise
 
 _WIDE = 32
 """Columns from which one product for each direction is as fast as one of them all, and leaves rows contiguous."""
@@ -72,7 +73,7 @@ define_binary(np.matmul, _matmul)
 @rule_for(np.dot)
 def _dot(a: Operand, b: Operand, out: Any = None) -> Any:
     refuse("dot", out=out)
-    a_ndim, b_ndim = np.ndim(a), np.ndim(b)
+    a_ndim, b_ndim = ndim_of(a), ndim_of(b)
     if a_ndim == 0 or b_ndim == 0:
         return UFUNC_RULES[np.multiply](a, b)
     if b_ndim <= 2:
@@ -85,15 +86,20 @@ def _dot(a: Operand, b: Operand, out: Any = None) -> Any:
 
 @rule_for(np.inner)
 def _inner(a: Operand, b: Operand, /) -> Any:
-    if np.ndim(a) == 0 or np.ndim(b) == 0:
+    if ndim_of(a) == 0 or ndim_of(b) == 0:
         return UFUNC_RULES[np.multiply](a, b)
-    return np.dot(a, np.swapaxes(b, -1, -2) if np.ndim(b) > 1 else b)
+    return np.dot(a, np.swapaxes(b, -1, -2) if ndim_of(b) > 1 else b)
 
 
 @rule_for(np.outer)
 def _outer(a: Operand, b: Operand, out: Any = None) -> Any:
     refuse("outer", out=out)
-    return np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1))
+    a, b = (x if type(x) is Dual else np.asarray(x) for x in (a, b))
+    column, row = (a.size, 1), (1, b.size)
+    return UFUNC_RULES[np.multiply](
+        componentwise(a, lambda v, lead: v.reshape((*v.shape[:lead], *column))),
+        componentwise(b, lambda v, lead: v.reshape((*v.shape[:lead], *row))),
+    )
 
 
 @rule_for(np.vdot)

@@ -15,7 +15,7 @@ import numpy as np
 
 from numbafunc import elementary
 from numbafunc.autodiff.dual import UFUNC_RULES, Dual, Operand, is_finite, make, quiet, value_of
-from numbafunc.autodiff.products import align, divide, finish, scale
+from numbafunc.autodiff.products import align, beside, divide, finish, scale
 
 Tangent: TypeAlias = Any
 BinaryTangent: TypeAlias = Callable[[Operand, Operand, Operand, Tangent, Tangent], Tangent]
@@ -89,6 +89,7 @@ for _name, _function in elementary.FUNCTIONS.items():
 
 define_unary(np.square, lambda x, y: x + x)
 define_unary(np.reciprocal, lambda x, y: -y * y)
+define_unary(np.log, lambda x, y: np.reciprocal(x))  # which takes half the time of 1 / x
 
 for _ufunc in (np.negative, np.positive, np.conjugate, np.deg2rad, np.radians, np.rad2deg, np.degrees):
     define_linear(_ufunc)
@@ -216,8 +217,8 @@ def _multiply(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> T
         return scale(y, dx)
     if type(dx) is np.ndarray and type(dy) is np.ndarray and type(x) is not Dual and type(y) is not Dual:
         # The product rule in one go; what is not finite is looked at term by term.
-        tangent = y * dx
-        tangent += x * dy
+        tangent = beside(y, dx) * dx
+        tangent += beside(x, dy) * dy
         if is_finite(tangent):
             return tangent
     return scale(y, dx) + scale(x, dy)

@@ -32,7 +32,7 @@ from numbafunc.autodiff.rules_linear import rule_for
 
 
 def _euclidean(x: Operand, norm: Operand, dx: Tangent, axis: Any) -> Tangent:
-    return divide(np.sum(real_product(x, dx), axis=axis), norm)
+    return divide(np.add.reduce(real_product(x, dx), axis), norm)
 
 
 def _pick(dx: Tangent, positions: Any, axis: int) -> Tangent:
@@ -92,7 +92,7 @@ def _norm(x: Operand, ord: Any = None, axis: Any = None, keepdims: bool = False)
                 change = _vector(primal, flat, tangent, ord, axes[0])
             else:
                 change = _matrix(primal, flat, tangent, ord, *axes)
-        return finish(value, np.reshape(change, (change.shape[0], *value.shape)), x.level)
+        return finish(value, change.reshape((change.shape[0], *value.shape)), x.level)
 
 
 @rule_for(np.linalg.vector_norm)

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from numbafunc.autodiff.dual import Dual, Operand, value_of
-from numbafunc.autodiff.rules_linear import into, refuse, rule_for
-from numbafunc.autodiff.rules_reduction import along, given, merged
+from numbafunc.autodiff.rules_linear import given, into, refuse, rule_for
+from numbafunc.autodiff.rules_reduction import along, merged
 
 _UNSET: Any = np._NoValue
 
@@ -31,14 +31,18 @@ def _sort(a: Operand, axis: int | None = -1, kind: Any = None, order: Any = None
     if kind is not None and stable is not None:
         raise ValueError("`kind` and keyword parameters can't be provided at the same time. Use only one of them.")
     a, place = _flattened(a, axis)
-    return np.take_along_axis(a, np.argsort(value_of(a), place, "stable"), place)
+    return _along_axis(a, value_of(a).argsort(place, "stable"), place)
 
 
 @rule_for(np.partition)
 def _partition(a: Operand, kth: Any, axis: int | None = -1, kind: Any = "introselect", order: Any = None) -> Any:
     refuse("partition", order=order)
     a, place = _flattened(a, axis)
-    return np.take_along_axis(a, np.argpartition(value_of(a), kth, place, kind), place)
+    return _along_axis(a, value_of(a).argpartition(kth, place, kind), place)
+
+
+def _along_axis(a: Operand, order: Any, axis: int) -> Any:
+    return a[order] if a.ndim == 1 else np.take_along_axis(a, order, axis)
 
 
 @rule_for(np.unique)

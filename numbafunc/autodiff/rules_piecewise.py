@@ -202,6 +202,19 @@ def _histogram(a: Operand, bins: Any = 10, range: Any = None, density: Any = Non
     return counts, edges
 
 
+def _define_without_derivative(function: Any) -> None:
+    @rule_for(function)
+    def rule(*args: Any, **options: Any) -> Any:
+        raise TypeError(
+            f"numpy.{function.__name__} has no rule for dual arrays: counts don't move with the points; take "
+            "numbafunc.stop_gradient(x) of these, and where weights move, sum them by numpy.bincount"
+        )
+
+
+_define_without_derivative(np.histogram2d)
+_define_without_derivative(np.histogramdd)
+
+
 @rule_for(np.histogram_bin_edges)
 def _histogram_bin_edges(a: Operand, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
     refuse("histogram_bin_edges", weights=weights)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual, Operand, quiet
-from numbafunc.autodiff.products import finish
+from numbafunc.autodiff.dual import Dual, Operand, quiet, value_of
+from numbafunc.autodiff.products import divide, finish
 from numbafunc.autodiff.rules_complex import conjugate
 from numbafunc.autodiff.rules_elementwise import combine
 from numbafunc.autodiff.rules_linalg import separate
@@ -158,19 +158,34 @@ def _poly(seq_of_zeros: Operand) -> Any:
     return product
 
 
-@rule_for(np.vander)
-def _vander(x: Operand, N: Any = None, increasing: bool = False) -> Any:
-    if x.ndim != 1:
-        raise ValueError("x must be a one-dimensional array or sequence.")
-    count = x.shape[0] if N is None else operator.index(N)
-    dtype = np.promote_types(x.dtype, int)
-    if count <= 0:
-        return np.vander(np.zeros(x.shape, dtype), count)
-    x = x.astype(dtype)
-    powers: list[Any] = [np.ones(x.shape, dtype)]
-    for _ in range(count - 1):
-        powers.append(x if len(powers) == 1 else powers[-1] * x)
-    return np.stack(powers if increasing else powers[::-1], 1)
+@rule_for(np.polydiv)
+def _polydiv(u: Operand, v: Operand) -> Any:
+    if any(isinstance(x, np.poly1d) for x in (u, v)):
+        raise TypeError("numpy.polydiv: a poly1d can't hold dual arrays; give coefficients")
+    u, v = _coefficients(u) + 0.0, _coefficients(v) + 0.0
+    length, inverse = v.shape[0], 1.0 / v[0]
+    remainder: Any = u.astype(np.result_type(u, v))
+    quotient: list[Any] = []
+    for k in range(u.shape[0] - length + 1):
+        quotient.append(inverse * remainder[k])
+        changed = remainder[k : k + length] - quotient[-1] * v
+        remainder = np.concatenate([remainder[:k], changed, remainder[k + length :]])
+    # Leading coefficients that are zero but for rounding, as NumPy sees them.
+    leading = np.flatnonzero(~np.isclose(value_of(remainder), 0, rtol=1e-14))
+    first = leading[0] if leading.size else remainder.shape[0] - 1
+    return np.stack(quotient) if quotient else np.zeros(1, remainder.dtype), remainder[first:]
+
+
+@rule_for(np.roots)
+def _roots(p: Operand) -> Any:
+    # dr = -dp(r) / p'(r): a root that is not simple has no derivative.
+    p = _coefficients(p)
+    roots: Any = np.roots(p.primal)
+    with quiet():
+        change: Any = 0.0
+        for k in range(p.shape[0]):
+            change = change * roots + p.tangent[:, k, np.newaxis]
+        return finish(roots, divide(-change, np.polyval(np.polyder(p.primal), roots)), p.level)
 
 
 @rule_for(np.polyfit)

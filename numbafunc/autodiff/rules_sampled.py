@@ -86,6 +86,39 @@ def _linspace(
     return samples, (ends[1] - ends[0]) / (divisor if divisor > 0 else np.nan)
 
 
+@rule_for(np.logspace)
+def _logspace(
+    start: Operand, stop: Operand, num: int = 50, endpoint: bool = True, base: Operand = 10.0, dtype: Any = None,
+    axis: int = 0,
+) -> Any:  # fmt: skip
+    if np.ndim(base):
+        # Bases, one for each pair of ends, stand beside the ends in axes that count before that of the samples.
+        ndim = max(np.ndim(x) for x in (start, stop, base))
+        start, stop, base = (np.reshape(x, (1,) * (ndim - np.ndim(x)) + np.shape(x)) for x in (start, stop, base))
+        base = np.expand_dims(base, axis)
+    samples: Any = np.power(base, np.linspace(start, stop, num, endpoint, axis=axis))
+    return samples if dtype is None else samples.astype(dtype)
+
+
+@rule_for(np.geomspace)
+def _geomspace(
+    start: Operand, stop: Operand, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
+) -> Any:
+    np.geomspace(value_of(start), value_of(stop), num, endpoint, dtype, axis)  # errors
+    common = np.result_type(value_of(start), value_of(stop), float(num), np.zeros((), dtype))
+    start, stop = ((x if type(x) is Dual else np.asarray(x)).astype(common) for x in (start, stop))
+    # Turned so that they start on the positive side, where there are logarithms.
+    turn = np.sign(start)
+    start, stop = start / turn, stop / turn
+    samples: Any = np.logspace(np.log10(start), np.log10(stop), num, endpoint)
+    if num > 0:
+        samples[0] = start
+        if num > 1 and endpoint:
+            samples[-1] = stop
+    samples = np.moveaxis(samples * turn, 0, axis)
+    return samples if dtype is None else samples.astype(dtype)
+
+
 @rule_for(np.unwrap)
 def _unwrap(p: Operand, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.pi) -> Any:
     if type(p) is not Dual or type(period) is Dual or type(discont) is Dual:
@@ -129,6 +162,27 @@ def _signed_reciprocals() -> list[float]:
 
 
 _SIGNED = _signed_reciprocals()
+
+
+# Midpoints of a quarter of a turn: for analytic periodic functions the rule of equal weights is exact to rounding.
+_ANGLES = (np.arange(64) + 0.5) * (np.pi / 128)
+
+
+@rule_for(np.i0)
+def _i0(x: Operand) -> Any:
+    value: Any = np.i0(x.primal)
+    with quiet():
+        return finish(value if type(value) is Dual else np.asarray(value), scale(_i1(x.primal), x.tangent), x.level)
+
+
+def _i1(x: Operand) -> Any:
+    """The mean of ``cos(t) sinh(x cos(t))``, whose terms have one sign."""
+    cosines, halves = (weights.astype(x.dtype) for weights in (np.cos(_ANGLES), np.sin(_ANGLES / 2) ** 2))
+    size = abs(x)
+    twice = -2 * size[..., np.newaxis]
+    # sinh(x c) = exp(x) exp(-2 x h) (1 - exp(-2 x c)) / 2 with h = (1 - c) / 2: large exponents would lose digits.
+    mean = np.mean(-cosines * np.exp(twice * halves) * np.expm1(twice * cosines), -1)
+    return np.where(value_of(x) < 0, -0.5, x.dtype.type(0.5)) * np.exp(size) * mean
 
 
 @rule_for(np.vander)

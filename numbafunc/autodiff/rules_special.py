@@ -34,7 +34,7 @@ class _Special:
     """The functions of scipy.special, once it has been imported."""
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(sys.modules["scipy.special"], name)
+        return getattr(sys.modules.get("scipy.special"), name)
 
 
 special = _Special()

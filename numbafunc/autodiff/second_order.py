@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 
 from numbafunc.autodiff.drivers import grad, jvp
+from numbafunc.autodiff.levels import Level
 from numbafunc.autodiff.variables import (
     Variables,
     check_argnums,
     check_chunk_size,
     constant,
-    levels,
     pair,
     scalar,
     split,
 )
+from numbafunc.inside_numba import register
 
 __all__ = ["hessian", "hvp"]
 
@@ -100,7 +101,7 @@ def hessian(
         As for :func:`grad`.
     chunk_size : int, optional
         How many rows and how many columns are found in one run of `f`, whose arrays then carry ``chunk_size**2``
-        tangents. By default as many as keep those of the arguments below 4 MiB.
+        tangents. By default as many as keep those of the arguments below 16 MiB, at most 48.
 
     Returns
     -------
@@ -121,6 +122,8 @@ def hessian(
     Notes
     -----
     Forward mode twice: for n variables the cost is that of about n (n + 1) / 2 evaluations of `f`, many at a time.
+    Where the variables of a block of rows never meet those of a block of columns in a product, as in sums of terms of
+    few variables each, the block costs about one evaluation.
 
     Examples
     --------
@@ -141,12 +144,12 @@ def hessian(
         aux = None
         for i, rows in enumerate(chunks):
             for j, columns in enumerate(chunks[: i + 1]):
-                inner, outer = next(levels), next(levels)
-                result = f(*variables.moved({inner: columns, outer: rows}), **options)
-                result, other = pair(result) if has_aux else (result, None)
-                if not blocks:
-                    aux = constant(other, inner, outer)
-                block = _mixed(result, inner, outer, len(rows), len(columns))
+                with Level() as inner, Level() as outer:
+                    result = f(*variables.moved({inner: columns, outer: rows}), **options)
+                    result, other = pair(result) if has_aux else (result, None)
+                    if not blocks:
+                        aux = constant(other, inner, outer)
+                    block = _mixed(result, inner, outer, len(rows), len(columns))
                 blocks[j, i] = block
                 blocks[i, j] = block.T
         matrix = np.concatenate(
@@ -169,3 +172,6 @@ def _mixed(result: Any, inner: int, outer: int, rows: int, columns: int) -> Any:
     value, _ = split(primal, inner, "the output of f")
     mixed = None if tangent is None else split(tangent, inner, "the output of f")[1]
     return np.zeros((columns, rows), value.dtype) if mixed is None else mixed
+
+
+register(__name__)

@@ -104,6 +104,20 @@ def _is_basic(key: Any) -> bool:
     return isinstance(key, _BASIC) and key is not True and key is not False
 
 
+def _is_adjacent(key: Any) -> bool:
+    """Whether a key that is not basic addresses in the same way axes that stand behind others.
+
+    So it is where its numbers and arrays stand side by side: then the axes that they make stay in their place.
+    """
+    places = []
+    for place, part in enumerate(key if type(key) is tuple else (key,)):
+        if (type(part) is np.ndarray and part.ndim) or type(part) is int:
+            places.append(place)
+        elif not isinstance(part, (slice, type(None), type(Ellipsis))):
+            return False
+    return places[-1] - places[0] < len(places)
+
+
 def _refuse_dual_key(key: Any) -> None:
     for part in key if type(key) is tuple else (key,):
         if isinstance(part, Dual) or (isinstance(part, list) and any(isinstance(one, Dual) for one in part)):
@@ -116,7 +130,10 @@ def getitem(x: Dual, key: Any) -> Any:
         behind = key if type(key) is tuple else (key,)
         return view(x, lambda v, lead: v[(slice(None),) * lead + behind if lead else behind])
     _refuse_dual_key(key)
-    # Arrays among slices move axes in ways that depend on what stands before them: index positions instead.
+    if _is_adjacent(key):
+        behind = key if type(key) is tuple else (key,)
+        return componentwise(x, lambda v, lead: v[(slice(None),) * lead + behind])
+    # The axes of arrays go to the front, that of the directions included: index positions instead.
     positions = np.arange(x.size).reshape(x.shape)[key]
     return gather(x, positions)
 

@@ -40,7 +40,7 @@ class Structure:
                 leaves = self._definition.flatten_up_to(tree)
             except (TypeError, ValueError):
                 return None
-        return leaves if all(leaf is None or flatten(leaf)[1] is _SINGLE for leaf in leaves) else None
+        return leaves if all(leaf is None or flatten(leaf)[1] is SINGLE for leaf in leaves) else None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Structure) and bool(self._definition == other._definition)
@@ -52,25 +52,25 @@ class Structure:
         return "a single array" if self._definition is None else str(self._definition)
 
 
-_SINGLE = Structure(None)
+SINGLE = Structure(None)
 
 
 def flatten(tree: Any) -> tuple[list[Any], Structure]:
     """The leaves of a nest, and how to put others in their places."""
     if isinstance(tree, _LEAF_TYPES):
-        return [tree], _SINGLE
+        return [tree], SINGLE
     import optree
 
     leaves, definition = optree.tree_flatten(tree)
     if definition.is_leaf():
-        return leaves, _SINGLE
+        return leaves, SINGLE
     return leaves, Structure(definition)
 
 
 def flatten_with_names(tree: Any) -> tuple[list[Any], list[str], Structure]:
     """The leaves of a nest, their places written as the indices that lead there, and the structure."""
     leaves, structure = flatten(tree)
-    if structure is _SINGLE:
+    if structure is SINGLE:
         return leaves, [""], structure
     import optree
 

@@ -13,18 +13,19 @@ from typing import Any
 
 import numpy as np
 
+from numbafunc.autodiff import rules as _rules  # noqa: F401  (fills the tables: who takes derivatives needs them)
 from numbafunc.autodiff.dual import Dual, is_float, make, on_device
+from numbafunc.autodiff.levels import LIVE, Level, leaked
 from numbafunc.autodiff.places import unit_directions
-from numbafunc.autodiff.trees import Structure, flatten, flatten_with_names, tree_map
+from numbafunc.autodiff.trees import SINGLE, Structure, flatten, flatten_with_names, tree_map
 from numbafunc.device import is_device_array
 
-# Drawing from a count is atomic, so threads never share a level.
-levels = itertools.count(1)
-
-# Tangents of the arguments that one run carries; those of second order are what a cache holds.
+# Tangents of the arguments that one run carries. Of second order, larger chunks repeat the first-order part less often,
+# smaller ones are faster in each operation.
 CHUNK_BYTES = 64 * 2**20
-MIXED_CHUNK_BYTES = 4 * 2**20
 CHUNK_DIRECTIONS = 1024
+MIXED_CHUNK_BYTES = 16 * 2**20
+MIXED_CHUNK_DIRECTIONS = 48
 
 
 class Variables:
@@ -67,8 +68,11 @@ class Variables:
         """
         if chunk_size is None:
             bytes_of_one = sum(leaf.size * leaf.dtype.itemsize for leaf in self.leaves)
-            most = (MIXED_CHUNK_BYTES if mixed else CHUNK_BYTES) // max(1, bytes_of_one)
-            chunk_size = max(1, min(CHUNK_DIRECTIONS, math.isqrt(most) if mixed else most))
+            if mixed:
+                most = min(MIXED_CHUNK_DIRECTIONS, math.isqrt(MIXED_CHUNK_BYTES // max(1, bytes_of_one)))
+            else:
+                most = min(CHUNK_DIRECTIONS, CHUNK_BYTES // max(1, bytes_of_one))
+            chunk_size = max(1, most)
         return [range(first, min(first + chunk_size, self.total)) for first in range(0, max(1, self.total), chunk_size)]
 
     def runs(
@@ -76,8 +80,9 @@ class Variables:
     ) -> Iterator[tuple[Any, int, int]]:
         """Run f until every variable has been a direction: results, their levels and numbers of directions."""
         for chunk in self.chunks(chunk_size):
-            level = next(levels)
-            yield f(*self.moved({level: chunk}), **options), level, len(chunk)
+            with Level() as level:
+                result = f(*self.moved({level: chunk}), **options)
+            yield result, level, len(chunk)
 
     def moved(self, directions: dict[int, range]) -> list[Any]:
         """The arguments of a run that moves, at each of some levels in ascending order, a range of variables."""
@@ -98,8 +103,10 @@ class Variables:
 
 
 def as_array(x: Any, name: str) -> Any:
-    """A Dual as it is, anything else as an array of numbers."""
+    """A Dual of a derivative that is being taken as it is, anything else as an array of numbers."""
     if type(x) is Dual:
+        if x.level not in LIVE:
+            raise leaked(x.level)
         return x
     if type(x) is not np.ndarray and is_device_array(x):
         from numbafunc_cuda.drivers import adopt
@@ -131,6 +138,12 @@ def paired(primals: Sequence[Any], tangents: Sequence[Any]) -> Iterator[tuple[St
     if len(primals) != len(tangents):
         raise TypeError(f"primals has {len(primals)} entries and tangents has {len(tangents)}; they must agree")
     for position, (primal, tangent) in enumerate(zip(primals, tangents, strict=True)):
+        if type(primal) is np.ndarray and type(tangent) is np.ndarray:
+            dtype = primal.dtype
+            # The common case, for which the checks below would take longer than a short computation.
+            if tangent.dtype is dtype and dtype.char in "efd" and dtype.isnative and tangent.shape == primal.shape:
+                yield SINGLE, [primal], [tangent]
+                continue
         leaves, names, structure = flatten_with_names(primal)
         directions = structure.flatten_like(tangent)
         if directions is None:

@@ -9,8 +9,7 @@ float32 in registers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba.core import types
@@ -24,8 +23,7 @@ from numbafunc.cpu.real import Real
 FLOATS = {"float32": types.float32, "float64": types.float64}
 
 
-@dataclass(frozen=True)
-class Operand:
+class Operand(NamedTuple):
     """How an operand of a kernel is stored.
 
     Attributes
@@ -51,8 +49,7 @@ class Operand:
         return len(self.keys)
 
 
-@dataclass(frozen=True)
-class Separation:
+class Separation(NamedTuple):
     """A promise to LLVM: the named groups of arrays of a kernel do not overlap each other."""
 
     names: tuple[str, ...]

@@ -104,17 +104,3 @@ def rounding_error(typingctx: Any, a: Any, b: Any) -> Any:
 def settled(typingctx: Any, total: Any, lost: Any) -> Any:
     """A total with its lost part put back."""
     return _SETTLED[0](total, lost)(total, lost), _SETTLED[1]
-
-
-def make_start(dtype: Any) -> Any:
-    """The intrinsic ``number(x)``: a plain number in a given precision, to start a loop with."""
-    target = NumberType(dtype, (VALUE,))
-
-    @intrinsic
-    def number(typingctx: Any, x: Any) -> Any:
-        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            return pack(context, builder, target, unpack(context, builder, x, args[0], dtype))
-
-        return target(x), codegen
-
-    return number

@@ -26,7 +26,7 @@ import numba
 import numpy as np
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
-from numba.core.runtime import rtsys
+from numba.core.runtime import _nrt_python, rtsys
 from numba.core.serialize import dumps
 
 from numbafunc.cpu.parts import KernelCompiler, PartCompiler
@@ -115,12 +115,12 @@ def _digest_value(digest: Any, value: Any, seen: set[int]) -> None:
 
 
 # Modules whose functions and constants are told apart by their version.
-_RELEASED = ("builtins", "cmath", "math", "numba", "numbafunc", "numpy", "operator")
+RELEASED = ("builtins", "cmath", "math", "numba", "numbafunc", "numpy", "operator")
 
 
 def _digest_attributes(digest: Any, value: Any, names: list[str], seen: set[int]) -> None:
     """The attributes of a user's module that a function names."""
-    if not isinstance(value, types.ModuleType) or value.__name__.split(".")[0] in _RELEASED:
+    if not isinstance(value, types.ModuleType) or value.__name__.split(".")[0] in RELEASED:
         return
     for name in names:
         if hasattr(value, name):
@@ -174,9 +174,8 @@ class KernelCache(_Cache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled kernel for these types, or None."""
-        # All that loaded code needs of Numba is its run time. A full refresh of the context would load the whole
-        # compiler, which takes half a second.
-        rtsys.initialize(target_context)
+        # A full refresh of the context would load the whole compiler, which takes half a second.
+        _name_runtime()
         key = self._key(sig, target_context)
         try:
             content = _entry(key).read_bytes()
@@ -193,12 +192,29 @@ class KernelCache(_Cache):
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled kernel."""
-        if data.lifted or data.library.has_dynamic_globals or _is_recursive(data.library):
+        if data.lifted or data.library.has_dynamic_globals or _is_recursive(data.library) or _needs_more(data.library):
             return
         key = self._key(sig, data.target_context)
         payload = dumps(data._reduce())
         with contextlib.suppress(OSError):  # no space, no permission: the kernel is compiled anew next time
             _write(_entry(key), _head(key) + hashlib.sha256(payload).digest() + payload)
+
+
+@cache
+def _name_runtime() -> None:
+    """Tell LLVM the functions of Numba's run time that are written in C.
+
+    ``rtsys.initialize`` compiles the others as well, which takes half of the time of a first call. Machine code that is
+    kept has its own copies of those.
+    """
+    for name, address in _nrt_python.c_helpers.items():
+        llvmlite.binding.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
+
+
+def _needs_more(library: Any) -> bool:
+    """Whether code calls functions of the run time that Numba compiles: loaded without, it would end the process."""
+    compiled = {function.name for function in rtsys.library._final_module.functions if not function.is_declaration}
+    return any(f.is_declaration and f.name in compiled for f in library._final_module.functions)
 
 
 def _is_recursive(library: Any) -> bool:

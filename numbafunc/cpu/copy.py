@@ -15,8 +15,7 @@ The axes outside are gone through by a :class:`Plan`.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -39,8 +38,7 @@ Axis = tuple[int, int, int]  # length, and elements from one to the next in the 
 ONCE: Axis = (1, 0, 0)
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """How the axes of a copy are gone through.
 
     Attributes

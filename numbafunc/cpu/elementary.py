@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from numbafunc.cpu.elementary_constants import constants_of
 from numbafunc.cpu.real import FLOAT64, Bit, Real, Word, fma, polynomial, select
@@ -250,8 +250,7 @@ def sech(x: Real) -> Real:
     return (y + y) * a * b
 
 
-@dataclass(frozen=True)
-class _Hyperbolic:
+class _Hyperbolic(NamedTuple):
     """What sinh and cosh of ``n ln 2 + r`` are made of."""
 
     a: Real  # sinh(n ln 2)

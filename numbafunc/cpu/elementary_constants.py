@@ -10,13 +10,12 @@ The coefficients are what ``bench/minimax.py`` prints: they approximate
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from numbafunc.cpu.real import FLOAT32, FLOAT64, Real
 
 
-@dataclass(frozen=True)
-class Constants:
+class Constants(NamedTuple):
     """What depends on the format. A pair (hi, lo) is a number to twice the precision."""
 
     ln2: tuple[float, float]

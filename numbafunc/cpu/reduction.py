@@ -7,13 +7,13 @@ Which row or tile a thread works on has no influence on any result.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 
 from numbafunc.autodiff.number import VALUE, Key
+from numbafunc.autodiff.number_type import make_start
 from numbafunc.cpu import accumulate
 from numbafunc.cpu.access import FLOATS, Operand, Separation, make_load, make_store
 from numbafunc.cpu.cache import compile_lazily, inline
@@ -25,10 +25,11 @@ BLOCK = 512
 SEGMENT = 1 << 15
 # Elements that are worth a task of their own.
 TASK = 1 << 13
+# Rows that a loop over columns takes at once: what it keeps for each column is then read and written once for all.
+_ROWS_TOGETHER = 4
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """How the arrays of one call are stored.
 
     Attributes
@@ -170,7 +171,7 @@ class _Source:
             "int64": np.int64,  # the index of prange is unsigned
             "inf": np.inf,
             "nan": np.nan,
-            "number": accumulate.make_start(FLOATS[layout.compute]),
+            "number": make_start(FLOATS[layout.compute]),
             "empty": np.empty,
             "compute": np.dtype(layout.compute),
             "load": make_load(layout.operands, ("operands",) * len(self.slots), separation),
@@ -260,11 +261,9 @@ def reduce_tile({parameters}, count, inner, block, first, width):
 {clear}
 {shift}
     for start in range(0, count, BLOCK // 4):
+        stop = min(start + BLOCK // 4, count)
         for j in range(width):
 {clear_partials}
-        for i in range(start, min(start + BLOCK // 4, count)):
-{gather}
-            for j in range(width):
 {sums}
         for j in range(width):
 {compensate}
@@ -324,18 +323,40 @@ def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel
     def put(name: str, value: str) -> str:
         return f"put_{name}({_tuple(arrays[name])}, j, {value})"
 
+    def over_rows(start: str, stop: str, before: list[str], at_element: list[str], after: list[str]) -> list[str]:
+        """Loops over rows and, inside, columns; what comes before and after serves several rows at once."""
+
+        def over_columns(lines: list[str]) -> list[str]:
+            return ["for j in range(width):", *_indented([*before, *lines, *after], 1)]
+
+        single = _indented([*gather, *over_columns(at_element)], 1)
+        if lanes:
+            return [f"for i in range({start}, {stop}):", *single]
+        several = [line for k in range(_ROWS_TOGETHER) for line in (f"i = top + {k}", *at_element)]
+        return [
+            f"rest = {stop} - ({stop} - {start}) % {_ROWS_TOGETHER}",
+            f"for top in range({start}, rest, {_ROWS_TOGETHER}):",
+            *_indented(over_columns(several), 1),
+            f"for i in range(rest, {stop}):",
+            *single,
+        ]
+
     shift: list[str] = []
     if stages.key is not None:
-        shift = [
-            "for i in range(count):",
-            *_indented(gather, 1),
-            "    for j in range(width):",
-            "        " + put("shift", f"larger({get('shift')}, key({element}))"),
-        ]
-    sums = [f"{_tuple(source.terms)} = lift({get('shift')}, {element})"]
+        shift = over_rows(
+            "0", "count", [f"best = {get('shift')}"], [f"best = larger(best, key({element}))"], [put("shift", "best")]
+        )
+    sums = [f"{_tuple(source.terms)} = lift(shift, {element})"]
     if source.keep:
         sums += [f"store0({_tuple(source.results)}, begin + i * inner + j, term0)"]
-    sums += [put(p, f"plus({get(p)}, {t})") for p, t in zip(source.partials, source.terms)]
+    sums += [f"{p} = plus({p}, {t})" for p, t in zip(source.partials, source.terms)]
+    sums = over_rows(
+        "start",
+        "stop",
+        [f"shift = {get('shift')}", *(f"{p} = {get(p)}" for p in source.partials)],
+        sums,
+        [put(p, p) for p in source.partials],
+    )
     compensate = []
     for total, lost, partial in zip(source.totals, source.lost, source.partials):
         compensate += [
@@ -371,7 +392,6 @@ def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel
         parameters=source.parameters,
         **schedule(parallel),
         allocate=_joined(allocate, 1),
-        gather=_joined(gather, 3),
         clear=_joined(
             [put("shift", "number(0.0)" if stages.key is None else "number(-inf)")]
             + [put(name, "number(0.0)") for name in source.totals + source.lost],
@@ -379,7 +399,7 @@ def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel
         ),
         shift=_joined(shift, 1),
         clear_partials=_joined([put(name, "number(0.0)") for name in source.partials], 3),
-        sums=_joined(sums, 4),
+        sums=_joined(sums, 2),
         compensate=_joined(compensate, 3),
         finish=_joined(finish, 2),
         epilogue=_joined(epilogue, 1),

@@ -11,8 +11,7 @@ plane. Operands are looked through while they are in the cache; results are made
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -33,8 +32,7 @@ PLANES, ROWS, COLUMNS, NEW_ROWS, NEW_COLUMNS, PER_TASK, BANDS, BAND, GROUPS_DOWN
 )
 
 
-@dataclass(frozen=True)
-class Pass:
+class Pass(NamedTuple):
     """What a kernel does along one axis.
 
     Attributes

@@ -47,7 +47,7 @@ def start() -> tuple[str, int]:
     import numba
     from numba.np.ufunc.parallel import _launch_threads
 
-    from numbafunc.parallel.launcher import threads_of_rank
+    from numbafunc.launcher import threads_of_rank
 
     _load_tbb()
     _launch_threads()

@@ -84,6 +84,17 @@ def as_array(x: Any, name: str, *, boolean: bool = True, device: bool = False) -
     return np.asarray(operand) if isinstance(operand, (float, int)) else operand
 
 
+def as_array_anywhere(x: Any, name: str, *, boolean: bool = True) -> Any:
+    """An argument as :func:`as_array` gives it; one on a CUDA device as a view of :mod:`numbafunc_cuda.arrays`."""
+    if not is_device_array(x):
+        return as_array(x, name, boolean=boolean)
+    from numbafunc_cuda.arrays import view
+
+    found = view(x, name)
+    check_dtype(found.dtype, name, boolean=boolean)
+    return found
+
+
 def _convert(x: Any, name: str) -> np.ndarray[Any, Any]:
     if x is None or isinstance(x, (str, bytes)):
         raise TypeError(f"{name} is {x!r}; wanted: an array or a number")
@@ -234,6 +245,7 @@ def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
 __all__ = [
     "Operand",
     "as_array",
+    "as_array_anywhere",
     "as_operand",
     "broadcast",
     "check_dtype",

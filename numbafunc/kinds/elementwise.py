@@ -203,6 +203,17 @@ class Elementwise:
             self._prepared.keep(form, recipe, given, checked)
         return result
 
+    def settled(self) -> Callable[..., Any]:
+        """The definition; a user's is taken as it is at the first call, and must not raise."""
+        if self.definition is None:
+            from numbafunc.cpu.cache import frozen
+            from numbafunc.kinds.not_understood import refuse_exceptions
+
+            definition = frozen(self._given)
+            refuse_exceptions(definition, self.name)
+            self.definition = definition
+        return self.definition
+
     def _precision(self, operands: Sequence[Any]) -> tuple[np.dtype[Any], str | None]:
         """Dtype of the result, and the precision to compute in."""
         dtypes = [dtype for dtype in map(arguments.dtype_of, operands) if dtype is not None]
@@ -297,10 +308,9 @@ class Elementwise:
         if kernel is None:
             from numbafunc.cpu import cache, elementwise
 
-            if self.definition is None:
-                self.definition = cache.frozen(self._given)
-            identity = self.identity if self.identity is not None else cache.identify(self.definition)
-            kernel = elementwise.build(self.definition, identity, operands, storage, keys, spans, parallel=parallel)
+            definition = self.settled()
+            identity = self.identity if self.identity is not None else cache.identify(definition)
+            kernel = elementwise.build(definition, identity, operands, storage, keys, spans, parallel=parallel)
             self._kernels[key] = kernel
         return kernel
 
@@ -409,9 +419,12 @@ def elementwise(definition: Callable[..., Any]) -> Callable[..., Any]:
     Parameters
     ----------
     definition : callable
-        Scalar function in the subset of Python that Numba compiles. Use operators, ``if``, and functions of ``math``,
-        NumPy or :mod:`numbafunc.elementary`. Number literals take the precision of the arguments. Global variables and
-        those of enclosing functions count as they are at the first call.
+        Scalar function in the subset of Python that Numba compiles. Use ``+ - * / **`` and comparisons, ``if``,
+        ``abs``, ``max``, ``min``, ``floor``, ``isnan``, ``isinf``, ``isfinite``, and the functions of
+        :mod:`numbafunc.elementary` by these names or, where they have the same, those of ``math`` and NumPy (``exp``,
+        ``log1p``, ``tanh``, ...). Functions of ``numba.njit`` that use no more can be called. There is no ``raise`` and
+        no ``assert``, since threads share the work: return ``math.nan``. Number literals take the precision of the
+        arguments. Global variables and those of enclosing functions count as they are at the first call.
 
     Returns
     -------
@@ -422,7 +435,8 @@ def elementwise(definition: Callable[..., Any]) -> Callable[..., Any]:
     ------
     TypeError
         When ``definition`` is not a Python function, takes no positional parameters, or has one called ``out``; at the
-        first call with operands of new types, when it can't be compiled for them.
+        first call, when it raises exceptions; at the first call with operands of new types, when it can't be compiled
+        for them.
 
     Examples
     --------

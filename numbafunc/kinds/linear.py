@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from numbafunc.autodiff.dual import Dual, assemble, components
+from numbafunc.device import counterpart
 
 Array = Any  # numpy.ndarray or Dual
 
@@ -24,18 +25,30 @@ class Linear:
     apply : callable
         ``apply(array, leading, *static)``: the result for a plain array whose first ``leading`` axes are directions of
         tangents; it acts behind them and leaves them in front. Whatever else the op depends on is in ``static``.
+    device : str, optional
+        Name of the function of the same arguments that does so on a CUDA device, see
+        :func:`numbafunc.device.counterpart`; without it the op is for arrays in main memory only.
     """
 
-    def __init__(self, name: str, apply: Callable[..., np.ndarray[Any, Any]]) -> None:
+    def __init__(self, name: str, apply: Callable[..., np.ndarray[Any, Any]], device: str | None = None) -> None:
         self.name = name
         self.apply = apply
+        self.device = device
         REGISTRY[name] = self
+
+    def anywhere(self, part: Array, leading: int, *static: Any) -> Array:
+        """What ``apply`` gives, for an array of a CUDA device too."""
+        if isinstance(part, np.ndarray):
+            return self.apply(part, leading, *static)
+        if self.device is None:
+            raise TypeError(f"{self.name} is given an array of a CUDA device; wanted: one in main memory")
+        return counterpart(self.device)(part, leading, *static)
 
     def __call__(self, x: Array, *static: Any) -> Array:
         """The result for a checked operand: an array, or a Dual whose components are taken one by one."""
         if type(x) is not Dual:
-            return self.apply(x, 0, *static)
-        return assemble({levels: self.apply(part, len(levels), *static) for levels, part in components(x).items()})
+            return self.anywhere(x, 0, *static)
+        return assemble({levels: self.anywhere(part, len(levels), *static) for levels, part in components(x).items()})
 
 
 class JointlyLinear(Linear):

@@ -42,13 +42,26 @@ class Movement(Linear):
     arrange : callable
         ``arrange(array, leading, *static)``: a view of the array with the elements in the order of the result, and the
         shape of the result. The first ``leading`` axes are directions of tangents and stay in front.
+    apply : callable, optional
+        Another way to the result, see :class:`numbafunc.kinds.linear.Linear`; for views that do not begin at the first
+        element.
     """
 
-    def __init__(self, name: str, arrange: Callable[..., tuple[np.ndarray[Any, Any], tuple[int, ...]]]) -> None:
-        super().__init__(name, self._moved)
+    def __init__(
+        self,
+        name: str,
+        arrange: Callable[..., tuple[np.ndarray[Any, Any], tuple[int, ...]]],
+        apply: Callable[..., np.ndarray[Any, Any]] | None = None,
+    ) -> None:
+        super().__init__(name, self._moved if apply is None else apply, "movement.moved")
         self.arrange = arrange
         # Calls by shape and dtype of an array in order, and what else the op depends on.
         self.prepared = threads.Kernels(1024)
+
+    def anywhere(self, part: Any, leading: int, *static: Any) -> Any:
+        """See :meth:`numbafunc.kinds.linear.Linear.anywhere`."""
+        given = () if isinstance(part, np.ndarray) else (self.arrange,)
+        return super().anywhere(part, leading, *given, *static)
 
     def _moved(self, array: np.ndarray[Any, Any], leading: int, *static: Any) -> np.ndarray[Any, Any]:
         view, shape = self.arrange(array, leading, *static)

@@ -1,11 +1,15 @@
-"""The error for what Numba does not understand in a user's function: what it is, and on which line."""
+"""The errors for what can't be compiled in a user's function: what it is, and on which line."""
 
 from __future__ import annotations
 
+import dis
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
+
+from numbafunc.cpu.cache import RELEASED
 
 # Our type of numbers, with parentheses three deep for the keys of its coefficients.
 _NUMBER = re.compile(r"Number\((float\d\d), \((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)\)")
@@ -24,6 +28,51 @@ def explained(definition: Any, name: str, error: Exception) -> TypeError:
     code = definition.__code__
     where = f"line {_line(code, text) or code.co_firstlineno} of {code.co_filename}"
     return TypeError(f"{name} can't be compiled: {_reason(text)} ({where})")
+
+
+def refuse_exceptions(definition: FunctionType, name: str) -> None:
+    """Raise TypeError if a function, or one that it calls, raises: the threads that share a loop could not."""
+    for function in _reached(definition, set()):
+        for code in _codes(function.__code__):
+            line = code.co_firstlineno
+            for instruction in dis.get_instructions(code):
+                line = _line_of(instruction) or line
+                if instruction.opname == "RAISE_VARARGS":
+                    raise TypeError(
+                        f"{name} can't be compiled: {function.__name__} raises an exception, which a loop that threads "
+                        f"share can't hand on; return math.nan instead (line {line} of {code.co_filename})"
+                    )
+
+
+def _line_of(instruction: dis.Instruction) -> int | None:
+    line = instruction.starts_line
+    return getattr(instruction, "line_number", None) if isinstance(line, bool) else line  # bool from Python 3.13 on
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    """The code of a function and of those inside it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
+
+
+def _reached(value: Any, seen: set[int]) -> Iterator[FunctionType]:
+    """A function, and the user's functions that it names."""
+    value = getattr(value, "py_func", value)
+    if not isinstance(value, FunctionType) or id(value) in seen or (value.__module__ or "").split(".")[0] in RELEASED:
+        return
+    seen.add(id(value))
+    yield value
+    instructions = [one for code in _codes(value.__code__) for one in dis.get_instructions(code)]
+    names = {one.argval for one in instructions if one.opname == "LOAD_GLOBAL"}
+    attributes = {one.argval for one in instructions if one.opname in ("LOAD_ATTR", "LOAD_METHOD")}
+    found = [cell.cell_contents for cell in value.__closure__ or ()]
+    found += [value.__globals__[name] for name in names if name in value.__globals__]
+    modules = [one for one in found if isinstance(one, ModuleType)]
+    found += [vars(module)[name] for module in modules for name in attributes if name in vars(module)]
+    for one in found:
+        yield from _reached(one, seen)
 
 
 def _line(code: CodeType, text: str) -> int | None:
@@ -51,4 +100,4 @@ def _reason(text: str) -> str:
     return first.removesuffix(" Raised from None").rstrip(".")
 
 
-__all__ = ["compile_errors", "explained"]
+__all__ = ["compile_errors", "explained", "refuse_exceptions"]

@@ -79,7 +79,7 @@ class Recipe(NamedTuple):
         for call in self.calls:
             slots = [flats[number][index] if index else flats[number] for number, index in call.slots]
             results = [words[number][index] if index else words[number] for number, index in call.results]
-            self._call((*slots, *self.middle, *results, *self.tail))
+            self._call(slots, results)
         if out is not None:
             if not direct:
                 restore = self.targets[0].restore
@@ -93,11 +93,12 @@ class Recipe(NamedTuple):
             groups[target.result][levels] = array if target.restore is None else target.restore(array)
         return [group[()] if len(group) == 1 else assemble(group) for group in groups]
 
-    def _call(self, given: tuple[Any, ...]) -> None:
+    def _call(self, slots: list[Any], results: list[Any]) -> None:
         """Call the kernel."""
+        given = (*slots, *self.middle, *results, *self.tail)
         if self.code:
             self.code[0](*given)
-        elif any(type(x) is int for x in given[: len(given) - len(self.middle) - len(self.tail)]):
+        elif any(type(x) is int for x in slots):
             self.kernel(*given)  # an integer may be too large for the type of an earlier one
         else:
             self.code.append(machine_code(self.kernel, given))

@@ -11,6 +11,7 @@ from typing import Any
 from numbafunc.errors import CollectiveMismatchError
 from numbafunc.parallel import axes, wire
 from numbafunc.parallel.call import Place
+from numbafunc.parallel.inside import register as _register
 from numbafunc.parallel.reduce import reduce as _reduce
 from numbafunc.parallel.watchdog import checked_limit as _checked_limit
 from numbafunc.parallel.watchdog import watchdog as _watchdog
@@ -450,3 +451,6 @@ def set_timeout(seconds: float) -> None:
     >>> numbafunc.parallel.set_timeout(300)
     """
     _watchdog().limit = _checked_limit(seconds)
+
+
+_register(psum, pmean, pmax, pmin)

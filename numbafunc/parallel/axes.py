@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from numbafunc import launcher
 from numbafunc.bounded import Bounded
 from numbafunc.errors import CollectiveMismatchError
-from numbafunc.parallel import launcher
 from numbafunc.parallel.call import Place
 from numbafunc.parallel.watchdog import Board, abort, leave_with, watchdog
 

@@ -19,9 +19,9 @@ from numba import carray
 from numba.core import types
 from numba.core.ccallback import CFunc
 
+from numbafunc import launcher
 from numbafunc.cpu.cache import FLAGS, KernelCache, compile_lazily, inline
 from numbafunc.cpu.machine_code import machine_code
-from numbafunc.parallel import launcher
 
 WORDS = 32
 HEADER = 4

@@ -15,16 +15,23 @@ from typing import Any
 import numpy as np
 
 from numbafunc.errors import CollectiveMismatchError
+from numbafunc.inside_numba import refresh
 from numbafunc.parallel.call import Place
 from numbafunc.parallel.wire import MAX, MEAN, MIN, SUM, wire_of
+from numbafunc.reduction_symbol import FAILURE, SYMBOL
 
-_SYMBOL = "numbafunc_parallel_reduce"
 _OPERATIONS = (SUM, MEAN, MAX, MIN)
 _SEPARATOR = "\0"
-_MISMATCH, _UNKNOWN_AXIS, _FAILURE = 1, 2, 3
+_MISMATCH, _UNKNOWN_AXIS = 1, 2
 
-# What the exception that a thread is about to meet will say. Later ones, as those of pickles, come with their text.
-_pending = threading.local()
+
+class _Pending(threading.local):
+    """What the exception that a thread is about to meet will say. Later ones, as of pickles, come with their text."""
+
+    text = "numbafunc.parallel could not be loaded"
+
+
+_pending = _Pending()
 
 
 class CompiledMismatchError(CollectiveMismatchError):
@@ -48,9 +55,10 @@ class CompiledReductionError(RuntimeError):
         super().__init__(*(args or (_pending.text,)))
 
 
-def _reduce(
+def reduce_memory(
     operation: int, character: int, source: int, target: int, ndim: int, shape: int, name: int, length: int
 ) -> int:
+    """Reduce the array at an address into memory at another one; the status, and what went wrong in ``_pending``."""
     from numbafunc.parallel.reduce import reduce
 
     try:
@@ -58,7 +66,8 @@ def _reduce(
         lengths = tuple(_memory(shape, (ndim,), np.dtype(np.int64)).tolist())
         names = bytes(_memory(name, (length,), np.dtype(np.uint8))).decode().split(_SEPARATOR)
         label = _OPERATIONS[operation]
-        frame = sys._getframe().f_back
+        entered = sys._getframe().f_back
+        frame = None if entered is None else entered.f_back
         reduce(
             label,
             _memory(source, lengths, dtype),
@@ -76,7 +85,7 @@ def _reduce(
         return _UNKNOWN_AXIS
     except BaseException as error:
         _pending.text = f"{type(error).__name__}: {error}"
-        return _FAILURE
+        return FAILURE
     return 0
 
 
@@ -95,26 +104,20 @@ def _check(status: int, alive: Any) -> None:
         raise CompiledMismatchError()
     if status == _UNKNOWN_AXIS:
         raise CompiledNameError()
-    if status == _FAILURE:
+    if status == FAILURE:
         raise CompiledReductionError()
 
 
-_callback = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 8)(_reduce)
-
-
-def register() -> None:
-    """Make the reductions known to Numba."""
-    import llvmlite.binding
+def register(*reductions: Any) -> None:
+    """Make the functions that sum, average and find maxima and minima known to Numba."""
     from numba.core import types
     from numba.extending import overload, register_jitable
 
-    from numbafunc import parallel
-
-    llvmlite.binding.add_symbol(_SYMBOL, ctypes.cast(_callback, ctypes.c_void_p).value)
     check = register_jitable(_check)
-    external = types.ExternalFunction(_SYMBOL, types.int64(*[types.int64] * 8))
-    for code, name in enumerate(_OPERATIONS):
-        overload(getattr(parallel, name), strict=False)(_typed(code, external, check))
+    external = types.ExternalFunction(SYMBOL, types.int64(*[types.int64] * 8))
+    for code, function in enumerate(reductions):
+        overload(function, strict=False)(_typed(code, external, check))
+    refresh()
 
 
 def _typed(code: int, external: Any, check: Any) -> Any:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numbafunc.parallel import launcher
+from numbafunc import launcher
 
 if TYPE_CHECKING:
     from numbafunc.parallel.axes import Axis

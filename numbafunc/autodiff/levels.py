@@ -1,0 +1,62 @@
+"""Levels: which derivative a tangent belongs to, and whether that derivative is still being taken.
+
+Each run of a differentiated function draws levels that nothing had before, higher than all that are in use. They are
+live until the function returns. A dual array that was kept beyond that, in a list or an attribute, belongs to no
+derivative any more: whatever is computed from it is refused.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+FIRST_DRAWN = 10**6
+"""Levels below are for dual arrays that users make themselves."""
+
+LIVE: set[int] = set()
+"""The levels that may take part in computations."""
+
+_lock = threading.Lock()
+_next = FIRST_DRAWN
+
+
+def draw() -> int:
+    """A level above all others, from now on live; who draws it takes it out of `LIVE` in the end."""
+    global _next
+    with _lock:
+        level = _next
+        _next = level + 1
+    LIVE.add(level)
+    return level
+
+
+class Level:
+    """A fresh level, live inside a ``with`` block: that of one run of a differentiated function."""
+
+    __slots__ = ("_level",)
+
+    def __enter__(self) -> int:
+        self._level = draw()
+        return self._level
+
+    def __exit__(self, *exception: Any) -> None:
+        LIVE.discard(self._level)
+
+
+def admit(level: int) -> None:
+    """Let a level that was not drawn here take part: one that a user chose, or that another process drew."""
+    global _next
+    with _lock:
+        LIVE.add(level)
+        if level >= FIRST_DRAWN:
+            # What is drawn from now on is an inner derivative of it.
+            _next = max(_next, level + 1)
+
+
+def leaked(level: int) -> ValueError:
+    """The error for a dual array whose level is not live."""
+    return ValueError(
+        f"a dual array of level {level} was kept beyond the derivative that it belongs to, in a variable outside of "
+        "the differentiated function; return it from the function (with has_aux beside the value), or keep "
+        "numbafunc.stop_gradient(x)"
+    )

@@ -1,0 +1,30 @@
+"""The name by which compiled code reaches the reductions over ranks.
+
+Machine code that Numba keeps on disk holds the name alone, and may be loaded before `numbafunc.parallel` is: whoever
+imports the package gives it the name.
+"""
+
+from __future__ import annotations
+
+import ctypes
+
+import llvmlite.binding
+
+SYMBOL = "numbafunc_parallel_reduce"
+FAILURE = 3
+
+
+def _reduce(*arguments: int) -> int:
+    try:
+        from numbafunc.parallel.inside import reduce_memory
+    except BaseException:  # compiled code can hand on nothing but a status
+        return FAILURE
+    return reduce_memory(*arguments)
+
+
+_callback = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 8)(_reduce)
+
+
+def name_reduction() -> None:
+    """Tell LLVM the name."""
+    llvmlite.binding.add_symbol(SYMBOL, ctypes.cast(_callback, ctypes.c_void_p).value)

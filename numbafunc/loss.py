@@ -234,7 +234,8 @@ def cross_entropy_logits_sparse(logits: Any, labels: Any) -> Any:
     last, dtype = (len(shape) - 1,), arguments.float_dtype([x])
     if on_device(x, y):
         if classes == 0:
-            return _mean_squared_error([x, x], last, dtype, shape=shape)  # a mean of nothing is NaN
+            # A mean of nothing is NaN.
+            return _mean_squared_error([x, x], last, dtype, shape=shape, names=("logits", "logits"))
         if on_device(y):
             from numbafunc_cuda.drivers import as_column
 
@@ -243,7 +244,7 @@ def cross_entropy_logits_sparse(logits: Any, labels: Any) -> Any:
     y = y.astype(np.int64, copy=False)[..., None]
     if classes == 0:
         return np.full(shape[:-1], np.nan, dtype)
-    return _cross_entropy_sparse([x, y], last, dtype, shape=shape, form=form, given=given)
+    return _cross_entropy_sparse([x, y], last, dtype, shape=shape, form=form, given=given, names=_NAMES)
 
 
 def l2(x: Any) -> Any:

@@ -68,24 +68,29 @@ def make_parts(compute: str, keys: tuple[Key, ...]) -> Callable[..., Any]:
 
 
 def make_exchange(distance: int) -> Callable[..., Any]:
-    """The intrinsic ``exchange(x)``: the float that the lane has whose number differs in one bit."""
+    """The intrinsic ``exchange(parts)``: the floats that the lane has whose number differs in one bit."""
 
     @intrinsic
-    def exchange(typingctx: Any, x: Any) -> Any:
+    def exchange(typingctx: Any, parts: Any) -> Any:
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            count = x.bitwidth // 32
-            words = builder.bitcast(args[0], ir.VectorType(_WORD, count))
-            shuffle = ir.FunctionType(_WORD, [_WORD] * 4)
-            name = "llvm.nvvm.shfl.sync.bfly.i32"
-            function = builder.module.globals.get(name) or ir.Function(builder.module, shuffle, name)
-            for index in range(count):
-                place = ir.Constant(_WORD, index)
-                word = builder.extract_element(words, place)
-                settings = (ir.Constant(_WORD, distance), ir.Constant(_WORD, _LAST_LANE))
-                moved = builder.call(function, [ir.Constant(_WORD, _ALL_LANES), word, *settings])
-                words = builder.insert_element(words, moved, place)
-            return builder.bitcast(words, args[0].type)
+            moved = [_shuffled(builder, builder.extract_value(args[0], index), distance) for index in range(len(parts))]
+            return context.make_tuple(builder, sig.return_type, moved)
 
-        return x(x), codegen
+        return parts(parts), codegen
 
     return exchange  # type: ignore[no-any-return]
+
+
+def _shuffled(builder: Any, x: Any, distance: int) -> Any:
+    """A float of another lane, by words of 32 bits."""
+    count = 2 if x.type == ir.DoubleType() else 1
+    words = builder.bitcast(x, ir.VectorType(_WORD, count))
+    shuffle = ir.FunctionType(_WORD, [_WORD] * 4)
+    name = "llvm.nvvm.shfl.sync.bfly.i32"
+    function = builder.module.globals.get(name) or ir.Function(builder.module, shuffle, name)
+    lanes, *settings = (ir.Constant(_WORD, number) for number in (_ALL_LANES, distance, _LAST_LANE))
+    for index in range(count):
+        place = ir.Constant(_WORD, index)
+        moved = builder.call(function, [lanes, builder.extract_element(words, place), *settings])
+        words = builder.insert_element(words, moved, place)
+    return builder.bitcast(words, x.type)

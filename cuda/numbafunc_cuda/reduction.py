@@ -14,9 +14,9 @@ from numbafunc.bounded import Bounded
 from numbafunc.kinds.directions import Levels, Plan, component_of, plan, result_keys
 from numbafunc_cuda.arrays import View, contiguous, empty, pointer, stream_for
 from numbafunc_cuda.layout import broadcast_strides, merged
-from numbafunc_cuda.machine import BLOCK, SIMULATED, compiled, inline, launch
+from numbafunc_cuda.machine import SIMULATED, compiled, inline, launch
 from numbafunc_cuda.operands import Operands, check_out
-from numbafunc_cuda.reduction_kernels import SEGMENT, Form, build, scratch_size
+from numbafunc_cuda.reduction_kernels import SEGMENT, THREADS, Form, build, scratch_size
 from numbafunc_cuda.slots import Operand, Slot
 
 # Rows this long, when there are this few of them, are shared out to blocks in segments.
@@ -121,11 +121,11 @@ class ReductionOnDevice:
             kernels = self._kernels[form] = [compiled(function, types) for function in functions]
         threads = recipe.rows
         if form.team == "block":
-            threads *= BLOCK
+            threads *= THREADS
         elif form.team == "segments":
-            threads *= -(-recipe.length // SEGMENT) * BLOCK
+            threads *= -(-recipe.length // SEGMENT) * THREADS
         for kernel in kernels:
-            launch(kernel, threads, arguments, stream)
+            launch(kernel, threads, arguments, stream, THREADS)
 
     def inlined(self) -> dict[str, Any]:
         """The functions among the stages as kernels call them."""

@@ -26,9 +26,9 @@ else:
 
 # Elements of a row that one block handles where blocks share it.
 SEGMENT = 64 if SIMULATED else 1 << 14
-# Threads that exchange numbers without memory. The simulator has no such exchange.
-_WARP = 1 if SIMULATED else 32
-_WARPS = BLOCK // _WARP
+# Threads of a block, and those among them that exchange numbers without memory.
+THREADS, _WARP = (8, 4) if SIMULATED else (BLOCK, 32)
+_WARPS = THREADS // _WARP
 _DISTANCES = tuple(1 << bit for bit in reversed(range(_WARP.bit_length() - 1)))
 
 
@@ -171,11 +171,9 @@ class _Source:
 
     # What the threads of a block have found becomes what all of them know.
 
-    def _exchanged(self, name: str, distance: int, keys: int) -> list[str]:
-        make = "plain" if keys == 1 and name == "shift" else "number"
-        split = "plain_parts" if make == "plain" else "parts"
-        moved = "".join(f"exchange{distance}(own[{k}]), " for k in range(keys))
-        return [f"own = {split}({name})", f"other_{name} = {make}(({moved}))"]
+    def _exchanged(self, name: str, distance: int) -> str:
+        make, split = ("plain", "plain_parts") if name == "shift" else ("number", "parts")
+        return f"other_{name} = {make}(exchange{distance}({split}({name})))"
 
     def _published(self, name: str, region: int, keys: int) -> list[str]:
         split = "plain_parts" if name == "shift" else "parts"
@@ -192,8 +190,7 @@ class _Source:
         keys = 1 if names == ["shift"] else self.width
         lines = []
         for distance in _DISTANCES:
-            for name in names:
-                lines += self._exchanged(name, distance, keys)
+            lines += [self._exchanged(name, distance) for name in names]
             lines += join
         lines += ["cuda.syncthreads()", "if lane == 0:"]
         for i, name in enumerate(names):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -31,9 +32,21 @@ def make_operation(name: str) -> Callable[..., Any]:
     return operation
 
 
+# What threads offer, in turns: while others read one, the next is laid down. One block runs at a time.
+_OFFERS: dict[tuple[int, int], tuple[float, ...]] = {}
+
+
 def make_exchange(distance: int) -> Callable[..., Any]:
-    """See :func:`numbafunc_cuda.accumulate.make_exchange`: lanes of one, which the simulator has, exchange nothing."""
-    raise NotImplementedError(f"the simulator has no lane at distance {distance}")
+    """See :func:`numbafunc_cuda.accumulate.make_exchange`."""
+
+    def exchange(parts: tuple[float, ...]) -> tuple[float, ...]:
+        thread: Any = threading.current_thread()
+        thread.turn = 1 - getattr(thread, "turn", 0)
+        _OFFERS[thread.thread_id, thread.turn] = parts
+        thread.syncthreads()
+        return _OFFERS[thread.thread_id ^ distance, thread.turn]
+
+    return exchange
 
 
 def make_number(compute: str, keys: tuple[Key, ...]) -> Callable[..., Any]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from numbafunc.autodiff.dual import Dual, on_device
 from numbafunc.cpu.memory import is_plain
+from numbafunc.device import is_device_array
 from numbafunc.elementary import constant, exp, log, maximum, with_slope_of
 from numbafunc.inside_numba import register
 from numbafunc.kinds import arguments
@@ -154,6 +155,8 @@ def _normalized(plain: Reduction, masked: Reduction, x: Any, axis: Any, where: A
         raise TypeError(
             f"where has dtype {mask.dtype}; wanted: bool or integers, where it is an array of a CUDA device"
         )
+    if is_device_array(initial):
+        raise TypeError("initial is an array of a CUDA device; wanted: a number")
     start = arguments.as_operand(-np.inf if initial is None else initial, "initial")
     if np.ndim(start) or isinstance(start, Dual):
         raise TypeError(f"initial is {initial!r}; wanted: a number")

@@ -16,6 +16,9 @@ from numbafunc.kinds import elementwise, reduction
 ACTIVE = os.environ.get("NUMBAFUNC_TEST_BACKEND", "cpu") == "cuda"
 SIMULATED = ACTIVE and os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
 
+if os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
+    sys.setswitchinterval(1e-4)  # one thread of the simulator polls while all others wait for their turn
+
 
 def sized(length, *, simulated):
     """A length for a test, and a shorter one where each element is worked on by a Python program."""
@@ -102,7 +105,5 @@ _reduce = reduction.Reduction.__call__
 
 def install():
     """From here on every op of the elementwise kind and of the reduction kind runs on the device."""
-    if SIMULATED:
-        sys.setswitchinterval(1e-4)  # one thread polls while others wait for their turn
     elementwise.Elementwise.evaluate = _evaluate_on_device
     reduction.Reduction.__call__ = _reduce_on_device

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
@@ -53,14 +54,17 @@ def _maker(name: str, made: Form, number: int) -> Callable[[], tuple[Callable[..
 
 
 def cases() -> Iterator[Case]:
-    """All kernels: of each op, for each dtype, at each order of differentiation, in each form."""
+    """The kernels of each op for each dtype: all of them at orders 0 and 1, and those of blocks at all orders."""
     for name, op in sorted(REGISTRY.items()):
-        # Shifts of segments are found only where there are keys, elements are stored only by an epilogue.
-        parts = 2 + (op.stages.key is not None) + (op.stages.epilogue is not None)
-        for dtype in FLOATS:
-            for order in ORDERS:
-                for team in TEAMS:
-                    made = form(op.stages, dtype, order, team)
-                    for number in range(parts if team == "segments" else 1):
-                        layout = f"{team} {number}" if team == "segments" else team
-                        yield Case("reduction", name, dtype, order, layout, _maker(name, made, number))
+        stages = op.stages
+        steps = ["shifts"] if stages.key is not None else []
+        steps += ["sums", "rows"] + (["elements"] if stages.epilogue is not None else [])
+        for dtype, order, team in itertools.product(FLOATS, ORDERS, TEAMS):
+            if team != "block" and order not in ("0", "1"):
+                continue
+            made = form(stages, dtype, order, team)
+            if team != "segments":
+                yield Case("reduction", name, dtype, order, team, _maker(name, made, 0))
+                continue
+            for number, step in enumerate(steps):
+                yield Case("reduction", name, dtype, order, f"segments, {step}", _maker(name, made, number))

@@ -14,9 +14,11 @@ def register(module: str) -> None:
     """Make the public functions of a module known to Numba: those that can be called there, and that others can't."""
     from numba.extending import overload
 
+    from numbafunc.cpu.cache import inline
+
     for public in _functions(module):
         op = _op_of(public)
-        overload(public, strict=False)(_refused(public) if op is None else typed(public, op, _implementation))
+        overload(public, strict=False)(_refused(public) if op is None else typed(public, op, _implementation, inline))
     refresh()
 
 
@@ -65,16 +67,28 @@ def _refused(public: Any) -> Any:
     return typed
 
 
-def typed(public: Any, op: Any, implementation: Any) -> Any:
+def typed(public: Any, op: Any, implementation: Any, inline: Any) -> Any:
     """The function that Numba asks for an implementation, given the types of the arguments.
 
     It calls ``implementation(op, types, names, declared)``, where ``declared`` has the parameters with their defaults.
+    Numbers with derivatives, which definitions compute with, go to the op's definition as they are, by way of
+    ``inline``, the compiler of such functions.
     """
+    from numbafunc.autodiff.number_type import NumberType
+
     parameters = inspect.signature(public).parameters
     names = list(op.parameters)
     defaults = [parameters[name].default for name in names]
     declared = [n if d is inspect.Parameter.empty else f"{n}={d!r}" for n, d in zip(names, defaults)]
-    namespace = {"choose": lambda *given: implementation(op, given, names, declared)}
+
+    def choose(*given: Any) -> Any:
+        if not any(isinstance(one, NumberType) for one in given):
+            return implementation(op, given, names, declared)
+        scope = {"definition": inline(op.definition)}
+        exec(f"def implementation({', '.join(declared)}):\n    return definition({', '.join(names)})\n", scope)
+        return scope["implementation"]
+
+    namespace = {"choose": choose}
     exec(f"def typed({', '.join(declared)}):\n    return choose({', '.join(names)})", namespace)
     return namespace["typed"]
 

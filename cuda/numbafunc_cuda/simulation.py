@@ -172,12 +172,14 @@ def _either(function: Any) -> Callable[..., Any]:
 
 def _definition_of(public: Any, op: Any) -> Callable[..., Any]:
     """An op's definition, with the defaults of the public function."""
-    signature, definition = inspect.signature(public), interpreted(op.definition)
+    signature = inspect.signature(public)
 
     def call(*operands: Any, **named: Any) -> Any:
         bound = signature.bind(*operands, **named)
         bound.apply_defaults()
-        return definition(*map(bound.arguments.get, op.parameters))
+        operands = tuple(map(bound.arguments.get, op.parameters))
+        format = _widest(operands)
+        return interpreted(op.definition)(*(SimulatedNumber(_lowered(operand, format)) for operand in operands))
 
     return call
 

@@ -5,8 +5,8 @@ In Numba's simulator (``NUMBA_ENABLE_CUDASIM=1``) it is a rehearsal: small cases
 
 from __future__ import annotations
 
-import dataclasses
 import contextlib
+import dataclasses
 import importlib.util
 import timeit
 from collections.abc import Iterator, Mapping

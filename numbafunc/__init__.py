@@ -33,7 +33,7 @@ _DEFINITIONS = {
     "scanning": ("scan",),
     "slicing": ("dynamic_slice",),
 }
-_MODULES = ("constants", "divergence", "loss", "parallel")
+_MODULES = ("constants", "divergence", "errors", "loss", "parallel")
 _HOMES = {name: module for module, names in _DEFINITIONS.items() for name in names}
 
 __all__ = sorted([*_HOMES, *_MODULES])

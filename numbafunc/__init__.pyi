@@ -11,6 +11,9 @@ from numbafunc import (
     elementary as elementary,
 )
 from numbafunc import (
+    errors as errors,
+)
+from numbafunc import (
     loss as loss,
 )
 from numbafunc import (
@@ -127,6 +130,7 @@ __all__ = [
     "dynamic_slice",
     "elementwise",
     "elu",
+    "errors",
     "flatten",
     "grad",
     "hessian",

@@ -98,4 +98,11 @@ def kl(p: Any, q: Any, eps: Any = 2**-17) -> Any:
     )
 
 
+__all__ = ["kl"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 register(__name__)

@@ -487,4 +487,19 @@ def sigmoid_cross_entropy_logits(logits: Any, labels: Any, *, out: Any = None) -
     return _sigmoid_cross_entropy_logits.evaluate([x, y], out=out, form=form, given=[logits, labels])
 
 
+__all__ = [
+    "cross_entropy_logits",
+    "cross_entropy_logits_sparse",
+    "l2",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "mean_squared_log_error",
+    "sigmoid_cross_entropy_logits",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 register(__name__)

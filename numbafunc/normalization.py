@@ -271,7 +271,8 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
     Raises
     ------
     TypeError
-        For inputs that are no real numbers, or shapes that do not broadcast (which is a ValueError too).
+        For inputs that are no real numbers, shapes that do not broadcast (which is a ValueError too), or flags that are
+        not True or False.
     ValueError
         For an axis out of range, or given twice.
 
@@ -287,6 +288,9 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
     >>> numbafunc.logsumexp([0.0, 1.0], b=[1.0, -1.0], return_sign=True)
     (array(0.54132485), array(-1.))
     """
+    if keepdims is not False or return_sign is not False:
+        keepdims = arguments.check_flag(keepdims, "keepdims")
+        return_sign = arguments.check_flag(return_sign, "return_sign")
     if b is None and not return_sign:
         form = None if keepdims else _form(a, axis)
         call = None if form is None else _logsumexp.prepared.get(form)

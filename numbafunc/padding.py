@@ -225,7 +225,8 @@ def pad(
         - ``"reflect"``, ``"symmetric"``: the mirrored array, without and with the edge itself, continued periodically;
         - ``"wrap"``: the array, continued periodically;
         - a function: ``mode(line, (before, after), axis, options)`` gets each line of the array padded with zeros,
-          along each axis in turn, and returns the new line. ``options`` is a dict of the options below that were given.
+          along each axis in turn, and returns the new line (``numpy.pad`` has it change the line in place instead).
+          ``options`` is a dict of the options below that were given.
     stat_length : int or sequence of int, optional
         Number of elements, counted from the edge, that a statistic is taken of, in the forms of ``pad_width``. By
         default all along the axis.

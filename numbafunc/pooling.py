@@ -90,7 +90,7 @@ def _lengths(given: Any, name: str) -> Pair:
     items = list(given) if isinstance(given, (tuple, list)) else [given, given]
     wholes = [_whole(item) for item in items]
     if len(wholes) != 2 or None in wholes:
-        raise TypeError(f"{name} is {given!r}; wanted: a positive int or two of them")
+        raise TypeError(f"{name} is {given!r}; wanted: a positive int below 2**24 or two of them")
     down, across = (whole for whole in wholes if whole is not None)
     if down < 1 or across < 1:
         raise ShapeError(f"{name} is {given!r}; wanted: a positive int or two of them")

@@ -13,6 +13,7 @@ import numpy as np
 from numbafunc.autodiff.dual import Dual, assemble, components, is_float
 from numbafunc.autodiff.trees import Structure, flatten, flatten_with_names
 from numbafunc.inside_numba import register
+from numbafunc.kinds.arguments import check_flag
 
 __all__ = ["scan"]
 
@@ -48,7 +49,7 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
     ------
     TypeError
         For an ``f`` that does not return a pair, a carry that changes its structure, or a shape or dtype in it, or a
-        ``y`` that does, and for leaves that are no arrays or numbers.
+        ``y`` that does, for leaves that are no arrays or numbers, and for a ``reverse`` that is not True or False.
     ValueError
         For neither ``xs`` nor ``length``, lengths that disagree, a negative ``length``, an ``unroll`` that is not
         positive, and for a number among ``xs``.
@@ -77,11 +78,12 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
     if not callable(f):
         raise TypeError(f"f is a {type(f).__name__}; wanted: a function of a carry and an entry of xs")
     _check_unroll(unroll)
+    reverse = check_flag(reverse, "reverse")
     entries, x_structure = _entries(xs)
     steps = _length(entries, xs, length)
     leaves, structure = _start(init)
     jitted = _is_dispatcher(f)
-    loop = _Loop(f.py_func if jitted else f, structure, entries, x_structure, steps, bool(reverse))
+    loop = _Loop(f.py_func if jitted else f, structure, entries, x_structure, steps, reverse)
     if not jitted or any(type(leaf) is Dual for leaf in (*leaves, *entries)):
         return loop.run(leaves)
     from numbafunc.cpu import scan as compiled
@@ -91,7 +93,7 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
         # Numba knows no weak numbers, so the source tells their types, unless it does not run in Python.
         with contextlib.suppress(Exception):
             leaves = loop.promoted(leaves)
-    return compiled.run(f, init, leaves, weak, xs, entries, steps, bool(reverse))
+    return compiled.run(f, init, leaves, weak, xs, entries, steps, reverse)
 
 
 def _is_dispatcher(f: Any) -> bool:

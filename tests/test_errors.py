@@ -330,3 +330,28 @@ def test_nothing_is_an_assertion():
     ):
         with pytest.raises((ValueError, TypeError, IndexError)):
             call()
+
+
+@pytest.mark.parametrize("flag", ["no", 2, None, [True], 1.0])
+def test_flags_that_are_neither_true_nor_false(flag):
+    x = np.ones(3)
+    for name, call in (
+        ("keepdims", lambda: numbafunc.logsumexp(x, keepdims=flag)),
+        ("return_sign", lambda: numbafunc.logsumexp(x, return_sign=flag)),
+        ("reverse", lambda: numbafunc.scan(lambda c, y: (c, y), 0.0, x, reverse=flag)),
+    ):
+        with pytest.raises(TypeError, match=rf"^{name} is .*wanted: True or False"):
+            call()
+    assert numbafunc.logsumexp(x, keepdims=np.True_).shape == numbafunc.logsumexp(x, keepdims=1).shape == (1,)
+
+
+@pytest.mark.parametrize("given", [{"a": 1}, decimal.Decimal(3), object(), [decimal.Decimal(3)]])
+def test_objects_of_which_numpy_makes_no_numbers(given):
+    for function in (numbafunc.relu, numbafunc.softmax, numbafunc.max_pool_2d):
+        with pytest.raises(TypeError, match=rf"^x is of type {type(given).__name__}, .*wanted: float16"):
+            function(given)
+
+
+def test_axes_of_a_number():
+    with pytest.raises(ValueError, match="^axis is -1; wanted: None for a number"):
+        numbafunc.softmax(3.0)

@@ -153,3 +153,8 @@ def test_import_in_an_unwritable_home(programs, tmp_path):
         "import numbafunc; print(numbafunc.relu(-1.0))", NUMBAFUNC_CACHE_DIR=None, XDG_CACHE_HOME="/proc/no/such/folder"
     )
     assert output == "0.0"
+
+
+@pytest.mark.parametrize("module", [numbafunc.loss, numbafunc.divergence, numbafunc.parallel])
+def test_names_of_public_modules(module):
+    assert dir(module) == sorted(module.__all__)

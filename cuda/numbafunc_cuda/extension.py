@@ -7,6 +7,7 @@ instruction by instruction, so both give the same bits; what processors take fro
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,9 @@ from numba.cuda import extending
 
 from numbafunc.autodiff.number_type import Installation
 from numbafunc.cpu.elementary import CORES
+
+if importlib.util.find_spec("numba_cuda") is None:  # Numba's own compiler for CUDA has no registries to extend
+    raise ImportError("arrays of CUDA devices need the package numba-cuda: pip install 'numbafunc[cuda]'")
 
 __all__ = ["DeviceBuilder", "extending", "intrinsic", "make_start", "unpack"]
 

@@ -16,7 +16,7 @@ from numbafunc_cuda.machine import inline
 def register() -> None:
     """Make the ops known to numba-cuda."""
     for public, op in public_ops().items():
-        extending.overload(public, strict=False)(typed(public, op, _implementation))
+        extending.overload(public, strict=False)(typed(public, op, _implementation, inline, make_start))
 
 
 def _implementation(op: Any, given: tuple[Any, ...], names: list[str], declared: list[str]) -> Any:

@@ -7,6 +7,7 @@ instructions differs. See :mod:`numbafunc_cuda.interpreter`.
 from __future__ import annotations
 
 import builtins
+import inspect
 import math
 import operator
 import types
@@ -23,6 +24,7 @@ from numbafunc.cpu.access import narrow, widen
 from numbafunc.cpu.element import HALF
 from numbafunc.cpu.elementary import CORES
 from numbafunc.cpu.real import Real
+from numbafunc.inside_numba import public_ops
 from numbafunc_cuda.interpreter import BUILDER, DOUBLE, FLOAT, Value, lift, real
 
 _HALF_WORD = ir.IntType(16)
@@ -151,6 +153,9 @@ def _adapted(value: Any) -> Any:
         return value
     if known:
         return _either(value)
+    op = public_ops().get(value)
+    if op is not None:
+        return _definition_of(value, op)
     if isinstance(value, types.FunctionType) or hasattr(value, "py_func"):
         return interpreted(value)
     return value
@@ -161,6 +166,20 @@ def _either(function: Any) -> Callable[..., Any]:
         if any(isinstance(operand, SimulatedNumber) for operand in operands):
             return apply(function, *operands)
         return function(*operands)
+
+    return call
+
+
+def _definition_of(public: Any, op: Any) -> Callable[..., Any]:
+    """An op's definition, with the defaults of the public function."""
+    signature = inspect.signature(public)
+
+    def call(*operands: Any, **named: Any) -> Any:
+        bound = signature.bind(*operands, **named)
+        bound.apply_defaults()
+        operands = tuple(map(bound.arguments.get, op.parameters))
+        format = _widest(operands)
+        return interpreted(op.definition)(*(SimulatedNumber(_lowered(operand, format)) for operand in operands))
 
     return call
 

@@ -86,9 +86,12 @@ def _functions() -> Iterator[tuple[Any, Operation]]:
             yield function, Operation(1, closed, _elementary(name))
     for function, name in ((np.floor, "floor"), (np.rint, "rint"), (math.floor, "floor")):
         yield function, Operation(1, _plain, _on_value(name))
-    for function in (elementary.maximum, builtins.max):
+    for function in (np.ceil, math.ceil):
+        yield function, Operation(1, _plain, lambda x: x.locally_constant(lambda value: -((-value).floor())))
+    yield np.square, Operation(1, lambda x: product_keys(x, x), lambda x: x * x)
+    for function in (elementary.maximum, np.maximum, builtins.max):
         yield function, Operation(2, union, algebra.maximum)
-    for function in (elementary.minimum, builtins.min):
+    for function in (elementary.minimum, np.minimum, builtins.min):
         yield function, Operation(2, union, algebra.minimum)
     yield (
         elementary.multiply_add,

@@ -31,12 +31,16 @@ _OVERLAP_WORK: Any = 10_000
 Operand = Any  # numpy.ndarray, Dual, or a Python int or float, which are weak
 
 
-def check_dtype(dtype: np.dtype[Any], name: str, *, boolean: bool = True) -> None:
+def check_dtype(dtype: np.dtype[Any], name: str, *, boolean: bool = True, given: Any = None) -> None:
     """Raise TypeError unless a dtype is a float of at most 64 bits, an integer or, where allowed, bool."""
     if is_float(dtype) or dtype.kind in "iu" or (boolean and dtype.kind == "b"):
         return
     wanted = "float16, float32, float64, bfloat16, integer" + (" or bool" if boolean else "")
     what = _KINDS.get(dtype.kind, dtype.name)
+    if dtype.kind == "O" and isinstance(given, int):
+        raise TypeError(f"{name} is an int of {given.bit_length()} bits; wanted: at most 64")
+    if dtype.kind == "O" and given is not None and not isinstance(given, np.ndarray):
+        raise TypeError(f"{name} is of type {type(given).__name__}, of which NumPy makes no numbers; wanted: {wanted}")
     raise TypeError(f"{name} has dtype {dtype} ({what}); wanted: {wanted}")
 
 
@@ -65,7 +69,7 @@ def as_operand(x: Any, name: str, *, boolean: bool = True, device: bool = False)
         return array
     else:
         array = _convert(x, name)
-    check_dtype(array.dtype, name, boolean=boolean)
+    check_dtype(array.dtype, name, boolean=boolean, given=x)
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     return array
@@ -213,6 +217,13 @@ def _overlap(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:
         return True
 
 
+def check_flag(flag: Any, name: str) -> bool:
+    """A flag as bool; TypeError for what is neither bool nor 0 or 1, such as strings, which Python calls true."""
+    if isinstance(flag, (bool, np.bool_)) or (isinstance(flag, int) and flag in (0, 1)):
+        return bool(flag)
+    raise TypeError(f"{name} is {flag!r}; wanted: True or False")
+
+
 def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     """Axes as an ascending tuple of non-negative ints; None means all, () none.
 
@@ -235,7 +246,8 @@ def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
         if index is None or isinstance(one, (bool, np.bool_)):
             raise TypeError(f"axis is {axis!r}; wanted: None, an int or a tuple of ints")
         if not -ndim <= index < ndim:
-            raise ValueError(f"axis is {axis!r}; wanted: from {-ndim} to {ndim - 1} for an array of {ndim} dimensions")
+            wanted = f"from {-ndim} to {ndim - 1} for an array of {ndim} dimensions"
+            raise ValueError(f"axis is {axis!r}; wanted: {wanted if ndim else 'None for a number, which has no axes'}")
         if index % ndim in result:
             raise ValueError(f"axis is {axis!r}, which names an axis twice")
         result.add(index % ndim)
@@ -249,6 +261,7 @@ __all__ = [
     "as_operand",
     "broadcast",
     "check_dtype",
+    "check_flag",
     "check_out",
     "check_overlaps",
     "contains_dual",

@@ -207,10 +207,10 @@ class Elementwise:
         """The definition; a user's is taken as it is at the first call, and must not raise."""
         if self.definition is None:
             from numbafunc.cpu.cache import frozen
-            from numbafunc.kinds.not_understood import refuse_exceptions
+            from numbafunc.kinds.not_understood import refuse_statements
 
             definition = frozen(self._given)
-            refuse_exceptions(definition, self.name)
+            refuse_statements(definition, self.name)
             self.definition = definition
         return self.definition
 
@@ -420,11 +420,12 @@ def elementwise(definition: Callable[..., Any]) -> Callable[..., Any]:
     ----------
     definition : callable
         Scalar function in the subset of Python that Numba compiles. Use ``+ - * / **`` and comparisons, ``if``,
-        ``abs``, ``max``, ``min``, ``floor``, ``isnan``, ``isinf``, ``isfinite``, and the functions of
+        ``abs``, ``max``, ``min``, ``floor``, ``ceil``, ``isnan``, ``isinf``, ``isfinite``, and the functions of
         :mod:`numbafunc.elementary` by these names or, where they have the same, those of ``math`` and NumPy (``exp``,
-        ``log1p``, ``tanh``, ...). Functions of ``numba.njit`` that use no more can be called. There is no ``raise`` and
-        no ``assert``, since threads share the work: return ``math.nan``. Number literals take the precision of the
-        arguments. Global variables and those of enclosing functions count as they are at the first call.
+        ``log1p``, ``tanh``, ...). The package's own elementwise functions (``numbafunc.softplus``, ...) and functions
+        of ``numba.njit`` that use no more can be called. There is no ``raise``, ``assert`` or ``print``, since threads
+        share the work: return ``math.nan``. Number literals take the precision of the arguments. Global variables and
+        those of enclosing functions count as they are at the first call.
 
     Returns
     -------
@@ -435,8 +436,8 @@ def elementwise(definition: Callable[..., Any]) -> Callable[..., Any]:
     ------
     TypeError
         When ``definition`` is not a Python function, takes no positional parameters, or has one called ``out``; at the
-        first call, when it raises exceptions; at the first call with operands of new types, when it can't be compiled
-        for them.
+        first call, when it raises exceptions or prints; at the first call with operands of new types, when it can't be
+        compiled for them.
 
     Examples
     --------

@@ -9,10 +9,26 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from numbafunc import elementary
 from numbafunc.cpu.cache import RELEASED
 
 # Our type of numbers, with parentheses three deep for the keys of its coefficients.
 _NUMBER = re.compile(r"Number\((float\d\d), \((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)\)")
+
+# What to write for functions that definitions can't call.
+_INSTEAD = {
+    **dict.fromkeys(("mod", "remainder", "fmod"), "x - y * math.floor(x / y)"),
+    **dict.fromkeys(("floordiv", "floor_divide"), "math.floor(x / y)"),
+    "hypot": "math.sqrt(x * x + y * y)",
+    **dict.fromkeys(("where", "select"), "a if condition else b"),
+    **dict.fromkeys(("round", "trunc", "fix"), "np.rint(x) or math.floor(x)"),
+    "int": "math.floor(x)",
+    **dict.fromkeys(("pow", "power", "float_power"), "x ** y"),
+    "clip": "min(max(x, lower), upper)",
+    **dict.fromkeys(("sign", "copysign"), "comparisons with 0"),
+    **dict.fromkeys(("fmax", "fmin"), "max or min"),
+    **dict.fromkeys(("sum", "mean", "prod", "dot"), "a function of one element: a definition does not see the array"),
+}
 
 
 def compile_errors() -> tuple[type[Exception], ...]:
@@ -30,8 +46,8 @@ def explained(definition: Any, name: str, error: Exception) -> TypeError:
     return TypeError(f"{name} can't be compiled: {_reason(text)} ({where})")
 
 
-def refuse_exceptions(definition: FunctionType, name: str) -> None:
-    """Raise TypeError if a function, or one that it calls, raises: the threads that share a loop could not."""
+def refuse_statements(definition: FunctionType, name: str) -> None:
+    """Raise TypeError if a function, or one that it calls, raises or prints: threads that share a loop could not."""
     for function in _reached(definition, set()):
         for code in _codes(function.__code__):
             line = code.co_firstlineno
@@ -41,6 +57,11 @@ def refuse_exceptions(definition: FunctionType, name: str) -> None:
                     raise TypeError(
                         f"{name} can't be compiled: {function.__name__} raises an exception, which a loop that threads "
                         f"share can't hand on; return math.nan instead (line {line} of {code.co_filename})"
+                    )
+                if (instruction.opname, instruction.argval) == ("LOAD_GLOBAL", "print"):
+                    raise TypeError(
+                        f"{name} can't be compiled: {function.__name__} prints, which numbers with derivatives can't "
+                        f"be; return the value and print that (line {line} of {code.co_filename})"
                     )
 
 
@@ -96,8 +117,17 @@ def _reason(text: str) -> str:
     if returned:
         return f"it returns {returned[1]}; wanted: a number"
     if first.endswith("found for signature:") and rest:
-        return f"there is no {rest[0].removeprefix('>>>').strip()}"
+        missing = rest[0].removeprefix(">>>").strip()
+        return f"there is no {missing}; wanted: {_wanted(missing.partition('(')[0])}"
     return first.removesuffix(" Raised from None").rstrip(".")
 
 
-__all__ = ["compile_errors", "explained", "refuse_exceptions"]
+def _wanted(function: str) -> str:
+    """What to write instead of a function."""
+    if function in _INSTEAD:
+        return _INSTEAD[function]
+    names = sorted(elementary.FUNCTIONS)
+    return f"arithmetic, comparisons, abs, max, min, floor, ceil, numbafunc's elementwise ops, {', '.join(names)}"
+
+
+__all__ = ["compile_errors", "explained", "refuse_statements"]

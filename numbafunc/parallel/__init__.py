@@ -31,6 +31,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def psum(
     x: Any,
     axis_name: Any = "device",
@@ -70,7 +74,7 @@ def psum(
     NameError
         For an axis that does not exist.
     TypeError
-        For ``x`` that holds no numbers, or an ``out`` of another dtype.
+        For ``x`` that holds no numbers, an ``out`` of another dtype, or a ``reproducible`` that is not True or False.
     ValueError
         For groups that do not hold each rank once, or an ``out`` of another shape or that shares memory.
 
@@ -128,7 +132,7 @@ def pmean(
     NameError
         For an axis that does not exist.
     TypeError
-        For ``x`` that holds no numbers, or an ``out`` of another dtype.
+        For ``x`` that holds no numbers, an ``out`` of another dtype, or a ``reproducible`` that is not True or False.
     ValueError
         For groups that do not hold each rank once, or an ``out`` of another shape or that shares memory.
 

@@ -445,6 +445,8 @@ def make_grid(sizes: dict[str, Any], place: Place) -> dict[str, int]:
         if lengths[name] < 1 and lengths[name] != -1:
             raise ValueError(f"{name} is {size}; wanted: a positive number of ranks, or -1 for what is left")
     unknown = [name for name, size in lengths.items() if size == -1]
+    if len(unknown) > 1:
+        raise ValueError(f"{' and '.join(unknown)} are -1; wanted: one size at most that is what the others leave")
     product = math.prod(size for size in lengths.values() if size != -1)
     if len(unknown) == 1 and device.size % product == 0:
         lengths[unknown[0]] = device.size // product

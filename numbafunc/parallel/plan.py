@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from numbafunc.cpu.memory import is_plain
+from numbafunc.kinds.arguments import check_flag
 from numbafunc.parallel.axes import Axis, digest_of
 from numbafunc.parallel.call import Place
 from numbafunc.parallel.wire import MEAN, SUM, Wire, how, native, wire_of
@@ -52,6 +53,7 @@ class Plan:
     """
 
     def __init__(self, axis: Axis, operation: str, forms: Sequence[Form], nest: str, reproducible: bool) -> None:
+        reproducible = check_flag(reproducible, "reproducible")
         self.axis = axis
         self.operation = operation
         self.forms = tuple(forms)

@@ -6,6 +6,8 @@ import os
 import pytest
 from numbafunc_cuda import ptx
 
+import numbafunc
+
 # Architectures newer than the oldest differ little; those that are named are compiled for.
 CHOSEN = os.environ.get("NUMBAFUNC_TEST_PTX", "")
 CAPABILITIES = [c for c in ptx.capabilities() if not CHOSEN or f"sm_{c[0]}{c[1]}" in CHOSEN.split(",")]
@@ -48,3 +50,14 @@ def test_spills_and_doubles_are_seen():
 
 def _needs_all(a, b, c, d, e, f, g, h):
     return ((a / b) * (c / d) + (e / f) * (g / h)) / ((a * h) / (b * g) + (c * f) / (d * e))
+
+
+@pytest.mark.parametrize("order", ["0", "1", "2"])
+def test_ops_inside_definitions(order):
+    composed = ptx.ScalarFunction(_composed, ("x", "alpha"))
+    report = ptx.report(ptx.elementwise_case(composed, "composed", "float32", order, "flat"), CAPABILITIES[0])
+    assert report.doubles == 0
+
+
+def _composed(x, alpha):
+    return 2 * numbafunc.softplus(x) + numbafunc.elu(x, alpha) * numbafunc.celu(x)

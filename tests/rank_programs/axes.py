@@ -50,6 +50,7 @@ def test_grid():
         assert parallel.psum(rank, ("column", "row")) == sum(range(ranks))
         assert parallel.broadcast(rank, "column") == i * columns
     assert "does not fit" in message(ValueError, parallel.grid, row=ranks + 1)
+    assert "row and column are -1" in message(ValueError, parallel.grid, row=-1, column=-1)
     assert "row" in message(ValueError, parallel.grid, row=0)
     assert "row" in message(TypeError, parallel.grid, row=1.5)
     assert "device" in message(ValueError, parallel.grid, device=ranks)

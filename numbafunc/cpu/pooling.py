@@ -23,6 +23,10 @@ Window = tuple[int, int, int, int]  # rows, columns, and steps down and across
 # Windows whose sizes and steps are constants of the code, which is unrolled; others are looked up.
 UNROLLED: tuple[Window, ...] = ((2, 2, 2, 2), (3, 3, 2, 2), (3, 3, 1, 1))
 
+# Windows that are compared at a time. Loops of just as many become vector instructions and leave no rest, whose
+# comparisons would be branches that the processor mispredicts.
+LANES = 8
+
 # What the array ``places`` of a kernel holds.
 PLACES = (
     *("total", "step", "rows", "columns", "new_rows", "new_columns", "top", "left"),
@@ -35,7 +39,7 @@ def pool({arrays}, {places}, first, last):
     begin = max(left, 0)
     width = min(left + columns, length) - begin
     {more}
-    for j in range({line}length):
+    for j in range({line}):
         put_line(line, j, nothing)
     for index in range(first, last):
         row = index % new_rows * down - top
@@ -87,7 +91,7 @@ else:
 
 # The window's elements in the order in which ties are decided. NaN is found once and stays.
 _FIND = """
-for o in range(new_columns):
+for o in range(LANES * blocks):
     put_best(best, o, nothing)
     put_which(which, o, none)
 for i in range(start, stop):
@@ -100,7 +104,7 @@ for o in range(new_columns):
 """
 
 _COMPARE = """
-for o in range(new_columns):
+for o in range(LANES * blocks):
     held = get_best(best, o)
     place = get_which(which, o)
 {elements}
@@ -118,11 +122,14 @@ place = chosen(better, narrow(i * columns + {k}), place)
 # The same for an element together with its tangents, whose names end in the numbers of their slots.
 _FOLLOW = """
 {lines}
-for o in range(new_columns):
+for o in range(LANES * blocks):
     held = nothing
 {start}
 {elements}
-    put_y(y, index * new_columns + o, held)
+    put_best(best, o, held)
+{keep}
+for o in range(new_columns):
+    put_y(y, index * new_columns + o, get_best(best, o))
 {end}
 """
 
@@ -132,16 +139,16 @@ for i in range(high):
     source = origin + (row + i - start) * columns
     if inside:
         for j in range(width):
-            put_line(line, i * length + begin + j, get_x(x, source + j))
+            put_line(line, i * room + begin + j, get_x(x, source + j))
 {copies}
     else:
         for j in range(width):
-            put_line(line, i * length + begin + j, nothing)
+            put_line(line, i * room + begin + j, nothing)
 """
 
 _COPY = """
 for j in range(width):
-    put_line{slot}(line{slot}, i * length + begin + j, get_x(x{slot}, source + j))
+    put_line{slot}(line{slot}, i * room + begin + j, get_x(x{slot}, source + j))
 """
 
 _FOLLOWED = """
@@ -149,6 +156,10 @@ element = get_line(line, {place})
 better = beats(element, held)
 held = chosen(better, element, held)
 """
+
+
+# Whole blocks of windows, the line below them, and what follows from both.
+_BLOCKS = ["blocks = (new_columns + LANES - 1) // LANES", "room = (LANES * blocks - 1) * across + wide"]
 
 
 def _indented(text: str, depth: int) -> str:
@@ -194,6 +205,7 @@ def _compile(
     identity: Any,
     parallel: bool,
     arrays: str = "x, y",
+    line: str = "length",
 ) -> Any:
     sizes = dict(zip(PLACES[-4:], window)) if window else {}
     handed = [name for name in PLACES if name not in sizes and name not in ("total", "step")]
@@ -202,7 +214,7 @@ def _compile(
         arrays=arrays,
         places=", ".join(handed),
         more="\n    ".join(more),
-        line="high * " if "high * length" in more[0] else "",
+        line=line,
     )
     lines = head.strip("\n").splitlines()
     lines[1:1] = ["    " + line for line in constants]
@@ -219,6 +231,7 @@ def _compile(
         set_parallel_chunksize=SET_CHUNK,
         **MIN_MAX,
         prange=numba.prange,
+        LANES=LANES,
         int64=np.int64,  # the index of prange is unsigned
         empty=np.empty,
     )
@@ -298,8 +311,8 @@ def build_find(storage: str, window: Window | None, wide_index: bool, *, paralle
         "beats": beats,
         "chosen": chosen,
     }
-    more = ["line = empty(length, compute)", "best = empty(new_columns, compute)"]
-    more += ["which = empty(new_columns, index_dtype)"]
+    more = [*_BLOCKS, "line = empty(room, compute)", "best = empty(LANES * blocks, compute)"]
+    more += ["which = empty(LANES * blocks, index_dtype)"]
     if window is None:
         element = _indented(_ELEMENT.format(k="k"), 1)
         compare = "for k in range(wide):\n" + _indented(_COMPARE.format(elements=element), 1)
@@ -307,7 +320,7 @@ def build_find(storage: str, window: Window | None, wide_index: bool, *, paralle
         elements = (_indented(_ELEMENT.format(k=k), 1) for k in range(window[1]))
         compare = _COMPARE.format(elements="\n".join(elements))
     body = _FIND.format(compare=_indented(compare, 1))
-    return _compile("pooling find", body, more, window, namespace, (storage, index), parallel)
+    return _compile("pooling find", body, more, window, namespace, (storage, index), parallel, line="room")
 
 
 def build_follow(storage: str, window: Window | None, tangents: int, *, parallel: bool) -> Any:
@@ -318,7 +331,8 @@ def build_follow(storage: str, window: Window | None, tangents: int, *, parallel
     slots = range(tangents)
     arrays = [f"{name}{slot}" for name in "xy" for slot in ("", *slots)]
     lines = ["line", *(f"line{slot}" for slot in slots)]
-    separation = Separation(("x", *arrays[tangents + 1 :], *lines))
+    bests = ["best", *(f"best{slot}" for slot in slots)]
+    separation = Separation(("x", *arrays[tangents + 1 :], *lines, *bests))
     compute = "float64" if storage == "float64" else "float32"
     type_ = getattr(types, compute)
     namespace: dict[str, Any] = {
@@ -327,12 +341,13 @@ def build_follow(storage: str, window: Window | None, tangents: int, *, parallel
         "zero": np.dtype(compute).type(0),
         "get_x": make_read(storage, separation, "x", type_),
         **{f"put_{name}": make_write(storage, separation, name) for name in arrays[tangents + 1 :]},
-        **{f"get_{name}": make_read(compute, separation, name, type_) for name in lines},
-        **{f"put_{name}": make_write(compute, separation, name) for name in lines},
+        **{f"get_{name}": make_read(compute, separation, name, type_) for name in (*lines, *bests)},
+        **{f"put_{name}": make_write(compute, separation, name) for name in (*lines, *bests)},
         "beats": beats,
         "chosen": chosen,
     }
-    more = [f"{name} = empty(high * length, compute)" for name in lines]
+    more = [*_BLOCKS, *(f"{name} = empty(high * room, compute)" for name in lines)]
+    more += [f"{name} = empty(LANES * blocks, compute)" for name in bests]
 
     def compared(place: str) -> str:
         chosen = [f"held{s} = chosen(better, get_line{s}(line{s}, {place}), held{s})" for s in slots]
@@ -340,19 +355,20 @@ def build_follow(storage: str, window: Window | None, tangents: int, *, parallel
 
     if window is None:
         elements = "for i in range(high):\n    for k in range(wide):\n"
-        elements += _indented(compared("i * length + o * across + k"), 2)
+        elements += _indented(compared("i * room + o * across + k"), 2)
     else:
         high, wide = window[:2]
-        elements = "\n".join(compared(f"{i} * length + o * across + {k}") for i in range(high) for k in range(wide))
+        elements = "\n".join(compared(f"{i} * room + o * across + {k}") for i in range(high) for k in range(wide))
     body = _FOLLOW.format(
         lines=_LINES.format(copies="\n".join(_indented(_COPY.format(slot=s), 2) for s in slots)).strip(),
         start=_indented("\n".join(f"held{s} = zero" for s in slots), 1),
         elements=_indented(elements, 1),
-        end=_indented("\n".join(f"put_y{s}(y{s}, index * new_columns + o, held{s})" for s in slots), 1),
+        keep=_indented("\n".join(f"put_best{s}(best{s}, o, held{s})" for s in slots), 1),
+        end=_indented("\n".join(f"put_y{s}(y{s}, index * new_columns + o, get_best{s}(best{s}, o))" for s in slots), 1),
     )
-    return _compile(
-        "pooling follow", body, more, window, namespace, (storage, tangents), parallel, arrays=", ".join(arrays)
-    )
+    form = storage, tangents
+    every = ", ".join(arrays)
+    return _compile("pooling follow", body, more, window, namespace, form, parallel, arrays=every, line="high * room")
 
 
 __all__ = ["PLACES", "UNROLLED", "Window", "build", "build_find", "build_follow"]

@@ -23,8 +23,8 @@ Window = tuple[int, int, int, int]  # rows, columns, and steps down and across
 # Windows whose sizes and steps are constants of the code, which is unrolled; others are looked up.
 UNROLLED: tuple[Window, ...] = ((2, 2, 2, 2), (3, 3, 2, 2), (3, 3, 1, 1))
 
-# Windows that are compared at a time. Loops of just as many become vector instructions and leave no rest, whose
-# comparisons would be branches that the processor mispredicts.
+# Windows are compared in multiples of this, which leave no rest for scalar instructions: their comparisons would be
+# branches that the processor mispredicts.
 LANES = 8
 
 # What the array ``places`` of a kernel holds.

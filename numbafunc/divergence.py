@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual
+from numbafunc.autodiff.dual import Dual, on_device
 from numbafunc.elementary import log
 from numbafunc.errors import ShapeError
 from numbafunc.inside_numba import register
@@ -72,14 +72,18 @@ def kl(p: Any, q: Any, eps: Any = 2**-17) -> Any:
     call = None if form is None else _kl.prepared.get(form)
     if call is not None:
         return call(p, q, eps)
-    given = [arguments.as_operand(p, "p"), arguments.as_operand(q, "q"), arguments.as_operand(eps, "eps")]
-    operands = [arguments.as_array(given[0], "p"), arguments.as_array(given[1], "q"), given[2]]
+    given = [arguments.as_operand(x, name, device=True) for x, name in ((p, "p"), (q, "q"), (eps, "eps"))]
+    operands = [*(arguments.as_array(x, name, device=True) for x, name in zip(given[:2], "pq")), given[2]]
     shapes = {"p": operands[0].shape, "q": operands[1].shape}
-    shapes["eps"] = operands[2].shape if isinstance(operands[2], Dual) else np.shape(operands[2])
+    shapes["eps"] = arguments.shape_of(operands[2])
     shape = arguments.broadcast(shapes)
     dtype = arguments.float_dtype(given)
     if len(shape) == 1 and operands[0].shape == shape:
-        return _kl(operands, (0,), dtype, shape=shape, form=form, given=[p, q, eps])
+        return _kl(operands, (0,), dtype, shape=shape, form=form, given=[p, q, eps], names=("p", "q", "eps"))
+    if on_device(*given):
+        raise TypeError(
+            "p or q is an array of a CUDA device and the product one of matrices; wanted: vectors of one shape"
+        )
     ratio = _log_ratio(*given)
     factor = operands[0].astype(dtype)
     if factor.ndim and ratio.ndim and factor.shape[-1] != ratio.shape[max(0, ratio.ndim - 2)]:

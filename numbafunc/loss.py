@@ -19,6 +19,8 @@ from numbafunc.normalization import logsumexp
 
 _INFINITY = np.inf
 
+_NAMES = ("logits", "labels")
+
 
 def _half(shift: Any, count: Any, total: Any) -> Any:
     return (0.5 * total,)
@@ -141,18 +143,24 @@ def cross_entropy_logits(logits: Any, labels: Any) -> Any:
     call = None if form is None else _cross_entropy.prepared.get(form)
     if call is not None:
         return call(logits, labels)
-    x = arguments.as_array(logits, "logits", boolean=False)
-    y = arguments.as_array(labels, "labels", boolean=False)
+    x = arguments.as_array(logits, "logits", boolean=False, device=True)
+    y = arguments.as_array(labels, "labels", boolean=False, device=True)
     for name, operand in (("logits", x), ("labels", y)):
         if operand.ndim == 0:
             raise ValueError(f"{name} has no axes; wanted: shape (..., classes)")
-    shape = arguments.broadcast({"logits": x.shape, "labels": y.shape})
-    _warn_of_shapes(("logits", "labels"), (x.shape, y.shape))
+    shapes = arguments.shape_of(x), arguments.shape_of(y)
+    shape = arguments.broadcast(dict(zip(_NAMES, shapes)))
+    _warn_of_shapes(_NAMES, shapes)
     last, dtype = (len(shape) - 1,), arguments.float_dtype([x, y])
-    if x.shape[-1] == shape[-1]:
-        form = form if x.shape == y.shape else None  # a prepared call does not warn
-        return _cross_entropy([x, y], last, dtype, shape=shape, form=form, given=[logits, labels])
-    difference = logsumexp(x, -1) - _inner_product([x, y], last, dtype, shape=shape)
+    if shapes[0][-1] == shape[-1]:
+        form = form if shapes[0] == shapes[1] else None  # a prepared call does not warn
+        return _cross_entropy([x, y], last, dtype, shape=shape, form=form, given=[logits, labels], names=_NAMES)
+    terms = logsumexp(x, -1), _inner_product([x, y], last, dtype, shape=shape, names=_NAMES)
+    if on_device(*terms):
+        from numbafunc.autodiff.rules_device import apply
+
+        return apply(np.subtract, *terms)
+    difference = terms[0] - terms[1]
     return difference if isinstance(difference, Dual) else np.asarray(difference)
 
 
@@ -200,34 +208,43 @@ def cross_entropy_logits_sparse(logits: Any, labels: Any) -> Any:
         call = _cross_entropy_sparse.prepared.get(form)
         if call is not None:
             return call(*given)
-    x = arguments.as_array(logits, "logits", boolean=False)
+    x = arguments.as_array(logits, "logits", boolean=False, device=True)
     if x.ndim == 0:
         raise ValueError("logits has no axes; wanted: shape (..., classes)")
-    classes = x.shape[-1]
+    *rows, classes = arguments.shape_of(x)
     if type(labels) is int:
         if not -classes <= labels < classes:
             raise IndexError(f"labels is {labels}; wanted: from {-classes} to {classes - 1} for {classes} classes")
-        y = np.full((1,) * (x.ndim - 1), labels)
+        y: Any = labels if on_device(x) else np.full((1,) * (x.ndim - 1), labels)
     elif isinstance(labels, (bool, Dual)):
         raise TypeError(f"labels is {labels!r}; wanted: integers")
     else:
-        y = arguments.as_array(labels, "labels")
+        y = arguments.as_array(labels, "labels", device=True)
         if y.size == 0 and isinstance(labels, (list, tuple)):
             y = y.astype(np.int64)
         if y.dtype.kind not in "iu":
             raise TypeError(f"labels has dtype {y.dtype}; wanted: integers")
         if y.ndim != x.ndim - 1:
             raise ValueError(f"labels has {y.ndim} axes; wanted: {x.ndim - 1}, one less than logits")
-        if any(n != m and 1 not in (n, m) for n, m in zip(y.shape, x.shape)):
+        if any(n != m and 1 not in (n, m) for n, m in zip(y.shape, rows)):
             raise ShapeError(f"logits has shape {x.shape} and labels has shape {y.shape}; wanted: one label a row")
-        if y.dtype == np.uint64:
+        if y.dtype == np.uint64 and not on_device(y):
             y = np.minimum(y, np.uint64(classes))  # no label may come out negative below
-    shape = arguments.broadcast({"logits": x.shape, "labels": (*y.shape, 1)})
+    shape = arguments.broadcast({"logits": x.shape, "labels": (*arguments.shape_of(y), 1)})
+    last, dtype = (len(shape) - 1,), arguments.float_dtype([x])
+    if on_device(x, y):
+        if classes == 0:
+            # A mean of nothing is NaN.
+            return _mean_squared_error([x, x], last, dtype, shape=shape, names=("logits", "logits"))
+        if on_device(y):
+            from numbafunc_cuda.drivers import as_column
+
+            y = as_column(y)
+        return _cross_entropy_sparse([x, y], last, dtype, shape=shape, names=_NAMES)
     y = y.astype(np.int64, copy=False)[..., None]
-    dtype = arguments.float_dtype([x])
     if classes == 0:
         return np.full(shape[:-1], np.nan, dtype)
-    return _cross_entropy_sparse([x, y], (len(shape) - 1,), dtype, shape=shape, form=form, given=given)
+    return _cross_entropy_sparse([x, y], last, dtype, shape=shape, form=form, given=given, names=_NAMES)
 
 
 def l2(x: Any) -> Any:
@@ -260,7 +277,7 @@ def l2(x: Any) -> Any:
     call = None if form is None else _l2.prepared.get(form)
     if call is not None:
         return call(x)
-    operand = arguments.as_array(x, "x")
+    operand = arguments.as_array(x, "x", device=True)
     return _l2([operand], tuple(range(operand.ndim)), arguments.float_dtype([operand]), form=form, given=[x])
 
 
@@ -272,8 +289,8 @@ def _mean_over(op: Reduction, names: tuple[str, str], x: Any, y: Any, keep_axis:
         call = op.prepared.get(form)
         if call is not None:
             return call(x, y)
-    checked = [arguments.as_operand(z, name, boolean=boolean) for z, name in zip((x, y), names)]
-    operands = [arguments.as_array(operand, name) for operand, name in zip(checked, names)]
+    checked = [arguments.as_operand(z, name, boolean=boolean, device=True) for z, name in zip((x, y), names)]
+    operands = [arguments.as_array(operand, name, device=True) for operand, name in zip(checked, names)]
     shapes = (operands[0].shape, operands[1].shape)
     shape = arguments.broadcast(dict(zip(names, shapes)))
     kept = _kept_axes(keep_axis)
@@ -282,7 +299,7 @@ def _mean_over(op: Reduction, names: tuple[str, str], x: Any, y: Any, keep_axis:
         warnings.warn(f"{given}; they are broadcast", UserWarning, stacklevel=3)
         form = None  # a prepared call does not warn
     axes = tuple(axis for axis in range(len(shape)) if axis not in kept)
-    return op(operands, axes, arguments.float_dtype(checked), shape=shape, form=form, given=[x, y])
+    return op(operands, axes, arguments.float_dtype(checked), shape=shape, form=form, given=[x, y], names=names)
 
 
 def _kept_axes(keep_axis: Any) -> set[int]:

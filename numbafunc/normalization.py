@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual
+from numbafunc.autodiff.dual import Dual, on_device
 from numbafunc.cpu.memory import is_plain
-from numbafunc.elementary import exp, log, maximum, with_slope_of
+from numbafunc.device import is_device_array
+from numbafunc.elementary import constant, exp, log, maximum, with_slope_of
 from numbafunc.inside_numba import register
 from numbafunc.kinds import arguments
 from numbafunc.kinds.prepared import Form
@@ -111,7 +112,7 @@ _logsumexp_weighted = Reduction(
 
 def _log_total_and_sign(shift: Any, count: Any, total: Any) -> Any:
     bounded = shift if abs(shift) < _INFINITY else 0
-    sign = 1.0 if total > 0 else -1.0 if total < 0 else 0.0 if total == 0 else np.nan
+    sign = 1 if total > 0 else -1 if total < 0 else constant(abs(total))  # 0, or NaN
     return (log(abs(total)) + bounded, sign)
 
 
@@ -129,7 +130,7 @@ def _form(x: Any, axis: Any) -> Form | None:
 
 
 def _prepare(x: Any, name: str, axis: Any) -> tuple[Any, tuple[int, ...]]:
-    operand = arguments.as_array(x, name, boolean=False)
+    operand = arguments.as_array(x, name, boolean=False, device=True)
     return operand, arguments.normalize_axes(axis, operand.ndim)
 
 
@@ -143,17 +144,27 @@ def _normalized(plain: Reduction, masked: Reduction, x: Any, axis: Any, where: A
                 return result
         operand, axes = _prepare(x, "x", axis)
         return plain([operand], axes, arguments.float_dtype([operand]), out=out, form=form, given=[x])
-    operand = arguments.as_array(x, "x", boolean=False)
+    operand = arguments.as_array(x, "x", boolean=False, device=True)
     mask = True if where is None else where
     if isinstance(mask, Dual):
         raise TypeError("where is a Dual array; wanted: truth values")
-    mask = arguments.as_array(mask, "where") != 0
+    mask = arguments.as_array(mask, "where", device=True)
+    if not on_device(mask):
+        mask = mask != 0
+    elif mask.dtype.kind not in "biu":
+        raise TypeError(
+            f"where has dtype {mask.dtype}; wanted: bool or integers, where it is an array of a CUDA device"
+        )
+    if is_device_array(initial):
+        raise TypeError("initial is an array of a CUDA device; wanted: a number")
     start = arguments.as_operand(-np.inf if initial is None else initial, "initial")
     if np.ndim(start) or isinstance(start, Dual):
         raise TypeError(f"initial is {initial!r}; wanted: a number")
     shape = arguments.broadcast({"x": operand.shape, "where": mask.shape})
     axes = arguments.normalize_axes(axis, len(shape))
-    return masked([operand, mask, float(start)], axes, arguments.float_dtype([operand]), shape=shape, out=out)
+    names = ("x", "where", "initial")
+    dtype = arguments.float_dtype([operand])
+    return masked([operand, mask, float(start)], axes, dtype, shape=shape, out=out, names=names)
 
 
 def softmax(x: Any, axis: Any = -1, where: Any = None, initial: Any = None, *, out: Any = None) -> Any:
@@ -285,18 +296,19 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
         call = None if form is None else _logsumexp.prepared.get(form)
         if call is not None:
             return call(a)
-        operand = arguments.as_array(a, "a")
+        operand = arguments.as_array(a, "a", device=True)
         axes = arguments.normalize_axes(axis, operand.ndim)
-        return _logsumexp([operand], axes, arguments.float_dtype([operand]), keepdims=keepdims, form=form, given=[a])
-    given = [arguments.as_operand(a, "a"), 1.0 if b is None else arguments.as_operand(b, "b")]
-    operands = [arguments.as_array(given[0], "a"), given[1]]
-    shapes = {"a": operands[0].shape} if b is None else {"a": operands[0].shape, "b": np.shape(operands[1])}
-    if isinstance(operands[1], Dual):
-        shapes["b"] = operands[1].shape
+        return _logsumexp(
+            [operand], axes, arguments.float_dtype([operand]), keepdims=keepdims, form=form, given=[a], names=("a",)
+        )
+    weight = 1.0 if b is None else arguments.as_operand(b, "b", device=True)
+    given = [arguments.as_operand(a, "a", device=True), weight]
+    operands = [arguments.as_array(given[0], "a", device=True), weight]
+    shapes = {"a": operands[0].shape} if b is None else {"a": operands[0].shape, "b": arguments.shape_of(weight)}
     shape = arguments.broadcast(shapes)
     axes = arguments.normalize_axes(axis, len(shape))
     op = _logsumexp_signed if return_sign else _logsumexp_weighted
-    return op(operands, axes, arguments.float_dtype(given), shape=shape, keepdims=keepdims)
+    return op(operands, axes, arguments.float_dtype(given), shape=shape, keepdims=keepdims, names=("a", "b"))
 
 
 register(__name__)

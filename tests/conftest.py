@@ -18,7 +18,7 @@ import numbafunc
 sys.path.insert(0, str(Path(__file__).parent))
 
 # What several ranks or another process run is started by the tests, not collected.
-collect_ignore_glob = ["rank_programs/*", "device_program.py"]
+collect_ignore_glob = ["rank_programs/*", "device_program.py", "device_reductions_program.py"]
 
 # They need the compiler and the assembler for CUDA devices; tox run -e ptx has them.
 if importlib.util.find_spec("numba_cuda") is None:

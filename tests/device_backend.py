@@ -5,17 +5,28 @@ the place of a device where NUMBA_ENABLE_CUDASIM=1.
 """
 
 import os
+import sys
 
 import numpy as np
 
 from numbafunc.autodiff.dual import Dual, assemble, components, on_device
 from numbafunc.device import is_device_array
-from numbafunc.kinds import elementwise
+from numbafunc.kinds import elementwise, reduction
 
 ACTIVE = os.environ.get("NUMBAFUNC_TEST_BACKEND", "cpu") == "cuda"
+SIMULATED = ACTIVE and os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
 
-# Elements of an array that the CPU shares out to threads; the simulator starts a thread for each few of them.
-LARGE = 1003 if ACTIVE else 70_003
+if os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
+    sys.setswitchinterval(1e-4)  # one thread of the simulator polls while all others wait for their turn
+
+
+def sized(length, *, simulated):
+    """A length for a test, and a shorter one where each element is worked on by a Python program."""
+    return simulated if SIMULATED else length
+
+
+# Elements of an array that the CPU shares out to threads.
+LARGE = sized(70_003, simulated=1003)
 
 
 class _Interface:
@@ -62,22 +73,37 @@ def _back(x):
     return x.copy_to_host()
 
 
-def _evaluate_on_device(self, checked, *, out=None, dtype=None, form=None, given=()):
-    moved = list(map(_moved, checked))
-    if not any(map(on_device, moved)):
-        return _evaluate(self, checked, out=out, dtype=dtype, form=form, given=given)
+def _through_the_device(run, out):
+    """What ``run(out)`` gives, with all that it returns, or writes to ``out``, brought back."""
     if out is None:
-        return _back(self.on_device(moved, None, dtype))
+        result = run(None)
+        return tuple(map(_back, result)) if isinstance(result, tuple) else _back(result)
     target = to_device(out) if isinstance(out, np.ndarray) else out
-    assert self.on_device(moved, target, dtype) is target
-    if not np.shares_memory(getattr(target, "_ary", out[:0]), out):
+    assert run(target) is target
+    if not np.shares_memory(getattr(target, "_ary", np.empty(0)), out):
         out[...] = target.copy_to_host()
     return out
 
 
+def _evaluate_on_device(self, checked, *, out=None, dtype=None, form=None, given=()):
+    moved = list(map(_moved, checked))
+    if not any(map(on_device, moved)):
+        return _evaluate(self, checked, out=out, dtype=dtype, form=form, given=given)
+    return _through_the_device(lambda target: self.on_device(moved, target, dtype), out)
+
+
+def _reduce_on_device(self, operands, axes, dtype, *, out=None, **options):
+    moved = list(map(_moved, operands))
+    if any(map(on_device, operands)) or not any(map(on_device, moved)):
+        return _reduce(self, operands, axes, dtype, out=out, **options)
+    return _through_the_device(lambda target: _reduce(self, moved, axes, dtype, out=target, **options), out)
+
+
 _evaluate = elementwise.Elementwise.evaluate
+_reduce = reduction.Reduction.__call__
 
 
 def install():
-    """From here on every op of the elementwise kind runs on the device."""
+    """From here on every op of the elementwise kind and of the reduction kind runs on the device."""
     elementwise.Elementwise.evaluate = _evaluate_on_device
+    reduction.Reduction.__call__ = _reduce_on_device

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import oracles
+from device_backend import to_device
 
 import numbafunc
 from numbafunc import divergence, loss
+from numbafunc.autodiff.dual import on_device
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,13 @@ def mask(shape):
 
 
 def _labels(shape):
+    shape = tuple(shape)  # that of the simulator knows no negative indices
     return np.arange(int(np.prod(shape[:-1]))).reshape(shape[:-1]) * 5 % shape[-1]
+
+
+def _beside(x, array):
+    """An array in main memory, or on the device if that is where another one is."""
+    return to_device(array) if on_device(x) else array
 
 
 def _cross_entropy(x, axis, labels):
@@ -89,7 +97,7 @@ TABLE = {
         lambda x, axis, y: loss.cross_entropy_logits(x, y), _cross_entropy, _shares, last=True, boolean=False
     ),
     "cross_entropy_logits_sparse": Entry(
-        lambda x, axis: loss.cross_entropy_logits_sparse(x, _labels(x.shape)),
+        lambda x, axis: loss.cross_entropy_logits_sparse(x, _beside(x, _labels(x.shape))),
         _cross_entropy_sparse,
         _one,
         last=True,
@@ -111,7 +119,7 @@ TABLE = {
     ),
     "log_softmax": Entry(numbafunc.log_softmax, oracles.log_softmax, _one, boolean=False),
     "log_softmax_where": Entry(
-        lambda x, axis: numbafunc.log_softmax(x, axis, mask(x.shape)),
+        lambda x, axis: numbafunc.log_softmax(x, axis, _beside(x, mask(x.shape))),
         lambda x, axis: oracles.masked_log_softmax(x, mask(x.shape), axis),
         _one,
         boolean=False,
@@ -140,7 +148,7 @@ TABLE = {
     ),
     "softmax": Entry(numbafunc.softmax, oracles.softmax, _one, boolean=False),
     "softmax_where": Entry(
-        lambda x, axis: numbafunc.softmax(x, axis, mask(x.shape)),
+        lambda x, axis: numbafunc.softmax(x, axis, _beside(x, mask(x.shape))),
         lambda x, axis: oracles.masked_softmax(x, mask(x.shape), axis),
         _one,
         boolean=False,

@@ -9,17 +9,19 @@ from device_backend import ACTIVE
 
 import numbafunc
 
-SOURCE = (Path(__file__).parent / "device_program.py").read_text()
+FOLDER = Path(__file__).parent
 
 
-def test_in_the_simulator(programs):
+@pytest.mark.parametrize("program", ["device_program.py", "device_reductions_program.py"])
+def test_in_the_simulator(programs, program):
+    source = (FOLDER / program).read_text()
     if ACTIVE and os.environ.get("NUMBA_ENABLE_CUDASIM") != "1":
-        exec(compile(SOURCE, "device_program.py", "exec"), {"__name__": "device_program"})  # on the device there is
+        exec(compile(source, program, "exec"), {"__name__": "device_program"})  # on the device there is
         return
     root = programs.package.parent
-    path = os.pathsep.join(map(str, (root, root / "cuda", Path(__file__).parent)))
+    path = os.pathsep.join(map(str, (root, root / "cuda", FOLDER)))
     settings = {"NUMBA_ENABLE_CUDASIM": 1, "NUMBAFUNC_TEST_BACKEND": None, "PYTHONPATH": path}
-    assert programs.run(SOURCE, **settings).endswith("done")
+    assert programs.run(source, **settings).endswith("done")
 
 
 class Foreign:
@@ -32,6 +34,6 @@ class Foreign:
 
 @pytest.mark.skipif(importlib.util.find_spec("numba_cuda") is not None, reason="numba-cuda is there")
 def test_without_numba_cuda():
-    for function in (numbafunc.relu, numbafunc.grad(numbafunc.relu)):
+    for function in (numbafunc.relu, numbafunc.grad(numbafunc.relu), numbafunc.softmax, numbafunc.loss.l2):
         with pytest.raises(ImportError, match=r"pip install 'numbafunc\[cuda\]'"):
             function(Foreign())

@@ -7,6 +7,7 @@ import numpy as np
 import oracles
 import pytest
 import scipy.special
+from device_backend import SIMULATED, sized
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reduction_table import FREE, NAMES, TABLE, mask, operands, shape_for
@@ -33,8 +34,8 @@ def compare(result, expected, dtype):
 @pytest.mark.parametrize("dtype", oracles.FLOATS, ids=str)
 @pytest.mark.parametrize("name", NAMES)
 def test_rows(name, dtype):
-    # 1000 is no multiple of a block, and longer than one.
-    for shape in ((5, 7), (3, 1000), (11,)):
+    # 1000 is no multiple of a block, and longer than one; so is 70 of one of the simulator.
+    for shape in ((5, 7), (3, sized(1000, simulated=70)), (11,)):
         entry = TABLE[name]
         arrays = operands(name, shape_for(name, shape), dtype)
         copies = [array.copy() for array in arrays]
@@ -49,7 +50,8 @@ def test_rows(name, dtype):
 @pytest.mark.parametrize("name", FREE)
 def test_columns(name, dtype):
     # Tiles of columns with a remainder, blocks before them, rows in more than one block.
-    for shape, axis in (((7, 5), 0), ((300, 131), 0), ((2, 6, 3), 1), ((2, 3, 4, 5), (1, 2))):
+    tall = (sized(300, simulated=33), sized(131, simulated=34))
+    for shape, axis in (((7, 5), 0), (tall, 0), ((2, 6, 3), 1), ((2, 3, 4, 5), (1, 2))):
         arrays = operands(name, shape, dtype)
         result = TABLE[name].function(arrays[0], axis, *arrays[1:])
         expected = TABLE[name].oracle(arrays[0].astype(np.float64), axis, *(a.astype(np.float64) for a in arrays[1:]))
@@ -58,7 +60,7 @@ def test_columns(name, dtype):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_long_rows(name):
-    for shape in ((70_001,), (3, 66_000)):
+    for shape in ((sized(70_001, simulated=261),), (3, sized(66_000, simulated=256))):
         arrays = operands(name, shape_for(name, shape), np.float32)
         result = TABLE[name].function(arrays[0], -1, *arrays[1:])
         expected = TABLE[name].oracle(arrays[0].astype(np.float64), -1, *(a.astype(np.float64) for a in arrays[1:]))
@@ -68,7 +70,7 @@ def test_long_rows(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_many_rows(name):
     # Enough for several threads, short enough that a task holds many.
-    arrays = operands(name, shape_for(name, (9_001, 5)), np.float32)
+    arrays = operands(name, shape_for(name, (sized(9_001, simulated=41), 5)), np.float32)
     result = TABLE[name].function(arrays[0], -1, *arrays[1:])
     expected = TABLE[name].oracle(arrays[0].astype(np.float64), -1, *(a.astype(np.float64) for a in arrays[1:]))
     compare(result, expected, np.dtype(np.float32))
@@ -137,7 +139,7 @@ def _error(result, exact, dtype):
     return abs(float(result) - exact) / (abs(exact) * np.finfo(dtype).eps)
 
 
-@pytest.mark.parametrize("size", [1_000, 30_000, 1_000_003])
+@pytest.mark.parametrize("size", [1_000, 30_000, 1_000_003] if not SIMULATED else [1_000])
 def test_sums_lose_nothing_with_their_length(size):
     random = np.random.default_rng(0)
     x = random.uniform(0, 1, size).astype(np.float32)
@@ -156,10 +158,11 @@ def test_sums_lose_nothing_with_their_length(size):
 @pytest.mark.parametrize("number", [0.1, 0.3, 0.7])
 def test_rounding_errors_of_one_sign_do_not_add_up(number):
     # Equal terms round the same way at each step, so a plain sum of blocks drifts away.
-    x = np.full(3_000_003, number, np.float32)
+    size = sized(3_000_003, simulated=3_003)
+    x = np.full(size, number, np.float32)
     exact = float(x[0]) ** 2
     bar = 4
-    assert _error(loss.l2(x), 3_000_003 * exact / 2, np.float32) <= bar
+    assert _error(loss.l2(x), size * exact / 2, np.float32) <= bar
     zero = np.zeros(1, np.float32)
     with pytest.warns(UserWarning, match="broadcast"):
         assert _error(loss.mean_squared_error(x, zero, None), exact, np.float32) <= bar
@@ -167,11 +170,11 @@ def test_rounding_errors_of_one_sign_do_not_add_up(number):
         columns = loss.mean_squared_error(x.reshape(-1, 3), zero, (1,))
     assert _error(columns[0], exact, np.float32) <= 16  # a column adds 128 terms one by one
     with pytest.warns(UserWarning, match="broadcast"):
-        rows = loss.mean_squared_error(x[:1_500_000].reshape(30, -1), zero, (0,))
+        rows = loss.mean_squared_error(x[: size // 60 * 30].reshape(30, -1), zero, (0,))
     assert _error(rows[0], exact, np.float32) <= bar
 
 
-@pytest.mark.parametrize("size", [30_000, 300_007])
+@pytest.mark.parametrize("size", [30_000, 300_007] if not SIMULATED else [701])
 def test_sums_down_columns_lose_nothing_with_their_length(size):
     x = np.random.default_rng(0).uniform(0, 1, (size, 3)).astype(np.float32)
     zero = np.zeros((1, 1), np.float32)
@@ -183,17 +186,18 @@ def test_sums_down_columns_lose_nothing_with_their_length(size):
 
 
 def test_doubles_lose_nothing_with_their_length():
-    x = np.random.default_rng(0).uniform(0, 1, 1_000_003)
+    x = np.random.default_rng(0).uniform(0, 1, sized(1_000_003, simulated=3_003))
     assert _error(loss.l2(x), math.fsum(x * x) / 2, np.float64) <= 5
 
 
 def test_half_precision_sums_are_wide():
-    # 70000 ones: in float16 the sum would stop at 2048, and the sum itself is beyond the largest float16.
+    # In float16 the sum would stop at 2048; that of 70000 ones is beyond the largest float16.
+    size = sized(70_000, simulated=2_600)
     for dtype in oracles.FLOATS[:2]:
-        ones = np.ones(70_000, dtype)
+        ones = np.ones(size, dtype)
         assert loss.mean_squared_error(ones, ones * 0, None) == 1
         assert loss.mean_absolute_error(ones, ones * 0, None) == 1
-        np.testing.assert_allclose(float(numbafunc.logsumexp(ones)), 1 + math.log(70_000), rtol=4e-3)
+        np.testing.assert_allclose(float(numbafunc.logsumexp(ones)), 1 + math.log(size), rtol=4e-3)
     large = np.full(64, 600, np.float16)
     assert loss.mean_squared_error(large, large * 0, None) == np.inf  # 360000 is
     assert loss.mean_absolute_error(np.full(1000, 100, np.float16), np.zeros(1000, np.float16), None) == 100

@@ -24,6 +24,12 @@ def _mapped(function: Callable[[View, int], View], x: Any) -> Any:
     return assemble({levels: part.array for levels, part in parts.items()})
 
 
+def as_column(x: Any) -> Any:
+    """An array with a new last axis of length 1."""
+    found = view(x, "x")
+    return with_axis(found, found.ndim).array
+
+
 def add_direction(direction: Any) -> Any:
     """A direction as the tangents along one."""
     return _mapped(lambda part, levels: with_axis(part, levels), direction)

@@ -35,7 +35,7 @@ def compiled(kernel: Callable[..., Any], types: tuple[Any, ...]) -> Any:
     return cuda.jit(kernel) if SIMULATED else cuda.jit(types, lto=False)(kernel)
 
 
-def launch(kernel: Any, tasks: int, arguments: tuple[Any, ...], stream: Any) -> None:
+def launch(kernel: Any, tasks: int, arguments: tuple[Any, ...], stream: Any, block: int = BLOCK) -> None:
     """Run a kernel with one thread for each task, or with several tasks for each thread."""
-    blocks = min(-(-tasks // BLOCK), _BLOCKS)
-    kernel[blocks, BLOCK, stream](*arguments)
+    blocks = min(-(-tasks // block), _BLOCKS)
+    kernel[blocks, block, stream](*arguments)

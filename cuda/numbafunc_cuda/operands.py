@@ -41,7 +41,7 @@ class Operands:
         self.values: list[Any] = []
         self.parts: list[dict[Levels, Any]] = []
         described: list[Any] = []
-        for x, name in zip(given, names):
+        for x, name in zip(given, names, strict=True):
             found = {
                 tuple(rank[level] for level in levels): _operand(part, len(levels), name, boolean)
                 for levels, part in (components(x) if type(x) is Dual else {(): x}).items()

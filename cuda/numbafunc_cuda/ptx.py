@@ -21,6 +21,7 @@ from unittest import mock
 
 from numba import cuda
 
+import numbafunc
 from numbafunc import elementary
 from numbafunc.kinds.directions import component_of, plan, result_keys
 from numbafunc.kinds.elementwise import REGISTRY
@@ -191,6 +192,8 @@ def _elementwise(
 
 def cases() -> Iterator[Case]:
     """All kernels of the table."""
+    for public in numbafunc.__all__:  # registries hold the ops whose modules have been loaded
+        getattr(numbafunc, public)
     for name, op in sorted(REGISTRY.items()):
         orders = list(ORDERS) if name != "one_hot" else ["0"]
         for dtype in FLOATS:
@@ -205,6 +208,9 @@ def cases() -> Iterator[Case]:
         for dtype in ("float32", "float64"):
             for order in ("0", "1"):
                 yield elementwise_case(_elementary_op(name), f"elementary.{name}", dtype, order, "flat")
+    from numbafunc_cuda import ptx_reduction  # which is built on this module
+
+    yield from ptx_reduction.cases()
 
 
 @cache

@@ -49,5 +49,5 @@ class Operand:
 def argument_type(operand: Operand) -> Any:
     """Numba's type of an argument of a kernel."""
     if operand.number:
-        return types.int64 if operand.compute is None else types.float64
+        return types.int64 if operand.compute is None else getattr(types, operand.compute)
     return types.uint64

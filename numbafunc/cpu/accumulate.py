@@ -19,8 +19,9 @@ from numbafunc.autodiff.number_type import NumberType, pack, unpack
 from numbafunc.cpu.real import Real, select
 
 
-def _number_intrinsic(emit: Callable[..., Number], keys: Callable[..., Any]) -> Any:
-    """An intrinsic of two or three numbers that is emitted on their coefficients."""
+def typed_and_lowered(name: str, unpack: Callable[..., Number]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """What an intrinsic of two numbers consists of, given how the compiler takes numbers apart: typing and code."""
+    emit, keys = EMITTED[name]
 
     def typed(*operands: Any) -> Any:
         widest = max((o.dtype for o in operands if isinstance(o, NumberType)), key=lambda dtype: dtype.bitwidth)
@@ -63,11 +64,16 @@ def _with_finite(total: Real, lost: Real) -> Real:
     return total + select(abs(lost) < math.inf, lost, 0.0)
 
 
-_LARGER = _number_intrinsic(lambda a, b: Number({VALUE: a.value.maximum(b.value)}, a.cores), lambda *keys: (VALUE,))
-_SUM = _number_intrinsic(_each(_reassociable_sum), _union)
-_EXACT_SUM = _number_intrinsic(_each(lambda a, b: a + b), _union)
-_ERROR = _number_intrinsic(_each(_sum_error), _union)
-_SETTLED = _number_intrinsic(_each(_with_finite), _union)
+# What the operations emit, and which coefficients their results have.
+EMITTED: dict[str, tuple[Callable[..., Number], Callable[..., Any]]] = {
+    "larger": (lambda a, b: Number({VALUE: a.value.maximum(b.value)}, a.cores), lambda *keys: (VALUE,)),
+    "add": (_each(_reassociable_sum), _union),
+    "plus": (_each(lambda a, b: a + b), _union),
+    "rounding_error": (_each(_sum_error), _union),
+    "settled": (_each(_with_finite), _union),
+}
+
+_LARGER, _SUM, _EXACT_SUM, _ERROR, _SETTLED = (typed_and_lowered(name, unpack) for name in EMITTED)
 
 
 @intrinsic

@@ -44,8 +44,10 @@ def check_dtype(dtype: np.dtype[Any], name: str, *, boolean: bool = True, given:
     raise TypeError(f"{name} has dtype {dtype} ({what}); wanted: {wanted}")
 
 
-def as_operand(x: Any, name: str, *, boolean: bool = True) -> Operand:
+def as_operand(x: Any, name: str, *, boolean: bool = True, device: bool = False) -> Operand:
     """An argument as ndarray in native byte order, as Dual, or as the Python number that it is.
+
+    With ``device`` an array of a CUDA device stays one.
 
     Raises
     ------
@@ -59,6 +61,12 @@ def as_operand(x: Any, name: str, *, boolean: bool = True) -> Operand:
         return x
     elif _is_number(x):
         return x
+    elif device and is_device_array(x):
+        from numbafunc_cuda.drivers import adopt
+
+        array = adopt(x, name)
+        check_dtype(array.dtype, name, boolean=boolean)
+        return array
     else:
         array = _convert(x, name)
     check_dtype(array.dtype, name, boolean=boolean, given=x)
@@ -74,9 +82,9 @@ def _is_number(x: Any) -> bool:
     return isinstance(x, int) and not isinstance(x, bool) and -(2**63) <= x < 2**63
 
 
-def as_array(x: Any, name: str, *, boolean: bool = True) -> Any:
-    """An argument as ndarray or Dual; a Python number becomes a 0-d array."""
-    operand = as_operand(x, name, boolean=boolean)
+def as_array(x: Any, name: str, *, boolean: bool = True, device: bool = False) -> Any:
+    """An argument as ndarray or Dual, or array of a device where allowed; a Python number becomes a 0-d array."""
+    operand = as_operand(x, name, boolean=boolean, device=device)
     return np.asarray(operand) if isinstance(operand, (float, int)) else operand
 
 
@@ -118,7 +126,7 @@ def dtype_of(x: Operand) -> np.dtype[Any] | None:
 
 def shape_of(x: Operand) -> tuple[int, ...]:
     """The shape of an operand; () for Python numbers."""
-    return () if isinstance(x, (float, int)) else x.shape
+    return () if isinstance(x, (float, int)) else tuple(x.shape)  # the simulator's shapes lack what tuples have
 
 
 def float_dtype(operands: Sequence[Operand]) -> np.dtype[Any]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from numbafunc.autodiff.dual import on_device
 from numbafunc.cpu import threads
 from numbafunc.cpu.memory import flat_words
 from numbafunc.kinds import arguments
@@ -90,13 +91,19 @@ class Reduction:
         out: Any = None,
         form: Form | None = None,
         given: Sequence[Any] = (),
+        names: Sequence[str] = ("x",),
     ) -> Any:
         """Reduce checked operands over ascending axes of their common shape; a tuple when there are several results.
+
+        ``names`` are what the caller's user knows the operands by.
 
         Under a ``form`` the call is prepared for the ``given`` arguments, which are the first operands.
         """
         if shape is None:
             shape = arguments.broadcast({"operand": arguments.shape_of(operands[0])})
+        if on_device(*operands):
+            results = self.on_device(operands, names, axes, dtype, shape, keepdims, out)
+            return results[0] if len(results) == 1 else results
         taken = Operands(operands)
         key = (shape, axes, dtype, keepdims, taken.description)
         recipe = self._recipes.get(key)
@@ -110,6 +117,13 @@ class Reduction:
         if form is not None:
             self.prepared.keep(form, recipe, given, operands)
         return results[0] if len(results) == 1 else tuple(results)
+
+    @functools.cached_property
+    def on_device(self) -> Any:
+        """What reduces arrays of a CUDA device."""
+        from numbafunc_cuda.reduction import ReductionOnDevice
+
+        return ReductionOnDevice(self.stages)
 
     def _recipe(
         self, operands: Operands, shape: tuple[int, ...], axes: tuple[int, ...], dtype: np.dtype[Any], keepdims: bool

@@ -1,0 +1,96 @@
+"""Accumulation inside reduction kernels: the counterpart of :mod:`numbafunc.cpu.accumulate` for device code.
+
+The operations are the processor's. What is added here moves numbers between the threads of a block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+
+from numbafunc.autodiff.number import Key, Number
+from numbafunc.autodiff.number_type import NumberType, pack
+from numbafunc.cpu.access import FLOATS
+from numbafunc.cpu.accumulate import typed_and_lowered
+from numbafunc.cpu.elementary import CORES
+from numbafunc_cuda.extension import intrinsic, unpack
+
+_WORD = ir.IntType(32)
+_ALL_LANES, _LAST_LANE = -1, 31
+
+
+def make_operation(name: str) -> Callable[..., Any]:
+    """The intrinsic of two numbers that :mod:`numbafunc.cpu.accumulate` has under a name."""
+    typed, codegen = typed_and_lowered(name, unpack)
+
+    @intrinsic
+    def operation(typingctx: Any, a: Any, b: Any) -> Any:
+        return typed(a, b)(a, b), codegen
+
+    return operation  # type: ignore[no-any-return]
+
+
+def make_number(compute: str, keys: tuple[Key, ...]) -> Callable[..., Any]:
+    """The intrinsic ``number(parts)``: the number with these coefficients, a tuple in the order of the keys."""
+    target = NumberType(FLOATS[compute], keys)
+
+    @intrinsic
+    def number(typingctx: Any, parts: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            found = {
+                key: unpack(context, builder, type_, builder.extract_value(args[0], index), target.dtype).value
+                for index, (key, type_) in enumerate(zip(keys, parts.types))
+            }
+            return pack(context, builder, target, Number(found, CORES))
+
+        return target(parts), codegen
+
+    return number  # type: ignore[no-any-return]
+
+
+def make_parts(compute: str, keys: tuple[Key, ...]) -> Callable[..., Any]:
+    """The intrinsic ``parts(number)``: its coefficients as a tuple of floats, zero where it lacks one."""
+    real = FLOATS[compute]
+
+    @intrinsic
+    def parts(typingctx: Any, number: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            found = unpack(context, builder, number, args[0], real)
+            zero = found.value.constant(0.0)
+            return context.make_tuple(builder, sig.return_type, [found.parts.get(key, zero).value for key in keys])
+
+        return types.UniTuple(real, len(keys))(number), codegen
+
+    return parts  # type: ignore[no-any-return]
+
+
+def make_exchange(distance: int) -> Callable[..., Any]:
+    """The intrinsic ``exchange(parts)``: the floats that the lane has whose number differs in one bit."""
+
+    @intrinsic
+    def exchange(typingctx: Any, parts: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            moved = [_shuffled(builder, builder.extract_value(args[0], index), distance) for index in range(len(parts))]
+            return context.make_tuple(builder, sig.return_type, moved)
+
+        return parts(parts), codegen
+
+    return exchange  # type: ignore[no-any-return]
+
+
+def _shuffled(builder: Any, x: Any, distance: int) -> Any:
+    """A float of another lane, by words of 32 bits."""
+    count = 2 if x.type == ir.DoubleType() else 1
+    words = builder.bitcast(x, ir.VectorType(_WORD, count))
+    shuffle = ir.FunctionType(_WORD, [_WORD] * 4)
+    name = "llvm.nvvm.shfl.sync.bfly.i32"
+    function = builder.module.globals.get(name) or ir.Function(builder.module, shuffle, name)
+    lanes, *settings = (ir.Constant(_WORD, number) for number in (_ALL_LANES, distance, _LAST_LANE))
+    for index in range(count):
+        place = ir.Constant(_WORD, index)
+        moved = builder.call(function, [lanes, builder.extract_element(words, place), *settings])
+        words = builder.insert_element(words, moved, place)
+    return builder.bitcast(words, x.type)

@@ -1,0 +1,70 @@
+"""The kernels of the reduction kind in the form in which :mod:`numbafunc_cuda.ptx` examines them."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+from numbafunc.kinds.directions import plan, result_keys
+from numbafunc.kinds.reduction import REGISTRY, Stages
+from numbafunc_cuda.ptx import FLOATS, ORDERS, Case
+from numbafunc_cuda.reduction import ReductionOnDevice
+from numbafunc_cuda.reduction_kernels import Form, build
+from numbafunc_cuda.slots import Operand, Slot
+
+TEAMS = ("block", "thread", "segments")
+
+# Operands that are no arrays of the op's dtype.
+_STORED = {"mask": "bool", "initial": "number", "eps": "number"}
+
+
+@cache
+def _op(name: str) -> ReductionOnDevice:
+    return ReductionOnDevice(REGISTRY[name].stages)
+
+
+def form(stages: Stages, dtype: str, order: str, team: str) -> Form:
+    """A kernel of which the first operand moves, each with strides of its own."""
+    compute = "float64" if dtype == "float64" else "float32"
+    counts = ORDERS[order]
+    steps = plan(counts)
+    moving = [()] if not counts else [(), (0,)] if len(counts) == 1 else [(), (0,), (1,), (0, 1)]
+    operands, tables = [], []
+    for position, name in enumerate(list(inspect.signature(stages.lift).parameters)[1:]):
+        integer = position in stages.integers
+        storage = "int64" if integer else _STORED.get(name, dtype)
+        keys = steps.operand_keys([()] if position else moving)
+        span = "number" if storage == "number" else "strided"
+        operands.append(Operand(storage, None if integer else compute, tuple(Slot(key, span) for key in keys)))
+        tables += [-1 if span == "number" else position] * len(keys)
+    keys = result_keys([operand.keys for operand in operands])
+    result = -1 if stages.epilogue is None else 0
+    return Form(team, tuple(operands), dtype, compute, keys, tuple(tables), result, 1, 1, wide=False)
+
+
+def _maker(name: str, made: Form, number: int) -> Callable[[], tuple[Callable[..., Any], tuple[Any, ...]]]:
+    def make() -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        kernels, types = build(REGISTRY[name].stages, made, _op(name).inlined())
+        return kernels[number], types
+
+    return make
+
+
+def cases() -> Iterator[Case]:
+    """The kernels of each op for each dtype: all of them at orders 0 and 1, and those of blocks at all orders."""
+    for name, op in sorted(REGISTRY.items()):
+        stages = op.stages
+        steps = ["shifts"] if stages.key is not None else []
+        steps += ["sums", "rows"] + (["elements"] if stages.epilogue is not None else [])
+        for dtype, order, team in itertools.product(FLOATS, ORDERS, TEAMS):
+            if team != "block" and order not in ("0", "1"):
+                continue
+            made = form(stages, dtype, order, team)
+            if team != "segments":
+                yield Case("reduction", name, dtype, order, team, _maker(name, made, 0))
+                continue
+            for number, step in enumerate(steps):
+                yield Case("reduction", name, dtype, order, f"segments, {step}", _maker(name, made, number))

@@ -1,0 +1,218 @@
+"""The work of the reduction kind on arrays of a device."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from numbafunc.autodiff.dual import assemble
+from numbafunc.autodiff.number import Key
+from numbafunc.bounded import Bounded
+from numbafunc.kinds.directions import Levels, Plan, component_of, plan, result_keys
+from numbafunc_cuda.arrays import View, contiguous, empty, pointer, stream_for
+from numbafunc_cuda.layout import broadcast_strides, merged
+from numbafunc_cuda.machine import SIMULATED, compiled, inline, launch
+from numbafunc_cuda.operands import Operands, check_out
+from numbafunc_cuda.reduction_kernels import SEGMENT, THREADS, Form, build, scratch_size
+from numbafunc_cuda.slots import Operand, Slot
+
+# Rows this long, when there are this few of them, are shared out to blocks in segments.
+_LONG, _FEW = 4 * SEGMENT, 16 if SIMULATED else 64
+# Rows shorter than this go to one thread each, and so do rows of any length that lie side by side, when there are as
+# many as keep a device busy.
+_SHORT, _MANY = 32, 32 if SIMULATED else 1 << 13
+
+
+class _Recipe(NamedTuple):
+    """What a call comes down to, for operands and ``out`` of the same description."""
+
+    form: Form
+    steps: Plan
+    slots: tuple[tuple[int, Key], ...]
+    rows: int
+    length: int
+    stored: tuple[int, ...]
+    tail: tuple[int, ...]
+
+
+class ReductionOnDevice:
+    """The work of :class:`numbafunc.kinds.reduction.Reduction` on arrays of a device."""
+
+    def __init__(self, stages: Any) -> None:
+        self._stages = stages
+        self._inlined: dict[str, Any] = {}
+        self._recipes: Bounded = Bounded(4096)
+        self._kernels: Bounded = Bounded(math.inf)
+
+    def __call__(
+        self,
+        given: Sequence[Any],
+        names: Sequence[str],
+        axes: tuple[int, ...],
+        dtype: np.dtype[Any],
+        shape: tuple[int, ...],
+        keepdims: bool,
+        out: Any,
+    ) -> tuple[Any, ...]:
+        """The results, each an array of the device or a Dual of such."""
+        operands = Operands(given, names)
+        target = None
+        if out is not None:
+            if operands.levels:
+                raise TypeError("out can't take a result with tangents; leave it out when differentiating")
+            target = check_out(out, shape, dtype, operands.views())
+        key = (shape, axes, dtype, keepdims, target and target.strides, operands.description)
+        recipe = self._recipes.get(key)
+        if recipe is None:
+            recipe = self._recipes[key] = _recipe(self._stages, operands, target, axes, dtype, shape, keepdims)
+        return self._run(recipe, operands, dtype, out, target)
+
+    def _run(
+        self, recipe: _Recipe, operands: Operands, dtype: np.dtype[Any], out: Any, target: View | None
+    ) -> tuple[Any, ...]:
+        steps, form = recipe.steps, recipe.form
+        stream = stream_for(operands.views() if target is None else [*operands.views(), target])
+        results: list[dict[Levels, View]] = [
+            {
+                component: empty(steps.shape(component, recipe.stored), dtype, None, stream)
+                if target is None
+                else target
+                for component in dict.fromkeys(map(component_of, form.keys))
+            }
+            for _ in range(self._stages.results)
+        ]
+        if math.prod(recipe.stored):
+            scratch: Any = None
+            if form.team == "segments":
+                size = scratch_size(self._stages, form, recipe.rows, recipe.length)
+                scratch = empty((size,), np.dtype(form.compute), None, stream)
+            for call in steps.calls():
+                slots = [
+                    _argument(operands.parts[position][component_of(key)], steps.position(key, call))
+                    for position, key in recipe.slots
+                ]
+                places = [
+                    pointer(found[component_of(key)], steps.position(key, call))
+                    for found in results
+                    for key in form.keys
+                ]
+                place = places[0] if scratch is None else pointer(scratch)
+                self._launch(recipe, (*slots, *places, place, recipe.rows, recipe.length, *recipe.tail), stream)
+        if out is not None:
+            return (out,)
+        return tuple(
+            assemble(
+                {
+                    tuple(operands.levels[level] for level in component): result.array
+                    for component, result in found.items()
+                }
+            )
+            for found in results
+        )
+
+    def _launch(self, recipe: _Recipe, arguments: tuple[Any, ...], stream: Any) -> None:
+        form = recipe.form
+        kernels = self._kernels.get(form)
+        if kernels is None:
+            functions, types = build(self._stages, form, self.inlined())
+            kernels = self._kernels[form] = [compiled(function, types) for function in functions]
+        threads = recipe.rows
+        if form.team == "block":
+            threads *= THREADS
+        elif form.team == "segments":
+            threads *= -(-recipe.length // SEGMENT) * THREADS
+        for kernel in kernels:
+            launch(kernel, threads, arguments, stream, THREADS)
+
+    def inlined(self) -> dict[str, Any]:
+        """The functions among the stages as kernels call them."""
+        if not self._inlined:
+            for name in ("key", "lift", "finish", "epilogue"):
+                function = getattr(self._stages, name)
+                self._inlined[name] = function and inline(function)
+        return self._inlined
+
+
+def _argument(part: Any, position: tuple[int, ...]) -> Any:
+    if isinstance(part, View):
+        return pointer(part, position)
+    number = part if isinstance(part, (float, int)) else np.asarray(part)[position].item()
+    return int(number) if isinstance(number, bool) else number
+
+
+def _recipe(
+    stages: Any,
+    operands: Operands,
+    out: View | None,
+    axes: tuple[int, ...],
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    keepdims: bool,
+) -> _Recipe:
+    steps = plan(operands.counts())
+    compute = "float64" if dtype.itemsize == 8 else "float32"
+    kept = [axis for axis in range(len(shape)) if axis not in axes]
+    elementwise = stages.epilogue is not None
+    components: dict[tuple[int, Levels], tuple[int, ...]] = {}
+    for position, parts in enumerate(operands.parts):
+        for component, part in parts.items():
+            if isinstance(part, View):
+                leading, item = len(component), part.dtype.itemsize
+                own = tuple(stride // item for stride in part.strides[leading:])
+                components[position, component] = broadcast_strides(part.shape[leading:], own, shape)
+    arrays = list(components.values())
+    if elementwise:
+        target = contiguous(shape) if out is None else tuple(stride // dtype.itemsize for stride in out.strides)
+        arrays.append(target)
+    kept_lengths, outer = merged(tuple(shape[a] for a in kept), [tuple(s[a] for a in kept) for s in arrays])
+    reduced_lengths, inner = merged(tuple(shape[a] for a in axes), [tuple(s[a] for a in axes) for s in arrays])
+    tables: dict[tuple[Any, Any], int] = {}
+    numbers = [tables.setdefault(pair, len(tables)) for pair in zip(outer, inner)]
+    numbered = dict(zip(components, numbers))
+    descriptions, slots, chosen = [], [], []
+    for position, (parts, value) in enumerate(zip(operands.parts, operands.values)):
+        array = isinstance(value, View)
+        description = Operand(
+            value.dtype.name if array else "number",
+            None if position in stages.integers else compute,
+            tuple(Slot(key, "strided" if array else "number") for key in steps.operand_keys(parts)),
+        )
+        descriptions.append(description)
+        for slot in description.slots:
+            slots.append((position, slot.key))
+            chosen.append(numbered[position, component_of(slot.key)] if array else -1)
+    rows, count = math.prod(shape[axis] for axis in kept), math.prod(shape[axis] for axis in axes)
+    reach = [
+        sum((n - 1) * abs(s) for n, s in zip((*kept_lengths, *reduced_lengths), (*first, *second)))
+        for first, second in tables
+    ]
+    form = Form(
+        _team(rows, count, outer, inner),
+        tuple(descriptions),
+        dtype.name,
+        compute,
+        result_keys([description.keys for description in descriptions]),
+        tuple(chosen),
+        numbers[-1] if elementwise else -1,
+        len(kept_lengths),
+        len(reduced_lengths),
+        max(rows, count, *reach) >= 2**31,
+    )
+    stored = shape if elementwise or not axes else tuple(shape[axis] for axis in kept)
+    if not elementwise and keepdims:
+        stored = tuple(1 if axis in axes else length for axis, length in enumerate(shape))
+    pairs = list(tables)
+    strides = [stride for side in (0, 1) for pair in pairs for stride in pair[side]]
+    tail = (*kept_lengths[1:], *reduced_lengths[1:], *strides)
+    return _Recipe(form, steps, tuple(slots), rows, count, stored, tail)
+
+
+def _team(rows: int, count: int, outer: list[Any], inner: list[Any]) -> str:
+    """What has a row to itself: a block, a thread, or nobody."""
+    side_by_side = any(o and i and 0 < abs(o[-1]) < abs(i[-1]) for o, i in zip(outer, inner))
+    if (count < _SHORT and rows >= _SHORT) or (side_by_side and rows >= _MANY):
+        return "thread"
+    return "segments" if rows <= _FEW and count >= _LONG else "block"

@@ -26,9 +26,6 @@ Pair = tuple[int, int]
 _TASK = 1 << 15
 _PARALLEL_FROM = 1 << 18
 
-# Windows of so many elements are unrolled where tangents come along: comparisons in a loop are not vectorised.
-_SMALL = 25
-
 _PREPARED = threads.Kernels(1024)
 _QUICK = threads.Kernels(1024)
 
@@ -202,8 +199,7 @@ def _new(form: str, shape: tuple[int, ...], dtype: np.dtype[Any], windows: Windo
             build_find(storage, unrolled, many, parallel=parallel), result_shape, np.dtype(np.int64), places
         )
     if form.startswith("follow"):
-        small = window if high * wide <= _SMALL else None
-        kernel = build_follow(storage, small, int(form.split()[1]), parallel=parallel)
+        kernel = build_follow(storage, window, int(form.split()[1]), parallel=parallel)
         return _Prepared(kernel, result_shape, result, places)
     return _Prepared(build(form, storage, unrolled, parallel=parallel), result_shape, result, places)
 

@@ -347,7 +347,7 @@ def test_slopes_of_celu_at_ratios_beyond_the_range(x, alpha, slopes):
 
 
 @pytest.mark.parametrize("directions", [1, 3, 5])
-@pytest.mark.parametrize("window", [(3, 2, 1), (4, 3, (2, -1)), (7, 5, 3)])
+@pytest.mark.parametrize("window", [(3, 2, 1), (4, 3, (2, -1)), (7, 5, 3), (27, 1, 9)])
 def test_all_numbers_of_directions_follow_the_same_maximum(window, directions):
     random = np.random.default_rng(directions)
     x = np.round(random.normal(size=(2, 3, 11, 13)))

@@ -23,6 +23,13 @@ Window = tuple[int, int, int, int]  # rows, columns, and steps down and across
 # Windows whose sizes and steps are constants of the code, which is unrolled; others are looked up.
 UNROLLED: tuple[Window, ...] = ((2, 2, 2, 2), (3, 3, 2, 2), (3, 3, 1, 1))
 
+# Windows are compared in multiples of this, which leave no rest for scalar instructions: their comparisons would be
+# branches that the processor mispredicts.
+LANES = 8
+
+# Windows of so many elements are unrolled where tangents come along.
+_SMALL = 25
+
 # What the array ``places`` of a kernel holds.
 PLACES = (
     *("total", "step", "rows", "columns", "new_rows", "new_columns", "top", "left"),
@@ -35,7 +42,7 @@ def pool({arrays}, {places}, first, last):
     begin = max(left, 0)
     width = min(left + columns, length) - begin
     {more}
-    for j in range({line}length):
+    for j in range({line}):
         put_line(line, j, nothing)
     for index in range(first, last):
         row = index % new_rows * down - top
@@ -87,7 +94,7 @@ else:
 
 # The window's elements in the order in which ties are decided. NaN is found once and stays.
 _FIND = """
-for o in range(new_columns):
+for o in range(LANES * blocks):
     put_best(best, o, nothing)
     put_which(which, o, none)
 for i in range(start, stop):
@@ -100,7 +107,7 @@ for o in range(new_columns):
 """
 
 _COMPARE = """
-for o in range(new_columns):
+for o in range(LANES * blocks):
     held = get_best(best, o)
     place = get_which(which, o)
 {elements}
@@ -115,14 +122,36 @@ held = chosen(better, element, held)
 place = chosen(better, narrow(i * columns + {k}), place)
 """
 
-# The same for an element together with its tangents, whose names end in the numbers of their slots.
-_FOLLOW = """
-{lines}
-for o in range(new_columns):
+# The same for an element together with its tangents, whose names end in the numbers of their slots: those of a small
+# window at once, those of a large one by rows, those of a long row in turn.
+_FOLLOW_SMALL = """
+for o in range(LANES * blocks):
     held = nothing
 {start}
 {elements}
-    put_y(y, index * new_columns + o, held)
+    put_best(best, o, held)
+{keep}
+"""
+
+_FOLLOW_LARGE = """
+for o in range(LANES * blocks):
+    put_best(best, o, nothing)
+{start}
+for i in range(high):
+    for k in range({turns}):
+        for o in range(LANES * blocks):
+            held = get_best(best, o)
+{load}
+{elements}
+            put_best(best, o, held)
+{keep}
+"""
+
+_FOLLOW = """
+{lines}
+{compare}
+for o in range(new_columns):
+    put_y(y, index * new_columns + o, get_best(best, o))
 {end}
 """
 
@@ -132,16 +161,16 @@ for i in range(high):
     source = origin + (row + i - start) * columns
     if inside:
         for j in range(width):
-            put_line(line, i * length + begin + j, get_x(x, source + j))
+            put_line(line, i * room + begin + j, get_x(x, source + j))
 {copies}
     else:
         for j in range(width):
-            put_line(line, i * length + begin + j, nothing)
+            put_line(line, i * room + begin + j, nothing)
 """
 
 _COPY = """
 for j in range(width):
-    put_line{slot}(line{slot}, i * length + begin + j, get_x(x{slot}, source + j))
+    put_line{slot}(line{slot}, i * room + begin + j, get_x(x{slot}, source + j))
 """
 
 _FOLLOWED = """
@@ -149,6 +178,10 @@ element = get_line(line, {place})
 better = beats(element, held)
 held = chosen(better, element, held)
 """
+
+
+# Whole blocks of windows, the line below them, and what follows from both.
+_BLOCKS = ["blocks = (new_columns + LANES - 1) // LANES", "room = (LANES * blocks - 1) * across + wide"]
 
 
 def _indented(text: str, depth: int) -> str:
@@ -185,24 +218,29 @@ def _keep(total: Any, area: Any) -> Any:
     return total
 
 
+def _sizes(window: Window | None) -> dict[str, int]:
+    """The sizes of a window, as constants of the code; none where they are looked up."""
+    return dict(zip(PLACES[-4:], window)) if window else {}
+
+
 def _compile(
     form: str,
     body: str,
     more: list[str],
-    window: Window | None,
+    sizes: dict[str, int],
     namespace: dict[str, Any],
     identity: Any,
     parallel: bool,
     arrays: str = "x, y",
+    line: str = "length",
 ) -> Any:
-    sizes = dict(zip(PLACES[-4:], window)) if window else {}
     handed = [name for name in PLACES if name not in sizes and name not in ("total", "step")]
     constants = [f"{name} = {value}" for name, value in sizes.items()]
     head = _HEAD.format(
         arrays=arrays,
         places=", ".join(handed),
         more="\n    ".join(more),
-        line="high * " if "high * length" in more[0] else "",
+        line=line,
     )
     lines = head.strip("\n").splitlines()
     lines[1:1] = ["    " + line for line in constants]
@@ -219,12 +257,13 @@ def _compile(
         set_parallel_chunksize=SET_CHUNK,
         **MIN_MAX,
         prange=numba.prange,
+        LANES=LANES,
         int64=np.int64,  # the index of prange is unsigned
         empty=np.empty,
     )
     exec(compile(source, f"<numbafunc {form}>", "exec"), namespace)
     namespace["pool"] = inline(namespace["pool"])
-    return compile_lazily(namespace["kernel"], repr((form, identity, window)), parallel=parallel)
+    return compile_lazily(namespace["kernel"], repr((form, identity, sizes)), parallel=parallel)
 
 
 def build(form: str, storage: str, window: Window | None, *, parallel: bool) -> Any:
@@ -271,7 +310,7 @@ def build(form: str, storage: str, window: Window | None, *, parallel: bool) -> 
         more.append("sums = empty(new_columns, compute)")
     else:
         body = f"{_unrolled_down(window[0])}\n{_unrolled_across(window[1], window[3])}"
-    return _compile(f"pooling {form}", body, more, window, namespace, storage, parallel)
+    return _compile(f"pooling {form}", body, more, _sizes(window), namespace, storage, parallel)
 
 
 def build_find(storage: str, window: Window | None, wide_index: bool, *, parallel: bool) -> Any:
@@ -298,8 +337,8 @@ def build_find(storage: str, window: Window | None, wide_index: bool, *, paralle
         "beats": beats,
         "chosen": chosen,
     }
-    more = ["line = empty(length, compute)", "best = empty(new_columns, compute)"]
-    more += ["which = empty(new_columns, index_dtype)"]
+    more = [*_BLOCKS, "line = empty(room, compute)", "best = empty(LANES * blocks, compute)"]
+    more += ["which = empty(LANES * blocks, index_dtype)"]
     if window is None:
         element = _indented(_ELEMENT.format(k="k"), 1)
         compare = "for k in range(wide):\n" + _indented(_COMPARE.format(elements=element), 1)
@@ -307,10 +346,11 @@ def build_find(storage: str, window: Window | None, wide_index: bool, *, paralle
         elements = (_indented(_ELEMENT.format(k=k), 1) for k in range(window[1]))
         compare = _COMPARE.format(elements="\n".join(elements))
     body = _FIND.format(compare=_indented(compare, 1))
-    return _compile("pooling find", body, more, window, namespace, (storage, index), parallel)
+    sizes = _sizes(window)
+    return _compile("pooling find", body, more, sizes, namespace, (storage, index), parallel, line="room")
 
 
-def build_follow(storage: str, window: Window | None, tangents: int, *, parallel: bool) -> Any:
+def build_follow(storage: str, window: Window, tangents: int, *, parallel: bool) -> Any:
     """Kernel ``kernel(x, x0, x1, ..., y, y0, y1, ..., places)``: the largest elements, and tangents that come along.
 
     ``x0`` has a tangent of each element of ``x``, which reaches ``y0``, and so forth. See :func:`build_find`.
@@ -318,7 +358,8 @@ def build_follow(storage: str, window: Window | None, tangents: int, *, parallel
     slots = range(tangents)
     arrays = [f"{name}{slot}" for name in "xy" for slot in ("", *slots)]
     lines = ["line", *(f"line{slot}" for slot in slots)]
-    separation = Separation(("x", *arrays[tangents + 1 :], *lines))
+    bests = ["best", *(f"best{slot}" for slot in slots)]
+    separation = Separation(("x", *arrays[tangents + 1 :], *lines, *bests))
     compute = "float64" if storage == "float64" else "float32"
     type_ = getattr(types, compute)
     namespace: dict[str, Any] = {
@@ -327,32 +368,47 @@ def build_follow(storage: str, window: Window | None, tangents: int, *, parallel
         "zero": np.dtype(compute).type(0),
         "get_x": make_read(storage, separation, "x", type_),
         **{f"put_{name}": make_write(storage, separation, name) for name in arrays[tangents + 1 :]},
-        **{f"get_{name}": make_read(compute, separation, name, type_) for name in lines},
-        **{f"put_{name}": make_write(compute, separation, name) for name in lines},
+        **{f"get_{name}": make_read(compute, separation, name, type_) for name in (*lines, *bests)},
+        **{f"put_{name}": make_write(compute, separation, name) for name in (*lines, *bests)},
         "beats": beats,
         "chosen": chosen,
     }
-    more = [f"{name} = empty(high * length, compute)" for name in lines]
+    more = [*_BLOCKS, *(f"{name} = empty(high * room, compute)" for name in lines)]
+    more += [f"{name} = empty(LANES * blocks, compute)" for name in bests]
 
     def compared(place: str) -> str:
         chosen = [f"held{s} = chosen(better, get_line{s}(line{s}, {place}), held{s})" for s in slots]
         return "\n".join([_FOLLOWED.format(place=place).strip(), *chosen])
 
-    if window is None:
-        elements = "for i in range(high):\n    for k in range(wide):\n"
-        elements += _indented(compared("i * length + o * across + k"), 2)
+    high, wide, _, across = window
+    keep = "\n".join(f"put_best{s}(best{s}, o, held{s})" for s in slots)
+    if high * wide <= _SMALL:
+        elements = "\n".join(compared(f"{i} * room + o * {across} + {k}") for i in range(high) for k in range(wide))
+        start = "\n".join(f"held{s} = zero" for s in slots)
+        sizes = _sizes(window)
+        compare = _FOLLOW_SMALL.format(
+            start=_indented(start, 1), elements=_indented(elements, 1), keep=_indented(keep, 1)
+        )
     else:
-        high, wide = window[:2]
-        elements = "\n".join(compared(f"{i} * length + o * across + {k}") for i in range(high) for k in range(wide))
+        turns = 1 if wide <= _SMALL else "wide"
+        places = [f"i * room + o * {across} + {k}" for k in (range(wide) if turns == 1 else "k")]
+        # Elements that are a constant apart are loaded by vector instructions.
+        sizes = {"across": across} if turns == "wide" else {"wide": wide, "across": across}
+        compare = _FOLLOW_LARGE.format(
+            start=_indented("\n".join(f"put_best{s}(best{s}, o, zero)" for s in slots), 1),
+            load=_indented("\n".join(f"held{s} = get_best{s}(best{s}, o)" for s in slots), 3),
+            turns=turns,
+            elements=_indented("\n".join(map(compared, places)), 3),
+            keep=_indented(keep, 3),
+        )
     body = _FOLLOW.format(
         lines=_LINES.format(copies="\n".join(_indented(_COPY.format(slot=s), 2) for s in slots)).strip(),
-        start=_indented("\n".join(f"held{s} = zero" for s in slots), 1),
-        elements=_indented(elements, 1),
-        end=_indented("\n".join(f"put_y{s}(y{s}, index * new_columns + o, held{s})" for s in slots), 1),
+        compare=compare.strip(),
+        end=_indented("\n".join(f"put_y{s}(y{s}, index * new_columns + o, get_best{s}(best{s}, o))" for s in slots), 1),
     )
-    return _compile(
-        "pooling follow", body, more, window, namespace, (storage, tangents), parallel, arrays=", ".join(arrays)
-    )
+    form = storage, tangents
+    every = ", ".join(arrays)
+    return _compile("pooling follow", body, more, sizes, namespace, form, parallel, arrays=every, line="high * room")
 
 
 __all__ = ["PLACES", "UNROLLED", "Window", "build", "build_find", "build_follow"]

@@ -86,7 +86,7 @@ def _find(x: np.ndarray[Any, Any], k: int) -> Positions:
     return _positions(_top_k(x, k).indices, x.shape)
 
 
-_selection = Selection("top_k", _find)
+_selection = Selection("top_k", _find, "top_k.top_k")
 
 
 def top_k(operand: Any, k: int) -> TopK:

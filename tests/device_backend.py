@@ -4,10 +4,12 @@ Between a test and an op, arrays go to the device as they lie in memory, and res
 the place of a device where NUMBA_ENABLE_CUDASIM=1.
 """
 
+import functools
 import os
 
 import numpy as np
 
+import numbafunc
 from numbafunc.autodiff.dual import Dual, assemble, components, on_device
 from numbafunc.device import is_device_array
 from numbafunc.kinds import elementwise
@@ -78,6 +80,32 @@ def _evaluate_on_device(self, checked, *, out=None, dtype=None, form=None, given
 _evaluate = elementwise.Elementwise.evaluate
 
 
+# Ops of the linear and the selection kind are replaced where users find them.
+FUNCTIONS = (
+    *("average_pool_2d", "batch_to_space2d", "channel_to_space2d", "dynamic_slice", "flatten", "max_pool_2d"),
+    *("space_to_batch2d", "space_to_channel2d", "upscale_nn"),
+)
+
+
+def _through_device(function):
+    @functools.wraps(function)
+    def call(*operands, **options):
+        # The operand is the first argument; what others may be in main memory is parameters.
+        if operands:
+            first, *others = operands
+            if isinstance(first, np.ma.MaskedArray):
+                return function(*operands, **options)
+            operands = (_moved(first), *others)
+        result = function(*operands, **options)
+        if not operands or not on_device(operands[0]):
+            return result
+        return type(result)(*map(_back, result)) if isinstance(result, tuple) else _back(result)
+
+    return call
+
+
 def install():
-    """From here on every op of the elementwise kind runs on the device."""
+    """From here on ops run on the device."""
     elementwise.Elementwise.evaluate = _evaluate_on_device
+    for name in FUNCTIONS:
+        setattr(numbafunc, name, _through_device(getattr(numbafunc, name)))

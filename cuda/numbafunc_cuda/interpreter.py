@@ -119,6 +119,9 @@ class Interpreter:
     def icmp_signed(self, comparison: str, a: Any, b: Any) -> Value:
         return Value(BIT, int(_COMPARISONS[comparison](_signed(a), _signed(b))))
 
+    def icmp_unsigned(self, comparison: str, a: Any, b: Any) -> Value:
+        return Value(BIT, int(_COMPARISONS[comparison](_number(a), _number(b))))
+
     def select(self, condition: Any, a: Any, b: Any) -> Value:
         return Value(a.type, _number(a if _number(condition) else b))
 

@@ -82,9 +82,14 @@ _evaluate = elementwise.Elementwise.evaluate
 
 # Ops of the linear and the selection kind are replaced where users find them.
 FUNCTIONS = (
-    *("average_pool_2d", "batch_to_space2d", "channel_to_space2d", "dynamic_slice", "flatten", "max_pool_2d"),
+    *("average_pool_2d", "batch_to_space2d", "channel_to_space2d", "dynamic_slice", "flatten", "max_pool_2d", "pad"),
     *("space_to_batch2d", "space_to_channel2d", "upscale_nn"),
 )
+
+
+def _padded(pad_width=None, mode="constant", *, reflect_type=None, **options):
+    """Whether arrays of a device are padded in this way."""
+    return mode in ("constant", "empty", "edge", "reflect", "symmetric", "wrap") and reflect_type != "odd"
 
 
 def _through_device(function):
@@ -93,7 +98,7 @@ def _through_device(function):
         # The operand is the first argument; what others may be in main memory is parameters.
         if operands:
             first, *others = operands
-            if isinstance(first, np.ma.MaskedArray):
+            if isinstance(first, np.ma.MaskedArray) or (function.__name__ == "pad" and not _padded(*others, **options)):
                 return function(*operands, **options)
             operands = (_moved(first), *others)
         result = function(*operands, **options)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numba
@@ -45,17 +44,16 @@ def make_write(storage: str) -> Callable[..., Any]:
     return write
 
 
-@cache
-def _types(kind: type) -> tuple[Any, Any]:
+def _types(number: Any) -> tuple[Any, Any]:
     """Numba's type of a number, and LLVM's."""
-    known = numba.typeof(kind(0))
+    known = numba.typeof(number)
     if isinstance(known, numba.types.Float):
         return known, FLOAT if known.bitwidth == 32 else DOUBLE
     return known, ir.IntType(1 if isinstance(known, numba.types.Boolean) else known.bitwidth)
 
 
 def _value(operand: Any) -> Value:
-    type_ = _types(type(operand))[1]
+    type_ = _types(operand)[1]
     if isinstance(type_, ir.IntType):
         return Value(type_, int(operand) % (1 << type_.width))
     return Value(type_, float(operand))
@@ -71,7 +69,7 @@ def adopted(original: Any) -> Any:
     definition = original._defn
 
     def call(*operands: Any) -> Any:
-        signature, codegen = definition(None, *(_types(type(operand))[0] for operand in operands))
+        signature, codegen = definition(None, *(_types(operand)[0] for operand in operands))
         result = codegen(None, BUILDER, signature, [_value(operand) for operand in operands])
         return _number(signature.return_type, result)
 

@@ -82,8 +82,17 @@ _evaluate = elementwise.Elementwise.evaluate
 
 # Ops of the linear and the selection kind are replaced where users find them.
 FUNCTIONS = (
-    *("average_pool_2d", "batch_to_space2d", "channel_to_space2d", "dynamic_slice", "flatten", "max_pool_2d", "pad"),
-    *("space_to_batch2d", "space_to_channel2d", "upscale_nn"),
+    *(
+        "average_pool_2d",
+        "batch_to_space2d",
+        "channel_to_space2d",
+        "dynamic_slice",
+        "flatten",
+        "interpolate",
+        "max_pool_2d",
+        "pad",
+    ),
+    *("space_to_batch2d", "space_to_channel2d", "upsample_2d", "upscale_nn"),
 )
 
 

@@ -92,7 +92,7 @@ FUNCTIONS = (
         "max_pool_2d",
         "pad",
     ),
-    *("space_to_batch2d", "space_to_channel2d", "upsample_2d", "upscale_nn"),
+    *("space_to_batch2d", "space_to_channel2d", "top_k", "upsample_2d", "upscale_nn"),
 )
 
 

@@ -128,6 +128,9 @@ class Interpreter:
     def zext(self, a: Any, type_: Any) -> Value:
         return Value(type_, _number(a))
 
+    def sext(self, a: Any, type_: Any) -> Value:
+        return _integer(type_, _signed(a))
+
     def trunc(self, a: Any, type_: Any) -> Value:
         return _integer(type_, _number(a))
 

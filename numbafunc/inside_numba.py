@@ -20,23 +20,27 @@ def register() -> None:
     """Make the ops and the reductions over ranks known to Numba."""
     from numba.extending import overload
 
-    from numbafunc import activation, loss
-    from numbafunc.kinds.elementwise import REGISTRY
     from numbafunc.parallel import inside
 
-    modules = {"sigmoid_cross_entropy_logits": loss}
-    known = {}
-    for name, op in REGISTRY.items():
-        public = getattr(modules.get(name, activation), name, None)
-        if public is not None:
-            known[public] = name
-            overload(public, strict=False)(_typed(public, op))
-    names = ", ".join(sorted(known.values()))
+    known = public_ops()
+    for public, op in known.items():
+        overload(public, strict=False)(typed(public, op, _implementation))
+    names = ", ".join(sorted(op.name for op in known.values()))
     for module in _OTHERS:
         for public in _functions(f"numbafunc.{module}"):
             if public not in known:
                 overload(public, strict=False)(_refused(public, names))
     inside.register()
+
+
+def public_ops() -> dict[Any, Any]:
+    """The ops of the elementwise kind by the public functions that call them."""
+    from numbafunc import activation, loss
+    from numbafunc.kinds.elementwise import REGISTRY
+
+    modules = {"sigmoid_cross_entropy_logits": loss}
+    found = {getattr(modules.get(name, activation), name, None): op for name, op in REGISTRY.items()}
+    return {public: op for public, op in found.items() if public is not None}
 
 
 def _functions(module: str) -> list[Any]:
@@ -58,13 +62,16 @@ def _refused(public: Any, names: str) -> Any:
     return typed
 
 
-def _typed(public: Any, op: Any) -> Any:
-    """The function that Numba asks for an implementation, given the types of the arguments."""
+def typed(public: Any, op: Any, implementation: Any) -> Any:
+    """The function that Numba asks for an implementation, given the types of the arguments.
+
+    It calls ``implementation(op, types, names, declared)``, where ``declared`` has the parameters with their defaults.
+    """
     parameters = inspect.signature(public).parameters
     names = list(op.parameters)
     defaults = [parameters[name].default for name in names]
     declared = [n if d is inspect.Parameter.empty else f"{n}={d!r}" for n, d in zip(names, defaults)]
-    namespace = {"choose": lambda *given: _implementation(op, given, names, declared)}
+    namespace = {"choose": lambda *given: implementation(op, given, names, declared)}
     exec(f"def typed({', '.join(declared)}):\n    return choose({', '.join(names)})", namespace)
     return namespace["typed"]
 
@@ -79,7 +86,7 @@ def _implementation(op: Any, given: tuple[Any, ...], names: list[str], declared:
     from numbafunc.cpu.inside import leave
 
     arrays = [n for n, t in zip(names, given) if isinstance(t, types.Array)]
-    scalars = [_element(op, n, t) for n, t in zip(names, given)]
+    scalars = [scalar_type(op, n, t) for n, t in zip(names, given)]
     kept = op.keep_integers and not any(isinstance(t, types.Float) for t in scalars)
     # A number does not widen an array.
     telling = [t for n, t in zip(names, scalars) if n in arrays or not arrays]
@@ -117,7 +124,7 @@ def _implementation(op: Any, given: tuple[Any, ...], names: list[str], declared:
     return namespace["implementation"]
 
 
-def _element(op: Any, name: str, given: Any) -> Any:
+def scalar_type(op: Any, name: str, given: Any) -> Any:
     """Numba's type of an argument's elements."""
     from numba import typeof
     from numba.core import types

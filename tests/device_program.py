@@ -1,16 +1,19 @@
-"""What is said of arrays of a CUDA device: run by test_device.py, in a process with Numba's simulator or on a device."""
+"""What is said of arrays of a CUDA device, for test_device.py to run in Numba's simulator or on a device."""
 
 import math
 
 import ml_dtypes
+import numbafunc_cuda
 import numpy as np
 from device_backend import to_device as as_it_lies
 from elementwise_table import NAMES, SMOOTH, TABLE, operands
 from numba import config, cuda
+from numbafunc_cuda import dlpack, layout
 
 import numbafunc
 from numbafunc.device import is_device_array
 
+assert numbafunc_cuda
 SHAPE = (9, 31)  # more than a block of the simulator, and no multiple of a vector
 # The circular functions and powers come from other libraries on a device.
 ULP = {np.dtype(np.float32): 2.0**-23, np.dtype(np.float64): 2.0**-52}
@@ -77,6 +80,14 @@ def test_strides_and_broadcasting():
         if hasattr(out, "copy_to_host"):
             assert numbafunc.elu(as_it_lies(first), as_it_lies(second), out=out) is out
             equal(out, expected)
+
+
+def test_arrays_that_lie_alike_are_gone_through_as_one_axis():
+    shape, strides = (4, 1, 6, 5), (30, 7, 5, 1)
+    assert layout.merged(shape, [strides, strides]) == ((120,), [(1,), (1,)])
+    assert layout.merged(shape, [strides, (0, 0, 5, 1)]) == ((4, 30), [(30, 1), (0, 1)])
+    assert layout.merged((3, 4), [(1, 3)]) == ((3, 4), [(1, 3)])
+    assert layout.merged((1, 1), [(5, 9)]) == ((), [()])
 
 
 def test_numbers_beside_arrays():
@@ -207,6 +218,31 @@ def test_users_functions():
     computed = numbafunc.jvp(lambda x: bump(x, 1.25), (cuda.to_device(x),), (cuda.to_device(np.ones(41)),))
     for one, other in zip(computed, expected):
         equal(one, other)
+
+
+def test_capsules_of_dlpack():
+    x = np.arange(24.0).reshape(2, 3, 4)
+    single = np.array(1.5, np.float32)
+    for array in (x, x.T, x[:, ::2, 1:], x[::-1], x.astype(np.int16), x > 3, np.zeros((0, 2)), single):
+        found = dlpack.read(array.__dlpack__(), "x")
+        assert found.dtype == array.dtype
+        assert found.shape == array.shape
+        assert not array.size or found.address == array.__array_interface__["data"][0]
+        assert array.size < 2 or found.strides in (None, array.strides)
+        assert found.strides is not None or array.flags.c_contiguous
+
+
+def test_users_kernels():
+    @cuda.jit
+    def kernel(x, out):
+        i = cuda.grid(1)
+        if i < out.size:
+            out[i] = numbafunc.sigmoid(x[i]) + numbafunc.elu(x[i])
+
+    x = operands("elu", (40,), np.float64)[0]
+    out = cuda.device_array(40, np.float64)
+    kernel[2, 32](cuda.to_device(x), out)
+    equal(out, numbafunc.sigmoid(x) + numbafunc.elu(x))
 
 
 for name, test in list(globals().items()):

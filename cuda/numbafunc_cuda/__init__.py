@@ -1,1 +1,11 @@
-"""What numbafunc does on CUDA devices; imported when a device array shows up."""
+"""CUDA back end of numbafunc. Once imported, the elementwise ops can be called in kernels of ``numba.cuda``."""
+
+import importlib.util as _util
+
+from numba import config as _config
+
+# In the simulator kernels are plain Python, which calls the ops as they are.
+if not _config.ENABLE_CUDASIM and _util.find_spec("numba_cuda") is not None:
+    from numbafunc_cuda.inside import register as _register
+
+    _register()

@@ -119,13 +119,38 @@ def _bytes(context: Any, element: Any) -> int:
     return int(context.get_abi_sizeof(element))
 
 
-def _vector(element: Any, bytes_of_one: int, lanes: int) -> tuple[Any, Any]:
-    """The vector of elements, and the one that moves: small elements move in words of 32 bits."""
-    vector = ir.VectorType(element, lanes)
-    total = bytes_of_one * lanes
-    if bytes_of_one < 4 <= total:
-        return vector, ir.VectorType(_WORD, total // 4) if total > 4 else _WORD
-    return vector, vector
+def moved_as(element: Any, size: int, lanes: int) -> Any:
+    """What moves of a group of elements of some bytes: small ones move in words of 32 bits."""
+    if size < 4 <= size * lanes:
+        return ir.VectorType(_WORD, size * lanes // 4)
+    return ir.VectorType(element, lanes)
+
+
+def lane_of(builder: Any, group: Any, element: Any, size: int, lane: int) -> Any:
+    """An element of a group. Of a change of the vector's type, LLVM would make loads of small elements."""
+    if group.type.element == element:
+        return builder.extract_element(group, ir.Constant(_WORD, lane))
+    place, rest = divmod(lane * size, 4)
+    word = builder.extract_element(group, ir.Constant(_WORD, place))
+    return builder.trunc(builder.lshr(word, ir.Constant(_WORD, 8 * rest)), element)
+
+
+def group_of(builder: Any, type_: Any, size: int, elements: list[Any]) -> Any:
+    """The group of some elements, the counterpart of :func:`lane_of`."""
+    words = elements
+    if type_.element != elements[0].type:
+        words = []
+        for lane, element in enumerate(elements):
+            wide = builder.zext(element, _WORD)
+            rest = lane * size % 4
+            if rest == 0:
+                words.append(wide)
+            else:
+                words[-1] = builder.or_(words[-1], builder.shl(wide, ir.Constant(_WORD, 8 * rest)))
+    group = ir.Constant(type_, ir.Undefined)
+    for place, word in enumerate(words):
+        group = builder.insert_element(group, word, ir.Constant(_WORD, place))
+    return group
 
 
 def make_load_vector(operands: tuple[Operand, ...], lanes: int) -> Callable[..., Any]:
@@ -155,11 +180,10 @@ def make_load_vector(operands: tuple[Operand, ...], lanes: int) -> Callable[...,
                         for lane in words:
                             lane.append(_raise_to_number(context, builder, operand, loaded))
                         continue
-                    vector, moved = _vector(element, size, lanes)
-                    loaded = load_from(builder, pointer_to(builder, argument, moved, args[1], index), size * lanes)
-                    loaded = builder.bitcast(loaded, vector)
+                    moved = moved_as(element, size, lanes)
+                    group = load_from(builder, pointer_to(builder, argument, moved, args[1], index), size * lanes)
                     for number, lane in enumerate(words):
-                        word = builder.extract_element(loaded, ir.Constant(_WORD, number))
+                        word = lane_of(builder, group, element, size, number)
                         lane.append(_raise_to_number(context, builder, operand, word))
                 for lane, found in zip(numbers, words):
                     lane.append(_assembled(context, builder, operand, found))
@@ -214,16 +238,14 @@ def make_store_vector(storage: str, keys: tuple[Key, ...], lanes: int) -> Callab
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             element = in_memory(context, storage)
             size = _bytes(context, element)
-            vector, moved = _vector(element, size, lanes)
-            contents = [ir.Constant(vector, ir.Undefined)] * len(keys)
-            for lane, type_ in enumerate(values.types):
-                value = builder.extract_value(args[2], lane)
-                words = _lowered(context, builder, storage, keys, type_, value)
-                where = ir.Constant(_WORD, lane)
-                contents = [builder.insert_element(c, word, where) for c, word in zip(contents, words)]
-            for slot, content in enumerate(contents):
+            moved = moved_as(element, size, lanes)
+            lowered = [
+                _lowered(context, builder, storage, keys, type_, builder.extract_value(args[2], lane))
+                for lane, type_ in enumerate(values.types)
+            ]
+            for slot, words in enumerate(zip(*lowered)):
                 pointer = pointer_to(builder, builder.extract_value(args[0], slot), moved, args[1], index)
-                builder.store(builder.bitcast(content, moved), pointer, align=size * lanes)
+                builder.store(group_of(builder, moved, size, list(words)), pointer, align=size * lanes)
             return context.get_dummy_value()
 
         return types.none(results, index, values), codegen

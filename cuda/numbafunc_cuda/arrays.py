@@ -11,6 +11,7 @@ from numba import cuda
 from numba.cuda.cudadrv import devicearray
 
 from numbafunc.cpu.memory import span
+from numbafunc_cuda import dlpack
 from numbafunc_cuda.machine import SIMULATED
 
 Shape = tuple[int, ...]
@@ -87,7 +88,9 @@ def _simulated(x: Any) -> View:
 
 
 def _from_interface(x: Any, name: str) -> View:
-    interface = x.__cuda_array_interface__
+    interface = _interface(x)
+    if interface is None:
+        return _from_dlpack(x, name)
     if interface.get("mask") is not None:
         raise TypeError(f"{name} is a masked array, whose mask would be lost")
     # Numba's arrays know a dtype that has no name in the interface.
@@ -101,6 +104,28 @@ def _from_interface(x: Any, name: str) -> View:
     return View(x, address, shape, strides, dtype, _stream(interface.get("stream")), not read_only)
 
 
+def _interface(x: Any) -> Any:
+    try:
+        return getattr(x, "__cuda_array_interface__", None)
+    except (TypeError, RuntimeError):  # of PyTorch, for a dtype that has no name there
+        return None
+
+
+def _from_dlpack(x: Any, name: str) -> View:
+    # The producer makes its work come before that on this stream, the default one.
+    capsule = x.__dlpack__(stream=_LEGACY)
+    found = dlpack.read(capsule, name)
+    strides = contiguous(found.shape, found.dtype.itemsize) if found.strides is None else found.strides
+    return View(_Kept(x, capsule), found.address, found.shape, strides, found.dtype, 0)
+
+
+class _Kept(NamedTuple):
+    """An array and the capsule whose life is that of its memory."""
+
+    array: Any
+    capsule: Any
+
+
 def _stream(number: int | None) -> Any:
     if number is None:
         return 0
@@ -111,7 +136,7 @@ def _stream(number: int | None) -> Any:
 
 def stream_for(views: Sequence[View]) -> Any:
     """The stream on which to use arrays: that of the first which names one, made to wait for the others'."""
-    streams = {getattr(v.stream, "handle", v.stream): v.stream for v in views if v.stream != 0}
+    streams = {int(v.stream): v.stream for v in views if v.stream != 0}
     if not streams:
         return 0
     first, *others = streams.values()

@@ -16,6 +16,8 @@ from numba.cuda import extending
 from numbafunc.autodiff.number_type import Installation
 from numbafunc.cpu.elementary import CORES
 
+__all__ = ["DeviceBuilder", "extending", "intrinsic", "unpack"]
+
 intrinsic = extending.intrinsic
 
 _FLOAT = "float"

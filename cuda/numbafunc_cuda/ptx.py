@@ -55,6 +55,13 @@ class Case(NamedTuple):
         return f"{self.name}, {self.dtype}, order {self.order}, {self.layout}"
 
 
+class ScalarFunction(NamedTuple):
+    """What a kernel needs to know of an op: the scalar function and the names of its parameters."""
+
+    definition: Callable[..., Any]
+    parameters: tuple[str, ...]
+
+
 class Report(NamedTuple):
     """What the assembler says of a kernel, and what is in its code."""
 
@@ -95,8 +102,11 @@ def _name(capability: Capability) -> str:
 
 
 @contextlib.contextmanager
-def _no_device(capability: Capability) -> Iterator[None]:
-    # Numba asks for the device on which device functions shall run, for their cache only.
+def no_device(capability: Capability) -> Iterator[None]:
+    """Let Numba compile for a compute capability where there is no device.
+
+    It asks for the device on which device functions shall run, for their cache only.
+    """
     device = SimpleNamespace(compute_capability=capability)
     with mock.patch("numba.cuda.dispatcher.get_current_device", return_value=device):
         yield
@@ -105,7 +115,7 @@ def _no_device(capability: Capability) -> Iterator[None]:
 def compiled(case: Case, capability: Capability) -> str:
     """The PTX of a kernel."""
     kernel, types = case.make()
-    with _no_device(capability):
+    with no_device(capability):
         return str(cuda.compile_ptx(kernel, types, cc=capability)[0])
 
 
@@ -200,7 +210,7 @@ def cases() -> Iterator[Case]:
 @cache
 def _elementary_op(name: str) -> Any:
     function = elementary.FUNCTIONS[name]
-    return SimpleNamespace(definition=lambda x: function(x), parameters=("x",))
+    return ScalarFunction(lambda x: function(x), ("x",))
 
 
 def table() -> str:

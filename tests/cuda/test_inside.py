@@ -1,0 +1,55 @@
+"""Ops called in the user's own kernels compile for devices, in the precision of what they are given."""
+
+import numbafunc_cuda
+import pytest
+from elementwise_table import NAMES, TABLE
+from numba import cuda, types
+from numbafunc_cuda import ptx
+
+import numbafunc
+
+assert numbafunc_cuda
+
+# These two are no public functions of scalars.
+PUBLIC = [name for name in NAMES if name not in ("log_ratio", "one_hot")]
+
+
+def compiled(kernel, *arguments):
+    with ptx.no_device((7, 5)):
+        return cuda.compile_ptx(kernel, arguments, cc=(7, 5))[0]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_op(name):
+    function = TABLE[name].function
+    if len(TABLE[name].domains) == 1:
+
+        def kernel(x, y, out):
+            out[0] = function(x[0])
+    else:
+
+        def kernel(x, y, out):
+            out[0] = function(x[0], y[0])
+
+    single, double = types.float32[::1], types.float64[::1]
+    code = compiled(kernel, single, single, single)
+    assert ".f64" not in code
+    ptx.assembled(code, (7, 5))
+    assert ".f64" in compiled(kernel, double, double, double)
+
+
+def test_defaults_do_not_widen_and_integers_stay():
+    def kernel(x, n, out, count):
+        out[0] = numbafunc.elu(x[0]) + numbafunc.leaky_relu(x[0])
+        count[0] = numbafunc.relu(n[0])
+
+    code = compiled(kernel, types.float32[::1], types.int32[::1], types.float32[::1], types.int32[::1])
+    assert ".f64" not in code
+
+
+def test_arrays_are_refused_by_name():
+    def kernel(x, out):
+        out[0] = numbafunc.elu(x)
+
+    with pytest.raises(Exception, match=r"x of numbafunc\.elu is an array"):
+        compiled(kernel, types.float32[::1], types.float32[::1])

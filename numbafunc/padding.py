@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual, assemble, components
+from numbafunc.autodiff.dual import Dual, assemble, components, value_of
 from numbafunc.cpu import threads
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import FLAGS, PLAIN, WORDS, empty, flat_words
+from numbafunc.device import is_device_array
 from numbafunc.errors import ShapeError
 from numbafunc.inside_numba import register
 from numbafunc.kinds import arguments, margins
@@ -22,8 +23,9 @@ from numbafunc.kinds.padding import LARGEST_TABLE, MAPS, Widths, padded, prepare
 _constant = JointlyLinear(
     "pad_constant",
     lambda arrays, leading, widths: padded(arrays[0], leading, widths, "constant", arrays[1]),
+    "padding.padded_with_constants",
 )
-_mapped = Linear("pad_mapped", padded)
+_mapped = Linear("pad_mapped", padded, "padding.padded")
 _odd = Linear("pad_odd", margins.odd)
 _ramp = JointlyLinear("pad_linear_ramp", margins.ramp)
 
@@ -127,6 +129,15 @@ def _checked(mode: Any, given: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(kind, str) or kind not in ("even", "odd"):
         raise ValueError(f"reflect_type is {kind!r}; wanted: 'even' or 'odd'")
     return options
+
+
+def _check_for_device(mode: Any, options: dict[str, Any]) -> None:
+    """Raise TypeError for what an array of a CUDA device can't be padded by."""
+    if not isinstance(mode, str) or mode in margins.STATISTICS:
+        raise TypeError(f"mode is {mode!r} for an array of a CUDA device; wanted: constant, empty, {', '.join(MAPS)}")
+    if is_device_array(value_of(options.get("constant_values", 0))):
+        # Kernels take them as arguments, so that none has to be read where they are few.
+        raise TypeError("constant_values is an array of a CUDA device; wanted: numbers that are known to the host")
 
 
 def _by_name(array: Any, widths: Widths, mode: str, options: dict[str, Any]) -> Any:
@@ -287,7 +298,8 @@ def pad(
                 if _plain(pad_width):
                     _PREPARED[key] = call, pad_width
                     return call(array)
-    operand = arguments.as_array(array, "array")
+    operand = arguments.as_array_anywhere(array, "array")
+    device = not isinstance(value_of(operand), np.ndarray)
     given = {
         "stat_length": stat_length,
         "constant_values": constant_values,
@@ -297,9 +309,11 @@ def pad(
     options = _checked(mode, given)
     widths = _pairs(pad_width, "pad_width", operand.ndim, 0)
     if not operand.ndim:
-        return operand.copy()
+        return _mapped(operand, widths, "edge") if device else operand.copy()
     shape = tuple(before + length + after for length, (before, after) in zip(operand.shape, widths))
     arguments.check_size(shape, operand.dtype, "pad_width", pad_width)
+    if device:
+        _check_for_device(mode, options)
     if not isinstance(mode, str):
         return _by_function(operand, widths, mode, options)
     if mode not in _WITHOUT_ELEMENTS or (mode == "mean" and not arguments.is_float(operand.dtype)):

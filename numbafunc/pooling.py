@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual
 from numbafunc.constants import ConvPadding
 from numbafunc.cpu import threads
 from numbafunc.cpu.memory import FLAGS, PLAIN, empty, flat_words
@@ -229,8 +228,8 @@ def _follow(
     return [results[0][0], *results[1:]]
 
 
-_average_pool_2d = Linear("average_pool_2d", _average)
-_max_pool_2d = Selection("max_pool_2d", _largest, _follow)
+_average_pool_2d = Linear("average_pool_2d", _average, "pooling.average")
+_max_pool_2d = Selection("max_pool_2d", _largest, "pooling.largest", _follow)
 
 
 # Dtypes of arrays that a kernel takes without another view.
@@ -253,9 +252,9 @@ def _pool(op: Linear | Selection, form: str, x: Any, size: Any, strides: Any, pa
             result = empty(known.shape, known.dtype)
             known.kernel(x, result, known.places)
             return result
-    operand = arguments.as_array(x, "x", boolean=form == "largest")
+    operand = arguments.as_array_anywhere(x, "x", boolean=form == "largest")
     windows = Windows.of(operand.shape, size, strides, padding)
-    if isinstance(operand, Dual):
+    if not isinstance(operand, np.ndarray):
         return op(operand, windows)
     prepared = _prepare(form, operand.shape, operand.dtype, windows)
     result = prepared.run(operand)

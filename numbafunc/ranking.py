@@ -87,7 +87,7 @@ def _find(x: np.ndarray[Any, Any], k: int) -> Positions:
     return _positions(_top_k(x, k).indices, x.shape)
 
 
-_selection = Selection("top_k", _find)
+_selection = Selection("top_k", _find, "top_k.top_k")
 
 
 def top_k(operand: Any, k: int) -> TopK:
@@ -139,19 +139,22 @@ def top_k(operand: Any, k: int) -> TopK:
             values, indices = empty(shape, operand.dtype), empty(shape, np.int32)
             kernel(operand, values, indices, *sizes)
             return TopK(values, indices)
-    x = arguments.as_array(operand, "operand")
+    x = arguments.as_array_anywhere(operand, "operand")
     if x.ndim == 0:
         raise ShapeError("operand has no axes; wanted: at least one")
     try:
         count = operator.index(k)
     except TypeError:
         count = None
+    shape = tuple(x.shape)
     if count is None or isinstance(k, (bool, np.bool_)):
         raise TypeError(f"k is {k!r}; wanted: an int")
-    if not 0 <= count <= x.shape[-1]:
-        raise ValueError(f"k is {k!r}; wanted: from 0 to {x.shape[-1]}, the length of the last axis of operand")
-    if x.shape[-1] > np.iinfo(np.int32).max:
-        raise ValueError(f"operand has shape {x.shape}; wanted: a last axis that int32 can index")
+    if not 0 <= count <= shape[-1]:
+        raise ValueError(f"k is {k!r}; wanted: from 0 to {shape[-1]}, the length of the last axis of operand")
+    if shape[-1] > np.iinfo(np.int32).max:
+        raise ValueError(f"operand has shape {shape}; wanted: a last axis that int32 can index")
+    if not isinstance(value_of(x), np.ndarray):
+        return TopK(*_selection(x, count))
     if isinstance(x, Dual):
         found = _top_k(value_of(x), count)
         return TopK(_selection.gather(x, _positions(found.indices, x.shape), found.values), found.indices)

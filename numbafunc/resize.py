@@ -26,8 +26,8 @@ _METHODS = {
     "lanczos5": "lanczos5",
 }
 
-_interpolate = Linear("interpolate", resample)
-_upsample_2d = Linear("upsample_2d", resample)
+_interpolate = Linear("interpolate", resample, "resize.resample")
+_upsample_2d = Linear("upsample_2d", resample, "resize.resample")
 
 _prepared = threads.Kernels(1024)
 
@@ -100,7 +100,7 @@ def interpolate(input: Any, size: Any = None, scale_factor: Any = None, mode: An
         result = _quick(input, key)
         if result is not None:
             return result
-    given = arguments.as_array(input, "input")
+    given = arguments.as_array_anywhere(input, "input")
     key = key if given is input else None
     method = _method(mode, "mode")
     target = _target(given.shape, size, scale_factor)
@@ -150,7 +150,7 @@ def upsample_2d(x: Any, scale: Any, method: Any = Interpolate.BILINEAR) -> Any:
         result = _quick(x, key)
         if result is not None:
             return result
-    given = arguments.as_array(x, "x")
+    given = arguments.as_array_anywhere(x, "x")
     key = key if given is x else None
     if given.ndim != 4:
         raise ShapeError(f"x has shape {given.shape}; wanted: four axes (N, C, H, W)")
@@ -192,7 +192,7 @@ def _resize(op: Linear, x: Any, name: str, target: tuple[int, ...], method: str,
     for n, m in zip(x.shape, target):
         if n == 0 and m > 0:
             raise ValueError(f"{name} has shape {x.shape}, to be resized to {target}; wanted: no empty axis to enlarge")
-    if method != "nearest" and not arguments.is_float(x.dtype):
+    if method != "nearest" and not arguments.is_float(x.dtype) and isinstance(x, np.ndarray):
         x = x.astype(np.float64)
         key = None
     if key is not None and x.dtype.name in ("float32", "float64"):

@@ -4,11 +4,13 @@ Between a test and an op, arrays go to the device as they lie in memory, and res
 the place of a device where NUMBA_ENABLE_CUDASIM=1.
 """
 
+import functools
 import os
 import sys
 
 import numpy as np
 
+import numbafunc
 from numbafunc.autodiff.dual import Dual, assemble, components, on_device
 from numbafunc.device import is_device_array
 from numbafunc.kinds import elementwise, reduction
@@ -103,7 +105,47 @@ _evaluate = elementwise.Elementwise.evaluate
 _reduce = reduction.Reduction.__call__
 
 
+# Ops of the linear and the selection kind are replaced where users find them.
+FUNCTIONS = (
+    *(
+        "average_pool_2d",
+        "batch_to_space2d",
+        "channel_to_space2d",
+        "dynamic_slice",
+        "flatten",
+        "interpolate",
+        "max_pool_2d",
+        "pad",
+    ),
+    *("space_to_batch2d", "space_to_channel2d", "top_k", "upsample_2d", "upscale_nn"),
+)
+
+
+def _padded(pad_width=None, mode="constant", *, reflect_type=None, **options):
+    """Whether arrays of a device are padded in this way."""
+    return mode in ("constant", "empty", "edge", "reflect", "symmetric", "wrap") and reflect_type != "odd"
+
+
+def _on_device_operand(function):
+    @functools.wraps(function)
+    def call(*operands, **options):
+        # The operand is the first argument; what others may be in main memory is parameters.
+        if operands:
+            first, *others = operands
+            if isinstance(first, np.ma.MaskedArray) or (function.__name__ == "pad" and not _padded(*others, **options)):
+                return function(*operands, **options)
+            operands = (_moved(first), *others)
+        result = function(*operands, **options)
+        if not operands or not on_device(operands[0]):
+            return result
+        return type(result)(*map(_back, result)) if isinstance(result, tuple) else _back(result)
+
+    return call
+
+
 def install():
-    """From here on every op of the elementwise kind and of the reduction kind runs on the device."""
+    """From here on ops run on the device."""
     elementwise.Elementwise.evaluate = _evaluate_on_device
     reduction.Reduction.__call__ = _reduce_on_device
+    for name in FUNCTIONS:
+        setattr(numbafunc, name, _on_device_operand(getattr(numbafunc, name)))

@@ -30,7 +30,8 @@ def _stored(storage: str) -> Any:
     return types.uint16 if storage in HALF else types.boolean if storage == "bool" else getattr(types, storage)
 
 
-def _in_memory(context: Any, storage: str) -> Any:
+def in_memory(context: Any, storage: str) -> Any:
+    """LLVM's type of elements in memory."""
     return ir.IntType(8) if storage == "bool" else context.get_value_type(_stored(storage))
 
 
@@ -41,12 +42,14 @@ def _wide(builder: Any, index: Any, type_: Any) -> Any:
     return (builder.sext if type_.signed else builder.zext)(index, ir.IntType(64))
 
 
-def _pointer(builder: Any, address: Any, element: Any, index: Any, index_type: Any) -> Any:
+def pointer_to(builder: Any, address: Any, element: Any, index: Any, index_type: Any) -> Any:
+    """The pointer to an element, given the address of the first one."""
     pointer = builder.inttoptr(address, element.as_pointer(_GLOBAL))
     return builder.gep(pointer, [_wide(builder, index, index_type)])
 
 
-def _load(builder: Any, pointer: Any, align: int) -> Any:
+def load_from(builder: Any, pointer: Any, align: int) -> Any:
+    """What lies at a pointer, which no one changes while the kernel runs."""
     loaded = builder.load(pointer, align=align)
     loaded.set_metadata("invariant.load", builder.module.add_metadata([]))
     return loaded
@@ -98,10 +101,10 @@ def make_load(operands: tuple[Operand, ...]) -> Callable[..., Any]:
                     if slot.span == "number":
                         words.append((slots.types[position], argument))
                     else:
-                        element = _in_memory(context, operand.storage)
+                        element = in_memory(context, operand.storage)
                         index = builder.extract_value(args[1], position)
-                        pointer = _pointer(builder, argument, element, index, indices.types[position])
-                        loaded = _load(builder, pointer, _bytes(context, element))
+                        pointer = pointer_to(builder, argument, element, index, indices.types[position])
+                        loaded = load_from(builder, pointer, _bytes(context, element))
                         words.append(_raise_to_number(context, builder, operand, loaded))
                     position += 1
                 numbers.append(_assembled(context, builder, operand, words))
@@ -169,16 +172,16 @@ def make_load_vector(operands: tuple[Operand, ...], lanes: int) -> Callable[...,
                         for lane in words:
                             lane.append((argument_type(operand), argument))
                         continue
-                    element = _in_memory(context, operand.storage)
+                    element = in_memory(context, operand.storage)
                     size = _bytes(context, element)
                     if slot.span == "once":
                         zero = ir.Constant(ir.IntType(64), 0)
-                        loaded = _load(builder, _pointer(builder, argument, element, zero, types.int64), size)
+                        loaded = load_from(builder, pointer_to(builder, argument, element, zero, types.int64), size)
                         for lane in words:
                             lane.append(_raise_to_number(context, builder, operand, loaded))
                         continue
                     moved = moved_as(element, size, lanes)
-                    group = _load(builder, _pointer(builder, argument, moved, args[1], index), size * lanes)
+                    group = load_from(builder, pointer_to(builder, argument, moved, args[1], index), size * lanes)
                     for number, lane in enumerate(words):
                         word = lane_of(builder, group, element, size, number)
                         lane.append(_raise_to_number(context, builder, operand, word))
@@ -216,9 +219,9 @@ def make_store(storage: str, keys: tuple[Key, ...]) -> Callable[..., Any]:
     @intrinsic
     def store(typingctx: Any, results: Any, index: Any, value: Any) -> Any:
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            element = _in_memory(context, storage)
+            element = in_memory(context, storage)
             for slot, word in enumerate(_lowered(context, builder, storage, keys, value, args[2])):
-                pointer = _pointer(builder, builder.extract_value(args[0], slot), element, args[1], index)
+                pointer = pointer_to(builder, builder.extract_value(args[0], slot), element, args[1], index)
                 builder.store(word, pointer, align=_bytes(context, element))
             return context.get_dummy_value()
 
@@ -233,7 +236,7 @@ def make_store_vector(storage: str, keys: tuple[Key, ...], lanes: int) -> Callab
     @intrinsic
     def store_vector(typingctx: Any, results: Any, index: Any, values: Any) -> Any:
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            element = _in_memory(context, storage)
+            element = in_memory(context, storage)
             size = _bytes(context, element)
             moved = moved_as(element, size, lanes)
             lowered = [
@@ -241,7 +244,7 @@ def make_store_vector(storage: str, keys: tuple[Key, ...], lanes: int) -> Callab
                 for lane, type_ in enumerate(values.types)
             ]
             for slot, words in enumerate(zip(*lowered)):
-                pointer = _pointer(builder, builder.extract_value(args[0], slot), moved, args[1], index)
+                pointer = pointer_to(builder, builder.extract_value(args[0], slot), moved, args[1], index)
                 builder.store(group_of(builder, moved, size, list(words)), pointer, align=size * lanes)
             return context.get_dummy_value()
 

@@ -119,11 +119,17 @@ class Interpreter:
     def icmp_signed(self, comparison: str, a: Any, b: Any) -> Value:
         return Value(BIT, int(_COMPARISONS[comparison](_signed(a), _signed(b))))
 
+    def icmp_unsigned(self, comparison: str, a: Any, b: Any) -> Value:
+        return Value(BIT, int(_COMPARISONS[comparison](_number(a), _number(b))))
+
     def select(self, condition: Any, a: Any, b: Any) -> Value:
         return Value(a.type, _number(a if _number(condition) else b))
 
     def zext(self, a: Any, type_: Any) -> Value:
         return Value(type_, _number(a))
+
+    def sext(self, a: Any, type_: Any) -> Value:
+        return _integer(type_, _signed(a))
 
     def trunc(self, a: Any, type_: Any) -> Value:
         return _integer(type_, _number(a))

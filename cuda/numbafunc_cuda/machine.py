@@ -11,11 +11,12 @@ from numba import cuda
 SIMULATED = bool(numba.config.ENABLE_CUDASIM)
 
 if SIMULATED:
+    from numbafunc_cuda import simulated_element as element
     from numbafunc_cuda import simulation as access
 else:
-    from numbafunc_cuda import access  # type: ignore[no-redef]
+    from numbafunc_cuda import access, element  # type: ignore[no-redef]
 
-__all__ = ["BLOCK", "SIMULATED", "access", "compiled", "inline", "launch"]
+__all__ = ["BLOCK", "SIMULATED", "access", "compiled", "element", "inline", "launch"]
 
 # Threads of a block. The simulator starts a thread of the operating system for each.
 BLOCK = 32 if SIMULATED else 256

@@ -208,9 +208,10 @@ def cases() -> Iterator[Case]:
         for dtype in ("float32", "float64"):
             for order in ("0", "1"):
                 yield elementwise_case(_elementary_op(name), f"elementary.{name}", dtype, order, "flat")
-    from numbafunc_cuda import ptx_reduction  # which is built on this module
+    from numbafunc_cuda import ptx_reduction, ptx_selection  # which are built on this module
 
     yield from ptx_reduction.cases()
+    yield from ptx_selection.cases()
 
 
 @cache

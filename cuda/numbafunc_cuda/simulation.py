@@ -264,7 +264,7 @@ def make_store(storage: str, keys: tuple[Key, ...]) -> Callable[..., Any]:
         if storage in HALF:
             return narrow(BUILDER, storage, real(FLOAT, float(number))).data
         if dtype.kind in "iu":
-            return _wrap(number, dtype)
+            return wrap(number, dtype)
         with np.errstate(over="ignore"):
             return dtype.type(number)
 
@@ -280,7 +280,7 @@ def make_store(storage: str, keys: tuple[Key, ...]) -> Callable[..., Any]:
     return store
 
 
-def _wrap(number: Any, dtype: Any) -> Any:
+def wrap(number: Any, dtype: Any) -> Any:
     """An integer as wide as a dtype, which wraps around."""
     limits = np.iinfo(dtype)
     least, most = int(limits.min), int(limits.max)

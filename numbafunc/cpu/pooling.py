@@ -206,15 +206,18 @@ def _unrolled_across(wide: int, across: int) -> str:
     return f"for o in range(new_columns):\n    put_y(y, index * new_columns + o, finish({elements}, area))"
 
 
-def _add(a: Any, b: Any) -> Any:
+def add(a: Any, b: Any) -> Any:
+    """What windows of a mean are combined by."""
     return a + b
 
 
-def _divide(total: Any, area: Any) -> Any:
+def divide(total: Any, area: Any) -> Any:
+    """What is made of a sum."""
     return total / area
 
 
-def _keep(total: Any, area: Any) -> Any:
+def keep(total: Any, area: Any) -> Any:
+    """What is made of the largest element."""
     return total
 
 
@@ -297,8 +300,8 @@ def build(form: str, storage: str, window: Window | None, *, parallel: bool) -> 
         "compute": np.dtype(compute),
         "number": np.dtype(compute).type,
         "nothing": np.dtype(compute).type(nothing),
-        "combine": maximum if form == "largest" else inline(_add),
-        "finish": inline(_keep if form == "largest" else _divide),
+        "combine": maximum if form == "largest" else inline(add),
+        "finish": inline(keep if form == "largest" else divide),
         "get_x": make_read(storage, separation, "x", type_),
         "put_y": make_write(result, separation, "y"),
         **{f"get_{name}": make_read(compute, separation, name, type_) for name in ("line", "sums")},
@@ -411,4 +414,4 @@ def build_follow(storage: str, window: Window, tangents: int, *, parallel: bool)
     return _compile("pooling follow", body, more, sizes, namespace, form, parallel, arrays=every, line="high * room")
 
 
-__all__ = ["PLACES", "UNROLLED", "Window", "build", "build_find", "build_follow"]
+__all__ = ["PLACES", "UNROLLED", "Window", "add", "build", "build_find", "build_follow", "divide", "keep"]

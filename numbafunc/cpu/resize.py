@@ -93,7 +93,7 @@ def _watch(storage: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 
 @intrinsic
-def _multiply_add(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+def multiply_add(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
     """``a * b + c`` rounded once."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -364,7 +364,7 @@ def build(down: Pass, across: Pass, rows_first: bool, storage: str, *, parallel:
         "put_line": make_write(compute, separation, "line"),
         "put_total": make_write(compute, separation, "total"),
         "put_out": make_write(storage, separation, "out"),
-        "multiply_add": _multiply_add,
+        "multiply_add": multiply_add,
         "nothing": nothing,
         "seen": seen,
     }
@@ -427,4 +427,4 @@ def build_nearest(across: Pass, word: str, *, parallel: bool) -> Any:
     return compile_lazily(namespace["kernel"], identity, parallel=parallel)
 
 
-__all__ = ["HEADER", "Pass", "build", "build_nearest"]
+__all__ = ["HEADER", "Pass", "build", "build_nearest", "multiply_add"]

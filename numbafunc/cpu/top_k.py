@@ -35,30 +35,50 @@ SHORT = 192
 TASK = 1 << 13
 
 
-def _make_key(order: str) -> Callable[..., Any]:
-    """The intrinsic ``key_of(array, index)``: what stands for an element, ordered as "signed", "unsigned" or "float".
+def _key_type(word: Any) -> Any:
+    return types.int64 if word.bitwidth == 64 else types.int32
+
+
+def _key(builder: Any, order: str, bits: Any, width: int) -> Any:
+    """What stands for an element, given its bits, ordered as "signed", "unsigned" or "float".
 
     32 bits, or 64 where the element has as many. Floats are ordered by their bits: NaN, inf, ..., 0.0, -0.0, ..., -inf,
     and last NaN with a sign.
     """
+    word = ir.IntType(width)
+    if order == "float":
+        sign = builder.ashr(bits, ir.Constant(word, width - 1))
+        bits = builder.xor(bits, builder.and_(sign, ir.Constant(word, (1 << width - 1) - 1)))
+    if width >= 32:
+        return builder.xor(bits, ir.Constant(word, 1 << width - 1)) if order == "unsigned" else bits
+    return (builder.zext if order == "unsigned" else builder.sext)(bits, ir.IntType(32))
+
+
+def make_key(order: str) -> Callable[..., Any]:
+    """The intrinsic ``key(word)``: what stands for an element, given as a word of its size."""
+
+    @intrinsic
+    def key(typingctx: Any, word: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            return _key(builder, order, args[0], word.bitwidth)
+
+        return _key_type(word)(word), codegen
+
+    return key  # type: ignore[no-any-return]
+
+
+def _make_key_of(order: str) -> Callable[..., Any]:
+    """The intrinsic ``key_of(array, index)``: what stands for an element of an array."""
 
     @intrinsic
     def key_of(typingctx: Any, array: Any, index: Any) -> Any:
         width = array.dtype.bitwidth
-        key = types.int64 if width == 64 else types.int32
-        word = ir.IntType(width)
 
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            bits = builder.bitcast(builder.load(address_of(context, builder, array, *args)), word)
-            if order == "float":
-                sign = builder.ashr(bits, ir.Constant(word, width - 1))
-                bits = builder.xor(bits, builder.and_(sign, ir.Constant(word, (1 << width - 1) - 1)))
-            if width == key.bitwidth:
-                return builder.xor(bits, ir.Constant(word, 1 << width - 1)) if order == "unsigned" else bits
-            extend = builder.zext if order == "unsigned" else builder.sext
-            return extend(bits, ir.IntType(key.bitwidth))
+            loaded = builder.load(address_of(context, builder, array, *args))
+            return _key(builder, order, builder.bitcast(loaded, ir.IntType(width)), width)
 
-        return key(array, index), codegen
+        return _key_type(array.dtype)(array, index), codegen
 
     return key_of  # type: ignore[no-any-return]
 
@@ -333,7 +353,7 @@ def build(order: str, width: int, *, few: bool, parallel: bool) -> Any:
     digits = width // 8
     namespace: dict[str, Any] = {
         "__name__": __name__,
-        "key_of": _make_key(order),
+        "key_of": _make_key_of(order),
         "one_more": _one_more,
         "middle": _middle,
         "below": _below,

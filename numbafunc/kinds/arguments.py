@@ -104,6 +104,8 @@ def _convert(x: Any, name: str) -> np.ndarray[Any, Any]:
         raise TypeError(f"{name} is {x!r}; wanted: an array or a number")
     if isinstance(x, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array, whose mask would be lost; pass {name}.filled(...) or {name}.data")
+    if is_device_array(x):
+        raise TypeError(f"{name} is an array of a CUDA device; wanted: one in main memory, as the others are")
     if contains_dual(x):
         raise TypeError(f"{name} is a sequence that holds Dual numbers; join them with numpy.stack first")
     if not hasattr(x, "__array__") and not hasattr(x, "__array_interface__") and hasattr(x, "__dlpack__"):

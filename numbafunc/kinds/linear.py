@@ -38,7 +38,7 @@ class Linear:
 
     def anywhere(self, part: Array, leading: int, *static: Any) -> Array:
         """What ``apply`` gives, for an array of a CUDA device too."""
-        if isinstance(part, np.ndarray):
+        if isinstance(part[0] if type(part) is tuple else part, np.ndarray):
             return self.apply(part, leading, *static)
         if self.device is None:
             raise TypeError(f"{self.name} is given an array of a CUDA device; wanted: one in main memory")
@@ -60,17 +60,19 @@ class JointlyLinear(Linear):
     def __call__(self, operands: Sequence[Array], *static: Any) -> Array:
         """The result for checked operands; a tangent that one of them has and another lacks is zero there."""
         if not any(type(x) is Dual for x in operands):
-            return self.apply(tuple(operands), 0, *static)
+            return self.anywhere(tuple(operands), 0, *static)
         taken = [components(x) for x in operands]
         directions = {key: part.shape[: len(key)] for parts in taken for key, part in parts.items()}
         results = {}
         for key in sorted(directions, key=lambda key: (len(key), key)):
             arrays = tuple(parts[key] if key in parts else _zeros(parts[()], directions[key]) for parts in taken)
-            results[key] = self.apply(arrays, len(key), *static)
+            results[key] = self.anywhere(arrays, len(key), *static)
         return assemble(results)
 
 
-def _zeros(value: np.ndarray[Any, Any], directions: tuple[int, ...]) -> np.ndarray[Any, Any]:
+def _zeros(value: Any, directions: tuple[int, ...]) -> Any:
+    if not isinstance(value, np.ndarray):
+        return counterpart("fill.zeros")((*directions, *value.shape), value.dtype, 0)
     return np.broadcast_to(np.zeros((), value.dtype), (*directions, *value.shape))
 
 

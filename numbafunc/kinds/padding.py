@@ -70,9 +70,9 @@ class Padding:
         strides = [math.prod(axis.length for axis in axes[position + 1 :]) for position in range(len(axes))]
         planes, rows = np.zeros(1, np.int64), np.zeros(1, np.int64)
         for entry, stride in zip(entries[:-1], strides):
-            planes = _combined(planes, entry, stride)
+            planes = combined(planes, entry, stride)
         if outside:
-            rows = _combined(rows, entries[-1], strides[-2])
+            rows = combined(rows, entries[-1], strides[-2])
         margins = last.entries(mode, inside=False)
         self.entries = len(planes) + len(rows) + len(margins)
         header = [len(planes), len(rows), last.before, last.length, last.after]
@@ -125,7 +125,7 @@ def _joined(axes: list[_Axis]) -> list[_Axis]:
     return joined
 
 
-def _combined(outer: np.ndarray[Any, Any], inner: np.ndarray[Any, Any], stride: int) -> np.ndarray[Any, Any]:
+def combined(outer: np.ndarray[Any, Any], inner: np.ndarray[Any, Any], stride: int) -> np.ndarray[Any, Any]:
     """The entries of two axes together; a constant of the inner one goes over one of the outer."""
     first, second = outer[:, None], inner[None, :]
     both = np.where(first < 0, first, first + second * stride)

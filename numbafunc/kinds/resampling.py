@@ -136,27 +136,34 @@ class Step(NamedTuple):
     weights: Array
 
 
-def plan(shape: Shape, target: Shape, method: str, dtype: np.dtype[Any]) -> tuple[Step, ...]:
-    """The steps from one shape to another of as many axes; there is none where nothing changes or nothing is left.
+def order_of_axes(shape: Shape, target: Shape) -> list[tuple[int, ...]]:
+    """The axes that change, in the order in which they do; the last two may do so together.
 
-    Axes that shrink come first, so that less is left to do for the others.
+    Axes that shrink come first, so that less is left to do for the others; so do rows of the last two.
     """
-    if 0 in target:
-        return ()
     changed = [axis for axis, (n, m) in enumerate(zip(shape, target)) if n != m]
     last = len(shape) - 1
     trailing = [axis for axis in changed if axis >= last - 1] if last in changed else []
+    if len(trailing) == 2 and target[last - 1] > shape[last - 1]:
+        trailing.reverse()
     others = sorted((axis for axis in changed if axis not in trailing), key=lambda axis: target[axis] / shape[axis])
     order = [(axis,) for axis in others if target[axis] < shape[axis]]
     order += [tuple(trailing)] if trailing else []  # type: ignore[list-item]
     order += [(axis,) for axis in others if target[axis] > shape[axis]]
+    return order  # type: ignore[return-value]
+
+
+def plan(shape: Shape, target: Shape, method: str, dtype: np.dtype[Any]) -> tuple[Step, ...]:
+    """The steps from one shape to another of as many axes; there is none where nothing changes or nothing is left."""
+    if 0 in target:
+        return ()
     steps = []
     current = list(shape)
-    for axes in order:
+    for axes in order_of_axes(shape, target):
         before = tuple(current)
         for axis in axes:
             current[axis] = target[axis]
-        steps.append(_step(before, tuple(current), axes, method, dtype))
+        steps.append(_step(before, tuple(current), tuple(sorted(axes)), method, dtype))
     return tuple(steps)
 
 
@@ -292,4 +299,4 @@ def resample(x: Array, leading: int, target: Shape, method: str) -> Array:
     return x
 
 
-__all__ = ["FILTERS", "Step", "Taps", "nearest", "plan", "resample", "taps"]
+__all__ = ["FILTERS", "Step", "Taps", "nearest", "order_of_axes", "plan", "resample", "taps"]

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Components, Dual, assemble, components
+from numbafunc.autodiff.dual import Components, Dual, assemble, components, on_device
 from numbafunc.cpu import threads
 from numbafunc.cpu.memory import empty, flat_words
+from numbafunc.device import counterpart
 
 REGISTRY: dict[str, Selection] = {}
 
@@ -71,6 +72,9 @@ class Selection:
         Name of the op, for messages and for the registry.
     find : callable
         ``find(value, *static)``: the :class:`Positions` for a plain array.
+    device : str
+        Name of the function that evaluates the op on a CUDA device, ``device(x, *static)`` for views of arrays and for
+        Duals, see :func:`numbafunc.device.counterpart`.
     follow : callable, optional
         ``follow(value, tangents, *static)``: a list of the result for a plain array and for each of the ``tangents``,
         arrays of the same shape behind an axis of directions, of which there are up to :data:`FEW`. In one pass, which
@@ -81,15 +85,19 @@ class Selection:
         self,
         name: str,
         find: Callable[..., Positions],
+        device: str,
         follow: Callable[..., list[np.ndarray[Any, Any]]] | None = None,
     ) -> None:
         self.name = name
         self.find = find
+        self.device = device
         self.follow = follow
         REGISTRY[name] = self
 
-    def __call__(self, x: Dual, *static: Any) -> Dual:
-        """The elements selected from a Dual, with all their tangents."""
+    def __call__(self, x: Any, *static: Any) -> Any:
+        """The elements selected from a Dual, with all their tangents, or from an array of a CUDA device."""
+        if type(x) is not Dual or on_device(x):
+            return counterpart(self.device)(x, *static)
         parts = components(x)
         value = parts.pop(())
         few = value.size and sum(part.size for part in parts.values()) <= FEW * value.size
@@ -100,7 +108,7 @@ class Selection:
         gathered: Components = {(): result}
         for (levels, part), some in zip(parts.items(), followed):
             gathered[levels] = some.reshape(*part.shape[: len(levels)], *result.shape)
-        return assemble(gathered)  # type: ignore[no-any-return]
+        return assemble(gathered)
 
     def gather(self, x: Dual, positions: Positions, value: np.ndarray[Any, Any] | None = None) -> Dual:
         """The elements of a Dual at positions, with all their tangents; their value may be known."""

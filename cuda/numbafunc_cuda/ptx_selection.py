@@ -1,0 +1,57 @@
+"""The kernels of copies, padding, resizing, pooling and selection as :mod:`numbafunc_cuda.ptx` examines them.
+
+Tangents go through the kernels of values, or through the gather, so there is one order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+from numbafunc.cpu.pooling import UNROLLED
+from numbafunc_cuda import movement, padding, pooling, resize, selection, top_k
+from numbafunc_cuda.ptx import FLOATS, INTEGERS, Case
+
+_WORDS = ("uint8", "uint16", "uint32", "uint64")
+_ORDERS = {
+    "float": ("uint16", "uint32", "uint64"),
+    "signed": _WORDS,
+    "unsigned": _WORDS,
+}
+
+
+def _case(kind: str, name: str, dtype: str, layout: str, kernel: Any, types: tuple[Any, ...]) -> Case:
+    return Case(kind, name, dtype, "0", layout, lambda: (kernel, types))
+
+
+def cases() -> Iterator[Case]:
+    """Each kernel for each dtype, or for words of its size where it computes nothing."""
+    for word, others in product(_WORDS, (0, 1, 3)):
+        tiles = movement.Tiles(word, others, wide=False)
+        yield _case(
+            "movement", "transpose", word, f"tiles, {others} more axes", movement.build(tiles), tiles.argument_types()
+        )
+    for word, constants in product(_WORDS, (0, 1, 4)):
+        types = padding.argument_types(word, constants, wide=False)
+        yield _case("padding", "pad", word, f"{constants} constants", padding.build(word, "int64", constants), types)
+    for storage in FLOATS:
+        yield _case(
+            "resize", "not finite", storage, "lines", resize.build_watch(storage), resize.watch_types(wide=False)
+        )
+        kernel = resize.build(storage, storage, "int64", watched=True)
+        yield _case("resize", "interpolate", storage, "lines", kernel, resize.argument_types(wide=False))
+    kernel = resize.build("int32", "float64", "int64", watched=False)
+    yield _case("resize", "interpolate", "int32", "lines", kernel, resize.argument_types(wide=False))
+    for form, dtype, window in product(("mean", "largest", "find"), [*FLOATS, *INTEGERS], (None, *UNROLLED)):
+        if form == "find" and dtype in INTEGERS:
+            continue  # which have no tangents
+        layout = "any window" if window is None else f"window {window[:2]}, steps {window[2:]}"
+        kernel = pooling.build(form, dtype, window, "int32")
+        yield _case("pooling", form, dtype, layout, kernel, pooling.argument_types(window, wide=False))
+    for word, positions in product(_WORDS, ("int32", "int64")):
+        types = selection.argument_types(word, wide=False)
+        yield _case("selection", "gather", word, f"positions {positions}", selection.build(word, positions), types)
+    for order, words in _ORDERS.items():
+        for word in words:
+            yield _case("selection", "top_k", word, f"order {order}", top_k.build(order, word), top_k.ARGUMENT_TYPES)

@@ -18,7 +18,7 @@ import numbafunc
 sys.path.insert(0, str(Path(__file__).parent))
 
 # What several ranks or another process run is started by the tests, not collected.
-collect_ignore_glob = ["rank_programs/*", "device_program.py", "device_reductions_program.py"]
+collect_ignore_glob = ["rank_programs/*", "device_*program.py"]
 
 # They need the compiler and the assembler for CUDA devices; tox run -e ptx has them.
 if importlib.util.find_spec("numba_cuda") is None:
@@ -30,10 +30,18 @@ if not os.environ.get("NUMBAFUNC_CACHE_DIR"):
     os.environ["NUMBAFUNC_CACHE_DIR"] = _folder
     atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 
+device_backend = None
 if os.environ.get("NUMBAFUNC_TEST_BACKEND") == "cuda":
     import device_backend
 
     device_backend.install()
+
+
+def pytest_configure(config):
+    if device_backend is not None:
+        # Kernels have no flags of NumPy's to raise; in the simulator its scalars do.
+        config.addinivalue_line("filterwarnings", "ignore:.*encountered in scalar:RuntimeWarning")
+
 
 # Registries of ops hold those whose modules have been loaded.
 for _name in numbafunc.__all__:

@@ -407,6 +407,9 @@ class Dual(ArrayMethods):
             raise _dropped(f"astype({dtype})")
         if self.dtype.kind == "c" and dtype.kind != "c":
             raise TypeError(f"astype({dtype}) of a complex dual array would drop the imaginary part; take x.real")
+        if dtype == self.dtype and not copy:
+            # The array itself, so that what is written to one is seen in the other.
+            return self
         return make(self.primal.astype(dtype, copy=copy), self.tangent.astype(dtype, copy=copy), self.level)
 
 

@@ -205,7 +205,7 @@ def test_joining_duals_of_several_levels():
     ("call", "argument"),
     [
         (lambda x: np.mean(x, out=np.zeros(())), "out"),
-        (lambda x: np.reshape(x, (1, 2), order="F"), "order"),
+        (lambda x: np.reshape(x, (1, 2), order="A"), "order"),
         (lambda x: np.take(x, [0], out=np.zeros(1)), "out"),
         (lambda x: np.concatenate([x, x], out=np.zeros(4)), "out"),
         (lambda x: np.var(x, mean=np.zeros(1)), "mean"),

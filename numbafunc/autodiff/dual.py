@@ -67,6 +67,11 @@ _IN_NUMBERS = (
 )
 
 
+def _is_number(x: Dual) -> bool:
+    """Whether an operator in place binds the name anew: what has no axes is a number, unless it is part of an array."""
+    return x.primal.ndim == 0 and (x.family is None or x.family[0].storage.ndim == 0)
+
+
 def _binary_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
     def operator(self: Dual, other: Operand) -> Any:
         if getattr(other, "__array_ufunc__", True) is None:
@@ -103,8 +108,7 @@ def _operator_in_place(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
         if getattr(other, "__array_ufunc__", True) is None:
             return NotImplemented
         result = _apply(ufunc, self, other)
-        # What has no axes stands for a number, and numbers don't change: the name is bound anew.
-        return result if self.primal.ndim == 0 else FUNCTION_RULES[operators.iadd](self, result, name)
+        return result if _is_number(self) else FUNCTION_RULES[operators.iadd](self, result, name)
 
     return operator
 
@@ -223,6 +227,13 @@ class Dual(ArrayMethods):
         tangent = repr(self.tangent).replace("\n", "\n     ")
         return f"Dual({primal},\n     tangent={tangent},\n     level={self.level})"
 
+    def __format__(self, specification: str) -> str:
+        """With a specification (``f"{x:.3f}"``) the value, like any number; without, all that there is."""
+        if not specification or self.ndim:
+            return super().__format__(specification)
+        value = value_of(self)
+        return format(complex(value) if self.dtype.kind == "c" else float(value), specification)
+
     # Nothing drops a tangent silently.
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
@@ -236,6 +247,12 @@ class Dual(ArrayMethods):
 
     def __index__(self) -> int:
         raise TypeError("a dual array can't be an index; take int(numbafunc.stop_gradient(x)) first")
+
+    def __round__(self, decimals: int | None = None) -> Any:
+        """The rounded value, which has no derivative, as :func:`numpy.round` gives it; without decimals an int."""
+        if self.ndim:
+            raise TypeError("round() of a dual array that is no number; call numpy.round(x, decimals)")
+        return round(value_of(self)[()], decimals)
 
     def __complex__(self) -> complex:
         raise _dropped("complex()")
@@ -323,7 +340,7 @@ class Dual(ArrayMethods):
 
     def __ipow__(self, exponent: Operand) -> Any:
         result = self**exponent
-        return result if self.primal.ndim == 0 else FUNCTION_RULES[operators.iadd](self, result, "numpy.power")
+        return result if _is_number(self) else FUNCTION_RULES[operators.iadd](self, result, "numpy.power")
 
     # Indexing.
 
@@ -407,6 +424,9 @@ class Dual(ArrayMethods):
             raise _dropped(f"astype({dtype})")
         if self.dtype.kind == "c" and dtype.kind != "c":
             raise TypeError(f"astype({dtype}) of a complex dual array would drop the imaginary part; take x.real")
+        if dtype == self.dtype and not copy:
+            # The array itself, so that what is written to one is seen in the other.
+            return self
         return make(self.primal.astype(dtype, copy=copy), self.tangent.astype(dtype, copy=copy), self.level)
 
 

@@ -18,8 +18,9 @@ from numbafunc import elementary
 from numbafunc.autodiff.dual import UFUNC_RULES, Dual, Operand, quiet, value_of
 from numbafunc.autodiff.products import divide, finish, scale
 from numbafunc.autodiff.rules_elementwise import define_unary
-from numbafunc.autodiff.rules_linear import linear, rule_for
+from numbafunc.autodiff.rules_linear import rule_for
 from numbafunc.autodiff.rules_query import define_on_value
+from numbafunc.autodiff.storage import view
 
 
 def is_complex(x: Operand) -> bool:
@@ -93,12 +94,12 @@ define_unary(np.tanh, _tanh_slope)
 
 @rule_for(np.real)
 def _real(val: Operand) -> Any:
-    return linear(val, lambda v, lead: v.real) if is_complex(val) else val
+    return view(val, lambda v, lead: v.real) if is_complex(val) else val
 
 
 @rule_for(np.imag)
 def _imag(val: Operand) -> Any:
-    return linear(val, lambda v, lead: v.imag) if is_complex(val) else np.zeros_like(value_of(val))
+    return view(val, lambda v, lead: v.imag) if is_complex(val) else np.zeros_like(value_of(val))
 
 
 @rule_for(np.angle)

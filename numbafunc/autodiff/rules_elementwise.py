@@ -114,6 +114,9 @@ def constant(x: Operand, name: str) -> Operand:
     elif type(x) is float or type(x) is int or type(x) is bool or type(x) is complex:
         return x
     else:
+        if isinstance(x, np.ndarray) and not isinstance(x, np.memmap):
+            # A matrix multiplies in another way, a masked array leaves out elements.
+            raise TypeError(f"{name}: an operand of type {type(x).__name__} can't meet a dual array; take an array")
         x = np.asarray(x)
         kind = x.dtype.kind
     if kind not in "fiubc":

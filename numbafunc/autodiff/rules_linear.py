@@ -94,8 +94,8 @@ def into(out: Any, result: Any, name: str) -> Any:
 
 
 def _refuse_order(function: str, order: str | None) -> None:
-    if order not in ("C", None):
-        raise TypeError(f"numpy.{function}: only order='C' is supported for dual arrays, not {order!r}")
+    if order not in ("C", "F", None):
+        raise TypeError(f"numpy.{function}: only order='C' and order='F' are supported for dual arrays, not {order!r}")
 
 
 def from_end(axis: Any, ndim: int) -> tuple[int, ...]:
@@ -128,13 +128,18 @@ def _reshape(
         raise TypeError("numpy.reshape needs a shape")
     _refuse_order("reshape", order)
     refuse("reshape", copy=copy)
+    if order == "F":
+        # Column-major order is row-major order of the transposes.
+        shape = np.empty(np.shape(a), bool).reshape(shape).shape
+        return np.transpose(np.reshape(np.transpose(a), shape[::-1]))
     return reordered(a, lambda v: v.reshape(shape))
 
 
 @rule_for(np.ravel)
 def _ravel(a: Operand, order: str = "C") -> Any:
     _refuse_order("ravel", order)
-    return reordered(a, lambda v: v.reshape(-1))
+    # No view of what is not contiguous, even if it has one axis already.
+    return reordered(np.transpose(a) if order == "F" else a, np.ravel)
 
 
 @rule_for(np.expand_dims)

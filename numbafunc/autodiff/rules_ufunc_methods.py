@@ -156,13 +156,16 @@ def reduce(
     rows = merged(array, axis)
     mask = None if where is True else merged(np.broadcast_to(where, array.shape), axis)
     result = None
+    if initial is _UNSET and mask is not None:
+        # The first element may be one that the mask leaves out.
+        initial = ufunc.identity
     if initial is not _UNSET and initial is not None:
         start = initial if type(initial) is Dual else np.asarray(initial, expected.dtype)
         result = np.broadcast_to(start, rows.shape[:-1])
     for place in range(rows.shape[-1]):
         element = rows[..., place]
         following = element if result is None else _apply(ufunc, result, element)
-        result = following if mask is None or result is None else np.where(mask[..., place], following, result)
+        result = following if mask is None else np.where(mask[..., place], following, result)
     if result is None:
         result = expected
     return into(out, np.reshape(result, expected.shape), name)

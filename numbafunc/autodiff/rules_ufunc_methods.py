@@ -155,7 +155,7 @@ def reduce(
         return into(out, _logarithm_of_sum(ufunc, array, axis, expected.shape), name)
     rows = merged(array, axis)
     mask = None if where is True else merged(np.broadcast_to(where, array.shape), axis)
-    result = None
+    result: Any = None
     if initial is _UNSET and mask is not None:
         # The first element may be one that the mask leaves out.
         initial = ufunc.identity

@@ -128,3 +128,15 @@ def test_rounded_numbers_are_plain():
     assert numbafunc.grad(program)(1.62) == 1.6
     with pytest.raises(TypeError, match=r"numpy\.round"):
         numbafunc.jvp(round, (X,), (X,))
+
+
+def test_products_that_only_later_directions_need():
+    x = np.linspace(0.5, 2.0, 60)
+    hessian = numbafunc.jacfwd(numbafunc.grad(lambda x: np.sum(x[1:] * x[1:] * x[1:])))(x)
+    np.testing.assert_allclose(hessian, np.diag(np.append(0, 6 * x[1:])), rtol=1e-13)
+
+
+def test_a_quantile_that_is_one_element_leaves_out_its_infinite_neighbour():
+    for function in (np.median, np.nanmedian, lambda x: np.quantile(x, 0.5)):
+        slope = numbafunc.jvp(lambda x: function(-np.sqrt(x)), (np.array([4.0, 1.0, 0.0]),), (np.ones(3),))[1]  # noqa: B023
+        assert slope == -0.5

@@ -203,6 +203,14 @@ def test_labels_and_indices():
             equal(numbafunc.one_hot(cuda.to_device(indices), 3, dtype=dtype, axis=axis), expected)
 
 
+def test_drivers_that_work_in_main_memory():
+    x = cuda.to_device(np.linspace(-1, 1, 5))
+    for driver in ("linearize", "hessian", "derivative"):
+        of = getattr(numbafunc, driver)
+        call = (lambda x, of=of: of(numbafunc.tanh, x)) if driver == "linearize" else of(numbafunc.tanh)
+        refused(TypeError, f"{driver} is given an array of a CUDA device", call, x)
+
+
 def test_users_functions():
     scale = 1.5
 

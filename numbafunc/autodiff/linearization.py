@@ -10,6 +10,7 @@ import numpy as np
 from numbafunc.autodiff.drivers import jvp
 from numbafunc.autodiff.dual import is_finite, quiet, value_of
 from numbafunc.autodiff.levels import Level
+from numbafunc.autodiff.places import in_main_memory
 from numbafunc.autodiff.products import scale
 from numbafunc.autodiff.trees import flatten_with_names
 from numbafunc.autodiff.variables import Variables, constant, pair, paired, split
@@ -67,6 +68,7 @@ def linearize(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tu
     >>> value, push(np.array([1.0, 0.0])), push(np.array([0.0, 1.0]))
     (array([1., 4.]), array([2., 0.]), array([0., 4.]))
     """
+    in_main_memory("linearize", primals)
     variables = Variables(primals, tuple(range(len(primals))))
     few = variables.total <= _FEW
     with Level() as level:

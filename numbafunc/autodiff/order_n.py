@@ -10,6 +10,7 @@ import numpy as np
 
 from numbafunc.autodiff.dual import Dual, make
 from numbafunc.autodiff.levels import LIVE, draw
+from numbafunc.autodiff.places import in_main_memory
 from numbafunc.autodiff.trees import flatten_with_names
 from numbafunc.autodiff.variables import constant, floating, pair, split
 from numbafunc.inside_numba import register
@@ -72,6 +73,7 @@ def derivative(f: Callable[..., Any], n: int = 1, argnum: int = 0, has_aux: bool
         if not -len(args) <= argnum < len(args):
             raise TypeError(f"argnum is {argnum}, but f was called with {len(args)} positional arguments")
         position = argnum % len(args)
+        in_main_memory("derivative", [args[position]])
         x = floating(args[position], f"argument {position}")
         unit = np.ones((1, *x.shape), x.dtype)
         run = [draw() for _ in range(n)]

@@ -8,6 +8,17 @@ from typing import Any
 import numpy as np
 
 from numbafunc.autodiff.dual import Dual, on_device
+from numbafunc.autodiff.trees import flatten
+
+
+def in_main_memory(driver: str, arguments: Sequence[Any]) -> None:
+    """Raise TypeError where a differentiated argument has an array of a CUDA device, which the driver can't take."""
+    for number, argument in enumerate(arguments):
+        if any(map(on_device, flatten(argument)[0])):
+            raise TypeError(
+                f"{driver} is given an array of a CUDA device (differentiated argument {number}); wanted: arrays in "
+                "main memory. jvp, grad, value_and_grad, jacfwd and hvp take those of a device"
+            )
 
 
 def add_direction(direction: Any) -> Any:

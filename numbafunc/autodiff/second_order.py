@@ -14,6 +14,7 @@ import numpy as np
 
 from numbafunc.autodiff.drivers import grad, jvp
 from numbafunc.autodiff.levels import Level
+from numbafunc.autodiff.places import in_main_memory
 from numbafunc.autodiff.variables import (
     Variables,
     check_argnums,
@@ -139,6 +140,7 @@ def hessian(
     @functools.wraps(f)
     def second_derivatives(*args: Any, **options: Any) -> Any:
         variables = Variables(args, positions)
+        in_main_memory("hessian", [args[position] for position in positions])
         chunks = variables.chunks(chunk_size, mixed=True)
         blocks: dict[tuple[int, int], Any] = {}
         aux = None

@@ -104,6 +104,8 @@ def test_arrays_that_compute_in_another_way_are_refused(kind, ufunc):
     for order in (1, -1):
         with pytest.raises(TypeError, match=f"{kind.__name__}|dual array"):
             numbafunc.grad(lambda x, way: np.sum(ufunc(*[x, other][::way])))(np.eye(3), order)
+    with pytest.raises(TypeError, match=f"argument 0 is a {kind.__name__}"):
+        numbafunc.grad(np.sum)(other)
 
 
 def test_formats_show_the_value():

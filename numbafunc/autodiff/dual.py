@@ -41,6 +41,14 @@ UFUNC_SOURCES: list[Callable[[np.ufunc], Callable[..., Any] | None]] = []
 """Asked in turn for the rule of a ufunc that the table lacks: ufuncs of packages that are never imported from here."""
 
 
+def refuse_subclass(x: Any, name: str) -> None:
+    """Raise TypeError for an array of a class that computes in another way than NumPy's own (matrix, MaskedArray)."""
+    if isinstance(x, np.ndarray) and type(x) is not np.ndarray and not isinstance(x, np.memmap):
+        raise TypeError(
+            f"{name} is a {type(x).__name__}, not a plain numpy.ndarray, for which alone derivatives are taken"
+        )
+
+
 def without_rule(name: str) -> TypeError:
     """The error for a function that has no derivative rule."""
     return TypeError(

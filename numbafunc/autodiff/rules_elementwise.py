@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from numbafunc import elementary
-from numbafunc.autodiff.dual import UFUNC_RULES, Dual, Operand, is_finite, make, quiet, value_of
+from numbafunc.autodiff.dual import UFUNC_RULES, Dual, Operand, is_finite, make, quiet, refuse_subclass, value_of
 from numbafunc.autodiff.products import align, beside, divide, finish, scale
 
 Tangent: TypeAlias = Any
@@ -114,9 +114,7 @@ def constant(x: Operand, name: str) -> Operand:
     elif type(x) is float or type(x) is int or type(x) is bool or type(x) is complex:
         return x
     else:
-        if isinstance(x, np.ndarray) and not isinstance(x, np.memmap):
-            # A matrix multiplies in another way, a masked array leaves out elements.
-            raise TypeError(f"{name}: an operand of type {type(x).__name__} can't meet a dual array; take an array")
+        refuse_subclass(x, f"{name}: an operand that meets a dual array")
         x = np.asarray(x)
         kind = x.dtype.kind
     if kind not in "fiubc":

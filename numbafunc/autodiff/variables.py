@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from numbafunc.autodiff import rules as _rules  # noqa: F401  (fills the tables: who takes derivatives needs them)
-from numbafunc.autodiff.dual import Dual, is_float, make, on_device
+from numbafunc.autodiff.dual import Dual, is_float, make, on_device, refuse_subclass
 from numbafunc.autodiff.levels import LIVE, Level, leaked
 from numbafunc.autodiff.places import unit_directions
 from numbafunc.autodiff.trees import SINGLE, Structure, flatten, flatten_with_names, tree_map
@@ -112,6 +112,7 @@ def as_array(x: Any, name: str) -> Any:
         from numbafunc_cuda.drivers import adopt
 
         return adopt(x, name)
+    refuse_subclass(x, name)
     if isinstance(x, (np.ndarray, np.generic, float, int, complex)) or hasattr(x, "__array__"):
         array = np.asarray(x)
         return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))

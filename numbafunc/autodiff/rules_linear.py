@@ -221,11 +221,24 @@ def _flip(m: Operand, axis: Any = None) -> Any:
 
 @rule_for(np.roll)
 def _roll(a: Operand, shift: Any, axis: Any = None) -> Any:
+    if isinstance(shift, int) and (axis is None or isinstance(axis, int)):
+        place = None if axis is None else normalize_axis_index(axis, a.ndim)
+        return linear(a, lambda v, lead: _rolled(v, shift, lead, place))
     if axis is None:
         return _roll(_ravel(a), shift, 0).reshape(a.shape)
     # The same axis may be rolled twice, and one shift may serve all axes.
     axes = normalize_axis_tuple(axis, a.ndim, allow_duplicate=True)
     return linear(a, lambda v, lead: np.roll(v, shift, _behind(axes, lead)))
+
+
+def _rolled(v: Any, shift: int, lead: int, axis: int | None) -> Any:
+    """An array rolled along one axis behind ``lead`` others, or along all of them in a row: numpy.roll in less time."""
+    if axis is None:
+        return _rolled(v.reshape((*v.shape[:lead], -1)), shift, lead, 0).reshape(v.shape) if v.size else v.copy()
+    before = (slice(None),) * (lead + axis)
+    length = v.shape[lead + axis]
+    cut = length - shift % length if length else 0
+    return np.concatenate((v[(*before, slice(cut, None))], v[(*before, slice(cut))]), lead + axis)
 
 
 @rule_for(np.repeat)

@@ -14,14 +14,9 @@ def register(module: str) -> None:
     """Make the public functions of a module known to Numba: those that can be called there, and that others can't."""
     from numba.extending import overload
 
-    from numbafunc.autodiff.number_type import make_start
-    from numbafunc.cpu.cache import inline
-
     for public in _functions(module):
         op = _op_of(public)
-        overload(public, strict=False)(
-            _refused(public) if op is None else typed(public, op, _implementation, inline, make_start)
-        )
+        overload(public, strict=False)(_refused(public) if op is None else typed(public, op, _implementation))
     refresh()
 
 
@@ -70,33 +65,37 @@ def _refused(public: Any) -> Any:
     return typed
 
 
-def typed(public: Any, op: Any, implementation: Any, inline: Any, make_start: Any) -> Any:
+def typed(public: Any, op: Any, implementation: Any) -> Any:
     """The function that Numba asks for an implementation, given the types of the arguments.
 
     It calls ``implementation(op, types, names, declared)``, where ``declared`` has the parameters with their defaults.
-    Numbers with derivatives, which definitions compute with, go to the op's definition as they are; ``inline`` and
-    ``make_start`` are those of the machine that is compiled for.
     """
-    from numbafunc.autodiff.number_type import NumberType
-
     parameters = inspect.signature(public).parameters
     names = list(op.parameters)
     defaults = [parameters[name].default for name in names]
     declared = [n if d is inspect.Parameter.empty else f"{n}={d!r}" for n, d in zip(names, defaults)]
-
-    def choose(*given: Any) -> Any:
-        numbers = [one for one in given if isinstance(one, NumberType)]
-        if not numbers:
-            return implementation(op, given, names, declared)
-        widest = max((one.dtype for one in numbers), key=lambda dtype: dtype.bitwidth)
-        scope = {"definition": inline(op.definition), "number": make_start(widest)}
-        elements = [n if isinstance(one, NumberType) else f"number({n})" for n, one in zip(names, given)]
-        exec(f"def implementation({', '.join(declared)}):\n    return definition({', '.join(elements)})\n", scope)
-        return scope["implementation"]
-
-    namespace = {"choose": choose}
+    namespace = {"choose": lambda *given: implementation(op, given, names, declared)}
     exec(f"def typed({', '.join(declared)}):\n    return choose({', '.join(names)})", namespace)
     return namespace["typed"]
+
+
+def in_definition(
+    op: Any, given: tuple[Any, ...], names: list[str], declared: list[str], inline: Any, make_start: Any
+) -> Any:
+    """The implementation inside a definition, whose numbers carry derivatives; None where there are no such numbers.
+
+    They go to the op's definition as they are. ``inline`` and ``make_start`` are those of the machine that is compiled
+    for.
+    """
+    from numbafunc.autodiff.number_type import NumberType
+
+    widths = {one.dtype.bitwidth: one.dtype for one in given if isinstance(one, NumberType)}
+    if not widths:
+        return None
+    namespace = {"definition": inline(op.definition), "number": make_start(widths[max(widths)])}
+    elements = [n if isinstance(one, NumberType) else f"number({n})" for n, one in zip(names, given)]
+    exec(f"def implementation({', '.join(declared)}):\n    return definition({', '.join(elements)})\n", namespace)
+    return namespace["implementation"]
 
 
 def _implementation(op: Any, given: tuple[Any, ...], names: list[str], declared: list[str]) -> Any:
@@ -108,6 +107,9 @@ def _implementation(op: Any, given: tuple[Any, ...], names: list[str], declared:
     from numbafunc.cpu.cache import inline
     from numbafunc.cpu.inside import leave
 
+    composed = in_definition(op, given, names, declared, inline, make_start)
+    if composed is not None:
+        return composed
     arrays = [n for n, t in zip(names, given) if isinstance(t, types.Array)]
     scalars = [scalar_type(op, n, t) for n, t in zip(names, given)]
     kept = op.keep_integers and not any(isinstance(t, types.Float) for t in scalars)

@@ -8,7 +8,7 @@ from numba.core import types
 from numba.cuda.core.errors import TypingError
 
 from numbafunc.autodiff.number_type import NumberType
-from numbafunc.inside_numba import public_ops, scalar_type, typed
+from numbafunc.inside_numba import in_definition, public_ops, scalar_type, typed
 from numbafunc_cuda.extension import extending, intrinsic, make_start, unpack
 from numbafunc_cuda.machine import inline
 
@@ -16,10 +16,13 @@ from numbafunc_cuda.machine import inline
 def register() -> None:
     """Make the ops known to numba-cuda."""
     for public, op in public_ops().items():
-        extending.overload(public, strict=False)(typed(public, op, _implementation, inline, make_start))
+        extending.overload(public, strict=False)(typed(public, op, _implementation))
 
 
 def _implementation(op: Any, given: tuple[Any, ...], names: list[str], declared: list[str]) -> Any:
+    composed = in_definition(op, given, names, declared, inline, make_start)
+    if composed is not None:
+        return composed
     for name, type_ in zip(names, given):
         if isinstance(type_, types.Array):
             raise TypingError(f"{name} of numbafunc.{op.name} is an array; wanted inside kernels: a number")

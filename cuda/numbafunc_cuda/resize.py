@@ -17,7 +17,7 @@ from numba.core import types
 from numbafunc.cpu.pad import HEADER
 from numbafunc.cpu.resize import multiply_add
 from numbafunc.kinds.arguments import is_float
-from numbafunc.kinds.padding import combined
+from numbafunc.kinds.padding import tables_of
 from numbafunc.kinds.resampling import nearest, order_of_axes, taps
 from numbafunc_cuda.arrays import Shape, View, empty, pointer, stream_for
 from numbafunc_cuda.constants import table
@@ -137,11 +137,7 @@ def _nearest(x: View, leading: int, target: Shape) -> View:
     strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
 
     def plan() -> np.ndarray[Any, Any]:
-        planes, rows = np.zeros(1, np.int64), np.zeros(1, np.int64)
-        for (length, new), stride in list(zip(outside, strides))[:-1]:
-            planes = combined(planes, nearest(length, new), stride)
-        if outside:
-            rows = combined(rows, nearest(*outside[-1]), strides[-2])
+        planes, rows = tables_of([nearest(length, new) for length, new in outside], strides)
         return np.concatenate((np.zeros(HEADER, np.int64), planes, rows, nearest(n, m)))
 
     planes = math.prod(new for _, new in outside[:-1])

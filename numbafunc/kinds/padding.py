@@ -68,11 +68,7 @@ class Padding:
         *outside, last = axes
         entries = [axis.entries(mode) for axis in outside]
         strides = [math.prod(axis.length for axis in axes[position + 1 :]) for position in range(len(axes))]
-        planes, rows = np.zeros(1, np.int64), np.zeros(1, np.int64)
-        for entry, stride in zip(entries[:-1], strides):
-            planes = combined(planes, entry, stride)
-        if outside:
-            rows = combined(rows, entries[-1], strides[-2])
+        planes, rows = tables_of(entries, strides)
         margins = last.entries(mode, inside=False)
         self.entries = len(planes) + len(rows) + len(margins)
         header = [len(planes), len(rows), last.before, last.length, last.after]
@@ -125,7 +121,19 @@ def _joined(axes: list[_Axis]) -> list[_Axis]:
     return joined
 
 
-def combined(outer: np.ndarray[Any, Any], inner: np.ndarray[Any, Any], stride: int) -> np.ndarray[Any, Any]:
+def tables_of(
+    entries: list[np.ndarray[Any, Any]], strides: list[int]
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """The tables for planes and for rows, given the entries of all axes but the last and the strides of the axes."""
+    planes, rows = np.zeros(1, np.int64), np.zeros(1, np.int64)
+    for entry, stride in zip(entries[:-1], strides):
+        planes = _combined(planes, entry, stride)
+    if entries:
+        rows = _combined(rows, entries[-1], strides[len(entries) - 1])
+    return planes, rows
+
+
+def _combined(outer: np.ndarray[Any, Any], inner: np.ndarray[Any, Any], stride: int) -> np.ndarray[Any, Any]:
     """The entries of two axes together; a constant of the inner one goes over one of the outer."""
     first, second = outer[:, None], inner[None, :]
     both = np.where(first < 0, first, first + second * stride)

@@ -10,12 +10,9 @@ import numpy as np
 from llvmlite import ir
 from numba.np import numpy_support
 
-from numbafunc.cpu.access import narrow, widen
 from numbafunc.cpu.element import HALF
-from numbafunc_cuda.interpreter import BUILDER, DOUBLE, FLOAT, Value, real
-from numbafunc_cuda.simulation import Pointer, wrap
-
-_HALF_WORD = ir.IntType(16)
+from numbafunc_cuda.interpreter import BUILDER, DOUBLE, FLOAT, Value
+from numbafunc_cuda.simulation import Pointer, lowered, widened, wrap
 
 
 def make_read(storage: str) -> Callable[..., Any]:
@@ -23,23 +20,14 @@ def make_read(storage: str) -> Callable[..., Any]:
     if storage not in HALF:
         return lambda pointer, index: pointer.words[pointer.first + index]
 
-    def read(pointer: Pointer, index: int) -> Any:
-        word = Value(_HALF_WORD, int(pointer.words[pointer.first + index]))
-        return np.float32(widen(BUILDER, storage, word).data)
-
-    return read
+    return lambda pointer, index: np.float32(widened(storage, pointer.words[pointer.first + index]))
 
 
 def make_write(storage: str) -> Callable[..., Any]:
     """See :func:`numbafunc_cuda.element.make_write`."""
 
     def write(pointer: Pointer, index: int, value: Any) -> None:
-        dtype = pointer.words.dtype
-        if storage in HALF:
-            stored = narrow(BUILDER, storage, real(FLOAT, float(value))).data
-        else:
-            stored = wrap(value, dtype) if dtype.kind in "iu" else dtype.type(value)
-        pointer.words[pointer.first + index] = stored
+        pointer.words[pointer.first + index] = lowered(storage, value, pointer.words.dtype)
 
     return write
 

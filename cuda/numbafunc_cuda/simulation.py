@@ -207,14 +207,28 @@ class Pointer:
         self.first = first
 
 
+def widened(storage: str, word: Any) -> float:
+    """The number that the word of a 16-bit float stands for."""
+    return float(widen(BUILDER, storage, Value(_HALF_WORD, int(word))).data)
+
+
+def lowered(storage: str, number: Any, dtype: Any) -> Any:
+    """What lies in memory of a dtype for a number that is stored."""
+    if storage in HALF:
+        return narrow(BUILDER, storage, real(FLOAT, float(number))).data
+    if dtype.kind in "iu":
+        return wrap(number, dtype)
+    with np.errstate(over="ignore"):
+        return dtype.type(number)
+
+
 def _read(pointer: Pointer, index: int, storage: str, compute: str | None) -> Any:
     word = pointer.words[pointer.first + index]
     if compute is None:
         return int(word)
     format = _FORMATS[compute]
     if storage in HALF:
-        value = widen(BUILDER, storage, Value(_HALF_WORD, int(word)))
-        return Real(BUILDER, real(format, value.data))
+        return Real(BUILDER, real(format, widened(storage, word)))
     # One rounding: float64 would be the first of two for integers.
     rounded = np.float32(word) if format == FLOAT else np.float64(word)
     return Real(BUILDER, Value(format, float(rounded)))
@@ -260,14 +274,6 @@ def make_load_vector(operands: tuple[Any, ...], lanes: int) -> Callable[..., Any
 def make_store(storage: str, keys: tuple[Key, ...]) -> Callable[..., Any]:
     """See :func:`numbafunc_cuda.access.make_store`."""
 
-    def lowered(number: Any, dtype: Any) -> Any:
-        if storage in HALF:
-            return narrow(BUILDER, storage, real(FLOAT, float(number))).data
-        if dtype.kind in "iu":
-            return wrap(number, dtype)
-        with np.errstate(over="ignore"):
-            return dtype.type(number)
-
     def store(results: tuple[Any, ...], index: int, value: Any) -> None:
         for slot, (key, pointer) in enumerate(zip(keys, results)):
             if isinstance(value, SimulatedNumber):
@@ -275,7 +281,7 @@ def make_store(storage: str, keys: tuple[Key, ...]) -> Callable[..., Any]:
                 number = 0.0 if part is None else part.value.data
             else:
                 number = value if slot == 0 else 0
-            pointer.words[pointer.first + index] = lowered(number, pointer.words.dtype)
+            pointer.words[pointer.first + index] = lowered(storage, number, pointer.words.dtype)
 
     return store
 

@@ -6,9 +6,11 @@ the place of a device where NUMBA_ENABLE_CUDASIM=1.
 
 import functools
 import os
+import re
 import sys
 
 import numpy as np
+import pytest
 
 import numbafunc
 from numbafunc.autodiff.dual import Dual, assemble, components, on_device
@@ -29,6 +31,23 @@ def sized(length, *, simulated):
 
 # Elements of an array that the CPU shares out to threads.
 LARGE = sized(70_003, simulated=1003)
+
+
+def refused(error, words, function, *arguments, **options):
+    """Fail unless a call raises an error with these words."""
+    with pytest.raises(error, match=re.escape(words)):
+        function(*arguments, **options)
+
+
+def run(program):
+    """Run the tests among the names of a program, which is one of the simulator unless test_device.py executes it."""
+    from numba import config
+
+    for name, test in list(program.items()):
+        if name.startswith("test_"):
+            test()
+            print(name, flush=True)
+    print("done" if config.ENABLE_CUDASIM or program["__name__"] == "device_program" else "the simulator is off")
 
 
 class _Interface:
@@ -130,13 +149,14 @@ def _on_device_operand(function):
     @functools.wraps(function)
     def call(*operands, **options):
         # The operand is the first argument; what others may be in main memory is parameters.
-        if operands:
-            first, *others = operands
-            if isinstance(first, np.ma.MaskedArray) or (function.__name__ == "pad" and not _padded(*others, **options)):
-                return function(*operands, **options)
-            operands = (_moved(first), *others)
-        result = function(*operands, **options)
-        if not operands or not on_device(operands[0]):
+        if not operands or on_device(operands[0]) or isinstance(operands[0], np.ma.MaskedArray):
+            return function(*operands, **options)
+        first, *others = operands
+        if function.__name__ == "pad" and not _padded(*others, **options):
+            return function(*operands, **options)
+        moved = _moved(first)
+        result = function(moved, *others, **options)
+        if not on_device(moved):
             return result
         return type(result)(*map(_back, result)) if isinstance(result, tuple) else _back(result)
 

@@ -1,7 +1,7 @@
-"""Ops of the linear and the selection kind on arrays of a CUDA device give the bits that they give in main memory."""
+"""What is said of the linear and the selection kind on arrays of a CUDA device, for test_device.py to run."""
 
 import numpy as np
-from device_backend import to_device
+from device_backend import refused, run, to_device
 
 import numbafunc
 from numbafunc.autodiff.dual import assemble, components
@@ -39,29 +39,25 @@ def same(found, wanted, name):
     np.testing.assert_array_equal(host, wanted, err_msg=name)
 
 
-for level in (1, 2):
-    admit(level)
+def test_the_bits_of_the_processor_with_all_tangents():
+    for level in (1, 2):
+        admit(level)
+    for name, (function, x) in CASES.items():
+        same(function(to_device(x)), function(x), name)
+        first = RANDOM.normal(size=(2, *x.shape)).astype(x.dtype)
+        parts = {(): x, (1,): first, (1, 2): np.stack([[x, -x]]).swapaxes(0, 1), (2,): first[:1]}
+        wanted = components(function(assemble(parts)))
+        found = components(function(assemble({levels: to_device(part) for levels, part in parts.items()})))
+        assert set(found) == set(wanted), name
+        for levels, part in wanted.items():
+            same(found[levels], part, f"{name}, component {levels}")
 
-for name, (function, x) in CASES.items():
-    same(function(to_device(x)), function(x), name)
-    parts = {(): x, (1,): RANDOM.normal(size=(2, *x.shape)).astype(x.dtype), (1, 2): np.stack([[x, -x]]).swapaxes(0, 1)}
-    parts[2,] = parts[1,][:1]
-    wanted = components(function(assemble(parts)))
-    found = components(function(assemble({levels: to_device(part) for levels, part in parts.items()})))
-    assert set(found) == set(wanted), name
-    for levels, part in wanted.items():
-        same(found[levels], part, f"{name}, component {levels}")
 
-for function in (
-    lambda: numbafunc.pad(ROWS, 1, constant_values=to_device(np.array(1.0))),
-    lambda: numbafunc.pad(to_device(ROWS), 1, constant_values=to_device(np.array(1.0))),
-):
-    try:
-        function()
-    except TypeError as error:
-        message = str(error)
-    else:
-        message = "nothing was raised"
-    assert message.startswith("constant_values is an array of a CUDA device"), message
+def test_constants_in_two_places():
+    constant = to_device(np.array(1.0))
+    for rows in (ROWS, to_device(ROWS)):
+        words = "constant_values is an array of a CUDA device"
+        refused(TypeError, words, numbafunc.pad, rows, 1, constant_values=constant)
 
-print("done")
+
+run(globals())

@@ -1,15 +1,14 @@
 """What is said of arrays of a CUDA device, for test_device.py to run in Numba's simulator or on a device."""
 
 import math
-import re
 
 import ml_dtypes
 import numbafunc_cuda
 import numpy as np
-import pytest
+from device_backend import refused, run
 from device_backend import to_device as as_it_lies
 from elementwise_table import NAMES, SMOOTH, TABLE, operands
-from numba import config, cuda
+from numba import cuda
 from numbafunc_cuda import dlpack, layout
 
 import numbafunc
@@ -34,11 +33,6 @@ def near(on_device, expected, ulps=4):
     assert computed.dtype == expected.dtype
     assert computed.shape == expected.shape
     np.testing.assert_allclose(computed, expected, rtol=ulps * ULP[expected.dtype], atol=ulps * ULP[expected.dtype])
-
-
-def refused(error, words, function, *arguments, **options):
-    with pytest.raises(error, match=re.escape(words)):
-        function(*arguments, **options)
 
 
 def test_every_op_gives_the_bits_of_the_processor():
@@ -252,8 +246,4 @@ def test_users_kernels():
     equal(out, numbafunc.sigmoid(x) + numbafunc.elu(x))
 
 
-for name, test in list(globals().items()):
-    if name.startswith("test_"):
-        test()
-        print(name, flush=True)
-print("done" if config.ENABLE_CUDASIM or __name__ == "device_program" else "the simulator is off")
+run(globals())

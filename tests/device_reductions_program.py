@@ -1,12 +1,11 @@
 """What is said of reductions of device arrays, for test_device.py to run in Numba's simulator or on a device."""
 
-import re
 import warnings
 
 import ml_dtypes
 import numpy as np
 import oracles
-import pytest
+from device_backend import refused, run
 from device_backend import to_device as as_it_lies
 from numba import config, cuda
 from reduction_table import FREE, NAMES, TABLE, operands, shape_for
@@ -37,11 +36,6 @@ def equal(computed, expected, dtype):
     assert found.shape == np.shape(expected)
     tolerance = TOLERANCE[str(found.dtype)]
     np.testing.assert_allclose(found.astype(np.float64), expected, rtol=tolerance, atol=tolerance)
-
-
-def refused(error, words, function, *arguments, **options):
-    with pytest.raises(error, match=re.escape(words)):
-        function(*arguments, **options)
 
 
 def compare(name, shape, axis, dtype):
@@ -184,8 +178,4 @@ def test_operands_that_are_refused():
     refused(TypeError, "wanted: vectors of one shape", kl, cuda.to_device(x), cuda.to_device(x))
 
 
-for name, test in list(globals().items()):
-    if name.startswith("test_"):
-        test()
-        print(name, flush=True)
-print("done" if config.ENABLE_CUDASIM or __name__ == "device_program" else "the simulator is off")
+run(globals())

@@ -2,6 +2,7 @@
 
 import math
 
+import mpmath
 import numba
 import numpy as np
 import pytest
@@ -212,3 +213,5 @@ def test_ops_and_functions_of_numpy_inside_definitions(definition, dtype):
 def test_second_derivatives_of_ops_inside_definitions():
     curvature = numbafunc.grad(numbafunc.grad(numbafunc.elementwise(lambda x: x * numbafunc.sigmoid(x))))
     np.testing.assert_allclose(curvature(0.75), numbafunc.grad(numbafunc.grad(numbafunc.swish))(0.75), rtol=1e-14)
+    expected = float(mpmath.diff(lambda x: x / (1 + mpmath.exp(-x)), 0.75, 2))
+    np.testing.assert_allclose(curvature(0.75), expected, rtol=1e-12)

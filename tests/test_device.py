@@ -12,7 +12,7 @@ import numbafunc
 FOLDER = Path(__file__).parent
 
 
-@pytest.mark.parametrize("program", ["device_program.py", "device_reductions_program.py"])
+@pytest.mark.parametrize("program", ["device_program.py", "device_reductions_program.py", "device_kinds_program.py"])
 def test_in_the_simulator(programs, program):
     source = (FOLDER / program).read_text()
     if ACTIVE and os.environ.get("NUMBA_ENABLE_CUDASIM") != "1":

@@ -346,6 +346,22 @@ def test_slopes_of_celu_at_ratios_beyond_the_range(x, alpha, slopes):
     np.testing.assert_allclose(found, slopes, atol=1e-300)
 
 
+def slopes_of_maxima(x, change, size, step, padding):
+    """What NumPy's argmax finds in each window: the first NaN, or the first of the largest; 0 where nothing is."""
+    before, after = padding if isinstance(padding, tuple) else (padding, padding)
+    x = x[..., :after, :after] if after < 0 else x
+    margins = ((0, 0), (0, 0), *2 * ((before, max(after, 0)),))
+    kept = change[..., : x.shape[-2], : x.shape[-1]]
+    values, slopes = (
+        np.lib.stride_tricks.sliding_window_view(padded, (size, size), (2, 3))[:, :, ::step, ::step]
+        for padded in (np.pad(x, margins, constant_values=-INF), np.pad(kept, margins))
+    )
+    values, slopes = (part.reshape(*part.shape[:4], -1) for part in (values, slopes))
+    place = np.argmax(values, -1)[..., None]
+    found, slope = (np.take_along_axis(part, place, -1)[..., 0] for part in (values, slopes))
+    return np.where(found == -INF, 0, slope)
+
+
 @pytest.mark.parametrize("directions", [1, 3, 5])
 @pytest.mark.parametrize("window", [(3, 2, 1), (4, 3, (2, -1)), (7, 5, 3), (27, 1, 9)])
 def test_all_numbers_of_directions_follow_the_same_maximum(window, directions):
@@ -358,6 +374,7 @@ def test_all_numbers_of_directions_follow_the_same_maximum(window, directions):
     for change, slope in zip(changes, followed.tangent):
         marked = numbafunc.max_pool_2d(numbafunc.Dual(x, np.stack([change, *5 * [x]]), 1), *window)
         np.testing.assert_array_equal(slope, marked.tangent[0])
+        np.testing.assert_array_equal(slope, slopes_of_maxima(x, change, *window))
 
 
 COLLISION = """

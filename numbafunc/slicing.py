@@ -19,7 +19,9 @@ from numbafunc.kinds.movement import Movement, contiguous, prepare
 
 def _window(array: np.ndarray[Any, Any], leading: int, starts: tuple[int, ...], sizes: tuple[int, ...]) -> Any:
     behind = (slice(start, start + size) for start, size in zip(starts, sizes))
-    return array[(slice(None),) * leading + tuple(behind)], (*array.shape[:leading], *sizes)
+    # The ellipsis keeps a view of what has no axes, which would become a number with memory of its own.
+    places: tuple[Any, ...] = (*(slice(None),) * leading, *behind, ...)
+    return array[places], (*array.shape[:leading], *sizes)
 
 
 def _sliced(array: np.ndarray[Any, Any], leading: int, *window: tuple[int, ...]) -> np.ndarray[Any, Any]:

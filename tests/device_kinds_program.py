@@ -21,6 +21,7 @@ CASES = {
     "flatten": (numbafunc.flatten, TRANSPOSED),
     "upscale_nn": (lambda x: numbafunc.upscale_nn(x, 3), IMAGES[:1, ..., ::-1]),
     "dynamic_slice": (lambda x: numbafunc.dynamic_slice(x, (1, 3), (2, 41)), ROWS),
+    "dynamic_slice of a number": (lambda x: numbafunc.dynamic_slice(x, (), ()), np.array(3.5)),
     "average_pool_2d": (lambda x: numbafunc.average_pool_2d(x, 3, 2, 1), IMAGES),
     "max_pool_2d": (lambda x: numbafunc.max_pool_2d(x, 3, 1, "same"), np.round(IMAGES)),
     "pad": (lambda x: numbafunc.pad(x, 33, constant_values=((1, 2), (3, 4))), ROWS),

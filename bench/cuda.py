@@ -126,9 +126,8 @@ def tangents(options: Options) -> Iterator[Case]:
     """jvp beside the primal."""
     names = [*derivatives.COMPUTE, *derivatives.TRANSPORT, *derivatives.ROWS]
     for name in names:
-        function = f"lambda x: numbafunc.{name}(x, axis=-1)" if name in derivatives.ROWS else f"numbafunc.{name}"
-        primal = f"numbafunc.{name}(x, axis=-1)" if name in derivatives.ROWS else f"numbafunc.{name}(x)"
-        statements = {OURS: f"numbafunc.jvp({function}, (x,), (v,))", PRIMAL: primal}
+        primal = f"numbafunc.{name}({'x, axis=-1' if name in derivatives.ROWS else 'x'})"
+        statements = {OURS: f"numbafunc.jvp(lambda x: {primal}, (x,), (v,))", PRIMAL: primal}
         for size in (10**3, *derivatives.SIZES):
             if options.wants(name):
                 yield Case(f"jvp {name}", f"{size:.0e}", size, derivatives.data_of(name, size), statements)

@@ -42,7 +42,7 @@ class ElementaryFunction:
         self.__doc__ = f"Elementary function {name}(x), elementwise."
 
     def __call__(self, x: Any) -> Any:
-        emit = getattr(type(x), "emit_elementary", None)  # set by numbers of a kernel that is being compiled
+        emit = getattr(type(x), "emit_elementary", None)  # of dual arrays, and of numbers of a kernel being compiled
         return self.evaluate(x) if emit is None else emit(x, self.__name__)
 
     def __repr__(self) -> str:
@@ -78,13 +78,13 @@ tanh = _define("tanh", lambda x, y: _squared(sech(x)))
 sech: ElementaryFunction = _define("sech", lambda x, y: -y * tanh(x), lambda x: _sech(x))
 sinh = _define("sinh", lambda x, y: cosh(x))
 cosh: ElementaryFunction = _define("cosh", lambda x, y: sinh(x))
-arcsinh = _define("arcsinh", lambda x, y: rsqrt(x * x + 1))
+arcsinh = _define("arcsinh", lambda x, y: _over_hypotenuse(x))
 arccosh = _define("arccosh", lambda x, y: rsqrt(x - 1) * rsqrt(x + 1))
-arctanh = _define("arctanh", lambda x, y: 1 / ((1 - x) * (1 + x)))
+arctanh = _define("arctanh", lambda x, y: 1 / _one_minus_square(x))
 
 # The logistic function 1 / (1 + exp(-x)); its derivative y * (1 - y) would lose the right tail.
 logistic: ElementaryFunction = _define(
-    "logistic", lambda x, y: y * logistic(-x), lambda x: _logistic(x, np.exp(-abs(x)))
+    "logistic", lambda x, y: y * logistic(-x), lambda x: np.reciprocal(1 + np.exp(-x))
 )
 
 # log(1 + exp(x)). As one function it has one slope, logistic(x), so infinite tangents have nothing to cancel with.
@@ -105,8 +105,8 @@ swish = _define(
 sin = _define("sin", lambda x, y: cos(x))
 cos: ElementaryFunction = _define("cos", lambda x, y: -sin(x))
 tan = _define("tan", lambda x, y: 1 + y * y)
-arcsin = _define("arcsin", lambda x, y: rsqrt((1 - x) * (1 + x)))
-arccos = _define("arccos", lambda x, y: -rsqrt((1 - x) * (1 + x)))
+arcsin = _define("arcsin", lambda x, y: rsqrt(_one_minus_square(x)))
+arccos = _define("arccos", lambda x, y: -rsqrt(_one_minus_square(x)))
 arctan = _define("arctan", lambda x, y: 1 / (1 + x * x))
 
 
@@ -114,12 +114,26 @@ def _squared(x: Any) -> Any:
     return x * x
 
 
+def _one_minus_square(x: Any) -> Any:
+    # The product is exact near 1; its derivative, (1 - x) - (1 + x), is not near 0.
+    value = (1 - x) * (1 + x)
+    return value if type(value) is np.ndarray else with_slope_of(value, 1 - x * x)
+
+
+def _over_hypotenuse(x: Any) -> Any:
+    # 1 / sqrt(1 + x**2), where the square of a large x would overflow.
+    dtype = getattr(x, "dtype", None)
+    if dtype is not None:
+        return rsqrt(1 + x * x) if dtype.kind == "c" else np.reciprocal(np.hypot(x, 1))
+    # The same function is written in other words on either side of 1, so that no derivative jumps there.
+    distance = abs(x)
+    inverse = choose(distance - 1, 1, 1 / distance)
+    below = choose(distance - 1, distance, 1)
+    return inverse * rsqrt(inverse * inverse + below * below)
+
+
 def _sech(x: Any) -> Any:
-    if type(x) is np.ndarray:
-        # One call of NumPy less where its derivative, which would overflow, is not wanted.
-        return np.reciprocal(np.cosh(x))
-    decay = np.exp(-abs(x))
-    return 2 * decay / (1 + decay * decay)
+    return np.reciprocal(np.cosh(x))
 
 
 def _logistic(x: Any, decay: Any) -> Any:
@@ -163,8 +177,9 @@ def like(value: Any, x: Any) -> Any:
 
 
 def with_slope_of(a: Any, b: Any) -> Any:
-    """The value of ``a`` with the derivatives of ``b``, inside kernels."""
-    return a
+    """The value of ``a`` with the derivatives of ``b``."""
+    emit = getattr(type(a), "emit_with_slope_of", None)
+    return a if emit is None else emit(a, b)
 
 
 def still_below(x: Any, bound: Any) -> Any:

@@ -296,7 +296,7 @@ def test_operations_work_at_the_highest_level():
 def test_every_ufunc_rule_gives_arrays_for_scalars():
     x = Dual(np.array(0.5), np.array([1.0]), 1)
     for ufunc, rule in UFUNC_RULES.items():
-        if ufunc.nin == 1 and ufunc is not np.arccosh and ufunc.nout == 1:
+        if isinstance(ufunc, np.ufunc) and ufunc.nin == 1 and ufunc is not np.arccosh and ufunc.nout == 1:
             result = rule(x)
             if isinstance(result, Dual):
                 assert type(result.primal) is np.ndarray

@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TypeAlias, final
 
 import numpy as np
 
+from numbafunc import elementary
 from numbafunc.autodiff.array_methods import ArrayMethods
 from numbafunc.autodiff.levels import FIRST_DRAWN, LIVE, admit, leaked
 from numbafunc.device import is_device_array
@@ -26,8 +27,8 @@ Operand: TypeAlias = Any
 
 Components: TypeAlias = dict[tuple[int, ...], "np.ndarray[Any, Any]"]
 
-UFUNC_RULES: dict[np.ufunc, Callable[..., Any]] = {}
-"""What a ufunc does to operands of which at least one is a Dual."""
+UFUNC_RULES: dict[Callable[..., Any], Callable[..., Any]] = {}
+"""What a ufunc, or a function of this package that is like one, does to operands of which at least one is a Dual."""
 
 FUNCTION_RULES: dict[Callable[..., Any], Callable[..., Any]] = {}
 """What a NumPy function that is no ufunc does, called with the user's arguments. The operators of indexing and of
@@ -350,6 +351,14 @@ class Dual(ArrayMethods):
         result = self**exponent
         return result if _is_number(self) else FUNCTION_RULES[operators.iadd](self, result, "numpy.power")
 
+    # What numbafunc.elementary asks for.
+
+    def emit_elementary(self, name: str) -> Any:
+        return _apply(elementary.FUNCTIONS[name].evaluate, self)
+
+    def emit_with_slope_of(self, other: Dual) -> Any:
+        return assemble({**components(other), (): value_of(self)})
+
     # Indexing.
 
     def __getitem__(self, key: Any) -> Any:
@@ -560,13 +569,13 @@ def on_device(*operands: Operand) -> bool:
     return False
 
 
-def _apply_on_device(ufunc: np.ufunc, *operands: Operand) -> Any:
+def _apply_on_device(ufunc: Any, *operands: Operand) -> Any:
     from numbafunc.autodiff.rules_device import apply
 
     return apply(ufunc, *operands)
 
 
-def _apply(ufunc: np.ufunc, *operands: Operand) -> Any:
+def _apply(ufunc: Callable[..., Any], *operands: Operand) -> Any:
     return _apply_on_device(ufunc, *operands) if on_device(*operands) else UFUNC_RULES[ufunc](*operands)
 
 

@@ -202,6 +202,10 @@ class Number:
         """``below`` where this is negative, else ``above``."""
         return choose(self.value < 0, self._lift(below), self._lift(above))
 
+    def emit_with_slope_of(self, other: Number) -> Number:
+        """The value of this with the coefficients of another."""
+        return self._new({**other.parts, VALUE: self.value})
+
     def locally_constant(self, function: Callable[[Real], Real]) -> Number:
         """A function whose derivative is zero wherever it has one."""
         return self._new({VALUE: function(self.value)})
@@ -278,11 +282,6 @@ def multiply_add(a: Number, b: Number, c: Number) -> Number:
     parts = (a * b + c).parts
     parts[VALUE] = fma(a.value, b.value, c.value)
     return a._new(parts)
-
-
-def with_slope_of(a: Number, b: Number) -> Number:
-    """The value of ``a`` with the coefficients of ``b``."""
-    return a._new({**b.parts, VALUE: a.value})
 
 
 def still_below(a: Number, bound: Number) -> Number:

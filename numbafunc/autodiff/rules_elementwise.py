@@ -8,6 +8,7 @@ give plain arrays: their derivative is zero, and an array says so at no cost.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -16,6 +17,8 @@ import numpy as np
 from numbafunc import elementary
 from numbafunc.autodiff.dual import UFUNC_RULES, Dual, Operand, is_finite, make, quiet, refuse_subclass, value_of
 from numbafunc.autodiff.products import align, beside, divide, finish, scale
+
+_LOG_2 = math.log(2.0)
 
 Tangent: TypeAlias = Any
 BinaryTangent: TypeAlias = Callable[[Operand, Operand, Operand, Tangent, Tangent], Tangent]
@@ -31,7 +34,7 @@ ON_VALUE: set[np.ufunc] = set()
 _ufunc: Any
 
 
-def define_unary(ufunc: np.ufunc, derivative: Callable[[Any, Any], Any]) -> None:
+def define_unary(ufunc: Callable[[Any], Any], derivative: Callable[[Any, Any], Any]) -> None:
     """Register a smooth function of one operand by ``derivative(x, y)``, ``y = ufunc(x)``."""
 
     def rule(x: Dual) -> Any:
@@ -83,9 +86,8 @@ def define_on_value(ufunc: np.ufunc) -> None:
     ON_VALUE.add(ufunc)
 
 
-for _name, _function in elementary.FUNCTIONS.items():
-    if isinstance(_function.evaluate, np.ufunc):
-        define_unary(_function.evaluate, _function.derivative)
+for _function in elementary.FUNCTIONS.values():
+    define_unary(_function.evaluate, _function.derivative)
 
 define_unary(np.square, lambda x, y: x + x)
 define_unary(np.reciprocal, lambda x, y: -y * y)
@@ -122,7 +124,7 @@ def constant(x: Operand, name: str) -> Operand:
     return x
 
 
-def define_binary(ufunc: np.ufunc, tangent_of: BinaryTangent) -> None:
+def define_binary(ufunc: Callable[..., Any], tangent_of: BinaryTangent) -> None:
     """Register a function of two operands."""
     name = f"numpy.{ufunc.__name__}"
 
@@ -175,7 +177,7 @@ def combine(first: Tangent, second: Tangent) -> Tangent:
 
 
 def define_partials(
-    ufunc: np.ufunc, by_x: Callable[[Any, Any, Any], Any], by_y: Callable[[Any, Any, Any], Any]
+    ufunc: Callable[..., Any], by_x: Callable[[Any, Any, Any], Any], by_y: Callable[[Any, Any, Any], Any]
 ) -> None:
     """Register a function by its partial derivatives, functions of x, y and z = ufunc(x, y)."""
 
@@ -270,6 +272,38 @@ def _heaviside(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> 
     return np.zeros_like(dx) if dy is None else select(value_of(x) == 0, dy, None)
 
 
+class Helper:
+    """A smooth function of two operands that slopes need and NumPy lacks, with slopes of its own."""
+
+    def __init__(
+        self,
+        name: str,
+        evaluate: Callable[[Any, Any], Any],
+        by_x: Callable[[Any, Any, Any], Any],
+        by_y: Callable[[Any, Any, Any], Any],
+    ) -> None:
+        self.__name__ = name
+        self.evaluate = evaluate
+        define_partials(self, by_x, by_y)
+
+    def __call__(self, x: Operand, y: Operand) -> Any:
+        moves = type(x) is Dual or type(y) is Dual
+        return UFUNC_RULES[self](x, y) if moves else self.evaluate(x, y)
+
+
+# The derivative of the quotient would subtract nearly equal numbers where x is much larger than y.
+_cosine: Helper = Helper(
+    "x / hypot(x, y)",
+    lambda x, y: x / np.hypot(x, y),
+    lambda x, y, z: np.square(_cosine(y, x)) / np.hypot(x, y),
+    lambda x, y, z: -z * _cosine(y, x) / np.hypot(x, y),
+)
+
+
+def _hypot_slope(x: Operand, y: Operand, z: Operand) -> Any:
+    return _cosine(x, y) if type(z) is Dual else x / z
+
+
 def _over_square(x: Operand, radius: Operand) -> Operand:
     # The square itself would overflow.
     return x / radius / radius
@@ -322,9 +356,14 @@ define_selection(np.fmin, lambda x, y: (x <= y) | np.isnan(y))
 define_partials(
     np.arctan2, lambda y, x, z: _over_square(x, np.hypot(x, y)), lambda y, x, z: -_over_square(y, np.hypot(x, y))
 )
-define_partials(np.hypot, lambda x, y, z: x / z, lambda x, y, z: y / z)
-define_partials(np.logaddexp, lambda x, y, z: np.exp(x - z), lambda x, y, z: np.exp(y - z))
-define_partials(np.logaddexp2, lambda x, y, z: np.exp2(x - z), lambda x, y, z: np.exp2(y - z))
+define_partials(np.hypot, _hypot_slope, lambda x, y, z: _hypot_slope(y, x, z))
+# exp(x - z) would lose what rounding to a large z loses, and its derivative the smaller of both slopes.
+define_partials(np.logaddexp, lambda x, y, z: elementary.logistic(x - y), lambda x, y, z: elementary.logistic(y - x))
+define_partials(
+    np.logaddexp2,
+    lambda x, y, z: elementary.logistic(_LOG_2 * (x - y)),
+    lambda x, y, z: elementary.logistic(_LOG_2 * (y - x)),
+)
 
 define_binary(np.remainder, _remainder)
 define_binary(np.fmod, _fmod)

@@ -20,8 +20,9 @@ import numpy as np
 
 from numbafunc.autodiff.dual import UFUNC_RULES, UFUNC_SOURCES, Dual, Operand, quiet, value_of
 from numbafunc.autodiff.products import finish, scale
-from numbafunc.autodiff.rules_elementwise import constant, define_on_value, define_partials, define_unary
+from numbafunc.autodiff.rules_elementwise import Helper, constant, define_on_value, define_partials, define_unary
 from numbafunc.autodiff.rules_linear import rule_for
+from numbafunc.elementary import with_slope_of
 
 _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 _ROOT_OF_HALF = math.sqrt(0.5)
@@ -46,8 +47,36 @@ def by_nothing(*operands: Operand) -> Any:
 
 
 def _hazard(x: Operand) -> Any:
-    # Density over distribution function of the normal distribution, without overflow on either side.
-    return math.sqrt(2 / math.pi) / special.erfcx(-_ROOT_OF_HALF * x)
+    # Density over distribution function of the normal distribution: on the left the quotient would be 0 / 0, on the
+    # right that of scaled functions would have an infinite derivative.
+    left = value_of(x) < 0
+    scaled = math.sqrt(2 / math.pi) / special.erfcx(-_ROOT_OF_HALF * np.where(left, x, 0))
+    right = np.where(left, 0, x)
+    return np.where(left, scaled, np.exp(-0.5 * right * right) / _ROOT_OF_TWO_PI / special.ndtr(right))
+
+
+# Far out 2 x y - 2 / sqrt(pi) would lose digits. The asymptotic series of erfcx, DLMF 7.12.1, differentiated.
+_FAR = 12.0
+_SERIES_OF_ERFCX = [
+    (-1) ** (k + 1) * math.prod(range(1, 2 * k, 2)) * (2 * k + 1) / 2**k / math.sqrt(math.pi) for k in range(18, -1, -1)
+]
+
+
+def _erfcx_slope(x: Operand, y: Operand) -> Any:
+    far = value_of(x) > _FAR
+    inverse = 1 / np.where(far, x, _FAR)
+    square = inverse * inverse
+    return np.where(far, square * np.polyval(_SERIES_OF_ERFCX, square), 2 * x * y - _TWO_OVER_ROOT_PI)
+
+
+def _logarithm_of_ratio(a: Any, b: Any) -> Any:
+    # log(a / b): near 1 the quotient is rounded to few digits of its distance from 1, and it may overflow.
+    ratio = a / b
+    far = np.where((ratio == 0) | np.isinf(ratio), np.log(a) - np.log(b), np.log(ratio))
+    return np.where(abs(ratio - 1) < 0.5, np.log1p((a - b) / b), far)
+
+
+_log_ratio = Helper("log(x / y)", _logarithm_of_ratio, lambda a, b, z: 1 / a, lambda a, b, z: -1 / b)
 
 
 def _ratio(x: Operand, y: Operand) -> Any:
@@ -65,7 +94,7 @@ UNARY: dict[str, Callable[[Any, Any], Any]] = {
     # Error functions and the normal distribution.
     "erf": lambda x, y: _TWO_OVER_ROOT_PI * np.exp(-x * x),
     "erfc": lambda x, y: -_TWO_OVER_ROOT_PI * np.exp(-x * x),
-    "erfcx": lambda x, y: 2 * x * y - _TWO_OVER_ROOT_PI,
+    "erfcx": lambda x, y: _erfcx_slope(x, y),
     "erfi": lambda x, y: _TWO_OVER_ROOT_PI * np.exp(x * x),
     "erfinv": lambda x, y: np.exp(y * y) / _TWO_OVER_ROOT_PI,
     "erfcinv": lambda x, y: -np.exp(y * y) / _TWO_OVER_ROOT_PI,
@@ -115,8 +144,8 @@ UNARY: dict[str, Callable[[Any, Any], Any]] = {
 BINARY: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "xlogy": (lambda a, b, y: np.log(b), lambda a, b, y: _ratio(a, b)),
     "xlog1py": (lambda a, b, y: np.log1p(b), lambda a, b, y: _ratio(a, 1 + b)),
-    "rel_entr": (lambda a, b, y: np.log(a / b) + 1, lambda a, b, y: -a / b),
-    "kl_div": (lambda a, b, y: np.log(a / b), lambda a, b, y: 1 - a / b),
+    "rel_entr": (lambda a, b, y: _log_ratio(a, b) + 1, lambda a, b, y: -a / b),
+    "kl_div": (lambda a, b, y: _log_ratio(a, b), lambda a, b, y: with_slope_of((b - a) / b, 1 - a / b)),
     "beta": (
         lambda a, b, y: y * (special.psi(a) - special.psi(a + b)),
         lambda a, b, y: y * (special.psi(b) - special.psi(a + b)),

@@ -1,0 +1,83 @@
+"""First and second derivatives where formulas of textbooks overflow, or subtract numbers that are nearly equal."""
+
+import mpmath
+import numpy as np
+import pytest
+from scipy import special
+
+import numbafunc
+
+TINY = (1e-9, -1e-20, 1e-160)
+LARGE = (1e8, -1e20, 1e160)
+
+
+def logaddexp(y):
+    return lambda x: np.logaddexp(x, y), lambda x: mpmath.log(mpmath.exp(x) + mpmath.exp(y))
+
+
+def hypot(y):
+    return lambda x: np.hypot(x, y), lambda x: mpmath.hypot(x, y)
+
+
+def logarithm_of_normal(x):
+    return mpmath.log(mpmath.erfc(-x / mpmath.sqrt(2)) / 2)
+
+
+# The function, the same in mpmath, and where.
+CASES = {
+    "arcsinh": (np.arcsinh, mpmath.asinh, (*TINY, 0.5, 2.0, *LARGE)),
+    "arcsinh in a kernel": (numbafunc.elementwise(lambda x: np.arcsinh(x)), mpmath.asinh, (*TINY, 0.5, 2.0, *LARGE)),
+    "tanh": (np.tanh, mpmath.tanh, (*TINY, 20.0, -300.0)),
+    "arctanh": (np.arctanh, mpmath.atanh, (*TINY, 0.999999)),
+    "arcsin": (np.arcsin, mpmath.asin, (*TINY, 0.999999)),
+    "arcsin in a kernel": (numbafunc.elementwise(lambda x: np.arcsin(x)), mpmath.asin, (*TINY, 0.999999)),
+    "arccos": (np.arccos, mpmath.acos, (*TINY, -0.999999)),
+    "logaddexp": (*logaddexp(0.0), (20.0, 40.0, -300.0, 700.0)),
+    "logaddexp far from zero": (*logaddexp(1e8), (1e8, 1e8 + 3, 1e8 - 40)),
+    "logaddexp2": (
+        lambda x: np.logaddexp2(3.0, x),
+        lambda x: mpmath.log(8 + mpmath.power(2, x), 2),
+        (60.0, -60.0, 900.0),
+    ),
+    "hypot": (*hypot(30.0), (1e8, 1e20, -1e60)),
+    "hypot of tiny numbers": (*hypot(1e-200), (1e-160, -1e-220)),
+    "log_ndtr": (special.log_ndtr, logarithm_of_normal, (-200.0, -1.0, 0.0, 1.0, 8.0, 37.0)),
+    "erfcx": (special.erfcx, lambda x: mpmath.exp(x * x) * mpmath.erfc(x), (-2.0, 3.0, 12.5, 40.0, 500.0)),
+    "rel_entr": (
+        lambda x: special.rel_entr(x, 1e-200),
+        lambda x: x * mpmath.log(x / mpmath.mpf(1e-200)),
+        (1e-190, 1e150),
+    ),
+    "kl_div": (
+        lambda x: special.kl_div(3.0, x),
+        lambda x: 3 * mpmath.log(3 / x) - 3 + x,
+        (3.000001, 1e8, 1e100, 1e-100),
+    ),
+    "kl_div by the first": (
+        lambda x: special.kl_div(x, 3.0),
+        lambda x: x * mpmath.log(x / 3) - x + 3,
+        (3.000001, 1e8, 1e-100),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_tails(name):
+    function, exact, points = CASES[name]
+    first = numbafunc.grad(function)
+    for point in points:
+        with mpmath.workdps(1000):
+            wanted = [float(mpmath.diff(exact, mpmath.mpf(point), order, h=mpmath.mpf(10) ** -280)) for order in (1, 2)]
+        np.testing.assert_allclose(first(point), wanted[0], rtol=2e-14, err_msg=f"at {point}")
+        np.testing.assert_allclose(numbafunc.grad(first)(point), wanted[1], rtol=1e-11, err_msg=f"at {point}")
+
+
+def test_shares_of_logarithms_of_sums():
+    x = np.array([1e8, 1e8 + 1, 1e8 - 2])
+    shares = special.softmax(x - 1e8)
+    _, tangent = numbafunc.jvp(np.logaddexp.reduce, (x,), (np.eye(3)[0],))
+    np.testing.assert_allclose(tangent, shares[0], rtol=1e-14)
+    hessian = numbafunc.hessian(np.logaddexp.reduce)(x)
+    np.testing.assert_allclose(hessian, np.diag(shares) - np.outer(shares, shares), rtol=1e-13)
+    nothing = np.full(2, -np.inf)
+    np.testing.assert_array_equal(numbafunc.grad(np.logaddexp.reduce)(nothing), 0)

@@ -10,12 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual, assemble, components, is_float
+from numbafunc.autodiff.dual import Dual, assemble, components, is_float, on_device
 from numbafunc.autodiff.trees import Structure, flatten, flatten_with_names
+from numbafunc.device import counterpart, is_device_array
 from numbafunc.inside_numba import register
 from numbafunc.kinds.arguments import check_flag
 
 __all__ = ["scan"]
+
+_OF_NUMPY = (np.ndarray, np.generic)
 
 
 def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, unroll: Any = 1) -> Any:
@@ -32,7 +35,8 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
         The first carry: arrays and numbers in tuples, lists, dicts, with None anywhere. Python numbers take the dtype
         that the first step gives them.
     xs : nest of numpy.ndarray or None
-        Arrays of equal length along their first axis; each step gets one entry of each. None if there are none.
+        Arrays of equal length along their first axis; each step gets one entry of each. None if there are none. Of
+        arrays of a CUDA device the steps get entries on the device, as arrays of Numba.
     length : int, optional
         Number of steps; needed only where ``xs`` has no arrays.
     reverse : bool, default False
@@ -66,7 +70,8 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
 
     With a function compiled by ``numba.njit`` the carry may be tuples of arrays and numbers, and its types are those
     that Numba infers: a sum of 32-bit integers, for one, has 64 bits, and the carry must not change to that.
-    Dual arrays can't enter a compiled function, so they make its Python source run, at the speed of Python.
+    Dual arrays and those of a device can't enter a compiled function, so they make its Python source run, at the speed
+    of Python.
 
     Examples
     --------
@@ -83,8 +88,9 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
     steps = _length(entries, xs, length)
     leaves, structure = _start(init)
     jitted = _is_dispatcher(f)
-    loop = _Loop(f.py_func if jitted else f, structure, entries, x_structure, steps, reverse)
-    if not jitted or any(type(leaf) is Dual for leaf in (*leaves, *entries)):
+    located = any(map(on_device, (*leaves, *entries)))
+    loop = _Loop(f.py_func if jitted else f, structure, entries, x_structure, steps, reverse, located)
+    if not jitted or loop.on_device or any(type(leaf) is Dual for leaf in (*leaves, *entries)):
         return loop.run(leaves)
     from numbafunc.cpu import scan as compiled
 
@@ -114,7 +120,7 @@ def _check_unroll(unroll: Any) -> None:
 
 
 def _is_numeric(leaf: Any) -> bool:
-    if isinstance(leaf, (Dual, bool, float, complex)):
+    if isinstance(leaf, (Dual, bool, float, complex)) or is_device_array(leaf):
         return True
     if isinstance(leaf, int):
         return -(2**63) <= leaf < 2**63
@@ -137,22 +143,29 @@ def _refuse(tree: Any, argument: str) -> TypeError:
 
 def _entries(xs: Any) -> tuple[list[Any], Structure]:
     """The arrays of xs, all of which have a first axis."""
-    leaves, structure = flatten(xs)
-    if not all(map(_is_numeric, leaves)):
-        raise _refuse(xs, "xs")
+    leaves, structure = _leaves(xs, "xs")
     for position, leaf in enumerate(leaves):
-        if np.ndim(leaf) == 0 if not isinstance(leaf, Dual) else leaf.ndim == 0:
+        number = not hasattr(leaf, "ndim")
+        if number or leaf.ndim == 0:
             name = flatten_with_names(xs)[1][position]
-            if isinstance(leaf, (np.ndarray, np.generic, Dual)):
+            if not number:
                 raise IndexError(f"xs{name} has no dimensions; wanted: arrays with a leading axis to go along")
             raise ValueError(f"xs{name} is the number {leaf!r}; wanted: arrays with a leading axis to go along")
     return [_own(leaf, shared=leaf.ndim == 1) for leaf in leaves], structure
 
 
+def _leaves(tree: Any, argument: str) -> tuple[list[Any], Structure]:
+    """The leaves of a nest, all of them arrays or numbers, those of a device as Numba's arrays."""
+    leaves, structure = flatten(tree)
+    if not all(map(_is_numeric, leaves)):
+        raise _refuse(tree, argument)
+    return [counterpart("scanning.adopt")(leaf, argument) if on_device(leaf) else leaf for leaf in leaves], structure
+
+
 def _own(leaf: Any, *, shared: bool = False) -> Any:
     """An array in native byte order that a step may write to; the caller's own where its elements are only read."""
     if not isinstance(leaf, np.ndarray):
-        return leaf
+        return counterpart("scanning.own")(leaf) if on_device(leaf) else leaf
     native = leaf.dtype.newbyteorder("=")
     return np.asarray(leaf, native) if shared else np.array(leaf, native)
 
@@ -183,9 +196,7 @@ def _length(entries: list[Any], xs: Any, length: Any) -> int:
 
 def _start(init: Any) -> tuple[list[Any], Structure]:
     """The leaves of the first carry; arrays are copied, lest a step that works in place changes those of the caller."""
-    leaves, structure = flatten(init)
-    if not all(map(_is_numeric, leaves)):
-        raise _refuse(init, "init")
+    leaves, structure = _leaves(init, "init")
     return [_own(leaf) for leaf in leaves], structure
 
 
@@ -196,7 +207,7 @@ def is_weak(leaf: Any) -> bool:
 
 def describe(leaf: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Shape and dtype of a leaf."""
-    if isinstance(leaf, (np.ndarray, np.generic, Dual)):
+    if isinstance(leaf, (np.ndarray, np.generic, Dual)) or is_device_array(leaf):
         return leaf.shape, leaf.dtype
     return (), np.asarray(leaf).dtype
 
@@ -217,6 +228,7 @@ class _Loop:
         x_structure: Structure,
         steps: int,
         reverse: bool,
+        on_device: bool,
     ) -> None:
         self.f = f
         self.structure = structure
@@ -224,11 +236,12 @@ class _Loop:
         self.x_structure = x_structure
         self.steps = steps
         self.reverse = reverse
+        self.on_device = on_device
         self.expected: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
 
     def run(self, leaves: list[Any]) -> tuple[Any, Any]:
         """The last carry and the stacked results, from the leaves of the first carry."""
-        if any(map(is_weak, leaves)):
+        if any(map(is_weak, leaves)) or (self.on_device and not all(map(on_device, leaves))):
             leaves = self.promoted(leaves)
         self.expected = [describe(leaf) for leaf in leaves]
         results = _Results(self.steps)
@@ -247,16 +260,18 @@ class _Loop:
             else:
                 leaves, y = self._checked(returned)
             if type(y) is results.kind:
-                results.stacks[0][()][i] = y
+                results.array[i] = y
             else:
                 results.put(i, y)
-        last = [leaf if type(leaf) is Dual else np.asarray(leaf) for leaf in leaves]
+        last = [leaf if type(leaf) is Dual or is_device_array(leaf) else np.asarray(leaf) for leaf in leaves]
         return self.structure.unflatten(last), results.stacked()
 
     def _x(self, i: int | None) -> Any:
         """An entry of xs; zeros for None."""
         if i is None:
             return self.x_structure.unflatten([_zeros(leaf) for leaf in self.entries])
+        if self.on_device:
+            return self.x_structure.unflatten([_entry(leaf, i) for leaf in self.entries])
         return self.x_structure.unflatten([leaf[i] for leaf in self.entries])
 
     def _taken_apart(self, result: Any) -> tuple[list[Any], Any, Any]:
@@ -265,7 +280,7 @@ class _Loop:
             what = f"{len(result)} values" if isinstance(result, (tuple, list)) else f"a {type(result).__name__}"
             raise TypeError(f"f returns {what}; wanted: the pair of the new carry and a result")
         carry, y = result
-        new, structure = flatten(carry)
+        new, structure = _leaves(carry, "the carry") if self.on_device else flatten(carry)
         if structure != self.structure:
             raise carry_error("", f"a nest of structure {self.structure}", f"one of structure {structure}")
         return new, carry, y
@@ -274,7 +289,7 @@ class _Loop:
         """The leaves of the carry that a step has returned, all as they should be, and the result."""
         new, carry, y = self._taken_apart(result)
         for position, (leaf, expected) in enumerate(zip(new, self.expected)):
-            if isinstance(leaf, (np.ndarray, np.generic, Dual)):
+            if isinstance(leaf, (np.ndarray, np.generic, Dual)) or is_device_array(leaf):
                 if (leaf.shape, leaf.dtype) == expected:
                     continue
             elif not _is_numeric(leaf):
@@ -297,7 +312,19 @@ class _Loop:
             new, carry, _ = self._taken_apart(self.f(self.structure.unflatten(copies), x))
         if not all(map(_is_numeric, new)):
             raise _refuse(carry, "the carry")
-        return [_typed(old, describe(leaf)[1]) if is_weak(old) else old for old, leaf in zip(leaves, new)]
+        return [_in_place_of(old, leaf) for old, leaf in zip(leaves, new)]
+
+
+def _in_place_of(old: Any, new: Any) -> Any:
+    """A leaf of the first carry as the steps will see it: numbers in the dtype and the memory of later ones."""
+    number = _typed(old, describe(new)[1]) if is_weak(old) else old
+    if on_device(old) or not on_device(new) or describe(number)[0] != ():
+        return number
+    return counterpart("scanning.number")(number, describe(number)[1], new)
+
+
+def _entry(leaf: Any, i: int) -> Any:
+    return counterpart("scanning.entry")(leaf, i) if on_device(leaf) else leaf[i]
 
 
 def _typed(number: Any, dtype: np.dtype[Any]) -> Any:
@@ -315,6 +342,8 @@ def _words(described: tuple[tuple[int, ...], np.dtype[Any]]) -> str:
 
 def _zeros(leaf: Any) -> Any:
     """An entry of zeros; with tangents where the others would have some."""
+    if on_device(leaf):
+        return counterpart("scanning.nothing")(leaf)
     if type(leaf) is not Dual:
         return np.zeros(leaf.shape[1:], leaf.dtype)[()]
     parts = components(leaf)
@@ -331,29 +360,28 @@ class _Results:
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
-        self.kind: type | None = None  # of the only leaf, where that is a NumPy scalar
+        self.kind: type | None = None  # of the only leaf, where that is a NumPy scalar,
+        self.array: Any = None  # and the array of these
         self.structure: Structure | None = None
+        self.on_device = False
         self.expected: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
-        # For each leaf the component of each set of levels. A step without some tangent leaves zeros there.
-        self.stacks: list[dict[tuple[int, ...], np.ndarray[Any, Any]]] = []
+        self.stacks: list[Any] = []
 
     def shape(self, y: Any) -> list[Any]:
         """The leaves of a result; the first decides on the shapes of all."""
-        leaves, structure = flatten(y)
-        if self.structure is None:
-            if not all(map(_is_numeric, leaves)):
-                raise _refuse(y, "the result of f")
+        first = self.structure is None
+        leaves, structure = _leaves(y, "the result of f") if first or self.on_device else flatten(y)
+        if first:
             self.structure = structure
             self.expected = [describe(leaf) for leaf in leaves]
             self.stacks = [
-                {
-                    levels: np.zeros((*part.shape[: len(levels)], self.steps, *expected[0]), part.dtype)
-                    for levels, part in (components(leaf) if type(leaf) is Dual else {(): np.asarray(leaf)}).items()
-                }
-                for leaf, expected in zip(leaves, self.expected)
+                counterpart("scanning.Stack")(self.steps, leaf) if on_device(leaf) else _Stack(self.steps, leaf)
+                for leaf in leaves
             ]
+            self.on_device = any(map(on_device, leaves))
             if isinstance(y, np.generic):
                 self.kind = type(y)
+                self.array = self.stacks[0].parts[()]
         elif structure != self.structure:
             raise TypeError(f"the result of f has structure {structure}, and {self.structure} in the first step")
         return leaves
@@ -363,8 +391,8 @@ class _Results:
         leaves = self.shape(y)
         for position, (leaf, stack) in enumerate(zip(leaves, self.stacks)):
             expected = self.expected[position]
-            if isinstance(leaf, (np.ndarray, np.generic)) and (leaf.shape, leaf.dtype) == expected:
-                stack[()][i] = leaf
+            if type(stack) is _Stack and isinstance(leaf, _OF_NUMPY) and (leaf.shape, leaf.dtype) == expected:
+                stack.put(i, leaf)
                 continue
             if not _is_numeric(leaf):
                 raise _refuse(y, "the result of f")
@@ -373,20 +401,46 @@ class _Results:
                 name = flatten_with_names(y)[1][position]
                 was = _words(expected)
                 raise TypeError(f"the result of f{name} is {_words(described)}, and {was} in the first step")
-            if type(leaf) is not Dual:
-                stack[()][i] = leaf
-                continue
-            for levels, part in components(leaf).items():
-                if levels not in stack:
-                    shape = (*part.shape[: len(levels)], self.steps, *expected[0])
-                    stack[levels] = np.zeros(shape, part.dtype)
-                place: Any = (*(slice(None),) * len(levels), i)
-                stack[levels][place] = part
+            # A number can follow it to the device.
+            if on_device(leaf) != (type(stack) is not _Stack) and (on_device(leaf) or described[0] != ()):
+                name = flatten_with_names(y)[1][position]
+                raise TypeError(f"the result of f{name} is on a CUDA device in some steps only; wanted: in all or none")
+            stack.put(i, leaf)
 
     def stacked(self) -> Any:
         """The nest of all results."""
         assert self.structure is not None
-        return self.structure.unflatten([assemble(stack) if len(stack) > 1 else stack[()] for stack in self.stacks])
+        return self.structure.unflatten([stack.stacked() for stack in self.stacks])
+
+
+class _Stack:
+    """What the steps give at one place of a nest; that of a device is in numbafunc_cuda."""
+
+    def __init__(self, steps: int, first: Any) -> None:
+        self.steps = steps
+        # The component of each set of levels. A step without some tangent leaves zeros there.
+        self.parts: dict[tuple[int, ...], np.ndarray[Any, Any]] = {}
+        for levels, part in (components(first) if type(first) is Dual else {(): np.asarray(first)}).items():
+            self._add(levels, part)
+
+    def _add(self, levels: tuple[int, ...], part: Any) -> None:
+        axis = len(levels)
+        self.parts[levels] = np.zeros((*part.shape[:axis], self.steps, *part.shape[axis:]), part.dtype)
+
+    def put(self, i: int, leaf: Any) -> None:
+        """Take what a step gives."""
+        if type(leaf) is not Dual:
+            self.parts[()][i] = leaf
+            return
+        for levels, part in components(leaf).items():
+            if levels not in self.parts:
+                self._add(levels, part)
+            place: Any = (*(slice(None),) * len(levels), i)
+            self.parts[levels][place] = part
+
+    def stacked(self) -> Any:
+        """All of them, along a new first axis."""
+        return assemble(self.parts) if len(self.parts) > 1 else self.parts[()]
 
 
 register(__name__)

@@ -1,6 +1,7 @@
 """What is said of the linear and the selection kind on arrays of a CUDA device, for test_device.py to run."""
 
 import numpy as np
+import optree
 from device_backend import refused, run, to_device
 
 import numbafunc
@@ -52,6 +53,84 @@ def test_the_bits_of_the_processor_with_all_tangents():
         assert set(found) == set(wanted), name
         for levels, part in wanted.items():
             same(found[levels], part, f"{name}, component {levels}")
+
+
+add = numbafunc.elementwise(lambda x, y: x + y)
+mixed = numbafunc.elementwise(lambda x, y: 0.5 * x + y * y)
+
+
+def on_the_device(nest):
+    """The nest with its arrays on the device."""
+    return optree.tree_map(lambda x: to_device(x) if isinstance(x, np.ndarray) else x, nest)
+
+
+def back(nest):
+    """The nest with its arrays, all of which are on the device, in main memory."""
+    return optree.tree_map(lambda x: x.copy_to_host(), nest)
+
+
+def step(carry, x):
+    """A step with nests on both sides, of which one leaf has more tangents from the second on."""
+    total, state = carry
+    state = mixed(state, x["row"])
+    return (add(total, x["weight"]), state), {"state": state, "total": total, "row": x["row"]}
+
+
+SCANNED = {"row": RANDOM.normal(size=(5, 40)).astype(np.float32), "weight": RANDOM.normal(size=5)}
+
+
+def test_scan():
+    for steps, reverse in ((5, False), (5, True), (0, False)):
+        xs = {name: x[:steps] for name, x in SCANNED.items()}
+        init = (0.25, np.zeros(40, np.float32))
+        wanted = numbafunc.scan(step, init, xs, reverse=reverse)
+        found = back(numbafunc.scan(step, on_the_device(init), on_the_device(xs), reverse=reverse))
+        for a, b in zip(optree.tree_leaves(found), optree.tree_leaves(wanted)):
+            assert (a.dtype, a.shape) == (b.dtype, b.shape)
+            np.testing.assert_array_equal(a, b)
+
+
+def test_derivatives_of_scan():
+    def f(row, weight):
+        return numbafunc.scan(step, (1.0, row0), {"row": row, "weight": weight})
+
+    arguments = tuple(SCANNED.values())
+    directions = tuple(RANDOM.normal(size=x.shape).astype(x.dtype) for x in arguments)
+    row0 = np.ones(40, np.float32)
+    wanted = numbafunc.jvp(lambda *x: numbafunc.jvp(f, x, directions), arguments, directions)
+    row0 = to_device(row0)
+    given, along = map(on_the_device, (arguments, directions))
+    found = back(numbafunc.jvp(lambda *x: numbafunc.jvp(f, x, along), given, along))
+    for a, b in zip(optree.tree_leaves(found), optree.tree_leaves(wanted)):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_scan_takes_numbers_to_the_device_and_leaves_the_callers_arrays_alone():
+    xs, init = to_device(np.arange(4, dtype=np.int16)), to_device(np.zeros(1))
+    last, taken = numbafunc.scan(lambda carry, x: (x, carry), np.int16(-7), xs)
+    np.testing.assert_array_equal(taken.copy_to_host(), np.array([-7, 0, 1, 2], np.int16))
+    assert last.copy_to_host() == 3
+    for number in (True, 2.5, -(2**62), np.uint64(2**64 - 1), np.float16(0.1), np.uint8(200)):
+        some = to_device(np.full(2, number))
+        _, taken = numbafunc.scan(lambda carry, x: (x, carry), np.asarray(number)[()], some)
+        same(taken, np.full(2, number), f"the number {number!r}")
+
+    def in_place(carry, x):
+        carry[0] = 5.0
+        return carry, x
+
+    numbafunc.scan(in_place, init, xs)
+    assert init.copy_to_host() == 0
+
+
+def test_scan_refuses():
+    xs = to_device(ROWS)
+    places = iter([xs, ROWS, ROWS, xs])
+    for _ in range(2):
+        refused(TypeError, "in some steps only", numbafunc.scan, lambda c, x: (c, next(places)), None, xs)
+    refused(TypeError, "wanted: a carry that stays", numbafunc.scan, lambda c, x: (x, c), np.zeros(2), xs)
+    refused(TypeError, "complex", numbafunc.scan, lambda c, x: (c, x), 0, to_device(ROWS * 1j))
+    refused(IndexError, "xs has no dimensions", numbafunc.scan, lambda c, x: (c, x), 0, to_device(np.array(1.0)))
 
 
 def test_constants_in_two_places():

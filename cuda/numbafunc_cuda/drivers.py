@@ -18,9 +18,9 @@ def adopt(x: Any, name: str) -> Any:
     return numba_array(view(x, name))
 
 
-def _mapped(function: Callable[[View, int], View], x: Any) -> Any:
+def mapped(function: Callable[[View, int], View], x: Any, name: str = "x") -> Any:
     """A Dual, or an array, with a function of each component and its number of levels in the place of components."""
-    parts = {levels: function(view(part, "x"), len(levels)) for levels, part in components(x).items()}
+    parts = {levels: function(view(part, name), len(levels)) for levels, part in components(x).items()}
     return assemble({levels: part.array for levels, part in parts.items()})
 
 
@@ -32,12 +32,12 @@ def as_column(x: Any) -> Any:
 
 def add_direction(direction: Any) -> Any:
     """A direction as the tangents along one."""
-    return _mapped(lambda part, levels: with_axis(part, levels), direction)
+    return mapped(lambda part, levels: with_axis(part, levels), direction)
 
 
 def only_direction(tangent: Any) -> Any:
     """The tangent along the only direction."""
-    return _mapped(lambda part, levels: without_axis(part, levels), tangent)
+    return mapped(lambda part, levels: without_axis(part, levels), tangent)
 
 
 def nothing(shape: Sequence[int], dtype: np.dtype[Any], like: Any) -> Any:
@@ -81,7 +81,7 @@ def part(gradient: Any, start: int, stop: int, x: Any) -> Any:
         copied_into(result.array, own.array)
         return result
 
-    return _mapped(cut, gradient)
+    return mapped(cut, gradient)
 
 
 def block(rows: Any, start: int, stop: int, shape: Sequence[int], x: Any) -> Any:
@@ -97,7 +97,7 @@ def block(rows: Any, start: int, stop: int, shape: Sequence[int], x: Any) -> Any
         final = (*before, *shape, *x.shape)
         return arranged(result, final, contiguous(final, found.dtype.itemsize))
 
-    return _mapped(turned, rows)
+    return mapped(turned, rows)
 
 
 def apart(change: Any, given: Sequence[Any]) -> Any:

@@ -48,6 +48,10 @@ def _nothing(i: Any, first: Any, second: Any) -> Any:
     return 0
 
 
+def _given(i: Any, first: Any, second: Any) -> Any:
+    return first
+
+
 def _diagonal(i: Any, columns: Any, shift: Any) -> Any:
     return 1 if i // columns + shift == i % columns else 0
 
@@ -60,6 +64,12 @@ def arange(size: int, stream: Any) -> View:
 def zeros(shape: Shape, dtype: np.dtype[Any], stream: Any) -> View:
     """Zeros everywhere."""
     return _filled(_nothing, shape, dtype, stream, 0, 0)
+
+
+def integer(value: int, dtype: np.dtype[Any], stream: Any) -> View:
+    """An integer, or a truth value, as an array without axes."""
+    # Settings are signed; storing them keeps the bits of what is not.
+    return _filled(_given, (), dtype, stream, value - 2**64 if value >= 2**63 else value, 0)
 
 
 def units(rows: int, columns: int, shift: int, dtype: np.dtype[Any], stream: Any) -> View:

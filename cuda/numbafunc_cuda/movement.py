@@ -183,6 +183,12 @@ def copied(source: View, shape: Shape | None = None) -> View:
     """A new array with the elements of a view in order, under another shape if one is given."""
     stream = stream_for([source])
     result = empty(source.shape if shape is None else shape, source.dtype, None, stream)
+    copy_into(result, source, stream)
+    return result
+
+
+def copy_into(result: View, source: View, stream: Any) -> None:
+    """Copy the elements of a view, in order, into an array whose elements lie in order."""
     if result.size:
         itemsize = source.dtype.itemsize
         strides = tuple(stride // itemsize for stride in source.strides)
@@ -192,7 +198,6 @@ def copied(source: View, shape: Shape | None = None) -> View:
             way = _WAYS[key] = _way(source.shape, strides, itemsize, source.address)
         word = np.dtype(f"uint{8 * way.itemsize}")
         launch(way.kernel, way.tasks, (pointer(source, word=word), pointer(result, word=word), *way.numbers), stream)
-    return result
 
 
 def in_order(array: View) -> View:

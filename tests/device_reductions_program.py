@@ -1,6 +1,9 @@
 """What is said of reductions of device arrays, for test_device.py to run in Numba's simulator or on a device."""
 
+import threading
+import time
 import warnings
+from unittest import mock
 
 import ml_dtypes
 import numpy as np
@@ -176,6 +179,27 @@ def test_operands_that_are_refused():
     refused(ValueError, "axis is 2", numbafunc.softmax, cuda.to_device(x), 2)
     refused(ValueError, "broadcast", loss.mean_squared_error, cuda.to_device(x), cuda.to_device(x[:, :2].copy()))
     refused(TypeError, "wanted: vectors of one shape", kl, cuda.to_device(x), cuda.to_device(x))
+
+
+def test_threads_that_come_at_once_share_one_array():
+    if not config.ENABLE_CUDASIM:
+        return
+    from numba.cuda.simulator.kernelapi import FakeCUDAShared
+
+    import numbafunc_cuda.simulation  # noqa: F401  (which mends it)
+
+    def slow(*arguments):
+        time.sleep(0.01)
+        return np.zeros(*arguments)
+
+    block, found = FakeCUDAShared(0), []
+    threads = [threading.Thread(target=lambda: found.append(block.array(8, np.float64))) for _ in range(4)]
+    with mock.patch.object(np, "empty", slow):
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert all(one is found[0] for one in found)
 
 
 run(globals())

@@ -10,6 +10,7 @@ import builtins
 import inspect
 import math
 import operator
+import sys
 import types
 from collections.abc import Callable
 from functools import cache
@@ -17,6 +18,8 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
+from numba.cuda.simulator.kernelapi import FakeCUDAShared
+from numba.np.numpy_support import as_dtype
 
 from numbafunc.autodiff.number import VALUE, Key, Number
 from numbafunc.autodiff.operations import OPERATIONS, QUERIES
@@ -331,3 +334,22 @@ def offset(index: int, lengths: tuple[int, ...], strides: tuple[int, ...]) -> in
         index, place = divmod(index, length)
         total += place * stride
     return total + index * strides[0]
+
+
+_array_of_the_simulator = FakeCUDAShared.array
+
+
+def _shared_array(self: Any, shape: Any, dtype: Any, alignment: Any = None) -> Any:
+    """What ``cuda.shared.array`` is in a block: one array for all threads that come by a line of source.
+
+    The simulator looks whether there is one, and makes it, in two steps. Of two threads that come at once each may get
+    an array of its own, and the others read memory that nobody has written to.
+    """
+    if shape == 0 or alignment is not None:
+        return _array_of_the_simulator(self, shape, dtype, alignment)
+    caller = sys._getframe(1)
+    place = caller.f_code.co_filename, caller.f_lineno
+    return self._allocations.setdefault(place, np.empty(shape, dtype if isinstance(dtype, type) else as_dtype(dtype)))
+
+
+FakeCUDAShared.array = _shared_array

@@ -142,3 +142,29 @@ def test_a_quantile_that_is_one_element_leaves_out_its_infinite_neighbour():
     for function in (np.median, np.nanmedian, lambda x: np.quantile(x, 0.5)):
         slope = numbafunc.jvp(lambda x: function(-np.sqrt(x)), (np.array([4.0, 1.0, 0.0]),), (np.ones(3),))[1]  # noqa: B023
         assert slope == -0.5
+
+
+def test_assignment_to_flat_and_to_parts():
+    def program(x):
+        a = np.zeros_like(x, shape=(2, 3))
+        a.T.flat[1:4] = x[:2]
+        a.flat[-1] = x[2] ** 2
+        whole = np.zeros_like(x, shape=(2, 2))
+        whole.flat = x
+        z = np.zeros_like(x + 0j)
+        z.real = x * x
+        z.imag = 2 * x
+        number = np.zeros_like(x[0])
+        number.flat = x[1]
+        return np.concatenate([a.ravel(), whole.ravel(), z.real, z.imag, number.reshape(1)])
+
+    assert_as_numpy(program, X)
+
+
+def test_imag_of_real_arrays_cannot_be_set():
+    def f(x):
+        x.imag = 1.0
+        return x
+
+    with pytest.raises(TypeError, match="imag"):
+        numbafunc.jvp(f, (np.ones(2),), (np.ones(2),))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -98,3 +99,34 @@ class ArrayMethods:
 
     def put(self, indices: Any, values: Any, mode: Any = "raise") -> None:
         _functions.put(self, indices, values, mode)
+
+    @property
+    def flat(self) -> Flat:
+        return Flat(self)
+
+    @flat.setter
+    def flat(self, values: Any) -> None:
+        Flat(self)[:] = values
+
+
+class Flat:
+    """The elements of a dual array in the order of C, whatever their order in memory: its attribute ``flat``."""
+
+    def __init__(self, base: Any) -> None:
+        self.base = base
+
+    def __len__(self) -> int:
+        return int(self.base.size)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[place] for place in range(len(self)))
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.base.flatten()[key]
+
+    def __setitem__(self, key: Any, values: Any) -> None:
+        places = np.arange(len(self))[key]
+        if np.ndim(places):
+            # Values that are too few are repeated, and those that are too many left out.
+            values = _functions.resize(values, places.shape)
+        self.base[np.unravel_index(places, self.base.shape) if self.base.ndim else ...] = values

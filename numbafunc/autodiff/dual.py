@@ -389,9 +389,19 @@ class Dual(ArrayMethods):
     def real(self) -> Any:
         return _call(np.real, self)
 
+    @real.setter
+    def real(self, values: Operand) -> None:
+        self.real[...] = values
+
     @property
     def imag(self) -> Any:
         return _call(np.imag, self)
+
+    @imag.setter
+    def imag(self, values: Operand) -> None:
+        if self.dtype.kind != "c":
+            raise TypeError("imag of a real dual array can't be set")
+        self.imag[...] = values
 
     def conj(self) -> Any:
         return UFUNC_RULES[np.conjugate](self)

@@ -78,6 +78,7 @@ def _apply_over_axes(func: Callable[..., Any], a: Operand, axes: Any) -> Any:
 
 # Padding.
 
+_numpy_pad: Any = np.pad
 _STATISTICS: dict[str, Any] = {"maximum": np.max, "minimum": np.min, "median": np.median}
 
 
@@ -94,10 +95,10 @@ def _pairs(widths: Any, ndim: int) -> list[tuple[int, int]]:
 def _pad(array: Operand, pad_width: Any, mode: Any = "constant", **options: Any) -> Any:
     if callable(mode):
         raise TypeError("numpy.pad: a function as the mode is not supported for dual arrays; use numbafunc.pad")
-    fills = options.get("constant_values", options.get("end_values", 0))
-    if type(array) is not Dual or type(fills) is Dual or _holds_dual(fills):
-        raise TypeError("numpy.pad: constant_values and end_values can't be dual arrays; use numpy.concatenate")
     pairs = _pairs(pad_width, array.ndim)
+    for name in ("constant_values", "end_values"):
+        if _holds_dual(options.get(name)):
+            return _pad_by_variables(array, pairs, mode, name, options)
     if mode in _STATISTICS:
         np.pad(value_of(array), pairs, mode, **options)  # errors
         return _pad_by_statistic(array, pairs, _STATISTICS[mode], options.get("stat_length"))
@@ -117,6 +118,31 @@ def _pad(array: Operand, pad_width: Any, mode: Any = "constant", **options: Any)
 
 def _holds_dual(nest: Any) -> bool:
     return isinstance(nest, Dual) or (isinstance(nest, (list, tuple)) and any(map(_holds_dual, nest)))
+
+
+def _stacked(nest: Any) -> Any:
+    return np.stack([_stacked(entry) for entry in nest]) if isinstance(nest, (list, tuple)) else nest
+
+
+def _pad_by_variables(x: Operand, pairs: Any, mode: str, name: str, options: dict[str, Any]) -> Any:
+    """Padding by constants, or by ramps to ends, that are variables."""
+    ends = _stacked(options[name])
+    _numpy_pad(value_of(x), pairs, mode, **{**options, name: value_of(ends)})  # errors
+    ends = np.broadcast_to(ends.astype(x.dtype), (x.ndim, 2))
+    for axis, (before, after) in enumerate(pairs):
+        edges = np.take(x, [0], axis), np.take(x, [-1], axis)
+        shape = list(x.shape)
+        pieces = [x]
+        for side, count in enumerate((before, after)):
+            shape[axis] = count
+            if mode == "constant":
+                margin = np.broadcast_to(ends[axis, side], shape)
+            else:
+                margin = np.linspace(ends[axis, side], edges[side], count, endpoint=False, axis=axis)
+                margin = np.reshape(margin, shape)
+            pieces.insert(len(pieces) * side, np.flip(margin, axis) if side else margin)
+        x = np.concatenate(pieces, axis)
+    return x
 
 
 def _lengths(stat_length: Any, ndim: int) -> list[Any]:

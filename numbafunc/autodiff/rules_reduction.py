@@ -262,11 +262,9 @@ def _running_products(x: Operand, dx: Operand) -> Any:
 
 
 def _moment(
-    function: Any, a: Operand, axis: Any, dtype: Any, ddof: float, keepdims: Any, where: Any, mean: Any, skip: bool
+    function: Any, a: Operand, axis: Any, dtype: Any, ddof: float, keepdims: Any, where: Any, skip: bool
 ) -> Any:
     options = given(keepdims=keepdims, where=where)
-    if type(mean) is Dual or mean is not _UNSET:
-        raise TypeError(f"numpy.{function.__name__}: the argument mean is not supported for dual arrays")
     a = cast(a, dtype)
     value = function(a.primal, axis, ddof=ddof, **options)
     if type(value) is not np.ndarray and type(value) is not Dual:
@@ -302,6 +300,24 @@ def _moment(
     return along(a, value, tangent_of)
 
 
+def _moment_about(
+    function: Any, a: Operand, axis: Any, dtype: Any, ddof: float, keepdims: Any, where: Any, mean: Operand, skip: bool
+) -> Any:
+    """The moment about a mean that is given, which is a variable like others and need not be the mean at all."""
+    plain = value_of(a)
+    options = given(keepdims=keepdims, where=where, mean=value_of(mean))
+    expected = np.asarray(function(plain, axis, dtype, ddof=ddof, **options))  # errors, shape and dtype
+    deviation = cast(a, dtype) - mean
+    mask: Any = True if where is _UNSET else where
+    if skip:
+        mask = ~np.isnan(plain) & mask
+    count = np.sum(np.broadcast_to(mask, plain.shape), axis, keepdims=True)
+    squares = deviation * deviation if deviation.dtype.kind != "c" else (deviation * np.conjugate(deviation)).real
+    total = np.sum(np.where(mask, squares, 0), axis, keepdims=True)
+    variance = (total / np.maximum(count - ddof, 0)).astype(expected.dtype)
+    return np.reshape(variance if function is np.var or function is np.nanvar else np.sqrt(variance), expected.shape)
+
+
 def _define_moment(function: Any, skip: bool) -> None:
     @rule_for(function)
     def rule(
@@ -312,8 +328,11 @@ def _define_moment(function: Any, skip: bool) -> None:
             if ddof != 0:
                 raise ValueError("ddof and correction can't be provided simultaneously.")
             ddof = correction
-        if type(a) is Dual:
-            result = _moment(function, a, axis, dtype, ddof, keepdims, where, mean, skip)
+        if mean is not _UNSET and (type(a) is Dual or type(mean) is Dual):
+            a, mean = (x if type(x) is Dual else np.asarray(x) for x in (a, mean))
+            result = _moment_about(function, a, axis, dtype, ddof, keepdims, where, mean, skip)
+        elif type(a) is Dual:
+            result = _moment(function, a, axis, dtype, ddof, keepdims, where, skip)
         else:
             result = function(a, axis, dtype, ddof=ddof, **given(keepdims=keepdims, where=where, mean=mean))
         return into(out, result, function.__name__)

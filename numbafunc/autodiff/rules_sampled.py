@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from numbafunc.autodiff.dual import Dual, Operand, make, quiet, value_of
+from numbafunc.autodiff.dual import Dual, Operand, assemble, components, make, quiet, value_of
 from numbafunc.autodiff.products import finish, scale
 from numbafunc.autodiff.rules_linear import into, refuse, rule_for, several
 from numbafunc.autodiff.storage import componentwise
@@ -15,8 +15,7 @@ from numbafunc.autodiff.storage import componentwise
 
 @rule_for(np.gradient)
 def _gradient(f: Operand, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    if any(type(spacing) is Dual for spacing in varargs):
-        raise TypeError("numpy.gradient: the spacing can't be a dual array")
+    f = f if type(f) is Dual else np.asarray(f)
     ndim = f.ndim
     axes = tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
     results = [
@@ -27,11 +26,39 @@ def _gradient(f: Operand, *varargs: Any, axis: Any = None, edge_order: int = 1) 
 
 
 def _slope(f: Operand, axis: int, spacing: Any, edge_order: Any) -> Any:
+    if spacing and type(spacing[0]) is Dual:
+        by_place = spacing[0].ndim == 1
+        slope: Any = _slope_by_coordinates if by_place else _slope_by_distance
+        return slope(f, axis, spacing[0], edge_order)
+    if type(f) is not Dual:
+        return np.gradient(f, *spacing, axis=axis, edge_order=edge_order)
     return componentwise(f, lambda v, lead: np.gradient(v, *spacing, axis=axis + lead, edge_order=edge_order))
 
 
+def _slope_by_distance(f: Operand, axis: int, distance: Dual, edge_order: Any) -> Any:
+    return _slope(f, axis, (), edge_order) / distance
+
+
+def _slope_by_coordinates(f: Operand, axis: int, places: Dual, edge_order: Any) -> Any:
+    # In the middle the parabola through three points, at the edges a line or that parabola, as NumPy has it; its own
+    # words for that, which depend on whether the distances are equal, round in other ways.
+    value = np.gradient(value_of(f), value_of(places), axis=axis, edge_order=edge_order)
+    f = np.moveaxis(f if value_of(f).dtype.kind in "fc" else f.astype(float), axis, -1)
+    steps: Any = np.diff(places)
+    slopes = np.diff(f) / steps
+    before, after = steps[:-1], steps[1:]
+    inside = (after * slopes[..., :-1] + before * slopes[..., 1:]) / (before + after)
+    first, last = slopes[..., :1], slopes[..., -1:]
+    if edge_order == 2:
+        curved = np.diff(slopes) / (before + after)
+        first = first - steps[:1] * curved[..., :1]
+        last = last + steps[-1:] * curved[..., -1:]
+    result = np.moveaxis(np.concatenate([first, inside, last], -1), -1, axis).astype(value.dtype)
+    return assemble({**components(result), (): value})
+
+
 def _spacings(varargs: tuple[Any, ...], count: int, value: Any, axes: Any) -> list[tuple[Any, ...]]:
-    np.gradient(value, *varargs, axis=axes)  # errors
+    np.gradient(value, *map(value_of, varargs), axis=axes)  # errors
     if not varargs:
         return [()] * count
     return [varargs] * count if len(varargs) == 1 else [(one,) for one in varargs]

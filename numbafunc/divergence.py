@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from numbafunc.autodiff.dual import Dual, on_device
+from numbafunc.device import counterpart
 from numbafunc.elementary import log
 from numbafunc.errors import ShapeError
 from numbafunc.inside_numba import register
@@ -30,6 +31,31 @@ def _sum(shift: Any, count: Any, total: Any) -> Any:
 
 
 _kl = Reduction("kl", Stages(lift=_term, finish=_sum))
+
+
+@define()
+def _scaled(p: Any, ratio: Any) -> Any:
+    return p * ratio
+
+
+def _product(shift: Any, p: Any, ratio: Any) -> Any:
+    return (p * ratio,)
+
+
+_contraction = Reduction("kl_product", Stages(lift=_product, finish=_sum))
+
+
+def _dot_on_device(p: Any, ratio: Any, dtype: np.dtype[Any]) -> Any:
+    """:func:`numpy.dot` of arrays of a CUDA device."""
+    rows, columns = tuple(arguments.shape_of(p)), tuple(ratio.shape)
+    if not rows or not columns:
+        return _scaled(p, ratio)
+    if len(columns) > 1:
+        # The sum is over the last axis but one of what both are broadcast to.
+        others = len(columns) - 2
+        p = counterpart("drivers.with_axes")(p, (*[len(rows) - 1] * others, len(rows) + others))
+        rows = (*rows[:-1], *columns)
+    return _contraction((p, ratio), (len(rows) - min(2, len(columns)),), dtype, shape=rows, names=("p", "log(p / q)"))
 
 
 def kl(p: Any, q: Any, eps: Any = 2**-17) -> Any:
@@ -80,22 +106,16 @@ def kl(p: Any, q: Any, eps: Any = 2**-17) -> Any:
     dtype = arguments.float_dtype(given)
     if len(shape) == 1 and operands[0].shape == shape:
         return _kl(operands, (0,), dtype, shape=shape, form=form, given=[p, q, eps], names=("p", "q", "eps"))
-    if on_device(*given):
-        raise TypeError(
-            "p or q is an array of a CUDA device and the product one of matrices; wanted: vectors of one shape"
-        )
     ratio = _log_ratio(*given)
-    factor = operands[0].astype(dtype)
-    if factor.ndim and ratio.ndim and factor.shape[-1] != ratio.shape[max(0, ratio.ndim - 2)]:
+    rows = tuple(operands[0].shape)
+    if rows and shape and rows[-1] != shape[max(0, len(shape) - 2)]:
         raise ShapeError(
-            f"p has shape {factor.shape} and log(p / q) has shape {ratio.shape}; "
-            "wanted: shapes that numpy.dot contracts"
+            f"p has shape {rows} and log(p / q) has shape {shape}; wanted: shapes that numpy.dot contracts"
         )
-    return (
-        np.asarray(np.dot(factor, ratio))
-        if not isinstance(ratio, Dual) and not isinstance(factor, Dual)
-        else np.dot(factor, ratio)
-    )
+    if on_device(ratio):
+        return _dot_on_device(given[0], ratio, dtype)
+    result = np.dot(operands[0].astype(dtype), ratio)
+    return result if isinstance(result, Dual) else np.asarray(result)
 
 
 __all__ = ["kl"]

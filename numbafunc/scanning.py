@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual, assemble, components, is_float, on_device
+from numbafunc.autodiff.dtypes import is_float
+from numbafunc.autodiff.dual import Dual, assemble, components, on_device
 from numbafunc.autodiff.trees import Structure, flatten, flatten_with_names
 from numbafunc.device import counterpart, is_device_array
 from numbafunc.inside_numba import register

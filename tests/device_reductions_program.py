@@ -18,6 +18,7 @@ import numbafunc
 from numbafunc import loss
 from numbafunc.device import is_device_array
 from numbafunc.divergence import kl
+from numbafunc.errors import ShapeError
 
 # Entries of the table whose functions do what arrays of a device can't: b gets another sign, x is cut.
 FUNCTIONS = {name: TABLE[name].function for name in NAMES}
@@ -178,15 +179,33 @@ def test_operands_that_are_refused():
         refused(TypeError, "x has dtype", numbafunc.softmax, cuda.to_device(x.astype(dtype)))
     refused(ValueError, "axis is 2", numbafunc.softmax, cuda.to_device(x), 2)
     refused(ValueError, "broadcast", loss.mean_squared_error, cuda.to_device(x), cuda.to_device(x[:, :2].copy()))
-    refused(TypeError, "wanted: vectors of one shape", kl, cuda.to_device(x), cuda.to_device(x))
+    refused(ShapeError, "wanted: shapes that numpy.dot contracts", kl, cuda.to_device(x[:, 1:].copy()), 0.5)
+
+
+def test_kl_of_matrices():
+    generator = np.random.default_rng(3)
+    shapes = [((4, 4), (4, 4)), ((3, 3), (3,)), ((2, 5, 5), (5, 5)), ((2, 2, 2), (2, 2, 2, 2)), ((6,), (3, 6, 6))]
+    shapes += [((), (3, 2)), ((3, 2), ()), ((2, 3), (2, 3))]
+    for p_shape, q_shape in shapes:
+        p, q = (np.asarray(generator.uniform(0.1, 1.0, size=shape)) for shape in (p_shape, q_shape))
+        try:
+            wanted = kl(p, q)
+        except ShapeError:
+            refused(ShapeError, "dot contracts", kl, cuda.to_device(p), cuda.to_device(q))
+            continue
+        equal(kl(cuda.to_device(p), cuda.to_device(q)), wanted, np.float64)
+        directions = [generator.normal(size=x.shape) for x in (p, q)]
+        value, tangent = numbafunc.jvp(kl, (p, q), directions)
+        found = numbafunc.jvp(kl, tuple(map(cuda.to_device, (p, q))), tuple(map(cuda.to_device, directions)))
+        equal(found[0], value, np.float64)
+        equal(found[1], tangent, np.float64)
 
 
 def test_threads_that_come_at_once_share_one_array():
     if not config.ENABLE_CUDASIM:
         return
-    from numba.cuda.simulator.kernelapi import FakeCUDAShared
-
     import numbafunc_cuda.simulation  # noqa: F401  (which mends it)
+    from numba.cuda.simulator.kernelapi import FakeCUDAShared
 
     def slow(*arguments):
         time.sleep(0.01)

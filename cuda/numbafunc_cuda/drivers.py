@@ -30,6 +30,17 @@ def as_column(x: Any) -> Any:
     return with_axis(found, found.ndim).array
 
 
+def with_axes(x: Any, positions: Sequence[int]) -> Any:
+    """An array, or a Dual, with new axes of length 1, each at its position behind the directions when it is added."""
+
+    def grown(part: View, levels: int) -> View:
+        for position in positions:
+            part = with_axis(part, levels + position)
+        return part
+
+    return mapped(grown, x)
+
+
 def add_direction(direction: Any) -> Any:
     """A direction as the tangents along one."""
     return mapped(lambda part, levels: with_axis(part, levels), direction)

@@ -9,7 +9,6 @@ What NumPy's functions do to a dual array is data, kept in the tables of :mod:`n
 
 from __future__ import annotations
 
-import cmath
 import operator as operators
 import os
 from collections.abc import Callable, Iterator
@@ -19,7 +18,9 @@ import numpy as np
 
 from numbafunc import elementary
 from numbafunc.autodiff.array_methods import ArrayMethods
+from numbafunc.autodiff.dtypes import is_inexact
 from numbafunc.autodiff.levels import FIRST_DRAWN, LIVE, admit, leaked
+from numbafunc.autodiff.refusals import IN_ARRAYS, IN_NUMBERS, dropped, without_rule
 from numbafunc.device import is_device_array
 
 Operand: TypeAlias = Any
@@ -40,40 +41,6 @@ options."""
 
 UFUNC_SOURCES: list[Callable[[np.ufunc], Callable[..., Any] | None]] = []
 """Asked in turn for the rule of a ufunc that the table lacks: ufuncs of packages that are never imported from here."""
-
-
-def refuse_subclass(x: Any, name: str) -> None:
-    """Raise TypeError for an array of a class that computes in another way than NumPy's own (matrix, MaskedArray)."""
-    if isinstance(x, np.ndarray) and type(x) is not np.ndarray and not isinstance(x, np.memmap):
-        raise TypeError(
-            f"{name} is a {type(x).__name__}, not a plain numpy.ndarray, for which alone derivatives are taken"
-        )
-
-
-def without_rule(name: str) -> TypeError:
-    """The error for a function that has no derivative rule."""
-    return TypeError(
-        f"{name} has no rule for dual arrays (the values that are differentiated); "
-        "if only the value is needed, pass numbafunc.stop_gradient(x)"
-    )
-
-
-def _dropped(what: str, otherwise: str = "") -> TypeError:
-    return TypeError(
-        f"{what} of a dual array would silently drop its derivative; "
-        f"take numbafunc.stop_gradient(x) first if only the value is needed{otherwise}"
-    )
-
-
-_IN_ARRAYS = (
-    "; join dual arrays with numpy.stack([x, y]) in place of numpy.array([x, y]), store them in an array "
-    "made by numpy.zeros_like(x), which is dual itself; call NumPy's functions, not methods of plain arrays: "
-    "numpy.dot(a, x) for a.dot(x); in place of scipy.special's logsumexp, softmax and log_softmax take ours"
-)
-_IN_NUMBERS = (
-    "; functions of math take no dual arrays, so call numpy.exp(x) for math.exp(x), and store numbers in an array made "
-    "by numpy.zeros_like(x), which is dual itself"
-)
 
 
 def _is_number(x: Dual) -> bool:
@@ -246,13 +213,13 @@ class Dual(ArrayMethods):
     # Nothing drops a tangent silently.
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
-        raise _dropped("conversion to a NumPy array", _IN_ARRAYS)
+        raise dropped("conversion to a NumPy array", IN_ARRAYS)
 
     def __float__(self) -> float:
-        raise _dropped("float()", _IN_NUMBERS)
+        raise dropped("float()", IN_NUMBERS)
 
     def __int__(self) -> int:
-        raise _dropped("int()")
+        raise dropped("int()")
 
     def __index__(self) -> int:
         raise TypeError("a dual array can't be an index; take int(numbafunc.stop_gradient(x)) first")
@@ -264,13 +231,13 @@ class Dual(ArrayMethods):
         return round(value_of(self)[()], decimals)
 
     def __complex__(self) -> complex:
-        raise _dropped("complex()")
+        raise dropped("complex()")
 
     def item(self, *args: int) -> NoReturn:
-        raise _dropped("item()")
+        raise dropped("item()")
 
     def tolist(self) -> NoReturn:
-        raise _dropped("tolist()")
+        raise dropped("tolist()")
 
     # NumPy's protocols.
 
@@ -448,7 +415,7 @@ class Dual(ArrayMethods):
         """The same in another floating or complex dtype; TypeError for what would drop a derivative."""
         dtype = np.dtype(dtype)
         if not is_inexact(dtype):
-            raise _dropped(f"astype({dtype})")
+            raise dropped(f"astype({dtype})")
         if self.dtype.kind == "c" and dtype.kind != "c":
             raise TypeError(f"astype({dtype}) of a complex dual array would drop the imaginary part; take x.real")
         if dtype == self.dtype and not copy:
@@ -609,25 +576,3 @@ def quiet() -> np.errstate:
 def ndim_of(x: Operand) -> int:
     """The number of axes; NumPy's function would have to ask a dual array by its protocol."""
     return x.ndim if type(x) is Dual or type(x) is np.ndarray else np.ndim(x)
-
-
-def is_float(dtype: np.dtype[Any]) -> bool:
-    """Whether a dtype is one of the floating-point types that ops compute with."""
-    return (dtype.kind == "f" and dtype.itemsize <= 8) or (dtype.kind == "V" and dtype.name == "bfloat16")
-
-
-def is_inexact(dtype: np.dtype[Any]) -> bool:
-    """Whether values of a dtype can have derivatives: floating or complex."""
-    return is_float(dtype) or (dtype.kind == "c" and dtype.itemsize <= 16)
-
-
-def is_finite(array: Any) -> bool:
-    """Whether all of an array is surely finite; False also where the sum, or that of the squares, overflows."""
-    if type(array) is np.ndarray:
-        # BLAS hands larger products to threads, which take thousands of times as long when the cores are busy.
-        if array.size >= 8192:
-            return cmath.isfinite(np.add.reduce(array, None))
-        if array.ndim != 1:
-            array = array.reshape(-1)
-        return cmath.isfinite(array.dot(array))
-    return cmath.isfinite(array)

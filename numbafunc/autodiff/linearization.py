@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from numbafunc.autodiff.drivers import jvp
-from numbafunc.autodiff.dual import is_finite, quiet, value_of
+from numbafunc.autodiff.dtypes import is_finite
+from numbafunc.autodiff.dual import quiet, value_of
 from numbafunc.autodiff.levels import Level
 from numbafunc.autodiff.places import in_main_memory
 from numbafunc.autodiff.products import scale

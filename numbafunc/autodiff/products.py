@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual, Operand, is_finite, make
+from numbafunc.autodiff.dtypes import is_finite
+from numbafunc.autodiff.dual import Dual, Operand, make
 
 
 def scale(factor: Operand, tangent: Operand) -> Any:

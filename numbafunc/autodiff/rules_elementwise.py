@@ -15,8 +15,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from numbafunc import elementary
-from numbafunc.autodiff.dual import UFUNC_RULES, Dual, Operand, is_finite, make, quiet, refuse_subclass, value_of
+from numbafunc.autodiff.dtypes import is_finite
+from numbafunc.autodiff.dual import UFUNC_RULES, Dual, Operand, make, quiet, value_of
 from numbafunc.autodiff.products import align, beside, divide, finish, scale
+from numbafunc.autodiff.refusals import refuse_subclass
 
 _LOG_2 = math.log(2.0)
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import FUNCTION_RULES, Dual, Operand, is_float, make, quiet, value_of
+from numbafunc.autodiff.dtypes import is_float
+from numbafunc.autodiff.dual import FUNCTION_RULES, Dual, Operand, make, quiet, value_of
 from numbafunc.autodiff.products import align, finish
 from numbafunc.autodiff.rules_linear import into, rule_for
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from numbafunc.autodiff.dual import Dual, Operand, is_finite, quiet, value_of
+from numbafunc.autodiff.dtypes import is_finite
+from numbafunc.autodiff.dual import Dual, Operand, quiet, value_of
 from numbafunc.autodiff.products import beside, divide, finish, scale
 from numbafunc.autodiff.rules_linear import from_end, given, into, refuse, rule_for
 from numbafunc.autodiff.storage import gather

@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from numbafunc.autodiff import rules as _rules  # noqa: F401  (fills the tables: who takes derivatives needs them)
-from numbafunc.autodiff.dual import Dual, is_float, make, on_device, refuse_subclass
+from numbafunc.autodiff.dtypes import is_float
+from numbafunc.autodiff.dual import Dual, make, on_device
 from numbafunc.autodiff.levels import LIVE, Level, leaked
 from numbafunc.autodiff.places import unit_directions
+from numbafunc.autodiff.refusals import refuse_subclass
 from numbafunc.autodiff.trees import SINGLE, Structure, flatten, flatten_with_names, tree_map
 from numbafunc.device import is_device_array
 

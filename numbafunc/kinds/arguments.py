@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual, is_float
+from numbafunc.autodiff.dtypes import is_float
+from numbafunc.autodiff.dual import Dual
 from numbafunc.device import is_device_array
 from numbafunc.errors import ShapeError
 

@@ -1,0 +1,30 @@
+"""Questions about dtypes and arrays that decide whether there are derivatives, and of what kind."""
+
+from __future__ import annotations
+
+import cmath
+from typing import Any
+
+import numpy as np
+
+
+def is_float(dtype: np.dtype[Any]) -> bool:
+    """Whether a dtype is one of the floating-point types that ops compute with."""
+    return (dtype.kind == "f" and dtype.itemsize <= 8) or (dtype.kind == "V" and dtype.name == "bfloat16")
+
+
+def is_inexact(dtype: np.dtype[Any]) -> bool:
+    """Whether values of a dtype can have derivatives: floating or complex."""
+    return is_float(dtype) or (dtype.kind == "c" and dtype.itemsize <= 16)
+
+
+def is_finite(array: Any) -> bool:
+    """Whether all of an array is surely finite; False also where the sum, or that of the squares, overflows."""
+    if type(array) is np.ndarray:
+        # BLAS hands larger products to threads, which take thousands of times as long when the cores are busy.
+        if array.size >= 8192:
+            return cmath.isfinite(np.add.reduce(array, None))
+        if array.ndim != 1:
+            array = array.reshape(-1)
+        return cmath.isfinite(array.dot(array))
+    return cmath.isfinite(array)

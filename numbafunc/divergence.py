@@ -38,15 +38,10 @@ def _scaled(p: Any, ratio: Any) -> Any:
     return p * ratio
 
 
-def _product(shift: Any, p: Any, ratio: Any) -> Any:
-    return (p * ratio,)
-
-
-_contraction = Reduction("kl_product", Stages(lift=_product, finish=_sum))
-
-
 def _dot_on_device(p: Any, ratio: Any, dtype: np.dtype[Any]) -> Any:
     """:func:`numpy.dot` of arrays of a CUDA device."""
+    from numbafunc.loss import inner_product
+
     rows, columns = tuple(arguments.shape_of(p)), tuple(ratio.shape)
     if not rows or not columns:
         return _scaled(p, ratio)
@@ -55,7 +50,7 @@ def _dot_on_device(p: Any, ratio: Any, dtype: np.dtype[Any]) -> Any:
         others = len(columns) - 2
         p = counterpart("drivers.with_axes")(p, (*[len(rows) - 1] * others, len(rows) + others))
         rows = (*rows[:-1], *columns)
-    return _contraction((p, ratio), (len(rows) - min(2, len(columns)),), dtype, shape=rows, names=("p", "log(p / q)"))
+    return inner_product((p, ratio), (len(rows) - min(2, len(columns)),), dtype, shape=rows, names=("p", "log(p / q)"))
 
 
 def kl(p: Any, q: Any, eps: Any = 2**-17) -> Any:

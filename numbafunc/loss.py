@@ -79,7 +79,7 @@ _cross_entropy = Reduction(
     "cross_entropy_logits",
     Stages(key=_logit, lift=_exponential_and_product, finish=_log_total_less, sums=2),
 )
-_inner_product = Reduction("inner_product", Stages(lift=_product, finish=_sum))
+inner_product = Reduction("inner_product", Stages(lift=_product, finish=_sum))
 
 
 def _exponential(shift: Any, logit: Any, label: Any) -> Any:
@@ -155,7 +155,7 @@ def cross_entropy_logits(logits: Any, labels: Any) -> Any:
     if shapes[0][-1] == shape[-1]:
         form = form if shapes[0] == shapes[1] else None  # a prepared call does not warn
         return _cross_entropy([x, y], last, dtype, shape=shape, form=form, given=[logits, labels], names=_NAMES)
-    terms = logsumexp(x, -1), _inner_product([x, y], last, dtype, shape=shape, names=_NAMES)
+    terms = logsumexp(x, -1), inner_product([x, y], last, dtype, shape=shape, names=_NAMES)
     if on_device(*terms):
         from numbafunc.autodiff.rules_device import apply
 

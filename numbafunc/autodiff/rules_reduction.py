@@ -183,7 +183,10 @@ def _prod(
 
     def tangent_of(x: Operand, dx: Operand) -> Any:
         if not options and _can_divide(x, value):
-            tangent = np.add.reduce(dx / beside(x, dx), from_end(axis, x.ndim)) * value
+            if x.ndim == 1 and dx.size < 8192:  # a product of BLAS on one thread takes half the time of a sum
+                tangent = dx.dot(np.reciprocal(x)) * value
+            else:
+                tangent = np.add.reduce(dx / beside(x, dx), from_end(axis, x.ndim)) * value
             if is_finite(tangent):
                 return tangent
         if where is not _UNSET and where is not True:

@@ -81,3 +81,17 @@ def test_shares_of_logarithms_of_sums():
     np.testing.assert_allclose(hessian, np.diag(shares) - np.outer(shares, shares), rtol=1e-13)
     nothing = np.full(2, -np.inf)
     np.testing.assert_array_equal(numbafunc.grad(np.logaddexp.reduce)(nothing), 0)
+
+
+@pytest.mark.parametrize(("function", "exact"), [(np.tanh, mpmath.tanh), (lambda x: np.logaddexp(x, 0.0), None)])
+def test_third_order(function, exact):
+    def third(x):
+        return numbafunc.grad(numbafunc.grad(numbafunc.grad(function)))(x)
+
+    exact = exact or (lambda x: mpmath.log1p(mpmath.exp(x)))
+    for point in (-300.0, -30.0, 0.3, 30.0, 300.0):
+        with mpmath.workdps(600):
+            wanted = float(mpmath.diff(exact, mpmath.mpf(point), 3))
+        np.testing.assert_allclose(third(point), wanted, rtol=1e-13, err_msg=f"at {point}")
+    for point in (-np.inf, 800.0, np.inf):
+        assert third(point) == 0

@@ -41,9 +41,8 @@ def define_unary(ufunc: Callable[[Any], Any], derivative: Callable[[Any, Any], A
 
     def rule(x: Dual) -> Any:
         primal = x.primal
-        value = ufunc(primal)
-        if type(value) is not np.ndarray and type(value) is not Dual:
-            value = np.asarray(value)
+        # Of a Dual, what is no ufunc would be taken apart.
+        value = rule(primal) if type(primal) is Dual else np.asarray(ufunc(primal))
         return make(value, _chain(derivative, primal, value, x.tangent), x.level)
 
     UFUNC_RULES[ufunc] = rule

@@ -66,7 +66,10 @@ def _erfcx_slope(x: Operand, y: Operand) -> Any:
     far = value_of(x) > _FAR
     inverse = 1 / np.where(far, x, _FAR)
     square = inverse * inverse
-    return np.where(far, square * np.polyval(_SERIES_OF_ERFCX, square), 2 * x * y - _TWO_OVER_ROOT_PI)
+    series: Any = 0.0
+    for coefficient in _SERIES_OF_ERFCX:  # numpy.polyval would make float64 of float32
+        series = series * square + coefficient
+    return np.where(far, square * series, 2 * x * y - _TWO_OVER_ROOT_PI)
 
 
 def _logarithm_of_ratio(a: Any, b: Any) -> Any:

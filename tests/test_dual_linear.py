@@ -208,7 +208,6 @@ def test_joining_duals_of_several_levels():
         (lambda x: np.reshape(x, (1, 2), order="A"), "order"),
         (lambda x: np.take(x, [0], out=np.zeros(1)), "out"),
         (lambda x: np.concatenate([x, x], out=np.zeros(4)), "out"),
-        (lambda x: np.var(x, mean=np.zeros(1)), "mean"),
         (lambda x: np.quantile(np.ones(3), x[0]), "q"),
         (lambda x: np.dot(x, x, out=np.zeros(())), "out"),
     ],

@@ -21,8 +21,9 @@ def is_inexact(dtype: np.dtype[Any]) -> bool:
 def is_finite(array: Any) -> bool:
     """Whether all of an array is surely finite; False also where the sum, or that of the squares, overflows."""
     if type(array) is np.ndarray:
-        # BLAS hands larger products to threads, which take thousands of times as long when the cores are busy.
-        if array.size >= 8192:
+        # BLAS hands larger products to threads, which take thousands of times as long when the cores are busy; OpenBLAS
+        # does so from this size on.
+        if array.size > 10000:
             return cmath.isfinite(np.add.reduce(array, None))
         if array.ndim != 1:
             array = array.reshape(-1)

@@ -333,6 +333,18 @@ def _share(x: Operand, y: Operand) -> Operand:
     return np.reciprocal(np.exp(y - x) + 1)
 
 
+def _logaddexp(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
+    if dx is None:
+        return scale(_share(y, x), dy)
+    if dy is None:
+        return scale(_share(x, y), dx)
+    if type(x) is Dual or type(y) is Dual:
+        return scale(_share(x, y), dx) + scale(_share(y, x), dy)
+    ratio = np.exp(y - x)
+    share = np.reciprocal(ratio + 1)
+    return _sum_of_products(share, dx, ratio * share if is_finite(ratio) else _share(y, x), dy)
+
+
 def _over_square(x: Operand, radius: Operand) -> Operand:
     # The square itself would overflow.
     return x / radius / radius
@@ -386,10 +398,8 @@ define_partials(
     np.arctan2, lambda y, x, z: _over_square(x, np.hypot(x, y)), lambda y, x, z: -_over_square(y, np.hypot(x, y))
 )
 define_partials(np.hypot, _hypot_slope, lambda x, y, z: _hypot_slope(y, x, z))
-define_partials(np.logaddexp, lambda x, y, z: _share(x, y), lambda x, y, z: _share(y, x))
-define_partials(
-    np.logaddexp2, lambda x, y, z: _share(_LOG_2 * x, _LOG_2 * y), lambda x, y, z: _share(_LOG_2 * y, _LOG_2 * x)
-)
+define_binary(np.logaddexp, _logaddexp)
+define_binary(np.logaddexp2, lambda x, y, z, dx, dy: _logaddexp(_LOG_2 * x, _LOG_2 * y, z, dx, dy))
 
 define_binary(np.remainder, _remainder)
 define_binary(np.fmod, _fmod)

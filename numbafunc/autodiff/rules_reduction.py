@@ -270,7 +270,11 @@ def _moment(
 ) -> Any:
     options = given(keepdims=keepdims, where=where)
     a = cast(a, dtype)
-    value = function(a.primal, axis, ddof=ddof, **options)
+    if not skip and type(a.primal) is np.ndarray:
+        method = a.primal.var if function is np.var else a.primal.std  # which spares NumPy's wrapper
+        value = method(axis, ddof=ddof, **options)
+    else:
+        value = function(a.primal, axis, ddof=ddof, **options)
     if type(value) is not np.ndarray and type(value) is not Dual:
         value = np.asarray(value)
     axes = from_end(axis, a.ndim)
@@ -288,7 +292,7 @@ def _moment(
         zero = x.dtype.type(0)
         if masked:
             x, dx = np.where(mask, x, zero), np.where(mask, dx, zero)
-        deviation = x - np.add.reduce(x, axes, keepdims=True) / np.asarray(count, x.dtype)
+        deviation = x - np.add.reduce(x, axes, keepdims=True) / (np.asarray(count, x.dtype) if masked else count)
         if masked:
             deviation = np.where(mask, deviation, zero)
         if x.dtype.kind == "c":
@@ -296,7 +300,7 @@ def _moment(
         else:
             products = scale(deviation, dx)
         total = np.add.reduce(products, axes, keepdims=True)
-        weight = np.asarray(np.maximum(count - ddof, 0) if masked else max(count - ddof, 0), total.dtype)
+        weight = np.asarray(np.maximum(count - ddof, 0), total.dtype) if masked else max(count - ddof, 0)
         if function is np.var or function is np.nanvar:
             return divide(total + total, weight)
         return divide(total, weight * value.reshape(total.shape[1:]))

@@ -83,9 +83,7 @@ arccosh = _define("arccosh", lambda x, y: rsqrt(x - 1) * rsqrt(x + 1))
 arctanh = _define("arctanh", lambda x, y: 1 / _one_minus_square(x))
 
 # The logistic function 1 / (1 + exp(-x)); its derivative y * (1 - y) would lose the right tail.
-logistic: ElementaryFunction = _define(
-    "logistic", lambda x, y: y * logistic(-x), lambda x: np.reciprocal(1 + np.exp(-x))
-)
+logistic: ElementaryFunction = _define("logistic", lambda x, y: y * logistic(-x), lambda x: _logistic(x, _decay(x)))
 
 # log(1 + exp(x)). As one function it has one slope, logistic(x), so infinite tangents have nothing to cancel with.
 softplus = _define(
@@ -98,7 +96,7 @@ softplus = _define(
 swish = _define(
     "swish",
     lambda x, y: logistic(x) + damped(x, logistic(x) * logistic(-x)),
-    lambda x: x * _logistic(x, np.exp(-abs(x))),
+    lambda x: x * _logistic(x, _decay(x)),
 )
 
 # Circular functions.
@@ -133,8 +131,16 @@ def _over_hypotenuse(x: Any) -> Any:
     return inverse * rsqrt(inverse * inverse + below * below)
 
 
+def _decay(x: Any) -> Any:
+    # exp(-|x|); of complex numbers that of the real part, so that nothing overflows.
+    if getattr(x, "dtype", None) is not None and x.dtype.kind == "c":
+        return np.exp(np.where(x.real < 0, x, -x))
+    return np.exp(-abs(x))
+
+
 def _sech(x: Any) -> Any:
-    return np.reciprocal(np.cosh(x))
+    decay = _decay(x)
+    return 2 * decay / (1 + decay * decay)
 
 
 def _logistic(x: Any, decay: Any) -> Any:

@@ -1,5 +1,6 @@
 """Cases in which a dual array did not do what an array of NumPy does; the same program on arrays is the oracle."""
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -168,3 +169,46 @@ def test_imag_of_real_arrays_cannot_be_set():
 
     with pytest.raises(TypeError, match="imag"):
         numbafunc.jvp(f, (np.ones(2),), (np.ones(2),))
+
+
+def test_flat_is_taken_for_a_vector():
+    def program(x):
+        y = x * x
+        y.flat[0:2] = []
+        first = next(y.flat)
+        parts = [np.multiply(y.flat, 2), np.concatenate([x.flat, y.flat]), (x.flat > 0) * x, first.reshape(1)]
+        return np.concatenate([*parts, np.sum(x.flat).reshape(1), x.flat.copy()])
+
+    assert_as_numpy(program, X)
+
+
+def test_moments_about_a_mean_as_numpy_has_them():
+    x = np.arange(3.0)
+
+    def value(function, **options):
+        return numbafunc.jvp(lambda x: function(x, **options), (x,), (x,))[0]
+
+    assert value(np.var, mean=None) == np.var(x)
+    with pytest.warns(RuntimeWarning, match="Degrees of freedom"):
+        assert np.isnan(value(np.nanvar, mean=0.0, ddof=5))
+    np.testing.assert_array_equal(value(np.var, mean=0.3 + 0.1j), np.var(x, mean=0.3 + 0.1j))
+    narrow = np.linspace(0, 1, 7, dtype=np.float32)
+    options = {"dtype": np.float64, "mean": np.float32(0.3)}
+    wide = numbafunc.jvp(lambda x: np.var(x, **options), (narrow,), (narrow,))[0]
+    np.testing.assert_array_equal(wide, np.var(narrow, **options))
+
+
+def test_gradient_keeps_the_dtype_and_takes_truth_values():
+    f = np.arange(4, dtype=np.float32) ** 2
+    value, slope = numbafunc.jvp(lambda h: np.gradient(f, h), (0.5,), (1.0,))
+    assert value.dtype == slope.dtype == np.gradient(f, 0.5).dtype
+    flags, places = np.array([True, False, True, True, False]), np.array([0, 1, 2.5, 3, 4.7])
+    value, _ = numbafunc.jvp(lambda x: np.gradient(flags, x, edge_order=2), (places,), (places,))
+    np.testing.assert_array_equal(value, np.gradient(flags, places, edge_order=2))
+
+
+def test_products_of_bfloat16():
+    x = np.array([2, 3], ml_dtypes.bfloat16)
+    value, slope = numbafunc.jvp(np.prod, (x,), (np.ones_like(x),))
+    assert value == 6
+    assert slope == 5

@@ -6,6 +6,7 @@ import pytest
 from scipy import special
 
 import numbafunc
+from numbafunc import elementary
 
 TINY = (1e-9, -1e-20, 1e-160)
 LARGE = (1e8, -1e20, 1e160)
@@ -95,3 +96,42 @@ def test_third_order(function, exact):
         np.testing.assert_allclose(third(point), wanted, rtol=1e-13, err_msg=f"at {point}")
     for point in (-np.inf, 800.0, np.inf):
         assert third(point) == 0
+
+
+def test_narrow_floats():
+    half = np.float16
+    assert np.isclose(numbafunc.grad(special.erfcx)(half(12.5)), -0.003576, rtol=2e-3)
+    assert np.isclose(numbafunc.grad(numbafunc.grad(special.log_ndtr))(half(-38)), -1, rtol=2e-3)
+    small = np.exp(-12.0)
+    np.testing.assert_allclose(numbafunc.grad(np.logaddexp, (0, 1))(half(0), half(12)), (small, 1), rtol=0.01)
+    np.testing.assert_allclose(numbafunc.grad(numbafunc.grad(np.logaddexp))(half(12), half(0)), small, rtol=0.02)
+    np.testing.assert_allclose(elementary.logistic(half(-12)), small, rtol=0.01)
+    np.testing.assert_allclose(elementary.sech(half(12)), 2 * small, rtol=0.01)
+    np.testing.assert_allclose(
+        numbafunc.grad(np.logaddexp, (0, 1))(np.float32(-90), np.float32(0)), (np.exp(-90), 1), rtol=1e-3
+    )
+
+
+def test_nothing_overflows_where_the_function_is_small():
+    with np.errstate(all="raise", under="ignore"):
+        for function in (elementary.logistic, elementary.sech, elementary.swish):
+            assert function(-1000.0) == 0
+            assert numbafunc.grad(function)(-1000.0) == 0
+            assert numbafunc.grad(numbafunc.grad(function))(-1000.0) == 0
+
+
+def test_large_complex_numbers():
+    for function, slope in ((elementary.swish, 1), (elementary.logistic, 0), (elementary.sech, 0)):
+        tangent = numbafunc.jvp(lambda x, f=function: f(x + 1j), (1000.0,), (1.0,))[1]
+        np.testing.assert_allclose(tangent, slope, atol=1e-300)
+    tangent = numbafunc.jvp(lambda x: special.log_ndtr(x + 40j), (0.0,), (1.0,))[1]
+    np.testing.assert_allclose(tangent, -39.97496865j, rtol=1e-9)
+
+
+def test_infinite_operands():
+    grad, hessian = numbafunc.grad, numbafunc.hessian
+    assert grad(special.kl_div, 1)(2.0, np.inf) == 1
+    np.testing.assert_array_equal(grad(np.logaddexp.reduce)(np.array([0.0, np.inf])), [0, 1])
+    np.testing.assert_array_equal(grad(np.logaddexp.reduce)(np.array([np.inf, -np.inf, 0.0])), [1, 0, 0])
+    found = hessian(lambda v: np.hypot(v[0], v[1]))(np.array([2.0, np.inf]))
+    assert found[0, 0] == found[1, 1] == 0

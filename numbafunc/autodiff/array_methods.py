@@ -109,24 +109,66 @@ class ArrayMethods:
         Flat(self)[:] = values
 
 
+def _compared(name: str) -> Any:
+    return lambda self, other: getattr(_functions, name)(self.copy(), other)
+
+
 class Flat:
-    """The elements of a dual array in the order of C, whatever their order in memory: its attribute ``flat``."""
+    """The elements of a dual array in the order of C, whatever their order in memory: its attribute ``flat``.
+
+    Functions of NumPy take it for a vector with a copy of the elements.
+    """
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, base: Any) -> None:
         self.base = base
+        self.index = 0
 
     def __len__(self) -> int:
         return int(self.base.size)
 
     def __iter__(self) -> Iterator[Any]:
-        return (self[place] for place in range(len(self)))
+        return self
+
+    def __next__(self) -> Any:
+        if self.index >= len(self):
+            raise StopIteration
+        self.index += 1
+        return self[self.index - 1]
 
     def __getitem__(self, key: Any) -> Any:
-        return self.base.flatten()[key]
+        return self.copy()[key]
 
     def __setitem__(self, key: Any, values: Any) -> None:
         places = np.arange(len(self))[key]
         if np.ndim(places):
+            if not _functions.size(values):
+                return
             # Values that are too few are repeated, and those that are too many left out.
             values = _functions.resize(values, places.shape)
         self.base[np.unravel_index(places, self.base.shape) if self.base.ndim else ...] = values
+
+    def copy(self) -> Any:
+        """A vector with the elements."""
+        return self.base.flatten()
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *operands: Any, **options: Any) -> Any:
+        return getattr(ufunc, method)(*_copied(operands), **options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        return function(*_copied(args), **options)
+
+    __eq__ = _compared("equal")
+    __ne__ = _compared("not_equal")
+    __lt__ = _compared("less")
+    __le__ = _compared("less_equal")
+    __gt__ = _compared("greater")
+    __ge__ = _compared("greater_equal")
+
+
+def _copied(arguments: Any) -> Any:
+    """Arguments with vectors in the place of flat."""
+    if isinstance(arguments, (list, tuple)):
+        return type(arguments)(map(_copied, arguments))
+    return arguments.copy() if isinstance(arguments, Flat) else arguments

@@ -315,7 +315,7 @@ class Helper:
 # The derivative of the quotient would subtract nearly equal numbers where x is much larger than y.
 _cosine: Helper = Helper(
     "x / hypot(x, y)",
-    lambda x, y: x / np.hypot(x, y),
+    lambda x, y: np.where(np.isinf(x) & np.isfinite(y), np.sign(x), x / np.hypot(x, y)),
     lambda x, y, z: np.square(_cosine(y, x)) / np.hypot(x, y),
     lambda x, y, z: -z * _cosine(y, x) / np.hypot(x, y),
 )
@@ -330,7 +330,8 @@ def _share(x: Operand, y: Operand) -> Operand:
     # has lost, and its derivative all of the smaller share.
     if type(x) is Dual or type(y) is Dual:
         return elementary.logistic(x - y)
-    return np.reciprocal(np.exp(y - x) + 1)
+    ratio = np.exp(y - x)
+    return np.reciprocal(ratio + 1) if is_finite(ratio) else elementary.logistic(x - y)
 
 
 def _logaddexp(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
@@ -341,8 +342,10 @@ def _logaddexp(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> 
     if type(x) is Dual or type(y) is Dual:
         return scale(_share(x, y), dx) + scale(_share(y, x), dy)
     ratio = np.exp(y - x)
+    if not is_finite(ratio):
+        return _sum_of_products(elementary.logistic(x - y), dx, elementary.logistic(y - x), dy)
     share = np.reciprocal(ratio + 1)
-    return _sum_of_products(share, dx, ratio * share if is_finite(ratio) else _share(y, x), dy)
+    return _sum_of_products(share, dx, ratio * share, dy)
 
 
 def _over_square(x: Operand, radius: Operand) -> Operand:

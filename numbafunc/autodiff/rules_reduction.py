@@ -203,7 +203,7 @@ def _prod(
 
 def _can_divide(x: Operand, value: Operand) -> bool:
     """Whether a product may be divided by its factors: plain arrays, nothing near zero or infinity."""
-    if type(x) is Dual:
+    if type(x) is Dual or x.dtype.kind == "V":
         return False
     lowest, highest = _limits(value.dtype)
     size = abs(value)
@@ -315,14 +315,18 @@ def _moment_about(
     plain = value_of(a)
     options = given(keepdims=keepdims, where=where, mean=value_of(mean))
     expected = np.asarray(function(plain, axis, dtype, ddof=ddof, **options))  # errors, shape and dtype
-    deviation = cast(a, dtype) - mean
+    deviation = a - mean
     mask: Any = True if where is _UNSET else where
     if skip:
         mask = ~np.isnan(plain) & mask
     count = np.sum(np.broadcast_to(mask, plain.shape), axis, keepdims=True)
-    squares = deviation * deviation if deviation.dtype.kind != "c" else (deviation * np.conjugate(deviation)).real
+    # As NumPy has it, of complex arrays, and of no others, the squares are those of absolute values.
+    squares = deviation * deviation if plain.dtype.kind != "c" else (deviation * np.conjugate(deviation)).real
+    squares = cast(squares, np.float32 if dtype is None and squares.dtype == np.float16 else dtype)
     total = np.sum(np.where(mask, squares, 0), axis, keepdims=True)
     variance = (total / np.maximum(count - ddof, 0)).astype(expected.dtype)
+    if skip:
+        variance = np.where(count > ddof, variance, np.nan)
     return np.reshape(variance if function is np.var or function is np.nanvar else np.sqrt(variance), expected.shape)
 
 
@@ -336,6 +340,8 @@ def _define_moment(function: Any, skip: bool) -> None:
             if ddof != 0:
                 raise ValueError("ddof and correction can't be provided simultaneously.")
             ddof = correction
+        if mean is None:
+            mean = _UNSET
         if mean is not _UNSET and (type(a) is Dual or type(mean) is Dual):
             a, mean = (x if type(x) is Dual else np.asarray(x) for x in (a, mean))
             result = _moment_about(function, a, axis, dtype, ddof, keepdims, where, mean, skip)

@@ -20,7 +20,7 @@ def _gradient(f: Operand, *varargs: Any, axis: Any = None, edge_order: int = 1) 
     axes = tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
     results = [
         _slope(f, one, spacing, edge_order)
-        for one, spacing in zip(axes, _spacings(varargs, len(axes), value_of(f), axes), strict=True)
+        for one, spacing in zip(axes, _spacings(varargs, len(axes), value_of(f), axes, edge_order), strict=True)
     ]
     return results[0] if len(results) == 1 else tuple(results)
 
@@ -36,7 +36,8 @@ def _slope(f: Operand, axis: int, spacing: Any, edge_order: Any) -> Any:
 
 
 def _slope_by_distance(f: Operand, axis: int, distance: Dual, edge_order: Any) -> Any:
-    return _slope(f, axis, (), edge_order) / distance
+    slope = _slope(f, axis, (), edge_order)
+    return (slope / distance).astype(slope.dtype)
 
 
 def _slope_by_coordinates(f: Operand, axis: int, places: Dual, edge_order: Any) -> Any:
@@ -57,8 +58,8 @@ def _slope_by_coordinates(f: Operand, axis: int, places: Dual, edge_order: Any) 
     return assemble({**components(result), (): value})
 
 
-def _spacings(varargs: tuple[Any, ...], count: int, value: Any, axes: Any) -> list[tuple[Any, ...]]:
-    np.gradient(value, *map(value_of, varargs), axis=axes)  # errors
+def _spacings(varargs: tuple[Any, ...], count: int, value: Any, axes: Any, edge_order: Any) -> list[tuple[Any, ...]]:
+    np.gradient(value, *map(value_of, varargs), axis=axes, edge_order=edge_order)  # errors
     if not varargs:
         return [()] * count
     return [varargs] * count if len(varargs) == 1 else [(one,) for one in varargs]

@@ -49,27 +49,26 @@ def by_nothing(*operands: Operand) -> Any:
 def _hazard(x: Operand) -> Any:
     # Density over distribution function of the normal distribution: on the left the quotient would be 0 / 0, on the
     # right that of scaled functions would have an infinite derivative.
+    if x.dtype.kind == "c":
+        return math.sqrt(2 / math.pi) / special.erfcx(-_ROOT_OF_HALF * x)
     left = value_of(x) < 0
     scaled = math.sqrt(2 / math.pi) / special.erfcx(-_ROOT_OF_HALF * np.where(left, x, 0))
     right = np.where(left, 0, x)
     return np.where(left, scaled, np.exp(-0.5 * right * right) / _ROOT_OF_TWO_PI / special.ndtr(right))
 
 
-# Far out 2 x y - 2 / sqrt(pi) would lose digits. The asymptotic series of erfcx, DLMF 7.12.1, differentiated.
 _FAR = 12.0
-_SERIES_OF_ERFCX = [
-    (-1) ** (k + 1) * math.prod(range(1, 2 * k, 2)) * (2 * k + 1) / 2**k / math.sqrt(math.pi) for k in range(18, -1, -1)
-]
 
 
 def _erfcx_slope(x: Operand, y: Operand) -> Any:
+    # Far out 2 x y - 2 / sqrt(pi) would lose digits: there the asymptotic series, DLMF 7.12.1, differentiated.
     far = value_of(x) > _FAR
     inverse = 1 / np.where(far, x, _FAR)
     square = inverse * inverse
-    series: Any = 0.0
-    for coefficient in _SERIES_OF_ERFCX:  # numpy.polyval would make float64 of float32
-        series = series * square + coefficient
-    return np.where(far, square * series, 2 * x * y - _TWO_OVER_ROOT_PI)
+    series: Any = 1.0
+    for k in range(18, 0, -1):
+        series = 1 - (k + 0.5) * square * series
+    return np.where(far, square * series / -math.sqrt(math.pi), 2 * x * y - _TWO_OVER_ROOT_PI)
 
 
 def _logarithm_of_ratio(a: Any, b: Any) -> Any:
@@ -77,6 +76,12 @@ def _logarithm_of_ratio(a: Any, b: Any) -> Any:
     ratio = a / b
     far = np.where((ratio == 0) | np.isinf(ratio), np.log(a) - np.log(b), np.log(ratio))
     return np.where(abs(ratio - 1) < 0.5, np.log1p((a - b) / b), far)
+
+
+def _one_minus_ratio(a: Operand, b: Operand) -> Any:
+    ratio = a / b
+    value = np.where(abs(value_of(ratio) - 1) < 0.5, (b - a) / b, 1 - ratio)
+    return with_slope_of(value, 1 - ratio)
 
 
 _log_ratio = Helper("log(x / y)", _logarithm_of_ratio, lambda a, b, z: 1 / a, lambda a, b, z: -1 / b)
@@ -148,7 +153,7 @@ BINARY: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "xlogy": (lambda a, b, y: np.log(b), lambda a, b, y: _ratio(a, b)),
     "xlog1py": (lambda a, b, y: np.log1p(b), lambda a, b, y: _ratio(a, 1 + b)),
     "rel_entr": (lambda a, b, y: _log_ratio(a, b) + 1, lambda a, b, y: -a / b),
-    "kl_div": (lambda a, b, y: _log_ratio(a, b), lambda a, b, y: with_slope_of((b - a) / b, 1 - a / b)),
+    "kl_div": (lambda a, b, y: _log_ratio(a, b), lambda a, b, y: _one_minus_ratio(a, b)),
     "beta": (
         lambda a, b, y: y * (special.psi(a) - special.psi(a + b)),
         lambda a, b, y: y * (special.psi(b) - special.psi(a + b)),

@@ -124,8 +124,10 @@ def _logarithm_of_sum(ufunc: np.ufunc, array: Dual, axis: Any, shape: tuple[int,
     def tangent_of(x: Operand, dx: Operand) -> Any:
         # Each term in proportion to its share of the sum; what is -inf has none. The shares come from differences to
         # the largest term: the value has lost digits where it is large.
-        terms = _EXPONENTIALS[ufunc](x - np.max(value_of(x), -1, keepdims=True))
-        terms = np.where(np.isneginf(value_of(x)), x.dtype.type(0), terms)
+        plain = value_of(x)
+        largest = np.max(plain, -1, keepdims=True)
+        terms = np.where(np.isneginf(plain), x.dtype.type(0), _EXPONENTIALS[ufunc](x - largest))
+        terms = np.where(np.isposinf(largest), np.isposinf(plain).astype(plain.dtype), terms)
         total = np.sum(terms, -1, keepdims=True)
         return np.sum(scale(terms, dx), -1, keepdims=True) / np.where(value_of(total) == 0, 1, total)
 

@@ -324,7 +324,8 @@ def _moment_about(
     squares = deviation * deviation if plain.dtype.kind != "c" else (deviation * np.conjugate(deviation)).real
     squares = cast(squares, np.float32 if dtype is None and squares.dtype == np.float16 else dtype)
     total = np.sum(np.where(mask, squares, 0), axis, keepdims=True)
-    variance = (total / np.maximum(count - ddof, 0)).astype(expected.dtype)
+    with quiet():
+        variance = (total / np.maximum(count - ddof, 0)).astype(expected.dtype)
     if skip:
         variance = np.where(count > ddof, variance, np.nan)
     return np.reshape(variance if function is np.var or function is np.nanvar else np.sqrt(variance), expected.shape)

@@ -33,18 +33,14 @@ def _sum(shift: Any, count: Any, total: Any) -> Any:
 _kl = Reduction("kl", Stages(lift=_term, finish=_sum))
 
 
-@define()
-def _scaled(p: Any, ratio: Any) -> Any:
-    return p * ratio
-
-
 def _dot_on_device(p: Any, ratio: Any, dtype: np.dtype[Any]) -> Any:
     """:func:`numpy.dot` of arrays of a CUDA device."""
+    from numbafunc.autodiff.rules_device import apply
     from numbafunc.loss import inner_product
 
     rows, columns = tuple(arguments.shape_of(p)), tuple(ratio.shape)
     if not rows or not columns:
-        return _scaled(p, ratio)
+        return apply(np.multiply, p, ratio)
     if len(columns) > 1:
         # The sum is over the last axis but one of what both are broadcast to.
         others = len(columns) - 2

@@ -3,9 +3,11 @@
 import importlib.util
 import types
 
-import jax
-import jax.numpy
 import numpy
+import pytest
+
+jax = pytest.importorskip("jax")
+pytest.importorskip("jax.numpy")
 
 
 def _is_traced(nest):

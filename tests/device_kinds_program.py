@@ -115,6 +115,10 @@ def test_scan_takes_numbers_to_the_device_and_leaves_the_callers_arrays_alone():
         _, taken = numbafunc.scan(lambda carry, x: (x, carry), np.asarray(number)[()], some)
         same(taken, np.full(2, number), f"the number {number!r}")
 
+    given = iter([to_device(np.array(1.5)), 2.5, np.float64(3.5), to_device(np.array(4.5))])
+    _, taken = numbafunc.scan(lambda carry, x: (carry, next(given)), None, xs)
+    same(taken, np.array([1.5, 2.5, 3.5, 4.5]), "numbers among arrays")
+
     def in_place(carry, x):
         carry[0] = 5.0
         return carry, x

@@ -76,7 +76,8 @@ class Stack:
     def put(self, i: int, leaf: Any) -> None:
         """Take what a step gives: an array of the device, a Dual of such, or a number."""
         if not on_device(leaf):
-            leaf = number(leaf, leaf.dtype, self.parts[()].array)
+            value = self.parts[()]
+            leaf = number(leaf, value.dtype, value.array)
         for levels, part in components(leaf).items():
             source = view(part, "the result of f")
             if levels not in self.parts:

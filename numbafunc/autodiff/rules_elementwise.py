@@ -339,13 +339,12 @@ def _logaddexp(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> 
         return scale(_share(y, x), dy)
     if dy is None:
         return scale(_share(x, y), dx)
-    if type(x) is Dual or type(y) is Dual:
-        return scale(_share(x, y), dx) + scale(_share(y, x), dy)
-    ratio = np.exp(y - x)
-    if not is_finite(ratio):
-        return _sum_of_products(elementary.logistic(x - y), dx, elementary.logistic(y - x), dy)
-    share = np.reciprocal(ratio + 1)
-    return _sum_of_products(share, dx, ratio * share, dy)
+    if type(x) is not Dual and type(y) is not Dual:
+        ratio = np.exp(y - x)
+        if is_finite(ratio):
+            share = np.reciprocal(ratio + 1)
+            return _sum_of_products(share, dx, ratio * share, dy)
+    return _sum_of_products(elementary.logistic(x - y), dx, elementary.logistic(y - x), dy)
 
 
 def _over_square(x: Operand, radius: Operand) -> Operand:

@@ -80,8 +80,8 @@ def _logarithm_of_ratio(a: Any, b: Any) -> Any:
 
 def _one_minus_ratio(a: Operand, b: Operand) -> Any:
     ratio = a / b
-    value = np.where(abs(value_of(ratio) - 1) < 0.5, (b - a) / b, 1 - ratio)
-    return with_slope_of(value, 1 - ratio)
+    rest = 1 - ratio
+    return with_slope_of(np.where(abs(value_of(rest)) < 0.5, (b - a) / b, rest), rest)
 
 
 _log_ratio = Helper("log(x / y)", _logarithm_of_ratio, lambda a, b, z: 1 / a, lambda a, b, z: -1 / b)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from numbafunc.autodiff import rules_device
 from numbafunc.autodiff.dual import Dual, on_device
 from numbafunc.cpu.memory import is_plain
-from numbafunc.device import is_device_array
 from numbafunc.elementary import constant, exp, log, maximum, with_slope_of
 from numbafunc.inside_numba import register
 from numbafunc.kinds import arguments
@@ -152,19 +152,17 @@ def _normalized(plain: Reduction, masked: Reduction, x: Any, axis: Any, where: A
     if not on_device(mask):
         mask = mask != 0
     elif mask.dtype.kind not in "biu":
-        raise TypeError(
-            f"where has dtype {mask.dtype}; wanted: bool or integers, where it is an array of a CUDA device"
-        )
-    if is_device_array(initial):
-        raise TypeError("initial is an array of a CUDA device; wanted: a number")
-    start = arguments.as_operand(-np.inf if initial is None else initial, "initial")
-    if np.ndim(start) or isinstance(start, Dual):
+        mask = rules_device.apply(np.not_equal, mask, 0)
+    start = arguments.as_array(-np.inf if initial is None else initial, "initial", device=True)
+    if start.ndim or isinstance(start, Dual):
         raise TypeError(f"initial is {initial!r}; wanted: a number")
+    if not on_device(start):
+        start = float(start)
     shape = arguments.broadcast({"x": operand.shape, "where": mask.shape})
     axes = arguments.normalize_axes(axis, len(shape))
     names = ("x", "where", "initial")
     dtype = arguments.float_dtype([operand])
-    return masked([operand, mask, float(start)], axes, dtype, shape=shape, out=out, names=names)
+    return masked([operand, mask, start], axes, dtype, shape=shape, out=out, names=names)
 
 
 def softmax(x: Any, axis: Any = -1, where: Any = None, initial: Any = None, *, out: Any = None) -> Any:

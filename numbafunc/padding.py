@@ -13,7 +13,7 @@ from numbafunc.autodiff.dual import Dual, assemble, components, value_of
 from numbafunc.cpu import threads
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import FLAGS, PLAIN, WORDS, empty, flat_words
-from numbafunc.device import is_device_array
+from numbafunc.device import counterpart, is_device_array
 from numbafunc.errors import ShapeError
 from numbafunc.inside_numba import register
 from numbafunc.kinds import arguments, margins
@@ -26,8 +26,8 @@ _constant = JointlyLinear(
     "padding.padded_with_constants",
 )
 _mapped = Linear("pad_mapped", padded, "padding.padded")
-_odd = Linear("pad_odd", margins.odd)
-_ramp = JointlyLinear("pad_linear_ramp", margins.ramp)
+_odd = Linear("pad_odd", margins.odd, "margins.odd")
+_ramp = JointlyLinear("pad_linear_ramp", margins.ramp, "margins.ramp")
 
 _MODES = sorted(("constant", "empty", "linear_ramp", *MAPS, *margins.STATISTICS))
 
@@ -131,13 +131,12 @@ def _checked(mode: Any, given: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
-def _check_for_device(mode: Any, options: dict[str, Any]) -> None:
+def _check_for_device(options: dict[str, Any]) -> None:
     """Raise TypeError for what an array of a CUDA device can't be padded by."""
-    if not isinstance(mode, str) or mode in margins.STATISTICS:
-        raise TypeError(f"mode is {mode!r} for an array of a CUDA device; wanted: constant, empty, {', '.join(MAPS)}")
-    if is_device_array(value_of(options.get("constant_values", 0))):
-        # Kernels take them as arguments, so that none has to be read where they are few.
-        raise TypeError("constant_values is an array of a CUDA device; wanted: numbers that are known to the host")
+    for name in ("constant_values", "end_values"):
+        if is_device_array(value_of(options.get(name, 0))):
+            # Kernels take them as arguments, so that none has to be read where they are few.
+            raise TypeError(f"{name} is an array of a CUDA device; wanted: numbers that are known to the host")
 
 
 def _by_name(array: Any, widths: Widths, mode: str, options: dict[str, Any]) -> Any:
@@ -149,12 +148,21 @@ def _by_name(array: Any, widths: Widths, mode: str, options: dict[str, Any]) -> 
         odd = options.get("reflect_type") == "odd"
         return _odd(array, widths, mode == "symmetric") if odd else _mapped(array, widths, mode)
     lengths = _pairs(options["stat_length"], "stat_length", array.ndim, 1) if "stat_length" in options else None
+    if not isinstance(value_of(array), np.ndarray):
+        return counterpart("statistics.statistical")(array, widths, lengths, mode)
     return margins.statistical(array, widths, lengths, margins.STATISTICS[mode])
 
 
 def _by_function(array: Any, widths: Widths, function: Callable[..., Any], options: dict[str, Any]) -> Any:
     """Lines of the array padded with zeros, each replaced by what the function makes of it, along each axis in turn."""
     result = _constant((array, _values(0, "constant_values", array)), widths)
+    if not isinstance(value_of(array), np.ndarray):
+        replaced = counterpart("lines.replaced")
+        for axis, width in enumerate(widths):
+            result = replaced(
+                result, axis, lambda line, axis=axis, width=width: function(line, width, axis, {**options})
+            )
+        return result
     for axis, width in enumerate(widths):
         lines = np.moveaxis(result, axis, -1)
         new = []
@@ -313,7 +321,7 @@ def pad(
     shape = tuple(before + length + after for length, (before, after) in zip(operand.shape, widths))
     arguments.check_size(shape, operand.dtype, "pad_width", pad_width)
     if device:
-        _check_for_device(mode, options)
+        _check_for_device(options)
     if not isinstance(mode, str):
         return _by_function(operand, widths, mode, options)
     if mode not in _WITHOUT_ELEMENTS or (mode == "mean" and not arguments.is_float(operand.dtype)):

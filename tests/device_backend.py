@@ -25,7 +25,7 @@ if os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
 
 
 def sized(length, *, simulated):
-    """A length for a test, and a shorter one where each element is worked on by a Python program."""
+    """A length for a test, or several, and shorter ones where each element is worked on by a Python program."""
     return simulated if SIMULATED else length
 
 
@@ -140,9 +140,9 @@ FUNCTIONS = (
 )
 
 
-def _padded(pad_width=None, mode="constant", *, reflect_type=None, **options):
-    """Whether arrays of a device are padded in this way."""
-    return mode in ("constant", "empty", "edge", "reflect", "symmetric", "wrap") and reflect_type != "odd"
+def _of_host_lines(function):
+    """A function of lines on the device, given one of lines in main memory."""
+    return lambda line, *others: _moved(function(_back(line), *others))
 
 
 def _on_device_operand(function):
@@ -152,8 +152,8 @@ def _on_device_operand(function):
         if not operands or on_device(operands[0]) or isinstance(operands[0], np.ma.MaskedArray):
             return function(*operands, **options)
         first, *others = operands
-        if function.__name__ == "pad" and not _padded(*others, **options):
-            return function(*operands, **options)
+        if function.__name__ == "pad":
+            others = [_of_host_lines(other) if callable(other) else other for other in others]
         moved = _moved(first)
         result = function(moved, *others, **options)
         if not on_device(moved):

@@ -1,5 +1,7 @@
 """What is said of the linear and the selection kind on arrays of a CUDA device, for test_device.py to run."""
 
+import functools
+
 import numpy as np
 import optree
 from device_backend import refused, run, to_device
@@ -13,6 +15,7 @@ RANDOM = np.random.default_rng(7)
 IMAGES = RANDOM.normal(size=(4, 4, 6, 36)).astype(np.float32)
 TRANSPOSED = np.ascontiguousarray(RANDOM.normal(size=(2, 40, 33))).transpose(0, 2, 1)
 ROWS = np.round(RANDOM.normal(size=(3, 70)), 1)
+HALVES = ROWS[:, 4:].astype(np.float16)
 
 CASES = {
     "batch_to_space2d": (numbafunc.batch_to_space2d, IMAGES),
@@ -27,6 +30,13 @@ CASES = {
     "max_pool_2d": (lambda x: numbafunc.max_pool_2d(x, 3, 1, "same"), np.round(IMAGES)),
     "pad": (lambda x: numbafunc.pad(x, 33, constant_values=((1, 2), (3, 4))), ROWS),
     "pad reflect": (lambda x: numbafunc.pad(x, ((0, 2), (40, 1)), "reflect"), ROWS),
+    "pad linear_ramp": (lambda x: numbafunc.pad(x, ((1, 2), (3, 40)), "linear_ramp", end_values=(5, 6)), ROWS),
+    "pad linear_ramp of halves": (lambda x: numbafunc.pad(x, 7, "linear_ramp", end_values=((0.1, 2), (3, 4))), HALVES),
+    "pad odd": (lambda x: numbafunc.pad(x, ((0, 5), (90, 1)), "reflect", reflect_type="odd"), ROWS),
+    "pad odd symmetric": (lambda x: numbafunc.pad(x, 9, "symmetric", reflect_type="odd"), HALVES),
+    "pad maximum": (lambda x: numbafunc.pad(x, ((1, 2), (3, 4)), "maximum", stat_length=((2, 3), (40, 3))), ROWS),
+    "pad minimum": (lambda x: numbafunc.pad(x, ((1, 2), (0, 1)), "minimum"), ROWS.astype(np.float32)),
+    "pad median": (lambda x: numbafunc.pad(x, ((1, 0), (3, 4)), "median", stat_length=((2, 3), (40, 3))), ROWS),
     "interpolate": (lambda x: numbafunc.interpolate(x, (7, 50)), IMAGES[0]),
     "interpolate nearest": (lambda x: numbafunc.interpolate(x, (7, 50), mode="nearest"), IMAGES[0]),
     "upsample_2d": (lambda x: numbafunc.upsample_2d(x, 2, "cubic"), IMAGES[:1].astype(np.float16)),
@@ -137,11 +147,60 @@ def test_scan_refuses():
     refused(IndexError, "xs has no dimensions", numbafunc.scan, lambda c, x: (c, x), 0, to_device(np.array(1.0)))
 
 
+def test_means_of_margins():
+    # Sums are joined in another order than processors do, in float64.
+    for dtype in (np.float16, np.float32):
+        x = ROWS.astype(dtype)
+        for lengths in (None, ((2, 3), (40, 9))):
+            pad = functools.partial(numbafunc.pad, pad_width=((1, 2), (3, 4)), mode="mean", stat_length=lengths)
+            same(pad(to_device(x)), pad(x), f"mean of {x.dtype}, {lengths}")
+
+
+def test_ends_of_ramps_have_derivatives():
+    def ramp(x, end):
+        return numbafunc.pad(x, (2, 3), "linear_ramp", end_values=(end, end * end))
+
+    x, t = np.arange(3.0), np.array([1.0, -2.0, 3.0])
+    for given in ((x, 4.0), (x, -0.5)):
+        wanted = numbafunc.jvp(ramp, given, (t, 3.0))
+        found = numbafunc.jvp(ramp, (to_device(x), given[1]), (to_device(t), 3.0))
+        for a, b in zip(found, wanted):
+            same(a, b, "ramp")
+    same(numbafunc.jacfwd(lambda e: ramp(to_device(x), e))(4.0), numbafunc.jacfwd(lambda e: ramp(x, e))(4.0), "ends")
+
+
+def test_lines_of_functions():
+    x = to_device(ROWS[:2, :3])
+    seen = []
+
+    def keep(line, width, axis, options):
+        seen.append((line.copy_to_host().tolist(), width, axis, options))
+        return line
+
+    same(numbafunc.pad(x, ((1, 0), (0, 2)), keep, stat_length=2), np.pad(ROWS[:2, :3], ((1, 0), (0, 2))), "lines")
+    assert len(seen) == 5 + 3
+    assert seen[0] == ([0.0, *ROWS[:2, 0].tolist()], (1, 0), 0, {"stat_length": 2})
+
+    def by_function(x):
+        return numbafunc.pad(x, ((1, 0), (0, 2)), lambda line, *_: mixed(line, line * line))
+
+    wanted = numbafunc.jacfwd(numbafunc.jacfwd(by_function))(ROWS[:2, :3])
+    found = numbafunc.jacfwd(numbafunc.jacfwd(by_function))(x)
+    np.testing.assert_allclose(found.copy_to_host(), wanted, rtol=1e-14)
+    found = numbafunc.pad(to_device(np.arange(3)), 1, lambda line, *_: mixed(line, line))
+    same(found, np.array([0, 0, 1, 5, 0]), "integers")
+    for wrong, words in ((lambda line, *_: None, "None"), (lambda line, *_: line.copy_to_host(), "an array")):
+        refused(TypeError, f"what mode returned is {words}", numbafunc.pad, x, 1, wrong)
+    refused(ValueError, "what mode returned has shape", numbafunc.pad, x, 1, lambda line, *_: line[1:])
+    assert numbafunc.pad(to_device(np.zeros((0, 2))), ((0, 0), (1, 1)), keep).shape == (0, 4)
+
+
 def test_constants_in_two_places():
     constant = to_device(np.array(1.0))
     for rows in (ROWS, to_device(ROWS)):
-        words = "constant_values is an array of a CUDA device"
-        refused(TypeError, words, numbafunc.pad, rows, 1, constant_values=constant)
+        for mode, name in (("constant", "constant_values"), ("linear_ramp", "end_values")):
+            words = f"{name} is an array of a CUDA device"
+            refused(TypeError, words, numbafunc.pad, rows, 1, mode, **{name: constant})
 
 
 run(globals())

@@ -156,9 +156,15 @@ def test_masks():
     for given in (mask, mask.astype(np.uint8), np.where(mask, 256, 0)):
         found = numbafunc.softmax(device, where=cuda.to_device(given), initial=0.0)
         equal(found, oracles.masked_softmax(x, mask, -1), np.float64)
-    refused(TypeError, "where has dtype float64", numbafunc.softmax, device, where=device)
-    initial = cuda.to_device(np.array(0.0))
-    refused(TypeError, "initial is an array of a CUDA device", numbafunc.softmax, device, initial=initial)
+    floats = np.where(x > 0, x, 0.0).astype(np.float32)
+    floats[0, 0] = np.nan  # which is not 0
+    found = numbafunc.log_softmax(device, where=cuda.to_device(floats))
+    np.testing.assert_allclose(found.copy_to_host(), numbafunc.log_softmax(x, where=floats), rtol=1e-14)
+    for initial in (np.array(0.0), np.array(700.0, np.float32), np.array(3)):
+        found = numbafunc.softmax(device, initial=cuda.to_device(initial))
+        np.testing.assert_allclose(found.copy_to_host(), numbafunc.softmax(x, initial=initial), rtol=1e-14)
+    refused(TypeError, "wanted: a number", numbafunc.softmax, device, initial=cuda.to_device(np.zeros(1)))
+    refused(TypeError, "x is an array in main memory", numbafunc.softmax, x, initial=cuda.to_device(np.array(0.0)))
 
 
 def test_operands_in_two_places():

@@ -4,6 +4,7 @@ import ml_dtypes
 import numba
 import numpy as np
 import pytest
+from device_backend import SIMULATED, sized
 
 import numbafunc
 from numbafunc import Interpolate, interpolate, upsample_2d
@@ -93,6 +94,7 @@ def test_nearest_rounds_down_where_float32_falls_short_of_an_integer(n, m, below
     np.testing.assert_array_equal(interpolate(np.arange(n), m, mode="nearest"), exact)
 
 
+@pytest.mark.skipif(SIMULATED, reason="16 million elements")
 def test_nearest_stays_inside_for_lengths_that_float32_does_not_tell_apart():
     m = 2**24 + 2
     result = interpolate(np.arange(2, dtype=np.int8), m, mode="nearest")
@@ -194,7 +196,13 @@ def test_integers_are_converted_first(dtype):
 
 @pytest.mark.parametrize(
     ("shape", "target"),
-    [((1, 300, 200), (600, 400)), ((1, 300, 400), (150, 200)), ((40, 30, 30), (45, 50)), ((1, 50, 3000), (70, 3000))],
+    sized(
+        [
+            *(((1, 300, 200), (600, 400)), ((1, 300, 400), (150, 200))),
+            *(((40, 30, 30), (45, 50)), ((1, 50, 3000), (70, 3000))),
+        ],
+        simulated=[((1, 7, 5), (14, 10)), ((1, 8, 12), (4, 6)), ((3, 4, 5), (6, 7)), ((1, 5, 70), (7, 70))],
+    ),
     ids=str,
 )
 def test_large_operands_and_any_number_of_threads(shape, target):
@@ -208,7 +216,7 @@ def test_large_operands_and_any_number_of_threads(shape, target):
     finally:
         numba.set_num_threads(threads)
     # A stack of many is shared out in another way than one alone.
-    stacked = np.concatenate([x[:1]] * 20)
+    stacked = np.concatenate([x[:1]] * sized(20, simulated=8))
     np.testing.assert_array_equal(interpolate(stacked, target)[7], result[0])
 
 
@@ -235,10 +243,11 @@ def test_a_line_with_what_is_not_finite_is_nan(dtype, bad):
 
 
 def test_what_is_not_finite_in_one_band_of_a_large_plane():
-    for place in ((0, 0), (299, 0), (150, 199)):
-        x = numbers((2, 300, 200), np.float32)
+    rows, columns = sized((300, 200), simulated=(12, 9))
+    for place in ((0, 0), (rows - 1, 0), (rows // 2, columns - 1)):
+        x = numbers((2, rows, columns), np.float32)
         x[(1, *place)] = NAN
-        result = interpolate(x, (600, 400))
+        result = interpolate(x, (2 * rows, 2 * columns))
         assert np.isnan(result[1]).all()
         assert np.isfinite(result[0]).all()
 

@@ -5,6 +5,7 @@ import json
 import ml_dtypes
 import numpy as np
 import pytest
+from device_backend import sized
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -58,7 +59,11 @@ def test_integers_to_their_limits(dtype):
     for k in range(8):
         check(x, k)
     # More of them than are held in order, with all that can be equal to a limit.
-    for row in (np.full(50, limits.min, dtype), np.full(50, limits.max, dtype), np.resize(x, 2000)):
+    for row in (
+        np.full(50, limits.min, dtype),
+        np.full(50, limits.max, dtype),
+        np.resize(x, sized(2000, simulated=70)),
+    ):
         # Kernels for many take their time to compile.
         for k in (1, 16, 17, 49, 50) if dtype in (np.int8, np.uint32, np.int64) else (1, 16):
             check(row, k)
@@ -77,11 +82,11 @@ def test_none_and_all():
             assert indices.dtype == np.int32
 
 
-@pytest.mark.parametrize("shape", [(3, 1000), (2, 70000), (1, 200000)], ids=str)
-def test_hard_orders(shape):
-    random = np.random.default_rng(1)
-    n = shape[-1]
-    rows = {
+@pytest.mark.parametrize(("rows", "n"), [(3, 1000), (2, 70000), (1, 200000)])
+def test_hard_orders(rows, n):
+    n = sized(n, simulated=30 + n // 5000)
+    random, shape = np.random.default_rng(1), (rows, n)
+    cases = {
         "random": random.normal(size=shape),
         "ascending": np.broadcast_to(np.arange(n), shape),
         "descending": np.broadcast_to(np.arange(n)[::-1], shape),
@@ -90,19 +95,20 @@ def test_hard_orders(shape):
         "few large": np.where(random.random(shape) < 1e-3, random.normal(size=shape), -np.inf),
         "saw": np.broadcast_to(np.arange(n) % 97, shape),
     }
-    for x in rows.values():
-        for k in (1, 2, 16, 17, 100, 193, 700):
+    for x in cases.values():
+        for k in sized((1, 2, 16, 17, 100, 193, 700), simulated=(1, 2, 17)):
             check(x.astype(np.float32), k)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_all_of_a_long_row(dtype):
-    x = np.random.default_rng(2).normal(size=(2, 30000)).astype(dtype)
-    for k in (9999, 29999, 30000):
+    n = sized(30000, simulated=60)
+    x = np.random.default_rng(2).normal(size=(2, n)).astype(dtype)
+    for k in (n // 3 - 1, n - 1, n):
         check(x, k)
 
 
-@settings(derandomize=True, max_examples=100, deadline=None)
+@settings(derandomize=True, max_examples=sized(100, simulated=25), deadline=None)
 @given(
     x=hnp.arrays(np.float32, st.tuples(st.integers(1, 3), st.integers(1, 40)), elements=st.floats(width=32)),
     data=st.data(),

@@ -201,7 +201,8 @@ def _lowered(context: Any, builder: Any, storage: str, keys: tuple[Key, ...], ty
 
     def converted(source: Any, real: Any) -> Any:
         if storage in HALF:
-            return narrow(builder, storage, context.cast(builder, real, source, types.float32))
+            format = source if source == types.float64 else types.float32  # rounded once
+            return narrow(builder, storage, context.cast(builder, real, source, format))
         result = context.cast(builder, real, source, stored)
         return builder.zext(result, ir.IntType(8)) if storage == "bool" else result
 

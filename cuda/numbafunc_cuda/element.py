@@ -41,7 +41,8 @@ def make_write(storage: str) -> Callable[..., Any]:
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             element = in_memory(context, storage)
             if storage in HALF:
-                stored = narrow(builder, storage, context.cast(builder, args[2], value, types.float32))
+                real = value if value == types.float64 else types.float32  # rounded once
+                stored = narrow(builder, storage, context.cast(builder, args[2], value, real))
             else:
                 stored = context.cast(builder, args[2], value, getattr(types, storage))
             pointer = pointer_to(builder, args[0], element, args[1], index)

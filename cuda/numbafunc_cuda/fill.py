@@ -56,6 +56,12 @@ def _diagonal(i: Any, columns: Any, shift: Any) -> Any:
     return 1 if i // columns + shift == i % columns else 0
 
 
+def signed(value: Any) -> int:
+    """The signed integer with the bits of one that may not be: what kernels take."""
+    number = int(value)
+    return number - 2**64 if number >= 2**63 else number
+
+
 def arange(size: int, stream: Any) -> View:
     """The integers from 0."""
     return _filled(_index, (size,), np.dtype(np.int64), stream, 0, 0)
@@ -68,8 +74,7 @@ def zeros(shape: Shape, dtype: np.dtype[Any], stream: Any) -> View:
 
 def integer(value: int, dtype: np.dtype[Any], stream: Any) -> View:
     """An integer, or a truth value, as an array without axes."""
-    # Settings are signed; storing them keeps the bits of what is not.
-    return _filled(_given, (), dtype, stream, value - 2**64 if value >= 2**63 else value, 0)
+    return _filled(_given, (), dtype, stream, signed(value), 0)
 
 
 def units(rows: int, columns: int, shift: int, dtype: np.dtype[Any], stream: Any) -> View:

@@ -1,4 +1,4 @@
-"""The kernels of copies, padding, resizing, pooling and selection as :mod:`numbafunc_cuda.ptx` examines them.
+"""The kernels of copies, padding, margins, resizing, pooling and selection as :mod:`numbafunc_cuda.ptx` examines them.
 
 Tangents go through the kernels of values, or through the gather, so there is one order.
 """
@@ -10,10 +10,12 @@ from itertools import product
 from typing import Any
 
 from numbafunc.cpu.pooling import UNROLLED
-from numbafunc_cuda import movement, padding, pooling, resize, selection, top_k
+from numbafunc_cuda import margins, movement, padding, pooling, resize, selection, statistics, top_k
+from numbafunc_cuda.machine import BLOCK
 from numbafunc_cuda.ptx import FLOATS, INTEGERS, Case
 
 _WORDS = ("uint8", "uint16", "uint32", "uint64")
+_STATISTICS = ("mean", "maximum", "tied minimum", "places", "middle")
 _ORDERS = {
     "float": ("uint16", "uint32", "uint64"),
     "signed": _WORDS,
@@ -35,6 +37,18 @@ def cases() -> Iterator[Case]:
     for word, constants in product(_WORDS, (0, 1, 4)):
         types = padding.argument_types(word, constants, wide=False)
         yield _case("padding", "pad", word, f"{constants} constants", padding.build(word, "int64", constants), types)
+    for dtype, form in product((*FLOATS, *INTEGERS, "bool"), ("odd", "ramp")):
+        if (form, dtype) != ("odd", "bool"):  # which goes along as int8
+            types = margins.argument_types(form, dtype, wide=False)
+            yield _case("margins", form, dtype, "lines", margins.build(form, dtype), types)
+    for dtype, work, team in product((*FLOATS, *INTEGERS, "bool"), _STATISTICS, (1, BLOCK)):
+        if work.startswith("tied") and dtype not in FLOATS:
+            continue  # which have no tangents
+        if (work, dtype) != ("mean", "bool") and (work, team) != ("middle", BLOCK):
+            kernel = statistics.build(statistics.Form(work, dtype, team))
+            yield _case(
+                "statistics", f"{work} of lines", dtype, f"{team} threads a line", kernel, statistics.ARGUMENT_TYPES
+            )
     for storage in FLOATS:
         yield _case(
             "resize", "not finite", storage, "lines", resize.build_watch(storage), resize.watch_types(wide=False)

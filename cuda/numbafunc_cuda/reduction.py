@@ -23,7 +23,7 @@ from numbafunc_cuda.slots import Operand, Slot
 _LONG, _FEW = 4 * SEGMENT, 16 if SIMULATED else 64
 # Rows shorter than this go to one thread each, and so do rows of any length that lie side by side, when there are as
 # many as keep a device busy.
-_SHORT, _MANY = 32, 32 if SIMULATED else 1 << 13
+SHORT, MANY = 32, 32 if SIMULATED else 1 << 13
 
 
 class _Recipe(NamedTuple):
@@ -213,6 +213,6 @@ def _recipe(
 def _team(rows: int, count: int, outer: list[Any], inner: list[Any]) -> str:
     """What has a row to itself: a block, a thread, or nobody."""
     side_by_side = any(o and i and 0 < abs(o[-1]) < abs(i[-1]) for o, i in zip(outer, inner))
-    if (count < _SHORT and rows >= _SHORT) or (side_by_side and rows >= _MANY):
+    if (count < SHORT and rows >= SHORT) or (side_by_side and rows >= MANY):
         return "thread"
     return "segments" if rows <= _FEW and count >= _LONG else "block"

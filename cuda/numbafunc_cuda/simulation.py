@@ -218,7 +218,7 @@ def widened(storage: str, word: Any) -> float:
 def lowered(storage: str, number: Any, dtype: Any) -> Any:
     """What lies in memory of a dtype for a number that is stored."""
     if storage in HALF:
-        return narrow(BUILDER, storage, real(FLOAT, float(number))).data
+        return narrow(BUILDER, storage, real(DOUBLE, float(number))).data
     if dtype.kind in "iu":
         return wrap(number, dtype)
     with np.errstate(over="ignore"):

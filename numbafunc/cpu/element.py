@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
@@ -67,6 +68,40 @@ def maximum(typingctx: Any, a: Any, b: Any) -> Any:
         return builder.select(compare(">", *args), *args)
 
     return a(a, b), codegen
+
+
+@intrinsic
+def minimum(typingctx: Any, a: Any, b: Any) -> Any:
+    """The smaller of two numbers of one type; NaN when either is."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        if isinstance(a, types.Float):
+            return Real(builder, args[0]).minimum(Real(builder, args[1])).value
+        compare = builder.icmp_signed if a.signed else builder.icmp_unsigned
+        return builder.select(compare("<", *args), *args)
+
+    return a(a, b), codegen
+
+
+@intrinsic
+def ordinal(typingctx: Any, number: Any) -> Any:
+    """An integer with the sign of 64 bits that is ordered as numbers are, from -(2**(n - 1)) on for those of n bits.
+
+    Both zeros have the same one.
+    """
+    word = ir.IntType(number.bitwidth)
+    lowest = ir.Constant(word, 1 << (number.bitwidth - 1))
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        bits = args[0]
+        if isinstance(number, types.Float):
+            bits = builder.bitcast(bits, word)
+            bits = builder.select(builder.icmp_signed("<", bits, ir.Constant(word, 0)), builder.sub(lowest, bits), bits)
+        elif not number.signed:
+            bits = builder.xor(bits, lowest)
+        return bits if number.bitwidth == 64 else builder.sext(bits, ir.IntType(64))
+
+    return types.int64(number), codegen
 
 
 @intrinsic

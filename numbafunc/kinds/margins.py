@@ -61,21 +61,29 @@ def _between(end: NDArray, edge: NDArray, step: NDArray, count: int) -> NDArray:
     """The points of a ramp, ``step`` of ``count`` steps from its end towards the edge; integers are rounded down."""
     dtype = edge.dtype
     if is_float(dtype):
-        share = step / count
         first, last = end.astype(np.float64), edge.astype(np.float64)
         with np.errstate(invalid="ignore", over="ignore"):
-            points = first * (1 - share) + last * share
+            points = between(first, last, step / count)
             # Infinite steps towards the edge lead nowhere from an end that is at infinity.
             return np.where(np.isfinite(first), points, np.nan).astype(dtype)
     if dtype.kind == "b":
         return np.logical_or(end, np.logical_and(edge, step > 0))
-    # Quotients and remainders by themselves: the products can't overflow.
     wide = np.uint64 if dtype == np.uint64 else np.int64
-    taken = step.astype(wide)
-    left = (count - step).astype(wide)
-    (end_whole, end_rest), (edge_whole, edge_rest) = (np.divmod(part.astype(wide), wide(count)) for part in (end, edge))
-    rest: NDArray = (end_rest * left + edge_rest * taken) // wide(count)
-    return (end_whole * left + edge_whole * taken + rest).astype(dtype)
+    points = between_integers(*(part.astype(wide) for part in (end, edge, step, count - step)))
+    return points.astype(dtype)  # type: ignore[no-any-return]
+
+
+def between(end: Any, edge: Any, share: Any) -> Any:
+    """The point at a share of the way from the end of a ramp to the edge."""
+    return end * (1 - share) + edge * share
+
+
+def between_integers(end: Any, edge: Any, taken: Any, left: Any) -> Any:
+    """The same for integers of one width, rounded down, given the steps that were taken and those that are left."""
+    count = taken + left
+    # Quotients and remainders by themselves: the products can't overflow.
+    rest = (end % count * left + edge % count * taken) // count
+    return end // count * left + edge // count * taken + rest
 
 
 def odd(array: NDArray, leading: int, widths: Widths, repeat_edge: bool) -> NDArray:
@@ -101,8 +109,16 @@ def odd(array: NDArray, leading: int, widths: Widths, repeat_edge: bool) -> NDAr
     return result.astype(array.dtype) if work is not array else result
 
 
+def mirrored(edge: Any, inside: Any) -> Any:
+    """What lies beyond the edge as far as something lies inside."""
+    return (edge + edge) - inside
+
+
 def _mirrored(inside: NDArray, edge: NDArray, axis: int) -> NDArray:
-    return (edge + edge) - np.flip(inside, axis)
+    inside, dtype = np.flip(inside, axis), inside.dtype
+    if dtype.itemsize == 2 and is_float(dtype):
+        return mirrored(edge.astype(np.float32), inside.astype(np.float32)).astype(dtype)  # type: ignore[no-any-return]
+    return mirrored(edge, inside)  # type: ignore[no-any-return]
 
 
 # Statistics: each is a function of the values along an axis that gives the statistic, and how to take it of tangents.
@@ -153,11 +169,17 @@ def _integer_mean(values: NDArray, axis: int) -> NDArray:
     count = values.shape[axis]
     # Halves of words, since the sum of whole ones can overflow.
     high, low = ((wide >> 32).astype(np.int64), (wide & 0xFFFFFFFF).astype(np.int64))
-    whole, rest = np.divmod(high.sum(axis=axis, keepdims=True), count)
-    part, rest = np.divmod((rest << 32) + low.sum(axis=axis, keepdims=True), count)
-    mean = (whole << 32) + part
-    up = (2 * rest > count) | ((2 * rest == count) & (mean & 1 == 1))
-    return (mean + up).astype(values.dtype)  # type: ignore[no-any-return]
+    high, low = (part.sum(axis=axis, keepdims=True) for part in (high, low))
+    return integer_mean(high, low, count).astype(values.dtype)  # type: ignore[no-any-return]
+
+
+def integer_mean(high: Any, low: Any, count: Any) -> Any:
+    """The mean of ``count`` integers, rounded half to even, given the sums of their halves of 32 bits."""
+    whole = high // count
+    total = (high % count << 32) + low
+    part = total // count
+    twice = 2 * (total % count)
+    return (whole << 32) + part + ((twice > count) | ((twice == count) & (part & 1 == 1)))
 
 
 def _extreme(best: Callable[..., Any]) -> Statistic:
@@ -201,8 +223,13 @@ def _middle(a: NDArray, b: NDArray) -> NDArray:
         return np.where(a == b, a, halves.astype(a.dtype))
     if a.dtype.kind == "b":
         return a | b
-    down = (a & b) + ((a ^ b) >> 1)
-    return down + ((a ^ b) & down & 1)  # type: ignore[no-any-return]
+    return middle_of_integers(a, b, a.dtype.type(1))  # type: ignore[no-any-return]
+
+
+def middle_of_integers(a: Any, b: Any, one: Any) -> Any:
+    """Halfway between two integers, rounded half to even; ``one`` is of their dtype."""
+    down = (a & b) + ((a ^ b) >> one)
+    return down + ((a ^ b) & down & one)
 
 
 STATISTICS: dict[str, Statistic] = {

@@ -239,6 +239,15 @@ def test_the_input_is_not_returned():
         check(pad(x, 0, mode), x)
 
 
+def test_odd_reflections_of_halves_are_rounded_once():
+    for dtype, largest in ((np.float16, 4e4), (ml_dtypes.bfloat16, 2e38)):
+        x = np.array([largest, 0.75 * largest], dtype)
+        expected = 2 * x[:1].astype(np.float64) - x[1:].astype(
+            np.float64
+        )  # twice the edge is beyond the largest number
+        check(pad(x, (1, 0), "reflect", reflect_type="odd")[:1], expected.astype(dtype))
+
+
 # A function as mode.
 
 

@@ -15,8 +15,11 @@ from numbafunc_cuda.access import in_memory, load_from, pointer_to
 from numbafunc_cuda.extension import DeviceBuilder, intrinsic
 
 
-def make_read(storage: str) -> Callable[..., Any]:
-    """The intrinsic ``read(address, index)``: an element as it is stored; 16-bit floats as float32."""
+def make_read(storage: str, *, changing: bool = False) -> Callable[..., Any]:
+    """The intrinsic ``read(address, index)``: an element as it is stored; 16-bit floats as float32.
+
+    ``changing`` tells of memory that the kernel itself writes.
+    """
 
     @intrinsic
     def read(typingctx: Any, address: Any, index: Any) -> Any:
@@ -25,7 +28,8 @@ def make_read(storage: str) -> Callable[..., Any]:
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             element = in_memory(context, storage)
             pointer = pointer_to(builder, args[0], element, args[1], index)
-            loaded = load_from(builder, pointer, context.get_abi_sizeof(element))
+            align = context.get_abi_sizeof(element)
+            loaded = builder.load(pointer, align=align) if changing else load_from(builder, pointer, align)
             return widen(builder, storage, loaded) if storage in HALF else loaded
 
         return result(address, index), codegen

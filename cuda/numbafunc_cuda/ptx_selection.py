@@ -69,3 +69,5 @@ def cases() -> Iterator[Case]:
     for order, words in _ORDERS.items():
         for word in words:
             yield _case("selection", "top_k", word, f"order {order}", top_k.build(order, word), top_k.ARGUMENT_TYPES)
+            many = top_k.build_many(order, word)
+            yield _case("selection", "top_k", word, f"order {order}, many", many, top_k.MANY_ARGUMENT_TYPES)

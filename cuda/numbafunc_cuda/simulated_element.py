@@ -15,7 +15,7 @@ from numbafunc_cuda.interpreter import BUILDER, DOUBLE, FLOAT, Value
 from numbafunc_cuda.simulation import Pointer, lowered, widened, wrap
 
 
-def make_read(storage: str) -> Callable[..., Any]:
+def make_read(storage: str, *, changing: bool = False) -> Callable[..., Any]:
     """See :func:`numbafunc_cuda.element.make_read`."""
     if storage not in HALF:
         return lambda pointer, index: pointer.words[pointer.first + index]

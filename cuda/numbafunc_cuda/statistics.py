@@ -21,6 +21,7 @@ from numbafunc_cuda.margins import FLOATS, Lines, lines
 from numbafunc_cuda.movement import as_view
 from numbafunc_cuda.padding import padded
 from numbafunc_cuda.reduction import MANY, SHORT
+from numbafunc_cuda.teams import indented, joined
 
 # All threads of a team have the value of a statistic, and share out the margins. Of tangents, ``own`` lines belong to a
 # direction; what is chosen among their elements is chosen by the values.
@@ -45,20 +46,6 @@ for i in range(thread, before, TEAM):
     put(array, base + i * inner, value)
 for i in range(thread, after, TEAM):
     put(array, base + (length - after + i) * inner, value)
-"""
-
-# A tree decides among the threads, so that results are the same from run to run.
-_JOIN = """
-{name}s[thread] = {name}
-cuda.syncthreads()
-half = TEAM // 2
-while half > 0:
-    if thread < half:
-        {name}s[thread] = {join}({name}s[thread], {name}s[thread + half])
-    cuda.syncthreads()
-    half //= 2
-{name} = {name}s[0]
-cuda.syncthreads()
 """
 
 _MEAN = """
@@ -181,33 +168,11 @@ class Form(NamedTuple):
     team: int
 
 
-def _indented(text: str, **parts: str) -> str:
-    """A text with others in the place of names, which are as far from the margin as the names."""
-    lines_of_text = []
-    for line in text.strip().splitlines():
-        name = line.strip().removeprefix("{").removesuffix("}")
-        indent = " " * (len(line) - len(line.lstrip()))
-        found = parts[name].strip().splitlines() if name in parts else [line[len(indent) :]]
-        lines_of_text += [indent + one for one in found]
-    return "\n".join(lines_of_text)
-
-
-def _joined(text: str, team: int) -> str:
-    """A text with the trees of a team."""
-    parts = {}
-    for line in text.splitlines():
-        found = line.strip()
-        if found.startswith("<"):
-            join, name = found.strip("<>").split()
-            parts[found] = _JOIN.format(join=join, name=name) if team > 1 else ""
-    return _indented(text, **parts)
-
-
 def _body(form: Form) -> str:
     kind = "float" if form.storage in FLOATS else form.storage if form.storage == "bool" else "integer"
     if form.work == "places":
         by_key, by_place = _TALLY.format(key="bound", place=-1), _TALLY.format(key="key", place="middle")
-        return _indented(_PLACES, by_key=by_key, by_place=by_place)
+        return indented(_PLACES, by_key=by_key, by_place=by_place)
     if form.work == "middle":
         body = _MIDDLE.format(middle=_MIDDLES[kind])
     elif form.work == "mean" and kind != "bool":
@@ -230,7 +195,7 @@ def build(form: Form) -> Any:
         "last": _INTEGER,
         "best": number,
     }
-    body = _joined(_body(form), form.team)
+    body = joined(_body(form), form.team)
     slots = [f"{name}s = cuda.shared.array(TEAM, {name}_type)" for name in names if f"{name}s[" in body]
     word = np.uint64 if compute == "uint64" else np.int64
     namespace: dict[str, Any] = {
@@ -256,7 +221,7 @@ def build(form: Form) -> Any:
         "integer_mean": inline(integer_mean),
         "middle_of_integers": inline(middle_of_integers),
     }
-    source = _indented(_KERNEL, slots="\n".join(slots) or "pass", body=body)
+    source = indented(_KERNEL, slots="\n".join(slots) or "pass", body=body)
     exec(compile(source, f"<numbafunc {form.work} of margins on a device>", "exec"), namespace)
     return namespace["kernel"]
 

@@ -64,6 +64,18 @@ TO_SCALAR = {
         "mean_absolute_error(x, y)",
         "np.mean(np.abs(x - y))",
     ),
+    "mean_squared_log_error": (
+        "numbafunc.loss.mean_squared_log_error(p, q, keep_axis=None)",
+        "F.mse_loss(torch.log1p(p), torch.log1p(q))",
+        "mean_squared_log_error(p, q)",
+        "np.mean(np.square(np.log1p(p) - np.log1p(q)))",
+    ),
+    "kl": (
+        "numbafunc.divergence.kl(p, q)",
+        "torch.dot(p, torch.log(p + 2**-17) - torch.log(q + 2**-17))",
+        "kl(p, q)",
+        "np.dot(p, np.log(p + np.float32(2**-17)) - np.log(q + np.float32(2**-17)))",
+    ),
 }
 
 
@@ -85,6 +97,8 @@ def define_for_jax(jax_library: Any) -> None:
         l2=lambda x: jnp.vdot(x, x) / 2,
         mean_squared_error=lambda x, y: jnp.mean(jnp.square(x - y)),
         mean_absolute_error=lambda x, y: jnp.mean(jnp.abs(x - y)),
+        mean_squared_log_error=lambda p, q: jnp.mean(jnp.square(jnp.log1p(p) - jnp.log1p(q))),
+        kl=lambda p, q: jnp.vdot(p, jnp.log(p + 2**-17) - jnp.log(q + 2**-17)),
     )
 
 
@@ -103,10 +117,11 @@ def matrices(rows: int, columns: int) -> Any:
 
 
 def vectors(size: int) -> Any:
-    """Function that makes two vectors."""
+    """Function that makes two vectors, and two of probabilities."""
 
     def data(random: np.random.Generator) -> Mapping[str, Any]:
-        return {name: random.standard_normal(size, dtype=np.float32) for name in "xy"}
+        numbers = {name: random.standard_normal(size, dtype=np.float32) for name in "xy"}
+        return numbers | {name: random.random(size, dtype=np.float32) for name in "pq"}
 
     return data
 

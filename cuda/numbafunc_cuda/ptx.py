@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import multiprocessing
 import re
 import subprocess
 import sys
@@ -234,17 +235,28 @@ def table() -> str:
         f"| {' | '.join(columns)} |",
         f"|{' --- |' * len(columns)}",
     ]
-    for case in cases():
-        reports = [report(case, capability) for capability in capabilities()]
-
-        def each(field: str, reports: list[Report] = reports) -> str:
-            return "/".join(str(getattr(one, field)) for one in reports)
-
-        last = reports[-1]
-        cells = [case.name, case.dtype, case.order, case.layout, each("registers"), each("shared"), each("spilled")]
-        cells += [", ".join(last.loads), ", ".join(last.stores), each("doubles")]
-        lines.append(f"| {' | '.join(cells)} |")
+    with multiprocessing.get_context("spawn").Pool() as pool:
+        lines += pool.imap(_line, range(len(_cases())), chunksize=16)
     return "\n".join(lines) + "\n"
+
+
+@cache
+def _cases() -> list[Case]:
+    return list(cases())
+
+
+def _line(number: int) -> str:
+    """The line of a case, by its number, which a process can be told."""
+    case = _cases()[number]
+    reports = [report(case, capability) for capability in capabilities()]
+
+    def each(field: str) -> str:
+        return "/".join(str(getattr(one, field)) for one in reports)
+
+    last = reports[-1]
+    cells = [case.name, case.dtype, case.order, case.layout, each("registers"), each("shared"), each("spilled")]
+    cells += [", ".join(last.loads), ", ".join(last.stores), each("doubles")]
+    return f"| {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":

@@ -49,6 +49,7 @@ _PREPARED = threads.Kernels(512)
 def _pairs(given: Any, name: str, ndim: int, smallest: int) -> Widths:
     """A pair of ints for each axis."""
     wanted = f"an int, (before, after), or one such pair for each of {ndim} axes"
+    _check_place(given, name)
     if given is None or isinstance(given, (str, bytes, Dual)):
         raise TypeError(f"{name} is {given!r}; wanted: {wanted}")
     try:
@@ -65,6 +66,13 @@ def _pairs(given: Any, name: str, ndim: int, smallest: int) -> Widths:
     if numbers.size and numbers.min() < smallest:
         raise ValueError(f"{name} is {given!r}; wanted: numbers from {smallest} on")
     return tuple((int(a), int(b)) for a, b in np.broadcast_to(numbers, (ndim, 2)))
+
+
+def _check_place(given: Any, name: str) -> None:
+    """Raise TypeError for what would have to be read from a device first: kernels take it as arguments."""
+    for entry in _entries(given) if isinstance(given, (tuple, list)) else (given,):
+        if is_device_array(value_of(entry)):
+            raise TypeError(f"{name} has an array of a CUDA device; wanted: numbers that are known to the host")
 
 
 def _entries(given: Any) -> Iterator[Any]:
@@ -93,6 +101,7 @@ def _values(given: Any, name: str, array: Any) -> Any:
     """A value before and one after each axis, in the dtype of the array."""
     ndim = array.ndim
     wanted = f"a number, (before, after), or one such pair for each of {ndim} axes"
+    _check_place(given, name)
     try:
         values = arguments.as_array(_stacked(given), name)
     except ShapeError:
@@ -129,14 +138,6 @@ def _checked(mode: Any, given: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(kind, str) or kind not in ("even", "odd"):
         raise ValueError(f"reflect_type is {kind!r}; wanted: 'even' or 'odd'")
     return options
-
-
-def _check_for_device(options: dict[str, Any]) -> None:
-    """Raise TypeError for what an array of a CUDA device can't be padded by."""
-    for name in ("constant_values", "end_values"):
-        if is_device_array(value_of(options.get(name, 0))):
-            # Kernels take them as arguments, so that none has to be read where they are few.
-            raise TypeError(f"{name} is an array of a CUDA device; wanted: numbers that are known to the host")
 
 
 def _by_name(array: Any, widths: Widths, mode: str, options: dict[str, Any]) -> Any:
@@ -320,8 +321,6 @@ def pad(
         return _mapped(operand, widths, "edge") if device else operand.copy()
     shape = tuple(before + length + after for length, (before, after) in zip(operand.shape, widths))
     arguments.check_size(shape, operand.dtype, "pad_width", pad_width)
-    if device:
-        _check_for_device(options)
     if not isinstance(mode, str):
         return _by_function(operand, widths, mode, options)
     if mode not in _WITHOUT_ELEMENTS or (mode == "mean" and not arguments.is_float(operand.dtype)):

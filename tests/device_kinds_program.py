@@ -4,7 +4,9 @@ import functools
 
 import numpy as np
 import optree
+import pytest
 from device_backend import refused, run, to_device
+from numbafunc_cuda import statistics
 
 import numbafunc
 from numbafunc.autodiff.dual import assemble, components
@@ -156,6 +158,18 @@ def test_means_of_margins():
             same(pad(to_device(x)), pad(x), f"mean of {x.dtype}, {lengths}")
 
 
+def test_streams_of_margins():
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(statistics, "stream_for", lambda views: seen.append(len(views)) or 7)
+        patch.setattr(statistics, "launch", lambda kernel, tasks, arguments, stream: seen.append(stream))
+        patch.setattr(statistics, "arranged", lambda array, *_: seen.append(array.stream) or array)
+        admit(1)
+        parts = {(): to_device(ROWS), (1,): to_device(ROWS[None])}
+        numbafunc.pad(assemble(parts), 1, "maximum")
+    assert seen == [2, *[7] * 4, *[7] * 2]  # one stream for both components, of two axes, and for the results
+
+
 def test_ends_of_ramps_have_derivatives():
     def ramp(x, end):
         return numbafunc.pad(x, (2, 3), "linear_ramp", end_values=(end, end * end))
@@ -189,6 +203,16 @@ def test_lines_of_functions():
     np.testing.assert_allclose(found.copy_to_host(), wanted, rtol=1e-14)
     found = numbafunc.pad(to_device(np.arange(3)), 1, lambda line, *_: mixed(line, line))
     same(found, np.array([0, 0, 1, 5, 0]), "integers")
+    line = np.array([2**62 + 1, -(2**62) - 3, 2**53 + 1, 5, -7])
+    for dtype in (np.uint64, np.int32, np.int8, np.bool_):
+        found = numbafunc.pad(to_device(np.zeros(3, dtype)), 1, lambda *_: to_device(line))
+        same(found, line.astype(dtype), "integers of another dtype")
+    integers, many = to_device(np.arange(3)), to_device(np.linspace(-1, 1, 5))
+    words = "what mode returned is float64, but array has dtype int64"
+    by_integers = functools.partial(
+        numbafunc.jvp, lambda t: numbafunc.pad(integers, 1, lambda *_: numbafunc.sigmoid(t))
+    )
+    refused(TypeError, words, by_integers, (many,), (many,))
     for wrong, words in ((lambda line, *_: None, "None"), (lambda line, *_: line.copy_to_host(), "an array")):
         refused(TypeError, f"what mode returned is {words}", numbafunc.pad, x, 1, wrong)
     refused(ValueError, "what mode returned has shape", numbafunc.pad, x, 1, lambda line, *_: line[1:])
@@ -199,8 +223,11 @@ def test_constants_in_two_places():
     constant = to_device(np.array(1.0))
     for rows in (ROWS, to_device(ROWS)):
         for mode, name in (("constant", "constant_values"), ("linear_ramp", "end_values")):
-            words = f"{name} is an array of a CUDA device"
-            refused(TypeError, words, numbafunc.pad, rows, 1, mode, **{name: constant})
+            for given in (constant, (constant, 1.0), [[constant, constant]]):
+                words = f"{name} has an array of a CUDA device"
+                refused(TypeError, words, numbafunc.pad, rows, 1, mode, **{name: given})
+        refused(TypeError, "pad_width has an array of a CUDA device", numbafunc.pad, rows, constant)
+        refused(TypeError, "stat_length has an", numbafunc.pad, rows, 1, "mean", stat_length=(constant, 1))
 
 
 run(globals())

@@ -121,6 +121,12 @@ def test_places_are_not_mixed():
     refused(TypeError, "numpy.arctan2", numbafunc.jvp, lambda x: np.arctan2(x, x), (device,), (device,))
 
 
+def test_a_sequence_of_arrays_is_no_operand():
+    numbers = [cuda.to_device(np.array(1.0)), cuda.to_device(np.array(2.0))]
+    for function in (numbafunc.relu, numbafunc.softmax, numbafunc.flatten, numbafunc.max_pool_2d):
+        refused(TypeError, "a sequence that holds arrays of a CUDA device", function, numbers)
+
+
 def test_jvp_of_every_op():
     for name in SMOOTH:
         for dtype in (np.float32, np.float64):

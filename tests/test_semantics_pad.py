@@ -217,6 +217,17 @@ def test_ramps_of_non_finite_numbers(dtype):
             check(pad(x, (1, 3), "linear_ramp", end_values=end), expected)
 
 
+def test_odd_reflections_of_bool_are_those_of_their_numbers():
+    x = np.array([True, False, True])
+    numbers = pad(x.astype(int), 300, "reflect", reflect_type="odd")
+    check(pad(x, 300, "reflect", reflect_type="odd"), numbers != 0)
+    assert pad(x[:2], (0, 300), "reflect", reflect_type="odd")[257]
+
+
+def test_halfway_is_rounded_once():
+    check(pad(np.array([5e-324, 1e-323]), (1, 0), "median")[:1], [5e-324])  # two roundings of halves to even
+
+
 def test_axes_without_elements():
     for mode in ("constant", "empty"):
         check(pad(np.zeros((0, 2)), ((1, 1), (0, 1)), mode), np.zeros((2, 3)))
@@ -374,6 +385,17 @@ def test_derivative_of_nan_is_that_of_the_element(mode):
     value, tangent = jvp(lambda x: pad(x, (1, 0), mode), (x,), (t,))
     assert np.isnan(value[0])
     check(tangent, [20, *t])
+
+
+@pytest.mark.parametrize(
+    "dtype", [np.float16, np.float32, np.float64, ml_dtypes.bfloat16], ids=lambda dtype: np.dtype(dtype).name
+)
+def test_of_zeros_the_positive_one_is_larger(dtype):
+    for zeros in ([0.0, -0.0, -0.0], [-0.0, 0.0, -0.0], [-0.0, -0.0, 0.0]):
+        x = np.array(zeros, dtype)
+        assert not np.signbit(pad(x, (1, 0), "maximum"))[0]
+        assert np.signbit(pad(x, (1, 0), "minimum"))[0]
+    assert np.signbit(pad(np.array([-0.0, -1], dtype), (1, 0), "maximum"))[0]
 
 
 def test_what_is_not_chosen_has_no_say():

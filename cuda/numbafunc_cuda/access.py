@@ -201,7 +201,7 @@ def _lowered(context: Any, builder: Any, storage: str, keys: tuple[Key, ...], ty
 
     def converted(source: Any, real: Any) -> Any:
         if storage in HALF:
-            format = source if source == types.float64 else types.float32  # rounded once
+            format = source if source == types.float64 else types.float32  # one rounding to float16
             return narrow(builder, storage, context.cast(builder, real, source, format))
         result = context.cast(builder, real, source, stored)
         return builder.zext(result, ir.IntType(8)) if storage == "bool" else result

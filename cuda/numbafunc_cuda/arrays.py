@@ -141,10 +141,16 @@ def stream_for(views: Sequence[View]) -> Any:
         return 0
     first, *others = streams.values()
     for other in others:
+        follow(first, other)
+    return first
+
+
+def follow(stream: Any, other: Any) -> None:
+    """Make a stream wait for what has been given to another one, where that is named."""
+    if other != 0 and int(stream) != int(other):
         event = cuda.event(timing=False)
         event.record(other)
-        event.wait(first)
-    return first
+        event.wait(stream)
 
 
 def contiguous(shape: Shape, itemsize: int = 1) -> Shape:

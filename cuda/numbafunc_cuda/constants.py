@@ -24,4 +24,7 @@ def table(key: Hashable, make: Callable[[], np.ndarray[Any, Any]]) -> View:
         if made.dtype == np.int64 and made.size and max(made.max(), -made.min()) < 2**31:
             made = made.astype(np.int32)
         found = _TABLES[place] = view(cuda.to_device(made), "a table")
+        if not SIMULATED:
+            # A copy of little memory may still be under way, and streams that don't wait for the default one read it.
+            cuda.default_stream().synchronize()
     return found

@@ -45,7 +45,7 @@ def make_write(storage: str) -> Callable[..., Any]:
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             element = in_memory(context, storage)
             if storage in HALF:
-                real = value if value == types.float64 else types.float32  # rounded once
+                real = value if value == types.float64 else types.float32  # one rounding to float16
                 stored = narrow(builder, storage, context.cast(builder, args[2], value, real))
             else:
                 stored = context.cast(builder, args[2], value, getattr(types, storage))

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import assemble, components, on_device, value_of
+from numbafunc.autodiff.dual import Dual, assemble, components, on_device, value_of
+from numbafunc.autodiff.refusals import dropped
 from numbafunc.autodiff.rules_device import copied_into
 from numbafunc.errors import ShapeError
+from numbafunc.kinds.arguments import is_float
 from numbafunc_cuda.arrays import View, arranged, contiguous, empty, view
 from numbafunc_cuda.drivers import mapped
 from numbafunc_cuda.movement import copied
@@ -23,7 +25,7 @@ def replaced(x: Any, axis: int, function: Callable[[Any], Any]) -> Any:
     Raises
     ------
     TypeError
-        For a result that is not on the device.
+        For a result that is not on the device, or whose tangents an array of integers has no room for.
     ValueError
         For one of another shape.
     """
@@ -65,6 +67,8 @@ def _checked(line: Any, length: int, dtype: np.dtype[Any]) -> Any:
         raise ShapeError(f"what mode returned has shape {line.shape}; wanted: the new line, {(length,)}")
     if line.dtype == dtype:
         return line
+    if isinstance(line, Dual) and not is_float(dtype):
+        raise dropped(f"what mode returned is {line.dtype}, but array has dtype {dtype}; this conversion")
     parts = {}
     for levels, part in components(line).items():
         source = view(part, "what mode returned")

@@ -139,7 +139,7 @@ def odd(part: Any, leading: int, widths: Widths, repeat_edge: bool) -> Any:
     """See :func:`numbafunc.kinds.margins.odd`."""
     source = as_view(part)
     if source.dtype.kind == "b":
-        numbers = empty(source.shape, np.dtype(np.int8), None, source.stream)
+        numbers = empty(source.shape, np.dtype(np.int64), None, source.stream)
         copied_into(numbers.array, source.array)
         return apply(np.not_equal, odd(numbers.array, leading, widths, repeat_edge), 0)
     result = view(padded(part, leading, widths, "constant"), "the result")

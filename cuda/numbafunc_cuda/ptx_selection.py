@@ -38,7 +38,7 @@ def cases() -> Iterator[Case]:
         types = padding.argument_types(word, constants, wide=False)
         yield _case("padding", "pad", word, f"{constants} constants", padding.build(word, "int64", constants), types)
     for dtype, form in product((*FLOATS, *INTEGERS, "bool"), ("odd", "ramp")):
-        if (form, dtype) != ("odd", "bool"):  # which goes along as int8
+        if (form, dtype) != ("odd", "bool"):  # which goes along as int64
             types = margins.argument_types(form, dtype, wide=False)
             yield _case("margins", form, dtype, "lines", margins.build(form, dtype), types)
     for dtype, work, team in product((*FLOATS, *INTEGERS, "bool"), _STATISTICS, (1, BLOCK)):

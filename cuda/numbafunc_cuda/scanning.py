@@ -9,7 +9,7 @@ import numpy as np
 from numbafunc.autodiff.dual import Dual, assemble, components, on_device
 from numbafunc.autodiff.rules_device import copied_into
 from numbafunc.kinds.arguments import check_dtype
-from numbafunc_cuda.arrays import View, arranged, empty, numba_array, part_of, stream_for, view, without_axis
+from numbafunc_cuda.arrays import View, arranged, empty, follow, numba_array, part_of, stream_for, view, without_axis
 from numbafunc_cuda.drivers import mapped
 from numbafunc_cuda.fill import integer, zeros
 from numbafunc_cuda.movement import copied, copy_into
@@ -84,7 +84,8 @@ class Stack:
                 self._add(levels, source)
             stack = self.parts[levels]
             row = without_axis(part_of(stack, i, 1), 0)
-            copy_into(row, source, stream_for([stack, source]))
+            follow(self.stream, source.stream)
+            copy_into(row, source, self.stream)
 
     def stacked(self) -> Any:
         """All of them, along a new first axis."""

@@ -11,11 +11,11 @@ from numba import cuda
 from numba.core import types
 
 from numbafunc.autodiff.dual import Components, assemble, components
-from numbafunc.cpu.element import HALF, maximum, minimum, ordinal
+from numbafunc.cpu.element import HALF, halfway, maximum, minimum, ordinal
 from numbafunc.cpu.pooling import add
 from numbafunc.kinds.margins import Lengths, integer_mean, middle_of_integers
 from numbafunc.kinds.padding import Widths
-from numbafunc_cuda.arrays import View, empty, pointer, stream_for, view
+from numbafunc_cuda.arrays import View, arranged, empty, pointer, stream_for, view
 from numbafunc_cuda.machine import BLOCK, SIMULATED, compiled, element, inline, launch
 from numbafunc_cuda.margins import FLOATS, Lines, lines
 from numbafunc_cuda.movement import as_view
@@ -147,7 +147,7 @@ value = {middle}
 """
 
 _MIDDLES = {
-    "float": "double(a) if a == b else double(a) * 0.5 + double(b) * 0.5",
+    "float": "double(a) if a == b else halfway(a, b)",
     "bool": "a | b",
     "integer": "middle_of_integers(word(a), word(b), word(1))",
 }
@@ -218,6 +218,7 @@ def build(form: Form) -> Any:
         "largest": element.adopted(maximum),
         "better": element.adopted(minimum if form.work.endswith("minimum") else maximum),
         "ordinal": element.adopted(ordinal),
+        "halfway": element.adopted(halfway),
         "integer_mean": inline(integer_mean),
         "middle_of_integers": inline(middle_of_integers),
     }
@@ -273,7 +274,13 @@ def statistical(array: Any, widths: Widths, lengths: Lengths, mode: str) -> Any:
         for region in regions:
             if region.before or region.after:
                 _fill(mode, views, axis, lines(value, axis), region, stream)
-    return assemble(grown)
+    # All margins were written on one stream, which may not be the one that a component came on.
+    return assemble(
+        {
+            levels: arranged(found._replace(stream=stream), found.shape, found.strides).array
+            for levels, found in views.items()
+        }
+    )
 
 
 def _fill(mode: str, views: dict[Any, View], axis: int, values: Lines, region: _Region, stream: Any) -> None:

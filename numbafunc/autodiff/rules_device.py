@@ -82,4 +82,14 @@ def apply(ufunc: np.ufunc, *operands: Any) -> Any:
 
 def copied_into(target: Any, source: Any) -> None:
     """Copy an array of a device into another one, converted to its dtype."""
-    _op(np.positive).on_device((source,), target, target.dtype)
+    integers = not isinstance(source, float) and source.dtype.kind in "iub" and target.dtype.kind in "iub"
+    op = _positive_of_integers() if integers else _op(np.positive)
+    op.on_device((source,), target, target.dtype)
+
+
+@cache
+def _positive_of_integers() -> Any:
+    from numbafunc.kinds.elementwise import Elementwise
+
+    name = "numpy.positive of integers"
+    return Elementwise(_DEFINITIONS[np.positive], keep_integers=True, name=name, identity=name)

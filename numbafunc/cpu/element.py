@@ -84,6 +84,18 @@ def minimum(typingctx: Any, a: Any, b: Any) -> Any:
 
 
 @intrinsic
+def halfway(typingctx: Any, a: Any, b: Any) -> Any:
+    """The number in the middle of two floats of one type, as float64; no sum that overflows."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        double = ir.DoubleType()
+        wide = args if a.bitwidth == 64 else [builder.fpext(part, double) for part in args]
+        return builder.fadd(*(builder.fmul(part, ir.Constant(double, 0.5)) for part in wide))
+
+    return types.float64(a, b), codegen
+
+
+@intrinsic
 def ordinal(typingctx: Any, number: Any) -> Any:
     """An integer with the sign of 64 bits that is ordered as numbers are, from -(2**(n - 1)) on for those of n bits.
 

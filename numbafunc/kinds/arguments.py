@@ -107,14 +107,25 @@ def _convert(x: Any, name: str) -> np.ndarray[Any, Any]:
         raise TypeError(f"{name} is a masked array, whose mask would be lost; pass {name}.filled(...) or {name}.data")
     if is_device_array(x):
         raise TypeError(f"{name} is an array of a CUDA device; wanted: one in main memory, as the others are")
-    if contains_dual(x):
-        raise TypeError(f"{name} is a sequence that holds Dual numbers; join them with numpy.stack first")
+    _check_entries(x, name)
     if not hasattr(x, "__array__") and not hasattr(x, "__array_interface__") and hasattr(x, "__dlpack__"):
         return np.from_dlpack(x)
     try:
         return np.asarray(x)
     except ValueError as error:
         raise TypeError(f"{name} can't be made an array: {error}") from None
+
+
+def _check_entries(x: Any, name: str) -> None:
+    """Raise TypeError for a nest of lists and tuples of what would lose its derivative, or be read from a device."""
+    if isinstance(x, (list, tuple)):
+        for entry in x:
+            if type(entry) is not float and type(entry) is not int:
+                _check_entries(entry, name)
+    elif isinstance(x, Dual):
+        raise TypeError(f"{name} is a sequence that holds Dual numbers; join them with numpy.stack first")
+    elif is_device_array(x):
+        raise TypeError(f"{name} is a sequence that holds arrays of a CUDA device; wanted: one array, or numbers")
 
 
 def contains_dual(x: Any) -> bool:

@@ -89,7 +89,7 @@ def between_integers(end: Any, edge: Any, taken: Any, left: Any) -> Any:
 def odd(array: NDArray, leading: int, widths: Widths, repeat_edge: bool) -> NDArray:
     """Reflections about the point at the edge: twice the edge, less what lies inside; continued outwards."""
     shape = array.shape[leading:]
-    work = array.astype(np.int8) if array.dtype.kind == "b" else array
+    work = array.astype(np.int64) if array.dtype.kind == "b" else array
     result = padded(work, leading, widths, "constant")
     for axis, index in _steps(widths, shape):
         length = shape[axis]
@@ -189,6 +189,15 @@ def _extreme(best: Callable[..., Any]) -> Statistic:
         tied = values == found
         if is_float(values.dtype):
             tied |= np.isnan(values)  # where there is one, the result is NaN and equal to none
+            zero = found == 0
+            if zero.any():  # NumPy takes any; here +0 is larger than -0
+                negative = np.signbit(values)
+                minus = (
+                    np.all(negative | ~tied, axis, keepdims=True)
+                    if best is np.max
+                    else np.any(negative & tied, axis, keepdims=True)
+                )
+                found = np.where(zero, np.where(minus, -0.0, 0.0).astype(values.dtype), found)
         count = np.count_nonzero(tied, axis=axis, keepdims=True)
 
         def taken(part: NDArray) -> NDArray:

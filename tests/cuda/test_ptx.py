@@ -15,7 +15,7 @@ CAPABILITIES = [c for c in ptx.capabilities() if not CHOSEN or f"sm_{c[0]}{c[1]}
 # The circular functions are libdevice's, which reduces large float32 arguments by products in float64.
 IN_DOUBLE = {"elementary.cos", "elementary.sin", "elementary.tan"}
 
-# Margins are rounded once, from sums and products in float64.
+# Margins come of sums and products in float64.
 IN_DOUBLE |= {"ramp", "mean of lines", "tied minimum of lines", "middle of lines"}
 
 # Integers become float64 in means and on the way to another size.

@@ -149,7 +149,8 @@ def assembled(ptx: str, capability: Capability) -> Report:
 def _widths(instruction: str, ptx: str) -> tuple[str, ...]:
     """How wide loads from global memory, or stores to it, are: "4 x 32"."""
     found = set(re.findall(rf"\b{instruction}\.global(?:\.nc)?(?:\.v(\d))?\.[a-z]+(\d+)", ptx))
-    return tuple(f"{count or 1} x {bits}" for count, bits in sorted(found, key=lambda w: int(w[0] or 1) * int(w[1])))
+    words = sorted((int(count or 1) * int(bits), int(count or 1), int(bits)) for count, bits in found)
+    return tuple(f"{count} x {bits}" for _, count, bits in words)
 
 
 def report(case: Case, capability: Capability) -> Report:

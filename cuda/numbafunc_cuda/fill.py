@@ -14,8 +14,8 @@ from numbafunc_cuda.arrays import Shape, View, empty, pointer
 from numbafunc_cuda.machine import access, compiled, inline, launch
 
 
-@cache
-def _kernel(element: Callable[[Any, Any, Any], Any], storage: str) -> Any:
+def build(element: Callable[[Any, Any, Any], Any], storage: str) -> Any:
+    """The kernel ``kernel(result, size, first, second)``, not compiled yet."""
     store = access.make_store(storage, ((),))
     index_like = access.index_like
     advance = access.advance
@@ -28,7 +28,15 @@ def _kernel(element: Callable[[Any, Any, Any], Any], storage: str) -> Any:
             store((result,), i, value(i, first, second))
             i = advance(i, step)
 
-    return compiled(kernel, (types.uint64, types.int64, types.int64, types.int64))
+    return kernel
+
+
+ARGUMENT_TYPES = (types.uint64, types.int64, types.int64, types.int64)
+
+
+@cache
+def _kernel(element: Callable[[Any, Any, Any], Any], storage: str) -> Any:
+    return compiled(build(element, storage), ARGUMENT_TYPES)
 
 
 def _filled(
@@ -60,6 +68,9 @@ def signed(value: Any) -> int:
     """The signed integer with the bits of one that may not be: what kernels take."""
     number = int(value)
     return number - 2**64 if number >= 2**63 else number
+
+
+ELEMENTS = {"index": _index, "nothing": _nothing, "given": _given, "diagonal": _diagonal}
 
 
 def arange(size: int, stream: Any) -> View:

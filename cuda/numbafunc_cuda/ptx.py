@@ -7,6 +7,7 @@ architecture of the toolkit, sm_80, sm_90 and sm_100, and assembled by the ``ptx
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import multiprocessing
 import re
@@ -158,11 +159,15 @@ def report(case: Case, capability: Capability) -> Report:
     return assembled(compiled(case, capability), capability)
 
 
-def elementwise_case(op: Any, name: str, dtype: str, order: str, layout: str, *, moving: int = 1) -> Case:
-    """A kernel of the elementwise kind of which the first operands move, all of them arrays."""
-    return Case(
-        "elementwise", name, dtype, order, layout, lambda: _elementwise(op, dtype, ORDERS[order], layout, moving)
-    )
+def elementwise_case(
+    op: Any, name: str, dtype: str, order: str, layout: str, *, moving: int = 1, storage: str = "", wide: bool = False
+) -> Case:
+    """A kernel of the elementwise kind of which the first operands move, all of them arrays.
+
+    Operands have the dtype of the result, or that of ``storage``; ``wide`` is said of indices of 64 bits.
+    """
+    made = functools.partial(_elementwise, op, dtype, ORDERS[order], layout, moving, storage or dtype, wide)
+    return Case("elementwise", name, dtype, order, layout, made)
 
 
 @cache
@@ -171,23 +176,26 @@ def _inlined(op: Any) -> Any:
 
 
 def _elementwise(
-    op: Any, dtype: str, counts: tuple[int, ...], layout: str, moving: int
+    op: Any, dtype: str, counts: tuple[int, ...], layout: str, moving: int, storage: str, wide: bool
 ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     steps = plan(counts)
-    compute = None if dtype in INTEGERS else "float64" if dtype == "float64" else "float32"
+    compute = None
+    if storage in FLOATS or dtype in FLOATS:
+        compute = "float32" if storage in FLOATS and storage != "float64" else "float64"
     components = [()] if not counts else [(), (0,)] if len(counts) == 1 else [(), (0,), (1,), (0, 1)]
-    strided = layout == "strided"
+    strided = layout.startswith("strided")
     operands, tables, itemsizes = [], [], []
     numbers: dict[Any, int] = {}
     for position, _ in enumerate(op.parameters):
         keys = steps.operand_keys(components if position < moving else [()])
-        operands.append(Operand(dtype, compute, tuple(Slot(key, "strided" if strided else "element") for key in keys)))
+        slots = tuple(Slot(key, "strided" if strided else "element") for key in keys)
+        operands.append(Operand(storage, compute, slots))
         for key in keys:
             place = position, component_of(key)
             tables.append(numbers.setdefault(place, len(numbers)) if strided else -1)
-            itemsizes.append({**FLOATS, **INTEGERS}[dtype])
+            itemsizes.append({**FLOATS, **INTEGERS, "bool": 1}[storage])
     results = result_keys([operand.keys for operand in operands])
-    form = elementwise.Form(tuple(operands), dtype, results, tuple(tables), -1, 3 if strided else 0, 1, wide=False)
+    form = elementwise.Form(tuple(operands), dtype, results, tuple(tables), -1, 3 if strided else 0, 1, wide)
     form = form._replace(lanes=elementwise.lanes_for(form, itemsizes))
     return elementwise.build(_inlined(op), form), form.argument_types()
 
@@ -210,10 +218,11 @@ def cases() -> Iterator[Case]:
         for dtype in ("float32", "float64"):
             for order in ("0", "1"):
                 yield elementwise_case(_elementary_op(name), f"elementary.{name}", dtype, order, "flat")
-    from numbafunc_cuda import ptx_reduction, ptx_selection  # which are built on this module
+    from numbafunc_cuda import ptx_reduction, ptx_rules, ptx_selection  # which are built on this module
 
     yield from ptx_reduction.cases()
     yield from ptx_selection.cases()
+    yield from ptx_rules.cases()
 
 
 @cache

@@ -26,7 +26,7 @@ def _op(name: str) -> ReductionOnDevice:
     return ReductionOnDevice(REGISTRY[name].stages)
 
 
-def form(stages: Stages, dtype: str, order: str, team: str) -> Form:
+def form(stages: Stages, dtype: str, order: str, team: str, *, wide: bool = False) -> Form:
     """A kernel of which the first operand moves, each with strides of its own."""
     compute = "float64" if dtype == "float64" else "float32"
     counts = ORDERS[order]
@@ -42,7 +42,7 @@ def form(stages: Stages, dtype: str, order: str, team: str) -> Form:
         tables += [-1 if span == "number" else position] * len(keys)
     keys = result_keys([operand.keys for operand in operands])
     result = -1 if stages.epilogue is None else 0
-    return Form(team, tuple(operands), dtype, compute, keys, tuple(tables), result, 1, 1, wide=False)
+    return Form(team, tuple(operands), dtype, compute, keys, tuple(tables), result, 1, 1, wide)
 
 
 def _maker(name: str, made: Form, number: int) -> Callable[[], tuple[Callable[..., Any], tuple[Any, ...]]]:
@@ -56,15 +56,21 @@ def _maker(name: str, made: Form, number: int) -> Callable[[], tuple[Callable[..
 def cases() -> Iterator[Case]:
     """The kernels of each op for each dtype: all of them at orders 0 and 1, and those of blocks at all orders."""
     for name, op in sorted(REGISTRY.items()):
-        stages = op.stages
-        steps = ["shifts"] if stages.key is not None else []
-        steps += ["sums", "rows"] + (["elements"] if stages.epilogue is not None else [])
         for dtype, order, team in itertools.product(FLOATS, ORDERS, TEAMS):
-            if team != "block" and order not in ("0", "1"):
-                continue
-            made = form(stages, dtype, order, team)
-            if team != "segments":
-                yield Case("reduction", name, dtype, order, team, _maker(name, made, 0))
-                continue
-            for number, step in enumerate(steps):
-                yield Case("reduction", name, dtype, order, f"segments, {step}", _maker(name, made, number))
+            if team == "block" or order in ("0", "1"):
+                yield from reduction_cases(name, op.stages, dtype, order, team)
+
+
+def reduction_cases(
+    name: str, stages: Stages, dtype: str, order: str, team: str, *, wide: bool = False
+) -> Iterator[Case]:
+    """The kernels of one op for one dtype, order of derivatives and team."""
+    made = form(stages, dtype, order, team, wide=wide)
+    layout = f"{team}, wide" if wide else team
+    if team != "segments":
+        yield Case("reduction", name, dtype, order, layout, _maker(name, made, 0))
+        return
+    steps = ["shifts"] if stages.key is not None else []
+    steps += ["sums", "rows"] + (["elements"] if stages.epilogue is not None else [])
+    for number, step in enumerate(steps):
+        yield Case("reduction", name, dtype, order, f"{layout}, {step}", _maker(name, made, number))

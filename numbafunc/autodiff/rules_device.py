@@ -51,6 +51,11 @@ _STEPS: dict[np.ufunc, Callable[..., Any]] = {
 }
 
 
+def kernels() -> dict[str, dict[np.ufunc, Callable[..., Any]]]:
+    """The definitions of which kernels are made, by what becomes of tangents: they move, or end here."""
+    return {"moves": _DEFINITIONS, "asks": _ON_VALUE, "steps": _STEPS}
+
+
 def _of(function: Any) -> Callable[[Any], Any]:
     return lambda x: function(x)
 

@@ -1,12 +1,14 @@
 """What is said of the linear and the selection kind on arrays of a CUDA device, for test_device.py to run."""
 
 import functools
+import math
+from types import SimpleNamespace
 
 import numpy as np
 import optree
 import pytest
 from device_backend import refused, run, to_device
-from numbafunc_cuda import statistics
+from numbafunc_cuda import arrays, scanning, statistics
 
 import numbafunc
 from numbafunc.autodiff.dual import assemble, components
@@ -43,6 +45,7 @@ CASES = {
     "interpolate nearest": (lambda x: numbafunc.interpolate(x, (7, 50), mode="nearest"), IMAGES[0]),
     "upsample_2d": (lambda x: numbafunc.upsample_2d(x, 2, "cubic"), IMAGES[:1].astype(np.float16)),
     "top_k": (lambda x: numbafunc.top_k(x, 3)[0], ROWS),
+    "top_k of many": (lambda x: numbafunc.top_k(x, 40)[0], ROWS),
 }
 
 
@@ -156,6 +159,11 @@ def test_means_of_margins():
         for lengths in (None, ((2, 3), (40, 9))):
             pad = functools.partial(numbafunc.pad, pad_width=((1, 2), (3, 4)), mode="mean", stat_length=lengths)
             same(pad(to_device(x)), pad(x), f"mean of {x.dtype}, {lengths}")
+    x = np.array([1e16, *[1.0] * 8, -1e16, 2.0])
+    assert numbafunc.pad(to_device(x), (1, 0), "mean").copy_to_host()[0] == math.fsum(x) / x.size
+    for bad in (np.inf, np.nan):
+        found = numbafunc.pad(to_device(np.array([1.0, bad, 2.0])), (1, 0), "mean").copy_to_host()
+        np.testing.assert_array_equal(found[0], bad)
 
 
 def test_streams_of_margins():
@@ -168,6 +176,44 @@ def test_streams_of_margins():
         parts = {(): to_device(ROWS), (1,): to_device(ROWS[None])}
         numbafunc.pad(assemble(parts), 1, "maximum")
     assert seen == [2, *[7] * 4, *[7] * 2]  # one stream for both components, of two axes, and for the results
+
+
+EVENTS = []
+
+
+class Event:
+    """An event of a device that writes down what is done with it."""
+
+    def __init__(self, timing):
+        assert not timing
+
+    def record(self, stream):
+        """What an event marks."""
+        EVENTS.append(("after", stream))
+
+    def wait(self, stream):
+        """Who waits for it."""
+        EVENTS.append(("waits", stream))
+
+
+def test_a_stream_follows_another_one():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arrays, "cuda", SimpleNamespace(event=Event))
+        for stream, other in ((0, 2), (1, 2), (2, 2), (1, 0), (0, 0)):
+            arrays.follow(stream, other)
+    assert EVENTS == [("after", 2), ("waits", 0), ("after", 2), ("waits", 1)]
+
+
+def test_a_stack_waits_for_the_streams_of_steps():
+    streams, seen = iter([0, 0, 0, 5]), []  # two looks at the first step, and one for each that is put
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scanning, "view", lambda x, name: arrays.view(x, name)._replace(stream=next(streams)))
+        patch.setattr(scanning, "follow", lambda *given: seen.append(given))
+        step = to_device(np.ones(3))
+        stack = scanning.Stack(2, step)
+        for i in range(2):
+            stack.put(i, step)
+    assert seen == [(0, 0), (0, 5)]
 
 
 def test_ends_of_ramps_have_derivatives():

@@ -56,6 +56,21 @@ for i in range(thread, count, TEAM):
 value = total / count if count > 0 else nan
 """
 
+# What rounding loses is kept aside, so that errors don't grow with the length; it is NaN where sums are not finite.
+_MEAN_IN_FULL = """
+total = double(0)
+lost = double(0)
+for i in range(thread, count, TEAM):
+    x = double(get(array, first + i * inner))
+    new = total + x
+    taken = new - total
+    lost += (total - (new - taken)) + (x - taken)
+    total = new
+<add total>
+<add lost>
+value = (total + lost if lost == lost else total) / count if count > 0 else nan
+"""
+
 _MEAN_OF_INTEGERS = """
 high = int64(0)
 low = int64(0)
@@ -176,7 +191,9 @@ def _body(form: Form) -> str:
     if form.work == "middle":
         body = _MIDDLE.format(middle=_MIDDLES[kind])
     elif form.work == "mean" and kind != "bool":
-        body = _MEAN if kind == "float" else _MEAN_OF_INTEGERS
+        body = _MEAN_OF_INTEGERS
+        if kind == "float":
+            body = _MEAN_IN_FULL if form.storage == "float64" else _MEAN
     else:
         body = _TIED if form.work.startswith("tied") else _EXTREME
     return body + _FILL
@@ -189,6 +206,7 @@ def build(form: Form) -> Any:
     number = getattr(types, compute)
     names = {
         "total": types.float64,
+        "lost": types.float64,
         "tally": _INTEGER,
         "high": _INTEGER,
         "low": _INTEGER,

@@ -71,6 +71,11 @@ def to_device(array):
     low, high = np.lib.array_utils.byte_bounds(array)
     memory = cuda.to_device(np.ctypeslib.as_array((np.ctypeslib.ctypes.c_uint8 * (high - low)).from_address(low)))
     start = array.__array_interface__["data"][0] - low
+    if array.dtype.kind == "V":  # bfloat16, which has no name in the interface
+        from numbafunc_cuda.arrays import View, arranged
+
+        words = View(memory, memory.__cuda_array_interface__["data"][0], memory.shape, (1,), array.dtype, 0)
+        return arranged(words, array.shape, array.strides, start).array
     return _Interface(
         memory,
         shape=array.shape,

@@ -57,30 +57,26 @@ def make_write(storage: str, separation: Separation, group: str) -> Callable[...
     return write  # type: ignore[no-any-return]
 
 
+def _extremum(type_: Any, comparison: str, of_reals: Callable[[Real, Real], Real]) -> tuple[Any, Any]:
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        if isinstance(type_, types.Float):
+            return of_reals(*(Real(builder, arg) for arg in args)).value
+        compare = builder.icmp_signed if type_.signed else builder.icmp_unsigned
+        return builder.select(compare(comparison, *args), *args)
+
+    return type_(type_, type_), codegen
+
+
 @intrinsic
 def maximum(typingctx: Any, a: Any, b: Any) -> Any:
     """The larger of two numbers of one type; NaN when either is."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        if isinstance(a, types.Float):
-            return Real(builder, args[0]).maximum(Real(builder, args[1])).value
-        compare = builder.icmp_signed if a.signed else builder.icmp_unsigned
-        return builder.select(compare(">", *args), *args)
-
-    return a(a, b), codegen
+    return _extremum(a, ">", Real.maximum)
 
 
 @intrinsic
 def minimum(typingctx: Any, a: Any, b: Any) -> Any:
     """The smaller of two numbers of one type; NaN when either is."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        if isinstance(a, types.Float):
-            return Real(builder, args[0]).minimum(Real(builder, args[1])).value
-        compare = builder.icmp_signed if a.signed else builder.icmp_unsigned
-        return builder.select(compare("<", *args), *args)
-
-    return a(a, b), codegen
+    return _extremum(a, "<", Real.minimum)
 
 
 @intrinsic

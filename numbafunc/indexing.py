@@ -70,7 +70,7 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
     else:
         form = None
     device = on_device(x)
-    indices = value_of(x) if device else value_of(arguments.as_array(x, "x", boolean=False))
+    indices = value_of(arguments.as_array(x, "x", boolean=False, device=True))
     classes = _whole(num_classes)
     if classes is None or classes < 0:
         raise TypeError(f"num_classes is {num_classes!r}; wanted: a non-negative int")

@@ -142,6 +142,19 @@ def test_scan_takes_numbers_to_the_device_and_leaves_the_callers_arrays_alone():
     assert init.copy_to_host() == 0
 
 
+def test_scan_differentiates_a_number_of_the_host():
+    decay = numbafunc.elementwise(lambda t, a, b: a * math.exp(-b * t))
+    times = RANDOM.uniform(0, 1, 5)
+
+    def final(start, times):
+        return numbafunc.scan(lambda carry, time: (decay(time, carry, 0.1), carry), start, times)[0]
+
+    for start in (1.0, -0.0):
+        for function in (numbafunc.grad(final), numbafunc.grad(numbafunc.grad(final))):
+            found, wanted = function(start, to_device(times)), function(start, times)
+            np.testing.assert_array_equal(getattr(found, "copy_to_host", lambda found=found: found)(), wanted)
+
+
 def test_scan_refuses():
     xs = to_device(ROWS)
     places = iter([xs, ROWS, ROWS, xs])

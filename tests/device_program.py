@@ -1,5 +1,6 @@
 """What is said of arrays of a CUDA device, for test_device.py to run in Numba's simulator or on a device."""
 
+import copy
 import math
 
 import ml_dtypes
@@ -119,6 +120,33 @@ def test_places_are_not_mixed():
     refused(TypeError, "numpy.sum has no rule", numbafunc.jvp, np.sum, (device,), (device,))
     refused(TypeError, "operator.getitem", numbafunc.jvp, lambda x: x[0], (device,), (device,))
     refused(TypeError, "numpy.arctan2", numbafunc.jvp, lambda x: np.arctan2(x, x), (device,), (device,))
+
+
+def test_copies_and_conversions_of_dual_arrays():
+    x = np.linspace(-1, 1, 40)
+    for function in (lambda x: (x * x).copy(), lambda x: numbafunc.tanh(x.astype(np.float32)), copy.deepcopy):
+        wanted = numbafunc.jvp(function, (x,), (x,))
+        found = numbafunc.jvp(function, (cuda.to_device(x),), (cuda.to_device(x),))
+        for a, b in zip(found, wanted):
+            a = a.copy_to_host()
+            assert a.dtype == b.dtype
+            np.testing.assert_array_equal(a, b)
+
+
+def test_what_is_refused_before_any_kernel():
+    refused(TypeError, "x has dtype bool", numbafunc.one_hot, cuda.to_device(np.array([True, False])), 3)
+    swapped = cuda.to_device(np.array([1.0, 2.0], ">f4"))
+    for function in (numbafunc.tanh, numbafunc.softmax, numbafunc.flatten):
+        refused(TypeError, "in a byte order that is not that of the device", function, swapped)
+    refused(TypeError, "x is a Other; wanted, in the simulator", numbafunc.tanh, Other())
+
+
+class Other:
+    """An array of some other library."""
+
+    @property
+    def __cuda_array_interface__(self):
+        return {"shape": (3,), "typestr": "<f4", "data": (4096, False), "version": 3}
 
 
 def test_a_sequence_of_arrays_is_no_operand():

@@ -69,11 +69,17 @@ def view(x: Any, name: str) -> View:
     Raises
     ------
     TypeError
-        For a byte order that is not that of the device, and for masked arrays.
+        For a byte order that is not that of the device, for masked arrays, and for what the simulator doesn't know.
     ValueError
         For elements that are not aligned, which a device can't read.
     """
+    if SIMULATED and not hasattr(x, "_ary"):
+        raise TypeError(
+            f"{name} is a {type(x).__name__}; wanted, in the simulator: an array that numba.cuda made there"
+        )
     found = _simulated(x) if SIMULATED else _from_interface(x, name)
+    if not found.dtype.isnative:
+        raise TypeError(f"{name} has dtype {found.dtype}, in a byte order that is not that of the device")
     item = found.dtype.itemsize
     if found.size and (found.address % item or any(stride % item for stride in found.strides)):
         raise ValueError(f"{name} has elements that are not aligned to {item} bytes; pass a contiguous copy")
@@ -95,8 +101,6 @@ def _from_interface(x: Any, name: str) -> View:
         raise TypeError(f"{name} is a masked array, whose mask would be lost")
     # Numba's arrays know a dtype that has no name in the interface.
     dtype = x.dtype if type(x).__module__.startswith("numba.") else np.dtype(interface["typestr"])
-    if not dtype.isnative:
-        raise TypeError(f"{name} has dtype {dtype}, in a byte order that is not that of the device")
     shape = tuple(interface["shape"])
     strides = interface.get("strides")
     strides = contiguous(shape, dtype.itemsize) if strides is None else tuple(strides)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from numbafunc.autodiff.dual import Dual, assemble, components, on_device
-from numbafunc.autodiff.rules_device import copied_into
+from numbafunc.autodiff.rules_device import apply, copied_into
 from numbafunc.kinds.arguments import check_dtype
 from numbafunc_cuda.arrays import View, arranged, empty, follow, numba_array, part_of, stream_for, view, without_axis
 from numbafunc_cuda.drivers import mapped
@@ -47,6 +47,8 @@ def nothing(x: Any) -> Any:
 def number(x: Any, dtype: np.dtype[Any], like: Any) -> Any:
     """A number that the host knows, as an array without axes where another array is."""
     stream = _stream(like)
+    if type(x) is Dual:
+        return apply(np.multiply, integer(1, dtype, stream).array, x)
     if dtype.kind in "iub":
         return integer(int(x), dtype, stream).array
     result = empty((), dtype, None, stream)

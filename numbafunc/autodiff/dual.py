@@ -165,6 +165,9 @@ class Dual(ArrayMethods):
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (self.primal, self.tangent, self.level, os.getpid())
 
+    def __deepcopy__(self, memo: Any) -> Dual:
+        return self.copy()
+
     # Queries of the value.
 
     @property
@@ -409,6 +412,8 @@ class Dual(ArrayMethods):
         return _call(np.clip, self, min, max)
 
     def copy(self, order: str = "C") -> Dual:
+        if on_device(self):
+            return _converted_on_device(self, self.dtype)
         return make(self.primal.copy(), self.tangent.copy(), self.level)
 
     def astype(self, dtype: Any, copy: bool = True) -> Dual:
@@ -421,7 +426,17 @@ class Dual(ArrayMethods):
         if dtype == self.dtype and not copy:
             # The array itself, so that what is written to one is seen in the other.
             return self
+        if on_device(self):
+            return _converted_on_device(self, dtype)
         return make(self.primal.astype(dtype, copy=copy), self.tangent.astype(dtype, copy=copy), self.level)
+
+
+def _converted_on_device(x: Dual, dtype: np.dtype[Any]) -> Dual:
+    from numbafunc.autodiff.rules_device import converted
+
+    if dtype.kind == "c":
+        raise TypeError(f"astype({dtype}) of an array of a CUDA device; wanted: a real floating dtype")
+    return converted(x, dtype)  # type: ignore[no-any-return]
 
 
 _new = object.__new__

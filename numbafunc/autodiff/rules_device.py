@@ -85,6 +85,11 @@ def apply(ufunc: np.ufunc, *operands: Any) -> Any:
     return op.on_device(list(map(value_of, operands)) if ufunc in _STEPS else operands, None)
 
 
+def converted(x: Any, dtype: np.dtype[Any]) -> Any:
+    """A new array, or Dual, of a dtype, with the elements and tangents of another one."""
+    return _op(np.positive).on_device((x,), None, dtype)
+
+
 def copied_into(target: Any, source: Any) -> None:
     """Copy an array of a device into another one, converted to its dtype."""
     integers = not isinstance(source, float) and source.dtype.kind in "iub" and target.dtype.kind in "iub"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual
+from numbafunc.autodiff.dual import Dual, assemble, components, on_device
 from numbafunc.autodiff.trees import Structure
 from numbafunc.device import is_device_array
 from numbafunc.errors import ShapeError
@@ -56,10 +56,10 @@ def reduce_on_device(
     from numbafunc.parallel.reduce import plan_for
     from numbafunc.parallel.wire import as_leaf
 
-    on_device = [is_device_array(leaf) for leaf in leaves]
-    memory = _memory(next(name for name, device in zip(names, on_device) if device))
+    there = [is_device_array(leaf) for leaf in leaves]
+    memory = _memory(next(name for name, device in zip(names, there) if device))
     arrays = []
-    for leaf, name, device in zip(leaves, names, on_device):
+    for leaf, name, device in zip(leaves, names, there):
         if device:
             arrays.append(_checked(memory.view(leaf), name))
         else:
@@ -68,13 +68,13 @@ def reduce_on_device(
                 raise TypeError(f"{name} is a dual array beside arrays of a device; reduce them in calls of their own")
     wires = [wire_of(operation, array.dtype) for array in arrays]
     if outs is not None:
-        for array, wire, out, name, device in zip(arrays, wires, outs, names, on_device):
+        for array, wire, out, name, device in zip(arrays, wires, outs, names, there):
             _check_out(out, array, wire.result, f"out{name[1:]}", device)
-        targets = [memory.view(out) for out, device in zip(outs, on_device) if device]
+        targets = [memory.view(out) for out, device in zip(outs, there) if device]
         spans = sorted((memory.address(target), target.nbytes) for target in targets if target.nbytes)
         if any(start + size > following for (start, size), (following, _) in itertools.pairwise(spans)):
             raise ValueError("two arrays of out share memory")
-        in_main_memory = [index for index, device in enumerate(on_device) if not device]
+        in_main_memory = [index for index, device in enumerate(there) if not device]
         arguments.check_overlaps([outs[index] for index in in_main_memory], [arrays[index] for index in in_main_memory])
 
     def direct(array: Any, wire: Wire, device: bool) -> bool:
@@ -88,20 +88,20 @@ def reduce_on_device(
         return array.size * array.dtype.itemsize > FUSED_BYTES and mpi_reads_device_memory()
 
     memory.synchronize()
-    direct_ones = [index for index, what in enumerate(zip(arrays, wires, on_device)) if direct(*what)]
+    direct_ones = [index for index, what in enumerate(zip(arrays, wires, there)) if direct(*what)]
     others = [index for index in range(len(arrays)) if index not in direct_ones]
-    nest = f"{structure}, on a device {[index for index, device in enumerate(on_device) if device]}"
+    nest = f"{structure}, on a device {[index for index, device in enumerate(there) if device]}"
     if direct_ones:
         nest += f", directly {[f'{index}: {Form(arrays[index].shape, arrays[index].dtype)}' for index in direct_ones]}"
-    staged = [arrays[index] for index in others if on_device[index]]
+    staged = [arrays[index] for index in others if there[index]]
     results: list[Any] = [None] * len(arrays)
     with axis, memory.Staging(staged) as copies:
         remaining = iter(copies)
-        host = [next(remaining) if on_device[index] else arrays[index] for index in others]
+        host = [next(remaining) if there[index] else arrays[index] for index in others]
         plan = plan_for(operation, host, axis, nest, reproducible)
         for index, result in zip(others, plan.run(host, None, place)):
             out = None if outs is None else outs[index]
-            if on_device[index]:
+            if there[index]:
                 results[index] = memory.to_device(result, out)
             elif out is None:
                 results[index] = result
@@ -119,14 +119,20 @@ def reduce_on_device(
 def through_main_memory(leaves: Sequence[Any], collective: Callable[[list[Any]], list[Any]]) -> list[Any]:
     """What a collective function that knows main memory alone makes of these, each result where its operand is."""
     memory = _memory("x")
-    on_device = list(map(is_device_array, leaves))
     memory.synchronize()
-    staged = [memory.view(leaf) for leaf, device in zip(leaves, on_device) if device]
-    with memory.Staging([_checked(array, "x") for array in staged]) as copies:
+    there = [components(leaf) if on_device(leaf) else {} for leaf in leaves]
+    staged = [_checked(memory.view(part), "x") for parts in there for part in parts.values()]
+    with memory.Staging(staged) as copies:
         remaining = iter(copies)
-        host = [next(remaining) if device else leaf for leaf, device in zip(leaves, on_device)]
+        host = [
+            assemble({levels: next(remaining) for levels in parts}) if parts else leaf
+            for leaf, parts in zip(leaves, there)
+        ]
         results = [
-            memory.to_device(result) if device else result for result, device in zip(collective(host), on_device)
+            assemble({levels: memory.to_device(part) for levels, part in components(result).items()})
+            if parts
+            else result
+            for result, parts in zip(collective(host), there)
         ]
         memory.synchronize()
     return results

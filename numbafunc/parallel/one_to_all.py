@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual, assemble, components
+from numbafunc.autodiff.dual import Dual, assemble, components, on_device
 from numbafunc.autodiff.trees import flatten, flatten_with_names
-from numbafunc.device import is_device_array
 from numbafunc.parallel import axes
 from numbafunc.parallel.axes import digest_of
 from numbafunc.parallel.call import Place
@@ -30,8 +29,12 @@ def broadcast(x: Any, axis_name: Any, root: Any, place: Place) -> Any:
     if not 0 <= root < axis.size:
         raise ValueError(f"root is {root}; wanted: from 0 to {axis.size - 1} on axis {axis.label!r}")
     leaves, structure = flatten(x)
-    if any(map(is_device_array, leaves)):
-        return structure.unflatten(through_main_memory(leaves, lambda host: broadcast(host, axis_name, root, place)))
+    if on_device(*leaves):
+
+        def in_main_memory(host: list[Any]) -> list[Any]:
+            return flatten(broadcast(structure.unflatten(host), axis_name, root, place))[0]
+
+        return structure.unflatten(through_main_memory(leaves, in_main_memory))
     operands = [as_leaf(leaf, f"x{name}") for leaf, name in zip(leaves, flatten_with_names(x)[1])]
     for operand in operands:
         wire_of(SUM, operand.dtype)  # refuses what is no number

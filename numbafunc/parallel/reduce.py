@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual, assemble, components, levels_of
+from numbafunc.autodiff.dual import Dual, assemble, components, levels_of, on_device
 from numbafunc.autodiff.trees import Structure, flatten, flatten_with_names
 from numbafunc.bounded import Bounded
 from numbafunc.device import is_device_array
@@ -18,7 +18,7 @@ from numbafunc.kinds.prepared import fits
 from numbafunc.parallel import axes
 from numbafunc.parallel.axes import MOST_PLANS, Axis
 from numbafunc.parallel.call import Place
-from numbafunc.parallel.device import reduce_on_device
+from numbafunc.parallel.device import reduce_on_device, through_main_memory
 from numbafunc.parallel.plan import Form, Plan, SingleCall
 from numbafunc.parallel.wire import MAX, MIN, as_leaf
 
@@ -52,6 +52,15 @@ def reduce(
             outs = None if out is None else _checked_out(out, structure, plan, leaves)
             return structure.unflatten(plan.run(leaves, outs, place))
     axis = axes.find(axis_name, groups, place)
+    if any(type(leaf) is Dual and on_device(leaf) for leaf in leaves):
+        if out is not None:
+            raise TypeError("out can't hold the result for a dual array, which is a new dual array")
+
+        def in_main_memory(host: list[Any]) -> list[Any]:
+            nest = structure.unflatten(host)
+            return flatten(reduce(operation, nest, axis_name, groups, None, reproducible, place))[0]
+
+        return structure.unflatten(through_main_memory(leaves, in_main_memory))
     if any(type(leaf) is not np.ndarray and is_device_array(leaf) for leaf in leaves):
         outs = None if out is None else _flat_out(out, structure)
         return structure.unflatten(

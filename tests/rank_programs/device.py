@@ -6,6 +6,7 @@ import numpy as np
 from common import data
 from numba import cuda
 
+import numbafunc
 from numbafunc import parallel
 
 rank, ranks = parallel.axis_index(), parallel.axis_size()
@@ -57,6 +58,26 @@ def test_order_of_the_ranks():
     x = data((90, 100), "f4", ranks)[rank]
     result = parallel.psum(cuda.to_device(x), reproducible=True).copy_to_host()
     assert result.tobytes() == parallel.psum(x, reproducible=True).tobytes()
+
+
+def test_dual_arrays():
+    x = data((4, 5), "f8", ranks)[rank]
+    for name in ("psum", "pmean", "pmax", "pmin"):
+        reduction = getattr(parallel, name)
+
+        def function(a, reduction=reduction):
+            return reduction({"a": a * a, "b": 2.0 * a})["a"]
+
+        def twice(a, function=function):
+            return numbafunc.jvp(lambda y: numbafunc.jvp(function, (y,), (a,))[1], (a,), (a,))
+
+        for given in (x, np.float32(x)):
+            for a, b in zip(twice(cuda.to_device(given)), twice(given)):
+                assert on_device(a)
+                np.testing.assert_array_equal(a.copy_to_host(), b)
+    found = numbafunc.jvp(lambda a: parallel.broadcast(a, root=ranks - 1), (cuda.to_device(x),), (cuda.to_device(x),))
+    assert all(map(on_device, found))
+    refused(TypeError, "out can't hold", numbafunc.jvp, lambda a: parallel.psum(a, out=x), *[(cuda.to_device(x),)] * 2)
 
 
 def test_broadcast():

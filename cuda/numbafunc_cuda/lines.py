@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual, assemble, components, on_device, value_of
+from numbafunc.autodiff.dual import Dual, on_device, value_of
 from numbafunc.autodiff.refusals import dropped
-from numbafunc.autodiff.rules_device import copied_into
+from numbafunc.autodiff.rules_device import converted
 from numbafunc.errors import ShapeError
 from numbafunc.kinds.arguments import is_float
-from numbafunc_cuda.arrays import View, arranged, contiguous, empty, view
+from numbafunc_cuda.arrays import View, arranged, contiguous
 from numbafunc_cuda.drivers import mapped
 from numbafunc_cuda.movement import copied
 from numbafunc_cuda.scanning import Stack, adopt, entry, own
@@ -69,9 +69,4 @@ def _checked(line: Any, length: int, dtype: np.dtype[Any]) -> Any:
         return line
     if isinstance(line, Dual) and not is_float(dtype):
         raise dropped(f"what mode returned is {line.dtype}, but array has dtype {dtype}; this conversion")
-    parts = {}
-    for levels, part in components(line).items():
-        source = view(part, "what mode returned")
-        parts[levels] = empty(source.shape, dtype, None, source.stream).array
-        copied_into(parts[levels], part)
-    return assemble(parts)
+    return converted(line, dtype)

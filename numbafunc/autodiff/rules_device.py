@@ -87,14 +87,17 @@ def apply(ufunc: np.ufunc, *operands: Any) -> Any:
 
 def converted(x: Any, dtype: np.dtype[Any]) -> Any:
     """A new array, or Dual, of a dtype, with the elements and tangents of another one."""
-    return _op(np.positive).on_device((x,), None, dtype)
+    return _conversion(x, dtype).on_device((x,), None, dtype)
 
 
 def copied_into(target: Any, source: Any) -> None:
     """Copy an array of a device into another one, converted to its dtype."""
-    integers = not isinstance(source, float) and source.dtype.kind in "iub" and target.dtype.kind in "iub"
-    op = _positive_of_integers() if integers else _op(np.positive)
-    op.on_device((source,), target, target.dtype)
+    _conversion(source, target.dtype).on_device((source,), target, target.dtype)
+
+
+def _conversion(source: Any, dtype: np.dtype[Any]) -> Any:
+    integers = not isinstance(source, float) and source.dtype.kind in "iub" and dtype.kind in "iub"
+    return _positive_of_integers() if integers else _op(np.positive)
 
 
 @cache

@@ -14,24 +14,24 @@ __version__ = "0.1.0"
 # Where each public name is defined. A module is loaded when one of its names is first used: importing the package costs
 # a script no more than what it needs. Type checkers read the same from `__init__.pyi`.
 _DEFINITIONS = {
-    "activation": (
+    "ops.activation": (
         *("celu", "elu", "leaky_relu", "log_sigmoid", "relu", "rsqrt", "selu", "sigmoid", "softplus", "swish", "tanh"),
     ),
     "autodiff": (*("Dual", "derivative", "grad", "hessian", "hvp", "jacfwd", "jvp", "linearize", "value_and_grad"),),
     "constants": ("ConvPadding", "Interpolate"),
-    "control_flow": ("stop_gradient",),
-    "indexing": ("one_hot",),
+    "ops.stop_gradient": ("stop_gradient",),
+    "ops.one_hot": ("one_hot",),
     "kinds.elementwise": ("elementwise",),
-    "normalization": ("log_softmax", "logsumexp", "softmax"),
-    "padding": ("pad",),
-    "pooling": ("average_pool_2d", "max_pool_2d"),
-    "ranking": ("top_k",),
-    "rearrange": (
+    "ops.softmax": ("log_softmax", "logsumexp", "softmax"),
+    "ops.pad": ("pad",),
+    "ops.pool": ("average_pool_2d", "max_pool_2d"),
+    "ops.top_k": ("top_k",),
+    "ops.rearrange": (
         *("batch_to_space2d", "channel_to_space2d", "flatten", "space_to_batch2d", "space_to_channel2d", "upscale_nn"),
     ),
-    "resize": ("interpolate", "upsample_2d"),
-    "scanning": ("scan",),
-    "slicing": ("dynamic_slice",),
+    "ops.resize": ("interpolate", "upsample_2d"),
+    "ops.scan": ("scan",),
+    "ops.dynamic_slice": ("dynamic_slice",),
 }
 _MODULES = ("constants", "divergence", "errors", "loss", "parallel")
 _HOMES = {name: module for module, names in _DEFINITIONS.items() for name in names}

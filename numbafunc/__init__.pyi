@@ -1,120 +1,49 @@
 from numbafunc import (
     autodiff as autodiff,
-)
-from numbafunc import (
     constants as constants,
-)
-from numbafunc import (
     divergence as divergence,
-)
-from numbafunc import (
     elementary as elementary,
-)
-from numbafunc import (
     errors as errors,
-)
-from numbafunc import (
     loss as loss,
-)
-from numbafunc import (
     parallel as parallel,
 )
-from numbafunc.activation import (
+from numbafunc.autodiff.drivers import grad as grad, jacfwd as jacfwd, jvp as jvp, value_and_grad as value_and_grad
+from numbafunc.autodiff.linearization import linearize as linearize
+from numbafunc.autodiff.nth_derivative import derivative as derivative
+from numbafunc.autodiff.second_order import hessian as hessian, hvp as hvp
+from numbafunc.constants import ConvPadding as ConvPadding, Interpolate as Interpolate
+from numbafunc.dual.array import Dual as Dual
+from numbafunc.kinds.elementwise import elementwise as elementwise
+from numbafunc.ops.activation import (
     celu as celu,
-)
-from numbafunc.activation import (
     elu as elu,
-)
-from numbafunc.activation import (
     leaky_relu as leaky_relu,
-)
-from numbafunc.activation import (
     log_sigmoid as log_sigmoid,
-)
-from numbafunc.activation import (
     relu as relu,
-)
-from numbafunc.activation import (
     rsqrt as rsqrt,
-)
-from numbafunc.activation import (
     selu as selu,
-)
-from numbafunc.activation import (
     sigmoid as sigmoid,
-)
-from numbafunc.activation import (
     softplus as softplus,
-)
-from numbafunc.activation import (
     swish as swish,
-)
-from numbafunc.activation import (
     tanh as tanh,
 )
-from numbafunc.autodiff import (
-    Dual as Dual,
-)
-from numbafunc.autodiff import (
-    derivative as derivative,
-)
-from numbafunc.autodiff import (
-    grad as grad,
-)
-from numbafunc.autodiff import (
-    hessian as hessian,
-)
-from numbafunc.autodiff import (
-    hvp as hvp,
-)
-from numbafunc.autodiff import (
-    jacfwd as jacfwd,
-)
-from numbafunc.autodiff import (
-    jvp as jvp,
-)
-from numbafunc.autodiff import (
-    linearize as linearize,
-)
-from numbafunc.autodiff import (
-    value_and_grad as value_and_grad,
-)
-from numbafunc.constants import ConvPadding as ConvPadding
-from numbafunc.constants import Interpolate as Interpolate
-from numbafunc.control_flow import stop_gradient as stop_gradient
-from numbafunc.indexing import one_hot as one_hot
-from numbafunc.kinds.elementwise import elementwise as elementwise
-from numbafunc.normalization import log_softmax as log_softmax
-from numbafunc.normalization import logsumexp as logsumexp
-from numbafunc.normalization import softmax as softmax
-from numbafunc.padding import pad as pad
-from numbafunc.pooling import average_pool_2d as average_pool_2d
-from numbafunc.pooling import max_pool_2d as max_pool_2d
-from numbafunc.ranking import top_k as top_k
-from numbafunc.rearrange import (
+from numbafunc.ops.dynamic_slice import dynamic_slice as dynamic_slice
+from numbafunc.ops.one_hot import one_hot as one_hot
+from numbafunc.ops.pad import pad as pad
+from numbafunc.ops.pool import average_pool_2d as average_pool_2d, max_pool_2d as max_pool_2d
+from numbafunc.ops.rearrange import (
     batch_to_space2d as batch_to_space2d,
-)
-from numbafunc.rearrange import (
     channel_to_space2d as channel_to_space2d,
-)
-from numbafunc.rearrange import (
     flatten as flatten,
-)
-from numbafunc.rearrange import (
     space_to_batch2d as space_to_batch2d,
-)
-from numbafunc.rearrange import (
     space_to_channel2d as space_to_channel2d,
-)
-from numbafunc.rearrange import (
     upscale_nn as upscale_nn,
 )
-from numbafunc.resize import interpolate as interpolate
-from numbafunc.resize import upsample_2d as upsample_2d
-from numbafunc.scanning import scan as scan
-from numbafunc.slicing import dynamic_slice as dynamic_slice
-
-__version__: str
+from numbafunc.ops.resize import interpolate as interpolate, upsample_2d as upsample_2d
+from numbafunc.ops.scan import scan as scan
+from numbafunc.ops.softmax import log_softmax as log_softmax, logsumexp as logsumexp, softmax as softmax
+from numbafunc.ops.stop_gradient import stop_gradient as stop_gradient
+from numbafunc.ops.top_k import top_k as top_k
 
 __all__ = [
     "ConvPadding",
@@ -165,3 +94,5 @@ __all__ = [
     "upscale_nn",
     "value_and_grad",
 ]
+
+__version__: str

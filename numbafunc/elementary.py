@@ -1,201 +1,81 @@
-"""Elementary functions: one entry holds a function and its derivative, for scalars and arrays alike.
+"""Elementary functions for definitions of ops; they are defined in :mod:`numbafunc.numbers.elementary`."""
 
-Definitions of ops import their mathematics from here. The same names work in three places:
+from numbafunc.numbers.elementary import (
+    FUNCTIONS,
+    ElementaryFunction,
+    arccos,
+    arccosh,
+    arcsin,
+    arcsinh,
+    arctan,
+    arctanh,
+    cbrt,
+    choose,
+    constant,
+    cos,
+    cosh,
+    damped,
+    exp,
+    exp2,
+    expm1,
+    like,
+    log,
+    log1p,
+    log2,
+    log10,
+    logistic,
+    maximum,
+    minimum,
+    multiply_add,
+    rsqrt,
+    sech,
+    sin,
+    sinh,
+    softplus,
+    sqrt,
+    still_below,
+    swish,
+    tan,
+    tanh,
+    with_slope_of,
+)
 
-- in plain Python, on numbers, NumPy arrays and :class:`numbafunc.Dual` arrays: NumPy evaluates them;
-- inside a compiled kernel, on the number type of :mod:`numbafunc.autodiff.number`: vectorised code is emitted;
-- in the rules of dual arrays: the derivative is read from the same entry.
-
-A derivative is written in terms of ``x`` and ``y = f(x)`` with Python operators and the functions of this module,
-so it can itself be differentiated, to any order. It must not use the dtype of its arguments, and numbers
-in it are weak: they take the precision of ``x``.
-"""
-
-from __future__ import annotations
-
-import math
-from collections.abc import Callable
-from typing import Any
-
-import numpy as np
-
-Derivative = Callable[[Any, Any], Any]
-
-
-class ElementaryFunction:
-    """A function of one real variable with its derivative.
-
-    Parameters
-    ----------
-    name : str
-        The name under which kernels know the function.
-    evaluate : callable
-        What computes the value for numbers and arrays: a NumPy ufunc, or an expression of such.
-    derivative : callable
-        ``derivative(x, y)`` with ``y = f(x)``.
-    """
-
-    def __init__(self, name: str, evaluate: Callable[[Any], Any], derivative: Derivative) -> None:
-        self.__name__ = name
-        self.evaluate = evaluate
-        self.derivative = derivative
-        self.__doc__ = f"Elementary function {name}(x), elementwise."
-
-    def __call__(self, x: Any) -> Any:
-        emit = getattr(type(x), "emit_elementary", None)  # of dual arrays, and of numbers of a kernel being compiled
-        return self.evaluate(x) if emit is None else emit(x, self.__name__)
-
-    def __repr__(self) -> str:
-        return f"<elementary function {self.__name__}>"
-
-    def __reduce__(self) -> str:
-        return self.__name__
-
-
-FUNCTIONS: dict[str, ElementaryFunction] = {}
-
-
-def _define(name: str, derivative: Derivative, evaluate: Callable[[Any], Any] | None = None) -> ElementaryFunction:
-    function = ElementaryFunction(name, evaluate if evaluate is not None else getattr(np, name), derivative)
-    FUNCTIONS[name] = function
-    return function
-
-
-# Powers, exponentials and logarithms.
-exp = _define("exp", lambda x, y: y)
-exp2 = _define("exp2", lambda x, y: y * math.log(2.0))
-expm1 = _define("expm1", lambda x, y: exp(x))
-log = _define("log", lambda x, y: 1 / x)
-log2 = _define("log2", lambda x, y: (1 / math.log(2.0)) / x)
-log10 = _define("log10", lambda x, y: (1 / math.log(10.0)) / x)
-log1p = _define("log1p", lambda x, y: 1 / (1 + x))
-sqrt = _define("sqrt", lambda x, y: 0.5 / y)
-rsqrt = _define("rsqrt", lambda x, y: -0.5 * y / x, lambda x: 1 / np.sqrt(x))
-cbrt = _define("cbrt", lambda x, y: 1 / (3 * y * y))
-
-# Hyperbolic functions. 1 - tanh(x)**2 loses every digit in the tails; 1 / cosh(x)**2 loses none.
-tanh = _define("tanh", lambda x, y: _sech_squared(x))
-sech: ElementaryFunction = _define("sech", lambda x, y: -y * tanh(x), lambda x: _sech(x))
-sinh = _define("sinh", lambda x, y: cosh(x))
-cosh: ElementaryFunction = _define("cosh", lambda x, y: sinh(x))
-arcsinh = _define("arcsinh", lambda x, y: _over_hypotenuse(x))
-arccosh = _define("arccosh", lambda x, y: rsqrt(x - 1) * rsqrt(x + 1))
-arctanh = _define("arctanh", lambda x, y: 1 / _one_minus_square(x))
-
-# The logistic function 1 / (1 + exp(-x)); its derivative y * (1 - y) would lose the right tail.
-logistic: ElementaryFunction = _define("logistic", lambda x, y: y * logistic(-x), lambda x: _logistic(x, _decay(x)))
-
-# log(1 + exp(x)). As one function it has one slope, logistic(x), so infinite tangents have nothing to cancel with.
-softplus = _define(
+__all__ = [
+    "FUNCTIONS",
+    "ElementaryFunction",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctanh",
+    "cbrt",
+    "choose",
+    "constant",
+    "cos",
+    "cosh",
+    "damped",
+    "exp",
+    "exp2",
+    "expm1",
+    "like",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "logistic",
+    "maximum",
+    "minimum",
+    "multiply_add",
+    "rsqrt",
+    "sech",
+    "sin",
+    "sinh",
     "softplus",
-    lambda x, y: _logistic(x, exp(-abs(x))),
-    lambda x: np.maximum(x, 0) + np.log1p(np.exp(-abs(x))),
-)
-
-# x * logistic(x). At -inf it is NaN, like the product; its derivative is not.
-swish = _define(
+    "sqrt",
+    "still_below",
     "swish",
-    lambda x, y: logistic(x) + damped(x, logistic(x) * logistic(-x)),
-    lambda x: x * _logistic(x, _decay(x)),
-)
-
-# Circular functions.
-sin = _define("sin", lambda x, y: cos(x))
-cos: ElementaryFunction = _define("cos", lambda x, y: -sin(x))
-tan = _define("tan", lambda x, y: 1 + y * y)
-arcsin = _define("arcsin", lambda x, y: rsqrt(_one_minus_square(x)))
-arccos = _define("arccos", lambda x, y: -rsqrt(_one_minus_square(x)))
-arctan = _define("arctan", lambda x, y: 1 / (1 + x * x))
-
-
-def _sech_squared(x: Any) -> Any:
-    y = np.reciprocal(np.cosh(x)) if type(x) is np.ndarray else sech(x)  # the first spares a call
-    return y * y
-
-
-def _one_minus_square(x: Any) -> Any:
-    # The product is exact near 1; its derivative, (1 - x) - (1 + x), is not near 0.
-    value = (1 - x) * (1 + x)
-    return value if type(value) is np.ndarray else with_slope_of(value, 1 - x * x)
-
-
-def _over_hypotenuse(x: Any) -> Any:
-    # 1 / sqrt(1 + x**2), where the square of a large x would overflow.
-    dtype = getattr(x, "dtype", None)
-    if dtype is not None:
-        return rsqrt(1 + x * x) if dtype.kind == "c" else np.reciprocal(np.hypot(x, 1))
-    # The same function is written in other words on either side of 1, so that no derivative jumps there.
-    distance = abs(x)
-    inverse = choose(distance - 1, 1, 1 / distance)
-    below = choose(distance - 1, distance, 1)
-    return inverse * rsqrt(inverse * inverse + below * below)
-
-
-def _decay(x: Any) -> Any:
-    # exp(-|x|); of complex numbers that of the real part, so that nothing overflows.
-    if getattr(x, "dtype", None) is not None and x.dtype.kind == "c":
-        return np.exp(np.where(x.real < 0, x, -x))
-    return np.exp(-abs(x))
-
-
-def _sech(x: Any) -> Any:
-    decay = _decay(x)
-    return 2 * decay / (1 + decay * decay)
-
-
-def _logistic(x: Any, decay: Any) -> Any:
-    return choose(x, decay, 1) / (1 + decay)
-
-
-def choose(x: Any, below: Any, above: Any) -> Any:
-    """``below`` where ``x`` is negative, else ``above``, elementwise."""
-    emit = getattr(type(x), "emit_choose", None)
-    return np.where(x < 0, below, above) if emit is None else emit(x, below, above)
-
-
-def damped(x: Any, factor: Any) -> Any:
-    """``x * factor``, and zero where the factor is zero, even for an infinite ``x``, elementwise."""
-    emit = getattr(type(factor), "scaled", None)
-    return np.where(factor == 0, 0, x * factor) if emit is None else emit(factor, x)
-
-
-# Selections. NaN wins, and at a tie the first argument, with its derivative.
-
-
-def maximum(a: Any, b: Any) -> Any:
-    """The larger of both, NaN when either is NaN, elementwise."""
-    return np.maximum(a, b)
-
-
-def minimum(a: Any, b: Any) -> Any:
-    """The smaller of both, NaN when either is NaN, elementwise."""
-    return np.minimum(a, b)
-
-
-def multiply_add(a: Any, b: Any, c: Any) -> Any:
-    """``a * b + c``, elementwise; rounded once inside kernels."""
-    return a * b + c
-
-
-def like(value: Any, x: Any) -> Any:
-    """A value in the dtype of ``x``, where both are integers; other values as they are."""
-    dtype = getattr(x, "dtype", None)
-    return dtype.type(value) if dtype is not None and dtype.kind in "iu" else value
-
-
-def with_slope_of(a: Any, b: Any) -> Any:
-    """The value of ``a`` with the derivatives of ``b``."""
-    emit = getattr(type(a), "emit_with_slope_of", None)
-    return a if emit is None else emit(a, b)
-
-
-def still_below(x: Any, bound: Any) -> Any:
-    """``x``, with derivative zero where it is below the bound, inside kernels."""
-    return x
-
-
-def constant(x: Any) -> Any:
-    """The value of ``x`` with derivative zero."""
-    from numbafunc.autodiff.dual import value_of
-
-    return value_of(x)
+    "tan",
+    "tanh",
+    "with_slope_of",
+]

@@ -16,7 +16,7 @@ FAILURE = 3
 
 def _reduce(*arguments: int) -> int:
     try:
-        from numbafunc.parallel.inside import reduce_memory
+        from numbafunc.parallel.njit import reduce_memory
     except BaseException:  # compiled code can hand on nothing but a status
         return FAILURE
     return reduce_memory(*arguments)

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import numbafunc
-from numbafunc.autodiff.dual import Dual, assemble, components, on_device
-from numbafunc.device import is_device_array
+from numbafunc.backend import is_device_array
+from numbafunc.dual.array import Dual, assemble, components, on_device
 from numbafunc.kinds import elementwise, reduction
 
 ACTIVE = os.environ.get("NUMBAFUNC_TEST_BACKEND", "cpu") == "cuda"

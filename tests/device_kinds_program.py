@@ -8,11 +8,11 @@ import numpy as np
 import optree
 import pytest
 from device_backend import refused, run, to_device
-from numbafunc_cuda import arrays, scanning, statistics
+from numbafunc_cuda import arrays, pad_statistics, scan
 
 import numbafunc
-from numbafunc.autodiff.dual import assemble, components
-from numbafunc.autodiff.levels import admit
+from numbafunc.dual.array import assemble, components
+from numbafunc.dual.levels import admit
 
 # Lengths beyond a warp, a block and the grid of the simulator, and a transpose that goes through tiles.
 RANDOM = np.random.default_rng(7)
@@ -182,9 +182,9 @@ def test_means_of_margins():
 def test_streams_of_margins():
     seen = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(statistics, "stream_for", lambda views: seen.append(len(views)) or 7)
-        patch.setattr(statistics, "launch", lambda kernel, tasks, arguments, stream: seen.append(stream))
-        patch.setattr(statistics, "arranged", lambda array, *_: seen.append(array.stream) or array)
+        patch.setattr(pad_statistics, "stream_for", lambda views: seen.append(len(views)) or 7)
+        patch.setattr(pad_statistics, "launch", lambda kernel, tasks, arguments, stream: seen.append(stream))
+        patch.setattr(pad_statistics, "arranged", lambda array, *_: seen.append(array.stream) or array)
         admit(1)
         parts = {(): to_device(ROWS), (1,): to_device(ROWS[None])}
         numbafunc.pad(assemble(parts), 1, "maximum")
@@ -220,10 +220,10 @@ def test_a_stream_follows_another_one():
 def test_a_stack_waits_for_the_streams_of_steps():
     streams, seen = iter([0, 0, 0, 5]), []  # two looks at the first step, and one for each that is put
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scanning, "view", lambda x, name: arrays.view(x, name)._replace(stream=next(streams)))
-        patch.setattr(scanning, "follow", lambda *given: seen.append(given))
+        patch.setattr(scan, "view", lambda x, name: arrays.view(x, name)._replace(stream=next(streams)))
+        patch.setattr(scan, "follow", lambda *given: seen.append(given))
         step = to_device(np.ones(3))
-        stack = scanning.Stack(2, step)
+        stack = scan.Stack(2, step)
         for i in range(2):
             stack.put(i, step)
     assert seen == [(0, 0), (0, 5)]

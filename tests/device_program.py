@@ -6,14 +6,13 @@ import math
 import ml_dtypes
 import numbafunc_cuda
 import numpy as np
-from device_backend import refused, run
-from device_backend import to_device as as_it_lies
+from device_backend import refused, run, to_device as as_it_lies
 from elementwise_table import NAMES, SMOOTH, TABLE, operands
 from numba import cuda
 from numbafunc_cuda import dlpack, layout
 
 import numbafunc
-from numbafunc.device import is_device_array
+from numbafunc.backend import is_device_array
 
 assert numbafunc_cuda
 SHAPE = (9, 31)  # more than a block of the simulator, and no multiple of a vector

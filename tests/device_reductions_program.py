@@ -8,15 +8,14 @@ from unittest import mock
 import ml_dtypes
 import numpy as np
 import oracles
-from device_backend import refused, run
-from device_backend import to_device as as_it_lies
+from device_backend import refused, run, to_device as as_it_lies
 from numba import config, cuda
 from reduction_table import FREE, NAMES, TABLE, operands, shape_for
 from test_reduction_values import TOLERANCE
 
 import numbafunc
 from numbafunc import loss
-from numbafunc.device import is_device_array
+from numbafunc.backend import is_device_array
 from numbafunc.divergence import kl
 from numbafunc.errors import ShapeError
 

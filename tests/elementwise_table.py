@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 import numbafunc
-import numbafunc.activation
 import numbafunc.divergence
-import numbafunc.indexing
 import numbafunc.loss  # the registry holds the ops of modules that have been loaded
+import numbafunc.ops.activation
+import numbafunc.ops.one_hot
 from numbafunc.kinds import elementwise
 
 

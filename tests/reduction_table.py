@@ -10,7 +10,7 @@ from device_backend import to_device
 
 import numbafunc
 from numbafunc import divergence, loss
-from numbafunc.autodiff.dual import on_device
+from numbafunc.dual.array import on_device
 
 
 @dataclass(frozen=True)

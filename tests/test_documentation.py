@@ -22,9 +22,13 @@ def public_names() -> set[str]:
         if not inspect.ismodule(value):
             names.add(name)
             continue
-        for inner, member in vars(value).items():
-            own = getattr(member, "__module__", None) == value.__name__ and not inner.startswith("_")
-            if own and (inspect.isfunction(member) or is_error(member)):
+        for inner in getattr(value, "__all__", vars(value)):
+            member = getattr(value, inner)
+            if inner.startswith("_"):
+                continue
+            own = getattr(member, "__module__", "")
+            function = inspect.isfunction(member) and own.startswith("numbafunc.")
+            if function or (is_error(member) and own == value.__name__):
                 names.add(f"{name}.{inner}")
     return names
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from numbafunc.autodiff import Dual
-from numbafunc.autodiff.dual import value_of
+from numbafunc.dual.array import value_of
 
 INF, NAN = np.inf, np.nan
 

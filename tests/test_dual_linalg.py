@@ -8,7 +8,7 @@ from dual_table_linalg import CASES
 
 from numbafunc import grad, jacfwd, jvp
 from numbafunc.autodiff import Dual
-from numbafunc.autodiff.dual import FUNCTION_RULES, UFUNC_RULES
+from numbafunc.dual.array import FUNCTION_RULES, UFUNC_RULES
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if len(case.arrays) > 1], ids=lambda case: case.name)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from numbafunc.autodiff import Dual, jacfwd, jvp
-from numbafunc.autodiff.dual import FUNCTION_RULES
+from numbafunc.dual.array import FUNCTION_RULES
 
 GENERATOR = np.random.default_rng(7)
 INDEX = np.array([[[2, 0, 1, 1, 3]]])
@@ -174,7 +174,7 @@ def test_every_rule_has_a_case():
     for function in FUNCTIONS.values():
         function(x)
     called.add(np.linalg.matrix_transpose)  # the same rule as numpy.matrix_transpose
-    linear = {function for function, rule in FUNCTION_RULES.items() if rule.__module__.endswith("rules_linear")}
+    linear = {function for function, rule in FUNCTION_RULES.items() if rule.__module__.endswith("rules.linear")}
     assert linear <= called
 
 

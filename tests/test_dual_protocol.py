@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from numbafunc.autodiff import Dual, assemble, components, levels_of, value_of
-from numbafunc.autodiff.dual import UFUNC_RULES
+from numbafunc.dual.array import UFUNC_RULES
 
 GENERATOR = np.random.default_rng(5)
 

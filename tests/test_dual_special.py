@@ -10,7 +10,8 @@ from scipy import special
 
 import numbafunc
 from numbafunc import grad, jacfwd, jvp
-from numbafunc.autodiff import Dual, rules_special
+from numbafunc.autodiff import Dual
+from numbafunc.rules import scipy_special
 
 mp = mpmath.mp.clone()
 mp.dps = 34
@@ -172,9 +173,9 @@ def derivative(function, position=0):
 
 
 def test_every_rule_is_tested():
-    assert set(UNARY) == set(rules_special.UNARY)
-    assert set(BINARY) == {name.lstrip("_") for name in rules_special.BINARY}
-    assert set(BY_LAST) == set(rules_special.BY_LAST)
+    assert set(UNARY) == set(scipy_special.UNARY)
+    assert set(BINARY) == {name.lstrip("_") for name in scipy_special.BINARY}
+    assert set(BY_LAST) == set(scipy_special.BY_LAST)
 
 
 @pytest.mark.parametrize("name", UNARY)
@@ -195,8 +196,8 @@ def test_several_operands(name):
     arguments = tuple(np.array(points).T)
     moved = (Dual(arguments[-1], np.ones((1, len(points))), 1),)
     np.testing.assert_array_equal(function(*arguments[:-1], *moved).primal, function(*arguments))
-    partials = rules_special.BINARY.get("_zeta" if name == "zeta" else name)
-    fixed = [0, 1] if partials is None else [i for i, by in enumerate(partials) if by is rules_special.by_nothing]
+    partials = scipy_special.BINARY.get("_zeta" if name == "zeta" else name)
+    fixed = [0, 1] if partials is None else [i for i, by in enumerate(partials) if by is scipy_special.by_nothing]
     moving = [position for position in range(len(arguments)) if position not in fixed]
     units = np.eye(len(arguments), dtype=int)
     for position in moving:
@@ -286,7 +287,7 @@ def test_ufunc_of_the_same_name_is_another():
     x = Dual(np.array([0.5]), np.ones((1, 1)), 1)
     with pytest.raises(TypeError, match="has no rule"):
         stranger(x)
-    assert rules_special._from_scipy(np.exp2) is None
+    assert scipy_special._from_scipy(np.exp2) is None
 
 
 def test_scipy_is_not_imported():

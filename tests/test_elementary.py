@@ -9,13 +9,13 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
+from core_loop import core_loop
 from llvmlite import binding, ir
 from scipy import special
 
-from numbafunc.cpu.elementary import CORES, VECTORISED
-from numbafunc.cpu.loop import core_loop
-from numbafunc.cpu.real import FLOAT32, FLOAT64, Real
 from numbafunc.elementary import FUNCTIONS
+from numbafunc.numbers.cores import CORES, VECTORISED
+from numbafunc.numbers.real import FLOAT32, FLOAT64, Real
 
 mp = mpmath.mp.clone()
 mp.prec = 160

@@ -8,8 +8,7 @@ import oracles
 import pytest
 from device_backend import LARGE
 from elementwise_table import NAMES, TABLE, operands, sample
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import numbafunc
 from numbafunc.kinds import elementwise

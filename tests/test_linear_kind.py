@@ -9,7 +9,7 @@ from layouts import LAYOUTS
 from linear_table import NAMES, TABLE, operand
 
 import numbafunc
-from numbafunc.autodiff.dual import Dual, components
+from numbafunc.dual.array import Dual, components
 from numbafunc.kinds import linear
 
 FLOATS = [np.float16, np.float32, np.float64]

@@ -6,8 +6,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from elementwise_table import NAMES, TABLE, operands
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 from layouts import LAYOUTS, strided
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from numbafunc.autodiff import grad, jacfwd, jvp
-from numbafunc.control_flow import stop_gradient
+from numbafunc.ops.stop_gradient import stop_gradient
 
 
 def by_jvp(f):

@@ -7,7 +7,7 @@ import pytest
 
 import numbafunc
 from numbafunc import divergence, loss
-from numbafunc.kinds.prepared import form_of
+from numbafunc.kinds.shortcuts import form_of
 
 RANDOM = np.random.default_rng(5)
 X, Y, LABELS = RANDOM.random((6, 4)), RANDOM.random((6, 4)), RANDOM.integers(-4, 4, 6)

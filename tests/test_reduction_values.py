@@ -8,8 +8,7 @@ import oracles
 import pytest
 import scipy.special
 from device_backend import SIMULATED, sized
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from reduction_table import FREE, NAMES, TABLE, mask, operands, shape_for
 
 import numbafunc

@@ -10,7 +10,7 @@ from refused import NO_NUMBERS
 from selection_table import CASES, TABLE, entry, operand, taken
 
 import numbafunc
-from numbafunc.autodiff.dual import Dual, components
+from numbafunc.dual.array import Dual, components
 from numbafunc.kinds import selection
 
 FLOATS = [np.float16, np.float32, np.float64]

@@ -5,8 +5,7 @@ import json
 import ml_dtypes
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import numbafunc
 from numbafunc import ConvPadding, average_pool_2d, max_pool_2d

@@ -4,13 +4,12 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
 import numbafunc
 from numbafunc import batch_to_space2d, channel_to_space2d, dynamic_slice, space_to_batch2d, space_to_channel2d
-from numbafunc.kinds.movement import contiguous, plan
+from numbafunc.kinds.copy import contiguous, plan
 
 RAMP = np.arange(16)
 BLOCKS = [[[0, 2], [8, 10]], [[1, 3], [9, 11]], [[4, 6], [12, 14]], [[5, 7], [13, 15]]]

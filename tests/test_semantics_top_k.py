@@ -6,8 +6,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from device_backend import sized
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 from selection_table import ranked, taken
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from numbafunc.autodiff import Dual, grad, jvp
-from numbafunc.control_flow import stop_gradient
+from numbafunc.ops.stop_gradient import stop_gradient
 
 Pair = namedtuple("Pair", "first second")
 

@@ -6,6 +6,6 @@ from numba import config as _config
 
 # In the simulator kernels are plain Python, which calls the ops as they are.
 if not _config.ENABLE_CUDASIM and _util.find_spec("numba_cuda") is not None:
-    from numbafunc_cuda.inside import register as _register
+    from numbafunc_cuda.in_kernels import register as _register
 
     _register()

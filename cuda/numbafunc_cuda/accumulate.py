@@ -11,12 +11,12 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from numbafunc.autodiff.number import Key, Number
-from numbafunc.autodiff.number_type import NumberType, pack
-from numbafunc.cpu.access import FLOATS
 from numbafunc.cpu.accumulate import typed_and_lowered
-from numbafunc.cpu.elementary import CORES
-from numbafunc_cuda.extension import intrinsic, unpack
+from numbafunc.cpu.load_store import FLOATS
+from numbafunc.numbers.cores import CORES
+from numbafunc.numbers.numba_type import NumberType, pack
+from numbafunc.numbers.number import Key, Number
+from numbafunc_cuda.compiler import intrinsic, unpack
 
 _WORD = ir.IntType(32)
 _ALL_LANES, _LAST_LANE = -1, 31

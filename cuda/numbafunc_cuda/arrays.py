@@ -12,7 +12,7 @@ from numba.cuda.cudadrv import devicearray
 
 from numbafunc.cpu.memory import span
 from numbafunc_cuda import dlpack
-from numbafunc_cuda.machine import SIMULATED
+from numbafunc_cuda.launch import SIMULATED
 
 Shape = tuple[int, ...]
 
@@ -243,7 +243,7 @@ def pointer(array: View, position: tuple[int, ...] = (), word: np.dtype[Any] | N
     The kernel sees words of a dtype, by default that of the array, or words of 16 bits for floats of so many.
     """
     if SIMULATED:
-        from numbafunc_cuda.simulation import Pointer
+        from numbafunc_cuda.simulator.load_store import Pointer
 
         memory = array.memory[(*position, ...)]
         if memory.size == 0:

@@ -1,4 +1,4 @@
-"""Single elements in kernels, as plain Numba values: the counterpart of :mod:`numbafunc.cpu.element`."""
+"""Single elements in kernels, as plain Numba values: the counterpart of :mod:`numbafunc.cpu.load_store`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from numbafunc.cpu.access import narrow, widen
-from numbafunc.cpu.element import HALF
-from numbafunc_cuda.access import in_memory, load_from, pointer_to
-from numbafunc_cuda.extension import DeviceBuilder, intrinsic
+from numbafunc.cpu.load_store import HALF, narrow, widen
+from numbafunc_cuda.compiler import DeviceBuilder, intrinsic
+from numbafunc_cuda.load_store import in_memory, load_from, pointer_to
 
 
 def make_read(storage: str, *, changing: bool = False) -> Callable[..., Any]:

@@ -10,14 +10,14 @@ import numpy as np
 from numba import cuda
 from numba.core import types
 
-from numbafunc.autodiff.dual import assemble
-from numbafunc.autodiff.number import Key
 from numbafunc.bounded import Bounded
+from numbafunc.dual.array import assemble
 from numbafunc.kinds import arguments
-from numbafunc.kinds.directions import Levels, Plan, component_of, plan, result_keys
+from numbafunc.kinds.plan import Chunks, Levels, chunks_of, component_of, result_keys
+from numbafunc.numbers.number import Key
 from numbafunc_cuda.arrays import View, address, contiguous, empty, pointer, stream_for
+from numbafunc_cuda.launch import access, compiled, inline, launch
 from numbafunc_cuda.layout import broadcast_strides, memory_order, merged, span_of
-from numbafunc_cuda.machine import access, compiled, inline, launch
 from numbafunc_cuda.operands import Operands, check_out
 from numbafunc_cuda.slots import Operand, Slot, argument_type
 
@@ -94,7 +94,7 @@ def build(definition: Any, form: Form) -> Callable[..., Any]:
     Parameters
     ----------
     definition : callable
-        What :func:`numbafunc_cuda.machine.inline` made of the scalar function.
+        What :func:`numbafunc_cuda.launch.inline` made of the scalar function.
     form : Form
         What it is made for.
     """
@@ -152,7 +152,7 @@ def lanes_for(form: Form, itemsizes: Sequence[int]) -> int:
     return 1 << (lanes.bit_length() - 1)
 
 
-class _Recipe(NamedTuple):
+class _Plan(NamedTuple):
     """What a call comes down to, for operands and ``out`` of the same description."""
 
     form: Form
@@ -161,7 +161,7 @@ class _Recipe(NamedTuple):
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
     order: tuple[int, ...] | None
-    steps: Plan
+    steps: Chunks
     slots: tuple[tuple[int, Key], ...]
     tail: tuple[int, ...]
 
@@ -172,7 +172,7 @@ class ElementwiseOnDevice:
     def __init__(self, op: Any) -> None:
         self._op = op
         self._inlined: Any = None
-        self._recipes: Bounded = Bounded(4096)
+        self._plans: Bounded = Bounded(4096)
         self._kernels: Bounded = Bounded(math.inf)
 
     def __call__(self, given: Sequence[Any], out: Any, dtype: np.dtype[Any] | None = None) -> Any:
@@ -183,40 +183,40 @@ class ElementwiseOnDevice:
             raise TypeError("out can't take a result with tangents; leave it out when differentiating")
         strides = None if out is None else getattr(out, "strides", ())
         key = (dtype, strides, *operands.description)
-        recipe = self._recipes.get(key)
+        plan = self._plans.get(key)
         target = None
-        if recipe is None or out is not None:
+        if plan is None or out is not None:
             result_dtype, compute = op._precision(operands.values)
             result_dtype = result_dtype if dtype is None else dtype
             names = dict(zip(op.parameters, operands.values))
             shape = arguments.broadcast({name: arguments.shape_of(x) for name, x in names.items()})
             if out is not None:
                 target = check_out(out, shape, result_dtype, operands.views())
-            if recipe is None:
-                recipe = self._recipes[key] = _recipe(operands, target, result_dtype, compute, shape)
-        return self._run(recipe, operands, out, target)
+            if plan is None:
+                plan = self._plans[key] = _plan(operands, target, result_dtype, compute, shape)
+        return self._run(plan, operands, out, target)
 
-    def _run(self, recipe: _Recipe, operands: Operands, out: Any, target: View | None) -> Any:
+    def _run(self, plan: _Plan, operands: Operands, out: Any, target: View | None) -> Any:
         views = operands.views() if target is None else [*operands.views(), target]
         stream = stream_for(views)
-        steps, form = recipe.steps, recipe.form
+        steps, form = plan.steps, plan.form
         results: dict[Levels, View] = {}
         for component in dict.fromkeys(map(component_of, form.keys)):
-            shape = steps.shape(component, recipe.shape)
+            shape = steps.shape(component, plan.shape)
             leading = len(component)
             order = None
-            if recipe.order is not None:
-                order = (*range(leading), *(leading + axis for axis in recipe.order))
-            results[component] = empty(shape, recipe.dtype, order, stream) if target is None else target
-        size = math.prod(recipe.shape)
+            if plan.order is not None:
+                order = (*range(leading), *(leading + axis for axis in plan.order))
+            results[component] = empty(shape, plan.dtype, order, stream) if target is None else target
+        size = math.prod(plan.shape)
         if size:
             for call in steps.calls():
                 slots = [
                     _argument(operands.parts[position][component_of(key)], steps.position(key, call))
-                    for position, key in recipe.slots
+                    for position, key in plan.slots
                 ]
                 places = [pointer(results[component_of(key)], steps.position(key, call)) for key in form.keys]
-                self._launch(recipe, (*slots, *places), size, stream)
+                self._launch(plan, (*slots, *places), size, stream)
         if out is not None:
             return out
         parts = {
@@ -224,14 +224,14 @@ class ElementwiseOnDevice:
         }
         return parts[()] if len(parts) == 1 else assemble(parts)
 
-    def _launch(self, recipe: _Recipe, given: tuple[Any, ...], size: int, stream: Any) -> None:
-        lanes = recipe.lanes
+    def _launch(self, plan: _Plan, given: tuple[Any, ...], size: int, stream: Any) -> None:
+        lanes = plan.lanes
         if lanes > 1:
-            for place, itemsize in zip(given, recipe.itemsizes):
+            for place, itemsize in zip(given, plan.itemsizes):
                 if itemsize and address(place) % (itemsize * lanes):
                     lanes = 1
-        kernel = self._kernel(recipe.form._replace(lanes=lanes))
-        launch(kernel, -(-size // lanes), (*given, size, *recipe.tail), stream)
+        kernel = self._kernel(plan.form._replace(lanes=lanes))
+        launch(kernel, -(-size // lanes), (*given, size, *plan.tail), stream)
 
     def _kernel(self, form: Form) -> Any:
         kernel = self._kernels.get(form)
@@ -248,10 +248,10 @@ def _argument(part: Any, position: tuple[int, ...]) -> Any:
     return part if isinstance(part, (float, int)) else np.asarray(part)[position].item()
 
 
-def _recipe(
+def _plan(
     operands: Operands, out: View | None, dtype: np.dtype[Any], compute: str | None, shape: tuple[int, ...]
-) -> _Recipe:
-    steps = plan(operands.counts())
+) -> _Plan:
+    steps = chunks_of(operands.counts())
     arrays = [x for x in operands.values if isinstance(x, View)]
     order = memory_order([(x.shape, x.strides) for x in arrays], shape)
     plain = order == tuple(range(len(order)))
@@ -300,7 +300,7 @@ def _recipe(
     wide = max(math.prod(shape), *reach, 0) >= 2**31
     form = Form(tuple(descriptions), dtype.name, keys, tuple(strided), result, len(lengths) if tables else 0, 1, wide)
     tail = (*lengths[1:], *(stride for table in tables for stride in table)) if tables else ()
-    return _Recipe(
+    return _Plan(
         form,
         lanes_for(form, itemsizes),
         tuple(itemsizes),

@@ -11,7 +11,7 @@ from numba import cuda
 from numba.core import types
 
 from numbafunc_cuda.arrays import Shape, View, empty, pointer
-from numbafunc_cuda.machine import access, compiled, inline, launch
+from numbafunc_cuda.launch import access, compiled, inline, launch
 
 
 def build(element: Callable[[Any, Any, Any], Any], storage: str) -> Any:

@@ -49,7 +49,7 @@ def merged(shape: Shape, arrays: Sequence[Shape]) -> tuple[Shape, list[Shape]]:
 
 
 def span_of(shape: Shape, strides: Shape) -> str:
-    """How an array is gone through: see :class:`numbafunc_cuda.access.Slot`."""
+    """How an array is gone through: see :class:`numbafunc_cuda.load_store.Slot`."""
     if not any(strides):
         return "once"
     return "element" if strides == contiguous(shape) else "strided"

@@ -1,4 +1,4 @@
-"""Operands of ops on device arrays, taken apart: the counterpart of :class:`numbafunc.kinds.recipe.Operands`."""
+"""Operands of ops on device arrays, taken apart: the counterpart of :class:`numbafunc.kinds.plan.Operands`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual, components, levels_of, value_of
-from numbafunc.device import is_device_array
+from numbafunc.backend import is_device_array
+from numbafunc.dual.array import Dual, components, levels_of, value_of
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
-from numbafunc.kinds.directions import Levels
+from numbafunc.kinds.plan import Levels
 from numbafunc_cuda.arrays import View, view
 
 

@@ -24,11 +24,11 @@ from unittest import mock
 from numba import cuda
 
 import numbafunc
-from numbafunc import elementary
-from numbafunc.kinds.directions import component_of, plan, result_keys
 from numbafunc.kinds.elementwise import REGISTRY
+from numbafunc.kinds.plan import chunks_of, component_of, result_keys
+from numbafunc.numbers import elementary
 from numbafunc_cuda import elementwise
-from numbafunc_cuda.machine import inline
+from numbafunc_cuda.launch import inline
 from numbafunc_cuda.slots import Operand, Slot
 
 Capability = tuple[int, int]
@@ -178,7 +178,7 @@ def _inlined(op: Any) -> Any:
 def _elementwise(
     op: Any, dtype: str, counts: tuple[int, ...], layout: str, moving: int, storage: str, wide: bool
 ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    steps = plan(counts)
+    steps = chunks_of(counts)
     compute = None
     if storage in FLOATS or dtype in FLOATS:
         compute = "float32" if storage in FLOATS and storage != "float64" else "float64"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
-from numbafunc.kinds.directions import plan, result_keys
+from numbafunc.kinds.plan import chunks_of, result_keys
 from numbafunc.kinds.reduction import REGISTRY, Stages
 from numbafunc_cuda.ptx import FLOATS, ORDERS, Case
 from numbafunc_cuda.reduction import ReductionOnDevice
@@ -30,7 +30,7 @@ def form(stages: Stages, dtype: str, order: str, team: str, *, wide: bool = Fals
     """A kernel of which the first operand moves, each with strides of its own."""
     compute = "float64" if dtype == "float64" else "float32"
     counts = ORDERS[order]
-    steps = plan(counts)
+    steps = chunks_of(counts)
     moving = [()] if not counts else [(), (0,)] if len(counts) == 1 else [(), (0,), (1,), (0, 1)]
     operands, tables = [], []
     for position, name in enumerate(list(inspect.signature(stages.lift).parameters)[1:]):

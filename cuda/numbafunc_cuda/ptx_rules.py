@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.number import VALUE
-from numbafunc.autodiff.rules_device import kernels
 from numbafunc.kinds.elementwise import REGISTRY
 from numbafunc.kinds.reduction import REGISTRY as REDUCTIONS
-from numbafunc_cuda import elementwise, fill, margins, movement, padding, pooling, resize, selection
+from numbafunc.numbers.number import VALUE
+from numbafunc.rules.device_ufuncs import kernels
+from numbafunc_cuda import copy, elementwise, fill, gather, pad, pad_margins, pool, resize
 from numbafunc_cuda.ptx import FLOATS, INTEGERS, Case, ScalarFunction, elementwise_case
 from numbafunc_cuda.ptx_reduction import TEAMS, reduction_cases
 from numbafunc_cuda.slots import Operand, Slot
@@ -45,7 +45,7 @@ def cases() -> Iterator[Case]:
         operand = Operand(word, None, (Slot(VALUE, span),))
         form = elementwise.Form((operand,), word, (VALUE,), (0 if ndim else -1,), -1, ndim, 1, wide=False)
         form = form._replace(lanes=elementwise.lanes_for(form, [np.dtype(word).itemsize]))
-        yield _case("movement", "copy", word, span, movement.build(form), form.argument_types())
+        yield _case("movement", "copy", word, span, copy.build(form), form.argument_types())
     yield from _wide()
 
 
@@ -68,16 +68,18 @@ def _wide() -> Iterator[Case]:
     def case(kind: str, name: str, kernel: Any, types: tuple[Any, ...]) -> Case:
         return _case(kind, name, "float32", "wide", kernel, types)
 
-    tiles = movement.Tiles("uint32", 1, wide=True)
-    yield case("movement", "transpose", movement.build(tiles), tiles.argument_types())
+    tiles = copy.Tiles("uint32", 1, wide=True)
+    yield case("movement", "transpose", copy.build(tiles), tiles.argument_types())
     for constants in (0, 4):
-        types = padding.argument_types("uint32", constants, wide=True)
-        yield case("padding", "pad", padding.build("uint32", "int64", constants), types)
+        types = pad.argument_types("uint32", constants, wide=True)
+        yield case("padding", "pad", pad.build("uint32", "int64", constants), types)
     for form in ("odd", "ramp"):
-        yield case("margins", form, margins.build(form, "float32"), margins.argument_types(form, "float32", wide=True))
+        yield case(
+            "margins", form, pad_margins.build(form, "float32"), pad_margins.argument_types(form, "float32", wide=True)
+        )
     for form in ("mean", "largest", "find"):
-        kernel = pooling.build(form, "float32", None, "int64")
-        yield case("pooling", form, kernel, pooling.argument_types(None, wide=True))
-    yield case("selection", "gather", selection.build("uint32", "int64"), selection.argument_types("uint32", wide=True))
+        kernel = pool.build(form, "float32", None, "int64")
+        yield case("pooling", form, kernel, pool.argument_types(None, wide=True))
+    yield case("selection", "gather", gather.build("uint32", "int64"), gather.argument_types("uint32", wide=True))
     kernel = resize.build("float32", "float32", "int64", watched=True)
     yield case("resize", "interpolate", kernel, resize.argument_types(wide=True))

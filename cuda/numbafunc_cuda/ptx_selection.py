@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
-from numbafunc.cpu.pooling import UNROLLED
-from numbafunc_cuda import margins, movement, padding, pooling, resize, selection, statistics, top_k
-from numbafunc_cuda.machine import BLOCK
+from numbafunc.cpu.pool import UNROLLED
+from numbafunc_cuda import copy, gather, pad, pad_margins, pad_statistics, pool, resize, top_k
+from numbafunc_cuda.launch import BLOCK
 from numbafunc_cuda.ptx import FLOATS, INTEGERS, Case
 
 _WORDS = ("uint8", "uint16", "uint32", "uint64")
@@ -30,24 +30,24 @@ def _case(kind: str, name: str, dtype: str, layout: str, kernel: Any, types: tup
 def cases() -> Iterator[Case]:
     """Each kernel for each dtype, or for words of its size where it computes nothing."""
     for word, others in product(_WORDS, (0, 1, 3)):
-        tiles = movement.Tiles(word, others, wide=False)
+        tiles = copy.Tiles(word, others, wide=False)
         yield _case(
-            "movement", "transpose", word, f"tiles, {others} more axes", movement.build(tiles), tiles.argument_types()
+            "movement", "transpose", word, f"tiles, {others} more axes", copy.build(tiles), tiles.argument_types()
         )
     for word, constants in product(_WORDS, (0, 1, 4)):
-        types = padding.argument_types(word, constants, wide=False)
-        yield _case("padding", "pad", word, f"{constants} constants", padding.build(word, "int64", constants), types)
+        types = pad.argument_types(word, constants, wide=False)
+        yield _case("padding", "pad", word, f"{constants} constants", pad.build(word, "int64", constants), types)
     for dtype, form in product((*FLOATS, *INTEGERS, "bool"), ("odd", "ramp")):
         if (form, dtype) != ("odd", "bool"):  # which goes along as int64
-            types = margins.argument_types(form, dtype, wide=False)
-            yield _case("margins", form, dtype, "lines", margins.build(form, dtype), types)
+            types = pad_margins.argument_types(form, dtype, wide=False)
+            yield _case("margins", form, dtype, "lines", pad_margins.build(form, dtype), types)
     for dtype, work, team in product((*FLOATS, *INTEGERS, "bool"), _STATISTICS, (1, BLOCK)):
         if work.startswith("tied") and dtype not in FLOATS:
             continue  # which have no tangents
         if (work, dtype) != ("mean", "bool") and (work, team) != ("middle", BLOCK):
-            kernel = statistics.build(statistics.Form(work, dtype, team))
+            kernel = pad_statistics.build(pad_statistics.Form(work, dtype, team))
             yield _case(
-                "statistics", f"{work} of lines", dtype, f"{team} threads a line", kernel, statistics.ARGUMENT_TYPES
+                "statistics", f"{work} of lines", dtype, f"{team} threads a line", kernel, pad_statistics.ARGUMENT_TYPES
             )
     for storage in FLOATS:
         yield _case(
@@ -61,11 +61,11 @@ def cases() -> Iterator[Case]:
         if form == "find" and dtype in INTEGERS:
             continue  # which have no tangents
         layout = "any window" if window is None else f"window {window[:2]}, steps {window[2:]}"
-        kernel = pooling.build(form, dtype, window, "int32")
-        yield _case("pooling", form, dtype, layout, kernel, pooling.argument_types(window, wide=False))
+        kernel = pool.build(form, dtype, window, "int32")
+        yield _case("pooling", form, dtype, layout, kernel, pool.argument_types(window, wide=False))
     for word, positions in product(_WORDS, ("int32", "int64")):
-        types = selection.argument_types(word, wide=False)
-        yield _case("selection", "gather", word, f"positions {positions}", selection.build(word, positions), types)
+        types = gather.argument_types(word, wide=False)
+        yield _case("selection", "gather", word, f"positions {positions}", gather.build(word, positions), types)
     for order, words in _ORDERS.items():
         for word in words:
             yield _case("selection", "top_k", word, f"order {order}", top_k.build(order, word), top_k.ARGUMENT_TYPES)

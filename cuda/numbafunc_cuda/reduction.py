@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numbafunc.autodiff.dual import assemble
-from numbafunc.autodiff.number import Key
 from numbafunc.bounded import Bounded
-from numbafunc.kinds.directions import Levels, Plan, component_of, plan, result_keys
+from numbafunc.dual.array import assemble
+from numbafunc.kinds.plan import Chunks, Levels, chunks_of, component_of, result_keys
+from numbafunc.numbers.number import Key
 from numbafunc_cuda.arrays import View, contiguous, empty, pointer, stream_for
+from numbafunc_cuda.launch import SIMULATED, compiled, inline, launch
 from numbafunc_cuda.layout import broadcast_strides, merged
-from numbafunc_cuda.machine import SIMULATED, compiled, inline, launch
 from numbafunc_cuda.operands import Operands, check_out
 from numbafunc_cuda.reduction_kernels import SEGMENT, THREADS, Form, build, scratch_size
 from numbafunc_cuda.slots import Operand, Slot
@@ -26,11 +26,11 @@ _LONG, _FEW = 4 * SEGMENT, 16 if SIMULATED else 64
 SHORT, MANY = 32, 32 if SIMULATED else 1 << 13
 
 
-class _Recipe(NamedTuple):
+class _Plan(NamedTuple):
     """What a call comes down to, for operands and ``out`` of the same description."""
 
     form: Form
-    steps: Plan
+    steps: Chunks
     slots: tuple[tuple[int, Key], ...]
     rows: int
     length: int
@@ -44,7 +44,7 @@ class ReductionOnDevice:
     def __init__(self, stages: Any) -> None:
         self._stages = stages
         self._inlined: dict[str, Any] = {}
-        self._recipes: Bounded = Bounded(4096)
+        self._plans: Bounded = Bounded(4096)
         self._kernels: Bounded = Bounded(math.inf)
 
     def __call__(
@@ -65,34 +65,32 @@ class ReductionOnDevice:
                 raise TypeError("out can't take a result with tangents; leave it out when differentiating")
             target = check_out(out, shape, dtype, operands.views())
         key = (shape, axes, dtype, keepdims, target and target.strides, operands.description)
-        recipe = self._recipes.get(key)
-        if recipe is None:
-            recipe = self._recipes[key] = _recipe(self._stages, operands, target, axes, dtype, shape, keepdims)
-        return self._run(recipe, operands, dtype, out, target)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = _plan(self._stages, operands, target, axes, dtype, shape, keepdims)
+        return self._run(plan, operands, dtype, out, target)
 
     def _run(
-        self, recipe: _Recipe, operands: Operands, dtype: np.dtype[Any], out: Any, target: View | None
+        self, plan: _Plan, operands: Operands, dtype: np.dtype[Any], out: Any, target: View | None
     ) -> tuple[Any, ...]:
-        steps, form = recipe.steps, recipe.form
+        steps, form = plan.steps, plan.form
         stream = stream_for(operands.views() if target is None else [*operands.views(), target])
         results: list[dict[Levels, View]] = [
             {
-                component: empty(steps.shape(component, recipe.stored), dtype, None, stream)
-                if target is None
-                else target
+                component: empty(steps.shape(component, plan.stored), dtype, None, stream) if target is None else target
                 for component in dict.fromkeys(map(component_of, form.keys))
             }
             for _ in range(self._stages.results)
         ]
-        if math.prod(recipe.stored):
+        if math.prod(plan.stored):
             scratch: Any = None
             if form.team == "segments":
-                size = scratch_size(self._stages, form, recipe.rows, recipe.length)
+                size = scratch_size(self._stages, form, plan.rows, plan.length)
                 scratch = empty((size,), np.dtype(form.compute), None, stream)
             for call in steps.calls():
                 slots = [
                     _argument(operands.parts[position][component_of(key)], steps.position(key, call))
-                    for position, key in recipe.slots
+                    for position, key in plan.slots
                 ]
                 places = [
                     pointer(found[component_of(key)], steps.position(key, call))
@@ -100,7 +98,7 @@ class ReductionOnDevice:
                     for key in form.keys
                 ]
                 place = places[0] if scratch is None else pointer(scratch)
-                self._launch(recipe, (*slots, *places, place, recipe.rows, recipe.length, *recipe.tail), stream)
+                self._launch(plan, (*slots, *places, place, plan.rows, plan.length, *plan.tail), stream)
         if out is not None:
             return (out,)
         return tuple(
@@ -113,17 +111,17 @@ class ReductionOnDevice:
             for found in results
         )
 
-    def _launch(self, recipe: _Recipe, arguments: tuple[Any, ...], stream: Any) -> None:
-        form = recipe.form
+    def _launch(self, plan: _Plan, arguments: tuple[Any, ...], stream: Any) -> None:
+        form = plan.form
         kernels = self._kernels.get(form)
         if kernels is None:
             functions, types = build(self._stages, form, self.inlined())
             kernels = self._kernels[form] = [compiled(function, types) for function in functions]
-        threads = recipe.rows
+        threads = plan.rows
         if form.team == "block":
             threads *= THREADS
         elif form.team == "segments":
-            threads *= -(-recipe.length // SEGMENT) * THREADS
+            threads *= -(-plan.length // SEGMENT) * THREADS
         for kernel in kernels:
             launch(kernel, threads, arguments, stream, THREADS)
 
@@ -143,7 +141,7 @@ def _argument(part: Any, position: tuple[int, ...]) -> Any:
     return int(number) if isinstance(number, bool) else number
 
 
-def _recipe(
+def _plan(
     stages: Any,
     operands: Operands,
     out: View | None,
@@ -151,8 +149,8 @@ def _recipe(
     dtype: np.dtype[Any],
     shape: tuple[int, ...],
     keepdims: bool,
-) -> _Recipe:
-    steps = plan(operands.counts())
+) -> _Plan:
+    steps = chunks_of(operands.counts())
     compute = "float64" if dtype.itemsize == 8 else "float32"
     kept = [axis for axis in range(len(shape)) if axis not in axes]
     elementwise = stages.epilogue is not None
@@ -207,7 +205,7 @@ def _recipe(
     pairs = list(tables)
     strides = [stride for side in (0, 1) for pair in pairs for stride in pair[side]]
     tail = (*kept_lengths[1:], *reduced_lengths[1:], *strides)
-    return _Recipe(form, steps, tuple(slots), rows, count, stored, tail)
+    return _Plan(form, steps, tuple(slots), rows, count, stored, tail)
 
 
 def _team(rows: int, count: int, outer: list[Any], inner: list[Any]) -> str:

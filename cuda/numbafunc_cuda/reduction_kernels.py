@@ -14,13 +14,13 @@ import numpy as np
 from numba import cuda
 from numba.core import types
 
-from numbafunc.autodiff.number import VALUE, Key
-from numbafunc.cpu.access import FLOATS
-from numbafunc_cuda.machine import BLOCK, SIMULATED, access, inline
+from numbafunc.cpu.load_store import FLOATS
+from numbafunc.numbers.number import VALUE, Key
+from numbafunc_cuda.launch import BLOCK, SIMULATED, access, inline
 from numbafunc_cuda.slots import Operand, Slot, argument_type
 
 if SIMULATED:
-    from numbafunc_cuda import simulated_accumulate as accumulate
+    from numbafunc_cuda.simulator import accumulate
 else:
     from numbafunc_cuda import accumulate  # type: ignore[no-redef]
 
@@ -417,7 +417,7 @@ def build(stages: Any, form: Form, inlined: dict[str, Any]) -> tuple[list[Callab
     form : Form
         What the kernels are made for.
     inlined : dict
-        What :func:`numbafunc_cuda.machine.inline` made of the functions among the stages, by their names.
+        What :func:`numbafunc_cuda.launch.inline` made of the functions among the stages, by their names.
     """
     source = _Source(stages, form)
     texts = _segments(source) if form.team == "segments" else _whole(source)

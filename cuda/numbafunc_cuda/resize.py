@@ -17,14 +17,14 @@ from numba.core import types
 from numbafunc.cpu.pad import HEADER
 from numbafunc.cpu.resize import multiply_add
 from numbafunc.kinds.arguments import is_float
-from numbafunc.kinds.padding import tables_of
-from numbafunc.kinds.resampling import nearest, order_of_axes, taps
+from numbafunc.ops.pad_index import tables_of
+from numbafunc.ops.resize_taps import nearest, order_of_axes, taps
 from numbafunc_cuda.arrays import Shape, View, empty, pointer, stream_for
-from numbafunc_cuda.constants import table
+from numbafunc_cuda.copy import as_view, copied, in_order
 from numbafunc_cuda.fill import zeros
-from numbafunc_cuda.machine import access, compiled, element, launch
-from numbafunc_cuda.movement import as_view, copied, in_order
-from numbafunc_cuda.padding import gathered
+from numbafunc_cuda.launch import access, compiled, element, launch
+from numbafunc_cuda.pad import gathered
+from numbafunc_cuda.tables import table
 
 _BYTE = np.dtype(np.uint8)
 
@@ -146,7 +146,7 @@ def _nearest(x: View, leading: int, target: Shape) -> View:
 
 
 def resample(part: Any, leading: int, target: Shape, method: str) -> Any:
-    """See :func:`numbafunc.kinds.resampling.resample`; here integers become float64 on the way."""
+    """See :func:`numbafunc.ops.resize_taps.resample`; here integers become float64 on the way."""
     x = as_view(part)
     dtype = x.dtype if method == "nearest" or is_float(x.dtype) else np.dtype(np.float64)
     full = (*x.shape[:leading], *target)

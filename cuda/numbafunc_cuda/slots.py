@@ -7,7 +7,7 @@ from typing import Any
 
 from numba.core import types
 
-from numbafunc.autodiff.number import Key
+from numbafunc.numbers.number import Key
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Slot:
     Attributes
     ----------
     key : Key
-        The coefficient that it holds, see :mod:`numbafunc.autodiff.number`.
+        The coefficient that it holds, see :mod:`numbafunc.numbers.number`.
     span : str
         "element" where there is one for each element of the result, in the same order; "strided" where its place is
         computed from strides; "once" where there is one for all; "number" where it comes as a number, not an address.
@@ -29,7 +29,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Operand:
-    """How an operand of a kernel is stored, the counterpart of :class:`numbafunc.cpu.access.Operand`."""
+    """How an operand of a kernel is stored, the counterpart of :class:`numbafunc.cpu.load_store.Operand`."""
 
     storage: str
     compute: str | None

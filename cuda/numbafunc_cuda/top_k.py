@@ -16,13 +16,13 @@ import numpy as np
 from numba import cuda
 from numba.core import types
 
-from numbafunc.autodiff.dual import Dual, value_of
-from numbafunc.cpu.pooling import add
+from numbafunc.cpu.pool import add
 from numbafunc.cpu.top_k import make_key
+from numbafunc.dual.array import Dual, value_of
 from numbafunc_cuda.arrays import View, empty, pointer, stream_for
-from numbafunc_cuda.machine import BLOCK, compiled, element, inline, launch
-from numbafunc_cuda.movement import as_view, in_order
-from numbafunc_cuda.selection import Positions, gathered
+from numbafunc_cuda.copy import as_view, in_order
+from numbafunc_cuda.gather import Positions, gathered
+from numbafunc_cuda.launch import BLOCK, compiled, element, inline, launch
 from numbafunc_cuda.teams import indented, joined
 
 

@@ -8,11 +8,11 @@ from typing import Any as _Any
 # Loaded when first used, as the names of the package are: ops have to know what a dual array is, but only who
 # differentiates needs the rules.
 _DEFINITIONS = {
-    "drivers": ("grad", "jacfwd", "jvp", "value_and_grad"),
-    "dual": ("Dual", "assemble", "components", "levels_of", "value_of"),
-    "linearization": ("linearize",),
-    "order_n": ("derivative",),
-    "second_order": ("hessian", "hvp"),
+    "autodiff.drivers": ("grad", "jacfwd", "jvp", "value_and_grad"),
+    "autodiff.linearization": ("linearize",),
+    "autodiff.nth_derivative": ("derivative",),
+    "autodiff.second_order": ("hessian", "hvp"),
+    "dual.array": ("Dual", "assemble", "components", "levels_of", "value_of"),
 }
 _HOMES = {name: module for module, names in _DEFINITIONS.items() for name in names}
 
@@ -23,7 +23,7 @@ def __getattr__(name: str) -> _Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'numbafunc.autodiff' has no attribute {name!r}")
-    return getattr(_import_module(f"numbafunc.autodiff.{home}"), name)
+    return getattr(_import_module(f"numbafunc.{home}"), name)
 
 
 def __dir__() -> list[str]:

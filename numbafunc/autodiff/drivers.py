@@ -10,10 +10,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from numbafunc.autodiff.dual import make
-from numbafunc.autodiff.levels import Level
-from numbafunc.autodiff.places import add_direction, block, joined, only_direction, part, tangents
-from numbafunc.autodiff.trees import Structure, flatten_with_names
+from numbafunc.autodiff.array_helpers import add_direction, block, joined, only_direction, part, tangents
 from numbafunc.autodiff.variables import (
     Variables,
     check_argnums,
@@ -24,7 +21,10 @@ from numbafunc.autodiff.variables import (
     scalar,
     split,
 )
-from numbafunc.inside_numba import register
+from numbafunc.dual.array import make
+from numbafunc.dual.levels import Level
+from numbafunc.dual.trees import Structure, flatten_with_names
+from numbafunc.kinds.njit import register
 
 __all__ = ["grad", "jacfwd", "jvp", "value_and_grad"]
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from numbafunc.autodiff.array_helpers import in_main_memory
 from numbafunc.autodiff.drivers import jvp
-from numbafunc.autodiff.dtypes import is_finite
-from numbafunc.autodiff.dual import quiet, value_of
-from numbafunc.autodiff.levels import Level
-from numbafunc.autodiff.places import in_main_memory
-from numbafunc.autodiff.products import scale
-from numbafunc.autodiff.trees import flatten_with_names
 from numbafunc.autodiff.variables import Variables, constant, pair, paired, split
-from numbafunc.inside_numba import register
+from numbafunc.dual.array import quiet, value_of
+from numbafunc.dual.dtypes import is_finite
+from numbafunc.dual.levels import Level
+from numbafunc.dual.products import scale
+from numbafunc.dual.trees import flatten_with_names
+from numbafunc.kinds.njit import register
 
 __all__ = ["linearize"]
 

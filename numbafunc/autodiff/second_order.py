@@ -12,19 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from numbafunc.autodiff.array_helpers import in_main_memory
 from numbafunc.autodiff.drivers import grad, jvp
-from numbafunc.autodiff.levels import Level
-from numbafunc.autodiff.places import in_main_memory
-from numbafunc.autodiff.variables import (
-    Variables,
-    check_argnums,
-    check_chunk_size,
-    constant,
-    pair,
-    scalar,
-    split,
-)
-from numbafunc.inside_numba import register
+from numbafunc.autodiff.variables import Variables, check_argnums, check_chunk_size, constant, pair, scalar, split
+from numbafunc.dual.levels import Level
+from numbafunc.kinds.njit import register
 
 __all__ = ["hessian", "hvp"]
 

@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff import rules as _rules  # noqa: F401  (fills the tables: who takes derivatives needs them)
-from numbafunc.autodiff.dtypes import is_float
-from numbafunc.autodiff.dual import Dual, make, on_device
-from numbafunc.autodiff.levels import LIVE, Level, leaked
-from numbafunc.autodiff.places import unit_directions
-from numbafunc.autodiff.refusals import refuse_subclass
-from numbafunc.autodiff.trees import SINGLE, Structure, flatten, flatten_with_names, tree_map
-from numbafunc.device import is_device_array
+from numbafunc import rules as _rules  # noqa: F401  (fills the tables: who takes derivatives needs them)
+from numbafunc.autodiff.array_helpers import unit_directions
+from numbafunc.backend import is_device_array
+from numbafunc.dual.array import Dual, make, on_device
+from numbafunc.dual.dtypes import is_float
+from numbafunc.dual.errors import refuse_subclass
+from numbafunc.dual.levels import LIVE, Level, leaked
+from numbafunc.dual.trees import SINGLE, Structure, flatten, flatten_with_names, tree_map
 
 # Tangents of the arguments that one run carries. Of second order, larger chunks repeat the first-order part less often,
 # smaller ones are faster in each operation.
@@ -111,7 +111,7 @@ def as_array(x: Any, name: str) -> Any:
             raise leaked(x.level)
         return x
     if type(x) is not np.ndarray and is_device_array(x):
-        from numbafunc_cuda.drivers import adopt
+        from numbafunc_cuda.array_helpers import adopt
 
         return adopt(x, name)
     refuse_subclass(x, name)

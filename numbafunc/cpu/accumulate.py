@@ -14,9 +14,9 @@ from typing import Any
 
 from numba.extending import intrinsic
 
-from numbafunc.autodiff.number import VALUE, Number, sort_keys
-from numbafunc.autodiff.number_type import NumberType, pack, unpack
-from numbafunc.cpu.real import Real, select
+from numbafunc.numbers.numba_type import NumberType, pack, unpack
+from numbafunc.numbers.number import VALUE, Number, sort_keys
+from numbafunc.numbers.real import Real, select
 
 
 def typed_and_lowered(name: str, unpack: Callable[..., Number]) -> tuple[Callable[..., Any], Callable[..., Any]]:

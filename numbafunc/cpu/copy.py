@@ -20,12 +20,10 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from numbafunc.cpu.access import Separation
 from numbafunc.cpu.cache import compile_lazily, inline
-from numbafunc.cpu.element import make_read, make_write
-from numbafunc.cpu.run import move
+from numbafunc.cpu.copy_vectors import lanes, make_deinterleave, make_interleave, move
+from numbafunc.cpu.load_store import Separation, make_read, make_write
 from numbafunc.cpu.schedule import SET_CHUNK, schedule
-from numbafunc.cpu.weave import lanes, make_deinterleave, make_interleave
 
 # Elements that are worth a task of their own.
 TASK = 1 << 14

@@ -7,10 +7,10 @@ from typing import Any
 import numba
 import numpy as np
 
-from numbafunc.autodiff.number import Key
-from numbafunc.cpu.access import Operand, Separation, make_load, make_store, out_of_line
 from numbafunc.cpu.cache import compile_lazily, inline, separate
+from numbafunc.cpu.load_store import Operand, Separation, make_load, make_store, out_of_line
 from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
+from numbafunc.numbers.number import Key
 
 # Elements of a block, the unit of work of a thread: some microseconds. Threads that join late find blocks left.
 BLOCK = 1 << 14

@@ -13,10 +13,9 @@ from typing import Any
 import numba
 import numpy as np
 
-from numbafunc.cpu.access import Separation
 from numbafunc.cpu.cache import compile_lazily, inline
-from numbafunc.cpu.element import make_read, make_write
-from numbafunc.cpu.run import move
+from numbafunc.cpu.copy_vectors import move
+from numbafunc.cpu.load_store import Separation, make_read, make_write
 from numbafunc.cpu.schedule import SET_CHUNK, schedule
 
 # Elements that are worth a task of their own; longer rows are cut.

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from numbafunc.autodiff.number import VALUE, Key
-from numbafunc.autodiff.number_type import make_start
 from numbafunc.cpu import accumulate
-from numbafunc.cpu.access import FLOATS, Operand, Separation, make_load, make_store
 from numbafunc.cpu.cache import compile_lazily, inline
+from numbafunc.cpu.load_store import FLOATS, Operand, Separation, make_load, make_store
 from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
+from numbafunc.numbers.numba_type import make_start
+from numbafunc.numbers.number import VALUE, Key
 
 # Terms that are summed in vector order before the compensated sum takes over.
 BLOCK = 512

@@ -19,11 +19,10 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from numbafunc.cpu.access import Separation, address_of
 from numbafunc.cpu.cache import compile_lazily, inline
-from numbafunc.cpu.element import make_read, make_write
-from numbafunc.cpu.real import Real, fma
+from numbafunc.cpu.load_store import Separation, address_of, make_read, make_write
 from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
+from numbafunc.numbers.real import Real, fma
 
 # Numbers that stand before the first taps in the table ``places``.
 HEADER = 13

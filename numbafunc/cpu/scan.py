@@ -10,8 +10,8 @@ import numpy as np
 from numba.core import types
 from numba.core.errors import NumbaError
 
-from numbafunc.autodiff.trees import flatten_with_names
-from numbafunc.scanning import carry_error
+from numbafunc.dual.trees import flatten_with_names
+from numbafunc.ops.scan import carry_error
 
 
 def run(

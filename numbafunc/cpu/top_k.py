@@ -18,9 +18,8 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from numbafunc.cpu.access import Separation, address_of
 from numbafunc.cpu.cache import compile_lazily, inline
-from numbafunc.cpu.element import make_write, maximum
+from numbafunc.cpu.load_store import Separation, address_of, make_write, maximum
 from numbafunc.cpu.schedule import SET_CHUNK, schedule
 
 # So many are held in order; beyond, insertion is slower than collection.

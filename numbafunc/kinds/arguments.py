@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dtypes import is_float
-from numbafunc.autodiff.dual import Dual
-from numbafunc.device import is_device_array
+from numbafunc.backend import is_device_array
+from numbafunc.dual.array import Dual
+from numbafunc.dual.dtypes import is_float
 from numbafunc.errors import ShapeError
 
 _KINDS = {
@@ -63,7 +63,7 @@ def as_operand(x: Any, name: str, *, boolean: bool = True, device: bool = False)
     elif _is_number(x):
         return x
     elif device and is_device_array(x):
-        from numbafunc_cuda.drivers import adopt
+        from numbafunc_cuda.array_helpers import adopt
 
         array = adopt(x, name)
         check_dtype(array.dtype, name, boolean=boolean)

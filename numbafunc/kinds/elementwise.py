@@ -11,14 +11,24 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from numbafunc.autodiff.dual import Dual, make, on_device
 from numbafunc.cpu import threads
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import FLAGS, PLAIN, empty, flat_words
+from numbafunc.dual.array import Dual, make, on_device
 from numbafunc.kinds import arguments
-from numbafunc.kinds.directions import Levels, component_of, plan, result_keys
-from numbafunc.kinds.prepared import Form, PreparedCalls, fits, form_of
-from numbafunc.kinds.recipe import Call, Operands, Recipe, Source, Target, number
+from numbafunc.kinds.plan import (
+    Call,
+    Levels,
+    Operands,
+    Plan,
+    Source,
+    Target,
+    chunks_of,
+    component_of,
+    number,
+    result_keys,
+)
+from numbafunc.kinds.shortcuts import Form, PreparedCalls, fits, form_of
 
 Array = Any  # numpy.ndarray or Dual
 
@@ -67,7 +77,7 @@ class Elementwise:
         self.identity = identity
         self.parameters = tuple(inspect.signature(definition).parameters)
         self._kernels = threads.Kernels()
-        self._recipes = threads.Kernels(4096)
+        self._plans = threads.Kernels(4096)
         self._prepared = PreparedCalls()
         # Machine code for contiguous arrays of one shape, whichever it is, by dtype and types of other operands.
         self._small = threads.Kernels()
@@ -191,23 +201,23 @@ class Elementwise:
             checked = [x.astype(np.int64) if type(x) is ndarray and x.dtype.kind == "b" else x for x in checked]
         operands = Operands(checked)
         key = operands.description if dtype is None else (dtype, *operands.description)
-        recipe = self._recipes.get(key)
-        if recipe is None:
-            recipe = self._recipes[key] = self._recipe(operands, checked, dtype)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = self._plan(operands, checked, dtype)
         if out is not None:
             if operands.levels:
                 raise TypeError("out can't take a result with tangents; leave it out when differentiating")
-            arguments.check_out(out, recipe.shape(), recipe.dtype, checked)
-        result = recipe.run(operands, out)[0]
+            arguments.check_out(out, plan.shape(), plan.dtype, checked)
+        result = plan.run(operands, out)[0]
         if form is not None:
-            self._prepared.keep(form, recipe, given, checked)
+            self._prepared.keep(form, plan, given, checked)
         return result
 
     def settled(self) -> Callable[..., Any]:
         """The definition; a user's is taken as it is at the first call, and must not raise."""
         if self.definition is None:
             from numbafunc.cpu.cache import frozen
-            from numbafunc.kinds.not_understood import refuse_statements
+            from numbafunc.kinds.compile_errors import refuse_statements
 
             definition = frozen(self._given)
             refuse_statements(definition, self.name)
@@ -223,8 +233,8 @@ class Elementwise:
         dtype = arguments.float_dtype(operands)
         return dtype, "float64" if dtype.itemsize == 8 else "float32"
 
-    def _recipe(self, operands: Operands, checked: Sequence[Any], wanted: np.dtype[Any] | None) -> Recipe:
-        from numbafunc.cpu.access import Operand
+    def _plan(self, operands: Operands, checked: Sequence[Any], wanted: np.dtype[Any] | None) -> Plan:
+        from numbafunc.cpu.load_store import Operand
 
         dtype, compute = self._precision(checked)
         if wanted is not None:
@@ -235,7 +245,7 @@ class Elementwise:
         stored = tuple(shape[axis] for axis in order)
         lengths = [_lengths(value.shape, order) if isinstance(value, ndarray) else None for value in values]
         spans, columns = _spans(lengths, stored)
-        steps = plan(operands.counts())
+        steps = chunks_of(operands.counts())
         descriptions = []
         sources: dict[tuple[int, Levels], Source] = {}
         for position, (parts, value, span) in enumerate(zip(operands.parts, values, spans)):
@@ -271,7 +281,7 @@ class Elementwise:
                 Call(slots, tuple((target_numbers[component_of(key)], steps.position(key, call)) for key in keys))
             )
         tail = (columns,) if columns is not None else ()
-        return Recipe(kernel, dtype, tuple(sources.values()), tuple(targets), tuple(calls), (), tail, [])
+        return Plan(kernel, dtype, tuple(sources.values()), tuple(targets), tuple(calls), (), tail, [])
 
     def _keep_machine_code(
         self,
@@ -470,7 +480,7 @@ def elementwise(definition: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return op(*bound.args, out=out)
         except Exception as error:
-            from numbafunc.kinds.not_understood import compile_errors, explained
+            from numbafunc.kinds.compile_errors import compile_errors, explained
 
             if isinstance(error, compile_errors()):
                 raise explained(definition, op.name, error) from error

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual, assemble, components
-from numbafunc.device import counterpart
+from numbafunc.backend import counterpart
+from numbafunc.dual.array import Dual, assemble, components
 
 Array = Any  # numpy.ndarray or Dual
 
@@ -27,7 +27,7 @@ class Linear:
         tangents; it acts behind them and leaves them in front. Whatever else the op depends on is in ``static``.
     device : str, optional
         Name of the function of the same arguments that does so on a CUDA device, see
-        :func:`numbafunc.device.counterpart`; without it the op is for arrays in main memory only.
+        :func:`numbafunc.backend.counterpart`; without it the op is for arrays in main memory only.
     """
 
     def __init__(self, name: str, apply: Callable[..., np.ndarray[Any, Any]], device: str | None = None) -> None:

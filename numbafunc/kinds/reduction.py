@@ -8,13 +8,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numbafunc.autodiff.dual import on_device
 from numbafunc.cpu import threads
 from numbafunc.cpu.memory import flat_words
+from numbafunc.dual.array import on_device
 from numbafunc.kinds import arguments
-from numbafunc.kinds.directions import Levels, component_of, plan, result_keys
-from numbafunc.kinds.prepared import Form, PreparedCalls
-from numbafunc.kinds.recipe import Call, Operands, Recipe, Source, Target, number
+from numbafunc.kinds.plan import (
+    Call,
+    Levels,
+    Operands,
+    Plan,
+    Source,
+    Target,
+    chunks_of,
+    component_of,
+    number,
+    result_keys,
+)
+from numbafunc.kinds.shortcuts import Form, PreparedCalls
 
 Array = Any  # numpy.ndarray or Dual
 
@@ -76,7 +86,7 @@ class Reduction:
         self.name = name
         self.stages = stages
         self._kernels = threads.Kernels()
-        self._recipes = threads.Kernels(4096)
+        self._plans = threads.Kernels(4096)
         self.prepared = PreparedCalls()
         REGISTRY[name] = self
 
@@ -106,16 +116,16 @@ class Reduction:
             return results[0] if len(results) == 1 else results
         taken = Operands(operands)
         key = (shape, axes, dtype, keepdims, taken.description)
-        recipe = self._recipes.get(key)
-        if recipe is None:
-            recipe = self._recipes[key] = self._recipe(taken, shape, axes, dtype, keepdims)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = self._plan(taken, shape, axes, dtype, keepdims)
         if out is not None:
             if taken.levels:
                 raise TypeError("out can't take a result with tangents; leave it out when differentiating")
             arguments.check_out(out, shape, dtype, operands)
-        results = recipe.run(taken, out)
+        results = plan.run(taken, out)
         if form is not None:
-            self.prepared.keep(form, recipe, given, operands)
+            self.prepared.keep(form, plan, given, operands)
         return results[0] if len(results) == 1 else tuple(results)
 
     @functools.cached_property
@@ -125,14 +135,14 @@ class Reduction:
 
         return ReductionOnDevice(self.stages)
 
-    def _recipe(
+    def _plan(
         self, operands: Operands, shape: tuple[int, ...], axes: tuple[int, ...], dtype: np.dtype[Any], keepdims: bool
-    ) -> Recipe:
-        from numbafunc.cpu.access import Operand
+    ) -> Plan:
+        from numbafunc.cpu.load_store import Operand
 
         view = _View.of(shape, axes)
         compute = "float64" if dtype.itemsize == 8 else "float32"
-        steps = plan(operands.counts())
+        steps = chunks_of(operands.counts())
         descriptions, along = [], []
         middle: list[int] = []
         sources: dict[tuple[int, Levels], Source] = {}
@@ -176,7 +186,7 @@ class Reduction:
                 for key in keys
             )
             calls.append(Call(slots, results))
-        return Recipe(
+        return Plan(
             kernel, dtype, tuple(sources.values()), tuple(targets), tuple(calls), tuple(middle), tuple(view.sizes), []
         )
 

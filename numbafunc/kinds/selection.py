@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Components, Dual, assemble, components, on_device
+from numbafunc.backend import counterpart
 from numbafunc.cpu import threads
 from numbafunc.cpu.memory import empty, flat_words
-from numbafunc.device import counterpart
+from numbafunc.dual.array import Components, Dual, assemble, components, on_device
 
 REGISTRY: dict[str, Selection] = {}
 
@@ -42,7 +42,7 @@ class Positions(NamedTuple):
 
     def gather(self, part: np.ndarray[Any, Any], leading: int) -> np.ndarray[Any, Any]:
         """The elements of a component of the operand, whose first ``leading`` axes are directions."""
-        from numbafunc.cpu.selection import build_gather
+        from numbafunc.cpu.gather import build_gather
 
         directions = part.shape[:leading]
         result = empty((*directions, *self.shape), part.dtype)
@@ -74,7 +74,7 @@ class Selection:
         ``find(value, *static)``: the :class:`Positions` for a plain array.
     device : str
         Name of the function that evaluates the op on a CUDA device, ``device(x, *static)`` for views of arrays and for
-        Duals, see :func:`numbafunc.device.counterpart`.
+        Duals, see :func:`numbafunc.backend.counterpart`.
     follow : callable, optional
         ``follow(value, tangents, *static)``: a list of the result for a plain array and for each of the ``tangents``,
         arrays of the same shape behind an axis of directions, of which there are up to :data:`FEW`. In one pass, which

@@ -9,12 +9,11 @@ import sys
 from typing import Any
 
 from numbafunc.errors import CollectiveMismatchError
-from numbafunc.parallel import axes, wire
-from numbafunc.parallel.call import Place
-from numbafunc.parallel.inside import register as _register
+from numbafunc.parallel import axes, dtypes
+from numbafunc.parallel.call_site import Place
+from numbafunc.parallel.njit import register as _register
 from numbafunc.parallel.reduce import reduce as _reduce
-from numbafunc.parallel.watchdog import checked_limit as _checked_limit
-from numbafunc.parallel.watchdog import watchdog as _watchdog
+from numbafunc.parallel.watchdog import checked_limit as _checked_limit, watchdog as _watchdog
 
 __all__ = [
     "CollectiveMismatchError",
@@ -92,7 +91,7 @@ def psum(
     >>> numbafunc.parallel.psum({"count": 1, "loss": 0.5})
     {'count': array(1), 'loss': array(0.5)}
     """
-    return _reduce(wire.SUM, x, axis_name, axis_index_groups, out, reproducible, sys._getframe(1))
+    return _reduce(dtypes.SUM, x, axis_name, axis_index_groups, out, reproducible, sys._getframe(1))
 
 
 def pmean(
@@ -148,7 +147,7 @@ def pmean(
     >>> numbafunc.parallel.pmean([1, 2.0])
     [array(1.), array(2.)]
     """
-    return _reduce(wire.MEAN, x, axis_name, axis_index_groups, out, reproducible, sys._getframe(1))
+    return _reduce(dtypes.MEAN, x, axis_name, axis_index_groups, out, reproducible, sys._getframe(1))
 
 
 def pmax(
@@ -205,7 +204,7 @@ def pmax(
     >>> numbafunc.parallel.pmax(3)
     array(3)
     """
-    return _reduce(wire.MAX, x, axis_name, axis_index_groups, out, reproducible, sys._getframe(1))
+    return _reduce(dtypes.MAX, x, axis_name, axis_index_groups, out, reproducible, sys._getframe(1))
 
 
 def pmin(
@@ -261,7 +260,7 @@ def pmin(
     >>> numbafunc.parallel.pmin((2.5, None))
     (array(2.5), None)
     """
-    return _reduce(wire.MIN, x, axis_name, axis_index_groups, out, reproducible, sys._getframe(1))
+    return _reduce(dtypes.MIN, x, axis_name, axis_index_groups, out, reproducible, sys._getframe(1))
 
 
 def broadcast(x: Any, axis_name: Any = "device", *, root: int = 0) -> Any:
@@ -300,7 +299,7 @@ def broadcast(x: Any, axis_name: Any = "device", *, root: int = 0) -> Any:
     >>> numbafunc.parallel.broadcast([1.0, 2.0])
     [array(1.), array(2.)]
     """
-    from numbafunc.parallel.one_to_all import broadcast as implementation
+    from numbafunc.parallel.broadcasting import broadcast as implementation
 
     return implementation(x, axis_name, root, Place.of(sys._getframe(1)))
 

@@ -18,7 +18,7 @@ import numpy as np
 from numbafunc import launcher
 from numbafunc.bounded import Bounded
 from numbafunc.errors import CollectiveMismatchError
-from numbafunc.parallel.call import Place
+from numbafunc.parallel.call_site import Place
 from numbafunc.parallel.watchdog import Board, abort, leave_with, watchdog
 
 DEVICE = "device"
@@ -62,14 +62,14 @@ class Axis:
         _bar_when_finalized()
         if _mpi().Query_thread() < _mpi().THREAD_MULTIPLE:
             self.lock = _only_lock
-        from numbafunc.parallel import frame
+        from numbafunc.parallel import agreement
 
         communicator.Set_errhandler(_mpi().ERRORS_RETURN)
-        self._frame = frame
-        self.state = frame.new_state(communicator)
-        self.send = self.state[frame.HEADER : frame.WORDS]
-        self.receive = self.state[frame.RECEIVED + frame.HEADER : frame.RECEIVED + frame.WORDS]
-        self.kernels = frame.kernels()
+        self._frame = agreement
+        self.state = agreement.new_state(communicator)
+        self.send = self.state[agreement.HEADER : agreement.WORDS]
+        self.receive = self.state[agreement.RECEIVED + agreement.HEADER : agreement.RECEIVED + agreement.WORDS]
+        self.kernels = agreement.kernels()
         self._guard = watchdog()
         if parent is None:
             with watchdog().stage(f"the start of axis {label!r}"):

@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual, assemble, components, on_device
-from numbafunc.autodiff.trees import Structure
-from numbafunc.device import is_device_array
+from numbafunc.backend import is_device_array
+from numbafunc.dual.array import Dual, assemble, components, on_device
+from numbafunc.dual.trees import Structure
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.parallel.axes import Axis
-from numbafunc.parallel.call import Place
+from numbafunc.parallel.call_site import Place
+from numbafunc.parallel.dtypes import MAX, MEAN, MIN, Wire, native, wire_of
 from numbafunc.parallel.plan import FUSED_BYTES, Form
-from numbafunc.parallel.wire import MAX, MEAN, MIN, Wire, native, wire_of
 
 
 @cache
@@ -53,8 +53,8 @@ def reduce_on_device(
 
     All work on the device is waited for before the exchange, and all copies to it before the results are handed out.
     """
+    from numbafunc.parallel.dtypes import as_leaf
     from numbafunc.parallel.reduce import plan_for
-    from numbafunc.parallel.wire import as_leaf
 
     there = [is_device_array(leaf) for leaf in leaves]
     memory = _memory(next(name for name, device in zip(names, there) if device))

@@ -15,8 +15,8 @@ import numpy as np
 from numbafunc.cpu.memory import is_plain
 from numbafunc.kinds.arguments import check_flag
 from numbafunc.parallel.axes import Axis, digest_of
-from numbafunc.parallel.call import Place
-from numbafunc.parallel.wire import MEAN, SUM, Wire, how, native, wire_of
+from numbafunc.parallel.call_site import Place
+from numbafunc.parallel.dtypes import MEAN, SUM, Wire, how, native, wire_of
 
 Array = Any  # numpy.ndarray
 

@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual, assemble, components, levels_of, on_device
-from numbafunc.autodiff.trees import Structure, flatten, flatten_with_names
+from numbafunc.backend import is_device_array
 from numbafunc.bounded import Bounded
-from numbafunc.device import is_device_array
+from numbafunc.dual.array import Dual, assemble, components, levels_of, on_device
+from numbafunc.dual.trees import Structure, flatten, flatten_with_names
 from numbafunc.kinds import arguments
-from numbafunc.kinds.prepared import fits
+from numbafunc.kinds.shortcuts import fits
 from numbafunc.parallel import axes
 from numbafunc.parallel.axes import MOST_PLANS, Axis
-from numbafunc.parallel.call import Place
+from numbafunc.parallel.call_site import Place
 from numbafunc.parallel.device import reduce_on_device, through_main_memory
+from numbafunc.parallel.dtypes import MAX, MIN, as_leaf
 from numbafunc.parallel.plan import Form, Plan, SingleCall
-from numbafunc.parallel.wire import MAX, MIN, as_leaf
 
 # Calls on single arrays, by what the user wrote.
 _prepared = Bounded(MOST_PLANS)

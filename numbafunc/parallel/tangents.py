@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.dual import Dual, assemble, components, value_of
+from numbafunc.dual.array import Dual, assemble, components, value_of
 from numbafunc.parallel.axes import Axis
-from numbafunc.parallel.call import Place
+from numbafunc.parallel.call_site import Place
+from numbafunc.parallel.dtypes import MIN, SUM
 from numbafunc.parallel.reduce import describe_derivatives, plan_for
-from numbafunc.parallel.wire import MIN, SUM
 
 _BITS = {2: np.uint16, 4: np.uint32, 8: np.uint64}
 

@@ -5,7 +5,7 @@ import ctypes
 import numpy as np
 import pytest
 from llvmlite import binding, ir
-from numbafunc_cuda.access import group_of, lane_of, moved_as
+from numbafunc_cuda.load_store import group_of, lane_of, moved_as
 
 
 @pytest.mark.parametrize(

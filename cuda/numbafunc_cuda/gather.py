@@ -1,0 +1,99 @@
+"""The selection kind on a device: elements at positions that were found on the value alone."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import cuda
+from numba.core import types
+
+from numbafunc.dual.array import Components, assemble, components
+from numbafunc_cuda.arrays import Shape, View, empty, pointer, stream_for
+from numbafunc_cuda.copy import as_view, in_order
+from numbafunc_cuda.launch import access, compiled, element, launch
+
+
+class Positions(NamedTuple):
+    """Where the elements of a result stand, the counterpart of :class:`numbafunc.kinds.selection.Positions`.
+
+    Attributes
+    ----------
+    within : View
+        Positions of an integer dtype, counted from the beginning of each of the ``blocks`` of the operand that are of
+        equal size; -1 stands for none. There are as many for each block.
+    blocks : int
+        Number of blocks.
+    shape : tuple of int
+        Shape of the result.
+    missing : float
+        The result where there is none. Its derivative is 0.
+    """
+
+    within: View
+    blocks: int
+    shape: Shape
+    missing: float = 0.0
+
+    def gather(self, part: View, leading: int) -> View:
+        """The elements of a component of the operand, whose first ``leading`` axes are directions."""
+        stream = stream_for([part, self.within])
+        directions = part.shape[:leading]
+        result = empty((*directions, *self.shape), part.dtype, None, stream)
+        if result.size:
+            part = in_order(part)
+            word = np.dtype(f"u{part.dtype.itemsize}")
+            missing = int(np.array(0.0 if leading else self.missing, part.dtype).view(word)[()])
+            total = math.prod(self.shape)
+            numbers = (result.size, total, total // self.blocks)
+            arrays = pointer(part, word=word), pointer(self.within), pointer(result, word=word)
+            size = math.prod(part.shape[leading:]) // self.blocks
+            kernel = gather_kernel(word.name, self.within.dtype.name, max(result.size, part.size) >= 2**31)
+            launch(kernel, result.size, (*arrays, *numbers, size, missing), stream)
+        return result
+
+
+def build(word: str, positions: str) -> Any:
+    """The kernel ``kernel(source, positions, result, size, total, count, block, missing)``, not compiled yet.
+
+    There are ``count`` positions for each ``block`` elements of the source, ``total`` for each direction.
+    """
+    get, get_position = element.make_read(word), element.make_read(positions)
+    put = element.make_write(word)
+    index_like, advance, split = access.index_like, access.advance, element.split
+
+    def kernel(source, places, result, size, total, count, block, missing):  # type: ignore[no-untyped-def]
+        step = index_like(cuda.gridsize(1), size)
+        i = index_like(cuda.grid(1), size)
+        while i < size:
+            position = get_position(places, split(i, (total,))[1])
+            if position >= 0:
+                put(result, i, get(source, split(i, (count,))[0] * block + position))
+            else:
+                put(result, i, missing)
+            i = advance(i, step)
+
+    return kernel
+
+
+def argument_types(word: str, wide: bool) -> tuple[Any, ...]:
+    """Numba's types of the arguments of the kernel."""
+    index = types.uint64 if wide else types.uint32
+    return (*[types.uint64] * 3, *[index] * 3, types.int64, getattr(types, word))
+
+
+@cache
+def gather_kernel(word: str, positions: str, wide: bool) -> Any:
+    """The kernel, compiled."""
+    return compiled(build(word, positions), argument_types(word, wide))
+
+
+def gathered(x: Any, positions: Positions, value: Any = None) -> Any:
+    """The elements of a Dual at positions, with all their tangents; their value may be known."""
+    parts: Components = {}
+    for levels, part in components(x).items():
+        known = not levels and value is not None
+        parts[levels] = value if known else positions.gather(as_view(part), len(levels)).array
+    return assemble(parts)

@@ -1,0 +1,102 @@
+"""What scan does to arrays of a device: takes entries of them, and stacks what the steps give."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from numbafunc.dual.array import Dual, assemble, components, on_device
+from numbafunc.kinds.arguments import check_dtype
+from numbafunc.rules.device_ufuncs import apply, copied_into
+from numbafunc_cuda.array_helpers import mapped
+from numbafunc_cuda.arrays import View, arranged, empty, follow, numba_array, part_of, stream_for, view, without_axis
+from numbafunc_cuda.copy import copied, copy_into
+from numbafunc_cuda.fill import integer, zeros
+
+
+def adopt(x: Any, name: str) -> Any:
+    """Numba's array on the memory of any array of a device, or a Dual of such; TypeError for complex elements."""
+
+    def checked(part: View, levels: int) -> View:
+        check_dtype(part.dtype, name)
+        return part._replace(array=numba_array(part))
+
+    return mapped(checked, x, name)
+
+
+def own(x: Any) -> Any:
+    """A copy, which a step may write to."""
+    return x if type(x) is Dual else copied(view(x, "x")).array
+
+
+def entry(x: Any, i: int) -> Any:
+    """The entry of an array, or of a Dual, along the first axis."""
+    return mapped(lambda part, levels: without_axis(part_of(part, i, 1, levels), levels), x)
+
+
+def nothing(x: Any) -> Any:
+    """An entry of zeros."""
+
+    def cleared(part: View, levels: int) -> View:
+        return zeros((*part.shape[:levels], *part.shape[levels + 1 :]), part.dtype, part.stream)
+
+    return mapped(cleared, x)
+
+
+def number(x: Any, dtype: np.dtype[Any], like: Any) -> Any:
+    """A number that the host knows, as an array without axes where another array is."""
+    stream = _stream(like)
+    if type(x) is Dual:
+        return apply(np.multiply, integer(1, dtype, stream).array, x)
+    if dtype.kind in "iub":
+        return integer(int(x), dtype, stream).array
+    result = empty((), dtype, None, stream)
+    copied_into(result.array, float(x))
+    return result.array
+
+
+def _stream(x: Any) -> Any:
+    return stream_for([view(part, "x") for part in components(x).values()])
+
+
+class Stack:
+    """What the steps give at one place of a nest, in arrays for all steps."""
+
+    def __init__(self, steps: int, first: Any) -> None:
+        self.steps = steps
+        # One array for each component, the axis of steps before those of directions, so that a step writes in one run.
+        # A step without some tangent leaves zeros there.
+        self.parts: dict[tuple[int, ...], View] = {}
+        self.stream = _stream(first)
+        for levels, part in components(first).items():
+            self._add(levels, view(part, "the result of f"))
+
+    def _add(self, levels: tuple[int, ...], part: View) -> None:
+        self.parts[levels] = zeros((self.steps, *part.shape), part.dtype, self.stream)
+
+    def put(self, i: int, leaf: Any) -> None:
+        """Take what a step gives: an array of the device, a Dual of such, or a number."""
+        if not on_device(leaf):
+            value = self.parts[()]
+            leaf = number(leaf, value.dtype, value.array)
+        for levels, part in components(leaf).items():
+            source = view(part, "the result of f")
+            if levels not in self.parts:
+                self._add(levels, source)
+            stack = self.parts[levels]
+            row = without_axis(part_of(stack, i, 1), 0)
+            follow(self.stream, source.stream)
+            copy_into(row, source, self.stream)
+
+    def stacked(self) -> Any:
+        """All of them, along a new first axis."""
+        return assemble({levels: _turned(stack, len(levels)).array for levels, stack in self.parts.items()})
+
+
+def _turned(stack: View, levels: int) -> View:
+    """The axis of steps behind those of directions."""
+    if not levels:
+        return stack
+    axes = (*range(1, levels + 1), 0, *range(levels + 1, stack.ndim))
+    return copied(arranged(stack, tuple(stack.shape[a] for a in axes), tuple(stack.strides[a] for a in axes)))

@@ -1,0 +1,317 @@
+"""Loads and stores of kernels: from arrays as they lie in memory to numbers in registers and back.
+
+An operand of an op reaches a kernel as a flat run of slots, one for each coefficient (see
+:mod:`numbafunc.numbers.number`). A slot is an array of any layout that the kernel indexes by itself, or a Python
+number. float16 and bfloat16 arrays come as arrays of 16-bit words, since they are storage: they are converted to
+float32 in registers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from numbafunc.numbers.cores import CORES
+from numbafunc.numbers.numba_type import NumberType, pack, unpack
+from numbafunc.numbers.number import Key, Number
+from numbafunc.numbers.real import Real
+
+FLOATS = {"float32": types.float32, "float64": types.float64}
+
+
+class Operand(NamedTuple):
+    """How an operand of a kernel is stored.
+
+    Attributes
+    ----------
+    storage : str
+        Name of the NumPy dtype of its arrays: "float16", "bfloat16", "float32", ... or an integer or bool dtype.
+    compute : str or None
+        "float32" or "float64", the precision that the definition sees; None hands integers over as they are.
+    keys : tuple of Key
+        The coefficients that it has, one slot each.
+    indexed : bool
+        Whether slots are arrays read at the index of the element; otherwise numbers, the same for all elements.
+    """
+
+    storage: str
+    compute: str | None
+    keys: tuple[Key, ...]
+    indexed: bool = True
+
+    @property
+    def slots(self) -> int:
+        """Number of arguments of the kernel that belong to this operand."""
+        return len(self.keys)
+
+
+class Separation(NamedTuple):
+    """A promise to LLVM: the named groups of arrays of a kernel do not overlap each other."""
+
+    names: tuple[str, ...]
+
+    def mark(self, module: Any, instruction: Any, name: str) -> None:
+        """Note at a load or store which group it belongs to."""
+        if name not in self.names:
+            return
+        domain = module.add_metadata([ir.MetaDataString(module, "numbafunc")])
+
+        def scopes(names: list[str]) -> Any:
+            return module.add_metadata([module.add_metadata([ir.MetaDataString(module, n), domain]) for n in names])
+
+        instruction.set_metadata("alias.scope", scopes([name]))
+        others = [other for other in self.names if other != name]
+        if others:
+            instruction.set_metadata("noalias", scopes(others))
+
+
+def address_of(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    """Pointer to an element of an array in order, counted from its first."""
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(data, [index])
+
+
+def widen(builder: Any, storage: str, word: Any) -> Any:
+    """The float32 of a 16-bit float that was loaded as a word."""
+    if storage == "float16":
+        return builder.fpext(builder.bitcast(word, ir.HalfType()), ir.FloatType())
+    wide = builder.shl(builder.zext(word, ir.IntType(32)), ir.Constant(ir.IntType(32), 16))
+    return builder.bitcast(wide, ir.FloatType())
+
+
+def narrow(builder: Any, storage: str, real: Any) -> Any:
+    """The word that stores a float32, or a float64, as a 16-bit float, rounded to nearest even."""
+    if storage == "float16":
+        return builder.bitcast(builder.fptrunc(real, ir.HalfType()), ir.IntType(16))
+    word = ir.IntType(32)
+    if str(real.type) == "double":
+        real = builder.fptrunc(real, ir.FloatType())
+    bits = builder.bitcast(real, word)
+    odd = builder.and_(builder.lshr(bits, ir.Constant(word, 16)), ir.Constant(word, 1))
+    rounded = builder.add(bits, builder.add(odd, ir.Constant(word, 0x7FFF)))
+    quiet = builder.or_(bits, ir.Constant(word, 0x400000))  # the rounding must not carry a NaN into infinity
+    chosen = builder.select(builder.fcmp_unordered("uno", real, real), quiet, rounded)
+    return builder.trunc(builder.lshr(chosen, ir.Constant(word, 16)), ir.IntType(16))
+
+
+def make_load(operands: tuple[Operand, ...], names: tuple[str, ...], separation: Separation) -> Callable[..., Any]:
+    """The intrinsic ``load(slots, indices)``: a tuple with one number for each operand.
+
+    ``indices`` has the index at which to read for each operand; ``names`` tells the group of each slot.
+    """
+    starts = [sum(operand.slots for operand in operands[:position]) for position in range(len(operands))]
+
+    def type_of(operand: Operand, slot: Any) -> Any:
+        if operand.compute is not None:
+            return NumberType(FLOATS[operand.compute], operand.keys)
+        return slot.dtype if operand.indexed else slot
+
+    def fetch(context: Any, builder: Any, operand: Operand, name: str, type_: Any, value: Any, index: Any) -> Any:
+        if not operand.indexed:
+            return type_, value
+        loaded = builder.load(address_of(context, builder, type_, value, index))
+        separation.mark(builder.module, loaded, name)
+        if operand.storage in ("float16", "bfloat16"):
+            return types.float32, widen(builder, operand.storage, loaded)
+        return type_.dtype, context.data_model_manager[type_.dtype].from_data(builder, loaded)
+
+    @intrinsic
+    def load(typingctx: Any, slots: Any, indices: Any) -> Any:
+        loaded_types = [type_of(operand, slots.types[start]) for operand, start in zip(operands, starts)]
+        result = types.containers.Tuple(loaded_types)
+
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            values = []
+            for position, (operand, start) in enumerate(zip(operands, starts)):
+                target = sig.return_type.types[position]
+                index = builder.extract_value(args[1], position)
+                parts: dict[Key, Real] = {}
+                for slot, key in enumerate(operand.keys, start):
+                    raw = builder.extract_value(args[0], slot)
+                    plain, value = fetch(context, builder, operand, names[slot], slots.types[slot], raw, index)
+                    if operand.compute is None:
+                        values.append(value)
+                        break
+                    parts[key] = unpack(context, builder, plain, value, target.dtype).value
+                if operand.compute is not None:
+                    values.append(pack(context, builder, target, Number(parts, CORES)))
+            return context.make_tuple(builder, sig.return_type, values)
+
+        return result(slots, indices), codegen
+
+    return load  # type: ignore[no-any-return]
+
+
+def make_store(
+    storage: str, keys: tuple[Key, ...], names: tuple[str, ...], separation: Separation
+) -> Callable[..., Any]:
+    """The intrinsic ``store(slots, index, value)``: a number into the arrays of its coefficients."""
+
+    @intrinsic
+    def store(typingctx: Any, slots: Any, index: Any, value: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            tuple_value, index_value, source = args
+
+            def converted(real: Any, source_type: Any, slot: int) -> Any:
+                if storage in ("float16", "bfloat16"):
+                    return narrow(builder, storage, context.cast(builder, real, source_type, types.float32))
+                target = slots.types[slot].dtype
+                return context.data_model_manager[target].as_data(
+                    builder, context.cast(builder, real, source_type, target)
+                )
+
+            if isinstance(value, NumberType):
+                number = unpack(context, builder, value, source, value.dtype)
+                zero = number.value.constant(0.0)
+                stored = [
+                    converted(number.parts.get(key, zero).value, value.dtype, slot) for slot, key in enumerate(keys)
+                ]
+            else:
+                nothing = context.get_constant(types.float64, 0.0)
+                stored = [converted(source, value, 0)]
+                stored += [converted(nothing, types.float64, slot) for slot in range(1, len(keys))]
+            for slot, content in enumerate(stored):
+                raw = builder.extract_value(tuple_value, slot)
+                address = address_of(context, builder, slots.types[slot], raw, index_value)
+                separation.mark(builder.module, builder.store(content, address), names[slot])
+            return context.get_dummy_value()
+
+        return types.none(slots, index, value), codegen
+
+    return store  # type: ignore[no-any-return]
+
+
+@intrinsic
+def out_of_line(typingctx: Any) -> Any:
+    """Keep the function that calls this a function of its own in the emitted code."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.none(), codegen
+
+
+HALF = ("float16", "bfloat16")
+
+
+def make_read(storage: str, separation: Separation, group: str, compute: Any = None) -> Callable[..., Any]:
+    """The intrinsic ``read(array, index)``: an element, in the Numba type ``compute`` if one is given.
+
+    Otherwise it comes as it is stored; 16-bit floats, whose arrays come as words, as float32. The index counts elements
+    in memory, whatever the number of axes.
+    """
+
+    @intrinsic
+    def read(typingctx: Any, array: Any, index: Any) -> Any:
+        stored = types.float32 if storage in HALF else array.dtype
+        result = stored if compute is None else compute
+
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            loaded = builder.load(address_of(context, builder, array, *args))
+            separation.mark(builder.module, loaded, group)
+            value = widen(builder, storage, loaded) if storage in HALF else loaded
+            return context.cast(builder, value, stored, result)
+
+        return result(array, index), codegen
+
+    return read  # type: ignore[no-any-return]
+
+
+def make_write(storage: str, separation: Separation, group: str) -> Callable[..., Any]:
+    """The intrinsic ``write(array, index, value)``, the counterpart of :func:`make_read`."""
+
+    @intrinsic
+    def write(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            if storage in HALF:
+                stored = narrow(builder, storage, context.cast(builder, args[2], value, types.float32))
+            else:
+                stored = context.cast(builder, args[2], value, array.dtype)
+            address = address_of(context, builder, array, args[0], args[1])
+            separation.mark(builder.module, builder.store(stored, address), group)
+            return context.get_dummy_value()
+
+        return types.none(array, index, value), codegen
+
+    return write  # type: ignore[no-any-return]
+
+
+def _extremum(type_: Any, comparison: str, of_reals: Callable[[Real, Real], Real]) -> tuple[Any, Any]:
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        if isinstance(type_, types.Float):
+            return of_reals(*(Real(builder, arg) for arg in args)).value
+        compare = builder.icmp_signed if type_.signed else builder.icmp_unsigned
+        return builder.select(compare(comparison, *args), *args)
+
+    return type_(type_, type_), codegen
+
+
+@intrinsic
+def maximum(typingctx: Any, a: Any, b: Any) -> Any:
+    """The larger of two numbers of one type; NaN when either is."""
+    return _extremum(a, ">", Real.maximum)
+
+
+@intrinsic
+def minimum(typingctx: Any, a: Any, b: Any) -> Any:
+    """The smaller of two numbers of one type; NaN when either is."""
+    return _extremum(a, "<", Real.minimum)
+
+
+@intrinsic
+def halfway(typingctx: Any, a: Any, b: Any) -> Any:
+    """The number in the middle of two floats of one type, as float64; no sum that overflows."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        double = ir.DoubleType()
+        wide = args if a.bitwidth == 64 else [builder.fpext(part, double) for part in args]
+        return builder.fadd(*(builder.fmul(part, ir.Constant(double, 0.5)) for part in wide))
+
+    return types.float64(a, b), codegen
+
+
+@intrinsic
+def ordinal(typingctx: Any, number: Any) -> Any:
+    """An integer with the sign of 64 bits that is ordered as numbers are, from -(2**(n - 1)) on for those of n bits.
+
+    Both zeros have the same one.
+    """
+    word = ir.IntType(number.bitwidth)
+    lowest = ir.Constant(word, 1 << (number.bitwidth - 1))
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        bits = args[0]
+        if isinstance(number, types.Float):
+            bits = builder.bitcast(bits, word)
+            bits = builder.select(builder.icmp_signed("<", bits, ir.Constant(word, 0)), builder.sub(lowest, bits), bits)
+        elif not number.signed:
+            bits = builder.xor(bits, lowest)
+        return bits if number.bitwidth == 64 else builder.sext(bits, ir.IntType(64))
+
+    return types.int64(number), codegen
+
+
+@intrinsic
+def beats(typingctx: Any, new: Any, held: Any) -> Any:
+    """Whether a float is larger than the one that is held, or the first NaN."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        larger = builder.fcmp_unordered(">", *args)
+        return builder.and_(larger, builder.fcmp_ordered("ord", args[1], args[1]))
+
+    return types.boolean(new, held), codegen
+
+
+@intrinsic
+def chosen(typingctx: Any, condition: Any, a: Any, b: Any) -> Any:
+    """The first of two numbers of one type where the condition holds, else the second; no branch."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.select(*args)
+
+    return b(condition, a, b), codegen

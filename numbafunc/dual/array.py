@@ -1,0 +1,593 @@
+"""Dual arrays: a value together with its directional derivatives, taking part in NumPy expressions.
+
+A :class:`Dual` of level ``l`` stands for ``primal + sum_d tangent[d] * e_d`` with ``e_i * e_j = 0``. Each driver call
+(:func:`numbafunc.jvp`, ...) takes a fresh level, so derivatives of nested functions never mix: an operation works
+at the highest level among its operands, and everything of a lower level is a constant there.
+
+What NumPy's functions do to a dual array is data, kept in the tables of :mod:`numbafunc.rules`.
+"""
+
+from __future__ import annotations
+
+import operator as operators
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn, TypeAlias, final
+
+import numpy as np
+
+from numbafunc.backend import is_device_array
+from numbafunc.dual.dtypes import is_inexact
+from numbafunc.dual.errors import IN_ARRAYS, IN_NUMBERS, dropped, without_rule
+from numbafunc.dual.levels import FIRST_DRAWN, LIVE, admit, leaked
+from numbafunc.dual.methods import ArrayMethods
+from numbafunc.numbers import elementary
+
+Operand: TypeAlias = Any
+"""A Dual, an array or a number: the rules accept all three and tell them apart at run time."""
+
+Components: TypeAlias = dict[tuple[int, ...], "np.ndarray[Any, Any]"]
+
+UFUNC_RULES: dict[Callable[..., Any], Callable[..., Any]] = {}
+"""What a ufunc, or a function of this package that is like one, does to operands of which at least one is a Dual."""
+
+FUNCTION_RULES: dict[Callable[..., Any], Callable[..., Any]] = {}
+"""What a NumPy function that is no ufunc does, called with the user's arguments. The operators of indexing and of
+assignment, of the standard module `operator`, are functions of this kind."""
+
+UFUNC_METHODS: dict[str, Callable[..., Any]] = {}
+"""What a method of ufuncs (reduce, at, ...) does, called with the ufunc and the arguments; `call` is the ufunc with
+options."""
+
+UFUNC_SOURCES: list[Callable[[np.ufunc], Callable[..., Any] | None]] = []
+"""Asked in turn for the rule of a ufunc that the table lacks: ufuncs of packages that are never imported from here."""
+
+
+def _is_number(x: Dual) -> bool:
+    """Whether an operator in place binds the name anew: what has no axes is a number, unless it is part of an array."""
+    return x.primal.ndim == 0 and (x.family is None or x.family[0].storage.ndim == 0)
+
+
+def _binary_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
+    def operator(self: Dual, other: Operand) -> Any:
+        if getattr(other, "__array_ufunc__", True) is None:
+            return NotImplemented
+        if not (type(self.primal) is np.ndarray and type(other) in _IN_MAIN_MEMORY) and on_device(self, other):
+            return _apply_on_device(ufunc, self, other)
+        return UFUNC_RULES[ufunc](self, other)
+
+    return operator
+
+
+def _reflected_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
+    def operator(self: Dual, other: Operand) -> Any:
+        if getattr(other, "__array_ufunc__", True) is None:
+            return NotImplemented
+        if not (type(self.primal) is np.ndarray and type(other) in _IN_MAIN_MEMORY) and on_device(self, other):
+            return _apply_on_device(ufunc, other, self)
+        return UFUNC_RULES[ufunc](other, self)
+
+    return operator
+
+
+def _unary_operator(ufunc: np.ufunc) -> Callable[[Dual], Any]:
+    def operator(self: Dual) -> Any:
+        return _apply(ufunc, self)
+
+    return operator
+
+
+def _operator_in_place(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
+    name = f"numpy.{ufunc.__name__}"
+
+    def operator(self: Dual, other: Operand) -> Any:
+        if getattr(other, "__array_ufunc__", True) is None:
+            return NotImplemented
+        result = _apply(ufunc, self, other)
+        return result if _is_number(self) else FUNCTION_RULES[operators.iadd](self, result, name)
+
+    return operator
+
+
+@final
+class Dual(ArrayMethods):
+    """An array with directional derivatives.
+
+    Parameters
+    ----------
+    primal : numpy.ndarray or Dual
+        The value: floating or complex, of any shape; a Dual must have a lower level.
+    tangent : numpy.ndarray or Dual
+        One derivative of the value for each direction: shape ``(directions,) + primal.shape``, dtype of the primal.
+    level : int
+        Which differentiation the tangents belong to: positive, and below a million, from where on the functions that
+        take derivatives number theirs.
+
+    Raises
+    ------
+    TypeError
+        A primal that is neither floating nor complex, or a tangent of another dtype.
+    ValueError
+        A tangent of another shape, a primal or tangent whose level is not lower, or a level out of range.
+
+    Notes
+    -----
+    NumPy's ufuncs, Python's operators, indexing and many array functions work. A function without a rule raises
+    TypeError, and so does everything that would drop the derivative (``float(x)``, ``numpy.asarray(x)``). Comparisons
+    and queries look at the value and give plain arrays.
+
+    The variables of a derivative are real, what is computed from them may be complex: the tangent is then the
+    derivative of the real and of the imaginary part along a real direction, so functions that are not analytic
+    (``abs``, ``conj``, ``real``) have derivatives too.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numbafunc.autodiff import Dual
+    >>> x = Dual(np.array([1.0, 2.0]), np.array([[1.0, 0.0], [0.0, 1.0]]), level=1)
+    >>> (x * x).tangent
+    array([[2., 0.],
+           [0., 4.]])
+    """
+
+    __slots__ = ("__weakref__", "family", "level", "primal", "tangent")
+    __array_priority__ = 1000.0
+    # Equality is elementwise, so a dual array can't be a key.
+    __hash__ = None  # type: ignore[assignment]
+
+    primal: Any
+    tangent: Any
+    level: int
+    family: Any
+    """None, or the views that see an assignment: see :mod:`numbafunc.dual.storage`."""
+
+    def __init__(self, primal: Operand, tangent: Operand, level: int) -> None:
+        import numbafunc.rules  # noqa: F401  (fills the tables, which no one needs who makes no dual array)
+
+        primal = primal if type(primal) is Dual or is_device_array(primal) else np.asarray(primal)
+        tangent = tangent if type(tangent) is Dual or is_device_array(tangent) else np.asarray(tangent)
+        if not is_inexact(primal.dtype):
+            raise TypeError(f"primal has dtype {primal.dtype}; a dual array needs a floating or complex dtype")
+        if tangent.dtype != primal.dtype:
+            raise TypeError(f"tangent has dtype {tangent.dtype}; it must be that of primal, {primal.dtype}")
+        if tangent.ndim == 0 or tangent.shape[1:] != primal.shape:
+            raise ValueError(f"tangent has shape {tangent.shape}; it must be (directions,) + {primal.shape}")
+        if not 1 <= level < FIRST_DRAWN or any(lower >= level for lower in levels_of(primal, tangent)):
+            raise ValueError(
+                f"level is {level}; it must be above the levels of primal and tangent, from 1 to {FIRST_DRAWN - 1}"
+            )
+        admit(level)
+        self.primal = primal
+        self.tangent = tangent
+        self.level = level
+        self.family = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (self.primal, self.tangent, self.level, os.getpid())
+
+    def __deepcopy__(self, memo: Any) -> Dual:
+        return self.copy()
+
+    # Queries of the value.
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.primal.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.primal.dtype  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        return self.primal.ndim  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> int:
+        return self.primal.size  # type: ignore[no-any-return]
+
+    @property
+    def itemsize(self) -> int:
+        return self.primal.dtype.itemsize  # type: ignore[no-any-return]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the value; the tangents are not counted."""
+        return self.size * self.itemsize
+
+    def __len__(self) -> int:
+        return len(self.primal)
+
+    def __bool__(self) -> bool:
+        return bool(value_of(self))
+
+    def __repr__(self) -> str:
+        primal = repr(self.primal).replace("\n", "\n     ")
+        tangent = repr(self.tangent).replace("\n", "\n     ")
+        return f"Dual({primal},\n     tangent={tangent},\n     level={self.level})"
+
+    def __format__(self, specification: str) -> str:
+        """With a specification (``f"{x:.3f}"``) the value, like any number; without, all that there is."""
+        if not specification or self.ndim:
+            return super().__format__(specification)
+        value = value_of(self)
+        return format(complex(value) if self.dtype.kind == "c" else float(value), specification)
+
+    # Nothing drops a tangent silently.
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+        raise dropped("conversion to a NumPy array", IN_ARRAYS)
+
+    def __float__(self) -> float:
+        raise dropped("float()", IN_NUMBERS)
+
+    def __int__(self) -> int:
+        raise dropped("int()")
+
+    def __index__(self) -> int:
+        raise TypeError("a dual array can't be an index; take int(numbafunc.stop_gradient(x)) first")
+
+    def __round__(self, decimals: int | None = None) -> Any:
+        """The rounded value, which has no derivative, as :func:`numpy.round` gives it; without decimals an int."""
+        if self.ndim:
+            raise TypeError("round() of a dual array that is no number; call numpy.round(x, decimals)")
+        return round(value_of(self)[()], decimals)
+
+    def __complex__(self) -> complex:
+        raise dropped("complex()")
+
+    def item(self, *args: int) -> NoReturn:
+        raise dropped("item()")
+
+    def tolist(self) -> NoReturn:
+        raise dropped("tolist()")
+
+    # NumPy's protocols.
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Operand, **options: Any) -> Any:
+        if on_device(*inputs):
+            if method != "__call__" or options:
+                raise TypeError(f"{_name_of(ufunc)} of arrays of a CUDA device takes no options and has no methods")
+            return _apply_on_device(ufunc, *inputs)
+        if method == "__call__":
+            rule = UFUNC_RULES.get(ufunc) or _rule_from_sources(ufunc)
+            if rule is None:
+                raise without_rule(_name_of(ufunc))
+            return UFUNC_METHODS["call"](ufunc, *inputs, **options) if options else rule(*inputs)
+        if ufunc not in UFUNC_RULES:
+            raise without_rule(f"numpy.{ufunc.__name__}.{method}")
+        return UFUNC_METHODS[method](ufunc, *inputs, **options)
+
+    def __array_function__(
+        self, function: Callable[..., Any], types: Any, args: tuple[Any, ...], options: dict[str, Any]
+    ) -> Any:
+        rule = FUNCTION_RULES.get(function)
+        if rule is None:
+            module = (getattr(function, "__module__", None) or "numpy").replace("numpy._core.multiarray", "numpy")
+            raise without_rule(f"{module}.{function.__name__}")
+        refuse_on_device(function, *args)
+        return rule(*args, **options)
+
+    # Operators.
+
+    __add__ = _binary_operator(np.add)
+    __radd__ = _reflected_operator(np.add)
+    __sub__ = _binary_operator(np.subtract)
+    __rsub__ = _reflected_operator(np.subtract)
+    __mul__ = _binary_operator(np.multiply)
+    __rmul__ = _reflected_operator(np.multiply)
+    __truediv__ = _binary_operator(np.divide)
+    __rtruediv__ = _reflected_operator(np.divide)
+    __floordiv__ = _binary_operator(np.floor_divide)
+    __rfloordiv__ = _reflected_operator(np.floor_divide)
+    __mod__ = _binary_operator(np.remainder)
+    __rmod__ = _reflected_operator(np.remainder)
+    __divmod__ = _binary_operator(np.divmod)
+    __rdivmod__ = _reflected_operator(np.divmod)
+    __rpow__ = _reflected_operator(np.power)
+    __matmul__ = _binary_operator(np.matmul)
+    __rmatmul__ = _reflected_operator(np.matmul)
+    __lt__ = _binary_operator(np.less)
+    __le__ = _binary_operator(np.less_equal)
+    __gt__ = _binary_operator(np.greater)
+    __ge__ = _binary_operator(np.greater_equal)
+    __eq__ = _binary_operator(np.equal)
+    __ne__ = _binary_operator(np.not_equal)
+    __iadd__ = _operator_in_place(np.add)
+    __isub__ = _operator_in_place(np.subtract)
+    __imul__ = _operator_in_place(np.multiply)
+    __itruediv__ = _operator_in_place(np.divide)
+    __ifloordiv__ = _operator_in_place(np.floor_divide)
+    __imod__ = _operator_in_place(np.remainder)
+    __imatmul__ = _operator_in_place(np.matmul)
+    __neg__ = _unary_operator(np.negative)
+    __pos__ = _unary_operator(np.positive)
+    __abs__ = _unary_operator(np.absolute)
+
+    def __pow__(self, exponent: Operand) -> Any:
+        # The operator of arrays takes these exponents for other functions than numpy.power; follow it.
+        if type(exponent) is int or type(exponent) is float:
+            if exponent == 2:
+                return _apply(np.square, self)
+            if exponent == 1:
+                return _apply(np.positive, self)
+            if exponent == 0.5:
+                return _apply(np.sqrt, self)
+            if exponent == -1:
+                return _apply(np.reciprocal, self)
+        return _apply(np.power, self, exponent)
+
+    def __ipow__(self, exponent: Operand) -> Any:
+        result = self**exponent
+        return result if _is_number(self) else FUNCTION_RULES[operators.iadd](self, result, "numpy.power")
+
+    # What numbafunc.elementary asks for.
+
+    def emit_elementary(self, name: str) -> Any:
+        return _apply(elementary.FUNCTIONS[name].evaluate, self)
+
+    def emit_with_slope_of(self, other: Dual) -> Any:
+        return assemble({**components(other), (): value_of(self)})
+
+    # Indexing.
+
+    def __getitem__(self, key: Any) -> Any:
+        refuse_on_device(operators.getitem, self)
+        return FUNCTION_RULES[operators.getitem](self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        refuse_on_device(operators.setitem, self)
+        FUNCTION_RULES[operators.setitem](self, key, value)
+
+    def __iter__(self) -> Iterator[Dual]:
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d dual array")
+        return (self[i] for i in range(self.shape[0]))
+
+    # Methods of arrays.
+
+    @property
+    def T(self) -> Any:
+        return self.transpose()
+
+    @property
+    def mT(self) -> Any:
+        """The last two axes exchanged."""
+        return self.swapaxes(-1, -2)
+
+    @property
+    def real(self) -> Any:
+        return _call(np.real, self)
+
+    @real.setter
+    def real(self, values: Operand) -> None:
+        self.real[...] = values
+
+    @property
+    def imag(self) -> Any:
+        return _call(np.imag, self)
+
+    @imag.setter
+    def imag(self, values: Operand) -> None:
+        if self.dtype.kind != "c":
+            raise TypeError("imag of a real dual array can't be set")
+        self.imag[...] = values
+
+    def conj(self) -> Any:
+        return UFUNC_RULES[np.conjugate](self)
+
+    conjugate = conj
+
+    def reshape(self, *shape: Any, order: str = "C") -> Any:
+        return _call(np.reshape, self, shape[0] if len(shape) == 1 else shape, order=order)
+
+    def ravel(self, order: str = "C") -> Any:
+        return _call(np.ravel, self, order=order)
+
+    def flatten(self, order: str = "C") -> Any:
+        return _call(np.ravel, self, order=order).copy()
+
+    def transpose(self, *axes: Any) -> Any:
+        return _call(np.transpose, self, (axes[0] if len(axes) == 1 else axes) if axes else None)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Any:
+        return _call(np.swapaxes, self, axis1, axis2)
+
+    def squeeze(self, axis: int | tuple[int, ...] | None = None) -> Any:
+        return _call(np.squeeze, self, axis)
+
+    def sum(self, axis: int | tuple[int, ...] | None = None, **options: Any) -> Any:
+        return _call(np.sum, self, axis, **options)
+
+    def mean(self, axis: int | tuple[int, ...] | None = None, **options: Any) -> Any:
+        return _call(np.mean, self, axis, **options)
+
+    def dot(self, other: Operand) -> Any:
+        return _call(np.dot, self, other)
+
+    def take(self, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
+        return _call(np.take, self, indices, axis, mode=mode)
+
+    def clip(self, min: Operand = None, max: Operand = None) -> Any:
+        return _call(np.clip, self, min, max)
+
+    def copy(self, order: str = "C") -> Dual:
+        if on_device(self):
+            return _converted_on_device(self, self.dtype)
+        return make(self.primal.copy(), self.tangent.copy(), self.level)
+
+    def astype(self, dtype: Any, copy: bool = True) -> Dual:
+        """The same in another floating or complex dtype; TypeError for what would drop a derivative."""
+        dtype = np.dtype(dtype)
+        if not is_inexact(dtype):
+            raise dropped(f"astype({dtype})")
+        if self.dtype.kind == "c" and dtype.kind != "c":
+            raise TypeError(f"astype({dtype}) of a complex dual array would drop the imaginary part; take x.real")
+        if dtype == self.dtype and not copy:
+            # The array itself, so that what is written to one is seen in the other.
+            return self
+        if on_device(self):
+            return _converted_on_device(self, dtype)
+        return make(self.primal.astype(dtype, copy=copy), self.tangent.astype(dtype, copy=copy), self.level)
+
+
+def _converted_on_device(x: Dual, dtype: np.dtype[Any]) -> Dual:
+    from numbafunc.rules.device_ufuncs import converted
+
+    if dtype.kind == "c":
+        raise TypeError(f"astype({dtype}) of an array of a CUDA device; wanted: a real floating dtype")
+    return converted(x, dtype)  # type: ignore[no-any-return]
+
+
+_new = object.__new__
+
+
+def make(primal: Any, tangent: Any, level: int) -> Dual:
+    """Build a Dual from parts known to fit together; ValueError if its derivative is no longer being taken."""
+    if level not in LIVE:
+        raise leaked(level)
+    dual = _new(Dual)
+    dual.primal = primal
+    dual.tangent = tangent
+    dual.level = level
+    dual.family = None
+    return dual
+
+
+def _restored(primal: Any, tangent: Any, level: int, process: int) -> Dual:
+    """What was pickled or copied; a level of another process may be unknown here."""
+    import numbafunc.rules  # noqa: F401  (fills the tables)
+
+    if process != os.getpid():
+        admit(level)
+    return make(primal, tangent, level)
+
+
+def levels_of(*operands: Operand) -> tuple[int, ...]:
+    """The distinct levels found anywhere in the operands, in ascending order."""
+    found: set[int] = set()
+    pending = [operand for operand in operands if type(operand) is Dual]
+    while pending:
+        dual = pending.pop()
+        found.add(dual.level)
+        pending.extend(part for part in (dual.primal, dual.tangent) if type(part) is Dual)
+    return tuple(sorted(found))
+
+
+def value_of(x: Operand) -> Any:
+    """The value with the tangents of all levels dropped; anything but a Dual as it is."""
+    while type(x) is Dual:
+        x = x.primal
+    return x
+
+
+def components(x: Operand) -> Components:
+    """The flat view of a dual array.
+
+    Returns
+    -------
+    dict
+        The array of key ``(l1, ..., lk)``, levels in ascending order, is the derivative in the directions of these
+        levels, of shape ``(directions of l1, ..., directions of lk) + x.shape``. ``()`` is the value itself. A
+        derivative that is zero by structure has no entry.
+    """
+    if type(x) is not Dual:
+        return {(): x}
+    found = components(x.primal)
+    for key, array in components(x.tangent).items():
+        found[(*key, x.level)] = array
+    return found
+
+
+def assemble(parts: Components) -> Any:
+    """The Dual (or array) with the given components: the inverse of :func:`components`.
+
+    A value that the structure needs and `parts` lacks is zero.
+    """
+    level = 0
+    for key in parts:
+        if key and key[-1] > level:
+            level = key[-1]
+    if level == 0:
+        return parts[()]
+    primal: Components = {}
+    tangent: Components = {}
+    for key, array in parts.items():
+        if key and key[-1] == level:
+            tangent[key[:-1]] = array
+        else:
+            primal[key] = array
+    if () not in tangent:
+        key, array = next(iter(tangent.items()))
+        tangent[()] = _zeros(array.shape[len(key) :], array)
+    if () not in primal:
+        array = tangent[()]
+        primal[()] = _zeros(array.shape[1:], array)
+    return make(assemble(primal), assemble(tangent), level)
+
+
+def _zeros(shape: tuple[int, ...], like: Any) -> Any:
+    if type(like) is np.ndarray or not on_device(like):
+        return np.zeros(shape, like.dtype)
+    from numbafunc_cuda.array_helpers import nothing
+
+    return nothing(shape, like.dtype, like)
+
+
+def _name_of(ufunc: np.ufunc) -> str:
+    name = ufunc.__name__
+    return f"numpy.{name}" if getattr(np, name, None) is ufunc else f"the ufunc {name}"
+
+
+def _rule_from_sources(ufunc: np.ufunc) -> Callable[..., Any] | None:
+    for source in UFUNC_SOURCES:
+        rule = source(ufunc)
+        if rule is not None:
+            UFUNC_RULES[ufunc] = rule
+            return rule
+    return None
+
+
+_IN_MAIN_MEMORY = frozenset((np.ndarray, float, int))
+
+
+def on_device(*operands: Operand) -> bool:
+    """Whether any operand, or its value, is an array of a CUDA device."""
+    for x in operands:
+        while type(x) is Dual:
+            x = x.primal
+        if type(x) not in _IN_MAIN_MEMORY and is_device_array(x):
+            return True
+    return False
+
+
+def _apply_on_device(ufunc: Any, *operands: Operand) -> Any:
+    from numbafunc.rules.device_ufuncs import apply
+
+    return apply(ufunc, *operands)
+
+
+def _apply(ufunc: Callable[..., Any], *operands: Operand) -> Any:
+    return _apply_on_device(ufunc, *operands) if on_device(*operands) else UFUNC_RULES[ufunc](*operands)
+
+
+def refuse_on_device(function: Callable[..., Any], *operands: Operand) -> None:
+    """Raise TypeError where an operand is a dual array of a CUDA device, of which a function knows nothing."""
+    if on_device(*operands):
+        module = (getattr(function, "__module__", None) or "numpy").strip("_")
+        raise TypeError(f"{module}.{function.__name__} has no rule for dual arrays of a CUDA device")
+
+
+def _call(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    refuse_on_device(function, *args)
+    return FUNCTION_RULES[function](*args, **options)
+
+
+def quiet() -> np.errstate:
+    """Tangent arithmetic warns of nothing: the value has been computed, and warned of, by NumPy."""
+    return np.errstate(all="ignore")
+
+
+def ndim_of(x: Operand) -> int:
+    """The number of axes; NumPy's function would have to ask a dual array by its protocol."""
+    return x.ndim if type(x) is Dual or type(x) is np.ndarray else np.ndim(x)

@@ -1,0 +1,110 @@
+"""Products with tangents, in which a zero tangent contributes nothing.
+
+A direction that does not move an element has a tangent of exactly zero there, and by the chain rule the element
+contributes nothing, whatever its derivative: infinite (``sqrt`` at 0) or NaN (a NaN input). Plain multiplication
+would make NaN of it and spoil every other direction of a gradient. What is finite, nearly always, costs one dot product
+to find out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from numbafunc.dual.array import Dual, Operand, make
+from numbafunc.dual.dtypes import is_finite
+
+
+def scale(factor: Operand, tangent: Operand) -> Any:
+    """``factor * tangent``, zero where `tangent` is zero.
+
+    `tangent` has the leading axis of directions and at least as many axes behind it as `factor` has.
+    """
+    if type(factor) is not Dual and type(tangent) is not Dual:
+        product = beside(factor, tangent) * tangent
+        if is_finite(factor):
+            return product
+        return np.where(tangent == 0, product.dtype.type(0), product)
+    return _product(factor, tangent, scale)
+
+
+def beside(factor: Any, tangent: Any) -> Any:
+    """The factor of a tangent with an axis for a single direction: NumPy broadcasts small arrays at twice the cost."""
+    if type(factor) is np.ndarray and tangent.shape == (1, *factor.shape):
+        return factor.reshape(tangent.shape)
+    return factor
+
+
+def divide(tangent: Operand, divisor: Operand) -> Any:
+    """``tangent / divisor``, zero where `tangent` is zero."""
+    if type(divisor) is not Dual and type(tangent) is not Dual:
+        quotient = tangent / beside(divisor, tangent)
+        if is_finite(quotient):
+            return quotient
+        return np.where(tangent == 0, quotient.dtype.type(0), quotient)
+    return scale(1 / divisor, tangent)
+
+
+def _mixed(a: Operand, b: Operand) -> Any:
+    """``a * b`` of two tangents (of different levels), zero where either is zero."""
+    if type(a) is not Dual and type(b) is not Dual:
+        product = a * b
+        if is_finite(a) and is_finite(b):
+            return product
+        return np.where((a == 0) | (b == 0), product.dtype.type(0), product)
+    return _product(a, b, _mixed)
+
+
+def _product(factor: Operand, tangent: Operand, multiply: Any) -> Any:
+    factor_level = factor.level if type(factor) is Dual else 0
+    tangent_level = tangent.level if type(tangent) is Dual else 0
+    level = max(factor_level, tangent_level)
+    factor_moves = tangent_moves = None
+    if factor_level == level:
+        factor, factor_moves = factor.primal, factor.tangent
+    if tangent_level == level:
+        tangent, tangent_moves = tangent.primal, tangent.tangent
+    primal = multiply(factor, tangent)
+    change = None
+    if factor_moves is not None:
+        factor_moves = align(factor_moves, primal.ndim)
+        if not _never_meet(factor_moves, tangent):
+            change = _mixed(factor_moves, tangent)
+    if tangent_moves is not None:
+        second = multiply(factor, align(tangent_moves, primal.ndim))
+        change = second if change is None else change + second
+    return primal if change is None else finish(primal, change, level)
+
+
+_LARGE = 2**15
+"""Elements from which a product of two tangents is worth a look at which of them are zero."""
+
+
+def _never_meet(a: Operand, b: Operand) -> bool:
+    """Whether it was found that of two tangents one is zero at each element, so that no product need be formed.
+
+    So it is for most blocks of the Hessian of a sum in which each variable meets few others.
+    """
+    if type(a) is Dual or type(b) is Dual or a.shape[2:] != b.shape[1:] or a.shape[0] * b.size < _LARGE:
+        return False
+    return not (a.any((0, 1)) & b.any(0)).any()
+
+
+def align(tangent: Any, ndim: int) -> Any:
+    """Give the tangent of an operand that is broadcast to `ndim` axes the missing axes, behind the directions."""
+    missing = ndim + 1 - tangent.ndim
+    if missing > 0:
+        shape = tangent.shape
+        return tangent.reshape((shape[0],) + (1,) * missing + shape[1:])
+    return tangent
+
+
+def finish(primal: Any, tangent: Any, level: int) -> Dual:
+    """The Dual of a result; the tangent takes the result's shape and dtype."""
+    shape = (tangent.shape[0], *primal.shape)
+    if tangent.shape != shape:
+        tangent = np.broadcast_to(tangent, shape)
+    if tangent.dtype != primal.dtype:
+        tangent = tangent.astype(primal.dtype)
+    return make(primal, tangent, level)

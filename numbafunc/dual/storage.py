@@ -1,0 +1,342 @@
+"""Memory of dual arrays: views, and assignment that every view sees.
+
+NumPy's reshapes and slices are views: writing to one array changes all that share its memory. The value of a dual
+array that is made by such a function is a view for NumPy, but its tangents may lie in memory of another kind: shared
+with an unrelated array (the tangent of ``x + 1`` is that of ``x``), repeated by broadcasting, in another order. So dual
+arrays that are views of one another form a family: it holds the storage, and for each member the functions that lead
+from the storage to it. Nothing is copied until somebody writes. Then the storage is given memory of its own, the
+assignment is made in the member's view of that, and all members that are alive are derived anew. An array that belongs
+to the caller of a differentiated function is therefore never written to.
+"""
+
+from __future__ import annotations
+
+import operator
+import sys
+import weakref
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from numbafunc.dual.array import FUNCTION_RULES, Components, Dual, Operand, assemble, components, make, value_of
+
+Part: TypeAlias = "np.ndarray[Any, Any]"
+Apply: TypeAlias = Callable[[Any, int], Any]
+"""What a function does to one component, an array with `lead` axes of directions in front."""
+
+
+class Family:
+    """Dual arrays that are views of one storage."""
+
+    __slots__ = ("limit", "members", "storage")
+
+    def __init__(self, storage: Dual) -> None:
+        self.storage = storage
+        self.members: list[weakref.ref[Dual]] = []
+        self.limit = 8
+
+    def add(self, member: Dual, path: tuple[Any, Apply] | None) -> None:
+        """Make `member` a view; its path is None for the storage itself, else (path of another member, function)."""
+        if len(self.members) >= self.limit:
+            self.living()
+            self.limit = 2 * len(self.members) + 8
+        self.members.append(weakref.ref(member))
+        member.family = (self, path)
+
+    def living(self) -> list[Dual]:
+        """The members that somebody still has."""
+        found = [(reference, member) for reference in self.members if (member := reference()) is not None]
+        self.members = [reference for reference, _ in found]
+        return [member for _, member in found]
+
+
+def componentwise(x: Operand, apply: Apply, lead: int = 0) -> Any:
+    """Apply a linear function, or one that rearranges elements, to every component of an array or Dual."""
+    if type(x) is not Dual:
+        return apply(x, lead)
+    primal = componentwise(x.primal, apply, lead)
+    tangent = componentwise(x.tangent, apply, lead + 1)
+    if type(primal) is not np.ndarray and type(primal) is not Dual:
+        primal = np.asarray(primal)
+        # One element, taken out: a number of its own, like those of NumPy.
+        tangent = tangent.copy()
+    return make(primal, tangent, x.level)
+
+
+def view(x: Operand, apply: Apply) -> Any:
+    """Apply a function that gives views of arrays where it can."""
+    if type(x) is not Dual:
+        return apply(x, 0)
+    result = componentwise(x, apply)
+    value, source = value_of(result), value_of(x)
+    if value is source:
+        return x
+    base = value.base
+    if base is not None and (base is source or base is source.base):
+        if x.family is None:
+            Family(make(x.primal, x.tangent, x.level)).add(x, None)
+        family, path = x.family
+        family.add(result, (path, apply))
+    return result
+
+
+def _derive(member: Dual, family: Family, path: Any) -> None:
+    functions = []
+    while path is not None:
+        path, apply = path
+        functions.append(apply)
+    derived = family.storage
+    for apply in reversed(functions):
+        derived = componentwise(derived, apply)
+    member.primal, member.tangent, member.level = derived.primal, derived.tangent, derived.level
+
+
+# Indexing.
+
+_BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
+
+
+def _is_basic(key: Any) -> bool:
+    """Whether a key consists of numbers and slices, so that it can be put behind those for the directions."""
+    if type(key) is tuple:
+        return all(isinstance(part, _BASIC) and part is not True and part is not False for part in key)
+    return isinstance(key, _BASIC) and key is not True and key is not False
+
+
+def _is_adjacent(key: Any) -> bool:
+    """Whether a key that is not basic addresses in the same way axes that stand behind others.
+
+    So it is where its numbers and arrays stand side by side: then the axes that they make stay in their place.
+    """
+    places = []
+    for place, part in enumerate(key if type(key) is tuple else (key,)):
+        if (type(part) is np.ndarray and part.ndim) or type(part) is int:
+            places.append(place)
+        elif not isinstance(part, (slice, type(None), type(Ellipsis))):
+            return False
+    return places[-1] - places[0] < len(places)
+
+
+def _refuse_dual_key(key: Any) -> None:
+    for part in key if type(key) is tuple else (key,):
+        if isinstance(part, Dual) or (isinstance(part, list) and any(isinstance(one, Dual) for one in part)):
+            raise TypeError("a dual array can't be an index; take numbafunc.stop_gradient(x) first")
+
+
+def getitem(x: Dual, key: Any) -> Any:
+    """``x[key]``: a view where NumPy's would be one, a copy for a single element or with arrays of indices."""
+    if _is_basic(key):
+        behind = key if type(key) is tuple else (key,)
+        return view(x, lambda v, lead: v[(slice(None),) * lead + behind if lead else behind])
+    _refuse_dual_key(key)
+    if _is_adjacent(key):
+        behind = key if type(key) is tuple else (key,)
+        return componentwise(x, lambda v, lead: v[(slice(None),) * lead + behind])
+    # The axes of arrays go to the front, that of the directions included: index positions instead.
+    positions = np.arange(x.size).reshape(x.shape)[key]
+    return gather(x, positions)
+
+
+def gather(x: Operand, positions: Any) -> Any:
+    """The elements at positions in row-major order."""
+    size = x.size
+
+    def apply(v: Any, lead: int) -> Any:
+        return np.asarray(np.take(v.reshape((*v.shape[:lead], size)), positions, lead))
+
+    return componentwise(x, apply)
+
+
+# Assignment.
+
+
+class _Probe:
+    __slots__ = ("part",)
+    part: Any
+
+
+def _count_of_one() -> int:
+    probe = _Probe()
+    probe.part = np.empty(0)
+    return sys.getrefcount(probe.part)
+
+
+_ALONE = _count_of_one()
+"""References that sys.getrefcount counts of an object that one attribute alone refers to."""
+
+
+def _is_own(x: Dual) -> bool:
+    """Whether nobody else has the parts of a Dual, and all are laid out alike."""
+    if x.family is not None and not _is_alone(x):
+        return False
+    return _has_own_parts(x, value_of(x).strides)
+
+
+def _has_own_parts(x: Dual, strides: tuple[int, ...]) -> bool:
+    if sys.getrefcount(x.primal) > _ALONE or sys.getrefcount(x.tangent) > _ALONE:
+        return False
+    for part in (x.primal, x.tangent):
+        if type(part) is Dual:
+            if not _is_alone(part) or not _has_own_parts(part, strides):
+                return False
+        elif part.base is not None or not part.flags.writeable or part.strides[part.ndim - len(strides) :] != strides:
+            return False
+    return True
+
+
+def _is_alone(x: Dual) -> bool:
+    """Whether no other member of its family is alive; if so it leaves the family."""
+    if x.family is None:
+        return True
+    members = x.family[0].living()
+    if any(member is not x for member in members):
+        return False
+    x.family = None
+    return True
+
+
+def _laid_out_like(value: Part, lead: tuple[int, ...]) -> Part:
+    """An array of zeros with axes of directions before those of `value`, which keep their order in memory."""
+    order = sorted(range(value.ndim), key=lambda axis: -abs(value.strides[axis]))
+    storage = np.zeros((*lead, *(value.shape[axis] for axis in order)), value.dtype)
+    back = sorted(range(value.ndim), key=order.__getitem__)
+    return storage.transpose((*range(len(lead)), *(len(lead) + axis for axis in back)))
+
+
+def _own(x: Dual, parts: Components) -> None:
+    """Give a Dual memory of its own, with all the components that a value of these `parts` needs."""
+    have = components(x)
+    missing = {key: part.shape[: len(key)] for key, part in parts.items() if key not in have}
+    if not missing:
+        del have
+        if _is_own(x):
+            return
+        have = components(x)
+    value = have[()]
+    owned: Components = {}
+    for key, part in have.items():
+        owned[key] = _laid_out_like(value, part.shape[: len(key)])
+        owned[key][...] = part
+    for key, directions in missing.items():
+        owned[key] = _laid_out_like(value, directions)
+    y = assemble(owned)
+    x.primal, x.tangent, x.level = y.primal, y.tangent, y.level
+
+
+def _check_writeable(x: Dual) -> None:
+    if not value_of(x).flags.writeable:
+        raise ValueError("assignment destination is read-only")
+
+
+def parts_to_store(x: Dual, value: Operand) -> Components:
+    """The components of a value that is about to be stored in `x`."""
+    if type(value) is not Dual:
+        value = np.asarray(value)
+    kind = value.dtype.kind
+    if kind not in "fiubV" and not (kind == x.dtype.kind == "c"):
+        raise TypeError(f"a value of dtype {value.dtype} can't be stored in a dual array of dtype {x.dtype}")
+    if type(value) is Dual and value.family is not None and x.family is not None and value.family[0] is x.family[0]:
+        # The other members give up their arrays during the assignment.
+        return {key: part.copy() for key, part in components(value).items()}
+    return components(value)
+
+
+def _is_same_place(x: Dual, key: Any, value: Operand) -> bool:
+    """Whether `value` is the view ``x[key]`` itself, as in the second half of ``x[key] += y``."""
+    if type(value) is not Dual or value.family is None or x.family is None or value.family[0] is not x.family[0]:
+        return False
+    if not _is_basic(key):
+        return False
+    target, array = value_of(x)[key], value_of(value)
+    return bool(
+        target.shape == array.shape and target.strides == array.strides and target.ctypes.data == array.ctypes.data
+    )
+
+
+def assign(x: Dual, key: Any, value: Operand) -> None:
+    """``x[key] = value``: the tangents of what is overwritten are replaced, by zero if the value is a constant.
+
+    A value that has levels which `x` lacks makes it an array of these levels, all its views included.
+    """
+    _refuse_dual_key(key)
+    if _is_same_place(x, key, value):
+        return
+    parts = parts_to_store(x, value)
+    change(x, parts, lambda own: _store(own, key, parts))
+
+
+def change(x: Dual, parts: Components, write: Callable[[Components], None]) -> None:
+    """Write to the components of `x`, in memory of its own, and let all views see it."""
+    _check_writeable(x)
+    if _is_alone(x):
+        _own(x, parts)
+        write(components(x))
+        return
+    family, path = x.family
+    members = family.living()
+    for member in members:
+        # What they have would count as used by others.
+        member.primal = member.tangent = None
+    try:
+        _own(family.storage, parts)
+        _derive(x, family, path)
+        write(components(x))
+    finally:
+        for member in members:
+            _derive(member, *member.family)
+
+
+def _store(own: Components, key: Any, parts: Components) -> None:
+    value = own[()]
+    value[key] = _fitting(parts[()], 0, value, key)
+    behind: Any
+    if _is_basic(key):
+        behind = key if type(key) is tuple else (key,)
+    else:
+        # At least one axis, so that there is something to index.
+        shape = value.shape or (1,)
+        positions = np.arange(value.size).reshape(value.shape)[key]
+        behind = np.unravel_index(positions, shape)
+        if not value.shape:
+            own = {levels: array[..., np.newaxis] for levels, array in own.items()}
+    for levels, array in own.items():
+        if not levels:
+            continue
+        lead = (slice(None),) * len(levels)
+        part = parts.get(levels)
+        array[(*lead, *behind)] = 0 if part is None else _fitting(part, len(levels), value, key)
+
+
+def _fitting(part: Part, lead: int, value: Part, key: Any) -> Part:
+    """A component of the value to store, with as many axes behind the directions as the place has."""
+    ndim = np.ndim(value[key]) if lead or part.ndim > 1 else part.ndim
+    directions, shape = part.shape[:lead], part.shape[lead:]
+    if len(shape) == ndim:
+        return part
+    if len(shape) < ndim:
+        return part.reshape((*directions, *(1,) * (ndim - len(shape)), *shape))
+    surplus = len(shape) - ndim
+    return part.reshape((*directions, *shape[surplus:])) if set(shape[:surplus]) == {1} else part
+
+
+def replace(x: Dual, result: Operand, name: str) -> Dual:
+    """Let `x` hold a result, as the operators in place do (``x += y``)."""
+    if result.shape != x.shape:
+        raise ValueError(
+            f"non-broadcastable output operand with shape {x.shape} doesn't match the broadcast shape {result.shape}"
+        )
+    if not np.can_cast(result.dtype, x.dtype, "same_kind"):
+        raise TypeError(f"{name}: a result of dtype {result.dtype} can't be stored in an array of dtype {x.dtype}")
+    if type(result) is Dual and result.family is None and result.dtype == x.dtype and _is_alone(x):
+        # What was computed a moment ago need not be copied.
+        _check_writeable(x)
+        x.primal, x.tangent, x.level = result.primal, result.tangent, result.level
+    else:
+        assign(x, ..., result)
+    return x
+
+
+FUNCTION_RULES[operator.getitem] = getitem
+FUNCTION_RULES[operator.setitem] = assign
+FUNCTION_RULES[operator.iadd] = replace

@@ -1,0 +1,183 @@
+"""Ops of the linear kind that only move elements: each names a strided view of its operand, and one copy serves all.
+
+Elements are moved as words of their size, so every dtype is served, and every bit is kept.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from numbafunc.cpu import threads
+from numbafunc.cpu.machine_code import machine_code
+from numbafunc.cpu.memory import WORDS, empty, is_plain, span
+from numbafunc.kinds.linear import Linear
+
+if TYPE_CHECKING:
+    from numbafunc.cpu.copy import Axis, Plan
+
+# From this many bytes on, several threads pay in spite of the cost of starting them.
+PARALLEL_FROM = 1 << 18
+
+# Contiguous arrays are cut into runs of so many elements for the threads to share.
+_RUN = 1 << 14
+
+# Shorter runs of consecutive elements are not worth a transpose in tiles.
+_SHORT = 4
+
+# Fewer rows than this are not enough for threads to share.
+_FEW = 16
+
+
+class Movement(Linear):
+    """An op that moves elements.
+
+    Parameters
+    ----------
+    name : str
+        Name of the op, for messages and for the registry.
+    arrange : callable
+        ``arrange(array, leading, *static)``: a view of the array with the elements in the order of the result, and the
+        shape of the result. The first ``leading`` axes are directions of tangents and stay in front.
+    apply : callable, optional
+        Another way to the result, see :class:`numbafunc.kinds.linear.Linear`; for views that do not begin at the first
+        element.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        arrange: Callable[..., tuple[np.ndarray[Any, Any], tuple[int, ...]]],
+        apply: Callable[..., np.ndarray[Any, Any]] | None = None,
+    ) -> None:
+        super().__init__(name, self._moved if apply is None else apply, "copy.moved")
+        self.arrange = arrange
+        # Calls by shape and dtype of an array in order, and what else the op depends on.
+        self.prepared = threads.Kernels(1024)
+
+    def anywhere(self, part: Any, leading: int, *static: Any) -> Any:
+        """See :meth:`numbafunc.kinds.linear.Linear.anywhere`."""
+        given = () if isinstance(part, np.ndarray) else (self.arrange,)
+        return super().anywhere(part, leading, *given, *static)
+
+    def _moved(self, array: np.ndarray[Any, Any], leading: int, *static: Any) -> np.ndarray[Any, Any]:
+        view, shape = self.arrange(array, leading, *static)
+        if not leading and view.size and is_plain(array):
+            # The view of an array in order begins at its first element.
+            call = self.prepared[(array.shape, array.dtype, *static)] = prepare(view, 0, shape)
+            return call(array)
+        return contiguous(view).reshape(shape)
+
+
+def prepare(
+    view: np.ndarray[Any, Any], start: int, shape: tuple[int, ...]
+) -> Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]:
+    """A function of arrays in order, all of one shape, that copies the view which begins at element ``start``."""
+    kernel, numbers = _kernel(view)
+    dtype, word = view.dtype, WORDS[view.itemsize]
+
+    def call(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        result = empty(shape, dtype)
+        kernel(array.ravel(), result.ravel(), numbers, start)
+        return result
+
+    def call_with_words(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        result = empty(shape, dtype)
+        kernel(array.ravel().view(word), result.ravel().view(word), numbers, start)
+        return result
+
+    return call if dtype == word else call_with_words
+
+
+_KERNELS = threads.Kernels(1024)
+
+
+def contiguous(view: np.ndarray[Any, Any], base: np.ndarray[Any, Any] | None = None) -> np.ndarray[Any, Any]:
+    """A fresh array with the elements of a view in order; quicker where the array that it is a view of is known."""
+    result = empty(view.shape, view.dtype)
+    if not view.size:
+        return result
+    if base is not None and is_plain(base):
+        source = base.reshape(-1).view(WORDS[base.itemsize])
+        start = (view.__array_interface__["data"][0] - base.__array_interface__["data"][0]) // base.itemsize
+    else:
+        reached = span(view)
+        if reached is None:
+            return view.copy(order="C")
+        source, start = reached
+    kernel, numbers = _kernel(view)
+    kernel(source, result.reshape(-1).view(source.dtype), numbers, start)
+    return result
+
+
+def _kernel(view: np.ndarray[Any, Any]) -> tuple[Any, np.ndarray[Any, Any]]:
+    """The machine code that copies a view, and its plan as numbers."""
+    item = view.itemsize
+    parallel = view.nbytes >= PARALLEL_FROM and threads.parallel_allowed()
+    key = (view.shape, view.strides, item, parallel)
+    known = _KERNELS.get(key)
+    if known is None:
+        from numbafunc.cpu import copy
+
+        way = plan(view.shape, tuple(stride // item for stride in view.strides))
+        kernel, numbers = copy.build(way, WORDS[item].name, item, parallel=parallel), way.numbers()
+        word = empty(0, WORDS[item])
+        known = machine_code(kernel, (word, word, numbers, 0)), numbers
+        _KERNELS[key] = known
+    return known
+
+
+def plan(shape: tuple[int, ...], strides: tuple[int, ...]) -> Plan:
+    """The quickest way through a view that is not empty; strides count elements."""
+    from numbafunc.cpu.copy import LARGEST_BLOCK, TILE, Plan
+
+    axes = _joined(shape, strides)
+    length, stride, _ = axes[-1]
+    outside = axes[:-1]
+    if stride == 1 or length == 1:
+        if not outside and length > _RUN:
+            return Plan("cut", _RUN, rows=(-(-length // _RUN), _RUN, _RUN))
+        return Plan("run", length, **_outside(outside))
+    if length <= LARGEST_BLOCK and outside and outside[-1][1] == 1 and outside[-1][2] == length:
+        return Plan("interleave", outside[-1][0], block=length, stride=stride, **_outside(outside[:-1]))
+    unit = next((axis for axis in reversed(outside) if axis[1] == 1), None)
+    if unit is not None:
+        others = [axis for axis in outside if axis is not unit]
+        count, _, apart = unit
+        if count == stride <= LARGEST_BLOCK:
+            return Plan("deinterleave", length, block=count, apart=apart, **_outside(others))
+        if count >= _SHORT:
+            tiles = (-(-count // TILE), TILE, TILE * apart)
+            arranged: dict[str, Any] = {"rows": tiles, "others": tuple(reversed(others))}
+            return Plan("transpose", length, stride=stride, apart=apart, breadth=count, **arranged)
+    return Plan("gather", length, stride=stride, **_outside(outside))
+
+
+def _joined(shape: tuple[int, ...], strides: tuple[int, ...]) -> list[Axis]:
+    """The axes with their strides in view and result, those that lie behind one another in both joined."""
+    axes: list[Axis] = []
+    apart = math.prod(shape)
+    for length, stride in zip(shape, strides):
+        apart //= length
+        if length == 1:
+            continue
+        if axes and axes[-1][1] == stride * length:
+            axes[-1] = (axes[-1][0] * length, stride, apart)
+        else:
+            axes.append((length, stride, apart))
+    return axes or [(1, 1, 1)]
+
+
+def _outside(axes: list[Axis]) -> dict[str, Any]:
+    """The axes outside the innermost loop, in their roles."""
+    if not axes:
+        return {}
+    if len(axes) == 1 or math.prod(length for length, _, _ in axes[:-1]) < _FEW:
+        return {"rows": axes[-1], "others": tuple(reversed(axes[:-1]))}
+    return {"rows": axes[-2], "columns": axes[-1], "others": tuple(reversed(axes[:-2]))}
+
+
+__all__ = ["Movement", "contiguous", "plan", "prepare"]

@@ -1,0 +1,169 @@
+"""Ops inside the user's own ``@numba.njit`` functions, on scalars and on arrays.
+
+The definitions are those of the ops. The loop is a plain one, so the user's function decides what runs in parallel.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import Any
+
+
+def register(module: str) -> None:
+    """Make the public functions of a module known to Numba: those that can be called there, and that others can't."""
+    from numba.extending import overload
+
+    for public in _functions(module):
+        op = _op_of(public)
+        overload(public, strict=False)(_refused(public) if op is None else typed(public, op, _implementation))
+    refresh()
+
+
+def refresh() -> None:
+    """Make a compilation that is under way see what has been made known: it may have loaded a module by naming it."""
+    from numba.core.registry import cpu_target
+
+    context = vars(cpu_target).get("_toplevel_typing_context")
+    if context is not None:
+        context.refresh()
+
+
+def public_ops() -> dict[Any, Any]:
+    """The ops that can be called inside compiled functions, by the public functions that call them."""
+    from numbafunc.ops import activation, loss
+
+    found = {public: _op_of(public) for module in (activation, loss) for public in _functions(module.__name__)}
+    return {public: op for public, op in found.items() if op is not None}
+
+
+def _op_of(public: Any) -> Any:
+    """The op that a public function hands its arguments to as they are; None for all other functions."""
+    from numbafunc.kinds.elementwise import REGISTRY
+
+    op = REGISTRY.get(public.__name__)
+    return op if op is not None and list(inspect.signature(public).parameters) == [*op.parameters, "out"] else None
+
+
+def _functions(module: str) -> list[Any]:
+    """The public functions of a module."""
+    found = vars(sys.modules[module])
+    names = found.get("__all__", [name for name in found if not name.startswith("_")])
+    return [f for f in map(found.get, names) if inspect.isfunction(f) and f.__module__ == module]
+
+
+def _refused(public: Any) -> Any:
+    def typed(*args: Any, **options: Any) -> Any:
+        from numba.core.errors import TypingError
+
+        names = ", ".join(sorted(op.name for op in public_ops().values()))
+        raise TypingError(
+            f"numbafunc.{public.__name__} can't be called inside functions that Numba compiles; of numbafunc's "
+            f"functions these can: {names}"
+        )
+
+    return typed
+
+
+def typed(public: Any, op: Any, implementation: Any) -> Any:
+    """The function that Numba asks for an implementation, given the types of the arguments.
+
+    It calls ``implementation(op, types, names, declared)``, where ``declared`` has the parameters with their defaults.
+    """
+    parameters = inspect.signature(public).parameters
+    names = list(op.parameters)
+    defaults = [parameters[name].default for name in names]
+    declared = [n if d is inspect.Parameter.empty else f"{n}={d!r}" for n, d in zip(names, defaults)]
+    namespace = {"choose": lambda *given: implementation(op, given, names, declared)}
+    exec(f"def typed({', '.join(declared)}):\n    return choose({', '.join(names)})", namespace)
+    return namespace["typed"]
+
+
+def in_definition(
+    op: Any, given: tuple[Any, ...], names: list[str], declared: list[str], inline: Any, make_start: Any
+) -> Any:
+    """The implementation inside a definition, whose numbers carry derivatives; None where there are no such numbers.
+
+    They go to the op's definition as they are. ``inline`` and ``make_start`` are those of the machine that is compiled
+    for.
+    """
+    from numbafunc.numbers.numba_type import NumberType
+
+    widths = {one.dtype.bitwidth: one.dtype for one in given if isinstance(one, NumberType)}
+    if not widths:
+        return None
+    namespace = {"definition": inline(op.definition), "number": make_start(widths[max(widths)])}
+    elements = [n if isinstance(one, NumberType) else f"number({n})" for n, one in zip(names, given)]
+    exec(f"def implementation({', '.join(declared)}):\n    return definition({', '.join(elements)})\n", namespace)
+    return namespace["implementation"]
+
+
+def _implementation(op: Any, given: tuple[Any, ...], names: list[str], declared: list[str]) -> Any:
+    """The source is that of a loop over arrays, which broadcast, or of one call."""
+    import numpy as np
+    from numba.core import types
+
+    from numbafunc.cpu.cache import inline
+    from numbafunc.numbers.numba_type import leave, make_start
+
+    composed = in_definition(op, given, names, declared, inline, make_start)
+    if composed is not None:
+        return composed
+    arrays = [n for n, t in zip(names, given) if isinstance(t, types.Array)]
+    scalars = [scalar_type(op, n, t) for n, t in zip(names, given)]
+    kept = op.keep_integers and not any(isinstance(t, types.Float) for t in scalars)
+    # A number does not widen an array.
+    telling = [t for n, t in zip(names, scalars) if n in arrays or not arrays]
+    namespace: dict[str, Any] = {"leave": leave, "definition": inline(op.definition), "np": np}
+    if kept:
+        widest = np.result_type(*(np.dtype(str(t)) for t in telling))
+        dtype = np.dtype(np.int64) if widest.kind == "b" else widest
+        namespace.update(number=dtype.type, leave=dtype.type)
+    else:
+        floats = [t for t in telling if isinstance(t, types.Float)]
+        compute = max(floats, key=lambda t: t.bitwidth, default=types.float64)
+        dtype = np.dtype(str(compute))
+        namespace["number"] = make_start(compute)
+    namespace["dtype"] = dtype
+    elements = ", ".join(f"number(flat_{n}[i])" if n in arrays else f"number({n})" for n in names)
+    lines = [f"return leave(definition({elements}))"]
+    if arrays:
+        shape = f"{arrays[0]}.shape"
+        lines = []
+        if len(arrays) > 1:
+            lines.append(f"shape = np.broadcast_shapes({', '.join(f'{n}.shape' for n in arrays)})")
+            lines += [f"flat_{n} = np.broadcast_to({n}, shape).copy().ravel()" for n in arrays]
+            shape = "shape"
+        else:
+            lines.append(f"flat_{arrays[0]} = {arrays[0]}.ravel()")
+        lines += [
+            f"result = np.empty({shape}, dtype)",
+            "flat = result.ravel()",
+            "for i in range(flat.size):",
+            f"    flat[i] = leave(definition({elements}))",
+            "return result",
+        ]
+    source = f"def implementation({', '.join(declared)}):\n" + "".join(f"    {line}\n" for line in lines)
+    exec(source, namespace)
+    return namespace["implementation"]
+
+
+def scalar_type(op: Any, name: str, given: Any) -> Any:
+    """Numba's type of an argument's elements."""
+    from numba import typeof
+    from numba.core import types
+    from numba.core.errors import TypingError
+
+    type_ = getattr(given, "dtype", given) if isinstance(given, types.Array) else given
+    if isinstance(type_, types.Omitted):
+        type_ = typeof(type_.value)
+    elif isinstance(type_, (bool, float, int)):
+        type_ = typeof(type_)
+    type_ = types.unliteral(type_)
+    half = isinstance(type_, types.Float) and type_.bitwidth < 32
+    if isinstance(type_, (types.Integer, types.Float)) and not half:
+        return type_
+    if isinstance(type_, types.Boolean) and op.boolean:
+        return type_
+    wanted = "integers, float32 or float64" + (", or bool" if op.boolean else "")
+    raise TypingError(f"{name} of numbafunc.{op.name} is {given}; wanted: numbers or arrays of {wanted}")

@@ -1,0 +1,250 @@
+"""The Numba type of :class:`~numbafunc.numbers.number.Number`: how definitions of ops are typed and emitted.
+
+A value of this type is a struct of the number's coefficients, in the order of its keys. Operators and elementary
+functions emit their code directly (no Numba function is compiled for them), which keeps the compilation of a kernel
+short.
+
+Literals and plain Numba numbers are weak: they take the precision of the :class:`NumberType` they meet.
+
+Numba's compiler for CUDA has registries of its own, so the type is installed by an :class:`Installation`: here for
+processors, in ``numbafunc_cuda`` once more.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+from numba import extending
+from numba.core import types
+from numba.core.typeconv import Conversion
+
+from numbafunc.numbers import elementary
+from numbafunc.numbers.cores import CORES
+from numbafunc.numbers.number import VALUE, Cores, Key, Number, sort_keys
+from numbafunc.numbers.operations import OPERATIONS, PLAIN, QUERIES, Operation, Query, closed
+from numbafunc.numbers.real import Real
+
+
+class NumberType(types.Type):
+    """Type of a number with given precision (a Numba float type) and keys of coefficients."""
+
+    def __init__(self, dtype: Any, keys: tuple[Key, ...]) -> None:
+        self.dtype = dtype
+        self.keys = keys
+        super().__init__(f"Number({dtype}, {keys})")
+
+    def unify(self, typingctx: Any, other: Any) -> Any:
+        """Type that holds both: what the branches of a definition agree on."""
+        if isinstance(other, NumberType):
+            return _wider(self, other, sort_keys([*self.keys, *other.keys]))
+        if isinstance(other, (types.Number, types.Boolean)):
+            return self
+        return None
+
+    def can_convert_from(self, typingctx: Any, other: Any) -> Any:
+        """A plain number becomes a constant."""
+        if isinstance(other, (types.Number, types.Boolean)):
+            return Conversion.promote
+        return None
+
+    def can_convert_to(self, typingctx: Any, other: Any) -> Any:
+        """More precision or more coefficients: never fewer."""
+        if isinstance(other, NumberType) and set(self.keys) <= set(other.keys):
+            return Conversion.promote if self.dtype.bitwidth <= other.dtype.bitwidth else None
+        return None
+
+
+def _wider(a: NumberType, b: NumberType, keys: tuple[Key, ...]) -> NumberType:
+    return NumberType(a.dtype if a.dtype.bitwidth >= b.dtype.bitwidth else b.dtype, keys)
+
+
+def pack(context: Any, builder: Any, target: NumberType, number: Number) -> Any:
+    """The Numba value of an emitted number; coefficients that it lacks are zero."""
+    struct = context.get_constant_undef(target)
+    zero = number.value.constant(0.0)
+    for index, key in enumerate(target.keys):
+        struct = builder.insert_value(struct, number.parts.get(key, zero).value, index)
+    return struct
+
+
+def _is_operand(type_: Any) -> bool:
+    return isinstance(type_, (NumberType, types.Number, types.Boolean))
+
+
+def _are_operands(operands: tuple[Any, ...]) -> bool:
+    """Whether these are operands of which at least one is a number of ours."""
+    return any(isinstance(o, NumberType) for o in operands) and all(map(_is_operand, operands))
+
+
+def _keys(type_: Any) -> tuple[Key, ...]:
+    return type_.keys if isinstance(type_, NumberType) else PLAIN
+
+
+def _dtype(*operands: Any) -> Any:
+    return max((o.dtype for o in operands if isinstance(o, NumberType)), key=lambda dtype: dtype.bitwidth)
+
+
+def _result(keys: Callable[..., tuple[Key, ...]]) -> Callable[..., Any]:
+    def typer(*operands: Any) -> Any:
+        return NumberType(_dtype(*operands), keys(*map(_keys, operands))) if _are_operands(operands) else None
+
+    return typer
+
+
+def _answer(*operands: Any) -> Any:
+    return types.boolean if _are_operands(operands) else None
+
+
+_UNARY, _BINARY, _TERNARY = 1, 2, 3
+_PATTERNS: dict[int, list[tuple[Any, ...]]] = {
+    _UNARY: [(NumberType,)],
+    _BINARY: [
+        (NumberType, NumberType),
+        *((NumberType, plain) for plain in (types.Number, types.Boolean)),
+        *((plain, NumberType) for plain in (types.Number, types.Boolean)),
+    ],
+    _TERNARY: [pattern for pattern in product((NumberType, types.Number), repeat=3) if NumberType in pattern],
+}
+
+
+def _fixed_arity(typer: Callable[..., Any], arity: int) -> Callable[[Any], Any]:
+    # Numba reads the number of parameters off the typer.
+    if arity == _UNARY:
+        return lambda context: lambda a: typer(a)
+    if arity == _BINARY:
+        return lambda context: lambda a, b: typer(a, b)
+    return lambda context: lambda a, b, c: typer(a, b, c)
+
+
+class Installation:
+    """The type and its operations in the registries of one compiler.
+
+    Parameters
+    ----------
+    extending : module
+        The compiler's ``extending``: that of Numba, or that of its counterpart for CUDA.
+    cores : mapping
+        The elementary functions of the machine that is compiled for.
+    builder : callable
+        What makes of a builder of LLVM instructions one that knows what the machine lacks.
+    """
+
+    def __init__(self, extending: Any, cores: Cores, builder: Callable[[Any], Any] = lambda builder: builder) -> None:
+        self._extending = extending
+        self._cores = cores
+        self._builder = builder
+
+    def unpack(self, context: Any, builder: Any, source: Any, value: Any, dtype: Any) -> Number:
+        """The emitted number of a Numba value: a :class:`NumberType` or a plain number, in a given precision."""
+        own = self._builder(builder)
+        if not isinstance(source, NumberType):
+            literal = hasattr(value, "constant")  # a number that Numba has folded into the code
+            plain = Real(own, context.cast(builder, value, source, dtype))
+            return Number({VALUE: plain}, self._cores, literal=literal)
+        parts = {}
+        for index, key in enumerate(source.keys):
+            part = builder.extract_value(value, index)
+            parts[key] = Real(own, context.cast(builder, part, source.dtype, dtype))
+        return Number(parts, self._cores)
+
+    def make_start(self, dtype: Any) -> Any:
+        """The intrinsic ``number(x)``: a plain number in a given precision, to start a computation with."""
+        target = NumberType(dtype, (VALUE,))
+
+        @self._extending.intrinsic
+        def number(typingctx: Any, x: Any) -> Any:
+            def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+                return pack(context, builder, target, self.unpack(context, builder, x, args[0], dtype))
+
+            return target(x), codegen
+
+        return number
+
+    def install(self) -> None:
+        """Tell the compiler of all there is."""
+        models, lower_cast = self._extending.models, self._extending.lower_cast
+
+        @self._extending.register_model(NumberType)
+        class NumberModel(models.StructModel):  # type: ignore[name-defined]
+            def __init__(self, manager: Any, fe_type: NumberType) -> None:
+                members = [(f"part{index}", fe_type.dtype) for index in range(len(fe_type.keys))]
+                super().__init__(manager, fe_type, members)
+
+        for source in (NumberType, types.Number, types.Boolean):
+            lower_cast(source, NumberType)(self._cast)
+        for function, operation in OPERATIONS.items():
+            self._register(function, operation)
+        for function, query in QUERIES.items():
+            self._register_query(function, query)
+        self._register_typed(operator.pow, _BINARY, _result(closed), self._power)
+        self._register_plain()
+
+    def _register_typed(self, function: Any, arity: int, typer: Callable[..., Any], lower: Callable[..., Any]) -> None:
+        self._extending.type_callable(function)(_fixed_arity(typer, arity))
+        for pattern in _PATTERNS[arity]:
+            self._extending.lower_builtin(function, *pattern)(lower)
+
+    def _register(self, function: Any, operation: Operation) -> None:
+        def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            dtype = sig.return_type.dtype
+            operands = [self.unpack(context, builder, t, v, dtype) for t, v in zip(sig.args, args)]
+            return pack(context, builder, sig.return_type, operation.emit(*operands))
+
+        self._register_typed(function, operation.arity, _result(operation.keys), lower)
+
+    def _register_query(self, function: Any, query: Query) -> None:
+        def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            dtype = _dtype(*sig.args)
+            operands = [self.unpack(context, builder, t, v, dtype) for t, v in zip(sig.args, args)]
+            return query.ask(*(operand.value for operand in operands)).value
+
+        self._register_typed(function, query.arity, _answer, lower)
+
+    def _register_plain(self) -> None:
+        """What ops on integers need of functions that are ours."""
+        type_callable, lower_builtin = self._extending.type_callable, self._extending.lower_builtin
+        type_callable(elementary.like)(lambda context: _type_like)
+        lower_builtin(elementary.like, types.Integer, types.Integer)(_lower_like)
+        type_callable(elementary.constant)(lambda context: lambda x: x if isinstance(x, types.Number) else None)
+        lower_builtin(elementary.constant, types.Number)(lambda context, builder, sig, args: args[0])
+
+    def _power(self, context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        dtype = sig.return_type.dtype
+        base, exponent = (self.unpack(context, builder, t, v, dtype) for t, v in zip(sig.args, args))
+        literal = getattr(sig.args[1], "literal_value", None)
+        if literal is None:
+            constant = getattr(args[1], "constant", None)  # a number that Numba has folded into the code
+            literal = constant if isinstance(constant, (int, float)) else None
+        return pack(context, builder, sig.return_type, base.power(exponent if literal is None else literal))
+
+    def _cast(self, context: Any, builder: Any, source: Any, target: NumberType, value: Any) -> Any:
+        return pack(context, builder, target, self.unpack(context, builder, source, value, target.dtype))
+
+
+def _type_like(value: Any, x: Any) -> Any:
+    return x if isinstance(x, types.Integer) and isinstance(value, types.Integer) else None
+
+
+def _lower_like(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    return context.cast(builder, args[0], sig.args[0], sig.return_type)
+
+
+_PROCESSOR = Installation(extending, CORES)
+_PROCESSOR.install()
+
+unpack = _PROCESSOR.unpack
+make_start = _PROCESSOR.make_start
+
+
+@extending.intrinsic
+def leave(typingctx: Any, number: Any) -> Any:
+    """The value of a number as a float of its precision."""
+    target = number.dtype if isinstance(number, NumberType) else types.float64
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return unpack(context, builder, number, args[0], target).value.value
+
+    return target(number), codegen

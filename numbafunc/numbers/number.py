@@ -1,0 +1,290 @@
+"""Numbers of the algebra that forward-mode differentiation computes in, while code is being emitted.
+
+A :class:`Number` is a value plus coefficients of nilpotent units. A unit is a pair (level, direction): a level is
+one nesting depth of differentiation, a direction one of the tangents that are carried side by side at that level.
+Products of units of the same level vanish, products of units of different levels give the mixed derivatives. So
+
+- ``{(): v}`` is a plain number,
+- ``{(): v, ((0, 0),): t}`` is a dual number,
+- ``{(): v, ((0, 0),): t0, ((0, 1),): t1}`` carries two directions past one evaluation of the value,
+- ``{(): v, ((0, 0),): a, ((1, 0),): b, ((0, 0), (1, 0)): c}`` is a dual number of dual numbers.
+
+Coefficients that are not there are zero by structure: no instruction is emitted for them, and no ``0 * inf`` appears.
+Any analytic ``f`` extends to the algebra level by level, ``f(p + q * unit) = f(p) + f'(p) * q * unit``, where
+``p`` and ``q`` are free of the level (Griewank and Walther, Evaluating Derivatives, 2008, chapter 13).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import product
+from typing import Any
+
+from numbafunc.numbers.elementary import FUNCTIONS
+from numbafunc.numbers.real import Bit, Real, fma, select
+
+Unit = tuple[int, int]
+Key = tuple[Unit, ...]
+Cores = Mapping[str, Callable[[Real], Real]]
+Scalar = int | float
+
+VALUE: Key = ()
+
+
+def join_keys(a: Key, b: Key) -> Key | None:
+    """The key of a product of two terms; None where the product vanishes."""
+    if not a or not b:
+        return a or b
+    if {level for level, _ in a} & {level for level, _ in b}:
+        return None
+    return tuple(sorted(a + b))
+
+
+def product_keys(a: tuple[Key, ...], b: tuple[Key, ...]) -> tuple[Key, ...]:
+    """The keys that a product of two numbers can have."""
+    joined = (join_keys(*pair) for pair in product(a, b))
+    return sort_keys({key for key in joined if key is not None})
+
+
+def closed_keys(keys: tuple[Key, ...]) -> tuple[Key, ...]:
+    """The keys that an analytic function of a number can have: those of all its powers."""
+    closure = keys
+    while True:
+        larger = product_keys(closure, keys)
+        if larger == closure:
+            return closure
+        closure = larger
+
+
+def sort_keys(keys: Any) -> tuple[Key, ...]:
+    """Keys in the order in which their coefficients are stored: the value first."""
+    return tuple(sorted(set(keys), key=lambda key: (len(key), key)))
+
+
+class Number:
+    """An element of the algebra: emitted coefficients by key; ``literal`` when it is written so in the source."""
+
+    __slots__ = ("cores", "literal", "parts")
+
+    def __init__(self, parts: dict[Key, Real], cores: Cores, *, literal: bool = False) -> None:
+        self.parts = parts
+        self.cores = cores
+        self.literal = literal
+
+    @property
+    def value(self) -> Real:
+        """The number without its units."""
+        return self.parts[VALUE]
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """The keys of the coefficients that are there."""
+        return sort_keys(self.parts)
+
+    def _top(self) -> int:
+        return max((key[-1][0] for key in self.parts if key), default=-1)
+
+    def _split(self, level: int) -> tuple[Number, dict[int, Number]]:
+        """The part free of a level, which is the highest, and the coefficients of its directions."""
+        lower: dict[Key, Real] = {}
+        upper: dict[int, dict[Key, Real]] = {}
+        for key, part in self.parts.items():
+            if key and key[-1][0] == level:
+                upper.setdefault(key[-1][1], {})[key[:-1]] = part
+            else:
+                lower[key] = part
+        return self._new(lower), {direction: self._new(parts) for direction, parts in upper.items()}
+
+    def _new(self, parts: dict[Key, Real]) -> Number:
+        return Number(parts, self.cores)
+
+    def _lift(self, other: Number | Scalar) -> Number:
+        return other if isinstance(other, Number) else self._new({VALUE: self.value.constant(other)})
+
+    def _merge(self, level: int, lower: Number, upper: Mapping[int, Number]) -> Number:
+        parts = dict(lower.parts)
+        for direction, number in upper.items():
+            for key, part in number.parts.items():
+                parts[(*key, (level, direction))] = part
+        return self._new(parts)
+
+    def __neg__(self) -> Number:
+        return self._new({key: -part for key, part in self.parts.items()})
+
+    def __pos__(self) -> Number:
+        return self
+
+    def __add__(self, other: Number | Scalar) -> Number:
+        parts = dict(self.parts)
+        for key, part in self._lift(other).parts.items():
+            parts[key] = parts[key] + part if key in parts else part
+        return self._new(parts)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Number | Scalar) -> Number:
+        parts = dict(self.parts)
+        for key, part in self._lift(other).parts.items():
+            parts[key] = parts[key] - part if key in parts else -part
+        return self._new(parts)
+
+    def __rsub__(self, other: Scalar) -> Number:
+        return self._lift(other) - self
+
+    def __mul__(self, other: Number | Scalar) -> Number:
+        # A change of zero makes no NaN of a factor that is infinite. Literals are finite, or meant to make one.
+        literal = self.literal or not isinstance(other, Number) or other.literal
+        parts: dict[Key, Real] = {}
+        for (key_a, a), (key_b, b) in product(self.parts.items(), self._lift(other).parts.items()):
+            key = join_keys(key_a, key_b)
+            if key is not None:
+                first = a if literal or not key_b else select(b.equals(0.0), 0.0, a)
+                second = b if literal or not key_a else select(a.equals(0.0), 0.0, b)
+                parts[key] = fma(first, second, parts[key]) if key in parts else first * second
+        return self._new(parts)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Number | Scalar) -> Number:
+        divisor = self._lift(other)
+        level = max(self._top(), divisor._top())
+        if level < 0:
+            return self._new({VALUE: self.value / divisor.value})
+        a, da = self._split(level)
+        b, db = divisor._split(level)
+        quotient = a / b
+        upper = {}
+        for direction in da.keys() | db.keys():
+            change = da.get(direction)
+            if direction in db:
+                drag = db[direction].scaled(quotient)
+                change = -drag if change is None else change - drag
+            assert change is not None
+            upper[direction] = change._divided(b)
+        return self._merge(level, quotient, upper)
+
+    def __rtruediv__(self, other: Scalar) -> Number:
+        return self._lift(other) / self
+
+    def scaled(self, slope: Number) -> Number:
+        """``slope * self`` for a change: an infinite slope makes nothing, and no NaN, of a change of zero."""
+        parts: dict[Key, Real] = {}
+        for (key_a, a), (key_b, b) in product(slope.parts.items(), self.parts.items()):
+            key = join_keys(key_a, key_b)
+            if key is not None:
+                factor = select(b.equals(0.0), 0.0, a)
+                parts[key] = fma(factor, b, parts[key]) if key in parts else factor * b
+        return self._new(parts)
+
+    def _divided(self, divisor: Number) -> Number:
+        """``self / divisor`` for a change, see :meth:`scaled`."""
+        if max(self._top(), divisor._top()) < 0:
+            change = self.value
+            return self._new({VALUE: select(change.equals(0.0), 0.0, change / divisor.value)})
+        return self.scaled(1 / divisor)
+
+    def compose(self, value: Callable[[Number], Number], derivative: Callable[[Number, Number], Number]) -> Number:
+        """``value(self)``, where ``value`` is used on plain numbers and ``derivative(x, y)`` does the rest."""
+        level = self._top()
+        if level < 0:
+            return value(self)
+        lower, upper = self._split(level)
+        y = lower.compose(value, derivative)
+        slope = derivative(lower, y)
+        return self._merge(level, y, {direction: change.scaled(slope) for direction, change in upper.items()})
+
+    def emit_elementary(self, name: str) -> Number:
+        """An elementary function of this number."""
+        core = self.cores[name]
+        return self.compose(lambda x: x._new({VALUE: core(x.value)}), FUNCTIONS[name].derivative)
+
+    def emit_choose(self, below: Number | Scalar, above: Number | Scalar) -> Number:
+        """``below`` where this is negative, else ``above``."""
+        return choose(self.value < 0, self._lift(below), self._lift(above))
+
+    def emit_with_slope_of(self, other: Number) -> Number:
+        """The value of this with the coefficients of another."""
+        return self._new({**other.parts, VALUE: self.value})
+
+    def locally_constant(self, function: Callable[[Real], Real]) -> Number:
+        """A function whose derivative is zero wherever it has one."""
+        return self._new({VALUE: function(self.value)})
+
+    def __abs__(self) -> Number:
+        # At zero of either sign the slope is 1, the one of the branch x >= 0; for NaN it is -1.
+        positive = self.value >= 0
+        parts = {key: select(positive, part, -part) for key, part in self.parts.items()}
+        parts[VALUE] = abs(self.value)
+        return self._new(parts)
+
+    def power(self, other: Number | Scalar) -> Number:
+        """``self ** other``; small whole exponents that are constant by repeated multiplication."""
+        if not isinstance(other, Number):
+            if float(other).is_integer() and abs(other) <= 64:
+                return self._integer_power(int(other))
+            if other == 0.5:
+                return self.emit_elementary("sqrt")
+        return self._general_power(self._lift(other))
+
+    def _general_power(self, other: Number) -> Number:
+        level = max(self._top(), other._top())
+        if level < 0:
+            return self._new({VALUE: self.value.power(other.value)})
+        base, base_changes = self._split(level)
+        exponent, exponent_changes = other._split(level)
+        y = base._general_power(exponent)
+        upper: dict[int, Number] = {}
+        if base_changes:
+            # x**0 is 1 at every x, and a zero with it infinite powers below.
+            slope = exponent * base._general_power(exponent - 1)
+            slope = choose(exponent.value.equals(0.0), self._lift(0.0), slope)
+            upper = {direction: change.scaled(slope) for direction, change in base_changes.items()}
+        if exponent_changes:
+            slope = choose(y.value.equals(0.0), self._lift(0.0), base.emit_elementary("log") * y)
+            for direction, change in exponent_changes.items():
+                part = change.scaled(slope)
+                upper[direction] = upper[direction] + part if direction in upper else part
+        return self._merge(level, y, upper)
+
+    def _integer_power(self, exponent: int) -> Number:
+        if exponent < 0:
+            return 1 / self._integer_power(-exponent)
+        result: Number | None = None
+        square = self
+        while exponent:
+            if exponent & 1:
+                result = square if result is None else result * square
+            exponent >>= 1
+            if exponent:
+                square = square * square
+        return self._lift(1) if result is None else result
+
+
+def choose(condition: Bit, true: Number, false: Number) -> Number:
+    """``true`` where the condition holds, else ``false``; the coefficients of the other have no effect."""
+    zero = true.value.constant(0.0)
+    keys = sort_keys([*true.parts, *false.parts])
+    return true._new({key: select(condition, true.parts.get(key, zero), false.parts.get(key, zero)) for key in keys})
+
+
+def maximum(a: Number, b: Number) -> Number:
+    """The larger of both, the first at a tie; NaN when either is NaN."""
+    return choose((a.value >= b.value) | a.value.is_nan(), a, b)
+
+
+def minimum(a: Number, b: Number) -> Number:
+    """The smaller of both, the first at a tie; NaN when either is NaN."""
+    return choose((a.value <= b.value) | a.value.is_nan(), a, b)
+
+
+def multiply_add(a: Number, b: Number, c: Number) -> Number:
+    """``a * b + c``, its value rounded once."""
+    parts = (a * b + c).parts
+    parts[VALUE] = fma(a.value, b.value, c.value)
+    return a._new(parts)
+
+
+def still_below(a: Number, bound: Number) -> Number:
+    """``a``, whose coefficients are zero where its value is below the bound."""
+    below = a.value < bound.value
+    return a._new({key: select(below, 0.0, part) if key else part for key, part in a.parts.items()})

@@ -1,0 +1,115 @@
+"""Divergences between distributions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from numbafunc.backend import counterpart
+from numbafunc.dual.array import Dual, on_device
+from numbafunc.errors import ShapeError
+from numbafunc.kinds import arguments
+from numbafunc.kinds.elementwise import define
+from numbafunc.kinds.njit import register
+from numbafunc.kinds.reduction import Reduction, Stages
+from numbafunc.kinds.shortcuts import form_of
+from numbafunc.numbers.elementary import log
+
+
+@define()
+def _log_ratio(p: Any, q: Any, eps: Any) -> Any:
+    return log(p + eps) - log(q + eps)
+
+
+def _term(shift: Any, p: Any, q: Any, eps: Any) -> Any:
+    return (p * (log(p + eps) - log(q + eps)),)
+
+
+def _sum(shift: Any, count: Any, total: Any) -> Any:
+    return (total,)
+
+
+_kl = Reduction("kl", Stages(lift=_term, finish=_sum))
+
+
+def _dot_on_device(p: Any, ratio: Any, dtype: np.dtype[Any]) -> Any:
+    """:func:`numpy.dot` of arrays of a CUDA device."""
+    from numbafunc.ops.loss import inner_product
+    from numbafunc.rules.device_ufuncs import apply
+
+    rows, columns = tuple(arguments.shape_of(p)), tuple(ratio.shape)
+    if not rows or not columns:
+        return apply(np.multiply, p, ratio)
+    if len(columns) > 1:
+        # The sum is over the last axis but one of what both are broadcast to.
+        others = len(columns) - 2
+        p = counterpart("array_helpers.with_axes")(p, (*[len(rows) - 1] * others, len(rows) + others))
+        rows = (*rows[:-1], *columns)
+    return inner_product((p, ratio), (len(rows) - min(2, len(columns)),), dtype, shape=rows, names=("p", "log(p / q)"))
+
+
+def kl(p: Any, q: Any, eps: Any = 2**-17) -> Any:
+    r"""Kullback-Leibler divergence of ``p`` from ``q``.
+
+    .. math:: p \cdot (\log(p + \epsilon) - \log(q + \epsilon))
+
+    with the product of :func:`numpy.dot`: a scalar for vectors, a matrix product for matrices.
+
+    Parameters
+    ----------
+    p : array_like
+        Probabilities.
+    q : array_like
+        Probabilities; broadcast against ``p`` before the product.
+    eps : float, default 2**-17
+        Added to both under the logarithm.
+
+    Returns
+    -------
+    numpy.ndarray
+        In the widest floating-point dtype of the operands; integers and bool are taken as float64.
+
+    Raises
+    ------
+    TypeError
+        For inputs that are no real numbers, or shapes that do not broadcast or contract (which is a ValueError too).
+
+    References
+    ----------
+    S. Kullback, R. A. Leibler, On information and sufficiency, Ann. Math. Statist. 22, 1951.
+
+    Examples
+    --------
+    >>> import numbafunc
+    >>> round(float(numbafunc.divergence.kl([0.2, 0.3, 0.5], [0.1, 0.4, 0.5])), 7)
+    0.0523191
+    """
+    form = form_of(p, q, eps)
+    call = None if form is None else _kl.prepared.get(form)
+    if call is not None:
+        return call(p, q, eps)
+    given = [arguments.as_operand(x, name, device=True) for x, name in ((p, "p"), (q, "q"), (eps, "eps"))]
+    operands = [*(arguments.as_array(x, name, device=True) for x, name in zip(given[:2], "pq")), given[2]]
+    shapes = {"p": operands[0].shape, "q": operands[1].shape}
+    shapes["eps"] = arguments.shape_of(operands[2])
+    shape = arguments.broadcast(shapes)
+    dtype = arguments.float_dtype(given)
+    if len(shape) == 1 and operands[0].shape == shape:
+        return _kl(operands, (0,), dtype, shape=shape, form=form, given=[p, q, eps], names=("p", "q", "eps"))
+    ratio = _log_ratio(*given)
+    rows = tuple(operands[0].shape)
+    if rows and shape and rows[-1] != shape[max(0, len(shape) - 2)]:
+        raise ShapeError(
+            f"p has shape {rows} and log(p / q) has shape {shape}; wanted: shapes that numpy.dot contracts"
+        )
+    if on_device(ratio):
+        return _dot_on_device(given[0], ratio, dtype)
+    result = np.dot(operands[0].astype(dtype), ratio)
+    return result if isinstance(result, Dual) else np.asarray(result)
+
+
+__all__ = ["kl"]
+
+
+register(__name__)

@@ -1,0 +1,145 @@
+"""Slices whose place is known at run time only."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from numbafunc.cpu import threads
+from numbafunc.cpu.memory import FLAGS, PLAIN
+from numbafunc.dual.array import Dual
+from numbafunc.errors import ShapeError
+from numbafunc.kinds import arguments
+from numbafunc.kinds.copy import Movement, contiguous, prepare
+from numbafunc.kinds.njit import register
+
+
+def _window(array: np.ndarray[Any, Any], leading: int, starts: tuple[int, ...], sizes: tuple[int, ...]) -> Any:
+    behind = (slice(start, start + size) for start, size in zip(starts, sizes))
+    # The ellipsis keeps a view of what has no axes, which would become a number with memory of its own.
+    places: tuple[Any, ...] = (*(slice(None),) * leading, *behind, ...)
+    return array[places], (*array.shape[:leading], *sizes)
+
+
+def _sliced(array: np.ndarray[Any, Any], leading: int, *window: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    return contiguous(_window(array, leading, *window)[0], array)
+
+
+# Calls that went well, by shape and dtype of the array and what was asked for.
+_PREPARED = threads.Kernels(1024)
+
+
+def _plain(entries: tuple[Any, ...]) -> bool:
+    """Whether entries are ints, equal to none that would be refused."""
+    return {*map(type, entries)} == {int}
+
+
+_dynamic_slice = Movement("dynamic_slice", _window, _sliced)
+
+
+def _integers(given: Any, name: str) -> tuple[int, ...]:
+    """A sequence of integers, all of one type."""
+    wanted = "a sequence of ints, one for each axis"
+    if isinstance(given, Dual):
+        raise TypeError(f"{name} is a Dual array; wanted: {wanted}")
+    if isinstance(given, np.ndarray):
+        fits = given.ndim == 1 and (given.dtype.kind in "iu" or not given.size)
+    else:
+        fits = isinstance(given, Sequence) and not isinstance(given, (str, bytes))
+    if not fits:
+        raise TypeError(f"{name} is {given!r}; wanted: {wanted}")
+    found = []
+    types = set()
+    for entry in given:
+        try:
+            found.append(operator.index(entry))
+        except TypeError:
+            raise TypeError(f"{name} is {given!r}; wanted: {wanted}") from None
+        if isinstance(entry, (bool, np.bool_)):
+            raise TypeError(f"{name} is {given!r}; wanted: {wanted}, not bool")
+        if type(entry) is not int:
+            types.add(np.asarray(entry).dtype)
+    if len(types) > 1:
+        raise TypeError(f"{name} is {given!r}; wanted: integers of one type")
+    return tuple(found)
+
+
+def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Any) -> Any:
+    r"""Slice of a fixed size at a place that is adjusted so that the slice fits.
+
+    .. math:: y_i = x_{s + i}, \quad 0 \le i < \text{size}, \quad s = \min(\max(s', 0), n - \text{size})
+
+    on each axis, of length n, where :math:`s'` is the start, or the start plus n if that is negative.
+
+    Parameters
+    ----------
+    operand : array_like
+        Array to slice.
+    start_indices : sequence of int
+        Where the slice begins, one start for each axis. Negative starts count from the end.
+    slice_sizes : sequence of int
+        Length of the slice on each axis.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of shape ``slice_sizes``, in the dtype of ``operand``, integers and bool included.
+
+    Raises
+    ------
+    ValueError
+        For a number of starts or sizes that is not the number of axes, or a size that is negative or larger than the
+        axis (each a TypeError too).
+    TypeError
+        For an operand that is no real numbers, or starts and sizes that are not sequences of integers of one type.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbafunc
+    >>> x = np.arange(12).reshape(3, 4)
+    >>> numbafunc.dynamic_slice(x, (1, 9), (2, 3))
+    array([[ 5,  6,  7],
+           [ 9, 10, 11]])
+    """
+    key = None
+    if (
+        type(operand) is np.ndarray
+        and type(start_indices) is type(slice_sizes) is tuple
+        and operand.flags.num & FLAGS == PLAIN
+    ):
+        key = (operand.shape, operand.dtype, start_indices, slice_sizes)
+        try:
+            known = _PREPARED.get(key)
+        except TypeError:  # an entry that is an array
+            key = known = None
+        if known is not None:
+            call, starts, sizes = known
+            if start_indices is starts and slice_sizes is sizes:
+                return call(operand)
+            # Tuples that are equal may still hold floats or bools, which are refused.
+            if _plain(start_indices) and _plain(slice_sizes):
+                _PREPARED[key] = call, start_indices, slice_sizes
+                return call(operand)
+    array = arguments.as_array_anywhere(operand, "operand")
+    starts = _integers(start_indices, "start_indices")
+    sizes = _integers(slice_sizes, "slice_sizes")
+    for name, entries in (("start_indices", starts), ("slice_sizes", sizes)):
+        if len(entries) != array.ndim:
+            raise ShapeError(f"{name} has {len(entries)} entries; wanted: {array.ndim}, one for each axis of operand")
+    places = []
+    for length, start, size in zip(array.shape, starts, sizes):
+        if not 0 <= size <= length:
+            raise ShapeError(f"slice_sizes is {slice_sizes!r}; wanted: from 0 to the axes of operand, {array.shape}")
+        places.append(min(max(start + length if start < 0 else start, 0), length - size))
+    if key is not None and array is operand and 0 not in sizes and _plain(start_indices) and _plain(slice_sizes):
+        view = array[tuple(slice(place, place + size) for place, size in zip(places, sizes))]
+        first = sum(place * stride for place, stride in zip(places, array.strides)) // array.itemsize
+        _PREPARED[key] = prepare(view, first, view.shape), start_indices, slice_sizes
+    return _dynamic_slice(array, tuple(places), sizes)
+
+
+register(__name__)

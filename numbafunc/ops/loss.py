@@ -1,0 +1,501 @@
+"""Loss functions."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from numbafunc.dual.array import Dual, on_device
+from numbafunc.errors import ShapeError
+from numbafunc.kinds import arguments
+from numbafunc.kinds.elementwise import define
+from numbafunc.kinds.njit import register
+from numbafunc.kinds.reduction import Reduction, Stages
+from numbafunc.kinds.shortcuts import form_of
+from numbafunc.numbers.elementary import exp, log, log1p, multiply_add
+from numbafunc.ops.softmax import logsumexp
+
+_INFINITY = np.inf
+
+_NAMES = ("logits", "labels")
+
+
+def _half(shift: Any, count: Any, total: Any) -> Any:
+    return (0.5 * total,)
+
+
+def _mean(shift: Any, count: Any, total: Any) -> Any:
+    return (total / count,)
+
+
+def _square(shift: Any, x: Any) -> Any:
+    return (x * x,)
+
+
+def _absolute_difference(shift: Any, x: Any, y: Any) -> Any:
+    return (abs(x - y),)
+
+
+def _squared_difference(shift: Any, x: Any, y: Any) -> Any:
+    return ((x - y) * (x - y),)
+
+
+def _squared_log_difference(shift: Any, x: Any, y: Any) -> Any:
+    difference = log1p(x) - log1p(y)
+    return (difference * difference,)
+
+
+_l2 = Reduction("l2", Stages(lift=_square, finish=_half))
+_mean_absolute_error = Reduction("mean_absolute_error", Stages(lift=_absolute_difference, finish=_mean))
+_mean_squared_error = Reduction("mean_squared_error", Stages(lift=_squared_difference, finish=_mean))
+_mean_squared_log_error = Reduction("mean_squared_log_error", Stages(lift=_squared_log_difference, finish=_mean))
+
+
+def _logit(logit: Any, label: Any) -> Any:
+    return logit
+
+
+def _exponential_and_product(shift: Any, logit: Any, label: Any) -> Any:
+    bounded = shift if abs(shift) < _INFINITY else 0
+    return (exp(logit - bounded), logit * label)
+
+
+def _log_total_less(shift: Any, count: Any, total: Any, picked: Any) -> Any:
+    bounded = shift if abs(shift) < _INFINITY else 0
+    return (log(total) + (bounded - picked),)
+
+
+def _product(shift: Any, logit: Any, label: Any) -> Any:
+    return (logit * label,)
+
+
+def _sum(shift: Any, count: Any, total: Any) -> Any:
+    return (total,)
+
+
+_cross_entropy = Reduction(
+    "cross_entropy_logits",
+    Stages(key=_logit, lift=_exponential_and_product, finish=_log_total_less, sums=2),
+)
+inner_product = Reduction("inner_product", Stages(lift=_product, finish=_sum))
+
+
+def _exponential(shift: Any, logit: Any, label: Any) -> Any:
+    bounded = shift if abs(shift) < _INFINITY else 0
+    return (exp(logit - bounded),)
+
+
+_cross_entropy_sparse = Reduction(
+    "cross_entropy_logits_sparse",
+    Stages(key=_logit, lift=_exponential, finish=_log_total_less, integers=(1,), picks=True),
+)
+
+
+@define(boolean=False)
+def _sigmoid_cross_entropy_logits(logits: Any, labels: Any) -> Any:
+    return multiply_add(-logits, labels, 0 if logits < 0 else logits) + log1p(exp(-abs(logits)))
+
+
+def _warn_of_shapes(names: tuple[str, str], shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+    if shapes[0] != shapes[1]:
+        given = f"{names[0]} has shape {shapes[0]} and {names[1]} has shape {shapes[1]}"
+        warnings.warn(f"{given}; they are broadcast", UserWarning, stacklevel=3)
+
+
+def cross_entropy_logits(logits: Any, labels: Any) -> Any:
+    r"""Cross entropy of the softmax of logits with label probabilities, over the last axis.
+
+    .. math:: \log \sum_j e^{x_j} - \sum_j x_j y_j
+
+    Parameters
+    ----------
+    logits : array_like, shape (..., C)
+        Unnormalised logarithms of probabilities.
+    labels : array_like, shape (..., C)
+        Probabilities of the classes; they need not sum to 1.
+
+    Returns
+    -------
+    numpy.ndarray, shape (...)
+        In the widest floating-point dtype of both; integers are taken as float64.
+
+    Raises
+    ------
+    TypeError
+        For inputs that are no real numbers, bool, or shapes that do not broadcast (which is a ValueError too).
+    ValueError
+        For an input without axes.
+
+    Warns
+    -----
+    UserWarning
+        When the shapes differ; they are then broadcast.
+
+    Examples
+    --------
+    >>> import numbafunc
+    >>> numbafunc.loss.cross_entropy_logits([[1e4, -1e4], [0.0, 0.0]], [[0, 1], [1, 0]])
+    array([2.00000000e+04, 6.93147181e-01])
+    """
+    form = form_of(logits, labels)
+    call = None if form is None else _cross_entropy.prepared.get(form)
+    if call is not None:
+        return call(logits, labels)
+    x = arguments.as_array(logits, "logits", boolean=False, device=True)
+    y = arguments.as_array(labels, "labels", boolean=False, device=True)
+    for name, operand in (("logits", x), ("labels", y)):
+        if operand.ndim == 0:
+            raise ValueError(f"{name} has no axes; wanted: shape (..., classes)")
+    shapes = arguments.shape_of(x), arguments.shape_of(y)
+    shape = arguments.broadcast(dict(zip(_NAMES, shapes)))
+    _warn_of_shapes(_NAMES, shapes)
+    last, dtype = (len(shape) - 1,), arguments.float_dtype([x, y])
+    if shapes[0][-1] == shape[-1]:
+        form = form if shapes[0] == shapes[1] else None  # a prepared call does not warn
+        return _cross_entropy([x, y], last, dtype, shape=shape, form=form, given=[logits, labels], names=_NAMES)
+    terms = logsumexp(x, -1), inner_product([x, y], last, dtype, shape=shape, names=_NAMES)
+    if on_device(*terms):
+        from numbafunc.rules.device_ufuncs import apply
+
+        return apply(np.subtract, *terms)
+    difference = terms[0] - terms[1]
+    return difference if isinstance(difference, Dual) else np.asarray(difference)
+
+
+def cross_entropy_logits_sparse(logits: Any, labels: Any) -> Any:
+    r"""Cross entropy of the softmax of logits with one class per row, over the last axis.
+
+    .. math:: \log \sum_j e^{x_j} - x_{\text{label}}
+
+    Parameters
+    ----------
+    logits : array_like, shape (..., C)
+        Unnormalised logarithms of probabilities.
+    labels : int or array_like of int, shape (...)
+        The class of each row; one int serves all rows. Negative ones count from the end.
+
+    Returns
+    -------
+    numpy.ndarray, shape (...)
+        In the floating-point dtype of the logits; integers are taken as float64. Rows whose label in an array is out
+        of range are NaN.
+
+    Raises
+    ------
+    TypeError
+        For labels that are no integers, or logits that are no real numbers, or bool.
+    ValueError
+        For logits without axes, or an array of labels with other than one axis less than the logits.
+    IndexError
+        For a single int that is out of range.
+
+    Notes
+    -----
+    The derivative is the softmax less one at the label; where the label is out of range, the softmax alone.
+
+    Examples
+    --------
+    >>> import numbafunc
+    >>> numbafunc.loss.cross_entropy_logits_sparse([[0.0, 0.0], [1.0, 3.0]], [0, 1])
+    array([0.69314718, 0.12692801])
+    """
+    given = [logits] if type(labels) is int else [logits, labels]
+    form = form_of(*given)
+    if form is not None:
+        form = form if type(labels) is not int else (*form, labels)
+        call = _cross_entropy_sparse.prepared.get(form)
+        if call is not None:
+            return call(*given)
+    x = arguments.as_array(logits, "logits", boolean=False, device=True)
+    if x.ndim == 0:
+        raise ValueError("logits has no axes; wanted: shape (..., classes)")
+    *rows, classes = arguments.shape_of(x)
+    if type(labels) is int:
+        if not -classes <= labels < classes:
+            raise IndexError(f"labels is {labels}; wanted: from {-classes} to {classes - 1} for {classes} classes")
+        y: Any = labels if on_device(x) else np.full((1,) * (x.ndim - 1), labels)
+    elif isinstance(labels, (bool, Dual)):
+        raise TypeError(f"labels is {labels!r}; wanted: integers")
+    else:
+        y = arguments.as_array(labels, "labels", device=True)
+        if y.size == 0 and isinstance(labels, (list, tuple)):
+            y = y.astype(np.int64)
+        if y.dtype.kind not in "iu":
+            raise TypeError(f"labels has dtype {y.dtype}; wanted: integers")
+        if y.ndim != x.ndim - 1:
+            raise ValueError(f"labels has {y.ndim} axes; wanted: {x.ndim - 1}, one less than logits")
+        if any(n != m and 1 not in (n, m) for n, m in zip(y.shape, rows)):
+            raise ShapeError(f"logits has shape {x.shape} and labels has shape {y.shape}; wanted: one label a row")
+        if y.dtype == np.uint64 and not on_device(y):
+            y = np.minimum(y, np.uint64(classes))  # no label may come out negative below
+    shape = arguments.broadcast({"logits": x.shape, "labels": (*arguments.shape_of(y), 1)})
+    last, dtype = (len(shape) - 1,), arguments.float_dtype([x])
+    if on_device(x, y):
+        if classes == 0:
+            # A mean of nothing is NaN.
+            return _mean_squared_error([x, x], last, dtype, shape=shape, names=("logits", "logits"))
+        if on_device(y):
+            from numbafunc_cuda.array_helpers import as_column
+
+            y = as_column(y)
+        return _cross_entropy_sparse([x, y], last, dtype, shape=shape, names=_NAMES)
+    y = y.astype(np.int64, copy=False)[..., None]
+    if classes == 0:
+        return np.full(shape[:-1], np.nan, dtype)
+    return _cross_entropy_sparse([x, y], last, dtype, shape=shape, form=form, given=given, names=_NAMES)
+
+
+def l2(x: Any) -> Any:
+    r"""Half the sum of squares of all elements.
+
+    .. math:: \frac12 \sum_i x_i^2
+
+    Parameters
+    ----------
+    x : array_like
+        Real numbers of any shape.
+
+    Returns
+    -------
+    numpy.ndarray, shape ()
+        In the floating-point dtype of ``x``; integers and bool are taken as float64.
+
+    Raises
+    ------
+    TypeError
+        For inputs that are no real numbers.
+
+    Examples
+    --------
+    >>> import numbafunc
+    >>> numbafunc.loss.l2([3.0, 4.0])
+    array(12.5)
+    """
+    form = form_of(x)
+    call = None if form is None else _l2.prepared.get(form)
+    if call is not None:
+        return call(x)
+    operand = arguments.as_array(x, "x", device=True)
+    return _l2([operand], tuple(range(operand.ndim)), arguments.float_dtype([operand]), form=form, given=[x])
+
+
+def _mean_over(op: Reduction, names: tuple[str, str], x: Any, y: Any, keep_axis: Any, *, boolean: bool) -> Any:
+    form = form_of(x, y)
+    if form is not None:
+        usual = keep_axis is None or (type(keep_axis) is tuple and all(type(axis) is int for axis in keep_axis))
+        form = (*form, keep_axis) if usual else None
+        call = op.prepared.get(form)
+        if call is not None:
+            return call(x, y)
+    checked = [arguments.as_operand(z, name, boolean=boolean, device=True) for z, name in zip((x, y), names)]
+    operands = [arguments.as_array(operand, name, device=True) for operand, name in zip(checked, names)]
+    shapes = (operands[0].shape, operands[1].shape)
+    shape = arguments.broadcast(dict(zip(names, shapes)))
+    kept = _kept_axes(keep_axis)
+    if shapes[0] != shapes[1]:
+        given = f"{names[0]} has shape {shapes[0]} and {names[1]} has shape {shapes[1]}"
+        warnings.warn(f"{given}; they are broadcast", UserWarning, stacklevel=3)
+        form = None  # a prepared call does not warn
+    axes = tuple(axis for axis in range(len(shape)) if axis not in kept)
+    return op(operands, axes, arguments.float_dtype(checked), shape=shape, form=form, given=[x, y], names=names)
+
+
+def _kept_axes(keep_axis: Any) -> set[int]:
+    if keep_axis is None or (type(keep_axis) is int and keep_axis == 0):
+        return set()
+    if not isinstance(keep_axis, (tuple, list, set, frozenset, range)) or any(
+        isinstance(axis, bool) or not hasattr(axis, "__index__") for axis in keep_axis
+    ):
+        raise TypeError(f"keep_axis is {keep_axis!r}; wanted: None or a sequence of ints")
+    return {axis.__index__() for axis in keep_axis}
+
+
+def mean_absolute_error(x: Any, y: Any, keep_axis: Any = (0,)) -> Any:
+    r"""Mean of absolute differences over all axes but those kept.
+
+    .. math:: \frac1n \sum_i |x_i - y_i|
+
+    Parameters
+    ----------
+    x, y : array_like
+        Real numbers; bool is refused.
+    keep_axis : sequence of int or None, default (0,)
+        Axes of the broadcast shape that stay; those out of range or negative are ignored. None keeps none.
+
+    Returns
+    -------
+    numpy.ndarray
+        In the widest floating-point dtype of both; integers are taken as float64. A mean of nothing is NaN.
+
+    Raises
+    ------
+    TypeError
+        For inputs that are no real numbers, bool, a bad ``keep_axis``, or shapes that do not broadcast (which is a
+        ValueError too).
+
+    Warns
+    -----
+    UserWarning
+        When the shapes differ; they are then broadcast.
+
+    Notes
+    -----
+    Where ``x`` equals ``y`` the derivative is +1 with respect to ``x`` and -1 with respect to ``y``.
+
+    Examples
+    --------
+    >>> import numbafunc
+    >>> numbafunc.loss.mean_absolute_error([[1.0, 2.0], [3.0, 4.0]], [[1.0, 0.0], [0.0, 0.0]])
+    array([1. , 3.5])
+    """
+    return _mean_over(_mean_absolute_error, ("x", "y"), x, y, keep_axis, boolean=False)
+
+
+def mean_squared_error(x: Any, y: Any, keep_axis: Any = (0,)) -> Any:
+    r"""Mean of squared differences over all axes but those kept.
+
+    .. math:: \frac1n \sum_i (x_i - y_i)^2
+
+    Parameters
+    ----------
+    x, y : array_like
+        Real numbers; bool is refused.
+    keep_axis : sequence of int or None, default (0,)
+        Axes of the broadcast shape that stay; those out of range or negative are ignored. None keeps none.
+
+    Returns
+    -------
+    numpy.ndarray
+        In the widest floating-point dtype of both; integers are taken as float64. A mean of nothing is NaN.
+
+    Raises
+    ------
+    TypeError
+        For inputs that are no real numbers, bool, a bad ``keep_axis``, or shapes that do not broadcast (which is a
+        ValueError too).
+
+    Warns
+    -----
+    UserWarning
+        When the shapes differ; they are then broadcast.
+
+    Examples
+    --------
+    >>> import numbafunc
+    >>> numbafunc.loss.mean_squared_error([[1.0, 2.0], [3.0, 4.0]], [[1.0, 0.0], [0.0, 0.0]])
+    array([ 2. , 12.5])
+    """
+    return _mean_over(_mean_squared_error, ("x", "y"), x, y, keep_axis, boolean=False)
+
+
+def mean_squared_log_error(y_true: Any, y_pred: Any, keep_axis: Any = (0,)) -> Any:
+    r"""Mean of squared differences of ``log(1 + y)`` over all axes but those kept.
+
+    .. math:: \frac1n \sum_i (\operatorname{log1p} y_i - \operatorname{log1p} \hat y_i)^2
+
+    Parameters
+    ----------
+    y_true, y_pred : array_like
+        Real numbers above -1. At -1 the result is inf, below it NaN.
+    keep_axis : sequence of int or None, default (0,)
+        Axes of the broadcast shape that stay; those out of range or negative are ignored. None keeps none.
+
+    Returns
+    -------
+    numpy.ndarray
+        In the widest floating-point dtype of both; integers and bool are taken as float64. A mean of nothing is NaN.
+
+    Raises
+    ------
+    TypeError
+        For inputs that are no real numbers, a bad ``keep_axis``, or shapes that do not broadcast (which is a ValueError
+        too).
+
+    Warns
+    -----
+    UserWarning
+        When the shapes differ; they are then broadcast.
+
+    Examples
+    --------
+    >>> import numbafunc
+    >>> numbafunc.loss.mean_squared_log_error([[1e-10, 0.0]], [[0.0, 0.0]])
+    array([5.e-21])
+    """
+    return _mean_over(_mean_squared_log_error, ("y_true", "y_pred"), y_true, y_pred, keep_axis, boolean=True)
+
+
+def sigmoid_cross_entropy_logits(logits: Any, labels: Any, *, out: Any = None) -> Any:
+    r"""Cross entropy of the logistic function of logits with label probabilities, elementwise.
+
+    .. math:: \max(x, 0) - x y + \operatorname{log1p}(e^{-|x|})
+
+    Parameters
+    ----------
+    logits : array_like
+        Logarithms of odds.
+    labels : array_like
+        Probabilities; they broadcast with the logits.
+    out : numpy.ndarray, optional
+        Where to put the result; of its shape and dtype, and apart from the inputs.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of the broadcast shape, not reduced, in the widest floating-point dtype of both; integers are taken as float64.
+
+    Raises
+    ------
+    TypeError
+        For inputs that are no real numbers, bool, or shapes that do not broadcast (which is a ValueError too).
+
+    Warns
+    -----
+    UserWarning
+        When the shapes of two arrays differ; they are then broadcast.
+
+    Notes
+    -----
+    The derivative with respect to the logits is ``sigmoid(x) - y``, at 0 too.
+
+    Examples
+    --------
+    >>> import numbafunc
+    >>> numbafunc.loss.sigmoid_cross_entropy_logits([0.0, 100.0, -100.0], [1.0, 1.0, 1.0])
+    array([6.93147181e-01, 3.72007598e-44, 1.00000000e+02])
+    """
+    form = form_of(logits, labels)
+    call = None if form is None else _sigmoid_cross_entropy_logits.prepared(form)
+    if call is not None:
+        result = call(logits, labels, out=out)
+        if result is not None:
+            return result
+    if form is None and (on_device(logits) or on_device(labels)):
+        result = _sigmoid_cross_entropy_logits.on_device((logits, labels), out)
+        if arguments.dtype_of(logits) is not None and arguments.dtype_of(labels) is not None:
+            _warn_of_shapes(("logits", "labels"), (tuple(logits.shape), tuple(labels.shape)))
+        return result
+    x = arguments.as_operand(logits, "logits", boolean=False)
+    y = arguments.as_operand(labels, "labels", boolean=False)
+    if arguments.dtype_of(x) is not None and arguments.dtype_of(y) is not None:
+        arguments.broadcast({"logits": x.shape, "labels": y.shape})
+        if x.shape != y.shape:
+            _warn_of_shapes(("logits", "labels"), (x.shape, y.shape))
+            form = None  # a prepared call does not warn
+    return _sigmoid_cross_entropy_logits.evaluate([x, y], out=out, form=form, given=[logits, labels])
+
+
+__all__ = [
+    "cross_entropy_logits",
+    "cross_entropy_logits_sparse",
+    "l2",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "mean_squared_log_error",
+    "sigmoid_cross_entropy_logits",
+]
+
+
+register(__name__)

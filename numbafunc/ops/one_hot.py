@@ -1,0 +1,115 @@
+"""Functions of indices."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+
+from numbafunc.dual.array import on_device, value_of
+from numbafunc.kinds import arguments
+from numbafunc.kinds.elementwise import define
+from numbafunc.kinds.njit import register
+from numbafunc.kinds.shortcuts import form_of
+
+
+@define(keep_integers=True)
+def _one_hot(x: Any, index: Any) -> Any:
+    return 1 if x == index else 0
+
+
+def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1) -> Any:
+    r"""Vectors that are 1 at the given index and 0 elsewhere.
+
+    .. math:: y_{\dots c} = [x_{\dots} = c], \quad 0 \le c < \text{num\_classes}
+
+    Parameters
+    ----------
+    x : array_like
+        Indices. Those that are negative, too large, not whole or NaN give zeros only.
+    num_classes : int
+        Length of the new axis.
+    dtype : dtype, default numpy.float64
+        Any numeric dtype, or bool.
+    axis : int, default -1
+        Position of the new axis in the result.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of the shape of ``x`` with the new axis, in the given dtype.
+
+    Raises
+    ------
+    TypeError
+        For indices that are no real numbers or bool, a ``num_classes`` that is no integer or negative, or a
+        ``dtype`` that is not numeric.
+    ValueError
+        For an axis out of range.
+
+    Notes
+    -----
+    The derivative is 0, so the result is a plain array for a Dual ``x`` too.
+
+    Examples
+    --------
+    >>> import numbafunc
+    >>> numbafunc.one_hot([0, 2, -1], 3)
+    array([[1., 0., 0.],
+           [0., 0., 1.],
+           [0., 0., 0.]])
+    """
+    form = form_of(x)
+    if form is not None and type(num_classes) is int and type(axis) is int and isinstance(dtype, Hashable):
+        form = (*form, num_classes, dtype, axis)
+        call = _one_hot.prepared(form)
+        if call is not None:
+            return call(x)
+    else:
+        form = None
+    device = on_device(x)
+    indices = value_of(arguments.as_array(x, "x", boolean=False, device=True))
+    classes = _whole(num_classes)
+    if classes is None or classes < 0:
+        raise TypeError(f"num_classes is {num_classes!r}; wanted: a non-negative int")
+    try:
+        kind = np.dtype(dtype)
+    except (TypeError, ValueError):
+        raise TypeError(f"dtype is {dtype!r}; wanted: a numeric dtype or bool") from None
+    if kind.kind not in "ciub" and not arguments.is_float(kind):
+        raise TypeError(f"dtype is {kind}; wanted: a numeric dtype or bool")
+    if device and kind.kind == "c":
+        raise TypeError(f"dtype is {kind}; wanted, on a device: a real dtype or bool")
+    ndim = len(indices.shape) + 1
+    place = _whole(axis)
+    if place is None or not -ndim <= place < ndim:
+        raise ValueError(f"axis is {axis!r}; wanted: an int from {-ndim} to {ndim - 1}")
+    position = place % ndim
+    shape = (*indices.shape[:position], classes, *indices.shape[position:])
+    arguments.check_size(
+        shape, max(kind, np.dtype(np.intp), key=lambda dtype: dtype.itemsize), "num_classes", num_classes
+    )
+    if device:
+        from numbafunc_cuda.one_hot import one_hot as one_hot_on_device
+
+        return one_hot_on_device(_one_hot, indices, classes, kind, position)
+    if indices.dtype == np.uint64:
+        indices = np.minimum(indices, classes)  # a single one goes to the kernel as a signed word
+    wide = (classes,) + (1,) * (ndim - 1 - position)
+    spread = indices.reshape((*indices.shape[:position], 1, *indices.shape[position:]))
+    return _one_hot.evaluate((spread, np.arange(classes).reshape(wide)), dtype=kind, form=form, given=[x])
+
+
+def _whole(value: Any) -> int | None:
+    """A value as an int, if it is a single integer."""
+    if isinstance(value, (bool, np.bool_)):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
+
+
+register(__name__)

@@ -1,0 +1,336 @@
+"""Padding of arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from numbafunc.backend import counterpart, is_device_array
+from numbafunc.cpu import threads
+from numbafunc.cpu.machine_code import machine_code
+from numbafunc.cpu.memory import FLAGS, PLAIN, WORDS, empty, flat_words
+from numbafunc.dual.array import Dual, assemble, components, value_of
+from numbafunc.errors import ShapeError
+from numbafunc.kinds import arguments
+from numbafunc.kinds.linear import JointlyLinear, Linear
+from numbafunc.kinds.njit import register
+from numbafunc.ops import pad_margins
+from numbafunc.ops.pad_index import LARGEST_TABLE, MAPS, Widths, padded, prepare
+
+_constant = JointlyLinear(
+    "pad_constant",
+    lambda arrays, leading, widths: padded(arrays[0], leading, widths, "constant", arrays[1]),
+    "pad.padded_with_constants",
+)
+_mapped = Linear("pad_mapped", padded, "pad.padded")
+_odd = Linear("pad_odd", pad_margins.odd, "pad_margins.odd")
+_ramp = JointlyLinear("pad_linear_ramp", pad_margins.ramp, "pad_margins.ramp")
+
+_MODES = sorted(("constant", "empty", "linear_ramp", *MAPS, *pad_margins.STATISTICS))
+
+# The option of each mode that has one.
+_OPTIONS = {
+    "constant": "constant_values",
+    "linear_ramp": "end_values",
+    "reflect": "reflect_type",
+    "symmetric": "reflect_type",
+    **dict.fromkeys(pad_margins.STATISTICS, "stat_length"),
+}
+
+# Modes that can pad an axis without elements.
+_WITHOUT_ELEMENTS = ("constant", "empty", "mean")
+
+_PREPARED = threads.Kernels(512)
+
+
+def _pairs(given: Any, name: str, ndim: int, smallest: int) -> Widths:
+    """A pair of ints for each axis."""
+    wanted = f"an int, (before, after), or one such pair for each of {ndim} axes"
+    _check_place(given, name)
+    if given is None or isinstance(given, (str, bytes, Dual)):
+        raise TypeError(f"{name} is {given!r}; wanted: {wanted}")
+    try:
+        numbers = np.asarray(given)
+    except ValueError:
+        raise ShapeError(f"{name} is {given!r}; wanted: {wanted}") from None
+    if numbers.dtype.kind not in "iuO" and (numbers.size or numbers.ndim == 0):
+        raise TypeError(f"{name} is {given!r}, not integers; wanted: {wanted}")
+    for entry in _entries(given):
+        if isinstance(entry, (bool, np.bool_)) or not hasattr(type(entry), "__index__"):
+            raise TypeError(f"{name} is {given!r}, not integers; wanted: {wanted}")
+    if numbers.shape not in ((), (1,), (2,), (1, 2), (ndim, 2)):
+        raise ShapeError(f"{name} is {given!r}, of shape {numbers.shape}; wanted: {wanted}")
+    if numbers.size and numbers.min() < smallest:
+        raise ValueError(f"{name} is {given!r}; wanted: numbers from {smallest} on")
+    return tuple((int(a), int(b)) for a, b in np.broadcast_to(numbers, (ndim, 2)))
+
+
+def _check_place(given: Any, name: str) -> None:
+    """Raise TypeError for what would have to be read from a device first: kernels take it as arguments."""
+    for entry in _entries(given) if isinstance(given, (tuple, list)) else (given,):
+        if is_device_array(value_of(entry)):
+            raise TypeError(f"{name} has an array of a CUDA device; wanted: numbers that are known to the host")
+
+
+def _entries(given: Any) -> Iterator[Any]:
+    """What is in a nest of sequences, as it is: among integers NumPy would make one of a bool."""
+    if isinstance(given, (tuple, list)):
+        for entry in given:
+            yield from _entries(entry)
+    elif isinstance(given, np.ndarray):
+        yield from given.ravel()
+    else:
+        yield given
+
+
+def _stacked(given: Any) -> Any:
+    """A nest of numbers and Dual numbers as one array."""
+    if isinstance(given, (tuple, list)) and arguments.contains_dual(given):
+        entries = [_stacked(entry) for entry in given]
+        shapes = {np.shape(entry) if not isinstance(entry, Dual) else entry.shape for entry in entries}
+        if len(shapes) > 1:
+            raise ShapeError
+        return np.stack(entries)
+    return given
+
+
+def _values(given: Any, name: str, array: Any) -> Any:
+    """A value before and one after each axis, in the dtype of the array."""
+    ndim = array.ndim
+    wanted = f"a number, (before, after), or one such pair for each of {ndim} axes"
+    _check_place(given, name)
+    try:
+        values = arguments.as_array(_stacked(given), name)
+    except ShapeError:
+        raise ShapeError(f"{name} is {given!r}; wanted: {wanted}") from None
+    if values.shape not in ((), (1,), (2,), (1, 2), (ndim, 2)):
+        raise ShapeError(f"{name} has shape {values.shape}; wanted: {wanted}")
+    if isinstance(values, Dual):
+        if not arguments.is_float(array.dtype):
+            raise TypeError(f"{name} is a Dual array, but array has dtype {array.dtype}; wanted: a floating dtype")
+    elif array.dtype.kind in "iu" and arguments.is_float(values.dtype) and not np.isfinite(values).all():
+        raise ValueError(f"{name} is {given!r}; wanted: finite numbers for an array of dtype {array.dtype}")
+    return np.broadcast_to(values.astype(array.dtype), (ndim, 2))
+
+
+def _checked(mode: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """The options that were given, all of them of the mode."""
+    if isinstance(mode, Dual):
+        raise TypeError("mode is a Dual array; wanted: the name of a mode or a function")
+    options = {name: value for name, value in given.items() if value is not None}
+    constants = given["constant_values"]
+    if constants is None:
+        raise TypeError("constant_values is None; wanted: a number, (before, after), or one such pair for each axis")
+    if mode != "constant" and type(constants) in (int, float) and constants == 0:
+        del options["constant_values"]
+    if callable(mode):
+        return options
+    if not isinstance(mode, str) or mode not in _MODES:
+        raise ValueError(f"mode is {mode!r}; wanted: a function, or one of {', '.join(_MODES)}")
+    for name, value in options.items():
+        if _OPTIONS.get(mode) != name:
+            takers = ", ".join(sorted(taker for taker, option in _OPTIONS.items() if option == name))
+            raise ValueError(f"{name} is {value!r}, but mode is {mode!r}; it is an option of {takers}")
+    kind = options.get("reflect_type", "even")
+    if not isinstance(kind, str) or kind not in ("even", "odd"):
+        raise ValueError(f"reflect_type is {kind!r}; wanted: 'even' or 'odd'")
+    return options
+
+
+def _by_name(array: Any, widths: Widths, mode: str, options: dict[str, Any]) -> Any:
+    if mode in ("constant", "empty"):
+        return _constant((array, _values(options.get("constant_values", 0), "constant_values", array)), widths)
+    if mode == "linear_ramp":
+        return _ramp((array, _values(options.get("end_values", 0), "end_values", array)), widths)
+    if mode in MAPS:
+        odd = options.get("reflect_type") == "odd"
+        return _odd(array, widths, mode == "symmetric") if odd else _mapped(array, widths, mode)
+    lengths = _pairs(options["stat_length"], "stat_length", array.ndim, 1) if "stat_length" in options else None
+    if not isinstance(value_of(array), np.ndarray):
+        return counterpart("pad_statistics.statistical")(array, widths, lengths, mode)
+    return pad_margins.statistical(array, widths, lengths, pad_margins.STATISTICS[mode])
+
+
+def _by_function(array: Any, widths: Widths, function: Callable[..., Any], options: dict[str, Any]) -> Any:
+    """Lines of the array padded with zeros, each replaced by what the function makes of it, along each axis in turn."""
+    result = _constant((array, _values(0, "constant_values", array)), widths)
+    if not isinstance(value_of(array), np.ndarray):
+        replaced = counterpart("pad_function.replaced")
+        for axis, width in enumerate(widths):
+            result = replaced(
+                result, axis, lambda line, axis=axis, width=width: function(line, width, axis, {**options})
+            )
+        return result
+    for axis, width in enumerate(widths):
+        lines = np.moveaxis(result, axis, -1)
+        new = []
+        for index in np.ndindex(lines.shape[:-1]):
+            given = function(lines[index].copy(), width, axis, dict(options))
+            line = arguments.as_array(given, "what mode returned")
+            if line.shape != lines.shape[-1:]:
+                raise ShapeError(f"what mode returned has shape {line.shape}; wanted: the new line, {lines.shape[-1:]}")
+            new.append(line.astype(array.dtype))
+        if new:
+            result = np.moveaxis(np.stack(new).reshape(lines.shape), -1, axis)
+    return assemble({levels: np.ascontiguousarray(part) for levels, part in components(result).items()})
+
+
+def _plain(widths: Any) -> bool:
+    """Whether widths are ints and tuples of ints, equal to no others that would be refused."""
+    if type(widths) is not tuple:
+        return type(widths) is int
+    types = {*map(type, widths)}
+    if types == {tuple}:
+        types = {*map(type, chain.from_iterable(widths))}
+    return types == {int}
+
+
+def _keep(key: Any, array: np.ndarray[Any, Any], widths: Widths, mode: str, constant: Any) -> None:
+    """Prepare for further calls of the same form."""
+    padding, kernel = prepare(array.shape, widths, "constant" if mode == "empty" else mode, array.itemsize)
+    if not math.prod(padding.shape) or padding.entries > LARGEST_TABLE:
+        return
+    word = WORDS[array.itemsize]
+    values = flat_words(_values(constant, "constant_values", array), 0).view(word)
+    code = machine_code(kernel, (empty(0, word), values, empty(0, word), padding.plan))
+    shape, dtype, plan = padding.shape, array.dtype, padding.plan
+
+    def call(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        result = empty(shape, dtype)
+        code(x.ravel(), values, result.ravel(), plan)
+        return result
+
+    def call_with_words(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        result = empty(shape, dtype)
+        code(x.ravel().view(word), values, result.ravel().view(word), plan)
+        return result
+
+    _PREPARED[key] = call if dtype == word else call_with_words, key[2]
+
+
+def pad(
+    array: Any,
+    pad_width: Any,
+    mode: str | Callable[..., Any] = "constant",
+    *,
+    stat_length: Any = None,
+    constant_values: Any = 0,
+    end_values: Any = None,
+    reflect_type: Any = None,
+) -> Any:
+    r"""Add margins to an array.
+
+    .. math:: y_{b + i} = x_i, \quad 0 \le i < n
+
+    on each axis, of length n, with b elements added before it. Axes are padded in order: a later one sees the margins
+    of the earlier ones.
+
+    Parameters
+    ----------
+    array : array_like
+        Array to pad. One without axes is returned unchanged.
+    pad_width : int or sequence of int
+        Elements added: on all sides, as (before, after) for all axes, or as one such pair for each axis.
+    mode : str or callable, default "constant"
+        What the margins hold:
+
+        - ``"constant"``: ``constant_values``, and ``"empty"``: zeros;
+        - ``"edge"``: the element at the edge;
+        - ``"linear_ramp"``: equal steps from ``end_values``, outermost, to the edge; integers are rounded down;
+        - ``"maximum"``, ``"mean"``, ``"median"``, ``"minimum"``: that statistic of ``stat_length`` elements; means and
+          medians of integers are rounded half to even, those of bool are true where one that counts is true;
+        - ``"reflect"``, ``"symmetric"``: the mirrored array, without and with the edge itself, continued periodically;
+        - ``"wrap"``: the array, continued periodically;
+        - a function: ``mode(line, (before, after), axis, options)`` gets each line of the array padded with zeros,
+          along each axis in turn, and returns the new line (``numpy.pad`` has it change the line in place instead).
+          ``options`` is a dict of the options below that were given.
+    stat_length : int or sequence of int, optional
+        Number of elements, counted from the edge, that a statistic is taken of, in the forms of ``pad_width``. By
+        default all along the axis.
+    constant_values : array_like, default 0
+        A constant, (before, after), or one such pair for each axis; in the dtype of the array.
+    end_values : array_like, optional
+        The outermost elements of ramps, in the same forms. By default 0.
+    reflect_type : {"even", "odd"}, optional
+        Of ``"reflect"`` and ``"symmetric"``: whether reflections are the elements themselves, which is the default, or
+        twice the edge less the elements.
+
+    Returns
+    -------
+    numpy.ndarray
+        In the dtype of ``array``, integers and bool included.
+
+    Raises
+    ------
+    ValueError
+        For an unknown mode, an option that is not of the mode, a negative width, a ``stat_length`` below 1, a result
+        that no array can hold, widths or values in another form, or an axis without elements that the mode can't pad
+        (the last two are a TypeError too).
+    TypeError
+        For inputs that are no real numbers, or widths that are no integers.
+
+    Notes
+    -----
+    The derivative follows the elements; ``constant_values`` and ``end_values`` have derivatives too. Where several
+    elements are the maximum or minimum, the derivative is the mean of theirs; that of the median is the one of the
+    middle element, or the mean of those of the two in the middle.
+
+    Examples
+    --------
+    >>> import numbafunc
+    >>> numbafunc.pad([1, 2, 3], 2)
+    array([0, 0, 1, 2, 3, 0, 0])
+    >>> numbafunc.pad([1, 2, 3], (0, 3), "reflect")
+    array([1, 2, 3, 2, 1, 2])
+    >>> numbafunc.pad([1.0, 5.0], (1, 2), "linear_ramp", end_values=(0, 7))
+    array([0., 1., 5., 6., 7.])
+    """
+    key = None
+    usual = type(array) is np.ndarray and type(mode) is str and type(pad_width) in (int, tuple)
+    if usual and stat_length is end_values is reflect_type is None:
+        # As a key, a negative zero is no other than the positive one.
+        constant = type(constant_values) is int or (type(constant_values) is float and constant_values != 0)
+        if constant and array.flags.num & FLAGS == PLAIN:
+            key = (array.shape, array.dtype, pad_width, mode, constant_values)
+            try:
+                known = _PREPARED.get(key)
+            except TypeError:  # a list among the widths
+                key = known = None
+            if known is not None:
+                call, plain = known
+                if pad_width is plain:
+                    return call(array)
+                # Widths that are equal may still be floats or bools, which are refused.
+                if _plain(pad_width):
+                    _PREPARED[key] = call, pad_width
+                    return call(array)
+    operand = arguments.as_array_anywhere(array, "array")
+    device = not isinstance(value_of(operand), np.ndarray)
+    given = {
+        "stat_length": stat_length,
+        "constant_values": constant_values,
+        "end_values": end_values,
+        "reflect_type": reflect_type,
+    }
+    options = _checked(mode, given)
+    widths = _pairs(pad_width, "pad_width", operand.ndim, 0)
+    if not operand.ndim:
+        return _mapped(operand, widths, "edge") if device else operand.copy()
+    shape = tuple(before + length + after for length, (before, after) in zip(operand.shape, widths))
+    arguments.check_size(shape, operand.dtype, "pad_width", pad_width)
+    if not isinstance(mode, str):
+        return _by_function(operand, widths, mode, options)
+    if mode not in _WITHOUT_ELEMENTS or (mode == "mean" and not arguments.is_float(operand.dtype)):
+        for axis, (length, width) in enumerate(zip(operand.shape, widths)):
+            if not length and any(width):
+                raise ShapeError(f"array has shape {operand.shape}; wanted: elements on axis {axis} for mode {mode!r}")
+    if key is not None and operand is array and _plain(pad_width) and (mode in ("constant", "empty") or mode in MAPS):
+        _keep(key, operand, widths, mode, constant_values)
+    return _by_name(operand, widths, mode, options)
+
+
+register(__name__)

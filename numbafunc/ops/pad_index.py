@@ -1,0 +1,180 @@
+"""Padding in which each element of the margin is a constant or an element of the array: one pass writes the result."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from numbafunc.cpu import threads
+from numbafunc.cpu.memory import WORDS, empty, flat_words
+from numbafunc.kinds.copy import PARALLEL_FROM, contiguous
+
+Widths = tuple[tuple[int, int], ...]  # before and after each axis
+Places = Any  # array of indices of an axis, those outside of it included
+
+# Entries of a table that is worth keeping, and of a margin that is better described column by column.
+LARGEST_TABLE, LARGEST_MARGIN = 1 << 16, 1 << 12
+
+
+def _edge(place: Places, length: int) -> Places:
+    return np.minimum(np.maximum(place, 0), length - 1)
+
+
+def _reflect(place: Places, length: int) -> Places:
+    period = max(1, 2 * (length - 1))
+    place = place % period
+    return np.minimum(place, period - place) if length > 1 else place
+
+
+def _symmetric(place: Places, length: int) -> Places:
+    place = place % (2 * length)
+    return np.minimum(place, 2 * length - 1 - place)
+
+
+def _wrap(place: Places, length: int) -> Places:
+    return np.remainder(place, length)
+
+
+# Where in an axis a place outside of it comes from.
+MAPS: dict[str, Callable[[Places, int], Places]] = {
+    "edge": _edge,
+    "reflect": _reflect,
+    "symmetric": _symmetric,
+    "wrap": _wrap,
+}
+
+
+class Padding:
+    """The way from an array of a shape to the padded one.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the array.
+    widths : tuple of pairs
+        What is added before and after each axis.
+    mode : str
+        A name among the maps, or "constant".
+    """
+
+    def __init__(self, shape: tuple[int, ...], widths: Widths, mode: str) -> None:
+        self.constant = mode == "constant"
+        self.shape = tuple(before + length + after for length, (before, after) in zip(shape, widths))
+        sources = [_Axis(length, *width, axis) for axis, (length, width) in enumerate(zip(shape, widths))]
+        axes = _joined(sources)
+        *outside, last = axes
+        entries = [axis.entries(mode) for axis in outside]
+        strides = [math.prod(axis.length for axis in axes[position + 1 :]) for position in range(len(axes))]
+        planes, rows = tables_of(entries, strides)
+        margins = last.entries(mode, inside=False)
+        self.entries = len(planes) + len(rows) + len(margins)
+        header = [len(planes), len(rows), last.before, last.length, last.after]
+        self.plan = np.concatenate((np.array(header, np.int64), planes, rows, margins))
+
+    def kernel(self, itemsize: int) -> Any:
+        """The kernel for elements of a size."""
+        from numbafunc.cpu import pad
+
+        parallel = math.prod(self.shape) * itemsize >= PARALLEL_FROM and threads.parallel_allowed()
+        return pad.build(WORDS[itemsize].name, constant=self.constant, parallel=parallel)
+
+
+class _Axis:
+    """An axis with its margins; ``run`` elements behind it are moved together."""
+
+    def __init__(self, length: int, before: int, after: int, number: int, run: int = 1) -> None:
+        self.length, self.before, self.after, self.number, self.run = length, before, after, number, run
+
+    @property
+    def padded(self) -> bool:
+        return bool(self.before or self.after)
+
+    def entries(self, mode: str, *, inside: bool = True) -> np.ndarray[Any, Any]:
+        """Where each index of the result comes from, or each of the margins."""
+        before, length, after = (n // self.run for n in (self.before, self.length, self.after))
+        place = np.concatenate((np.arange(-before, length if inside else 0), np.arange(length, length + after)))
+        if mode == "constant":
+            result = np.where(place < 0, -1 - 2 * self.number, np.where(place < length, place, -2 - 2 * self.number))
+        else:
+            result = MAPS[mode](place, length) if self.padded else place
+        if self.run == 1:
+            return result
+        within = np.where(result[:, None] < 0, result[:, None], result[:, None] * self.run + np.arange(self.run))
+        return within.reshape(-1)
+
+
+def _joined(axes: list[_Axis]) -> list[_Axis]:
+    """Axes that are not padded, joined with those before them where that makes rows longer."""
+    joined: list[_Axis] = []
+    for axis in axes:
+        if joined and not axis.padded and not joined[-1].padded:
+            joined[-1] = _Axis(joined[-1].length * axis.length, 0, 0, axis.number)
+        else:
+            joined.append(axis)
+    if len(joined) > 1 and not joined[-1].padded:
+        row, run = joined[-2], joined[-1].length
+        if run and (row.before + row.after) * run <= LARGEST_MARGIN:
+            joined[-2:] = [_Axis(row.length * run, row.before * run, row.after * run, row.number, run)]
+    return joined
+
+
+def tables_of(
+    entries: list[np.ndarray[Any, Any]], strides: list[int]
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """The tables for planes and for rows, given the entries of all axes but the last and the strides of the axes."""
+    planes, rows = np.zeros(1, np.int64), np.zeros(1, np.int64)
+    for entry, stride in zip(entries[:-1], strides):
+        planes = _combined(planes, entry, stride)
+    if entries:
+        rows = _combined(rows, entries[-1], strides[len(entries) - 1])
+    return planes, rows
+
+
+def _combined(outer: np.ndarray[Any, Any], inner: np.ndarray[Any, Any], stride: int) -> np.ndarray[Any, Any]:
+    """The entries of two axes together; a constant of the inner one goes over one of the outer."""
+    first, second = outer[:, None], inner[None, :]
+    both = np.where(first < 0, first, first + second * stride)
+    return np.where(second < 0, second, both).reshape(-1)
+
+
+_PREPARED = threads.Kernels(512)
+
+
+def prepare(shape: tuple[int, ...], widths: Widths, mode: str, itemsize: int) -> tuple[Padding, Any]:
+    """The way for arrays of a shape, and the kernel for elements of a size."""
+    key = (shape, widths, mode, itemsize)
+    known = _PREPARED.get(key)
+    if known is None:
+        padding = Padding(shape, widths, mode)
+        known = (padding, padding.kernel(itemsize))
+        if padding.entries <= LARGEST_TABLE:
+            _PREPARED[key] = known
+    return known
+
+
+def padded(
+    array: np.ndarray[Any, Any], leading: int, widths: Widths, mode: str, constants: np.ndarray[Any, Any] | None = None
+) -> np.ndarray[Any, Any]:
+    """The array padded behind its directions.
+
+    ``constants`` has the directions in front too, then a value before and one after each axis, in the array's dtype.
+    """
+    directions, shape = array.shape[:leading], array.shape[leading:]
+    padding, kernel = prepare(shape, widths, mode, array.itemsize)
+    result = empty((*directions, *padding.shape), array.dtype)
+    if not result.size:
+        return result
+    if constants is None:
+        constants = np.broadcast_to(np.zeros((), array.dtype), (*directions, len(shape), 2))
+    if not array.flags.c_contiguous:
+        array = contiguous(array)
+    count = math.prod(directions)
+    sources, values, results = (
+        flat_words(part, 0).view(WORDS[array.itemsize]).reshape(count, -1) for part in (array, constants, result)
+    )
+    for direction in range(count):
+        kernel(sources[direction], values[direction], results[direction], padding.plan)
+    return result

@@ -1,0 +1,392 @@
+"""Functions that move elements between the axes of an array."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from numbafunc.cpu.memory import FLAGS, PLAIN
+from numbafunc.errors import RankError, ShapeError
+from numbafunc.kinds import arguments
+from numbafunc.kinds.copy import Movement
+from numbafunc.kinds.njit import register
+
+View = tuple["np.ndarray[Any, Any]", tuple[int, ...]]
+
+
+def _split(array: np.ndarray[Any, Any], leading: int, lengths: tuple[int, ...], order: tuple[int, ...]) -> Any:
+    """The axes behind the directions split into these lengths and put in this order."""
+    directions = array.shape[:leading]
+    return array.reshape((*directions, *lengths)).transpose(*range(leading), *(leading + axis for axis in order))
+
+
+def _batch_to_space2d(x: np.ndarray[Any, Any], leading: int, a: int, b: int) -> View:
+    n, c, h, w = x.shape[leading:]
+    view = _split(x, leading, (n // (a * b), a, b, c, h, w), (0, 3, 4, 1, 5, 2))
+    return view, (*x.shape[:leading], n // (a * b), c, h * a, w * b)
+
+
+def _channel_to_space2d(x: np.ndarray[Any, Any], leading: int, a: int, b: int) -> View:
+    n, c, h, w = x.shape[leading:]
+    view = _split(x, leading, (n, c // (a * b), a, b, h, w), (0, 1, 4, 2, 5, 3))
+    return view, (*x.shape[:leading], n, c // (a * b), h * a, w * b)
+
+
+def _space_to_batch2d(x: np.ndarray[Any, Any], leading: int, a: int, b: int) -> View:
+    n, c, h, w = x.shape[leading:]
+    view = _split(x, leading, (n, c, h // a, a, w // b, b), (0, 3, 5, 1, 2, 4))
+    return view, (*x.shape[:leading], n * a * b, c, h // a, w // b)
+
+
+def _space_to_channel2d(x: np.ndarray[Any, Any], leading: int, a: int, b: int) -> View:
+    n, c, h, w = x.shape[leading:]
+    view = _split(x, leading, (n, c, h // a, a, w // b, b), (0, 1, 3, 5, 2, 4))
+    return view, (*x.shape[:leading], n, c * a * b, h // a, w // b)
+
+
+def _flatten(x: np.ndarray[Any, Any], leading: int) -> View:
+    first, *others = x.shape[leading:]
+    return x, (*x.shape[:leading], first, math.prod(others))
+
+
+def _upscale_nn(x: np.ndarray[Any, Any], leading: int, scale: int) -> View:
+    *outside, h, w = x.shape
+    view = np.broadcast_to(x[..., None, :, None], (*outside, h, scale, w, scale))
+    return view, (*outside, h * scale, w * scale)
+
+
+_batch_to_space = Movement("batch_to_space2d", _batch_to_space2d)
+_channel_to_space = Movement("channel_to_space2d", _channel_to_space2d)
+_space_to_batch = Movement("space_to_batch2d", _space_to_batch2d)
+_space_to_channel = Movement("space_to_channel2d", _space_to_channel2d)
+_flat = Movement("flatten", _flatten)
+_upscaled = Movement("upscale_nn", _upscale_nn)
+
+
+def _block(size: Any) -> tuple[int, int]:
+    """A size as a pair of positive ints."""
+    if type(size) is int:
+        pair = [size, size]
+    else:
+        given = size.tolist() if isinstance(size, np.ndarray) else size
+        entries = [given, given] if not isinstance(given, (tuple, list)) else list(given)
+        if len(entries) < 2:
+            raise ShapeError(f"size is {size!r}; wanted: an int or a pair of ints")
+        pair = [_whole(entry, "size", size, "a positive int or a pair of them") for entry in entries[:2]]
+    if pair[0] < 1 or pair[1] < 1:
+        raise ValueError(f"size is {size!r}; wanted: a positive int or a pair of them")
+    return pair[0], pair[1]
+
+
+def _whole(entry: Any, name: str, given: Any, wanted: str) -> int:
+    try:
+        if not isinstance(entry, (bool, np.bool_)):
+            return operator.index(entry)
+    except TypeError:
+        pass
+    raise TypeError(f"{name} is {given!r}; wanted: {wanted}")
+
+
+def _images(x: Any) -> Any:
+    """An operand with four axes."""
+    operand = arguments.as_array_anywhere(x, "x")
+    if operand.ndim != 4:
+        raise RankError(f"x has shape {operand.shape}; wanted: four axes (batch, channels, height, width)")
+    return operand
+
+
+def _rearranged(op: Movement, x: Any, size: Any, axes: str) -> Any:
+    a, b = (size, size) if type(size) is int else _block(size)
+    if type(x) is np.ndarray and x.flags.num & FLAGS == PLAIN:
+        call = op.prepared.get((x.shape, x.dtype, a, b))
+        if call is not None:
+            return call(x)
+    a, b = _block(size)
+    operand = _images(x)
+    lengths = dict(zip("NCHW", operand.shape))
+    for axis, factor in zip(axes, (a * b,) if len(axes) == 1 else (a, b)):
+        if lengths[axis] % factor:
+            names = {"N": "batch entries", "C": "channels", "H": "rows", "W": "columns"}
+            raise ShapeError(
+                f"x has shape {operand.shape}, that is {lengths[axis]} {names[axis]}; "
+                f"wanted: a multiple of {factor} for size {size!r}"
+            )
+    return op(operand, a, b)
+
+
+def batch_to_space2d(x: Any, size: Any = 2) -> Any:
+    r"""Assemble images from blocks that lie in different entries of a batch.
+
+    .. math:: y_{n, c, ha + i, wb + j} = x_{(na + i)b + j, c, h, w}, \quad 0 \le i < a, \quad 0 \le j < b
+
+    Parameters
+    ----------
+    x : array_like
+        Batch of images, of shape (N, C, H, W) with N a multiple of ab.
+    size : int or pair of int, default 2
+        Height a and width b of a block.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of shape (N / ab, C, Ha, Wb), in the dtype of ``x``, integers and bool included.
+
+    Raises
+    ------
+    ValueError
+        For an array without four axes (which is a TypeError and an IndexError too), an N that is not divisible (which
+        is a TypeError too), or a size that is not positive.
+    TypeError
+        For inputs that are no real numbers, or a size that is not an int.
+
+    See Also
+    --------
+    space_to_batch2d : The inverse.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbafunc
+    >>> x = np.arange(16).reshape(4, 1, 2, 2)
+    >>> numbafunc.batch_to_space2d(x)[0, 0]
+    array([[ 0,  4,  1,  5],
+           [ 8, 12,  9, 13],
+           [ 2,  6,  3,  7],
+           [10, 14, 11, 15]])
+    """
+    return _rearranged(_batch_to_space, x, size, "N")
+
+
+def channel_to_space2d(x: Any, size: Any = 2) -> Any:
+    r"""Assemble images from blocks that lie in different channels.
+
+    .. math:: y_{n, c, ha + i, wb + j} = x_{n, (ca + i)b + j, h, w}, \quad 0 \le i < a, \quad 0 \le j < b
+
+    Parameters
+    ----------
+    x : array_like
+        Batch of images, of shape (N, C, H, W) with C a multiple of ab.
+    size : int or pair of int, default 2
+        Height a and width b of a block.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of shape (N, C / ab, Ha, Wb), in the dtype of ``x``, integers and bool included.
+
+    Raises
+    ------
+    ValueError
+        For an array without four axes (which is a TypeError and an IndexError too), a C that is not divisible (which
+        is a TypeError too), or a size that is not positive.
+    TypeError
+        For inputs that are no real numbers, or a size that is not an int.
+
+    See Also
+    --------
+    space_to_channel2d : The inverse.
+
+    References
+    ----------
+    W. Shi et al., Real-time single image and video super-resolution using an efficient sub-pixel convolutional neural
+    network, CVPR 2016.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbafunc
+    >>> x = np.arange(8).reshape(1, 4, 1, 2)
+    >>> numbafunc.channel_to_space2d(x)[0, 0]
+    array([[0, 2, 1, 3],
+           [4, 6, 5, 7]])
+    """
+    return _rearranged(_channel_to_space, x, size, "C")
+
+
+def space_to_batch2d(x: Any, size: Any = 2) -> Any:
+    r"""Take images apart: the pixels at one place in all blocks become an entry of the batch.
+
+    .. math:: y_{(na + i)b + j, c, h, w} = x_{n, c, ha + i, wb + j}, \quad 0 \le i < a, \quad 0 \le j < b
+
+    Parameters
+    ----------
+    x : array_like
+        Batch of images, of shape (N, C, H, W) with H a multiple of a and W of b.
+    size : int or pair of int, default 2
+        Height a and width b of a block.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of shape (Nab, C, H / a, W / b), in the dtype of ``x``, integers and bool included.
+
+    Raises
+    ------
+    ValueError
+        For an array without four axes (which is a TypeError and an IndexError too), an H or W that is not divisible
+        (which is a TypeError too), or a size that is not positive.
+    TypeError
+        For inputs that are no real numbers, or a size that is not an int.
+
+    See Also
+    --------
+    batch_to_space2d : The inverse.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbafunc
+    >>> x = np.arange(8).reshape(1, 1, 2, 4)
+    >>> numbafunc.space_to_batch2d(x)[:, 0]
+    array([[[0, 2]],
+    <BLANKLINE>
+           [[1, 3]],
+    <BLANKLINE>
+           [[4, 6]],
+    <BLANKLINE>
+           [[5, 7]]])
+    """
+    return _rearranged(_space_to_batch, x, size, "HW")
+
+
+def space_to_channel2d(x: Any, size: Any = 2) -> Any:
+    r"""Take images apart: the pixels at one place in all blocks become a channel.
+
+    .. math:: y_{n, (ca + i)b + j, h, w} = x_{n, c, ha + i, wb + j}, \quad 0 \le i < a, \quad 0 \le j < b
+
+    Parameters
+    ----------
+    x : array_like
+        Batch of images, of shape (N, C, H, W) with H a multiple of a and W of b.
+    size : int or pair of int, default 2
+        Height a and width b of a block.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of shape (N, Cab, H / a, W / b), in the dtype of ``x``, integers and bool included.
+
+    Raises
+    ------
+    ValueError
+        For an array without four axes (which is a TypeError and an IndexError too), an H or W that is not divisible
+        (which is a TypeError too), or a size that is not positive.
+    TypeError
+        For inputs that are no real numbers, or a size that is not an int.
+
+    See Also
+    --------
+    channel_to_space2d : The inverse.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbafunc
+    >>> x = np.arange(8).reshape(1, 1, 2, 4)
+    >>> numbafunc.space_to_channel2d(x)[0]
+    array([[[0, 2]],
+    <BLANKLINE>
+           [[1, 3]],
+    <BLANKLINE>
+           [[4, 6]],
+    <BLANKLINE>
+           [[5, 7]]])
+    """
+    return _rearranged(_space_to_channel, x, size, "HW")
+
+
+def flatten(x: Any) -> Any:
+    r"""Join all axes but the first.
+
+    .. math:: y_{i, (j n_3 + k) n_4 + \dots} = x_{i, j, k, \dots}
+
+    Parameters
+    ----------
+    x : array_like
+        Array with at least one axis.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of shape (length of the first axis, product of the others), in the dtype of ``x``, integers and bool included.
+
+    Raises
+    ------
+    ValueError
+        For an array without axes (which is a TypeError and an IndexError too).
+    TypeError
+        For inputs that are no real numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbafunc
+    >>> numbafunc.flatten(np.arange(8).reshape(2, 2, 2))
+    array([[0, 1, 2, 3],
+           [4, 5, 6, 7]])
+    """
+    if type(x) is np.ndarray and x.flags.num & FLAGS == PLAIN:
+        call = _flat.prepared.get((x.shape, x.dtype))
+        if call is not None:
+            return call(x)
+    operand = arguments.as_array_anywhere(x, "x")
+    if operand.ndim == 0:
+        raise RankError("x has no axes; wanted: an array with at least one axis")
+    return _flat(operand)
+
+
+def upscale_nn(x: Any, scale: Any = 2) -> Any:
+    r"""Enlarge images by an integer factor: each pixel becomes a block.
+
+    .. math:: y_{n, c, hs + i, ws + j} = x_{n, c, h, w}, \quad 0 \le i, j < s
+
+    Parameters
+    ----------
+    x : array_like
+        Batch of images, of shape (N, C, H, W).
+    scale : int, default 2
+        The factor s for height and width. 0 gives empty images.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of shape (N, C, Hs, Ws), in the dtype of ``x``, integers and bool included.
+
+    Raises
+    ------
+    ValueError
+        For an array without four axes (which is a TypeError and an IndexError too), or a result that no array can
+        hold.
+    TypeError
+        For inputs that are no real numbers, or a scale that is negative or not an int (for a sequence, a ValueError
+        too).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbafunc
+    >>> x = np.array([[[[1, 2]]]])
+    >>> numbafunc.upscale_nn(x)[0, 0]
+    array([[1, 1, 2, 2],
+           [1, 1, 2, 2]])
+    """
+    if type(scale) is int and type(x) is np.ndarray and x.flags.num & FLAGS == PLAIN:
+        call = _upscaled.prepared.get((x.shape, x.dtype, scale))
+        if call is not None:
+            return call(x)
+    wanted = "a non-negative int"
+    if isinstance(scale, (tuple, list)):
+        raise ShapeError(f"scale is {scale!r}; wanted: {wanted}")
+    factor = scale if type(scale) is int else _whole(scale, "scale", scale, wanted)
+    if factor < 0:
+        raise TypeError(f"scale is {scale!r}; wanted: {wanted}")
+    operand = _images(x)
+    n, c, h, w = operand.shape
+    arguments.check_size((n, c, h * factor, w * factor), operand.dtype, "scale", scale)
+    return _upscaled(operand, factor)
+
+
+register(__name__)

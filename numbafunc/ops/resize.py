@@ -1,0 +1,261 @@
+"""Resizing of images and of arrays of any number of dimensions."""
+
+from __future__ import annotations
+
+import contextlib
+import operator
+from typing import Any
+
+import numpy as np
+
+from numbafunc.constants import Interpolate
+from numbafunc.cpu import threads
+from numbafunc.errors import ShapeError
+from numbafunc.kinds import arguments
+from numbafunc.kinds.linear import Linear
+from numbafunc.kinds.njit import register
+from numbafunc.ops.resize_taps import plan, resample
+
+__all__ = ["interpolate", "upsample_2d"]
+
+_METHODS = {
+    "nearest": "nearest",
+    **dict.fromkeys(("linear", "bilinear", "trilinear", "triangle"), "linear"),
+    **dict.fromkeys(("cubic", "bicubic", "tricubic"), "cubic"),
+    "lanczos3": "lanczos3",
+    "lanczos5": "lanczos5",
+}
+
+_interpolate = Linear("interpolate", resample, "resize.resample")
+_upsample_2d = Linear("upsample_2d", resample, "resize.resample")
+
+_prepared = threads.Kernels(1024)
+
+
+def interpolate(input: Any, size: Any = None, scale_factor: Any = None, mode: Any = Interpolate.BILINEAR) -> Any:
+    r"""Resize an array along some of its axes.
+
+    .. math::
+        y_o = \sum_i w_{oi} x_i, \quad
+        w_{oi} \propto k\left(\frac{|c_o - i|}{\max(n/m, 1)}\right), \quad \sum_i w_{oi} = 1, \quad
+        c_o = \left(o + \tfrac12\right) \frac{n}{m} - \tfrac12
+
+    along each axis, from length :math:`n` to length :math:`m`.
+
+    Parameters
+    ----------
+    input : array_like
+        Real numbers. Integers and bool are taken as float64, but for ``nearest``.
+    size : int, tuple of int or list of int, optional
+        New lengths: of the last axis, of as many trailing axes, or, as a list, of all axes.
+    scale_factor : int or tuple of int, optional
+        Whole factors of the lengths: one for all axes but the first, or one for each of as many trailing axes. Either
+        this or ``size`` must be given; 0 and empty count as not given.
+    mode : Interpolate or str, default Interpolate.BILINEAR
+        The method, or its name in any case: nearest; linear, bilinear, trilinear or triangle; cubic, bicubic or
+        tricubic; lanczos3; lanczos5. The names do not limit the number of axes.
+
+    Returns
+    -------
+    numpy.ndarray
+        In the floating-point dtype of the input; for ``nearest`` in its dtype, whatever it is.
+
+    Raises
+    ------
+    TypeError
+        For an input that is no real numbers, and for sizes and factors that are no integers.
+    ValueError
+        For both or none of ``size`` and ``scale_factor``, more numbers than axes, a list that does not give all axes,
+        negative numbers, an axis of length 0 that would have to grow, or an unknown mode.
+
+    Notes
+    -----
+    The weight as a function of the distance, :math:`k(d)`, is :math:`\max(0, 1 - d)` for linear; for cubic it is
+    :math:`\tfrac32 d^3 - \tfrac52 d^2 + 1` below 1 and :math:`-\tfrac12 d^3 + \tfrac52 d^2 - 4d + 2` from there to 2;
+    for lanczos it is :math:`\operatorname{sinc}(d) \operatorname{sinc}(d/r)` below the radius :math:`r`. The distance
+    is stretched when an axis shrinks, so that nothing between the samples is lost. At the borders the weights of
+    elements that exist are divided by their sum.
+
+    ``nearest`` copies the element :math:`\lfloor (o + \tfrac12) n / m \rfloor`, computed in float32.
+
+    An element that is not finite makes the line along each resized axis NaN, but for ``nearest``; so it is with
+    tangents. The op is linear, so derivatives are those of the input resized.
+
+    References
+    ----------
+    R. G. Keys, "Cubic convolution interpolation for digital image processing", IEEE Transactions on Acoustics, Speech
+    and Signal Processing 29 (1981), 1153-1160, for the cubic weights.
+
+    Examples
+    --------
+    >>> import numbafunc
+    >>> numbafunc.interpolate([1.0, 2.0, 4.0, 8.0], size=8)
+    array([1.  , 1.25, 1.75, 2.5 , 3.5 , 5.  , 7.  , 8.  ])
+    >>> numbafunc.interpolate([1.0, 2.0, 4.0, 8.0], size=3, mode="nearest")
+    array([1., 4., 8.])
+    """
+    key = None
+    if type(input) is np.ndarray and input.flags.c_contiguous:
+        key = (input.shape, input.dtype, _exact(size), _exact(scale_factor), mode)
+        result = _quick(input, key)
+        if result is not None:
+            return result
+    given = arguments.as_array_anywhere(input, "input")
+    key = key if given is input else None
+    method = _method(mode, "mode")
+    target = _target(given.shape, size, scale_factor)
+    return _resize(_interpolate, given, "input", target, method, key)
+
+
+def upsample_2d(x: Any, scale: Any, method: Any = Interpolate.BILINEAR) -> Any:
+    r"""Enlarge the last two axes of a batch of images by whole factors.
+
+    See :func:`interpolate` for the formula and the methods.
+
+    Parameters
+    ----------
+    x : array_like
+        Real numbers of shape (N, C, H, W). Integers and bool are taken as float64, but for ``nearest``.
+    scale : int, or tuple or list of two
+        Factor of H and W, or of each.
+    method : Interpolate or str, default Interpolate.BILINEAR
+        The method, or its name in any case.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of shape (N, C, H * scale, W * scale), in the floating-point dtype of ``x``; for ``nearest`` in its dtype.
+
+    Raises
+    ------
+    TypeError
+        For an ``x`` that is no real numbers, and for factors that are no integers.
+    ValueError
+        For an ``x`` that does not have four axes, factors that are negative or not one or two, or an unknown method.
+
+    Notes
+    -----
+    An element that is not finite makes its plane NaN, but for ``nearest``. The op is linear, so derivatives are those
+    of the input resized.
+
+    Examples
+    --------
+    >>> import numbafunc
+    >>> numbafunc.upsample_2d([[[[0.0, 4.0]]]], (1, 2))
+    array([[[[0., 1., 3., 4.]]]])
+    """
+    key = None
+    if type(x) is np.ndarray and x.flags.c_contiguous:
+        key = (x.shape, x.dtype, _exact(scale), method)
+        result = _quick(x, key)
+        if result is not None:
+            return result
+    given = arguments.as_array_anywhere(x, "x")
+    key = key if given is x else None
+    if given.ndim != 4:
+        raise ShapeError(f"x has shape {given.shape}; wanted: four axes (N, C, H, W)")
+    chosen = _method(method, "method")
+    factors = _whole_numbers(scale, "scale", "an int or a pair of ints")
+    if len(factors) != 2:
+        if isinstance(scale, (tuple, list)):
+            raise ValueError(f"scale is {scale!r}; wanted: an int or a pair of ints")
+        factors *= 2
+    target = (*given.shape[:2], given.shape[2] * factors[0], given.shape[3] * factors[1])
+    return _resize(_upsample_2d, given, "x", target, chosen, key)
+
+
+def _exact(value: Any) -> Any:
+    """A key for an argument that tells 1 from 1.0 and True; of an argument that may change it is the argument."""
+    return (type(value), value) if type(value) is not tuple else (value, *map(type, value))
+
+
+def _quick(x: np.ndarray[Any, Any], key: Any) -> Any:
+    """The result for a contiguous array if a call of the same form has been prepared, else None."""
+    try:
+        step = _prepared.get(key)
+    except TypeError:  # a list has no hash
+        return None
+    if step is None:
+        return None
+    kernel, shape, places, weights = step
+    result = np.empty(shape, x.dtype)
+    flat = x.reshape(-1)
+    if not flat.flags.writeable:
+        from numbafunc.cpu.memory import flat_words
+
+        flat = flat_words(flat, 0)
+    kernel(flat, result.reshape(-1), places, weights)
+    return result
+
+
+def _resize(op: Linear, x: Any, name: str, target: tuple[int, ...], method: str, key: Any) -> Any:
+    for n, m in zip(x.shape, target):
+        if n == 0 and m > 0:
+            raise ValueError(f"{name} has shape {x.shape}, to be resized to {target}; wanted: no empty axis to enlarge")
+    if method != "nearest" and not arguments.is_float(x.dtype) and isinstance(x, np.ndarray):
+        x = x.astype(np.float64)
+        key = None
+    if key is not None and x.dtype.name in ("float32", "float64"):
+        steps = plan(x.shape, target, method, x.dtype)
+        if len(steps) == 1:
+            step = steps[0]
+            with contextlib.suppress(TypeError):  # a list has no hash
+                _prepared[key] = step.kernel, step.shape, step.places, step.weights
+    return op(x, target, method)
+
+
+def _method(mode: Any, name: str) -> str:
+    """The method of a member of Interpolate, or of its name in any case."""
+    if isinstance(mode, Interpolate):
+        return _METHODS[mode.value]
+    wanted = f"a member of Interpolate or one of {', '.join(_METHODS)}"
+    if not isinstance(mode, str):
+        raise TypeError(f"{name} is {mode!r}; wanted: {wanted}")
+    if mode.lower() not in _METHODS:
+        raise ValueError(f"{name} is {mode!r}; wanted: {wanted}")
+    return _METHODS[mode.lower()]
+
+
+def _target(shape: tuple[int, ...], size: Any, scale_factor: Any) -> tuple[int, ...]:
+    """The shape that is asked for."""
+    sized, scaled = _is_given(size), _is_given(scale_factor)
+    if sized == scaled:
+        raise ValueError(f"size is {size!r} and scale_factor is {scale_factor!r}; wanted: exactly one of them, not 0")
+    ndim = len(shape)
+    if sized:
+        lengths = _whole_numbers(size, "size", "an int, a tuple of ints, or a list of ints for all axes")
+        if len(lengths) > ndim or (isinstance(size, list) and len(lengths) != ndim):
+            raise ValueError(
+                f"size is {size!r} for an input of shape {shape}; wanted: at most {ndim} numbers, as a list {ndim}"
+            )
+        return shape[: ndim - len(lengths)] + lengths
+    if isinstance(scale_factor, list):
+        raise TypeError(f"scale_factor is {scale_factor!r}; wanted: an int or a tuple of ints")
+    factors = _whole_numbers(scale_factor, "scale_factor", "an int or a tuple of ints")
+    if not isinstance(scale_factor, tuple):
+        factors *= max(0, ndim - 1)
+    if len(factors) > ndim:
+        raise ValueError(f"scale_factor is {scale_factor!r} for an input of shape {shape}; wanted: at most {ndim}")
+    kept = ndim - len(factors)
+    return shape[:kept] + tuple(n * factor for n, factor in zip(shape[kept:], factors))
+
+
+def _is_given(value: Any) -> bool:
+    return value is not None and not (isinstance(value, (int, float, tuple, list, np.generic)) and not value)
+
+
+def _whole_numbers(value: Any, name: str, wanted: str) -> tuple[int, ...]:
+    """An integer, or a sequence of such, as a tuple."""
+    numbers = value if isinstance(value, (tuple, list)) else (value,)
+    if any(isinstance(number, (bool, np.bool_)) for number in numbers):
+        raise TypeError(f"{name} is {value!r}; wanted: {wanted}")
+    try:
+        result = tuple(map(operator.index, numbers))
+    except TypeError:
+        raise TypeError(f"{name} is {value!r}; wanted: {wanted}") from None
+    if any(not 0 <= number < 2**31 for number in result):
+        raise ValueError(f"{name} is {value!r}; wanted: nothing negative, and less than 2**31")
+    return result
+
+
+register(__name__)

@@ -1,0 +1,447 @@
+"""Loops that carry a state along and collect what each step gives."""
+
+from __future__ import annotations
+
+import contextlib
+import operator
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from numbafunc.backend import counterpart, is_device_array
+from numbafunc.dual.array import Dual, assemble, components, on_device
+from numbafunc.dual.dtypes import is_float
+from numbafunc.dual.trees import Structure, flatten, flatten_with_names
+from numbafunc.kinds.arguments import check_flag
+from numbafunc.kinds.njit import register
+
+__all__ = ["scan"]
+
+_OF_NUMPY = (np.ndarray, np.generic)
+
+
+def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, unroll: Any = 1) -> Any:
+    r"""Apply a function along the leading axis of arrays, carrying a state from step to step.
+
+    .. math:: (c_{i+1}, y_i) = f(c_i, x_i), \quad c_0 = \text{init}
+
+    Parameters
+    ----------
+    f : callable
+        ``f(carry, x)``, which returns the pair of the new carry and what the step gives, ``y``. The carry keeps its
+        structure, shapes and dtypes. A function compiled by ``numba.njit`` makes the whole loop run compiled.
+    init : nest of array_like
+        The first carry: arrays and numbers in tuples, lists, dicts, with None anywhere. Python numbers take the dtype
+        that the first step gives them.
+    xs : nest of numpy.ndarray or None
+        Arrays of equal length along their first axis; each step gets one entry of each. None if there are none. Of
+        arrays of a CUDA device the steps get entries on the device, as arrays of Numba.
+    length : int, optional
+        Number of steps; needed only where ``xs`` has no arrays.
+    reverse : bool, default False
+        Whether to begin with the last entry. What the steps give stays aligned with ``xs``.
+    unroll : int, default 1
+        Accepted for compatibility and positive; it has no influence.
+
+    Returns
+    -------
+    tuple of two
+        The last carry, and the nest of arrays of all ``y``, stacked along a new first axis.
+
+    Raises
+    ------
+    TypeError
+        For an ``f`` that does not return a pair, a carry that changes its structure, or a shape or dtype in it, or a
+        ``y`` that does, for leaves that are no arrays or numbers, and for a ``reverse`` that is not True or False.
+    ValueError
+        For neither ``xs`` nor ``length``, lengths that disagree, a negative ``length``, an ``unroll`` that is not
+        positive, and for a number among ``xs``.
+    IndexError
+        For an array of no dimensions among ``xs``.
+
+    Notes
+    -----
+    Derivatives go through the carry, through ``xs``, and through all that ``f`` refers to. A carry without tangents may
+    get some on the way.
+
+    Without any step ``f`` is called once all the same, with zeros for ``x``, to learn the shapes. Where ``init`` has
+    Python numbers the first step is taken twice.
+
+    With a function compiled by ``numba.njit`` the carry may be tuples of arrays and numbers, and its types are those
+    that Numba infers: a sum of 32-bit integers, for one, has 64 bits, and the carry must not change to that.
+    Dual arrays and those of a device can't enter a compiled function, so they make its Python source run, at the speed
+    of Python.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbafunc
+    >>> numbafunc.scan(lambda total, x: (total + x, total), 0, np.array([1, 2, 3]))
+    (array(6), array([0, 1, 3]))
+    """
+    if not callable(f):
+        raise TypeError(f"f is a {type(f).__name__}; wanted: a function of a carry and an entry of xs")
+    _check_unroll(unroll)
+    reverse = check_flag(reverse, "reverse")
+    entries, x_structure = _entries(xs)
+    steps = _length(entries, xs, length)
+    leaves, structure = _start(init)
+    jitted = _is_dispatcher(f)
+    located = any(map(on_device, (*leaves, *entries)))
+    loop = _Loop(f.py_func if jitted else f, structure, entries, x_structure, steps, reverse, located)
+    if not jitted or loop.on_device or any(type(leaf) is Dual for leaf in (*leaves, *entries)):
+        return loop.run(leaves)
+    from numbafunc.cpu import scan as compiled
+
+    weak = [is_weak(leaf) for leaf in leaves]
+    if any(weak):
+        # Numba knows no weak numbers, so the source tells their types, unless it does not run in Python.
+        with contextlib.suppress(Exception):
+            leaves = loop.promoted(leaves)
+    return compiled.run(f, init, leaves, weak, xs, entries, steps, reverse)
+
+
+def _is_dispatcher(f: Any) -> bool:
+    if "numba" not in sys.modules or not hasattr(f, "py_func"):
+        return False
+    from numba.core.dispatcher import Dispatcher
+
+    return isinstance(f, Dispatcher)
+
+
+def _check_unroll(unroll: Any) -> None:
+    try:
+        times = operator.index(unroll)
+    except TypeError:
+        raise TypeError(f"unroll is {unroll!r}; wanted: a positive int") from None
+    if times < 1:
+        raise ValueError(f"unroll is {unroll!r}; wanted: a positive int")
+
+
+def _is_numeric(leaf: Any) -> bool:
+    if isinstance(leaf, (Dual, bool, float, complex)) or is_device_array(leaf):
+        return True
+    if isinstance(leaf, int):
+        return -(2**63) <= leaf < 2**63
+    if isinstance(leaf, np.ma.MaskedArray):
+        return False
+    return isinstance(leaf, (np.ndarray, np.generic)) and (leaf.dtype.kind in "biufc" or leaf.dtype.name == "bfloat16")
+
+
+def _refuse(tree: Any, argument: str) -> TypeError:
+    """The error for the first leaf of a nest that is neither an array nor a number."""
+    leaves, names, _ = flatten_with_names(tree)
+    leaf, name = next((leaf, name) for leaf, name in zip(leaves, names) if not _is_numeric(leaf))
+    what = f"an array of dtype {leaf.dtype}" if isinstance(leaf, np.ndarray) else f"a {type(leaf).__name__}"
+    if isinstance(leaf, int):
+        what = f"{leaf}, which no integer of 64 bits holds"
+    if isinstance(leaf, np.ma.MaskedArray):
+        what = "a masked array, whose mask would be lost"
+    return TypeError(f"{argument}{name} is {what}; wanted: arrays, numbers and nests of them")
+
+
+def _entries(xs: Any) -> tuple[list[Any], Structure]:
+    """The arrays of xs, all of which have a first axis."""
+    leaves, structure = _leaves(xs, "xs")
+    for position, leaf in enumerate(leaves):
+        number = not hasattr(leaf, "ndim")
+        if number or leaf.ndim == 0:
+            name = flatten_with_names(xs)[1][position]
+            if not number:
+                raise IndexError(f"xs{name} has no dimensions; wanted: arrays with a leading axis to go along")
+            raise ValueError(f"xs{name} is the number {leaf!r}; wanted: arrays with a leading axis to go along")
+    return [_own(leaf, shared=leaf.ndim == 1) for leaf in leaves], structure
+
+
+def _leaves(tree: Any, argument: str) -> tuple[list[Any], Structure]:
+    """The leaves of a nest, all of them arrays or numbers, those of a device as Numba's arrays."""
+    leaves, structure = flatten(tree)
+    if not all(map(_is_numeric, leaves)):
+        raise _refuse(tree, argument)
+    return [counterpart("scan.adopt")(leaf, argument) if on_device(leaf) else leaf for leaf in leaves], structure
+
+
+def _own(leaf: Any, *, shared: bool = False) -> Any:
+    """An array in native byte order that a step may write to; the caller's own where its elements are only read."""
+    if not isinstance(leaf, np.ndarray):
+        return counterpart("scan.own")(leaf) if on_device(leaf) else leaf
+    native = leaf.dtype.newbyteorder("=")
+    return np.asarray(leaf, native) if shared else np.array(leaf, native)
+
+
+def _length(entries: list[Any], xs: Any, length: Any) -> int:
+    """The number of steps."""
+    given: int | None = None
+    if length is not None:
+        try:
+            given = operator.index(length)
+        except TypeError:
+            raise TypeError(f"length is {length!r}; wanted: an int") from None
+        if not 0 <= given < 2**63:
+            raise ValueError(f"length is {length!r}; wanted: nothing negative, and less than 2**63")
+    lengths = [len(leaf) for leaf in entries]
+    if not lengths:
+        if given is None:
+            raise ValueError("length is missing; wanted: the number of steps, since xs has no arrays")
+        return given
+    if len(set(lengths)) > 1:
+        names = flatten_with_names(xs)[1]
+        described = ", ".join(f"xs{name} has length {n}" for name, n in zip(names, lengths))
+        raise ValueError(f"{described}; wanted: one length")
+    if given is not None and given != lengths[0]:
+        raise ValueError(f"length is {length!r} and xs has length {lengths[0]}; wanted: the same")
+    return lengths[0]
+
+
+def _start(init: Any) -> tuple[list[Any], Structure]:
+    """The leaves of the first carry; arrays are copied, lest a step that works in place changes those of the caller."""
+    leaves, structure = _leaves(init, "init")
+    return [_own(leaf) for leaf in leaves], structure
+
+
+def is_weak(leaf: Any) -> bool:
+    """Whether a leaf takes the dtype of what it meets."""
+    return type(leaf) is int or type(leaf) is float
+
+
+def describe(leaf: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and dtype of a leaf."""
+    if isinstance(leaf, (np.ndarray, np.generic, Dual)) or is_device_array(leaf):
+        return leaf.shape, leaf.dtype
+    return (), np.asarray(leaf).dtype
+
+
+def carry_error(name: str, was: str, became: str) -> TypeError:
+    """The error for a carry that changes."""
+    return TypeError(f"the carry{name} is {was} and f makes it {became}; wanted: a carry that stays as it is")
+
+
+class _Loop:
+    """The loop in Python."""
+
+    def __init__(
+        self,
+        f: Callable[[Any, Any], Any],
+        structure: Structure,
+        entries: list[Any],
+        x_structure: Structure,
+        steps: int,
+        reverse: bool,
+        on_device: bool,
+    ) -> None:
+        self.f = f
+        self.structure = structure
+        self.entries = entries
+        self.x_structure = x_structure
+        self.steps = steps
+        self.reverse = reverse
+        self.on_device = on_device
+        self.expected: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
+
+    def run(self, leaves: list[Any]) -> tuple[Any, Any]:
+        """The last carry and the stacked results, from the leaves of the first carry."""
+        if any(map(is_weak, leaves)) or (self.on_device and not all(map(on_device, leaves))):
+            leaves = self.promoted(leaves)
+        self.expected = [describe(leaf) for leaf in leaves]
+        results = _Results(self.steps)
+        if self.steps == 0:
+            with np.errstate(all="ignore"):
+                _, y = self._checked(self.f(self.structure.unflatten(leaves), self._x(None)))
+            results.shape(y)
+        # A carry and a result that are each one NumPy scalar say by their types that all is well.
+        alone = len(self.expected) == 1 and self.structure == flatten(0)[1] and self.expected[0][0] == ()
+        kind = self.expected[0][1].type if alone else None
+        for step in range(self.steps):
+            i = self.steps - 1 - step if self.reverse else step
+            returned = self.f(leaves[0] if alone else self.structure.unflatten(leaves), self._x(i))
+            if type(returned) is tuple and len(returned) == 2 and type(returned[0]) is kind:
+                leaves, y = [returned[0]], returned[1]
+            else:
+                leaves, y = self._checked(returned)
+            if type(y) is results.kind:
+                results.array[i] = y
+            else:
+                results.put(i, y)
+        last = [leaf if type(leaf) is Dual or is_device_array(leaf) else np.asarray(leaf) for leaf in leaves]
+        return self.structure.unflatten(last), results.stacked()
+
+    def _x(self, i: int | None) -> Any:
+        """An entry of xs; zeros for None."""
+        if i is None:
+            return self.x_structure.unflatten([_zeros(leaf) for leaf in self.entries])
+        if self.on_device:
+            return self.x_structure.unflatten([_entry(leaf, i) for leaf in self.entries])
+        return self.x_structure.unflatten([leaf[i] for leaf in self.entries])
+
+    def _taken_apart(self, result: Any) -> tuple[list[Any], Any, Any]:
+        """The leaves of the carry that a step has returned, the carry, and the result."""
+        if not isinstance(result, (tuple, list)) or len(result) != 2:
+            what = f"{len(result)} values" if isinstance(result, (tuple, list)) else f"a {type(result).__name__}"
+            raise TypeError(f"f returns {what}; wanted: the pair of the new carry and a result")
+        carry, y = result
+        new, structure = _leaves(carry, "the carry") if self.on_device else flatten(carry)
+        if structure != self.structure:
+            raise carry_error("", f"a nest of structure {self.structure}", f"one of structure {structure}")
+        return new, carry, y
+
+    def _checked(self, result: Any) -> tuple[list[Any], Any]:
+        """The leaves of the carry that a step has returned, all as they should be, and the result."""
+        new, carry, y = self._taken_apart(result)
+        for position, (leaf, expected) in enumerate(zip(new, self.expected)):
+            if isinstance(leaf, (np.ndarray, np.generic, Dual)) or is_device_array(leaf):
+                if (leaf.shape, leaf.dtype) == expected:
+                    continue
+            elif not _is_numeric(leaf):
+                raise _refuse(carry, "the carry")
+            elif expected[0] == () and np.result_type(leaf, expected[1]) == expected[1]:
+                with contextlib.suppress(OverflowError):
+                    new[position] = expected[1].type(leaf)
+                    continue
+            name = flatten_with_names(carry)[1][position]
+            raise carry_error(name, _words(expected), _words(describe(leaf)))
+        return new, y
+
+    def promoted(self, leaves: list[Any]) -> list[Any]:
+        """The first carry with Python numbers in the dtypes that a step gives them."""
+        with np.errstate(all="ignore"):
+            first = None if self.steps == 0 else self.steps - 1 if self.reverse else 0
+            # A step that works in place must find the arrays as they were when it is taken again.
+            copies, (entries, nest) = map(_own, leaves), flatten(self._x(first))
+            x = nest.unflatten(map(_own, entries))
+            new, carry, _ = self._taken_apart(self.f(self.structure.unflatten(copies), x))
+        if not all(map(_is_numeric, new)):
+            raise _refuse(carry, "the carry")
+        return [_in_place_of(old, leaf) for old, leaf in zip(leaves, new)]
+
+
+def _in_place_of(old: Any, new: Any) -> Any:
+    """A leaf of the first carry as the steps will see it: numbers in the dtype and the memory of later ones."""
+    number = _typed(old, describe(new)[1]) if is_weak(old) else old
+    if on_device(old) or not on_device(new) or describe(number)[0] != ():
+        return number
+    return counterpart("scan.number")(number, describe(number)[1], new)
+
+
+def _entry(leaf: Any, i: int) -> Any:
+    return counterpart("scan.entry")(leaf, i) if on_device(leaf) else leaf[i]
+
+
+def _typed(number: Any, dtype: np.dtype[Any]) -> Any:
+    """A Python number in the dtype that it takes where it meets another."""
+    wanted = dtype if is_float(dtype) else np.result_type(number, dtype)
+    try:
+        return np.asarray(number, wanted)[()]
+    except OverflowError:
+        raise TypeError(f"init has {number!r}, which f makes {wanted}; wanted: a number that fits") from None
+
+
+def _words(described: tuple[tuple[int, ...], np.dtype[Any]]) -> str:
+    return f"of shape {described[0]} and dtype {described[1]}"
+
+
+def _zeros(leaf: Any) -> Any:
+    """An entry of zeros; with tangents where the others would have some."""
+    if on_device(leaf):
+        return counterpart("scan.nothing")(leaf)
+    if type(leaf) is not Dual:
+        return np.zeros(leaf.shape[1:], leaf.dtype)[()]
+    parts = components(leaf)
+    return assemble(
+        {
+            levels: np.zeros(part.shape[: len(levels)] + part.shape[len(levels) + 1 :], part.dtype)
+            for levels, part in parts.items()
+        }
+    )
+
+
+class _Results:
+    """What the steps give, in arrays for all steps that are made when the first is known."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.kind: type | None = None  # of the only leaf, where that is a NumPy scalar,
+        self.array: Any = None  # and the array of these
+        self.structure: Structure | None = None
+        self.on_device = False
+        self.expected: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
+        self.stacks: list[Any] = []
+
+    def shape(self, y: Any) -> list[Any]:
+        """The leaves of a result; the first decides on the shapes of all."""
+        first = self.structure is None
+        leaves, structure = _leaves(y, "the result of f") if first or self.on_device else flatten(y)
+        if first:
+            self.structure = structure
+            self.expected = [describe(leaf) for leaf in leaves]
+            self.stacks = [
+                counterpart("scan.Stack")(self.steps, leaf) if on_device(leaf) else _Stack(self.steps, leaf)
+                for leaf in leaves
+            ]
+            self.on_device = any(map(on_device, leaves))
+            if isinstance(y, np.generic):
+                self.kind = type(y)
+                self.array = self.stacks[0].parts[()]
+        elif structure != self.structure:
+            raise TypeError(f"the result of f has structure {structure}, and {self.structure} in the first step")
+        return leaves
+
+    def put(self, i: int, y: Any) -> None:
+        """Take the result of a step."""
+        leaves = self.shape(y)
+        for position, (leaf, stack) in enumerate(zip(leaves, self.stacks)):
+            expected = self.expected[position]
+            if type(stack) is _Stack and isinstance(leaf, _OF_NUMPY) and (leaf.shape, leaf.dtype) == expected:
+                stack.put(i, leaf)
+                continue
+            if not _is_numeric(leaf):
+                raise _refuse(y, "the result of f")
+            described = describe(leaf)
+            if described != expected:
+                name = flatten_with_names(y)[1][position]
+                was = _words(expected)
+                raise TypeError(f"the result of f{name} is {_words(described)}, and {was} in the first step")
+            # A number can follow it to the device.
+            if on_device(leaf) != (type(stack) is not _Stack) and (on_device(leaf) or described[0] != ()):
+                name = flatten_with_names(y)[1][position]
+                raise TypeError(f"the result of f{name} is on a CUDA device in some steps only; wanted: in all or none")
+            stack.put(i, leaf)
+
+    def stacked(self) -> Any:
+        """The nest of all results."""
+        assert self.structure is not None
+        return self.structure.unflatten([stack.stacked() for stack in self.stacks])
+
+
+class _Stack:
+    """What the steps give at one place of a nest; that of a device is in numbafunc_cuda."""
+
+    def __init__(self, steps: int, first: Any) -> None:
+        self.steps = steps
+        # The component of each set of levels. A step without some tangent leaves zeros there.
+        self.parts: dict[tuple[int, ...], np.ndarray[Any, Any]] = {}
+        for levels, part in (components(first) if type(first) is Dual else {(): np.asarray(first)}).items():
+            self._add(levels, part)
+
+    def _add(self, levels: tuple[int, ...], part: Any) -> None:
+        axis = len(levels)
+        self.parts[levels] = np.zeros((*part.shape[:axis], self.steps, *part.shape[axis:]), part.dtype)
+
+    def put(self, i: int, leaf: Any) -> None:
+        """Take what a step gives."""
+        if type(leaf) is not Dual:
+            self.parts[()][i] = leaf
+            return
+        for levels, part in components(leaf).items():
+            if levels not in self.parts:
+                self._add(levels, part)
+            place: Any = (*(slice(None),) * len(levels), i)
+            self.parts[levels][place] = part
+
+    def stacked(self) -> Any:
+        """All of them, along a new first axis."""
+        return assemble(self.parts) if len(self.parts) > 1 else self.parts[()]
+
+
+register(__name__)

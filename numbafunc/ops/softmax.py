@@ -1,0 +1,312 @@
+"""Softmax, its logarithm, and the logarithm of a sum of exponentials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from numbafunc.cpu.memory import is_plain
+from numbafunc.dual.array import Dual, on_device
+from numbafunc.kinds import arguments
+from numbafunc.kinds.njit import register
+from numbafunc.kinds.reduction import Reduction, Stages
+from numbafunc.kinds.shortcuts import Form
+from numbafunc.numbers.elementary import constant, exp, log, maximum, with_slope_of
+from numbafunc.rules import device_ufuncs
+
+_INFINITY = np.inf
+
+
+def _itself(x: Any) -> Any:
+    return x
+
+
+def _exponential(shift: Any, x: Any) -> Any:
+    return (exp(x - shift),)
+
+
+def _total(shift: Any, count: Any, total: Any) -> Any:
+    return (total,)
+
+
+def _share(exponential: Any, total: Any) -> Any:
+    return exponential / total
+
+
+_softmax = Reduction("softmax", Stages(key=_itself, lift=_exponential, finish=_total, epilogue=_share, kept=True))
+
+
+def _shift_and_log_total(shift: Any, count: Any, total: Any) -> Any:
+    return (shift, log(total))
+
+
+def _log_share(x: Any, shift: Any, log_total: Any) -> Any:
+    return (x - shift) - log_total
+
+
+_log_softmax = Reduction(
+    "log_softmax", Stages(key=_itself, lift=_exponential, finish=_shift_and_log_total, epilogue=_log_share, finals=2)
+)
+
+
+def _key_where(x: Any, mask: Any, initial: Any) -> Any:
+    key = x if mask != 0 else -_INFINITY
+    return maximum(initial, key)
+
+
+def _exponential_where(shift: Any, x: Any, mask: Any, initial: Any) -> Any:
+    return (exp(x - shift) if mask != 0 else 0 * mask,)
+
+
+def _share_where(x: Any, mask: Any, initial: Any, shift: Any, total: Any) -> Any:
+    return exp(x - shift) / total if mask != 0 else 0 * mask
+
+
+def _log_share_where(x: Any, mask: Any, initial: Any, shift: Any, log_total: Any) -> Any:
+    return (x - shift) - log_total if mask != 0 else -_INFINITY
+
+
+def _shift_and_total(shift: Any, count: Any, total: Any) -> Any:
+    return (shift, total)
+
+
+_softmax_where = Reduction(
+    "softmax_where",
+    Stages(key=_key_where, lift=_exponential_where, finish=_shift_and_total, epilogue=_share_where, finals=2),
+)
+_log_softmax_where = Reduction(
+    "log_softmax_where",
+    Stages(key=_key_where, lift=_exponential_where, finish=_shift_and_log_total, epilogue=_log_share_where, finals=2),
+)
+
+
+def _exponential_safe(shift: Any, x: Any) -> Any:
+    bounded = shift if abs(shift) < _INFINITY else 0
+    return (exp(x - bounded),)
+
+
+def _log_total(shift: Any, count: Any, total: Any) -> Any:
+    bounded = shift if abs(shift) < _INFINITY else 0
+    result = log(total) + bounded
+    # Where every term is zero the derivative is 0 / 0.
+    return (with_slope_of(result, total * _INFINITY) if shift == -_INFINITY else result,)
+
+
+_logsumexp = Reduction("logsumexp", Stages(key=_itself, lift=_exponential_safe, finish=_log_total))
+
+
+def _key_weighted(x: Any, weight: Any) -> Any:
+    return x if weight != 0 else -_INFINITY
+
+
+def _exponential_weighted(shift: Any, x: Any, weight: Any) -> Any:
+    bounded = shift if abs(shift) < _INFINITY else 0
+    return (weight * exp(x - bounded) if weight != 0 else 0,)
+
+
+_logsumexp_weighted = Reduction(
+    "logsumexp_weighted", Stages(key=_key_weighted, lift=_exponential_weighted, finish=_log_total)
+)
+
+
+def _log_total_and_sign(shift: Any, count: Any, total: Any) -> Any:
+    bounded = shift if abs(shift) < _INFINITY else 0
+    sign = 1 if total > 0 else -1 if total < 0 else constant(abs(total))  # 0, or NaN
+    return (log(abs(total)) + bounded, sign)
+
+
+_logsumexp_signed = Reduction(
+    "logsumexp_signed",
+    Stages(key=_key_weighted, lift=_exponential_weighted, finish=_log_total_and_sign, finals=2, results=2),
+)
+
+
+def _form(x: Any, axis: Any) -> Form | None:
+    """What decides about a call on a plain array along one axis or all."""
+    if type(x) is not np.ndarray or not is_plain(x) or (axis is not None and type(axis) is not int):
+        return None
+    return (x.shape, x.dtype, axis)
+
+
+def _prepare(x: Any, name: str, axis: Any) -> tuple[Any, tuple[int, ...]]:
+    operand = arguments.as_array(x, name, boolean=False, device=True)
+    return operand, arguments.normalize_axes(axis, operand.ndim)
+
+
+def _normalized(plain: Reduction, masked: Reduction, x: Any, axis: Any, where: Any, initial: Any, out: Any) -> Any:
+    if where is None and initial is None:
+        form = _form(x, axis)
+        call = None if form is None else plain.prepared.get(form)
+        if call is not None:
+            result = call(x, out=out)
+            if result is not None:
+                return result
+        operand, axes = _prepare(x, "x", axis)
+        return plain([operand], axes, arguments.float_dtype([operand]), out=out, form=form, given=[x])
+    operand = arguments.as_array(x, "x", boolean=False, device=True)
+    mask = True if where is None else where
+    if isinstance(mask, Dual):
+        raise TypeError("where is a Dual array; wanted: truth values")
+    mask = arguments.as_array(mask, "where", device=True)
+    if not on_device(mask):
+        mask = mask != 0
+    elif mask.dtype.kind not in "biu":
+        mask = device_ufuncs.apply(np.not_equal, mask, 0)
+    start = arguments.as_array(-np.inf if initial is None else initial, "initial", device=True)
+    if start.ndim or isinstance(start, Dual):
+        raise TypeError(f"initial is {initial!r}; wanted: a number")
+    if not on_device(start):
+        start = float(start)
+    shape = arguments.broadcast({"x": operand.shape, "where": mask.shape})
+    axes = arguments.normalize_axes(axis, len(shape))
+    names = ("x", "where", "initial")
+    dtype = arguments.float_dtype([operand])
+    return masked([operand, mask, start], axes, dtype, shape=shape, out=out, names=names)
+
+
+def softmax(x: Any, axis: Any = -1, where: Any = None, initial: Any = None, *, out: Any = None) -> Any:
+    r"""Softmax: exponentials divided by their sum.
+
+    .. math:: e^{x_i - m} / \sum_j e^{x_j - m}, \quad m = \max_j x_j
+
+    Parameters
+    ----------
+    x : array_like
+        Real numbers. Integers are taken as float64; bool is refused.
+    axis : int, tuple of int or None, default -1
+        Axes that are normalised together; None means all, ``()`` none.
+    where : array_like of bool, optional
+        Entries that take part; broadcasts with ``x`` and may enlarge the result. The others give 0.
+    initial : number, optional
+        Lower bound for the shift ``m``.
+    out : numpy.ndarray, optional
+        Where to put the result; of its shape and dtype, and apart from the input.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of the shape and floating-point dtype of ``x``. A row with NaN, +inf, or nothing but -inf is NaN.
+
+    Raises
+    ------
+    TypeError
+        For inputs that are no real numbers, or bool.
+    ValueError
+        For an axis out of range, or given twice.
+
+    Examples
+    --------
+    >>> import numbafunc
+    >>> numbafunc.softmax([1e4, 1e4, -1e4])
+    array([0.5, 0.5, 0. ])
+    """
+    return _normalized(_softmax, _softmax_where, x, axis, where, initial, out)
+
+
+def log_softmax(x: Any, axis: Any = -1, where: Any = None, initial: Any = None, *, out: Any = None) -> Any:
+    r"""Logarithm of the softmax, accurate where the softmax underflows.
+
+    .. math:: (x_i - m) - \log \sum_j e^{x_j - m}, \quad m = \max_j x_j
+
+    Parameters
+    ----------
+    x : array_like
+        Real numbers. Integers are taken as float64; bool is refused.
+    axis : int, tuple of int or None, default -1
+        Axes that are normalised together; None means all, ``()`` none.
+    where : array_like of bool, optional
+        Entries that take part; broadcasts with ``x`` and may enlarge the result. The others give -inf.
+    initial : number, optional
+        Lower bound for the shift ``m``.
+    out : numpy.ndarray, optional
+        Where to put the result; of its shape and dtype, and apart from the input.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of the shape and floating-point dtype of ``x``. A row with NaN, +inf, or nothing but -inf is NaN.
+
+    Raises
+    ------
+    TypeError
+        For inputs that are no real numbers, or bool.
+    ValueError
+        For an axis out of range, or given twice.
+
+    Examples
+    --------
+    >>> import numbafunc
+    >>> numbafunc.log_softmax([0.0, 0.0, -1e4])
+    array([-6.93147181e-01, -6.93147181e-01, -1.00006931e+04])
+    """
+    return _normalized(_log_softmax, _log_softmax_where, x, axis, where, initial, out)
+
+
+def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False) -> Any:
+    r"""Logarithm of a sum of exponentials, without overflow.
+
+    .. math:: \log \sum_j b_j e^{a_j}
+
+    Parameters
+    ----------
+    a : array_like
+        Exponents. Integers and bool are taken as float64.
+    axis : int, tuple of int or None, default None
+        Axes to sum over; None means all, ``()`` none.
+    b : array_like, optional
+        Weights; they broadcast with ``a`` and may enlarge it. Entries with weight 0 are ignored, NaN included.
+    keepdims : bool, default False
+        Whether the reduced axes stay, with length 1.
+    return_sign : bool, default False
+        Whether to return the pair ``(log(abs(sum)), sign)``; otherwise a negative sum gives NaN.
+
+    Returns
+    -------
+    numpy.ndarray or tuple of two
+        In the floating-point dtype of the operands. An empty sum gives -inf, with sign 0.
+
+    Raises
+    ------
+    TypeError
+        For inputs that are no real numbers, shapes that do not broadcast (which is a ValueError too), or flags that are
+        not True or False.
+    ValueError
+        For an axis out of range, or given twice.
+
+    Notes
+    -----
+    The sign has derivative 0.
+
+    Examples
+    --------
+    >>> import numbafunc
+    >>> numbafunc.logsumexp([1000.0, 1000.0])
+    array(1000.69314718)
+    >>> numbafunc.logsumexp([0.0, 1.0], b=[1.0, -1.0], return_sign=True)
+    (array(0.54132485), array(-1.))
+    """
+    if keepdims is not False or return_sign is not False:
+        keepdims = arguments.check_flag(keepdims, "keepdims")
+        return_sign = arguments.check_flag(return_sign, "return_sign")
+    if b is None and not return_sign:
+        form = None if keepdims else _form(a, axis)
+        call = None if form is None else _logsumexp.prepared.get(form)
+        if call is not None:
+            return call(a)
+        operand = arguments.as_array(a, "a", device=True)
+        axes = arguments.normalize_axes(axis, operand.ndim)
+        return _logsumexp(
+            [operand], axes, arguments.float_dtype([operand]), keepdims=keepdims, form=form, given=[a], names=("a",)
+        )
+    weight = 1.0 if b is None else arguments.as_operand(b, "b", device=True)
+    given = [arguments.as_operand(a, "a", device=True), weight]
+    operands = [arguments.as_array(given[0], "a", device=True), weight]
+    shapes = {"a": operands[0].shape} if b is None else {"a": operands[0].shape, "b": arguments.shape_of(weight)}
+    shape = arguments.broadcast(shapes)
+    axes = arguments.normalize_axes(axis, len(shape))
+    op = _logsumexp_signed if return_sign else _logsumexp_weighted
+    return op(operands, axes, arguments.float_dtype(given), shape=shape, keepdims=keepdims, names=("a", "b"))
+
+
+register(__name__)

@@ -1,0 +1,166 @@
+"""The largest elements and where they are."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from numbafunc.cpu import threads
+from numbafunc.cpu.memory import FLAGS, PLAIN, empty, flat_words
+from numbafunc.dual.array import Dual, value_of
+from numbafunc.errors import ShapeError
+from numbafunc.kinds import arguments
+from numbafunc.kinds.njit import register
+from numbafunc.kinds.selection import Positions, Selection
+
+__all__ = ["TopK", "top_k"]
+
+# From about this many elements looked at on, several threads pay.
+_PARALLEL_FROM = 1 << 17
+# Fewer rows than this are cut into segments of at least so many elements, and of some times what is wanted of them.
+_MANY, _SEGMENT, _SHARE = 8, 1 << 15, 16
+
+_QUICK = threads.Kernels(1024)
+_DTYPES = frozenset(np.dtype(name) for name in ("float32", "float64", "int8", "int16", "int32", "int64", "uint8"))
+
+
+class TopK(NamedTuple):
+    """The largest elements along the last axis, and their indices on it."""
+
+    values: Any
+    indices: np.ndarray[Any, Any]
+
+
+def _prepare(shape: tuple[int, ...], dtype: np.dtype[Any], k: int) -> tuple[Any, tuple[int, ...], tuple[int, ...]]:
+    """Kernel, shape of the results, and the numbers that the kernel is told."""
+    from numbafunc.cpu.top_k import FEW, build
+
+    rows, n = math.prod(shape[:-1]), shape[-1]
+    order = {"i": "signed", "u": "unsigned", "b": "unsigned"}.get(dtype.kind, "float")
+    parallel = rows * (n + 32 * k) >= _PARALLEL_FROM and threads.parallel_allowed()
+    kernel = build(order, 64 if dtype.itemsize == 8 else 32, few=k <= FEW, parallel=parallel)
+    segments = n // max(_SEGMENT, _SHARE * k) if rows < _MANY else 1
+    if segments > 1:
+        kernel = _in_segments(kernel, rows, n, segments)
+    return kernel, (*shape[:-1], k), (rows, k)
+
+
+def _in_segments(kernel: Any, rows: int, n: int, segments: int) -> Any:
+    """A kernel that looks through segments of rows, and once more through what these have yielded."""
+    begins = np.tile(np.arange(segments) * n // segments, rows).astype(np.int32)[:, None]
+
+    def search(x: Any, values: Any, indices: Any, rows: int, k: int) -> None:
+        # Equal elements stay in order, so the first of them is the first of the row.
+        some, places = empty((rows, segments * k), x.dtype), empty((rows * segments, k), np.int32)
+        kernel(x, some.reshape(-1, k), places, rows * segments, k)
+        kernel(some, values, indices, rows, k)
+        places += begins
+        indices[...] = np.take_along_axis(places.reshape(rows, -1), indices, 1)
+
+    return search
+
+
+def _words(array: np.ndarray[Any, Any], n: int) -> np.ndarray[Any, Any]:
+    """Rows of ``n`` elements as a kernel takes them; bool comes as bytes."""
+    words = flat_words(array, 0)
+    words = words.view(np.uint8) if words.dtype.kind == "b" else words
+    return words.reshape(-1, n)
+
+
+def _top_k(x: np.ndarray[Any, Any], k: int) -> TopK:
+    shape = (*x.shape[:-1], k)
+    values, indices = empty(shape, x.dtype), empty(shape, np.int32)
+    if values.size:
+        kernel, _, sizes = _prepare(x.shape, x.dtype, k)
+        kernel(_words(x, x.shape[-1]), _words(values, k), _words(indices, k), *sizes)
+    return TopK(values, indices)
+
+
+def _positions(indices: np.ndarray[Any, Any], shape: tuple[int, ...]) -> Positions:
+    return Positions(indices.reshape(math.prod(shape[:-1]), indices.shape[-1]).astype(np.int64), indices.shape)
+
+
+def _find(x: np.ndarray[Any, Any], k: int) -> Positions:
+    return _positions(_top_k(x, k).indices, x.shape)
+
+
+_selection = Selection("top_k", _find, "top_k.top_k")
+
+
+def top_k(operand: Any, k: int) -> TopK:
+    r"""The ``k`` largest elements along the last axis, in descending order, and their indices.
+
+    .. math:: v_i = x_{j_i}, \quad x_{j_0} \ge x_{j_1} \ge \dots \ge x_{j_{k-1}} \ge \text{all others}
+
+    Parameters
+    ----------
+    operand : array_like
+        Real numbers or bool, with at least one axis.
+    k : int
+        How many; from 0 to the length of the last axis.
+
+    Returns
+    -------
+    values : numpy.ndarray
+        Of the shape of ``operand`` with ``k`` for its last length, and of its dtype.
+    indices : numpy.ndarray
+        Positions on the last axis, int32.
+
+    Raises
+    ------
+    TypeError
+        For an operand that holds no real numbers, or a ``k`` that is no integer.
+    ValueError
+        For a ``k`` that is negative or too large, an operand without axes, or one longer than int32 can count.
+
+    Notes
+    -----
+    Of equal elements the one with the lower index comes first. Floats are ordered by their bits: NaN is larger than all
+    numbers, 0.0 larger than -0.0, and NaN with a sign comes last. The result is a named tuple. Derivatives follow the
+    indices.
+
+    Examples
+    --------
+    >>> import numbafunc
+    >>> values, indices = numbafunc.top_k([3.0, 1.0, 4.0, 1.5], 2)
+    >>> values
+    array([4., 3.])
+    >>> indices
+    array([2, 0], dtype=int32)
+    """
+    usual = type(operand) is np.ndarray and type(k) is int and operand.flags.num & FLAGS == PLAIN
+    if usual and operand.ndim == 2:
+        known = _QUICK.get((operand.shape, operand.dtype, k))
+        if known is not None:
+            kernel, shape, sizes = known
+            values, indices = empty(shape, operand.dtype), empty(shape, np.int32)
+            kernel(operand, values, indices, *sizes)
+            return TopK(values, indices)
+    x = arguments.as_array_anywhere(operand, "operand")
+    if x.ndim == 0:
+        raise ShapeError("operand has no axes; wanted: at least one")
+    try:
+        count = operator.index(k)
+    except TypeError:
+        count = None
+    shape = tuple(x.shape)
+    if count is None or isinstance(k, (bool, np.bool_)):
+        raise TypeError(f"k is {k!r}; wanted: an int")
+    if not 0 <= count <= shape[-1]:
+        raise ValueError(f"k is {k!r}; wanted: from 0 to {shape[-1]}, the length of the last axis of operand")
+    if shape[-1] > np.iinfo(np.int32).max:
+        raise ValueError(f"operand has shape {shape}; wanted: a last axis that int32 can index")
+    if not isinstance(value_of(x), np.ndarray):
+        return TopK(*_selection(x, count))
+    if isinstance(x, Dual):
+        found = _top_k(value_of(x), count)
+        return TopK(_selection.gather(x, _positions(found.indices, x.shape), found.values), found.indices)
+    if usual and x.ndim == 2 and x.size and count and x.dtype in _DTYPES:
+        _QUICK[x.shape, x.dtype, k] = _prepare(x.shape, x.dtype, count)
+    return _top_k(x, count)
+
+
+register(__name__)

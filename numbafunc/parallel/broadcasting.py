@@ -1,0 +1,61 @@
+"""What one rank has, given to all."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from numbafunc.dual.array import Dual, assemble, components, on_device
+from numbafunc.dual.trees import flatten, flatten_with_names
+from numbafunc.parallel import axes
+from numbafunc.parallel.axes import digest_of
+from numbafunc.parallel.call_site import Place
+from numbafunc.parallel.device import through_main_memory
+from numbafunc.parallel.dtypes import SUM, as_leaf, wire_of
+from numbafunc.parallel.reduce import describe_derivatives
+
+_CHUNK = 1 << 30
+
+
+def broadcast(x: Any, axis_name: Any, root: Any, place: Place) -> Any:
+    """The value that rank `root` of an axis has, on all its ranks."""
+    axis = axes.find(axis_name, None, place)
+    try:
+        root = operator.index(root)
+    except TypeError:
+        raise TypeError(f"root is {root!r}; wanted: an int") from None
+    if not 0 <= root < axis.size:
+        raise ValueError(f"root is {root}; wanted: from 0 to {axis.size - 1} on axis {axis.label!r}")
+    leaves, structure = flatten(x)
+    if on_device(*leaves):
+
+        def in_main_memory(host: list[Any]) -> list[Any]:
+            return flatten(broadcast(structure.unflatten(host), axis_name, root, place))[0]
+
+        return structure.unflatten(through_main_memory(leaves, in_main_memory))
+    operands = [as_leaf(leaf, f"x{name}") for leaf, name in zip(leaves, flatten_with_names(x)[1])]
+    for operand in operands:
+        wire_of(SUM, operand.dtype)  # refuses what is no number
+    parts = [components(operand) if type(operand) is Dual else {(): operand} for operand in operands]
+    arrays = [np.array(array, order="C") for part in parts for array in part.values()]
+
+    if axis.size > 1:
+        forms = [f"{array.dtype} {array.shape}" for array in arrays]
+        nest = f"{structure} with derivatives {describe_derivatives(operands)}"
+        buffer = np.concatenate([array.reshape(-1).view(np.uint8) for array in arrays]) if arrays else np.empty(0, "u1")
+        with axis:
+            axis.agree(
+                digest_of("broadcast", forms, nest, root),
+                lambda: f"broadcast of {', '.join(forms)} from rank {root} over {axis.label!r}",
+                place,
+            )
+            for start in range(0, buffer.size, _CHUNK):
+                axis.blocking(axis.communicator.Bcast, buffer[start : start + _CHUNK], root)
+        position = 0
+        for array in arrays:
+            array.reshape(-1).view(np.uint8)[...] = buffer[position : position + array.nbytes]
+            position += array.nbytes
+    results = iter(arrays)
+    return structure.unflatten([assemble({levels: next(results) for levels in part}) for part in parts])

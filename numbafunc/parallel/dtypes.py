@@ -1,0 +1,118 @@
+"""How numbers travel: in which dtype they are reduced, and in which dtype the result is given back."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from numbafunc.dual.array import Dual
+from numbafunc.kinds import arguments
+
+SUM, MEAN, MAX, MIN = "psum", "pmean", "pmax", "pmin"
+BROADCAST = "broadcast"
+
+_FLOAT32 = np.dtype(np.float32)
+_FLOAT64 = np.dtype(np.float64)
+_INT64 = np.dtype(np.int64)
+_BYTE = np.dtype(np.uint8)
+
+
+class Wire(NamedTuple):
+    """Dtypes of one part of a reduction.
+
+    Attributes
+    ----------
+    carried : numpy.dtype
+        In which the ranks reduce.
+    result : numpy.dtype
+        Of what the user gets.
+    word : numpy.dtype
+        Of 64 bits, or 128 for complex numbers: in which it travels in a frame.
+    """
+
+    carried: np.dtype[Any]
+    result: np.dtype[Any]
+    word: np.dtype[Any]
+
+
+@cache
+def wire_of(operation: str, dtype: np.dtype[Any]) -> Wire:
+    """How an operand of this dtype travels; TypeError for one that can't be reduced."""
+    kind = dtype.kind
+    if kind == "c" and dtype.itemsize <= 16:
+        if operation in (MAX, MIN):
+            raise TypeError(f"x has dtype {dtype}; {operation} wants real numbers, since complex ones have no order")
+        return Wire(dtype, dtype, np.dtype(np.complex128))
+    arguments.check_dtype(dtype, "x")
+    if arguments.is_float(dtype):
+        # Two and more bytes of fraction are needed to add many numbers of 16 bits.
+        return Wire(_FLOAT32 if dtype.itemsize == 2 else dtype, dtype, _FLOAT64)
+    if operation == MEAN:
+        return Wire(_FLOAT64, _FLOAT64, _FLOAT64)
+    carried: np.dtype[Any]
+    result: np.dtype[Any]
+    if operation == SUM and kind != "b" and dtype.itemsize <= 2:
+        # Open MPI's sums of such integers stop at the largest one where those of NumPy wrap.
+        carried, result = np.dtype(np.int32 if kind == "i" else np.uint32), dtype
+    elif kind == "b":
+        carried, result = (_INT64, _INT64) if operation == SUM else (_BYTE, dtype)
+    else:
+        carried = result = dtype
+    return Wire(carried, result, np.dtype(np.uint64) if carried.kind == "u" else _INT64)
+
+
+@cache
+def how(operation: str, word: np.dtype[Any]) -> int:
+    """The code by which frames combine words of this dtype."""
+    from numbafunc.parallel import agreement
+
+    if operation in (SUM, MEAN):
+        return agreement.FLOAT_SUM if word.kind in "fc" else agreement.INTEGER_SUM
+    names = {"f": "FLOAT", "i": "SIGNED", "u": "UNSIGNED"}
+    return int(getattr(agreement, f"{names[word.kind]}_{'MAX' if operation == MAX else 'MIN'}"))
+
+
+class Native(NamedTuple):
+    """What MPI has to know: handles of datatype and operation, and how many of its elements make one of ours."""
+
+    datatype: int
+    operation: int
+    elements: int
+    itemsize: int
+
+
+@cache
+def native(operation: str, carried: np.dtype[Any]) -> Native:
+    """Handles for a dtype that is carried."""
+    from mpi4py import MPI
+
+    from numbafunc.parallel import mpi_ops
+    from numbafunc.parallel.agreement import signed
+
+    elements = 2 if carried.kind == "c" else 1
+    itemsize = carried.itemsize // elements
+    if carried.kind in "fc":
+        datatype = {4: MPI.FLOAT, 8: MPI.DOUBLE}[itemsize]
+    else:
+        sign = "U" if carried.kind == "u" else ""
+        datatype = getattr(MPI, f"{sign}INT{8 * itemsize}_T")
+    if operation in (SUM, MEAN):
+        handle = signed(MPI.SUM.handle)
+    elif carried.kind == "f":
+        handle = mpi_ops.operation("max" if operation == MAX else "min", carried.name)
+    else:
+        handle = signed((MPI.MAX if operation == MAX else MPI.MIN).handle)
+    return Native(signed(datatype.handle), handle, elements, itemsize)
+
+
+def as_leaf(x: Any, name: str) -> Any:
+    """An ndarray in native byte order, or a Dual; TypeError for what can't be reduced."""
+    if isinstance(x, complex) or (isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind == "c"):
+        if isinstance(x, np.ma.MaskedArray):
+            raise TypeError(f"{name} is a masked array, whose mask would be lost; pass {name}.filled(...)")
+        array = np.asarray(x)
+        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    operand = arguments.as_array(x, name)
+    return operand if type(operand) is Dual else np.asarray(operand)

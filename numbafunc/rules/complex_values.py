@@ -1,0 +1,117 @@
+"""Rules of complex values: their parts, and the functions that are not analytic.
+
+A tangent is the derivative along a real direction, so any function of the real and the imaginary part has one: with z
+the value and dz its tangent, ``d conj(z) = conj(dz)`` and ``d |z| = Re(conj(z) dz) / |z|``. The rules of analytic
+functions hold for complex values as they stand.
+
+At z = 0, where they have no derivative, ``absolute`` has the slope +1 along the real axis, as for real values, and
+``sign`` has zero.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from numbafunc.dual.array import UFUNC_RULES, Dual, Operand, quiet, value_of
+from numbafunc.dual.products import divide, finish, scale
+from numbafunc.dual.storage import view
+from numbafunc.numbers import elementary
+from numbafunc.rules.linear import rule_for
+from numbafunc.rules.queries import define_on_value
+from numbafunc.rules.ufuncs import define_unary
+
+
+def is_complex(x: Operand) -> bool:
+    """Whether an array has a complex dtype."""
+    return bool(x.dtype.kind == "c")
+
+
+def conjugate(x: Operand) -> Any:
+    """The complex conjugate; a real array as it is."""
+    return np.conjugate(x) if is_complex(x) else x
+
+
+def adjoint(x: Operand) -> Any:
+    """The conjugate transpose of a stack of matrices."""
+    return conjugate(np.swapaxes(x, -1, -2))
+
+
+def real_product(x: Operand, y: Operand) -> Any:
+    """``Re(conj(x) y)``: the product of two numbers as vectors in the plane, zero where `y` is zero."""
+    if not is_complex(x):
+        return scale(x, y.real)
+    return scale(x.real, y.real) + scale(x.imag, y.imag)
+
+
+def absolute_tangent(x: Operand, dx: Operand) -> Any:
+    """The tangent of ``abs(x)``."""
+    if not is_complex(x):
+        return np.where(value_of(x) >= 0, dx, -dx)
+    radius = abs(x)
+    at_zero = value_of(radius) == 0
+    return np.where(at_zero, dx.real, real_product(x / np.where(at_zero, 1, radius), dx))
+
+
+_absolute_of_real = UFUNC_RULES[np.absolute]
+_sign_of_real = UFUNC_RULES[np.sign]
+
+
+def _absolute(x: Dual) -> Any:
+    if not is_complex(x):
+        return _absolute_of_real(x)
+    value = np.absolute(x.primal)
+    with quiet():
+        return finish(
+            value if type(value) is Dual else np.asarray(value), absolute_tangent(x.primal, x.tangent), x.level
+        )
+
+
+def _sign(x: Dual) -> Any:
+    if not is_complex(x):
+        return _sign_of_real(x)
+    value = np.sign(x.primal)
+    with quiet():
+        radius = abs(x.primal)
+        # Only what of dz stands across z turns it, by an angle that is the smaller the farther z is from 0.
+        turn = divide((np.conjugate(value) * x.tangent).imag, np.where(value_of(radius) == 0, 1, radius))
+        return finish(value if type(value) is Dual else np.asarray(value), scale(1j * value, turn), x.level)
+
+
+def _tanh_slope(x: Operand, y: Operand) -> Any:
+    if not is_complex(x):
+        return elementary.FUNCTIONS["tanh"].derivative(x, y)
+    # 1 / cosh(x)**2, an even function, from the half plane in which exp(-x) does not overflow.
+    decay = np.exp(-2 * np.where(value_of(x).real >= 0, x, -x))
+    return 4 * decay / (1 + decay) ** 2
+
+
+UFUNC_RULES[np.absolute] = _absolute
+UFUNC_RULES[np.sign] = _sign
+define_unary(np.tanh, _tanh_slope)
+
+
+@rule_for(np.real)
+def _real(val: Operand) -> Any:
+    return view(val, lambda v, lead: v.real) if is_complex(val) else val
+
+
+@rule_for(np.imag)
+def _imag(val: Operand) -> Any:
+    return view(val, lambda v, lead: v.imag) if is_complex(val) else np.zeros_like(value_of(val))
+
+
+@rule_for(np.angle)
+def _angle(z: Operand, deg: bool = False) -> Any:
+    angle = np.arctan2(z.imag if is_complex(z) else 0, z.real)
+    return angle * (180 / np.pi) if deg else angle
+
+
+define_on_value(np.isreal)
+define_on_value(np.iscomplex)
+
+
+@rule_for(np.real_if_close)
+def _real_if_close(a: Operand, tol: float = 100) -> Any:
+    return a.real if np.isrealobj(np.real_if_close(value_of(a), tol)) else a

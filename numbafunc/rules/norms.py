@@ -1,0 +1,131 @@
+r"""Rules of vector and matrix norms.
+
+``d|x|`` is the tangent of the absolute value, zero or one-sided at 0 as :mod:`numbafunc.rules.complex_values` says:
+
+============ =================================================================
+2, Frobenius ``sum(Re(conj(x) dx)) / norm``
+1            ``sum(d|x|)``
+p            ``sum((|x| / norm)**(p - 1) d|x|)``
+inf, -inf    ``d|x|`` where ``|x|`` is largest, smallest; the first of several
+0            0
+matrix 1     the tangent of the norm 1 of the largest column; inf: row
+matrix 2     that of the largest singular value; nuc: of the sum of all
+============ =================================================================
+
+At ``x = 0`` the derivative of the norms 2 and p > 1 is taken to be 0, the subgradient of least length.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from numbafunc.dual.array import Operand, quiet, value_of
+from numbafunc.dual.products import divide, finish, scale
+from numbafunc.rules.complex_values import absolute_tangent, real_product
+from numbafunc.rules.linalg import Tangent, singular_value_tangents, whole
+from numbafunc.rules.linear import rule_for
+
+# Functions of tangents count their axes from the end, where the axis of directions does not shift them.
+
+
+def _euclidean(x: Operand, norm: Operand, dx: Tangent, axis: Any) -> Tangent:
+    return divide(np.add.reduce(real_product(x, dx), axis), norm)
+
+
+def _pick(dx: Tangent, positions: Any, axis: int) -> Tangent:
+    positions = np.expand_dims(positions, axis)
+    return np.take_along_axis(dx, positions[np.newaxis], axis)
+
+
+def _vector(x: Operand, norm: Operand, dx: Tangent, order: Any, axis: int) -> Tangent:
+    """The tangent of a vector norm over one axis."""
+    if order is None or order == 2:
+        return _euclidean(x, norm, dx, axis)
+    if order == 0:
+        return np.zeros((dx.shape[0], *norm.shape), norm.dtype)
+    moved = absolute_tangent(x, dx)
+    if order == 1:
+        return np.sum(moved, axis=axis)
+    if order in (np.inf, -np.inf):
+        size = abs(value_of(x))
+        where = np.argmax(size, axis) if order > 0 else np.argmin(size, axis)
+        return np.squeeze(_pick(moved, where, axis), axis)
+    norm = np.expand_dims(norm, axis)
+    share = abs(x) / np.where(value_of(norm) == 0, 1, norm)
+    return np.sum(scale(share ** (order - 1), moved), axis=axis)
+
+
+def _matrix(x: Operand, norm: Operand, dx: Tangent, order: Any, rows: int, columns: int) -> Tangent:
+    """The tangent of a matrix norm over two axes."""
+    if order in (None, "fro", "f"):
+        return _euclidean(x, norm, dx, (rows, columns))
+    if order in (2, -2, "nuc"):
+        matrices, moved = (np.moveaxis(v, (rows, columns), (-2, -1)) for v in (x, dx))
+        changes = singular_value_tangents(matrices, moved)
+        return np.sum(changes, axis=-1) if order == "nuc" else changes[..., 0 if order == 2 else -1]
+    if order in (np.inf, -np.inf):
+        rows, columns, order = columns, rows, 1 if order > 0 else -1
+    # Sums over the rows, of which one is the norm.
+    sums = np.sum(abs(value_of(x)), axis=rows, keepdims=True)
+    where = np.argmax(sums, columns) if order > 0 else np.argmin(sums, columns)
+    changes = np.sum(absolute_tangent(x, dx), axis=rows, keepdims=True)
+    return np.squeeze(_pick(changes, where, columns), (rows, columns))
+
+
+@rule_for(np.linalg.norm)
+def _norm(x: Operand, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    value = whole(np.linalg.norm(x.primal, ord, axis, keepdims))
+    primal, tangent, ndim = x.primal, x.tangent, x.ndim
+    with quiet():
+        if axis is None and ord is None:
+            axes = tuple(range(-ndim, 0))
+            flat = np.reshape(value, ()) if keepdims else value
+            change = _euclidean(primal, flat, tangent, axes) if ndim else absolute_tangent(primal, tangent)
+        else:
+            axes = tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
+            axes = tuple(a - ndim for a in axes)
+            flat = np.reshape(value, [length for a, length in enumerate(x.shape) if a - ndim not in axes])
+            if len(axes) == 1:
+                change = _vector(primal, flat, tangent, ord, axes[0])
+            else:
+                change = _matrix(primal, flat, tangent, ord, *axes)
+        return finish(value, change.reshape((change.shape[0], *value.shape)), x.level)
+
+
+@rule_for(np.linalg.vector_norm)
+def _vector_norm(x: Operand, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+    axes = normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
+    if axis is None:
+        norm = np.linalg.norm(np.ravel(x), ord, 0)
+    elif isinstance(axis, tuple):
+        rest = [a for a in range(x.ndim) if a not in axes]
+        moved = np.transpose(x, (*axes, *rest))
+        norm = np.linalg.norm(np.reshape(moved, (-1, *moved.shape[len(axes) :])), ord, 0)
+    else:
+        norm = np.linalg.norm(x, ord, axes[0])
+    if keepdims:
+        return np.reshape(norm, [1 if a in axes else length for a, length in enumerate(x.shape)])
+    return norm
+
+
+@rule_for(np.linalg.matrix_norm)
+def _matrix_norm(x: Operand, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+    return np.linalg.norm(x, ord, (-2, -1), keepdims)
+
+
+@rule_for(np.linalg.cond)
+def _cond(x: Operand, p: Any = None) -> Any:
+    value = whole(np.linalg.cond(x.primal, p))
+    with quiet():
+        if p in (None, 2, -2):
+            s = np.linalg.svdvals(x)
+            product: Any = s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+        elif np.all(np.isfinite(value_of(value))):
+            axes = (-2, -1)
+            product = np.linalg.norm(x, p, axes) * np.linalg.norm(np.linalg.inv(x), p, axes)
+        else:
+            raise np.linalg.LinAlgError("numpy.linalg.cond has no derivative at a singular matrix")
+        return finish(value, product.tangent, x.level)

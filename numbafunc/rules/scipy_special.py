@@ -1,0 +1,326 @@
+"""Rules of scipy.special's ufuncs, and of numpy.sinc.
+
+SciPy is never imported from here. When an unknown ufunc meets a dual array, it is looked up by name in the tables
+below, provided that ``scipy.special`` has been imported by somebody and the ufunc is the one of that name there. The
+formulas are those of the Digital Library of Mathematical Functions, https://dlmf.nist.gov: erf 7.2, gamma 5.2 and 5.9,
+beta 5.12, zeta 25.11, exponential integrals 6.2, Bessel 10.6 and 10.29, incomplete gamma and beta 8.8 and 8.17.
+
+A derivative is a function of the operands and of the value y, in which ``special`` holds the functions of SciPy.
+``by_nothing`` stands for an operand with respect to which there is no rule: it must be constant.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from numbafunc.dual.array import UFUNC_RULES, UFUNC_SOURCES, Dual, Operand, quiet, value_of
+from numbafunc.dual.products import finish, scale
+from numbafunc.numbers.elementary import with_slope_of
+from numbafunc.rules.linear import rule_for
+from numbafunc.rules.ufuncs import Helper, constant, define_on_value, define_partials, define_unary
+
+_TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
+_ROOT_OF_HALF = math.sqrt(0.5)
+_ROOT_OF_TWO_PI = math.sqrt(2 * math.pi)
+_LOG_10 = math.log(10.0)
+_LOG_2 = math.log(2.0)
+
+
+class _Special:
+    """The functions of scipy.special, once it has been imported."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.modules.get("scipy.special"), name)
+
+
+special = _Special()
+
+
+def by_nothing(*operands: Operand) -> Any:
+    """Marks an operand that must be constant."""
+    raise NotImplementedError
+
+
+def _hazard(x: Operand) -> Any:
+    # Density over distribution function of the normal distribution: on the left the quotient would be 0 / 0, on the
+    # right that of scaled functions would have an infinite derivative.
+    if x.dtype.kind == "c":
+        return math.sqrt(2 / math.pi) / special.erfcx(-_ROOT_OF_HALF * x)
+    left = value_of(x) < 0
+    scaled = math.sqrt(2 / math.pi) / special.erfcx(-_ROOT_OF_HALF * np.where(left, x, 0))
+    right = np.where(left, 0, x)
+    return np.where(left, scaled, np.exp(-0.5 * right * right) / _ROOT_OF_TWO_PI / special.ndtr(right))
+
+
+_FAR = 12.0
+
+
+def _erfcx_slope(x: Operand, y: Operand) -> Any:
+    # Far out 2 x y - 2 / sqrt(pi) would lose digits: there the asymptotic series, DLMF 7.12.1, differentiated.
+    far = value_of(x) > _FAR
+    inverse = 1 / np.where(far, x, _FAR)
+    square = inverse * inverse
+    series: Any = 1.0
+    for k in range(18, 0, -1):
+        series = 1 - (k + 0.5) * square * series
+    return np.where(far, square * series / -math.sqrt(math.pi), 2 * x * y - _TWO_OVER_ROOT_PI)
+
+
+def _logarithm_of_ratio(a: Any, b: Any) -> Any:
+    # log(a / b): near 1 the quotient is rounded to few digits of its distance from 1, and it may overflow.
+    ratio = a / b
+    far = np.where((ratio == 0) | np.isinf(ratio), np.log(a) - np.log(b), np.log(ratio))
+    return np.where(abs(ratio - 1) < 0.5, np.log1p((a - b) / b), far)
+
+
+def _one_minus_ratio(a: Operand, b: Operand) -> Any:
+    ratio = a / b
+    rest = 1 - ratio
+    return with_slope_of(np.where(abs(value_of(rest)) < 0.5, (b - a) / b, rest), rest)
+
+
+_log_ratio = Helper("log(x / y)", _logarithm_of_ratio, lambda a, b, z: 1 / a, lambda a, b, z: -1 / b)
+
+
+def _ratio(x: Operand, y: Operand) -> Any:
+    # x / y, and 0 where both are zero, like x log(y).
+    both = (value_of(x) == 0) & (value_of(y) == 0)
+    return np.where(both, 0, x / np.where(both, 1, y))
+
+
+def _zeta(s: Operand, q: Operand) -> Any:
+    return special._ufuncs._zeta(s, q)
+
+
+# Functions of one operand: derivative(x, y).
+UNARY: dict[str, Callable[[Any, Any], Any]] = {
+    # Error functions and the normal distribution.
+    "erf": lambda x, y: _TWO_OVER_ROOT_PI * np.exp(-x * x),
+    "erfc": lambda x, y: -_TWO_OVER_ROOT_PI * np.exp(-x * x),
+    "erfcx": lambda x, y: _erfcx_slope(x, y),
+    "erfi": lambda x, y: _TWO_OVER_ROOT_PI * np.exp(x * x),
+    "erfinv": lambda x, y: np.exp(y * y) / _TWO_OVER_ROOT_PI,
+    "erfcinv": lambda x, y: -np.exp(y * y) / _TWO_OVER_ROOT_PI,
+    "ndtr": lambda x, y: np.exp(-0.5 * x * x) / _ROOT_OF_TWO_PI,
+    "log_ndtr": lambda x, y: _hazard(x),
+    "ndtri": lambda x, y: np.exp(0.5 * y * y) * _ROOT_OF_TWO_PI,
+    "ndtri_exp": lambda x, y: 1 / _hazard(y),
+    "dawsn": lambda x, y: 1 - 2 * x * y,
+    # The gamma function.
+    "gamma": lambda x, y: y * special.psi(x),
+    "rgamma": lambda x, y: _rgamma_slope(x, y),
+    "gammaln": lambda x, y: special.psi(x),
+    "loggamma": lambda x, y: special.psi(x),
+    "psi": lambda x, y: _zeta(2, x),
+    # The logistic function.
+    "expit": lambda x, y: y * special.expit(-x),
+    "log_expit": lambda x, y: special.expit(-x),
+    "logit": lambda x, y: 1 / (x * (1 - x)),
+    # Entropy.
+    "entr": lambda x, y: -np.log(x) - 1,
+    # Bessel functions.
+    "j0": lambda x, y: -special.j1(x),
+    "j1": lambda x, y: (special.j0(x) - special.jv(2, x)) / 2,
+    "y0": lambda x, y: -special.y1(x),
+    "y1": lambda x, y: (special.y0(x) - special.yv(2, x)) / 2,
+    "i0": lambda x, y: special.i1(x),
+    "i0e": lambda x, y: special.i1e(x) - np.sign(x) * y,
+    "i1": lambda x, y: (special.i0(x) + special.iv(2, x)) / 2,
+    "i1e": lambda x, y: (special.i0e(x) + special.ive(2, x)) / 2 - np.sign(x) * y,
+    "k0": lambda x, y: -special.k1(x),
+    "k0e": lambda x, y: y - special.k1e(x),
+    "k1": lambda x, y: -(special.k0(x) + special.kv(2, x)) / 2,
+    "k1e": lambda x, y: y - (special.k0e(x) + special.kve(2, x)) / 2,
+    # Exponential integrals and elementary functions.
+    "expi": lambda x, y: np.exp(x) / x,
+    "exp1": lambda x, y: -np.exp(-x) / x,
+    "spence": lambda x, y: np.log(x) / (1 - x),
+    "exp2": lambda x, y: _LOG_2 * y,
+    "exp10": lambda x, y: _LOG_10 * y,
+    "expm1": lambda x, y: np.exp(x),
+    "log1p": lambda x, y: 1 / (1 + x),
+    "cosm1": lambda x, y: -np.sin(x),
+    "cbrt": lambda x, y: 1 / (3 * y * y),
+}
+
+# Functions of two operands: the partial derivatives, functions of x1, x2 and y.
+BINARY: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    "xlogy": (lambda a, b, y: np.log(b), lambda a, b, y: _ratio(a, b)),
+    "xlog1py": (lambda a, b, y: np.log1p(b), lambda a, b, y: _ratio(a, 1 + b)),
+    "rel_entr": (lambda a, b, y: _log_ratio(a, b) + 1, lambda a, b, y: -a / b),
+    "kl_div": (lambda a, b, y: _log_ratio(a, b), lambda a, b, y: _one_minus_ratio(a, b)),
+    "beta": (
+        lambda a, b, y: y * (special.psi(a) - special.psi(a + b)),
+        lambda a, b, y: y * (special.psi(b) - special.psi(a + b)),
+    ),
+    "betaln": (
+        lambda a, b, y: special.psi(a) - special.psi(a + b),
+        lambda a, b, y: special.psi(b) - special.psi(a + b),
+    ),
+    "poch": (
+        lambda a, m, y: y * (special.psi(a + m) - special.psi(a)),
+        lambda a, m, y: y * special.psi(a + m),
+    ),
+    "binom": (
+        lambda n, k, y: y * (special.psi(n + 1) - special.psi(n - k + 1)),
+        lambda n, k, y: y * (special.psi(n - k + 1) - special.psi(k + 1)),
+    ),
+    "huber": (
+        lambda delta, r, y: np.where(abs(value_of(r)) <= value_of(delta), 0, abs(r) - delta),
+        lambda delta, r, y: np.where(abs(value_of(r)) <= value_of(delta), r, delta * np.sign(value_of(r))),
+    ),
+    "pseudo_huber": (
+        lambda delta, r, y: 2 * y / delta - r * r / delta / np.sqrt(1 + (r / delta) ** 2),
+        lambda delta, r, y: r / np.sqrt(1 + (r / delta) ** 2),
+    ),
+    "_zeta": (by_nothing, lambda s, q, y: -s * _zeta(s + 1, q)),
+    "gammainc": (by_nothing, lambda a, x, y: _gamma_density(a, x)),
+    "gammaincc": (by_nothing, lambda a, x, y: -_gamma_density(a, x)),
+    "gammaincinv": (by_nothing, lambda a, x, y: 1 / _gamma_density(a, y)),
+    "gammainccinv": (by_nothing, lambda a, x, y: -1 / _gamma_density(a, y)),
+    "jv": (by_nothing, lambda n, x, y: (special.jv(n - 1, x) - special.jv(n + 1, x)) / 2),
+    "yv": (by_nothing, lambda n, x, y: (special.yv(n - 1, x) - special.yv(n + 1, x)) / 2),
+    "iv": (by_nothing, lambda n, x, y: (special.iv(n - 1, x) + special.iv(n + 1, x)) / 2),
+    "ive": (by_nothing, lambda n, x, y: (special.ive(n - 1, x) + special.ive(n + 1, x)) / 2 - np.sign(x) * y),
+    "kv": (by_nothing, lambda n, x, y: -(special.kv(n - 1, x) + special.kv(n + 1, x)) / 2),
+    "yn": (by_nothing, lambda n, x, y: (special.yn(n - 1, x) - special.yn(n + 1, x)) / 2),
+    "kn": (by_nothing, lambda n, x, y: -(special.kn(n - 1, x) + special.kn(n + 1, x)) / 2),
+    "expn": (by_nothing, lambda n, x, y: _expn_slope(n, x)),
+    "stdtr": (by_nothing, lambda n, t, y: _t_density(n, t)),
+    "chdtr": (by_nothing, lambda n, x, y: _gamma_density(n / 2, x / 2) / 2),
+    "chdtrc": (by_nothing, lambda n, x, y: -_gamma_density(n / 2, x / 2) / 2),
+    "boxcox": (lambda x, p, y: x ** (p - 1), lambda x, p, y: _by_power(np.log(x), p)),
+    "boxcox1p": (lambda x, p, y: (1 + x) ** (p - 1), lambda x, p, y: _by_power(np.log1p(x), p)),
+    "kve": (by_nothing, lambda n, x, y: y - (special.kve(n - 1, x) + special.kve(n + 1, x)) / 2),
+}
+
+# Functions of two parameters and x: the derivative with respect to x, a function of all three and y.
+BY_LAST: dict[str, Callable[..., Any]] = {
+    "betainc": lambda a, b, x, y: _beta_density(a, b, x),
+    "betaincc": lambda a, b, x, y: -_beta_density(a, b, x),
+    "betaincinv": lambda a, b, x, y: 1 / _beta_density(a, b, y),
+    "betainccinv": lambda a, b, x, y: -1 / _beta_density(a, b, y),
+}
+
+# Functions that are constant between jumps.
+ON_VALUE = ("gammasgn",)
+
+
+def _gamma_density(a: Operand, x: Operand) -> Any:
+    return np.exp(special.xlogy(a - 1, x) - x - special.gammaln(a))
+
+
+def _t_density(n: Operand, t: Operand) -> Any:
+    logarithm = special.gammaln((n + 1) / 2) - special.gammaln(n / 2) - (n + 1) / 2 * np.log1p(t * t / n)
+    return np.exp(logarithm) / np.sqrt(math.pi * n)
+
+
+def _rgamma_slope(x: Operand, y: Operand) -> Any:
+    # On the left by reflection, 1 / gamma(x) = gamma(1 - x) sin(pi x) / pi, for psi has poles where this is smooth.
+    left = value_of(x) < 0.5
+    z = 1 - np.where(left, x, 0)
+    reflected = special.gamma(z) * (np.cos(math.pi * x) - special.psi(z) * np.sin(math.pi * x) / math.pi)
+    return np.where(left, reflected, -y * special.psi(np.where(left, 1, x)))
+
+
+def _by_power(logarithm: Operand, p: Operand) -> Any:
+    # The derivative of (exp(p l) - 1) / p by p: l**2 (u exp(u) - exp(u) + 1) / u**2 with u = p l, by its series at 0.
+    u = p * logarithm
+    near = abs(value_of(u)) < 1
+    series = np.polyval(_SERIES_OF_POWER, np.where(near, u, 0))
+    far = np.where(near, 1, u)
+    return logarithm * logarithm * np.where(near, series, (far * np.exp(far) - np.expm1(far)) / far / far)
+
+
+_SERIES_OF_POWER = [(k + 1) / math.factorial(k + 2) for k in range(22, -1, -1)]
+
+
+def _expn_slope(n: Operand, x: Operand) -> Any:
+    # For n = 0 the function is exp(-x) / x.
+    return np.where(n >= 1, -special.expn(np.maximum(n - 1, 0), x), -np.exp(-x) * (1 + 1 / x) / x)
+
+
+def _beta_density(a: Operand, b: Operand, x: Operand) -> Any:
+    return np.exp(special.xlogy(a - 1, x) + special.xlog1py(b - 1, -x) - special.betaln(a, b))
+
+
+def _with_constant(ufunc: np.ufunc, rule: Callable[..., Any], positions: tuple[int, ...]) -> Callable[..., Any]:
+    """The rule with an error for duals where operands must be constant."""
+
+    def checked(*operands: Operand) -> Any:
+        for position in positions:
+            if type(operands[position]) is Dual:
+                raise TypeError(
+                    f"scipy.special.{ufunc.__name__.lstrip('_')} has no derivative with respect to operand {position}; "
+                    "pass numbafunc.stop_gradient(x) there if it is to be held fixed"
+                )
+        return rule(*operands)
+
+    return checked
+
+
+def _last_of_three(ufunc: np.ufunc, derivative: Callable[..., Any]) -> Callable[..., Any]:
+    name = f"scipy.special.{ufunc.__name__}"
+
+    def rule(a: Operand, b: Operand, x: Dual) -> Any:
+        value = ufunc(a, b, x.primal)
+        a, b = (np.asarray(constant(parameter, name)).astype(value.dtype) for parameter in (a, b))
+        value = value if type(value) is Dual else np.asarray(value)
+        tangent = x.tangent.reshape((x.tangent.shape[0], *(1,) * (value.ndim - x.ndim), *x.shape))
+        with quiet():
+            slope = derivative(a, b, x.primal, value)
+            return finish(value, scale(slope, tangent), x.level)
+
+    return rule
+
+
+def _from_scipy(ufunc: np.ufunc) -> Callable[..., Any] | None:
+    """The rule of a ufunc of scipy.special; None for any other."""
+    module = sys.modules.get("scipy.special")
+    name = ufunc.__name__
+    if module is None or getattr(module._ufuncs, name, None) is not ufunc:
+        return None
+    if name in UNARY:
+        define_unary(ufunc, UNARY[name])
+    elif name in BINARY:
+        partials = BINARY[name]
+        define_partials(ufunc, *partials)
+        fixed = tuple(position for position, partial in enumerate(partials) if partial is by_nothing)
+        UFUNC_RULES[ufunc] = _with_constant(ufunc, UFUNC_RULES[ufunc], fixed)
+    elif name in BY_LAST:
+        UFUNC_RULES[ufunc] = _with_constant(ufunc, _last_of_three(ufunc, BY_LAST[name]), (0, 1))
+    elif name in ON_VALUE:
+        define_on_value(ufunc)
+    else:
+        return None
+    return UFUNC_RULES[ufunc]
+
+
+UFUNC_SOURCES.append(_from_scipy)
+
+
+# numpy.sinc.
+
+_SERIES = [(-1) ** k * math.pi ** (2 * k) * 2 * k / math.factorial(2 * k + 1) for k in range(16, 0, -1)]
+"""Coefficients of sinc'(x) / x in x**2, highest power first; enough of them for the fourth derivative too."""
+
+
+def _sinc_slope(x: Operand, y: Operand) -> Any:
+    near = abs(value_of(x)) < 0.5
+    # The quotient loses all digits towards 0, the series none.
+    series = x * np.polyval(_SERIES, np.where(near, x * x, 0))
+    far = np.where(near, 1, x)
+    return np.where(near, series, (np.cos(math.pi * far) - y) / far)
+
+
+@rule_for(np.sinc)
+def _sinc(x: Dual) -> Any:
+    value = np.sinc(x.primal)
+    value = value if type(value) is Dual else np.asarray(value)
+    with quiet():
+        return finish(value, scale(_sinc_slope(x.primal, value), x.tangent), x.level)

@@ -111,10 +111,10 @@ def _through_the_device(run, out):
     return out
 
 
-def _evaluate_on_device(self, checked, *, out=None, dtype=None, form=None, given=()):
+def _evaluate_on_device(self, checked, *, out=None, dtype=None, shortcut=None):
     moved = list(map(_moved, checked))
     if not any(map(on_device, moved)):
-        return _evaluate(self, checked, out=out, dtype=dtype, form=form, given=given)
+        return _evaluate(self, checked, out=out, dtype=dtype, shortcut=shortcut)
     return _through_the_device(lambda target: self.on_device(moved, target, dtype), out)
 
 

@@ -15,6 +15,7 @@ from numbafunc.cpu import threads
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import WORDS, empty, is_plain, span
 from numbafunc.kinds.linear import Linear
+from numbafunc.kinds.shortcuts import FLAT, WORDS_OF_IT, Shortcut, kernel_call
 
 if TYPE_CHECKING:
     from numbafunc.cpu.copy import Axis, Plan
@@ -42,54 +43,33 @@ class Movement(Linear):
     arrange : callable
         ``arrange(array, leading, *static)``: a view of the array with the elements in the order of the result, and the
         shape of the result. The first ``leading`` axes are directions of tangents and stay in front.
-    apply : callable, optional
-        Another way to the result, see :class:`numbafunc.kinds.linear.Linear`; for views that do not begin at the first
-        element.
     """
 
-    def __init__(
-        self,
-        name: str,
-        arrange: Callable[..., tuple[np.ndarray[Any, Any], tuple[int, ...]]],
-        apply: Callable[..., np.ndarray[Any, Any]] | None = None,
-    ) -> None:
-        super().__init__(name, self._moved if apply is None else apply, "copy.moved")
+    def __init__(self, name: str, arrange: Callable[..., tuple[np.ndarray[Any, Any], tuple[int, ...]]]) -> None:
+        super().__init__(name, self._moved, "copy.moved")
         self.arrange = arrange
-        # Calls by shape and dtype of an array in order, and what else the op depends on.
-        self.prepared = threads.Kernels(1024)
 
     def anywhere(self, part: Any, leading: int, *static: Any) -> Any:
         """See :meth:`numbafunc.kinds.linear.Linear.anywhere`."""
         given = () if isinstance(part, np.ndarray) else (self.arrange,)
         return super().anywhere(part, leading, *given, *static)
 
+    def __call__(self, x: Any, *static: Any, shortcut: Shortcut | None = None) -> Any:
+        """The result for a checked operand; a call on a plain array is left in the short cut."""
+        if shortcut is None or shortcut.operands[0] is not x:
+            return super().__call__(x, *static)
+        view, shape = self.arrange(x, 0, *static)
+        if not view.size:
+            return empty(shape, x.dtype)
+        kernel, numbers = _kernel(view)
+        way = FLAT if view.dtype == WORDS[view.itemsize] else WORDS_OF_IT
+        call = kernel_call(kernel, shape, view.dtype, [way], (), (numbers, _start(view, x)), result=way)
+        shortcut.keep(call)
+        return call(x)
+
     def _moved(self, array: np.ndarray[Any, Any], leading: int, *static: Any) -> np.ndarray[Any, Any]:
         view, shape = self.arrange(array, leading, *static)
-        if not leading and view.size and is_plain(array):
-            # The view of an array in order begins at its first element.
-            call = self.prepared[(array.shape, array.dtype, *static)] = prepare(view, 0, shape)
-            return call(array)
-        return contiguous(view).reshape(shape)
-
-
-def prepare(
-    view: np.ndarray[Any, Any], start: int, shape: tuple[int, ...]
-) -> Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]:
-    """A function of arrays in order, all of one shape, that copies the view which begins at element ``start``."""
-    kernel, numbers = _kernel(view)
-    dtype, word = view.dtype, WORDS[view.itemsize]
-
-    def call(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        result = empty(shape, dtype)
-        kernel(array.ravel(), result.ravel(), numbers, start)
-        return result
-
-    def call_with_words(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        result = empty(shape, dtype)
-        kernel(array.ravel().view(word), result.ravel().view(word), numbers, start)
-        return result
-
-    return call if dtype == word else call_with_words
+        return contiguous(view, array).reshape(shape)
 
 
 _KERNELS = threads.Kernels(1024)
@@ -102,7 +82,7 @@ def contiguous(view: np.ndarray[Any, Any], base: np.ndarray[Any, Any] | None = N
         return result
     if base is not None and is_plain(base):
         source = base.reshape(-1).view(WORDS[base.itemsize])
-        start = (view.__array_interface__["data"][0] - base.__array_interface__["data"][0]) // base.itemsize
+        start = _start(view, base)
     else:
         reached = span(view)
         if reached is None:
@@ -111,6 +91,12 @@ def contiguous(view: np.ndarray[Any, Any], base: np.ndarray[Any, Any] | None = N
     kernel, numbers = _kernel(view)
     kernel(source, result.reshape(-1).view(source.dtype), numbers, start)
     return result
+
+
+def _start(view: np.ndarray[Any, Any], base: np.ndarray[Any, Any]) -> int:
+    """The element of an array in order that a view of it begins at."""
+    start: int = view.__array_interface__["data"][0] - base.__array_interface__["data"][0]
+    return start // base.itemsize
 
 
 def _kernel(view: np.ndarray[Any, Any]) -> tuple[Any, np.ndarray[Any, Any]]:
@@ -180,4 +166,4 @@ def _outside(axes: list[Axis]) -> dict[str, Any]:
     return {"rows": axes[-2], "columns": axes[-1], "others": tuple(reversed(axes[:-2]))}
 
 
-__all__ = ["Movement", "contiguous", "plan", "prepare"]
+__all__ = ["Movement", "contiguous", "plan"]

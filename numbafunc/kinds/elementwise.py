@@ -28,7 +28,7 @@ from numbafunc.kinds.plan import (
     number,
     result_keys,
 )
-from numbafunc.kinds.shortcuts import Form, PreparedCalls, fits, form_of
+from numbafunc.kinds.shortcuts import Shortcut, fits, signature_of
 
 Array = Any  # numpy.ndarray or Dual
 
@@ -78,7 +78,7 @@ class Elementwise:
         self.parameters = tuple(inspect.signature(definition).parameters)
         self._kernels = threads.Kernels()
         self._plans = threads.Kernels(4096)
-        self._prepared = PreparedCalls()
+        self._prepared = threads.Kernels(4096)
         # Machine code for contiguous arrays of one shape, whichever it is, by dtype and types of other operands.
         self._small = threads.Kernels()
         self._large = threads.Kernels()
@@ -162,16 +162,17 @@ class Elementwise:
         return calls.get(len(self.parameters), any_number)
 
     def _general(self, given: Sequence[Any], out: Any) -> Array:
-        form = form_of(*given)
-        call = None if form is None else self._prepared.get(form)
+        signature = signature_of(*given)
+        call = None if signature is None else self._prepared.get(signature)
         if call is not None:
-            result = call(*given, out=out)
+            result = call(*given, out)
             if result is not None:
                 return result
-        if form is None and any(map(on_device, given)):
+        if signature is None and any(map(on_device, given)):
             return self.on_device(given, out)
         checked = [arguments.as_operand(x, n, boolean=self.boolean) for x, n in zip(given, self.parameters)]
-        return self.evaluate(checked, out=out, form=form, given=given)
+        shortcut = None if signature is None else Shortcut(self._prepared, signature, tuple(given), ())
+        return self.evaluate(checked, out=out, shortcut=shortcut)
 
     @functools.cached_property
     def on_device(self) -> Any:
@@ -180,23 +181,15 @@ class Elementwise:
 
         return ElementwiseOnDevice(self)
 
-    def prepared(self, form: Form) -> Callable[..., Array] | None:
-        """A function of what was ``given`` to :meth:`evaluate` under this form, once that has gone well."""
-        return self._prepared.get(form)
-
     def evaluate(
         self,
         checked: Sequence[Any],
         *,
         out: Any = None,
         dtype: np.dtype[Any] | None = None,
-        form: Form | None = None,
-        given: Sequence[Any] = (),
+        shortcut: Shortcut | None = None,
     ) -> Array:
-        """The result for checked operands, in a dtype of its own if one is given.
-
-        Under a ``form`` the call is prepared for the ``given`` arguments, which are the first operands.
-        """
+        """The result for checked operands, in a dtype of its own if one is given; its plan is left in the shortcut."""
         if self.keep_integers:
             checked = [x.astype(np.int64) if type(x) is ndarray and x.dtype.kind == "b" else x for x in checked]
         operands = Operands(checked)
@@ -209,8 +202,8 @@ class Elementwise:
                 raise TypeError("out can't take a result with tangents; leave it out when differentiating")
             arguments.check_out(out, plan.shape(), plan.dtype, checked)
         result = plan.run(operands, out)[0]
-        if form is not None:
-            self._prepared.keep(form, plan, given, checked)
+        if shortcut is not None:
+            shortcut.keep_plan(plan, checked)
         return result
 
     def settled(self) -> Callable[..., Any]:

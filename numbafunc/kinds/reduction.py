@@ -24,7 +24,7 @@ from numbafunc.kinds.plan import (
     number,
     result_keys,
 )
-from numbafunc.kinds.shortcuts import Form, PreparedCalls
+from numbafunc.kinds.shortcuts import Shortcut
 
 Array = Any  # numpy.ndarray or Dual
 
@@ -87,7 +87,6 @@ class Reduction:
         self.stages = stages
         self._kernels = threads.Kernels()
         self._plans = threads.Kernels(4096)
-        self.prepared = PreparedCalls()
         REGISTRY[name] = self
 
     def __call__(
@@ -99,15 +98,12 @@ class Reduction:
         shape: tuple[int, ...] | None = None,
         keepdims: bool = False,
         out: Any = None,
-        form: Form | None = None,
-        given: Sequence[Any] = (),
+        shortcut: Shortcut | None = None,
         names: Sequence[str] = ("x",),
     ) -> Any:
         """Reduce checked operands over ascending axes of their common shape; a tuple when there are several results.
 
-        ``names`` are what the caller's user knows the operands by.
-
-        Under a ``form`` the call is prepared for the ``given`` arguments, which are the first operands.
+        ``names`` are what the caller's user knows the operands by. The plan is left in the ``shortcut``.
         """
         if shape is None:
             shape = arguments.broadcast({"operand": arguments.shape_of(operands[0])})
@@ -124,8 +120,8 @@ class Reduction:
                 raise TypeError("out can't take a result with tangents; leave it out when differentiating")
             arguments.check_out(out, shape, dtype, operands)
         results = plan.run(taken, out)
-        if form is not None:
-            self.prepared.keep(form, plan, given, operands)
+        if shortcut is not None:
+            shortcut.keep_plan(plan, operands)
         return results[0] if len(results) == 1 else tuple(results)
 
     @functools.cached_property

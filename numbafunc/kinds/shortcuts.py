@@ -1,92 +1,343 @@
-"""Prepared calls: once a call has gone well, the next one of the same form is a look-up and a call of machine code.
+"""Short cuts: a call like an earlier one goes straight to machine code, past checks whose outcome is known.
 
-Small arrays would otherwise spend their time on checks whose outcome is known. A form is the shapes and dtypes of plain
-arrays, and whatever else the op depends on.
+Small arrays would otherwise spend their time on those checks. Calls are alike if their operands are plain arrays of the
+same shapes and dtypes, or Python floats, and all other arguments, the settings, are equal and of equal types. A Python
+int among the operands counts as a setting.
+
+:func:`shortcut` decorates a public function, which checks its arguments and calls its kind. On the way the kind leaves
+a prepared call in the :class:`Shortcut` that :func:`new_shortcut` gives, if it can.
 """
 
 from __future__ import annotations
 
+import inspect
+import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import cache, update_wrapper
+from typing import Any, NamedTuple, TypeVar, cast
 
+import numpy as np
 from numpy import empty, may_share_memory, ndarray
 
+from numbafunc.constants import ConvPadding, Interpolate
 from numbafunc.cpu.machine_code import machine_code
-from numbafunc.cpu.memory import FLAGS, PLAIN
+from numbafunc.cpu.memory import FLAGS, PLAIN, WORDS
 from numbafunc.cpu.threads import Kernels
 from numbafunc.kinds.plan import Plan
 
-Form = tuple[Any, ...]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+# Types of settings of which equal values mean the same. Neither bool nor float: True and 1.0 are equal to 1.
+_SETTINGS = frozenset(
+    (int, str, type, type(None), ConvPadding, Interpolate, *(type(np.dtype(c)) for c in "?bBhHiIlLefd"))
+)
+# How an operand is handed to a kernel, as an expression: all elements in one run, these as words of their size, the
+# array as it is, a number as it is, the number in an array of one element, or not at all, if it is among what is given
+# before the result.
+FLAT, WORDS_OF_IT, AS_IT_IS, ITEM, LEFT_OUT = "{}.ravel()", "{}.ravel().view(word)", "{}", "{}.item()", ""
+
+_MOST = 4096
 
 
-def form_of(*operands: Any) -> Form | None:
-    """The form of plain arrays and Python floats; None when anything else is among them."""
-    form: list[Any] = []
+class Shortcut(NamedTuple):
+    """Where a call leaves what later calls like it do in its place.
+
+    Attributes
+    ----------
+    table : dict
+        The prepared calls of a public function.
+    key : tuple
+        What calls have in common.
+    operands : tuple
+        The operands as they were given.
+    tuples : tuple
+        The settings that may be tuples.
+    """
+
+    table: Kernels
+    key: tuple[Any, ...]
+    operands: tuple[Any, ...]
+    tuples: tuple[Any, ...]
+
+    def keep(self, call: Callable[..., Any]) -> None:
+        """Keep ``call(*operands)``, or ``call(*operands, out)`` if the function has ``out``.
+
+        It may return None where ``out`` can't take the result; the checks then say why.
+        """
+        self.table[self.key] = (call, *self.tuples) if self.tuples else call
+
+    def keep_kernel(self, kernel: Any, result: ndarray[Any, Any], *tail: Any, flat: bool = True) -> None:
+        """Keep ``kernel(x, result, *tail)`` of the only operand ``x``, whose first call has given a result."""
+        arrays = [array.ravel() if flat else array for array in (*self.operands, result)]
+        code, way = machine_code(kernel, (*arrays, *tail)), FLAT if flat else AS_IT_IS
+        self.keep(kernel_call(code, result.shape, result.dtype, [way], (), tail, result=way))
+
+    def keep_plan(self, plan: Plan, operands: Sequence[Any]) -> None:
+        """Keep a plan if it comes down to one call of its kernel.
+
+        ``operands`` are those of the plan, which begin with the ones that were given; others, like a range of indices,
+        are the same in each call.
+        """
+        call = _planned_call(plan, self.operands, operands)
+        if call is not None:
+            self.keep(call)
+
+
+class _Current(threading.local):
+    """The short cut that the public function running in this thread may leave."""
+
+    shortcut: Shortcut | None = None
+
+
+_CURRENT = _Current()
+
+
+def new_shortcut() -> Shortcut | None:
+    """The short cut that the decorated function now running may leave; None where its arguments are unusual."""
+    return _CURRENT.shortcut
+
+
+def signature_of(*operands: Any) -> tuple[Any, ...] | None:
+    """Shapes and dtypes of plain arrays, ``float`` for floats, and ints; None if anything else is among them."""
+    signature: list[Any] = []
     for x in operands:
         if type(x) is ndarray and x.flags.num & FLAGS == PLAIN:
-            form += (x.shape, x.dtype)
+            signature += (x.shape, x.dtype)
         elif type(x) is float:
-            form.append(float)
+            signature.append(float)
+        elif type(x) is int:
+            signature.append(x)
         else:
             return None
-    return tuple(form)
+    return tuple(signature)
 
 
-class PreparedCalls(Kernels):
-    """Functions ``call(*operands, out=None)`` by form. They return None where ``out`` can't take the result."""
-
-    def __init__(self) -> None:
-        super().__init__(4096)
-
-    def keep(self, form: Form, plan: Plan, given: Sequence[Any], operands: Sequence[Any]) -> None:
-        """Prepare calls of this form, if they come down to one call of a kernel.
-
-        ``operands`` are what the plan takes for the ``given`` arguments; those beyond, like a range of indices, are
-        the same in each call of this form.
-        """
-        call = _prepared(plan, given, operands)
-        if call is not None:
-            self[form] = call
+def _whole(setting: Any) -> bool:
+    """Whether a setting is no tuple, or one of ints and of tuples of ints: equal to none that means something else."""
+    if type(setting) is not tuple:
+        return True
+    types = {*map(type, setting)}
+    if types == {tuple}:
+        types = {type(entry) for entries in setting for entry in entries}
+    return types <= {int}
 
 
-def _prepared(plan: Plan, given: Sequence[Any], operands: Sequence[Any]) -> Callable[..., Any] | None:
+def shortcut(
+    *operands: str, tuples: Sequence[str] = (), floats: Sequence[str] = (), unset: Sequence[str] = ()
+) -> Callable[[Function], Function]:
+    """Decorate a public function so that calls like an earlier one take a short cut.
+
+    Parameters
+    ----------
+    *operands : str
+        Parameters that take arrays; where there are several, Python numbers too.
+    tuples, floats : sequence of str
+        Parameters whose settings may be tuples of ints, or floats.
+    unset : sequence of str
+        Parameters that have to be left at their defaults.
+    """
+
+    def decorate(checked: Function) -> Function:
+        parameters = inspect.signature(checked).parameters
+        named = [name for name, parameter in parameters.items() if parameter.kind is parameter.KEYWORD_ONLY]
+        positional = [name for name in parameters if name not in named]
+        settings = [name for name in parameters if name not in (*operands, *unset, "out")]
+        conditions = [f"{name} is {parameters[name].default!r}" for name in unset]
+        for name in settings:
+            condition = f"type({name}) in {'tuple_settings' if name in tuples else 'settings'}"
+            if name in floats:  # 0.0 is equal to -0.0
+                condition += f" or (type({name}) is float and {name})"
+            conditions.append(f"({condition})")
+        if len(operands) == 1:
+            signature, key = "None", [f"{operands[0]}.shape", f"{operands[0]}.dtype", *settings]
+            conditions[:0] = [f"type({operands[0]}) is ndarray", f"{operands[0]}.flags.num & FLAGS == PLAIN"]
+        else:
+            signature, key = f"signature_of({', '.join(operands)})", ["*signature", *settings]
+            conditions[:0] = ["signature is not None"]
+        output = "out" in parameters
+        names = {
+            "name": checked.__name__,
+            "parameters": ", ".join((*positional, "*", *named) if named else positional),
+            "arguments": ", ".join((*positional, *(f"{name}={name}" for name in named))),
+            "signature": signature,
+            "conditions": " and ".join(conditions),
+            "key": ", ".join(key),
+            "operands": ", ".join(operands),
+            "tuples": "".join(f"{name}, " for name in tuples),
+            "given": ", ".join((*operands, "out") if output else operands),
+            "seen": "".join(f", seen_{name}" for name in tuples),
+            "same": " and ".join(f"{name} is seen_{name}" for name in tuples),
+            "whole": " and ".join(f"whole({name})" for name in tuples) or "True",
+        }
+        lines = _LINES_WITH_TUPLES if tuples else _LINES_WITH_OUT if output else _LINES
+        table = Kernels(_MOST)
+        namespace: dict[str, Any] = {}
+        # In the module of the function, as if it were written there: doctest looks for functions of a module so.
+        exec(_TEMPLATE.format(lines=lines.format(**names), **names), checked.__globals__, namespace)
+        made = namespace["make_shortcut"](
+            *(checked, table, table.get, Shortcut, _CURRENT, ndarray, FLAGS, PLAIN),
+            *(_SETTINGS, _SETTINGS | {tuple}, signature_of, _whole),
+        )
+        made.__defaults__, made.__kwdefaults__ = checked.__defaults__, checked.__kwdefaults__
+        update_wrapper(made, checked)
+        return cast(Function, made)
+
+    return decorate
+
+
+# Written out for each function, since look-ups in tables of its parameters would cost more than the short cut saves.
+_TEMPLATE = """\
+def make_shortcut(
+    checked, table, find, Shortcut, current, ndarray, FLAGS, PLAIN, settings, tuple_settings, signature_of, whole
+):
+    def {name}({parameters}):
+        shortcut = None
+        signature = {signature}
+        if {conditions}:
+            key = ({key},)
+{lines}
+                shortcut = Shortcut(table, key, ({operands},), ({tuples}))
+        outer = current.shortcut
+        if outer is shortcut:
+            return checked({arguments})
+        current.shortcut = shortcut
+        try:
+            return checked({arguments})
+        finally:
+            current.shortcut = outer
+
+    return {name}
+"""
+_LINES = """\
+            call = find(key)
+            if call is not None:
+                return call({given})
+            else:"""
+_LINES_WITH_OUT = """\
+            call = find(key)
+            if call is not None:
+                result = call({given})
+                if result is not None:
+                    return result
+            else:"""
+# Settings that are equal to those seen may still hold floats or bools, unless they are the same objects.
+_LINES_WITH_TUPLES = """\
+            try:
+                known = find(key)
+            except TypeError:  # a list in a tuple
+                known = False
+            if known:
+                call{seen} = known
+                if {same}:
+                    return call({given})
+                if {whole}:
+                    table[key] = (call, {tuples})
+                    return call({given})
+            elif known is None and {whole}:"""
+
+
+def kernel_call(
+    code: Any,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    operands: Sequence[str],
+    before: tuple[Any, ...] = (),
+    after: tuple[Any, ...] = (),
+    *,
+    result: str = FLAT,
+) -> Callable[..., Any]:
+    """A function of operands and an optional ``out`` that calls machine code once.
+
+    Parameters
+    ----------
+    code : callable
+        ``code(*operands, *before, result, *after)``.
+    shape, dtype
+        Of the result.
+    operands : sequence of str
+        How each operand is handed over, see :data:`FLAT`.
+    before, after : tuple
+        Arguments that are the same in each call.
+    result : str
+        How the result is handed over.
+    """
+    make = _maker(tuple(operands), len(before), result, len(after))
+    return make(code, shape, dtype, before, after, WORDS.get(dtype.itemsize), empty, fits)  # type: ignore[no-any-return]
+
+
+@cache
+def _maker(operands: tuple[str, ...], before: int, result: str, after: int) -> Callable[..., Any]:
+    """What makes the functions of :func:`kernel_call`, written out for each number of arguments.
+
+    A loop over them would take longer than a kernel of one element.
+    """
+    names = [f"x{number}" for number in range(len(operands))]
+    starts, ends = ([f"{name}{number}" for number in range(count)] for name, count in (("b", before), ("a", after)))
+    taken = [expression.format(name) for name, expression in zip(names, operands) if expression]
+    source = _CALL_TEMPLATE.format(
+        operands=", ".join(names),
+        starts="".join(f"{name}, " for name in starts),
+        ends="".join(f"{name}, " for name in ends),
+        arguments=", ".join([*taken, *starts, result.format("result"), *ends]),
+    )
+    namespace: dict[str, Any] = {}
+    exec(source, namespace)
+    return namespace["make"]  # type: ignore[no-any-return]
+
+
+_CALL_TEMPLATE = """\
+def make(code, shape, dtype, before, after, word, empty, fits):
+    ({starts}), ({ends}) = before, after
+
+    def call({operands}, out=None):
+        if out is None:
+            result = empty(shape, dtype)
+        elif fits(out, shape, dtype, {operands}):
+            result = out
+        else:
+            return None
+        code({arguments})
+        return result
+
+    return call
+"""
+
+
+def _planned_call(plan: Plan, given: Sequence[Any], operands: Sequence[Any]) -> Callable[..., Any] | None:
     if len(plan.calls) != 1 or len(plan.sources) != len(operands) or len(plan.targets) != 1:
         return None
     flats = [source.flatten(operands[source.operand]) for source in plan.sources]
-    if not all(map(_as_it_is, given, flats)):
-        return None
+    ways = [_way(x, flat) for x, flat in zip(given, flats)]
     target = plan.targets[0]
     stored = empty(target.shape, plan.dtype)
     restored = stored if target.restore is None else target.restore(stored)
-    if not restored.flags.c_contiguous or plan.dtype.char not in _STORED_AS_THEY_ARE:
+    if None in ways or not restored.flags.c_contiguous or plan.dtype.char not in _STORED_AS_THEY_ARE:
         return None
-    shape, dtype, tail = restored.shape, plan.dtype, plan.tail
-    middle = (*flats[len(given) :], *plan.middle)
-    code = machine_code(plan.kernel, (*flats, *plan.middle, restored.ravel(), *tail))
+    code = machine_code(plan.kernel, (*flats, *plan.middle, restored.ravel(), *plan.tail))
+    first = next((number for number, way in enumerate(ways) if way == LEFT_OUT), len(ways))
+    if any(ways[first:]):
+        return None
+    before = (*flats[first:], *plan.middle)
+    return kernel_call(code, restored.shape, plan.dtype, [way or "" for way in ways], before, plan.tail)
 
-    def one(x: Any, out: Any = None) -> Any:
-        if out is None:
-            result = empty(shape, dtype)
-        elif fits(out, shape, dtype, x):
-            result = out
-        else:
-            return None
-        code(x.ravel(), *middle, result.ravel(), *tail)
-        return result
 
-    changes = [_CHANGES[type(flat)] for flat in flats[: len(given)]]
-
-    def any_number(*arguments: Any, out: Any = None) -> Any:
-        if out is None:
-            result = empty(shape, dtype)
-        elif fits(out, shape, dtype, *arguments):
-            result = out
-        else:
-            return None
-        code(*[change(x) for change, x in zip(changes, arguments)], *middle, result.ravel(), *tail)
-        return result
-
-    return one if len(given) == 1 and type(flats[0]) is ndarray else any_number
+def _way(given: Any, flat: Any) -> str | None:
+    """How an operand is handed to a kernel that took it as ``flat``; None where it had to be converted."""
+    if type(given) is int:
+        return LEFT_OUT if type(flat) is not int or -(2**63) <= flat < 2**63 else None
+    if type(flat) in (float, int):
+        if type(given) is float:
+            return AS_IT_IS
+        # An unsigned word may turn out too large for the signed one that the machine code takes.
+        return ITEM if given.dtype.kind in "bif" or (given.dtype.kind == "u" and given.itemsize < 8) else None
+    same = (
+        isinstance(given, ndarray)
+        and isinstance(flat, ndarray)
+        and flat.dtype == given.dtype
+        and flat.size == given.size
+        and flat.__array_interface__["data"][0] == given.__array_interface__["data"][0]
+    )
+    return FLAT if same else None
 
 
 def fits(out: Any, shape: tuple[int, ...], dtype: Any, *operands: Any) -> bool:
@@ -109,23 +360,13 @@ def _may_overlap(a: ndarray[Any, Any], b: ndarray[Any, Any]) -> bool:
 _STORED_AS_THEY_ARE = "?bBhHiIlLqQfd"
 
 
-# From an argument to what the kernel takes for it: a run of elements, or one number for all elements.
-_CHANGES: dict[type, Callable[[Any], Any]] = {
-    ndarray: ndarray.ravel,
-    float: lambda x: x if type(x) is float else x.item(),
-    int: ndarray.item,
-}
-
-
-def _as_it_is(given: Any, flat: Any) -> bool:
-    """Whether a kernel takes an argument as it is given, but for its shape."""
-    if type(flat) in (float, int):
-        # An unsigned word may turn out too large for the signed one that the machine code takes.
-        return type(given) is float or given.dtype.kind in "bif" or (given.dtype.kind == "u" and given.itemsize < 8)
-    return (
-        isinstance(given, ndarray)
-        and isinstance(flat, ndarray)
-        and flat.dtype == given.dtype
-        and flat.size == given.size
-        and flat.__array_interface__["data"][0] == given.__array_interface__["data"][0]
-    )
+__all__ = [
+    "FLAT",
+    "WORDS_OF_IT",
+    "Shortcut",
+    "fits",
+    "kernel_call",
+    "new_shortcut",
+    "shortcut",
+    "signature_of",
+]

@@ -13,7 +13,7 @@ from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import define
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.reduction import Reduction, Stages
-from numbafunc.kinds.shortcuts import form_of
+from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 from numbafunc.numbers.elementary import log
 
 
@@ -49,6 +49,7 @@ def _dot_on_device(p: Any, ratio: Any, dtype: np.dtype[Any]) -> Any:
     return inner_product((p, ratio), (len(rows) - min(2, len(columns)),), dtype, shape=rows, names=("p", "log(p / q)"))
 
 
+@shortcut("p", "q", "eps")
 def kl(p: Any, q: Any, eps: Any = 2**-17) -> Any:
     r"""Kullback-Leibler divergence of ``p`` from ``q``.
 
@@ -85,10 +86,6 @@ def kl(p: Any, q: Any, eps: Any = 2**-17) -> Any:
     >>> round(float(numbafunc.divergence.kl([0.2, 0.3, 0.5], [0.1, 0.4, 0.5])), 7)
     0.0523191
     """
-    form = form_of(p, q, eps)
-    call = None if form is None else _kl.prepared.get(form)
-    if call is not None:
-        return call(p, q, eps)
     given = [arguments.as_operand(x, name, device=True) for x, name in ((p, "p"), (q, "q"), (eps, "eps"))]
     operands = [*(arguments.as_array(x, name, device=True) for x, name in zip(given[:2], "pq")), given[2]]
     shapes = {"p": operands[0].shape, "q": operands[1].shape}
@@ -96,7 +93,7 @@ def kl(p: Any, q: Any, eps: Any = 2**-17) -> Any:
     shape = arguments.broadcast(shapes)
     dtype = arguments.float_dtype(given)
     if len(shape) == 1 and operands[0].shape == shape:
-        return _kl(operands, (0,), dtype, shape=shape, form=form, given=[p, q, eps], names=("p", "q", "eps"))
+        return _kl(operands, (0,), dtype, shape=shape, shortcut=new_shortcut(), names=("p", "q", "eps"))
     ratio = _log_ratio(*given)
     rows = tuple(operands[0].shape)
     if rows and shape and rows[-1] != shape[max(0, len(shape) - 2)]:

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.cpu import threads
-from numbafunc.cpu.memory import FLAGS, PLAIN
 from numbafunc.dual.array import Dual
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
-from numbafunc.kinds.copy import Movement, contiguous, prepare
+from numbafunc.kinds.copy import Movement
 from numbafunc.kinds.njit import register
+from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 
 
 def _window(array: np.ndarray[Any, Any], leading: int, starts: tuple[int, ...], sizes: tuple[int, ...]) -> Any:
@@ -24,20 +23,7 @@ def _window(array: np.ndarray[Any, Any], leading: int, starts: tuple[int, ...], 
     return array[places], (*array.shape[:leading], *sizes)
 
 
-def _sliced(array: np.ndarray[Any, Any], leading: int, *window: tuple[int, ...]) -> np.ndarray[Any, Any]:
-    return contiguous(_window(array, leading, *window)[0], array)
-
-
-# Calls that went well, by shape and dtype of the array and what was asked for.
-_PREPARED = threads.Kernels(1024)
-
-
-def _plain(entries: tuple[Any, ...]) -> bool:
-    """Whether entries are ints, equal to none that would be refused."""
-    return {*map(type, entries)} == {int}
-
-
-_dynamic_slice = Movement("dynamic_slice", _window, _sliced)
+_dynamic_slice = Movement("dynamic_slice", _window)
 
 
 def _integers(given: Any, name: str) -> tuple[int, ...]:
@@ -67,6 +53,7 @@ def _integers(given: Any, name: str) -> tuple[int, ...]:
     return tuple(found)
 
 
+@shortcut("operand", tuples=["start_indices", "slice_sizes"])
 def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Any) -> Any:
     r"""Slice of a fixed size at a place that is adjusted so that the slice fits.
 
@@ -105,25 +92,6 @@ def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Any) -> Any:
     array([[ 5,  6,  7],
            [ 9, 10, 11]])
     """
-    key = None
-    if (
-        type(operand) is np.ndarray
-        and type(start_indices) is type(slice_sizes) is tuple
-        and operand.flags.num & FLAGS == PLAIN
-    ):
-        key = (operand.shape, operand.dtype, start_indices, slice_sizes)
-        try:
-            known = _PREPARED.get(key)
-        except TypeError:  # an entry that is an array
-            key = known = None
-        if known is not None:
-            call, starts, sizes = known
-            if start_indices is starts and slice_sizes is sizes:
-                return call(operand)
-            # Tuples that are equal may still hold floats or bools, which are refused.
-            if _plain(start_indices) and _plain(slice_sizes):
-                _PREPARED[key] = call, start_indices, slice_sizes
-                return call(operand)
     array = arguments.as_array_anywhere(operand, "operand")
     starts = _integers(start_indices, "start_indices")
     sizes = _integers(slice_sizes, "slice_sizes")
@@ -135,11 +103,7 @@ def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Any) -> Any:
         if not 0 <= size <= length:
             raise ShapeError(f"slice_sizes is {slice_sizes!r}; wanted: from 0 to the axes of operand, {array.shape}")
         places.append(min(max(start + length if start < 0 else start, 0), length - size))
-    if key is not None and array is operand and 0 not in sizes and _plain(start_indices) and _plain(slice_sizes):
-        view = array[tuple(slice(place, place + size) for place, size in zip(places, sizes))]
-        first = sum(place * stride for place, stride in zip(places, array.strides)) // array.itemsize
-        _PREPARED[key] = prepare(view, first, view.shape), start_indices, slice_sizes
-    return _dynamic_slice(array, tuple(places), sizes)
+    return _dynamic_slice(array, tuple(places), sizes, shortcut=new_shortcut())
 
 
 register(__name__)

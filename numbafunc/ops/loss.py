@@ -13,7 +13,7 @@ from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import define
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.reduction import Reduction, Stages
-from numbafunc.kinds.shortcuts import form_of
+from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 from numbafunc.numbers.elementary import exp, log, log1p, multiply_add
 from numbafunc.ops.softmax import logsumexp
 
@@ -98,12 +98,14 @@ def _sigmoid_cross_entropy_logits(logits: Any, labels: Any) -> Any:
     return multiply_add(-logits, labels, 0 if logits < 0 else logits) + log1p(exp(-abs(logits)))
 
 
-def _warn_of_shapes(names: tuple[str, str], shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+def _warn_of_shapes(names: tuple[str, str], shapes: tuple[tuple[int, ...], tuple[int, ...]], depth: int = 0) -> None:
+    """Warn the caller of the public function, which called this one through ``depth`` others, of shapes that differ."""
     if shapes[0] != shapes[1]:
         given = f"{names[0]} has shape {shapes[0]} and {names[1]} has shape {shapes[1]}"
-        warnings.warn(f"{given}; they are broadcast", UserWarning, stacklevel=3)
+        warnings.warn(f"{given}; they are broadcast", UserWarning, stacklevel=4 + depth)
 
 
+@shortcut("logits", "labels")
 def cross_entropy_logits(logits: Any, labels: Any) -> Any:
     r"""Cross entropy of the softmax of logits with label probabilities, over the last axis.
 
@@ -139,10 +141,6 @@ def cross_entropy_logits(logits: Any, labels: Any) -> Any:
     >>> numbafunc.loss.cross_entropy_logits([[1e4, -1e4], [0.0, 0.0]], [[0, 1], [1, 0]])
     array([2.00000000e+04, 6.93147181e-01])
     """
-    form = form_of(logits, labels)
-    call = None if form is None else _cross_entropy.prepared.get(form)
-    if call is not None:
-        return call(logits, labels)
     x = arguments.as_array(logits, "logits", boolean=False, device=True)
     y = arguments.as_array(labels, "labels", boolean=False, device=True)
     for name, operand in (("logits", x), ("labels", y)):
@@ -153,8 +151,8 @@ def cross_entropy_logits(logits: Any, labels: Any) -> Any:
     _warn_of_shapes(_NAMES, shapes)
     last, dtype = (len(shape) - 1,), arguments.float_dtype([x, y])
     if shapes[0][-1] == shape[-1]:
-        form = form if shapes[0] == shapes[1] else None  # a prepared call does not warn
-        return _cross_entropy([x, y], last, dtype, shape=shape, form=form, given=[logits, labels], names=_NAMES)
+        shortcut = new_shortcut() if shapes[0] == shapes[1] else None  # which would not warn
+        return _cross_entropy([x, y], last, dtype, shape=shape, shortcut=shortcut, names=_NAMES)
     terms = logsumexp(x, -1), inner_product([x, y], last, dtype, shape=shape, names=_NAMES)
     if on_device(*terms):
         from numbafunc.rules.device_ufuncs import apply
@@ -164,6 +162,7 @@ def cross_entropy_logits(logits: Any, labels: Any) -> Any:
     return difference if isinstance(difference, Dual) else np.asarray(difference)
 
 
+@shortcut("logits", "labels")
 def cross_entropy_logits_sparse(logits: Any, labels: Any) -> Any:
     r"""Cross entropy of the softmax of logits with one class per row, over the last axis.
 
@@ -201,13 +200,6 @@ def cross_entropy_logits_sparse(logits: Any, labels: Any) -> Any:
     >>> numbafunc.loss.cross_entropy_logits_sparse([[0.0, 0.0], [1.0, 3.0]], [0, 1])
     array([0.69314718, 0.12692801])
     """
-    given = [logits] if type(labels) is int else [logits, labels]
-    form = form_of(*given)
-    if form is not None:
-        form = form if type(labels) is not int else (*form, labels)
-        call = _cross_entropy_sparse.prepared.get(form)
-        if call is not None:
-            return call(*given)
     x = arguments.as_array(logits, "logits", boolean=False, device=True)
     if x.ndim == 0:
         raise ValueError("logits has no axes; wanted: shape (..., classes)")
@@ -244,9 +236,10 @@ def cross_entropy_logits_sparse(logits: Any, labels: Any) -> Any:
     y = y.astype(np.int64, copy=False)[..., None]
     if classes == 0:
         return np.full(shape[:-1], np.nan, dtype)
-    return _cross_entropy_sparse([x, y], last, dtype, shape=shape, form=form, given=given, names=_NAMES)
+    return _cross_entropy_sparse([x, y], last, dtype, shape=shape, shortcut=new_shortcut(), names=_NAMES)
 
 
+@shortcut("x")
 def l2(x: Any) -> Any:
     r"""Half the sum of squares of all elements.
 
@@ -273,33 +266,21 @@ def l2(x: Any) -> Any:
     >>> numbafunc.loss.l2([3.0, 4.0])
     array(12.5)
     """
-    form = form_of(x)
-    call = None if form is None else _l2.prepared.get(form)
-    if call is not None:
-        return call(x)
     operand = arguments.as_array(x, "x", device=True)
-    return _l2([operand], tuple(range(operand.ndim)), arguments.float_dtype([operand]), form=form, given=[x])
+    dtype = arguments.float_dtype([operand])
+    return _l2([operand], tuple(range(operand.ndim)), dtype, shortcut=new_shortcut())
 
 
 def _mean_over(op: Reduction, names: tuple[str, str], x: Any, y: Any, keep_axis: Any, *, boolean: bool) -> Any:
-    form = form_of(x, y)
-    if form is not None:
-        usual = keep_axis is None or (type(keep_axis) is tuple and all(type(axis) is int for axis in keep_axis))
-        form = (*form, keep_axis) if usual else None
-        call = op.prepared.get(form)
-        if call is not None:
-            return call(x, y)
     checked = [arguments.as_operand(z, name, boolean=boolean, device=True) for z, name in zip((x, y), names)]
     operands = [arguments.as_array(operand, name, device=True) for operand, name in zip(checked, names)]
     shapes = (operands[0].shape, operands[1].shape)
     shape = arguments.broadcast(dict(zip(names, shapes)))
     kept = _kept_axes(keep_axis)
-    if shapes[0] != shapes[1]:
-        given = f"{names[0]} has shape {shapes[0]} and {names[1]} has shape {shapes[1]}"
-        warnings.warn(f"{given}; they are broadcast", UserWarning, stacklevel=3)
-        form = None  # a prepared call does not warn
+    _warn_of_shapes(names, shapes, depth=1)
+    shortcut = new_shortcut() if shapes[0] == shapes[1] else None  # which would not warn
     axes = tuple(axis for axis in range(len(shape)) if axis not in kept)
-    return op(operands, axes, arguments.float_dtype(checked), shape=shape, form=form, given=[x, y], names=names)
+    return op(operands, axes, arguments.float_dtype(checked), shape=shape, shortcut=shortcut, names=names)
 
 
 def _kept_axes(keep_axis: Any) -> set[int]:
@@ -312,6 +293,7 @@ def _kept_axes(keep_axis: Any) -> set[int]:
     return {axis.__index__() for axis in keep_axis}
 
 
+@shortcut("x", "y", tuples=["keep_axis"])
 def mean_absolute_error(x: Any, y: Any, keep_axis: Any = (0,)) -> Any:
     r"""Mean of absolute differences over all axes but those kept.
 
@@ -353,6 +335,7 @@ def mean_absolute_error(x: Any, y: Any, keep_axis: Any = (0,)) -> Any:
     return _mean_over(_mean_absolute_error, ("x", "y"), x, y, keep_axis, boolean=False)
 
 
+@shortcut("x", "y", tuples=["keep_axis"])
 def mean_squared_error(x: Any, y: Any, keep_axis: Any = (0,)) -> Any:
     r"""Mean of squared differences over all axes but those kept.
 
@@ -390,6 +373,7 @@ def mean_squared_error(x: Any, y: Any, keep_axis: Any = (0,)) -> Any:
     return _mean_over(_mean_squared_error, ("x", "y"), x, y, keep_axis, boolean=False)
 
 
+@shortcut("y_true", "y_pred", tuples=["keep_axis"])
 def mean_squared_log_error(y_true: Any, y_pred: Any, keep_axis: Any = (0,)) -> Any:
     r"""Mean of squared differences of ``log(1 + y)`` over all axes but those kept.
 
@@ -427,6 +411,7 @@ def mean_squared_log_error(y_true: Any, y_pred: Any, keep_axis: Any = (0,)) -> A
     return _mean_over(_mean_squared_log_error, ("y_true", "y_pred"), y_true, y_pred, keep_axis, boolean=True)
 
 
+@shortcut("logits", "labels")
 def sigmoid_cross_entropy_logits(logits: Any, labels: Any, *, out: Any = None) -> Any:
     r"""Cross entropy of the logistic function of logits with label probabilities, elementwise.
 
@@ -466,13 +451,8 @@ def sigmoid_cross_entropy_logits(logits: Any, labels: Any, *, out: Any = None) -
     >>> numbafunc.loss.sigmoid_cross_entropy_logits([0.0, 100.0, -100.0], [1.0, 1.0, 1.0])
     array([6.93147181e-01, 3.72007598e-44, 1.00000000e+02])
     """
-    form = form_of(logits, labels)
-    call = None if form is None else _sigmoid_cross_entropy_logits.prepared(form)
-    if call is not None:
-        result = call(logits, labels, out=out)
-        if result is not None:
-            return result
-    if form is None and (on_device(logits) or on_device(labels)):
+    shortcut = new_shortcut()
+    if shortcut is None and (on_device(logits) or on_device(labels)):
         result = _sigmoid_cross_entropy_logits.on_device((logits, labels), out)
         if arguments.dtype_of(logits) is not None and arguments.dtype_of(labels) is not None:
             _warn_of_shapes(("logits", "labels"), (tuple(logits.shape), tuple(labels.shape)))
@@ -483,8 +463,8 @@ def sigmoid_cross_entropy_logits(logits: Any, labels: Any, *, out: Any = None) -
         arguments.broadcast({"logits": x.shape, "labels": y.shape})
         if x.shape != y.shape:
             _warn_of_shapes(("logits", "labels"), (x.shape, y.shape))
-            form = None  # a prepared call does not warn
-    return _sigmoid_cross_entropy_logits.evaluate([x, y], out=out, form=form, given=[logits, labels])
+            shortcut = None  # which would not warn
+    return _sigmoid_cross_entropy_logits.evaluate([x, y], out=out, shortcut=shortcut)
 
 
 __all__ = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from numbafunc.dual.array import on_device, value_of
 from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import define
 from numbafunc.kinds.njit import register
-from numbafunc.kinds.shortcuts import form_of
+from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 
 
 @define(keep_integers=True)
@@ -20,6 +19,7 @@ def _one_hot(x: Any, index: Any) -> Any:
     return 1 if x == index else 0
 
 
+@shortcut("x")
 def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1) -> Any:
     r"""Vectors that are 1 at the given index and 0 elsewhere.
 
@@ -61,14 +61,6 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
            [0., 0., 1.],
            [0., 0., 0.]])
     """
-    form = form_of(x)
-    if form is not None and type(num_classes) is int and type(axis) is int and isinstance(dtype, Hashable):
-        form = (*form, num_classes, dtype, axis)
-        call = _one_hot.prepared(form)
-        if call is not None:
-            return call(x)
-    else:
-        form = None
     device = on_device(x)
     indices = value_of(arguments.as_array(x, "x", boolean=False, device=True))
     classes = _whole(num_classes)
@@ -99,7 +91,7 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
         indices = np.minimum(indices, classes)  # a single one goes to the kernel as a signed word
     wide = (classes,) + (1,) * (ndim - 1 - position)
     spread = indices.reshape((*indices.shape[:position], 1, *indices.shape[position:]))
-    return _one_hot.evaluate((spread, np.arange(classes).reshape(wide)), dtype=kind, form=form, given=[x])
+    return _one_hot.evaluate((spread, np.arange(classes).reshape(wide)), dtype=kind, shortcut=new_shortcut())
 
 
 def _whole(value: Any) -> int | None:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from numbafunc.backend import counterpart, is_device_array
-from numbafunc.cpu import threads
 from numbafunc.cpu.machine_code import machine_code
-from numbafunc.cpu.memory import FLAGS, PLAIN, WORDS, empty, flat_words
+from numbafunc.cpu.memory import WORDS, empty, flat_words
 from numbafunc.dual.array import Dual, assemble, components, value_of
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.linear import JointlyLinear, Linear
 from numbafunc.kinds.njit import register
+from numbafunc.kinds.shortcuts import FLAT, WORDS_OF_IT, Shortcut, kernel_call, new_shortcut, shortcut
 from numbafunc.ops import pad_margins
 from numbafunc.ops.pad_index import LARGEST_TABLE, MAPS, Widths, padded, prepare
 
@@ -43,8 +42,6 @@ _OPTIONS = {
 
 # Modes that can pad an axis without elements.
 _WITHOUT_ELEMENTS = ("constant", "empty", "mean")
-
-_PREPARED = threads.Kernels(512)
 
 
 def _pairs(given: Any, name: str, ndim: int, smallest: int) -> Widths:
@@ -179,39 +176,22 @@ def _by_function(array: Any, widths: Widths, function: Callable[..., Any], optio
     return assemble({levels: np.ascontiguousarray(part) for levels, part in components(result).items()})
 
 
-def _plain(widths: Any) -> bool:
-    """Whether widths are ints and tuples of ints, equal to no others that would be refused."""
-    if type(widths) is not tuple:
-        return type(widths) is int
-    types = {*map(type, widths)}
-    if types == {tuple}:
-        types = {*map(type, chain.from_iterable(widths))}
-    return types == {int}
-
-
-def _keep(key: Any, array: np.ndarray[Any, Any], widths: Widths, mode: str, constant: Any) -> None:
-    """Prepare for further calls of the same form."""
+def _keep(shortcut: Shortcut, widths: Widths, mode: str, constant: Any) -> None:
+    """Keep a call in a short cut."""
+    array = shortcut.operands[0]
     padding, kernel = prepare(array.shape, widths, "constant" if mode == "empty" else mode, array.itemsize)
     if not math.prod(padding.shape) or padding.entries > LARGEST_TABLE:
         return
     word = WORDS[array.itemsize]
     values = flat_words(_values(constant, "constant_values", array), 0).view(word)
     code = machine_code(kernel, (empty(0, word), values, empty(0, word), padding.plan))
-    shape, dtype, plan = padding.shape, array.dtype, padding.plan
-
-    def call(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        result = empty(shape, dtype)
-        code(x.ravel(), values, result.ravel(), plan)
-        return result
-
-    def call_with_words(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        result = empty(shape, dtype)
-        code(x.ravel().view(word), values, result.ravel().view(word), plan)
-        return result
-
-    _PREPARED[key] = call if dtype == word else call_with_words, key[2]
+    way = FLAT if array.dtype == word else WORDS_OF_IT
+    shortcut.keep(kernel_call(code, padding.shape, array.dtype, [way], (values,), (padding.plan,), result=way))
 
 
+@shortcut(
+    "array", tuples=["pad_width"], floats=["constant_values"], unset=["stat_length", "end_values", "reflect_type"]
+)
 def pad(
     array: Any,
     pad_width: Any,
@@ -289,25 +269,6 @@ def pad(
     >>> numbafunc.pad([1.0, 5.0], (1, 2), "linear_ramp", end_values=(0, 7))
     array([0., 1., 5., 6., 7.])
     """
-    key = None
-    usual = type(array) is np.ndarray and type(mode) is str and type(pad_width) in (int, tuple)
-    if usual and stat_length is end_values is reflect_type is None:
-        # As a key, a negative zero is no other than the positive one.
-        constant = type(constant_values) is int or (type(constant_values) is float and constant_values != 0)
-        if constant and array.flags.num & FLAGS == PLAIN:
-            key = (array.shape, array.dtype, pad_width, mode, constant_values)
-            try:
-                known = _PREPARED.get(key)
-            except TypeError:  # a list among the widths
-                key = known = None
-            if known is not None:
-                call, plain = known
-                if pad_width is plain:
-                    return call(array)
-                # Widths that are equal may still be floats or bools, which are refused.
-                if _plain(pad_width):
-                    _PREPARED[key] = call, pad_width
-                    return call(array)
     operand = arguments.as_array_anywhere(array, "array")
     device = not isinstance(value_of(operand), np.ndarray)
     given = {
@@ -328,8 +289,9 @@ def pad(
         for axis, (length, width) in enumerate(zip(operand.shape, widths)):
             if not length and any(width):
                 raise ShapeError(f"array has shape {operand.shape}; wanted: elements on axis {axis} for mode {mode!r}")
-    if key is not None and operand is array and _plain(pad_width) and (mode in ("constant", "empty") or mode in MAPS):
-        _keep(key, operand, widths, mode, constant_values)
+    shortcut = new_shortcut()
+    if shortcut is not None and (mode in ("constant", "empty") or mode in MAPS):
+        _keep(shortcut, widths, mode, constant_values)
     return _by_name(operand, widths, mode, options)
 
 

@@ -9,12 +9,13 @@ import numpy as np
 
 from numbafunc.constants import ConvPadding
 from numbafunc.cpu import threads
-from numbafunc.cpu.memory import FLAGS, PLAIN, empty, flat_words
+from numbafunc.cpu.memory import empty, flat_words
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.linear import Linear
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.selection import Positions, Selection
+from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 
 __all__ = ["average_pool_2d", "max_pool_2d"]
 
@@ -26,7 +27,6 @@ _TASK = 1 << 15
 _PARALLEL_FROM = 1 << 18
 
 _PREPARED = threads.Kernels(1024)
-_QUICK = threads.Kernels(1024)
 
 
 class Windows(NamedTuple):
@@ -232,37 +232,20 @@ _average_pool_2d = Linear("average_pool_2d", _average, "pool.average")
 _max_pool_2d = Selection("max_pool_2d", _largest, "pool.largest", _follow)
 
 
-# Dtypes of arrays that a kernel takes without another view.
-_DTYPES = frozenset(np.dtype(name) for name in ("float32", "float64", "int8", "int16", "int32", "int64", "uint8"))
-_NoneType = type(None)
-_USUAL = frozenset((ConvPadding, int, str))
-
-
 def _pool(op: Linear | Selection, form: str, x: Any, size: Any, strides: Any, padding: Any) -> Array:
-    usual = (
-        type(x) is np.ndarray
-        and type(size) is int
-        and type(strides) in (_NoneType, int)
-        and type(padding) in _USUAL
-        and x.flags.num & FLAGS == PLAIN
-    )
-    if usual:
-        known = _QUICK.get((form, x.shape, x.dtype, size, strides, padding))
-        if known is not None:
-            result = empty(known.shape, known.dtype)
-            known.kernel(x, result, known.places)
-            return result
     operand = arguments.as_array_anywhere(x, "x", boolean=form == "largest")
     windows = Windows.of(operand.shape, size, strides, padding)
     if not isinstance(operand, np.ndarray):
         return op(operand, windows)
     prepared = _prepare(form, operand.shape, operand.dtype, windows)
     result = prepared.run(operand)
-    if usual and result.size and operand.dtype in _DTYPES and x.dtype.isnative:
-        _QUICK[form, x.shape, x.dtype, size, strides, padding] = prepared
+    shortcut = new_shortcut()
+    if shortcut is not None and result.size and _planes(operand).dtype == operand.dtype:
+        shortcut.keep_kernel(prepared.kernel, result, prepared.places, flat=False)
     return result
 
 
+@shortcut("x", tuples=["size", "strides", "padding"])
 def average_pool_2d(x: Any, size: Any = 2, strides: Any = None, padding: Any = ConvPadding.VALID) -> Array:
     r"""Mean of each window; padding counts as zeros.
 
@@ -313,6 +296,7 @@ def average_pool_2d(x: Any, size: Any = 2, strides: Any = None, padding: Any = C
     return _pool(_average_pool_2d, "mean", x, size, strides, padding)
 
 
+@shortcut("x", tuples=["size", "strides", "padding"])
 def max_pool_2d(x: Any, size: Any = 2, strides: Any = None, padding: Any = ConvPadding.VALID) -> Array:
     r"""Largest element of each window; padding never wins.
 

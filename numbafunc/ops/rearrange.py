@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.cpu.memory import FLAGS, PLAIN
 from numbafunc.errors import RankError, ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.copy import Movement
 from numbafunc.kinds.njit import register
+from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 
 View = tuple["np.ndarray[Any, Any]", tuple[int, ...]]
 
@@ -99,11 +99,6 @@ def _images(x: Any) -> Any:
 
 
 def _rearranged(op: Movement, x: Any, size: Any, axes: str) -> Any:
-    a, b = (size, size) if type(size) is int else _block(size)
-    if type(x) is np.ndarray and x.flags.num & FLAGS == PLAIN:
-        call = op.prepared.get((x.shape, x.dtype, a, b))
-        if call is not None:
-            return call(x)
     a, b = _block(size)
     operand = _images(x)
     lengths = dict(zip("NCHW", operand.shape))
@@ -114,9 +109,10 @@ def _rearranged(op: Movement, x: Any, size: Any, axes: str) -> Any:
                 f"x has shape {operand.shape}, that is {lengths[axis]} {names[axis]}; "
                 f"wanted: a multiple of {factor} for size {size!r}"
             )
-    return op(operand, a, b)
+    return op(operand, a, b, shortcut=new_shortcut())
 
 
+@shortcut("x", tuples=["size"])
 def batch_to_space2d(x: Any, size: Any = 2) -> Any:
     r"""Assemble images from blocks that lie in different entries of a batch.
 
@@ -160,6 +156,7 @@ def batch_to_space2d(x: Any, size: Any = 2) -> Any:
     return _rearranged(_batch_to_space, x, size, "N")
 
 
+@shortcut("x", tuples=["size"])
 def channel_to_space2d(x: Any, size: Any = 2) -> Any:
     r"""Assemble images from blocks that lie in different channels.
 
@@ -206,6 +203,7 @@ def channel_to_space2d(x: Any, size: Any = 2) -> Any:
     return _rearranged(_channel_to_space, x, size, "C")
 
 
+@shortcut("x", tuples=["size"])
 def space_to_batch2d(x: Any, size: Any = 2) -> Any:
     r"""Take images apart: the pixels at one place in all blocks become an entry of the batch.
 
@@ -252,6 +250,7 @@ def space_to_batch2d(x: Any, size: Any = 2) -> Any:
     return _rearranged(_space_to_batch, x, size, "HW")
 
 
+@shortcut("x", tuples=["size"])
 def space_to_channel2d(x: Any, size: Any = 2) -> Any:
     r"""Take images apart: the pixels at one place in all blocks become a channel.
 
@@ -298,6 +297,7 @@ def space_to_channel2d(x: Any, size: Any = 2) -> Any:
     return _rearranged(_space_to_channel, x, size, "HW")
 
 
+@shortcut("x")
 def flatten(x: Any) -> Any:
     r"""Join all axes but the first.
 
@@ -328,16 +328,13 @@ def flatten(x: Any) -> Any:
     array([[0, 1, 2, 3],
            [4, 5, 6, 7]])
     """
-    if type(x) is np.ndarray and x.flags.num & FLAGS == PLAIN:
-        call = _flat.prepared.get((x.shape, x.dtype))
-        if call is not None:
-            return call(x)
     operand = arguments.as_array_anywhere(x, "x")
     if operand.ndim == 0:
         raise RankError("x has no axes; wanted: an array with at least one axis")
-    return _flat(operand)
+    return _flat(operand, shortcut=new_shortcut())
 
 
+@shortcut("x")
 def upscale_nn(x: Any, scale: Any = 2) -> Any:
     r"""Enlarge images by an integer factor: each pixel becomes a block.
 
@@ -373,10 +370,6 @@ def upscale_nn(x: Any, scale: Any = 2) -> Any:
     array([[1, 1, 2, 2],
            [1, 1, 2, 2]])
     """
-    if type(scale) is int and type(x) is np.ndarray and x.flags.num & FLAGS == PLAIN:
-        call = _upscaled.prepared.get((x.shape, x.dtype, scale))
-        if call is not None:
-            return call(x)
     wanted = "a non-negative int"
     if isinstance(scale, (tuple, list)):
         raise ShapeError(f"scale is {scale!r}; wanted: {wanted}")
@@ -386,7 +379,7 @@ def upscale_nn(x: Any, scale: Any = 2) -> Any:
     operand = _images(x)
     n, c, h, w = operand.shape
     arguments.check_size((n, c, h * factor, w * factor), operand.dtype, "scale", scale)
-    return _upscaled(operand, factor)
+    return _upscaled(operand, factor, shortcut=new_shortcut())
 
 
 register(__name__)

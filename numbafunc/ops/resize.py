@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import operator
 from typing import Any
 
 import numpy as np
 
 from numbafunc.constants import Interpolate
-from numbafunc.cpu import threads
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.linear import Linear
 from numbafunc.kinds.njit import register
+from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 from numbafunc.ops.resize_taps import plan, resample
 
 __all__ = ["interpolate", "upsample_2d"]
@@ -29,9 +28,8 @@ _METHODS = {
 _interpolate = Linear("interpolate", resample, "resize.resample")
 _upsample_2d = Linear("upsample_2d", resample, "resize.resample")
 
-_prepared = threads.Kernels(1024)
 
-
+@shortcut("input", tuples=["size", "scale_factor"])
 def interpolate(input: Any, size: Any = None, scale_factor: Any = None, mode: Any = Interpolate.BILINEAR) -> Any:
     r"""Resize an array along some of its axes.
 
@@ -94,19 +92,13 @@ def interpolate(input: Any, size: Any = None, scale_factor: Any = None, mode: An
     >>> numbafunc.interpolate([1.0, 2.0, 4.0, 8.0], size=3, mode="nearest")
     array([1., 4., 8.])
     """
-    key = None
-    if type(input) is np.ndarray and input.flags.c_contiguous:
-        key = (input.shape, input.dtype, _exact(size), _exact(scale_factor), mode)
-        result = _quick(input, key)
-        if result is not None:
-            return result
     given = arguments.as_array_anywhere(input, "input")
-    key = key if given is input else None
     method = _method(mode, "mode")
     target = _target(given.shape, size, scale_factor)
-    return _resize(_interpolate, given, "input", target, method, key)
+    return _resize(_interpolate, given, "input", target, method)
 
 
+@shortcut("x", tuples=["scale"])
 def upsample_2d(x: Any, scale: Any, method: Any = Interpolate.BILINEAR) -> Any:
     r"""Enlarge the last two axes of a batch of images by whole factors.
 
@@ -144,14 +136,7 @@ def upsample_2d(x: Any, scale: Any, method: Any = Interpolate.BILINEAR) -> Any:
     >>> numbafunc.upsample_2d([[[[0.0, 4.0]]]], (1, 2))
     array([[[[0., 1., 3., 4.]]]])
     """
-    key = None
-    if type(x) is np.ndarray and x.flags.c_contiguous:
-        key = (x.shape, x.dtype, _exact(scale), method)
-        result = _quick(x, key)
-        if result is not None:
-            return result
     given = arguments.as_array_anywhere(x, "x")
-    key = key if given is x else None
     if given.ndim != 4:
         raise ShapeError(f"x has shape {given.shape}; wanted: four axes (N, C, H, W)")
     chosen = _method(method, "method")
@@ -161,47 +146,22 @@ def upsample_2d(x: Any, scale: Any, method: Any = Interpolate.BILINEAR) -> Any:
             raise ValueError(f"scale is {scale!r}; wanted: an int or a pair of ints")
         factors *= 2
     target = (*given.shape[:2], given.shape[2] * factors[0], given.shape[3] * factors[1])
-    return _resize(_upsample_2d, given, "x", target, chosen, key)
+    return _resize(_upsample_2d, given, "x", target, chosen)
 
 
-def _exact(value: Any) -> Any:
-    """A key for an argument that tells 1 from 1.0 and True; of an argument that may change it is the argument."""
-    return (type(value), value) if type(value) is not tuple else (value, *map(type, value))
-
-
-def _quick(x: np.ndarray[Any, Any], key: Any) -> Any:
-    """The result for a contiguous array if a call of the same form has been prepared, else None."""
-    try:
-        step = _prepared.get(key)
-    except TypeError:  # a list has no hash
-        return None
-    if step is None:
-        return None
-    kernel, shape, places, weights = step
-    result = np.empty(shape, x.dtype)
-    flat = x.reshape(-1)
-    if not flat.flags.writeable:
-        from numbafunc.cpu.memory import flat_words
-
-        flat = flat_words(flat, 0)
-    kernel(flat, result.reshape(-1), places, weights)
-    return result
-
-
-def _resize(op: Linear, x: Any, name: str, target: tuple[int, ...], method: str, key: Any) -> Any:
+def _resize(op: Linear, x: Any, name: str, target: tuple[int, ...], method: str) -> Any:
     for n, m in zip(x.shape, target):
         if n == 0 and m > 0:
             raise ValueError(f"{name} has shape {x.shape}, to be resized to {target}; wanted: no empty axis to enlarge")
     if method != "nearest" and not arguments.is_float(x.dtype) and isinstance(x, np.ndarray):
         x = x.astype(np.float64)
-        key = None
-    if key is not None and x.dtype.name in ("float32", "float64"):
+    result = op(x, target, method)
+    shortcut = new_shortcut()
+    if shortcut is not None and shortcut.operands[0] is x and x.dtype.char in "fd":
         steps = plan(x.shape, target, method, x.dtype)
         if len(steps) == 1:
-            step = steps[0]
-            with contextlib.suppress(TypeError):  # a list has no hash
-                _prepared[key] = step.kernel, step.shape, step.places, step.weights
-    return op(x, target, method)
+            shortcut.keep_kernel(steps[0].kernel, result, steps[0].places, steps[0].weights)
+    return result
 
 
 def _method(mode: Any, name: str) -> str:

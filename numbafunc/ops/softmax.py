@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.cpu.memory import is_plain
 from numbafunc.dual.array import Dual, on_device
 from numbafunc.kinds import arguments
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.reduction import Reduction, Stages
-from numbafunc.kinds.shortcuts import Form
+from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 from numbafunc.numbers.elementary import constant, exp, log, maximum, with_slope_of
 from numbafunc.rules import device_ufuncs
 
@@ -122,13 +121,6 @@ _logsumexp_signed = Reduction(
 )
 
 
-def _form(x: Any, axis: Any) -> Form | None:
-    """What decides about a call on a plain array along one axis or all."""
-    if type(x) is not np.ndarray or not is_plain(x) or (axis is not None and type(axis) is not int):
-        return None
-    return (x.shape, x.dtype, axis)
-
-
 def _prepare(x: Any, name: str, axis: Any) -> tuple[Any, tuple[int, ...]]:
     operand = arguments.as_array(x, name, boolean=False, device=True)
     return operand, arguments.normalize_axes(axis, operand.ndim)
@@ -136,14 +128,8 @@ def _prepare(x: Any, name: str, axis: Any) -> tuple[Any, tuple[int, ...]]:
 
 def _normalized(plain: Reduction, masked: Reduction, x: Any, axis: Any, where: Any, initial: Any, out: Any) -> Any:
     if where is None and initial is None:
-        form = _form(x, axis)
-        call = None if form is None else plain.prepared.get(form)
-        if call is not None:
-            result = call(x, out=out)
-            if result is not None:
-                return result
         operand, axes = _prepare(x, "x", axis)
-        return plain([operand], axes, arguments.float_dtype([operand]), out=out, form=form, given=[x])
+        return plain([operand], axes, arguments.float_dtype([operand]), out=out, shortcut=new_shortcut())
     operand = arguments.as_array(x, "x", boolean=False, device=True)
     mask = True if where is None else where
     if isinstance(mask, Dual):
@@ -165,6 +151,7 @@ def _normalized(plain: Reduction, masked: Reduction, x: Any, axis: Any, where: A
     return masked([operand, mask, start], axes, dtype, shape=shape, out=out, names=names)
 
 
+@shortcut("x", unset=["where", "initial"])
 def softmax(x: Any, axis: Any = -1, where: Any = None, initial: Any = None, *, out: Any = None) -> Any:
     r"""Softmax: exponentials divided by their sum.
 
@@ -204,6 +191,7 @@ def softmax(x: Any, axis: Any = -1, where: Any = None, initial: Any = None, *, o
     return _normalized(_softmax, _softmax_where, x, axis, where, initial, out)
 
 
+@shortcut("x", unset=["where", "initial"])
 def log_softmax(x: Any, axis: Any = -1, where: Any = None, initial: Any = None, *, out: Any = None) -> Any:
     r"""Logarithm of the softmax, accurate where the softmax underflows.
 
@@ -243,6 +231,7 @@ def log_softmax(x: Any, axis: Any = -1, where: Any = None, initial: Any = None, 
     return _normalized(_log_softmax, _log_softmax_where, x, axis, where, initial, out)
 
 
+@shortcut("a", unset=["b", "keepdims", "return_sign"])
 def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False) -> Any:
     r"""Logarithm of a sum of exponentials, without overflow.
 
@@ -290,15 +279,10 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
         keepdims = arguments.check_flag(keepdims, "keepdims")
         return_sign = arguments.check_flag(return_sign, "return_sign")
     if b is None and not return_sign:
-        form = None if keepdims else _form(a, axis)
-        call = None if form is None else _logsumexp.prepared.get(form)
-        if call is not None:
-            return call(a)
         operand = arguments.as_array(a, "a", device=True)
         axes = arguments.normalize_axes(axis, operand.ndim)
-        return _logsumexp(
-            [operand], axes, arguments.float_dtype([operand]), keepdims=keepdims, form=form, given=[a], names=("a",)
-        )
+        dtype = arguments.float_dtype([operand])
+        return _logsumexp([operand], axes, dtype, keepdims=keepdims, shortcut=new_shortcut(), names=("a",))
     weight = 1.0 if b is None else arguments.as_operand(b, "b", device=True)
     given = [arguments.as_operand(a, "a", device=True), weight]
     operands = [arguments.as_array(given[0], "a", device=True), weight]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from numbafunc.cpu import threads
-from numbafunc.cpu.memory import FLAGS, PLAIN, empty, flat_words
+from numbafunc.cpu.machine_code import machine_code
+from numbafunc.cpu.memory import empty, flat_words
 from numbafunc.dual.array import Dual, value_of
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.selection import Positions, Selection
+from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 
 __all__ = ["TopK", "top_k"]
 
@@ -22,9 +25,6 @@ __all__ = ["TopK", "top_k"]
 _PARALLEL_FROM = 1 << 17
 # Fewer rows than this are cut into segments of at least so many elements, and of some times what is wanted of them.
 _MANY, _SEGMENT, _SHARE = 8, 1 << 15, 16
-
-_QUICK = threads.Kernels(1024)
-_DTYPES = frozenset(np.dtype(name) for name in ("float32", "float64", "int8", "int16", "int32", "int64", "uint8"))
 
 
 class TopK(NamedTuple):
@@ -79,6 +79,20 @@ def _top_k(x: np.ndarray[Any, Any], k: int) -> TopK:
     return TopK(values, indices)
 
 
+def _prepared(x: np.ndarray[Any, Any], result: TopK, k: int) -> Callable[[np.ndarray[Any, Any]], TopK]:
+    """A function of all arrays with two axes of this shape and dtype."""
+    kernel, shape, sizes = _prepare(x.shape, x.dtype, k)
+    code = machine_code(kernel, (x, *result, *sizes)) if hasattr(kernel, "compile") else kernel
+    dtype = x.dtype
+
+    def call(x: np.ndarray[Any, Any]) -> TopK:
+        values, indices = empty(shape, dtype), empty(shape, np.int32)
+        code(x, values, indices, *sizes)
+        return TopK(values, indices)
+
+    return call
+
+
 def _positions(indices: np.ndarray[Any, Any], shape: tuple[int, ...]) -> Positions:
     return Positions(indices.reshape(math.prod(shape[:-1]), indices.shape[-1]).astype(np.int64), indices.shape)
 
@@ -90,6 +104,7 @@ def _find(x: np.ndarray[Any, Any], k: int) -> Positions:
 _selection = Selection("top_k", _find, "top_k.top_k")
 
 
+@shortcut("operand")
 def top_k(operand: Any, k: int) -> TopK:
     r"""The ``k`` largest elements along the last axis, in descending order, and their indices.
 
@@ -131,14 +146,6 @@ def top_k(operand: Any, k: int) -> TopK:
     >>> indices
     array([2, 0], dtype=int32)
     """
-    usual = type(operand) is np.ndarray and type(k) is int and operand.flags.num & FLAGS == PLAIN
-    if usual and operand.ndim == 2:
-        known = _QUICK.get((operand.shape, operand.dtype, k))
-        if known is not None:
-            kernel, shape, sizes = known
-            values, indices = empty(shape, operand.dtype), empty(shape, np.int32)
-            kernel(operand, values, indices, *sizes)
-            return TopK(values, indices)
     x = arguments.as_array_anywhere(operand, "operand")
     if x.ndim == 0:
         raise ShapeError("operand has no axes; wanted: at least one")
@@ -158,9 +165,11 @@ def top_k(operand: Any, k: int) -> TopK:
     if isinstance(x, Dual):
         found = _top_k(value_of(x), count)
         return TopK(_selection.gather(x, _positions(found.indices, x.shape), found.values), found.indices)
-    if usual and x.ndim == 2 and x.size and count and x.dtype in _DTYPES:
-        _QUICK[x.shape, x.dtype, k] = _prepare(x.shape, x.dtype, count)
-    return _top_k(x, count)
+    result = _top_k(x, count)
+    shortcut = new_shortcut()
+    if shortcut is not None and x.ndim == 2 and result.values.size and _words(x, shape[-1]).dtype == x.dtype:
+        shortcut.keep(_prepared(x, result, count))
+    return result
 
 
 register(__name__)

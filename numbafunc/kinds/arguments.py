@@ -238,6 +238,16 @@ def check_flag(flag: Any, name: str) -> bool:
     raise TypeError(f"{name} is {flag!r}; wanted: True or False")
 
 
+def as_int(value: Any) -> int | None:
+    """The int of a single integer; None for anything else, bool included."""
+    if isinstance(value, (bool, np.bool_)):
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
+
+
 def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     """Axes as an ascending tuple of non-negative ints; None means all, () none.
 
@@ -253,11 +263,8 @@ def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     axes = axis if isinstance(axis, (tuple, list)) else (axis,)
     result = set()
     for one in axes:
-        try:
-            index = operator.index(one)
-        except TypeError:
-            index = None
-        if index is None or isinstance(one, (bool, np.bool_)):
+        index = as_int(one)
+        if index is None:
             raise TypeError(f"axis is {axis!r}; wanted: None, an int or a tuple of ints")
         if not -ndim <= index < ndim:
             wanted = f"from {-ndim} to {ndim - 1} for an array of {ndim} dimensions"
@@ -272,6 +279,7 @@ __all__ = [
     "Operand",
     "as_array",
     "as_array_anywhere",
+    "as_int",
     "as_operand",
     "broadcast",
     "check_dtype",

@@ -17,12 +17,11 @@ from numbafunc.cpu.memory import FLAGS, PLAIN, empty, flat_words
 from numbafunc.dual.array import Dual, make, on_device
 from numbafunc.kinds import arguments
 from numbafunc.kinds.plan import (
-    Call,
-    Levels,
     Operands,
     Plan,
     Source,
     Target,
+    calls_of,
     chunks_of,
     component_of,
     number,
@@ -240,7 +239,7 @@ class Elementwise:
         spans, columns = _spans(lengths, stored)
         steps = chunks_of(operands.counts())
         descriptions = []
-        sources: dict[tuple[int, Levels], Source] = {}
+        sources: list[Source] = []
         for position, (parts, value, span) in enumerate(zip(operands.parts, values, spans)):
             indexed = span != "number"
             for component in parts:
@@ -251,7 +250,7 @@ class Elementwise:
                     flatten = functools.partial(_flat, leading=len(component), shape=shape, order=order)
                 elif indexed:
                     flatten = functools.partial(_run_of, leading=len(component), ndim=len(shape), order=order)
-                sources[position, component] = Source(position, component, flatten)
+                sources.append(Source(position, component, flatten))
             storage = value.dtype.name if indexed else "number"
             descriptions.append(Operand(storage, compute, steps.operand_keys(parts), indexed))
         keys = result_keys([description.keys for description in descriptions])
@@ -261,20 +260,9 @@ class Elementwise:
             targets.append(Target(0, component, steps.shape(component, stored), restore))
         kernel = self._kernel(tuple(descriptions), dtype.name, keys, spans, math.prod(shape))
         self._keep_machine_code(kernel, operands, values, shape, dtype if wanted is None else None)
-        source_numbers = {source: number for number, source in enumerate(sources)}
-        target_numbers = {target.component: number for number, target in enumerate(targets)}
-        calls = []
-        for call in steps.calls():
-            slots = tuple(
-                (source_numbers[position, component_of(key)], steps.position(key, call))
-                for position, description in enumerate(descriptions)
-                for key in description.keys
-            )
-            calls.append(
-                Call(slots, tuple((target_numbers[component_of(key)], steps.position(key, call)) for key in keys))
-            )
+        calls = calls_of(steps, [description.keys for description in descriptions], sources, targets)
         tail = (columns,) if columns is not None else ()
-        return Plan(kernel, dtype, tuple(sources.values()), tuple(targets), tuple(calls), (), tail, [])
+        return Plan(kernel, dtype, tuple(sources), tuple(targets), calls, (), tail, [])
 
     def _keep_machine_code(
         self,

@@ -219,3 +219,26 @@ def chunks_of(counts: tuple[int, ...]) -> Chunks:
 def result_keys(operand_keys: list[tuple[Key, ...]]) -> tuple[Key, ...]:
     """The keys that an analytic function of these operands can have."""
     return closed_keys(sort_keys(key for keys in operand_keys for key in keys))
+
+
+def calls_of(
+    chunks: Chunks, operand_keys: Sequence[tuple[Key, ...]], sources: Sequence[Source], targets: Sequence[Target]
+) -> tuple[Call, ...]:
+    """The calls of a kernel whose slots are the keys of its operands, and then those of its results."""
+    source_numbers = {(source.operand, source.component): number for number, source in enumerate(sources)}
+    target_numbers = {(target.result, target.component): number for number, target in enumerate(targets)}
+    slots = [
+        (source_numbers[operand, component_of(key)], key) for operand, keys in enumerate(operand_keys) for key in keys
+    ]
+    results = [
+        (target_numbers[result, component_of(key)], key)
+        for result in dict.fromkeys(target.result for target in targets)
+        for key in result_keys(list(operand_keys))
+    ]
+    return tuple(
+        Call(
+            tuple((number, chunks.position(key, call)) for number, key in slots),
+            tuple((number, chunks.position(key, call)) for number, key in results),
+        )
+        for call in chunks.calls()
+    )

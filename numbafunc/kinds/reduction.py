@@ -13,12 +13,11 @@ from numbafunc.cpu.memory import flat_words
 from numbafunc.dual.array import on_device
 from numbafunc.kinds import arguments
 from numbafunc.kinds.plan import (
-    Call,
-    Levels,
     Operands,
     Plan,
     Source,
     Target,
+    calls_of,
     chunks_of,
     component_of,
     number,
@@ -141,14 +140,14 @@ class Reduction:
         steps = chunks_of(operands.counts())
         descriptions, along = [], []
         middle: list[int] = []
-        sources: dict[tuple[int, Levels], Source] = {}
+        sources: list[Source] = []
         for position, parts in enumerate(operands.parts):
             value = parts[()]
             indexed = isinstance(value, np.ndarray)
             varies = view.varies(np.shape(value))
             for component in parts:
                 flatten: Any = functools.partial(view.flat, leading=len(component)) if indexed else number
-                sources[position, component] = Source(position, component, flatten)
+                sources.append(Source(position, component, flatten))
             storage = value.dtype.name if indexed else "number"
             precision = None if position in self.stages.integers else compute
             descriptions.append(Operand(storage, precision, steps.operand_keys(parts), indexed))
@@ -167,24 +166,8 @@ class Reduction:
         if elementwise and view.order == tuple(range(len(shape))):
             targets = [Target(t.result, t.component, steps.shape(t.component, shape), None) for t in targets]
         kernel = self._kernel(view, tuple(descriptions), tuple(along), dtype.name, keys)
-        source_numbers = {source: index for index, source in enumerate(sources)}
-        target_numbers = {(target.result, target.component): index for index, target in enumerate(targets)}
-        calls = []
-        for call in steps.calls():
-            slots = tuple(
-                (source_numbers[position, component_of(key)], steps.position(key, call))
-                for position, description in enumerate(descriptions)
-                for key in description.keys
-            )
-            results = tuple(
-                (target_numbers[result, component_of(key)], steps.position(key, call))
-                for result in range(self.stages.results)
-                for key in keys
-            )
-            calls.append(Call(slots, results))
-        return Plan(
-            kernel, dtype, tuple(sources.values()), tuple(targets), tuple(calls), tuple(middle), tuple(view.sizes), []
-        )
+        calls = calls_of(steps, [description.keys for description in descriptions], sources, targets)
+        return Plan(kernel, dtype, tuple(sources), tuple(targets), calls, tuple(middle), tuple(view.sizes), [])
 
     def _kernel(
         self, view: _View, operands: tuple[Any, ...], along: tuple[bool, ...], storage: str, keys: tuple[Any, ...]

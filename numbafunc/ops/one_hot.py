@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -63,7 +62,7 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
     """
     device = on_device(x)
     indices = value_of(arguments.as_array(x, "x", boolean=False, device=True))
-    classes = _whole(num_classes)
+    classes = arguments.as_int(num_classes)
     if classes is None or classes < 0:
         raise TypeError(f"num_classes is {num_classes!r}; wanted: a non-negative int")
     try:
@@ -75,7 +74,7 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
     if device and kind.kind == "c":
         raise TypeError(f"dtype is {kind}; wanted, on a device: a real dtype or bool")
     ndim = len(indices.shape) + 1
-    place = _whole(axis)
+    place = arguments.as_int(axis)
     if place is None or not -ndim <= place < ndim:
         raise ValueError(f"axis is {axis!r}; wanted: an int from {-ndim} to {ndim - 1}")
     position = place % ndim
@@ -92,16 +91,6 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
     wide = (classes,) + (1,) * (ndim - 1 - position)
     spread = indices.reshape((*indices.shape[:position], 1, *indices.shape[position:]))
     return _one_hot.evaluate((spread, np.arange(classes).reshape(wide)), dtype=kind, shortcut=new_shortcut())
-
-
-def _whole(value: Any) -> int | None:
-    """A value as an int, if it is a single integer."""
-    if isinstance(value, (bool, np.bool_)):
-        return None
-    try:
-        return operator.index(value)
-    except TypeError:
-        return None
 
 
 register(__name__)

@@ -72,14 +72,9 @@ _LARGEST = 2**24
 
 
 def _whole(value: Any) -> int | None:
-    """A value as an int, if it is a single integer of a size that makes sense."""
-    if isinstance(value, (bool, np.bool_)) or (isinstance(value, np.ndarray) and value.ndim):
-        return None
-    try:
-        whole = int(value.__index__())
-    except (AttributeError, TypeError):
-        return None
-    return whole if abs(whole) < _LARGEST else None
+    """The int of a single integer of a size that makes sense."""
+    whole = arguments.as_int(value)
+    return whole if whole is not None and abs(whole) < _LARGEST else None
 
 
 def _lengths(given: Any, name: str) -> Pair:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from typing import Any
 
 import numpy as np
@@ -82,12 +81,10 @@ def _block(size: Any) -> tuple[int, int]:
 
 
 def _whole(entry: Any, name: str, given: Any, wanted: str) -> int:
-    try:
-        if not isinstance(entry, (bool, np.bool_)):
-            return operator.index(entry)
-    except TypeError:
-        pass
-    raise TypeError(f"{name} is {given!r}; wanted: {wanted}")
+    whole = arguments.as_int(entry)
+    if whole is None:
+        raise TypeError(f"{name} is {given!r}; wanted: {wanted}")
+    return whole
 
 
 def _images(x: Any) -> Any:

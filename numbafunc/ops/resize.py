@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -207,12 +206,9 @@ def _is_given(value: Any) -> bool:
 def _whole_numbers(value: Any, name: str, wanted: str) -> tuple[int, ...]:
     """An integer, or a sequence of such, as a tuple."""
     numbers = value if isinstance(value, (tuple, list)) else (value,)
-    if any(isinstance(number, (bool, np.bool_)) for number in numbers):
+    result = tuple(whole for whole in map(arguments.as_int, numbers) if whole is not None)
+    if len(result) != len(numbers):
         raise TypeError(f"{name} is {value!r}; wanted: {wanted}")
-    try:
-        result = tuple(map(operator.index, numbers))
-    except TypeError:
-        raise TypeError(f"{name} is {value!r}; wanted: {wanted}") from None
     if any(not 0 <= number < 2**31 for number in result):
         raise ValueError(f"{name} is {value!r}; wanted: nothing negative, and less than 2**31")
     return result

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -149,12 +148,8 @@ def top_k(operand: Any, k: int) -> TopK:
     x = arguments.as_array_anywhere(operand, "operand")
     if x.ndim == 0:
         raise ShapeError("operand has no axes; wanted: at least one")
-    try:
-        count = operator.index(k)
-    except TypeError:
-        count = None
-    shape = tuple(x.shape)
-    if count is None or isinstance(k, (bool, np.bool_)):
+    count, shape = arguments.as_int(k), tuple(x.shape)
+    if count is None:
         raise TypeError(f"k is {k!r}; wanted: an int")
     if not 0 <= count <= shape[-1]:
         raise ValueError(f"k is {k!r}; wanted: from 0 to {shape[-1]}, the length of the last axis of operand")

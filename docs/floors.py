@@ -1,0 +1,65 @@
+"""Picture of the floors of the package, drawn from the import contract in pyproject.toml."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+ROOT = Path(__file__).parent.parent
+WIDTH, HEIGHT, GAP = 760, 40, 6
+
+
+def floors() -> list[list[str]]:
+    """The folders and files of each floor, the highest first."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    return [[name.strip() for name in layer.replace("|", ":").split(":")] for layer in layers]
+
+
+def purpose(module: str) -> str:
+    """The first line of a module's docstring."""
+    path = (ROOT / "cuda" if module.startswith("numbafunc_cuda") else ROOT) / module.replace(".", "/")
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    text = ast.get_docstring(ast.parse(path.read_text())) or ""
+    return text.split("\n")[0]
+
+
+def picture() -> str:
+    """The floors as SVG, each with the names and purposes of what lives there."""
+    parts, top = [], GAP
+    for number, modules in enumerate(floors()):
+        lines = [(module.removeprefix("numbafunc."), purpose(module)) for module in modules]
+        height = HEIGHT / 2 * len(lines) + HEIGHT / 2
+        parts.append(f'<rect x="2" y="{top}" width="{WIDTH - 4}" height="{height}" rx="6" class="floor"/>')
+        for line, (name, text) in enumerate(lines):
+            y = top + HEIGHT / 2 * (line + 1)
+            parts.append(f'<text x="14" y="{y}" class="name">{escape(name)}</text>')
+            parts.append(f'<text x="150" y="{y}">{escape(shortened(text))}</text>')
+        top += height + GAP
+    style = (
+        ".floor{fill:#eef3f8;stroke:#7a93ad} text{font:13px sans-serif;fill:#1b2733} .name{font-weight:600}"
+        "@media (prefers-color-scheme: dark){.floor{fill:#22303d}text{fill:#e6edf3}}"
+    )
+    size = f'width="{WIDTH}" height="{top}" viewBox="0 0 {WIDTH} {top}"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size}><style>{style}</style>{"".join(parts)}</svg>\n'
+
+
+def shortened(text: str, most: int = 92) -> str:
+    """A text that fits into a floor."""
+    return text if len(text) <= most else text[: text.rindex(" ", 0, most)].rstrip(",;:") + " …"
+
+
+def write(app: Any) -> None:
+    """Write the picture beside the sources, where the page finds it."""
+    folder = Path(app.srcdir, "_generated")
+    folder.mkdir(exist_ok=True)
+    (folder / "floors.svg").write_text(picture())
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Register with Sphinx."""
+    app.connect("builder-inited", write)
+    return {"parallel_read_safe": True}

@@ -12,6 +12,8 @@ import numbafunc
 from numbafunc.dual.array import Dual, components
 from numbafunc.kinds import linear
 
+pytestmark = pytest.mark.any_backend
+
 FLOATS = [np.float16, np.float32, np.float64]
 DTYPES = [*FLOATS, ml_dtypes.bfloat16, np.int8, np.uint16, np.int32, np.uint64, np.bool_]
 

@@ -13,6 +13,8 @@ import numbafunc
 from numbafunc.dual.array import Dual, components
 from numbafunc.kinds import selection
 
+pytestmark = pytest.mark.any_backend
+
 FLOATS = [np.float16, np.float32, np.float64]
 INTEGERS = [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64, np.bool_]
 DTYPES = [*FLOATS, ml_dtypes.bfloat16, *INTEGERS]

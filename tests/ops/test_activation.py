@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from chosen_backend import numbafunc
 
-import numbafunc
+pytestmark = pytest.mark.any_backend
 
 INF, NAN = np.inf, np.nan
 POINTS = [-INF, -1e4, -1.5, 0.0, 0.5, 1e4, INF, NAN]

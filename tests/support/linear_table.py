@@ -1,11 +1,10 @@
 """The ops of the linear kind as the test modules see them: one entry for each name in the registry."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-
-import numbafunc
+from chosen_backend import SIMULATED, numbafunc
 
 
 @dataclass(frozen=True)
@@ -169,6 +168,9 @@ TABLE = {
         ((2, 2, 3, 2), (1, 3, 1, 1), (2, 0, 3, 3), (3, 4, 40, 50)),
     ),
 }
+
+if SIMULATED:  # where each element is worked on by a Python program
+    TABLE = {name: replace(entry, shapes=(*entry.shapes[:-1], entry.shapes[0])) for name, entry in TABLE.items()}
 
 NAMES = sorted(TABLE)
 

@@ -231,6 +231,7 @@ def test_labels_and_indices():
         for dtype in (np.float64, np.float16, bool, np.int8):
             expected = numbafunc.one_hot(indices, 3, dtype=dtype, axis=axis)
             equal(numbafunc.one_hot(cuda.to_device(indices), 3, dtype=dtype, axis=axis), expected)
+    refused(TypeError, "wanted, on a device", numbafunc.one_hot, cuda.to_device(indices), 3, dtype=complex)
 
 
 def test_drivers_that_work_in_main_memory():

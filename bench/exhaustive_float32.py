@@ -27,7 +27,7 @@ import numpy as np
 from scipy import special
 
 from numbafunc.numbers.cores import CORES
-from tests.core_loop import core_loop
+from tests.support.core_loop import core_loop
 
 RESULTS = Path(__file__).parent / "results" / "exhaustive_float32"
 CHUNK = 2**17  # bit patterns; the arrays of a chunk stay in the cache

@@ -1,7 +1,6 @@
 """What all test modules share: one cache of kernels for a session, and programs run in processes of their own."""
 
 import atexit
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -14,15 +13,8 @@ import pytest
 
 import numbafunc
 
-# Modules of oracles are imported by name.
-sys.path.insert(0, str(Path(__file__).parent))
-
-# What several ranks or another process run is started by the tests, not collected.
-collect_ignore_glob = ["rank_programs/*", "device_*program.py"]
-
-# They need the compiler and the assembler for CUDA devices; tox run -e ptx has them.
-if importlib.util.find_spec("numba_cuda") is None:
-    collect_ignore_glob.append("cuda/*")
+# Imported by the tests, or started by them in other processes.
+collect_ignore = ["support", "parallel/rank_programs"]
 
 # The first process that comes here makes the folder; workers of pytest-xdist inherit it and share the kernels.
 if not os.environ.get("NUMBAFUNC_CACHE_DIR"):
@@ -30,15 +22,9 @@ if not os.environ.get("NUMBAFUNC_CACHE_DIR"):
     os.environ["NUMBAFUNC_CACHE_DIR"] = _folder
     atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 
-device_backend = None
-if os.environ.get("NUMBAFUNC_TEST_BACKEND") == "cuda":
-    import device_backend
-
-    device_backend.install()
-
 
 def pytest_configure(config):
-    if device_backend is not None:
+    if os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
         # Kernels have no flags of NumPy's to raise; in the simulator its scalars do.
         config.addinivalue_line("filterwarnings", "ignore:.*encountered in scalar:RuntimeWarning")
 

@@ -1,0 +1,312 @@
+"""The class Dual: its parts, its flat view, what it refuses, and what it answers about its value."""
+
+import copy
+import math
+import pickle
+
+import numpy as np
+import pytest
+
+import numbafunc
+from numbafunc.autodiff import Dual, assemble, components, levels_of, value_of
+from numbafunc.dual.array import UFUNC_RULES
+
+GENERATOR = np.random.default_rng(5)
+
+
+def dual(shape=(2, 3), directions=2, level=1, dtype=float):
+    return Dual(
+        GENERATOR.normal(size=shape).astype(dtype), GENERATOR.normal(size=(directions, *shape)).astype(dtype), level
+    )
+
+
+def nested():
+    """Levels 1 and 4 with 2 and 3 directions, every component present."""
+    primal = dual((5,), 2, 1)
+    tangent = dual((3, 5), 2, 1)
+    return Dual(primal, tangent, 4)
+
+
+# Structure.
+
+
+def test_properties():
+    x = dual((2, 3), dtype=np.float32)
+    assert (x.shape, x.ndim, x.size, len(x), x.itemsize, x.nbytes) == ((2, 3), 2, 6, 2, 4, 24)
+    assert x.dtype == np.float32
+    assert x.level == 1
+
+
+def test_repr_shows_value_and_tangent():
+    text = repr(Dual(np.array([1.5]), np.array([[2.5]]), 3))
+    assert "1.5" in text
+    assert "tangent=array([[2.5]])" in text
+    assert "level=3" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "match"),
+    [
+        (([1, 2], [[1, 2]], 1), TypeError, "int64"),
+        (([1j], [[1.0]], 1), TypeError, "tangent has dtype float64; it must be that of primal, complex128"),
+        (([None], [[None]], 1), TypeError, "object"),
+        (([1.0], np.ones((1, 1), np.float32), 1), TypeError, "tangent has dtype float32"),
+        (([1.0, 2.0], [1.0, 2.0], 1), ValueError, "tangent has shape"),
+        ((1.0, 1.0, 1), ValueError, "tangent has shape"),
+        (([1.0], [[1.0]], 0), ValueError, "level is 0"),
+    ],
+)
+def test_construction_is_checked(arguments, error, match):
+    with pytest.raises(error, match=match):
+        Dual(*arguments)
+
+
+def test_level_of_a_part_must_be_lower():
+    inner = dual((3,), 1, 2)
+    with pytest.raises(ValueError, match="level is 2"):
+        Dual(inner, np.ones((1, 3)), 2)
+
+
+def test_levels_of():
+    assert levels_of() == ()
+    assert levels_of(1.0, np.ones(3)) == ()
+    assert levels_of(nested()) == (1, 4)
+    assert levels_of(dual(level=7), 2.0, nested()) == (1, 4, 7)
+    assert levels_of(Dual(np.ones(2), dual((1, 2), level=3), 9)) == (3, 9)
+
+
+def test_components():
+    x = nested()
+    parts = components(x)
+    assert set(parts) == {(), (1,), (4,), (1, 4)}
+    assert parts[()] is x.primal.primal
+    assert parts[(1,)].shape == (2, 5)
+    assert parts[(4,)].shape == (3, 5)
+    assert parts[(1, 4)].shape == (2, 3, 5)
+    array = np.ones(2)
+    assert components(array) == {(): array}
+    assert set(components(Dual(dual((5,), 2, 1), np.ones((3, 5)), 4))) == {(), (1,), (4,)}
+
+
+def test_assemble_is_the_inverse():
+    x = nested()
+    y = assemble(components(x))
+    assert y.level == 4
+    assert y.primal.level == y.tangent.level == 1
+    for key, array in components(x).items():
+        assert components(y)[key] is array
+    array = np.ones(2)
+    assert assemble({(): array}) is array
+
+
+def test_assemble_fills_what_the_structure_needs():
+    x = assemble({(): np.ones(5), (1, 4): np.ones((2, 3, 5))})
+    np.testing.assert_array_equal(components(x)[(4,)], np.zeros((3, 5)))
+    assert (1,) not in components(x)
+    y = assemble({(2,): np.ones((3, 5), np.float32)})
+    np.testing.assert_array_equal(y.primal, np.zeros(5, np.float32))
+
+
+def test_value_of():
+    x = nested()
+    assert value_of(x) is x.primal.primal
+    assert value_of(2) == 2
+
+
+def test_copies():
+    x = dual()
+    for twin in (x.copy(), copy.deepcopy(x), pickle.loads(pickle.dumps(x))):
+        np.testing.assert_array_equal(twin.primal, x.primal)
+        np.testing.assert_array_equal(twin.tangent, x.tangent)
+        assert not np.shares_memory(twin.primal, x.primal)
+        assert twin.level == x.level
+
+
+# What would drop the derivative.
+
+
+@pytest.mark.parametrize(
+    "conversion",
+    [
+        float,
+        int,
+        complex,
+        np.asarray,
+        np.array,
+        lambda x: np.array([x, x]),
+        lambda x: np.float64(x),
+        lambda x: x.item(),
+        lambda x: x.tolist(),
+        lambda x: x.astype(int),
+        lambda x: x.astype(np.complex128).astype(float),
+        lambda x: np.zeros(3).__setitem__(0, x),
+        lambda x: np.zeros(3).__setitem__(slice(None), x),
+        lambda x: np.full(3, x),
+        lambda x: np.full_like(np.ones(3), x),
+        lambda x: [1, 2][x],
+        lambda x: np.arange(3)[x],
+        lambda x: x.reshape(1)[x],
+        lambda x: range(x),
+    ],
+)
+def test_nothing_drops_a_tangent(conversion):
+    # NumPy turns the TypeError into its own error when it assigns to one element, and for an index.
+    with pytest.raises((TypeError, IndexError, ValueError)):
+        conversion(Dual(np.array(1.0), np.ones((1,)), 1))
+
+
+@pytest.mark.parametrize("conversion", [float, np.asarray, lambda x: x.item(), lambda x: x.astype(int)])
+def test_refusal_says_what_to_do(conversion):
+    with pytest.raises(TypeError, match="stop_gradient"):
+        conversion(Dual(np.array(1.0), np.ones((1,)), 1))
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda x: np.histogramdd(x), "numpy.histogramdd"),
+        (lambda x: np.histogram2d(x[0], x[1]), "numpy.histogram2d"),
+        (lambda x: np.unique_counts(x), "numpy.unique_counts"),
+        (lambda x: np.linalg.eig(x), "numpy.linalg.eig"),
+        (lambda x: np.linalg.eigvals(x), "numpy.linalg.eigvals"),
+    ],
+)
+def test_function_without_a_rule_is_named(call, name):
+    with pytest.raises(TypeError, match=rf"{name} has no rule .*stop_gradient"):
+        call(dual((2, 2)))
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (lambda x: np.exp(x, out=np.zeros((2, 3))), "numpy.exp: out"),
+        (lambda x: np.add(x, 1.0, casting="unsafe"), "numpy.add: the argument casting"),
+        (lambda x: np.zeros((2, 3)).__iadd__(x), "numpy.add: out"),
+    ],
+)
+def test_ufunc_options_are_refused(call, match):
+    with pytest.raises(TypeError, match=match):
+        call(dual())
+
+
+def test_in_place_on_an_array_is_refused():
+    total = np.zeros((2, 3))
+    with pytest.raises(TypeError, match="write x = x \\+ y"):
+        total += dual()
+    np.testing.assert_array_equal(total, 0)
+
+
+def test_harmless_options_are_accepted():
+    x = dual()
+    np.testing.assert_array_equal(np.exp(x, out=None, where=True, dtype=None).tangent, np.exp(x).tangent)
+
+
+@pytest.mark.parametrize("other", ["text", None, object(), np.array([None])])
+@pytest.mark.parametrize("operator", [np.add, np.multiply, np.power, np.maximum, np.matmul])
+def test_operand_that_is_no_number(operator, other):
+    with pytest.raises(TypeError):
+        operator(dual(), other)
+    with pytest.raises(TypeError):
+        operator(other, dual())
+
+
+def test_python_operators_with_strangers():
+    class Stranger:
+        __array_ufunc__ = None
+
+        def __radd__(self, other):
+            return "reflected"
+
+    assert dual() + Stranger() == "reflected"
+    with pytest.raises(TypeError):
+        dual() + "text"
+
+
+# Queries.
+
+
+def test_comparisons_look_at_the_value():
+    x = nested()
+    value = value_of(x)
+    assert isinstance(x < 0, np.ndarray)
+    np.testing.assert_array_equal(x < 0, value < 0)
+    np.testing.assert_array_equal(value >= x, np.ones(5, bool))
+    np.testing.assert_array_equal(x == x, np.ones(5, bool))
+    np.testing.assert_array_equal(x != value, np.zeros(5, bool))
+
+
+def test_truth_is_that_of_the_value():
+    assert Dual(np.array(2.0), np.zeros(1), 1)
+    assert not Dual(np.array([0.0]), np.ones((1, 1)), 1)
+    with pytest.raises(ValueError, match="ambiguous"):
+        bool(dual())
+
+
+def test_not_hashable():
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(dual())
+
+
+def test_iteration():
+    x = dual((2, 3))
+    first, second = x
+    np.testing.assert_array_equal(second.tangent, x.tangent[:, 1])
+    assert first.shape == (3,)
+    with pytest.raises(TypeError, match="0-d"):
+        iter(Dual(np.array(1.0), np.ones(1), 1))
+    with pytest.raises(TypeError):
+        len(Dual(np.array(1.0), np.ones(1), 1))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        np.shape, np.ndim, np.size, lambda x: np.result_type(x, np.float32), lambda x: np.can_cast(x, float),
+        np.iscomplexobj, np.isrealobj, lambda x: np.zeros_like(x, int),
+        lambda x: np.empty_like(x).shape, np.argmax, lambda x: np.argmin(x, axis=1), np.argsort, np.nonzero,
+        np.flatnonzero, np.count_nonzero, np.any, lambda x: np.all(x > 0, axis=0), lambda x: np.array_equal(x, x),
+        lambda x: np.allclose(x, x), lambda x: np.isclose(x, 0.5), lambda x: np.round(x, 1), np.around,
+        lambda x: np.searchsorted(np.array([0.0, 1.0]), x), np.where, np.min_scalar_type,
+    ],
+)  # fmt: skip
+def test_queries_give_plain_results(query):
+    x = Dual(dual((2, 3), 2, 1), GENERATOR.normal(size=(4, 2, 3)), 2)
+    result = query(x)
+    assert not isinstance(result, Dual)
+    expected = query(value_of(x))
+    assert type(result) is type(expected)
+    for got, wanted in zip(np.atleast_1d(result), np.atleast_1d(expected), strict=True):
+        np.testing.assert_array_equal(got, wanted)
+
+
+def test_astype():
+    x = dual(dtype=np.float32)
+    y = x.astype(np.float64)
+    assert y.dtype == y.tangent.dtype == np.float64
+    np.testing.assert_array_equal(y.tangent, x.tangent)
+
+
+def test_operations_work_at_the_highest_level():
+    low, high = dual((3,), 2, 3), dual((3,), 1, 8)
+    for result in (low * high, high * low):
+        assert result.level == 8
+        assert result.primal.level == 3
+        np.testing.assert_allclose(result.primal.primal, low.primal * high.primal)
+        np.testing.assert_allclose(components(result)[(3, 8)], low.tangent[:, None] * high.tangent)
+
+
+def test_every_ufunc_rule_gives_arrays_for_scalars():
+    x = Dual(np.array(0.5), np.array([1.0]), 1)
+    for ufunc, rule in UFUNC_RULES.items():
+        if isinstance(ufunc, np.ufunc) and ufunc.nin == 1 and ufunc is not np.arccosh and ufunc.nout == 1:
+            result = rule(x)
+            if isinstance(result, Dual):
+                assert type(result.primal) is np.ndarray
+                assert result.tangent.shape == (1,)
+
+
+def test_conversions_of_dual_arrays_say_what_to_call():
+    with pytest.raises(TypeError, match=r"numpy\.exp\(x\) for math\.exp\(x\)"):
+        numbafunc.grad(math.exp)(1.0)
+    with pytest.raises(TypeError, match=r"numpy\.dot\(a, x\) for a\.dot\(x\)"):
+        numbafunc.grad(lambda x: np.eye(2).dot(x).sum())(np.array([0.5, -1.0]))

@@ -1,0 +1,373 @@
+"""scan: the figures, nests, errors, derivatives of any nesting, and bodies compiled by Numba."""
+
+import ml_dtypes
+import numba
+import numpy as np
+import pytest
+
+import numbafunc
+from numbafunc import grad, jacfwd, jvp, scan
+
+XS = np.array([1.0, 2.0, 3.0])
+
+
+def running_sum(carry, x):
+    return carry + x, carry
+
+
+@numba.njit
+def compiled_sum(carry, x):
+    return carry + x, carry
+
+
+@numba.njit
+def compiled_filter(carry, x):
+    level, state = carry
+    row, gain = x
+    level = 0.5 * level + row.sum()
+    state = 0.5 * state + row * gain
+    return (level, state), (state, (None, level))
+
+
+BODIES = pytest.mark.parametrize("body", [running_sum, compiled_sum], ids=["python", "njit"])
+
+
+def same(result, expected):
+    """Compare nests of arrays, structure and dtypes included."""
+    assert type(result) is type(expected)
+    if isinstance(expected, (tuple, list)):
+        assert len(result) == len(expected)
+        for a, b in zip(result, expected):
+            same(a, b)
+    elif isinstance(expected, dict):
+        assert list(result) == list(expected)
+        for key in expected:
+            same(result[key], expected[key])
+    elif expected is not None:
+        assert result.dtype == expected.dtype
+        assert result.shape == expected.shape
+        np.testing.assert_allclose(result, expected, rtol=1e-14)
+
+
+# Values
+
+
+@BODIES
+def test_figures(body):
+    same(scan(body, 0.0, XS, reverse=True), (np.array(6.0), np.array([5.0, 3.0, 0.0])))
+    same(scan(body, 0.0, XS), (np.array(6.0), np.array([0.0, 1.0, 3.0])))
+    same(scan(body, 0.0, XS, 3, False, 2), (np.array(6.0), np.array([0.0, 1.0, 3.0])))
+
+
+@BODIES
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+@pytest.mark.parametrize("start", [0, 0.0])
+def test_a_python_number_takes_the_dtype_that_the_first_step_gives_it(body, dtype, start):
+    wanted = np.float64 if start == 0.0 and isinstance(start, float) and dtype is np.int64 else dtype
+    carry, ys = scan(body, start, XS.astype(dtype))
+    same((carry, ys), (np.array(6, wanted), np.array([0, 1, 3], wanted)))
+    same(scan(body, start, np.zeros(0, dtype)), (np.array(0, wanted), np.zeros(0, wanted)))
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint16, np.float16, ml_dtypes.bfloat16, np.complex64])
+def test_dtypes_stay(dtype):
+    carry, ys = scan(running_sum, np.zeros((), dtype), XS.astype(dtype))
+    assert carry.dtype == ys.dtype == dtype
+    assert carry == 6
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_nests(reverse):
+    def body(carry, x):
+        new = {"a": carry["a"] * 2 + x[0], "b": (carry["b"][0] + x[1]["y"], None)}
+        return [new, [x[1]["y"].sum(), None, {"was": carry["b"][0]}]]
+
+    rows = np.arange(8.0).reshape(4, 2)
+    numbers = np.arange(4.0)
+    carry, ys = scan(body, {"a": np.float64(1), "b": (np.ones(2), None)}, (numbers, {"y": rows}), reverse=reverse)
+    a, b, was, sums = 1.0, np.ones(2), np.zeros((4, 2)), np.zeros(4)
+    for i in reversed(range(4)) if reverse else range(4):
+        was[i], sums[i] = b, rows[i].sum()
+        a, b = 2 * a + numbers[i], b + rows[i]
+    same(carry, {"a": np.array(a), "b": (b, None)})
+    same(ys, [sums, None, {"was": was}])
+
+
+def test_no_xs():
+    same(scan(lambda c, x: (c * 2, x), 1, None, 5), (np.array(32), None))
+    same(scan(lambda c, x: (c * 2, c), 1, (), length=3), (np.array(8), np.array([1, 2, 4])))
+    same(scan(lambda c, x: (None, x), None, XS), (None, XS))
+    body = numba.njit(lambda c, x: (c * 2, c))
+    same(scan(body, 1, None, 5), (np.array(32), np.array([1, 2, 4, 8, 16])))
+
+
+@pytest.mark.parametrize("body", [compiled_filter, compiled_filter.py_func], ids=["njit", "python"])
+@pytest.mark.parametrize("steps", [0, 1, 4])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_compiled_nests(body, steps, reverse):
+    random = np.random.default_rng(0)
+    rows, gains = random.normal(size=(steps, 3)), random.normal(size=steps)
+    level, state = 0.25, random.normal(size=3)
+    start = state.copy()
+    levels, states = np.zeros(steps), np.zeros((steps, 3))
+    carry, ys = scan(body, (level, start), (rows, gains), reverse=reverse)
+    np.testing.assert_array_equal(start, state)
+    for i in reversed(range(steps)) if reverse else range(steps):
+        level = states_i = 0.5 * level + rows[i].sum()
+        state = 0.5 * state + rows[i] * gains[i]
+        levels[i], states[i] = states_i, state
+    same(carry, (np.array(level), state))
+    same(ys, (states, (None, levels)))
+
+
+def test_compiled_bodies_of_other_shapes():
+    turned = numba.njit(lambda c, x: (c[::-1], x > 0))
+    same(scan(turned, np.arange(3.0), XS - 2), (np.array([2.0, 1.0, 0.0]), np.array([False, False, True])))
+    matrices = numba.njit(lambda c, x: (x @ c, c[0]))
+    xs = np.random.default_rng(0).normal(size=(5, 2, 2))
+    same(scan(matrices, np.ones(2), xs[:, ::-1]), scan(matrices.py_func, np.ones(2), xs[:, ::-1]))
+    assert scan(compiled_sum, np.float32(0), XS.astype(np.float32))[0].dtype == np.float32
+    # Numba's literals are of 64 bits, so the number becomes float64 here.
+    assert scan(numba.njit(lambda c, x: (0.5 * c + x, x)), 0, XS.astype(np.float32))[0].dtype == np.float64
+    same(scan(numba.njit(lambda c, x: ((c[0], c[1] + x), c[1])), (0.0, 1), XS)[0], (np.array(0.0), np.array(7.0)))
+
+
+def test_compiled_bodies_know_no_dicts():
+    with pytest.raises(TypeError, match="can't be compiled"):
+        scan(numba.njit(lambda c, x: (c, x["a"])), 1.0, {"a": XS})
+
+
+def test_a_body_that_works_in_place_does_not_change_the_start():
+    def body(carry, x):
+        carry += x
+        return carry, carry
+
+    for f in (body, numba.njit(body)):
+        start = np.zeros(2)
+        carry, ys = scan(f, start, np.ones((3, 2)))
+        np.testing.assert_array_equal(start, 0)
+        np.testing.assert_array_equal(carry, [3, 3])
+        np.testing.assert_array_equal(ys, [[1, 1], [2, 2], [3, 3]])
+    # The first step is taken twice to learn the type of the number.
+    carry, _ = scan(lambda c, x: ((body(c[0], x)[0], c[1] + x[0]), None), (np.zeros(2), 0), np.ones((3, 2)))
+    same(carry, (np.full(2, 3.0), np.array(3.0)))
+
+
+def test_no_steps():
+    same(scan(running_sum, np.zeros(3), np.zeros((0, 3))), (np.zeros(3), np.zeros((0, 3))))
+    same(
+        scan(lambda c, x: (c, (x @ x.T, None)), np.float32(2), np.ones((0, 2, 3))),
+        (np.array(2, np.float32), (np.zeros((0, 2, 2)), None)),
+    )
+    with pytest.raises(TypeError, match="carry"):
+        scan(lambda c, x: (np.ones(2), x), 1.0, np.zeros(0))
+
+
+# Derivatives
+
+
+def polynomial(a, x):
+    """Horner's rule with the coefficients x, and the values on the way."""
+    return scan(lambda c, k: (c * a + k, c * a), 1.0, x)
+
+
+def test_closures_carry_and_xs():
+    for order in range(3):
+        f = lambda a: polynomial(a, XS)[0]  # noqa: E731
+        for _ in range(order):
+            f = grad(f)
+        expected = np.polyval(np.polyder(np.poly1d([1, *XS]), order), 1.5)
+        np.testing.assert_allclose(f(1.5), expected, rtol=1e-13)
+    np.testing.assert_allclose(grad(lambda x: polynomial(1.5, x)[0])(XS), 1.5 ** np.arange(2, -1, -1))
+    np.testing.assert_allclose(
+        grad(lambda c: scan(lambda c, x: (c * c + x, None), c, XS)[0])(0.5), 8 * 0.5 * 1.25 * 3.5625
+    )
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_against_complex_steps(reverse):
+    rows = np.random.default_rng(0).normal(size=(5, 3))
+
+    def f(a):
+        def body(carry, x):
+            state, total = carry
+            new = np.exp(-state * a) + x * a
+            return (new, total + state[0] * a), (total, new * a)
+
+        return scan(body, (rows[0] * a, a * 0), rows, reverse=reverse)
+
+    step = 1e-30
+    (state, total), (totals, news) = jvp(f, (0.7,), (1.0,))[1]
+    expected = f(0.7 + 1j * step)
+    np.testing.assert_allclose(state, expected[0][0].imag / step, rtol=1e-13)
+    np.testing.assert_allclose(total, expected[0][1].imag / step, rtol=1e-13)
+    np.testing.assert_allclose(totals, expected[1][0].imag / step, rtol=1e-13)
+    np.testing.assert_allclose(news, expected[1][1].imag / step, rtol=1e-13)
+    second = jvp(lambda a: jvp(f, (a,), (1.0,))[1], (0.7,), (1.0,))[1]
+    first = jvp(f, (0.7 + 1e-6,), (1.0,))[1][1][1] - jvp(f, (0.7 - 1e-6,), (1.0,))[1][1][1]
+    np.testing.assert_allclose(second[1][1], first / 2e-6, rtol=1e-6, atol=1e-8)
+
+
+def test_a_result_that_gets_its_tangent_on_the_way():
+    value, tangent = jvp(lambda a: scan(lambda c, x: (c * a, c), 1.0, XS)[1], (2.0,), (1.0,))
+    np.testing.assert_array_equal(value, [1, 2, 4])
+    np.testing.assert_array_equal(tangent, [0, 1, 4])
+    jacobian = jacfwd(lambda a: scan(lambda c, x: (c + a * x, c[0]), np.zeros(2), XS)[1])(np.ones(2))
+    np.testing.assert_array_equal(jacobian, [[0, 0], [1, 0], [3, 0]])
+
+
+def test_levels_do_not_mix():
+    def inner(x):
+        return scan(lambda c, y: (c + x * jvp(lambda z: z * x, (y,), (1.0,))[1], None), 0.0, XS)[0]
+
+    np.testing.assert_allclose(inner(2.0), 12)
+    np.testing.assert_allclose(grad(inner)(2.0), 12)
+    np.testing.assert_allclose(grad(grad(inner))(2.0), 6)
+    stopped = grad(lambda x: scan(lambda c, y: (numbafunc.stop_gradient(c) * x, None), x, XS)[0])(2.0)
+    np.testing.assert_allclose(stopped, 8)
+
+
+@pytest.mark.parametrize("xs", [XS, np.zeros(0)], ids=["three", "none"])
+def test_compiled_bodies_have_derivatives(xs):
+    for body in (compiled_sum, running_sum):
+        (carry, ys), (dcarry, dys) = jvp(lambda c, x: scan(body, c, x), (1.0, xs), (2.0, xs * 10))  # noqa: B023
+        np.testing.assert_array_equal(carry, 1 + xs.sum())
+        np.testing.assert_array_equal(dcarry, 2 + 10 * xs.sum())
+        np.testing.assert_array_equal(dys, 2 + 10 * np.cumsum(xs) - 10 * xs)
+        assert ys.shape == xs.shape
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: scan(1, 0.0, XS), TypeError, "^f is a int"),
+        (lambda: scan(running_sum, 0.0, None), ValueError, "^length is missing"),
+        (lambda: scan(running_sum, 0.0, ()), ValueError, "^length is missing"),
+        (lambda: scan(running_sum, 0.0, XS, 4), ValueError, "^length is 4 and xs has length 3"),
+        (lambda: scan(running_sum, 0.0, None, -1), ValueError, "^length is -1"),
+        (lambda: scan(running_sum, 0.0, None, 1.5), TypeError, "^length is 1.5"),
+        (lambda: scan(running_sum, 0.0, {"a": XS, "b": XS[1:]}), ValueError, r"xs\['a'\] has length 3, xs\['b'\]"),
+        (lambda: scan(running_sum, 0.0, [1.0, 2.0]), ValueError, r"^xs\[0\] is the number 1.0"),
+        (lambda: scan(running_sum, 0.0, np.array(1.0)), IndexError, "^xs has no dimensions"),
+        (lambda: scan(running_sum, 0.0, ["a"]), TypeError, r"^xs\[0\] is a str"),
+        (lambda: scan(running_sum, ("a",), XS), TypeError, r"^init\[0\] is a str"),
+        (lambda: scan(running_sum, np.array(["a"]), XS), TypeError, "^init is an array of dtype"),
+        (lambda: scan(running_sum, 0.0, XS, unroll=0), ValueError, "^unroll is 0"),
+        (lambda: scan(running_sum, 0.0, XS, unroll=-1), ValueError, "^unroll is -1"),
+        (lambda: scan(running_sum, 0.0, XS, unroll="x"), TypeError, "^unroll is 'x'"),
+        (lambda: scan(lambda c, x: c, 0.0, XS), TypeError, "^f returns a .*pair"),
+        (lambda: scan(lambda c, x: (c, x, x), 0.0, XS), TypeError, "^f returns 3 values"),
+        (lambda: scan(lambda c, x: ((c, c), x), 0.0, XS), TypeError, "the carry is a nest of structure"),
+        (lambda: scan(lambda c, x: ({"b": c["a"]}, x), {"a": 0.0}, XS), TypeError, "the carry is a nest"),
+        (lambda: scan(lambda c, x: (np.ones(2) * c, x), 0.0, XS), TypeError, r"shape \(\).* shape \(2,\)"),
+        (lambda: scan(running_sum, np.int32(0), XS), TypeError, "dtype int32 .* dtype float64"),
+        (lambda: scan(running_sum, np.float32(0), XS), TypeError, "dtype float32 .* dtype float64"),
+        (lambda: scan(lambda c, x: ((c[0], "a"), x), (0.0, 1.0), XS), TypeError, r"^the carry\[1\] is a str"),
+        (lambda: scan(lambda c, x: (c, "a"), 0.0, XS), TypeError, "^the result of f is a str"),
+        (lambda: scan(lambda c, x: (c, np.ones(int(x))), 0.0, XS), TypeError, "^the result of f is of shape"),
+        (lambda: scan(lambda c, x: (c, x if x < 2 else None), 0.0, XS), TypeError, "^the result of f has structure"),
+        (lambda: scan(compiled_sum, np.float32(0), XS), TypeError, "type float32 .* float64"),
+        (lambda: scan(compiled_sum, (0.0, 1.0), XS), TypeError, "can't be compiled"),
+        (lambda: scan(numba.njit(lambda c, x: c), 0.0, XS), TypeError, "pair"),
+        (lambda: scan(numba.njit(lambda c, x: ((c, c), x)), 0.0, XS), TypeError, "carry"),
+        (lambda: scan(numba.njit(lambda c, x: (c[1:], x)), np.ones(4), XS), TypeError, "the carry .*shape"),
+        (lambda: scan(numba.njit(lambda c, x: (c, np.ones(int(x)))), 0.0, XS), TypeError, "result of f .*shape"),
+    ],
+    ids=range(32),
+)
+def test_errors(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_a_carry_that_changes_late():
+    def body(carry, x):
+        return (carry if x < 3 else carry.astype(np.float32)), None
+
+    with pytest.raises(TypeError, match="dtype float64 .* dtype float32"):
+        scan(body, np.zeros(2), XS)
+
+
+def test_an_error_of_the_body_stays_what_it_is():
+    def body(carry, x):
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        scan(body, 0.0, XS)
+    compiled = numba.njit(lambda c, x: (c + np.ones(3)[: int(x)], x))
+    with pytest.raises(ValueError, match="broadcast"):
+        scan(compiled, np.zeros(3), XS + 1)
+
+
+@pytest.fixture(params=["Python", "Numba"])
+def compiled(request):
+    return numba.njit if request.param == "Numba" else lambda f: f
+
+
+def test_scan_leaves_what_it_is_given(compiled):
+    def exchange(carry, x):
+        carry += 1
+        return x, carry
+
+    xs = np.arange(6.0).reshape(3, 2)
+    carry, _ = numbafunc.scan(compiled(exchange), np.zeros(2), xs)
+    carry[:] = 99
+    np.testing.assert_array_equal(xs, np.arange(6.0).reshape(3, 2))
+
+
+def test_scan_of_a_step_that_changes_its_entry(compiled):
+    def double(carry, x):
+        x *= 2
+        return carry + x.sum(), x
+
+    for start in (0.0, np.float64(0)):
+        assert numbafunc.scan(compiled(double), start, np.ones((3, 2)))[0] == 12
+
+
+def test_scan_of_byte_swapped_arrays(compiled):
+    def add(carry, x):
+        return carry + x, carry
+
+    carry, sums = numbafunc.scan(compiled(add), np.zeros(2, ">f8"), np.ones((3, 2), ">f8"))
+    np.testing.assert_array_equal(carry, np.full(2, 3.0), strict=True)
+    np.testing.assert_array_equal(sums, np.repeat([[0.0], [1.0], [2.0]], 2, 1), strict=True)
+
+
+def test_scan_of_nothing_does_not_divide_by_zero():
+    for step, dtype in ((lambda c, x: (c, 10 // x), int), (lambda c, x: (c, 10 / x), float)):
+        carry, results = numbafunc.scan(numba.njit(step), dtype(0), np.zeros(0, dtype))
+        assert carry == 0
+        np.testing.assert_array_equal(results, np.zeros(0, dtype), strict=True)
+
+
+def test_scan_of_functions_with_fixed_signatures():
+    function = numba.njit("Tuple((f8, f8))(f8, f8)")(lambda carry, x: (carry + x, carry))
+    assert numbafunc.scan(function, 0.0, np.arange(3.0))[0] == 3
+    with pytest.raises(TypeError, match="f has no signature"):
+        numbafunc.scan(function, 0.0, np.arange(3))
+
+
+@pytest.mark.parametrize(
+    ("step", "init", "xs", "message"),
+    [
+        (lambda c, x: (300, None), np.int8(0), np.arange(3, dtype=np.int8), "the carry"),
+        (lambda c, x: (10**400, c), np.float64(0), np.arange(3), "the carry"),
+        (lambda c, x: (x, c), 300, np.arange(3, dtype=np.int8), "init"),
+        (lambda c, x: (c, x), 2**70, np.arange(3), "init"),
+        (lambda c, x: (c, 2**70), 0, np.arange(3), "the result of f"),
+        (lambda c, x: (c, x), 0.0, np.ma.array([1, 2], mask=[0, 1]), "xs is a masked array"),
+        (numba.njit(lambda c, x: (c + x, c)), np.float16(0), np.arange(3, dtype=np.float16), "f can't be compiled"),
+    ],
+)
+def test_what_scan_refuses_by_name(step, init, xs, message):
+    with pytest.raises(TypeError, match=message):
+        numbafunc.scan(step, init, xs)
+
+
+def test_scan_takes_python_numbers_as_weak_in_bfloat16():
+    xs = np.arange(3).astype(ml_dtypes.bfloat16)
+    carry, results = numbafunc.scan(lambda c, x: (x, c), 0.5, xs)
+    assert carry.dtype == results.dtype == xs.dtype

@@ -1,0 +1,151 @@
+"""Runs programs on several ranks: in a process group of their own, with a log for each rank and a limit of time.
+
+As a module, what tests use; as a program, what each rank runs first.
+"""
+
+import contextlib
+import fcntl
+import importlib.util
+import os
+import runpy
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PROGRAMS = Path(__file__).parent.parent / "parallel" / "rank_programs"
+SECONDS = 120
+FOREIGN = ("PMI", "PMIX", "OMPI_", "PRTE_", "HYD", "MPI_", "MPIR_", "SLURM_", "FLUX_", "PALS_", "NUMBAFUNC_MPI")
+# Open MPI refuses to run as root, and more ranks than cores, unless it is told that this is meant.
+PERMISSIONS = {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",
+}
+
+
+def find_launcher():
+    beside = Path(sys.executable).parent / "mpiexec"
+    return str(beside) if beside.exists() else shutil.which("mpiexec")
+
+
+def missing():
+    """Why no ranks can be started here; empty if they can."""
+    if importlib.util.find_spec("mpi4py") is None:
+        return "mpi4py is not installed"
+    return "" if find_launcher() else "no mpiexec: neither a wheel nor this system brings an MPI"
+
+
+# Where ranks are what is to be tested, their absence is a failure.
+needs_ranks = pytest.mark.skipif(bool(missing()) and "NUMBAFUNC_TEST_RANKS" not in os.environ, reason=missing())
+
+
+class Result:
+    def __init__(self, status, logs, launcher):
+        self.status = status
+        self.logs = logs
+        self.launcher = launcher
+
+    def __str__(self):
+        parts = [f"exit status {self.status}", f"--- launcher\n{self.launcher}"]
+        return "\n".join(parts + [f"--- rank {rank}\n{log}" for rank, log in enumerate(self.logs)])
+
+    @property
+    def everything(self):
+        return "\n".join([self.launcher, *self.logs])
+
+
+def wait_for(process, logs, seconds):
+    """Exit status of a launcher, or what happened instead.
+
+    That of Open MPI may hang when a rank ends before MPI has started; then it counts as failed once the ranks are gone.
+    """
+    limit = time.monotonic() + seconds
+    alone = time.monotonic()
+    while time.monotonic() < limit:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(1)
+        started = list(logs.glob("rank-*.log"))
+        if not started or not all(map(has_ended, started)):
+            alone = time.monotonic()
+        elif time.monotonic() > alone + 10:
+            process.kill()
+            return process.wait()
+    return "none: killed after the limit of time"
+
+
+def has_ended(log):
+    """Whether the rank has gone that held a lock on its log."""
+    with log.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def run_ranks(folder, ranks, program, *arguments, seconds=SECONDS, fails=False, **environment):
+    """Run a program of rank_programs and return what the ranks wrote; fail with it unless they end as they should."""
+    import numbafunc
+
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    settings = {
+        **kept,
+        **PERMISSIONS,
+        "PYTHONPATH": os.pathsep.join([str(Path(numbafunc.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "NUMBAFUNC_MPI_TIMEOUT": str(seconds - 20),
+        **environment,
+    }
+    logs = folder / f"logs-{len(list(folder.iterdir()))}"
+    logs.mkdir()
+    command = [find_launcher(), "-n", str(ranks), sys.executable, __file__, str(logs), str(seconds)]
+    with (logs / "launcher.log").open("w") as log:
+        process = subprocess.Popen(
+            [*command, str(PROGRAMS / program), *map(str, arguments)],
+            env={name: value for name, value in settings.items() if value is not None},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            status = wait_for(process, logs, seconds + 10)
+        finally:
+            if hasattr(os, "killpg"):
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    texts = []
+    for rank in range(ranks):
+        path = logs / f"rank-{rank}.log"
+        texts.append(path.read_text(errors="replace") if path.exists() else "(never started)")
+    result = Result(status, texts, (logs / "launcher.log").read_text(errors="replace"))
+    assert isinstance(status, int), str(result)
+    assert (status != 0) == fails, str(result)
+    return result
+
+
+def main():
+    logs, seconds, program, *arguments = sys.argv[1:]
+    rank = next(os.environ[name] for name in ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK") if name in os.environ)
+    log = os.open(Path(logs, f"rank-{rank}.log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
+    fcntl.flock(log, fcntl.LOCK_EX)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    import faulthandler
+
+    faulthandler.dump_traceback_later(float(seconds), exit=True)
+    sys.argv = [program, *arguments]
+    sys.path[0] = str(Path(program).parent)
+    runpy.run_path(program, run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()

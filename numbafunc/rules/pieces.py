@@ -11,13 +11,14 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from numbafunc.dual.array import Dual, Operand, value_of
 from numbafunc.dual.storage import componentwise
-from numbafunc.rules.linear import refuse, rule_for
+from numbafunc.rules.arguments import as_array, refuse
+from numbafunc.rules.register import rule_for
 
 
 @rule_for(np.select)
 def _select(condlist: Sequence[Any], choicelist: Sequence[Operand], default: Operand = 0) -> Any:
     conditions = [value_of(condition) for condition in condlist]
-    choices = [x if type(x) is Dual else np.asarray(x) for x in choicelist]
+    choices = list(map(as_array, choicelist))
     np.select(conditions, [value_of(x) for x in choices], value_of(default))  # errors
     result = default
     for condition, choice in zip(reversed(conditions), reversed(choices), strict=True):

@@ -99,6 +99,7 @@ def merged(x: Operand, axis: Any) -> Any:
         return np.reshape(x, (x.size,))
     axes = normalize_axis_tuple(axis, x.ndim)
     if len(axes) != 1:
+        axes = tuple(sorted(axes))  # in whichever order they are given, the first of a row is the same
         x = np.moveaxis(x, axes, range(-len(axes), 0))
         kept, merging = x.shape[: x.ndim - len(axes)], x.shape[x.ndim - len(axes) :]
         return np.reshape(x, (*kept, math.prod(merging)))

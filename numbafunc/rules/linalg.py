@@ -35,7 +35,7 @@ from numbafunc.dual.products import align, finish, whole
 from numbafunc.rules.application import Tangent, combine
 from numbafunc.rules.arguments import UNSET, as_array, refuse, separate
 from numbafunc.rules.complex_values import adjoint, is_complex
-from numbafunc.rules.register import define_on_value, rule_for
+from numbafunc.rules.register import define_on_value, define_refusal, rule_for
 
 
 def identity_like(a: Operand) -> Any:
@@ -265,16 +265,9 @@ def _multi_dot(arrays: Any, *, out: Any = None) -> Any:
 
 define_on_value(np.linalg.matrix_rank)
 
-
-def _refuse_eigenvalues(function: Callable[..., Any]) -> None:
-    @rule_for(function)
-    def rule(a: Operand) -> Any:
-        raise TypeError(
-            f"numpy.linalg.{function.__name__} has no rule for dual arrays: eigenvalues of a general matrix may be "
-            "complex and merge in pairs; for a symmetric matrix use numpy.linalg.eigh or eigvalsh, for the value alone "
-            "pass numbafunc.stop_gradient(a)"
-        )
-
-
-_refuse_eigenvalues(np.linalg.eig)
-_refuse_eigenvalues(np.linalg.eigvals)
+for _function in (np.linalg.eig, np.linalg.eigvals):
+    define_refusal(
+        _function,
+        "eigenvalues of a general matrix may be complex and merge in pairs; for a symmetric matrix use "
+        "numpy.linalg.eigh or eigvalsh, for the value alone pass numbafunc.stop_gradient(a)",
+    )

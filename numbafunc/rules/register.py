@@ -115,6 +115,20 @@ def define_on_value(*functions: Function) -> None:
         register(function, on_value(function))
 
 
+REFUSED: set[Function] = set()
+"""The functions of which dual arrays are refused, for a reason that the error names."""
+
+
+def define_refusal(function: Function, reason: str) -> None:
+    """Register a function that raises TypeError for dual arrays, and why."""
+
+    @rule_for(function)
+    def rule(*args: Any, **options: Any) -> Any:
+        raise TypeError(f"{_name_of(function)} has no rule for dual arrays: {reason}")
+
+    REFUSED.add(function)
+
+
 def register_by_name(module: str, name: str, make: Callable[[np.ufunc], Rule]) -> None:
     """Register the rule, ``make(ufunc)``, of a ufunc of a module that is never imported from here."""
     _note((module, name), f"{module}.{name}")

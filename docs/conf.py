@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numbafunc
+
+sys.path.insert(0, str(Path(__file__).parent))  # for rules_table
 
 project = "numbafunc"
 author = "numbafunc developers"
@@ -15,6 +20,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
     "numpydoc",
+    "rules_table",
 ]
 exclude_patterns = ["_build"]
 default_role = "code"

@@ -23,6 +23,8 @@ def __getattr__(name: str) -> _Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'numbafunc.autodiff' has no attribute {name!r}")
+    if home == "dual.array":
+        _import_module("numbafunc.rules")  # without which a dual array could do nothing
     return getattr(_import_module(f"numbafunc.{home}"), name)
 
 

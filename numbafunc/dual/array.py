@@ -10,7 +10,6 @@ What NumPy's functions do to a dual array is data, kept in the tables of :mod:`n
 from __future__ import annotations
 
 import operator as operators
-import os
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, TypeAlias, final
 
@@ -39,8 +38,10 @@ UFUNC_METHODS: dict[str, Callable[..., Any]] = {}
 """What a method of ufuncs (reduce, at, ...) does, called with the ufunc and the arguments; `call` is the ufunc with
 options."""
 
-UFUNC_SOURCES: list[Callable[[np.ufunc], Callable[..., Any] | None]] = []
-"""Asked in turn for the rule of a ufunc that the table lacks: ufuncs of packages that are never imported from here."""
+HOOKS: dict[str, Callable[..., Any]] = {}
+"""Other functions of the rules that are called from here, by name: ``find_ufunc_rule(ufunc)`` gives the rule of a ufunc
+that the table lacks, or None; ``apply_on_device(ufunc, *operands)`` and ``convert_on_device(x, dtype)`` compute with
+arrays of a CUDA device."""
 
 
 def _is_number(x: Dual) -> bool:
@@ -53,7 +54,7 @@ def _binary_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
         if getattr(other, "__array_ufunc__", True) is None:
             return NotImplemented
         if not (type(self.primal) is np.ndarray and type(other) in _IN_MAIN_MEMORY) and on_device(self, other):
-            return _apply_on_device(ufunc, self, other)
+            return HOOKS["apply_on_device"](ufunc, self, other)
         return UFUNC_RULES[ufunc](self, other)
 
     return operator
@@ -64,7 +65,7 @@ def _reflected_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
         if getattr(other, "__array_ufunc__", True) is None:
             return NotImplemented
         if not (type(self.primal) is np.ndarray and type(other) in _IN_MAIN_MEMORY) and on_device(self, other):
-            return _apply_on_device(ufunc, other, self)
+            return HOOKS["apply_on_device"](ufunc, other, self)
         return UFUNC_RULES[ufunc](other, self)
 
     return operator
@@ -142,8 +143,6 @@ class Dual(ArrayMethods):
     """None, or the views that see an assignment: see :mod:`numbafunc.dual.storage`."""
 
     def __init__(self, primal: Operand, tangent: Operand, level: int) -> None:
-        import numbafunc.rules  # noqa: F401  (fills the tables, which no one needs who makes no dual array)
-
         primal = primal if type(primal) is Dual or is_device_array(primal) else np.asarray(primal)
         tangent = tangent if type(tangent) is Dual or is_device_array(tangent) else np.asarray(tangent)
         if not is_inexact(primal.dtype):
@@ -161,9 +160,6 @@ class Dual(ArrayMethods):
         self.tangent = tangent
         self.level = level
         self.family = None
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self.primal, self.tangent, self.level, os.getpid())
 
     def __deepcopy__(self, memo: Any) -> Dual:
         return self.copy()
@@ -248,9 +244,9 @@ class Dual(ArrayMethods):
         if on_device(*inputs):
             if method != "__call__" or options:
                 raise TypeError(f"{_name_of(ufunc)} of arrays of a CUDA device takes no options and has no methods")
-            return _apply_on_device(ufunc, *inputs)
+            return HOOKS["apply_on_device"](ufunc, *inputs)
         if method == "__call__":
-            rule = UFUNC_RULES.get(ufunc) or _rule_from_sources(ufunc)
+            rule = UFUNC_RULES.get(ufunc) or HOOKS["find_ufunc_rule"](ufunc)
             if rule is None:
                 raise without_rule(_name_of(ufunc))
             return UFUNC_METHODS["call"](ufunc, *inputs, **options) if options else rule(*inputs)
@@ -321,7 +317,10 @@ class Dual(ArrayMethods):
         result = self**exponent
         return result if _is_number(self) else FUNCTION_RULES[operators.iadd](self, result, "numpy.power")
 
-    # What numbafunc.elementary asks for.
+    # What numbafunc.numbers.elementary asks for.
+
+    def emit_constant(self) -> Any:
+        return value_of(self)
 
     def emit_elementary(self, name: str) -> Any:
         return _apply(elementary.FUNCTIONS[name].evaluate, self)
@@ -432,11 +431,9 @@ class Dual(ArrayMethods):
 
 
 def _converted_on_device(x: Dual, dtype: np.dtype[Any]) -> Dual:
-    from numbafunc.rules.device_ufuncs import converted
-
     if dtype.kind == "c":
         raise TypeError(f"astype({dtype}) of an array of a CUDA device; wanted: a real floating dtype")
-    return converted(x, dtype)  # type: ignore[no-any-return]
+    return HOOKS["convert_on_device"](x, dtype)  # type: ignore[no-any-return]
 
 
 _new = object.__new__
@@ -452,15 +449,6 @@ def make(primal: Any, tangent: Any, level: int) -> Dual:
     dual.level = level
     dual.family = None
     return dual
-
-
-def _restored(primal: Any, tangent: Any, level: int, process: int) -> Dual:
-    """What was pickled or copied; a level of another process may be unknown here."""
-    import numbafunc.rules  # noqa: F401  (fills the tables)
-
-    if process != os.getpid():
-        admit(level)
-    return make(primal, tangent, level)
 
 
 def levels_of(*operands: Operand) -> tuple[int, ...]:
@@ -539,15 +527,6 @@ def _name_of(ufunc: np.ufunc) -> str:
     return f"numpy.{name}" if getattr(np, name, None) is ufunc else f"the ufunc {name}"
 
 
-def _rule_from_sources(ufunc: np.ufunc) -> Callable[..., Any] | None:
-    for source in UFUNC_SOURCES:
-        rule = source(ufunc)
-        if rule is not None:
-            UFUNC_RULES[ufunc] = rule
-            return rule
-    return None
-
-
 _IN_MAIN_MEMORY = frozenset((np.ndarray, float, int))
 
 
@@ -561,14 +540,8 @@ def on_device(*operands: Operand) -> bool:
     return False
 
 
-def _apply_on_device(ufunc: Any, *operands: Operand) -> Any:
-    from numbafunc.rules.device_ufuncs import apply
-
-    return apply(ufunc, *operands)
-
-
 def _apply(ufunc: Callable[..., Any], *operands: Operand) -> Any:
-    return _apply_on_device(ufunc, *operands) if on_device(*operands) else UFUNC_RULES[ufunc](*operands)
+    return HOOKS["apply_on_device"](ufunc, *operands) if on_device(*operands) else UFUNC_RULES[ufunc](*operands)
 
 
 def refuse_on_device(function: Callable[..., Any], *operands: Operand) -> None:

@@ -100,6 +100,11 @@ def align(tangent: Any, ndim: int) -> Any:
     return tangent
 
 
+def whole(value: Any) -> Any:
+    """A value as NumPy's functions return it, scalars as 0-d arrays."""
+    return value if type(value) is Dual else np.asarray(value)
+
+
 def finish(primal: Any, tangent: Any, level: int) -> Dual:
     """The Dual of a result; the tangent takes the result's shape and dtype."""
     shape = (tangent.shape[0], *primal.shape)

@@ -11,7 +11,6 @@ to the caller of a differentiated function is therefore never written to.
 
 from __future__ import annotations
 
-import operator
 import sys
 import weakref
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from numbafunc.dual.array import FUNCTION_RULES, Components, Dual, Operand, assemble, components, make, value_of
+from numbafunc.dual.array import Components, Dual, Operand, assemble, components, make, value_of
 
 Part: TypeAlias = "np.ndarray[Any, Any]"
 Apply: TypeAlias = Callable[[Any, int], Any]
@@ -335,8 +334,3 @@ def replace(x: Dual, result: Operand, name: str) -> Dual:
     else:
         assign(x, ..., result)
     return x
-
-
-FUNCTION_RULES[operator.getitem] = getitem
-FUNCTION_RULES[operator.setitem] = assign
-FUNCTION_RULES[operator.iadd] = replace

@@ -1,61 +1,51 @@
-"""The rules by which NumPy's functions act on dual arrays: importing this module fills the tables.
+"""The rules by which NumPy's functions act on dual arrays: importing this package registers them all.
 
-One file for each idea: elementwise ufuncs by their derivatives, linear functions by their axes, matrix products by
-their two terms, queries by the value alone.
+One file for each chapter of NumPy's functions. :mod:`~numbafunc.rules.register` keeps the tables;
+:mod:`~numbafunc.rules.arguments` and :mod:`~numbafunc.rules.application` have what several files need.
 """
 
-from numbafunc.dual.array import FUNCTION_RULES, UFUNC_METHODS, UFUNC_RULES
 from numbafunc.rules import (
     assignment,
     complex_values,
-    contraction,
     decompositions,
-    einsum,
+    device_ufuncs,
     fft,
-    interpolation,
     linalg,
-    linear,
     norms,
+    pickling,
     pieces,
     polynomials,
     products,
     queries,
-    rearrangement,
     reductions,
     sampling,
     scipy_special,
+    shape,
     sorting,
     statistics,
     ufunc_methods,
     ufuncs,
-    vectors,
 )
 
 __all__ = [
-    "FUNCTION_RULES",
-    "UFUNC_METHODS",
-    "UFUNC_RULES",
     "assignment",
     "complex_values",
-    "contraction",
     "decompositions",
-    "einsum",
+    "device_ufuncs",
     "fft",
-    "interpolation",
     "linalg",
-    "linear",
     "norms",
+    "pickling",
     "pieces",
     "polynomials",
     "products",
     "queries",
-    "rearrangement",
     "reductions",
     "sampling",
     "scipy_special",
+    "shape",
     "sorting",
     "statistics",
     "ufunc_methods",
     "ufuncs",
-    "vectors",
 ]

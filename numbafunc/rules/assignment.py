@@ -1,4 +1,4 @@
-"""Rules of functions that change an array in place.
+"""Rules of indexing, and of functions that change an array in place.
 
 Where each function puts which value is found by running it on an array of positions; the assignment that this makes is
 that of ``x[...] = ...``.
@@ -6,19 +6,19 @@ that of ``x[...] = ...``.
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
 
 from numbafunc.dual.array import Dual, value_of
-from numbafunc.rules.linear import rule_for
+from numbafunc.dual.storage import assign, getitem, replace
+from numbafunc.rules.arguments import as_array, refuse_plain_target
+from numbafunc.rules.register import register, rule_for
 
-
-def _no_tangents(name: str) -> TypeError:
-    return TypeError(
-        f"numpy.{name}: a plain array can't hold tangents; make the array that is changed by numpy.zeros_like(x), "
-        "which is dual itself"
-    )
+register(operator.getitem, getitem)
+register(operator.setitem, assign)
+register(operator.iadd, replace)  # stands for all operators in place
 
 
 def _define_assignment(function: Any, *names: str) -> None:
@@ -29,8 +29,8 @@ def _define_assignment(function: Any, *names: str) -> None:
         options.update(zip(names, args, strict=False))
         target, value = options.pop(names[0]), options.pop(names[-1])
         if type(target) is not Dual:
-            raise _no_tangents(function.__name__)
-        value = value if type(value) is Dual else np.asarray(value)
+            raise refuse_plain_target(function.__name__)
+        value = as_array(value)
         source = np.full(target.shape, -1)
         places = np.arange(value.size).reshape(value.shape)
         others = [value_of(options.pop(name)) for name in names[1:-1]]
@@ -50,6 +50,6 @@ _define_assignment(np.putmask, "a", "mask", "values")
 @rule_for(np.put_along_axis)
 def _put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None = -1) -> None:
     if type(arr) is not Dual:
-        raise _no_tangents("put_along_axis")
+        raise refuse_plain_target("put_along_axis")
     places = np.take_along_axis(np.arange(arr.size).reshape(arr.shape), indices, axis)
     arr[np.unravel_index(places, arr.shape)] = values

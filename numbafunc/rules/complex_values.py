@@ -1,4 +1,4 @@
-"""Rules of complex values: their parts, and the functions that are not analytic.
+"""Rules of complex values: their parts, and the slopes of functions that differ for complex values.
 
 A tangent is the derivative along a real direction, so any function of the real and the imaginary part has one: with z
 the value and dz its tangent, ``d conj(z) = conj(dz)`` and ``d |z| = Re(conj(z) dz) / |z|``. The rules of analytic
@@ -14,13 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import UFUNC_RULES, Dual, Operand, quiet, value_of
-from numbafunc.dual.products import divide, finish, scale
+from numbafunc.dual.array import Dual, Operand, quiet, value_of
+from numbafunc.dual.products import divide, finish, scale, whole
 from numbafunc.dual.storage import view
 from numbafunc.numbers import elementary
-from numbafunc.rules.linear import rule_for
-from numbafunc.rules.queries import define_on_value
-from numbafunc.rules.ufuncs import define_unary
+from numbafunc.rules.register import define_on_value, rule_for
 
 
 def is_complex(x: Operand) -> bool:
@@ -54,42 +52,23 @@ def absolute_tangent(x: Operand, dx: Operand) -> Any:
     return np.where(at_zero, dx.real, real_product(x / np.where(at_zero, 1, radius), dx))
 
 
-_absolute_of_real = UFUNC_RULES[np.absolute]
-_sign_of_real = UFUNC_RULES[np.sign]
-
-
-def _absolute(x: Dual) -> Any:
-    if not is_complex(x):
-        return _absolute_of_real(x)
-    value = np.absolute(x.primal)
-    with quiet():
-        return finish(
-            value if type(value) is Dual else np.asarray(value), absolute_tangent(x.primal, x.tangent), x.level
-        )
-
-
-def _sign(x: Dual) -> Any:
-    if not is_complex(x):
-        return _sign_of_real(x)
+def sign_of_complex(x: Dual) -> Any:
+    """``sign(x)`` of complex numbers: ``x / abs(x)``."""
     value = np.sign(x.primal)
     with quiet():
         radius = abs(x.primal)
         # Only what of dz stands across z turns it, by an angle that is the smaller the farther z is from 0.
         turn = divide((np.conjugate(value) * x.tangent).imag, np.where(value_of(radius) == 0, 1, radius))
-        return finish(value if type(value) is Dual else np.asarray(value), scale(1j * value, turn), x.level)
+        return finish(whole(value), scale(1j * value, turn), x.level)
 
 
-def _tanh_slope(x: Operand, y: Operand) -> Any:
+def tanh_slope(x: Operand, y: Operand) -> Any:
+    """The derivative of ``y = tanh(x)``."""
     if not is_complex(x):
         return elementary.FUNCTIONS["tanh"].derivative(x, y)
     # 1 / cosh(x)**2, an even function, from the half plane in which exp(-x) does not overflow.
     decay = np.exp(-2 * np.where(value_of(x).real >= 0, x, -x))
     return 4 * decay / (1 + decay) ** 2
-
-
-UFUNC_RULES[np.absolute] = _absolute
-UFUNC_RULES[np.sign] = _sign
-define_unary(np.tanh, _tanh_slope)
 
 
 @rule_for(np.real)
@@ -108,8 +87,7 @@ def _angle(z: Operand, deg: bool = False) -> Any:
     return angle * (180 / np.pi) if deg else angle
 
 
-define_on_value(np.isreal)
-define_on_value(np.iscomplex)
+define_on_value(np.isreal, np.iscomplex, np.iscomplexobj, np.isrealobj)
 
 
 @rule_for(np.real_if_close)

@@ -33,9 +33,10 @@ import numpy as np
 
 from numbafunc.dual.array import Operand, quiet
 from numbafunc.dual.products import divide, finish
+from numbafunc.rules.application import Tangent
 from numbafunc.rules.complex_values import adjoint, is_complex
-from numbafunc.rules.linalg import Tangent, identity_like, singular_value_tangents
-from numbafunc.rules.linear import rule_for
+from numbafunc.rules.linalg import identity_like, singular_value_tangents
+from numbafunc.rules.register import rule_for
 
 
 def _from_triangle(da: Tangent, upper: bool) -> Tangent:

@@ -11,53 +11,52 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from numbafunc.dual.array import FUNCTION_RULES, Operand
-from numbafunc.rules.linear import linear, refuse
+from numbafunc.dual.array import Operand
+from numbafunc.rules.application import linear
+from numbafunc.rules.arguments import refuse
+from numbafunc.rules.register import rule_for
 
 
 def _from_end(axes: Any, ndim: int) -> tuple[int, ...]:
     return tuple(axis - ndim for axis in normalize_axis_tuple(axes, ndim, allow_duplicate=True))
 
 
-def define_transform(function: Callable[..., Any]) -> None:
+def _define_transform(function: Callable[..., Any]) -> None:
     """Register a transform along one axis."""
 
+    @rule_for(function)
     def rule(a: Operand, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Any:
         refuse(f"fft.{function.__name__}", out=out)
         along = normalize_axis_index(axis, a.ndim) - a.ndim
         return linear(a, lambda v, lead: function(v, n, along, norm))
 
-    FUNCTION_RULES[function] = rule
 
-
-def define_transform_of_axes(function: Callable[..., Any], default: tuple[int, ...] | None) -> None:
+def _define_transform_of_axes(function: Callable[..., Any], default: tuple[int, ...] | None) -> None:
     """Register a transform along several axes."""
 
+    @rule_for(function)
     def rule(a: Operand, s: Any = None, axes: Any = default, norm: Any = None, out: Any = None) -> Any:
         refuse(f"fft.{function.__name__}", out=out)
         along = range(-(a.ndim if s is None else len(s)), 0) if axes is None else axes
         along = _from_end(along, a.ndim)
         return linear(a, lambda v, lead: function(v, s, along, norm))
 
-    FUNCTION_RULES[function] = rule
 
-
-def define_shift(function: Callable[..., Any]) -> None:
+def _define_shift(function: Callable[..., Any]) -> None:
     """Register an exchange of halves."""
 
+    @rule_for(function)
     def rule(x: Operand, axes: Any = None) -> Any:
         along = _from_end(range(x.ndim) if axes is None else axes, x.ndim)
         return linear(x, lambda v, lead: function(v, along))
 
-    FUNCTION_RULES[function] = rule
-
 
 _function: Any
 for _function in (np.fft.fft, np.fft.ifft, np.fft.rfft, np.fft.irfft, np.fft.hfft, np.fft.ihfft):
-    define_transform(_function)
+    _define_transform(_function)
 for _function in (np.fft.fft2, np.fft.ifft2, np.fft.rfft2, np.fft.irfft2):
-    define_transform_of_axes(_function, (-2, -1))
+    _define_transform_of_axes(_function, (-2, -1))
 for _function in (np.fft.fftn, np.fft.ifftn, np.fft.rfftn, np.fft.irfftn):
-    define_transform_of_axes(_function, None)
+    _define_transform_of_axes(_function, None)
 for _function in (np.fft.fftshift, np.fft.ifftshift):
-    define_shift(_function)
+    _define_shift(_function)

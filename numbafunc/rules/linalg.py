@@ -30,34 +30,12 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import FUNCTION_RULES, Dual, Operand, quiet, value_of
-from numbafunc.dual.products import align, finish
+from numbafunc.dual.array import Dual, Operand, quiet, value_of
+from numbafunc.dual.products import align, finish, whole
+from numbafunc.rules.application import Tangent, combine
+from numbafunc.rules.arguments import UNSET, as_array, refuse, separate
 from numbafunc.rules.complex_values import adjoint, is_complex
-from numbafunc.rules.linear import refuse, rule_for
-from numbafunc.rules.queries import define_on_value
-from numbafunc.rules.ufuncs import combine, constant
-
-Tangent = Any
-
-
-def whole(value: Any) -> Any:
-    """A value as NumPy's functions return it, scalars as 0-d arrays."""
-    return value if type(value) is Dual else np.asarray(value)
-
-
-def separate(name: str, *operands: Operand) -> tuple[int, list[Any], list[Any]]:
-    """The highest level, and for each operand the value and the tangent there; None for one that does not move."""
-    level = max(x.level if type(x) is Dual else 0 for x in operands)
-    primals: list[Any] = []
-    tangents: list[Any] = []
-    for x in operands:
-        if type(x) is Dual and x.level == level:
-            primals.append(x.primal)
-            tangents.append(x.tangent)
-        else:
-            primals.append(x if type(x) is Dual else np.asarray(constant(x, name)))
-            tangents.append(None)
-    return level, primals, tangents
+from numbafunc.rules.register import define_on_value, define_refusal, rule_for
 
 
 def identity_like(a: Operand) -> Any:
@@ -65,15 +43,14 @@ def identity_like(a: Operand) -> Any:
     return np.eye(a.shape[-1], dtype=a.dtype)
 
 
-def define_matrix_function(function: Callable[[Any], Any], tangent_of: Callable[[Any, Any, Any], Any]) -> None:
+def _define_matrix_function(function: Callable[[Any], Any], tangent_of: Callable[[Any, Any, Any], Any]) -> None:
     """Register a function of a stack of matrices by ``tangent_of(a, y, da)``, ``y = function(a)``."""
 
+    @rule_for(function)
     def rule(a: Dual) -> Any:
         value = whole(function(a.primal))
         with quiet():
             return finish(value, tangent_of(a.primal, value, a.tangent), a.level)
-
-    FUNCTION_RULES[function] = rule
 
 
 def trace_of_product(a: Operand, b: Operand) -> Any:
@@ -115,6 +92,7 @@ def _adjugate(a: Operand, det: Operand) -> Any:
     return np.swapaxes(np.linalg.det(minors) * signs.astype(a.dtype), -1, -2)
 
 
+@rule_for(np.linalg.slogdet)
 def _slogdet(a: Dual) -> Any:
     value = np.linalg.slogdet(a.primal)
     sign, logarithm = whole(value[0]), whole(value[1])
@@ -126,9 +104,8 @@ def _slogdet(a: Dual) -> Any:
     return type(value)(sign, logarithm)
 
 
-define_matrix_function(np.linalg.inv, lambda a, x, da: -(x @ da @ x))
-define_matrix_function(np.linalg.det, lambda a, y, da: trace_of_product(_adjugate(a, y), da))
-FUNCTION_RULES[np.linalg.slogdet] = _slogdet
+_define_matrix_function(np.linalg.inv, lambda a, x, da: -(x @ da @ x))
+_define_matrix_function(np.linalg.det, lambda a, y, da: trace_of_product(_adjugate(a, y), da))
 
 
 # Linear systems.
@@ -190,10 +167,10 @@ def _pinv_tangent(a: Operand, p: Operand, da: Tangent) -> Tangent:
 
 
 @rule_for(np.linalg.pinv)
-def _pinv(a: Operand, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._NoValue) -> Any:
+def _pinv(a: Operand, rcond: Any = None, hermitian: bool = False, *, rtol: Any = UNSET) -> Any:
     if hermitian:
         raise TypeError("numpy.linalg.pinv: hermitian=True is not supported for dual arrays; leave it out")
-    options = {} if rtol is np._NoValue else {"rtol": value_of(rtol)}
+    options = {} if rtol is UNSET else {"rtol": value_of(rtol)}
     value = np.linalg.pinv(a.primal, value_of(rcond), **options)
     with quiet():
         return finish(value, _pinv_tangent(a.primal, value, a.tangent), a.level)
@@ -250,7 +227,7 @@ def _matrix_power(a: Operand, n: Any) -> Any:
 @rule_for(np.linalg.multi_dot)
 def _multi_dot(arrays: Any, *, out: Any = None) -> Any:
     refuse("linalg.multi_dot", out=out)
-    matrices: list[Any] = [x if type(x) is Dual else np.asarray(x) for x in arrays]
+    matrices: list[Any] = list(map(as_array, arrays))
     if len(matrices) == 2:
         return np.dot(*matrices)
     first, last = matrices[0], matrices[-1]
@@ -288,17 +265,9 @@ def _multi_dot(arrays: Any, *, out: Any = None) -> Any:
 
 define_on_value(np.linalg.matrix_rank)
 
-
-def _refuse_eigenvalues(function: Callable[..., Any]) -> None:
-    def rule(a: Operand) -> Any:
-        raise TypeError(
-            f"numpy.linalg.{function.__name__} has no rule for dual arrays: eigenvalues of a general matrix may be "
-            "complex and merge in pairs; for a symmetric matrix use numpy.linalg.eigh or eigvalsh, for the value alone "
-            "pass numbafunc.stop_gradient(a)"
-        )
-
-    FUNCTION_RULES[function] = rule
-
-
-_refuse_eigenvalues(np.linalg.eig)
-_refuse_eigenvalues(np.linalg.eigvals)
+for _function in (np.linalg.eig, np.linalg.eigvals):
+    define_refusal(
+        _function,
+        "eigenvalues of a general matrix may be complex and merge in pairs; for a symmetric matrix use "
+        "numpy.linalg.eigh or eigvalsh, for the value alone pass numbafunc.stop_gradient(a)",
+    )

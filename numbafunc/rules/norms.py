@@ -23,10 +23,11 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from numbafunc.dual.array import Operand, quiet, value_of
-from numbafunc.dual.products import divide, finish, scale
+from numbafunc.dual.products import divide, finish, scale, whole
+from numbafunc.rules.application import Tangent
 from numbafunc.rules.complex_values import absolute_tangent, real_product
-from numbafunc.rules.linalg import Tangent, singular_value_tangents, whole
-from numbafunc.rules.linear import rule_for
+from numbafunc.rules.linalg import singular_value_tangents
+from numbafunc.rules.register import rule_for
 
 # Functions of tangents count their axes from the end, where the axis of directions does not shift them.
 

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from numbafunc.dual.array import Dual, Operand, value_of
+from numbafunc.dual.array import Dual, Operand, quiet, value_of
 from numbafunc.dual.storage import componentwise
-from numbafunc.rules.linear import refuse, rule_for
+from numbafunc.rules.arguments import as_array, refuse
+from numbafunc.rules.register import define_refusal, rule_for
 
 
 @rule_for(np.select)
 def _select(condlist: Sequence[Any], choicelist: Sequence[Operand], default: Operand = 0) -> Any:
     conditions = [value_of(condition) for condition in condlist]
-    choices = [x if type(x) is Dual else np.asarray(x) for x in choicelist]
+    choices = list(map(as_array, choicelist))
     np.select(conditions, [value_of(x) for x in choices], value_of(default))  # errors
     result = default
     for condition, choice in zip(reversed(conditions), reversed(choices), strict=True):
@@ -79,7 +80,36 @@ def _apply_over_axes(func: Callable[..., Any], a: Operand, axes: Any) -> Any:
 # Padding.
 
 _numpy_pad: Any = np.pad
-_STATISTICS: dict[str, Any] = {"maximum": np.max, "minimum": np.min, "median": np.median}
+
+
+def _extremum(find: Any) -> Any:
+    """An extremum along an axis; where several elements tie, its tangent is the mean of theirs, as in numbafunc.pad."""
+
+    def statistic(x: Operand, axis: int) -> Any:
+        values = value_of(x)
+        found = find(values, axis, keepdims=True)
+        # Where there is NaN, it is the result, and equal to none.
+        tied = (values == found) | np.isnan(values)
+        count = np.count_nonzero(tied, axis, keepdims=True)
+
+        def apply(v: Any, lead: int) -> Any:
+            if not lead:
+                return found
+            chosen = np.where(tied, v, v.dtype.type(0))
+            with quiet():
+                total = chosen.sum(axis + lead, np.result_type(v.dtype, np.float64), keepdims=True)
+                return (total / count).astype(v.dtype)
+
+        return componentwise(x, apply)
+
+    return statistic
+
+
+_STATISTICS: dict[str, Any] = {
+    "maximum": _extremum(np.max),
+    "minimum": _extremum(np.min),
+    "median": lambda x, axis: np.median(x, axis, keepdims=True),
+}
 
 
 def _pairs(widths: Any, ndim: int) -> list[tuple[int, int]]:
@@ -155,7 +185,7 @@ def _pad_mean(v: Any, pairs: Any, lead: int, lengths: Any) -> Any:
 
 def _pad_by_statistic(x: Operand, pairs: Any, statistic: Any, stat_length: Any) -> Any:
     lengths = [(None, None)] * x.ndim if stat_length is None else _lengths(stat_length, x.ndim)
-    return _pad_axes(x, pairs, lambda v, axis: statistic(v, axis, keepdims=True), lengths, 0)
+    return _pad_axes(x, pairs, statistic, lengths, 0)
 
 
 def _pad_axes(x: Operand, pairs: Any, statistic: Any, lengths: Any, lead: int) -> Any:
@@ -228,17 +258,12 @@ def _histogram(a: Operand, bins: Any = 10, range: Any = None, density: Any = Non
     return counts, edges
 
 
-def _define_without_derivative(function: Any) -> None:
-    @rule_for(function)
-    def rule(*args: Any, **options: Any) -> Any:
-        raise TypeError(
-            f"numpy.{function.__name__} has no rule for dual arrays: counts don't move with the points; take "
-            "numbafunc.stop_gradient(x) of these, and where weights move, sum them by numpy.bincount"
-        )
-
-
-_define_without_derivative(np.histogram2d)
-_define_without_derivative(np.histogramdd)
+for _function in (np.histogram2d, np.histogramdd):
+    define_refusal(
+        _function,
+        "counts don't move with the points; take numbafunc.stop_gradient(x) of these, and where weights move, sum them "
+        "by numpy.bincount",
+    )
 
 
 @rule_for(np.histogram_bin_edges)

@@ -9,15 +9,10 @@ import numpy as np
 
 from numbafunc.dual.array import Dual, Operand, quiet, value_of
 from numbafunc.dual.products import divide, finish
+from numbafunc.rules.application import combine
+from numbafunc.rules.arguments import as_array, separate
 from numbafunc.rules.complex_values import conjugate
-from numbafunc.rules.linalg import separate
-from numbafunc.rules.linear import rule_for
-from numbafunc.rules.ufuncs import combine
-
-
-def _as_array(x: Operand) -> Any:
-    return x if type(x) is Dual else np.asarray(x)
-
+from numbafunc.rules.register import rule_for
 
 # Convolution. The directions of a tangent, each followed by as many zeros as the other operand needs to run out, are
 # one long signal, so that one convolution serves them all.
@@ -88,7 +83,7 @@ def _polyval(p: Operand, x: Operand) -> Any:
         raise TypeError(
             "numpy.polyval: a poly1d can't hold dual arrays; give its coefficients to numpy.polyval in turn"
         )
-    p, x = _coefficients(p), _as_array(x)
+    p, x = _coefficients(p), as_array(x)
     y: Any = np.zeros_like(x)
     for coefficient in p:
         y = y * x + coefficient
@@ -97,7 +92,7 @@ def _polyval(p: Operand, x: Operand) -> Any:
 
 @rule_for(np.polyadd)
 def _polyadd(a1: Operand, a2: Operand) -> Any:
-    a1, a2 = (np.atleast_1d(_as_array(a)) for a in (a1, a2))
+    a1, a2 = (np.atleast_1d(as_array(a)) for a in (a1, a2))
     missing = a2.shape[0] - a1.shape[0]
     if missing > 0:
         a1 = np.concatenate([np.zeros(missing, a1.dtype), a1])
@@ -108,14 +103,14 @@ def _polyadd(a1: Operand, a2: Operand) -> Any:
 
 @rule_for(np.polysub)
 def _polysub(a1: Operand, a2: Operand) -> Any:
-    return _polyadd(a1, -_as_array(a2))
+    return _polyadd(a1, -as_array(a2))
 
 
 @rule_for(np.polymul)
 def _polymul(a1: Operand, a2: Operand) -> Any:
     factors: list[Any] = []
     for a in (a1, a2):
-        coefficients = np.atleast_1d(_as_array(a))
+        coefficients = np.atleast_1d(as_array(a))
         # As numpy.poly1d does, without the powers whose coefficients are zero.
         leading = np.flatnonzero(coefficients)
         factors.append(coefficients[leading[0] :] if leading.size else coefficients[-1:])
@@ -137,7 +132,7 @@ def _polyint(p: Operand, m: Any = 1, k: Operand = None) -> Any:
     m = operator.index(m)
     if m < 0:
         raise ValueError("Order of integral must be positive (see polyder)")
-    constants = np.zeros(m) if k is None else np.atleast_1d(_as_array(k))
+    constants = np.zeros(m) if k is None else np.atleast_1d(as_array(k))
     if constants.shape[0] == 1:
         constants = np.broadcast_to(constants, max(m, 1))
     if constants.shape[0] < m:
@@ -195,7 +190,7 @@ def _polyfit(
     if full or cov:
         raise TypeError("numpy.polyfit: full=True and cov are not supported for dual arrays")
     order = int(deg) + 1
-    x, y = _as_array(x) + 0.0, _as_array(y) + 0.0
+    x, y = as_array(x) + 0.0, as_array(y) + 0.0
     if order < 1 or x.ndim != 1 or x.size == 0 or y.ndim not in (1, 2) or x.shape[0] != y.shape[0]:
         raise ValueError(
             f"numpy.polyfit takes a vector x, one or several columns y of its length and a degree from 0; "
@@ -203,7 +198,7 @@ def _polyfit(
         )
     left, right = np.vander(x, order), y
     if w is not None:
-        weights = _as_array(w) + 0.0
+        weights = as_array(w) + 0.0
         left = left * weights[:, np.newaxis]
         right = right * (weights[:, np.newaxis] if y.ndim == 2 else weights)
     # Columns of length 1 make the system better conditioned.

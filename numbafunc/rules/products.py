@@ -1,17 +1,158 @@
-"""Rules of products made of others: tensordot, kron, cross, vecdot, and the products of numpy.linalg."""
+"""Rules of products of vectors, matrices and tensors: matmul, dot, outer, tensordot, einsum and their like.
+
+A product of two operands has one term for each that moves. The directions of a tangent are laid beside an axis that
+is not contracted, so that a term is one matrix product, not one for each direction. Of einsum, a term is the same sum
+with one operand replaced by its tangent, whose axis of directions gets a label of its own, first in the result.
+"""
 
 from __future__ import annotations
 
 import math
 import operator
+import string
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from numbafunc.dual.array import FUNCTION_RULES, UFUNC_RULES, Dual, Operand
+from numbafunc.dual.array import UFUNC_RULES, Operand, ndim_of, quiet
+from numbafunc.dual.products import align, finish, whole
+from numbafunc.dual.storage import componentwise
+from numbafunc.rules.application import Tangent, combine
+from numbafunc.rules.arguments import as_array, refuse, separate
 from numbafunc.rules.complex_values import conjugate
-from numbafunc.rules.linear import refuse, rule_for
+from numbafunc.rules.register import define_on_value, register, rule_for
+from numbafunc.rules.ufuncs import binary
+
+# Of two matrices.
+
+_WIDE = 32
+"""Columns from which one product for each direction is as fast as one of them all, and leaves rows contiguous."""
+
+
+def _matmul(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
+    return combine(
+        None if dx is None else _moving_left(_without_padding(dx, x.ndim), y, x.ndim),
+        None if dy is None else _moving_right(x, _without_padding(dy, y.ndim), y.ndim),
+    )
+
+
+def _without_padding(tangent: Tangent, ndim: int) -> Tangent:
+    """Undo the alignment that elementwise functions need."""
+    extra = tangent.ndim - 1 - ndim
+    return tangent.reshape((tangent.shape[0], *tangent.shape[1 + extra :])) if extra else tangent
+
+
+def _moving_left(dx: Tangent, y: Operand, x_ndim: int) -> Tangent:
+    if y.ndim == 1:
+        return np.matmul(dx, y)
+    if y.ndim == 2:
+        *rows, inner = dx.shape
+        product = np.matmul(dx.reshape((math.prod(rows), inner)), y)
+        return product.reshape((*rows, y.shape[1]))
+    if x_ndim == 1:
+        # A vector has no row axis to stand beside the directions.
+        return np.matmul(align(dx[:, np.newaxis, :], y.ndim), y)[..., 0, :]
+    return np.matmul(align(dx, y.ndim), y)
+
+
+def _moving_right(x: Operand, dy: Tangent, y_ndim: int) -> Tangent:
+    if y_ndim == 1 and x.ndim == 1:
+        return np.matmul(dy, x)
+    if y_ndim == 1:
+        # x @ dy[d] for all d: the directions become columns, and lead again at the end.
+        return np.moveaxis(np.matmul(x, dy.T), -1, 0)
+    if x.ndim == 2 and y_ndim == 2 and dy.shape[2] < _WIDE:
+        directions, inner, columns = dy.shape
+        product = np.matmul(x, dy.transpose(1, 0, 2).reshape((inner, directions * columns)))
+        return product.reshape((x.shape[0], directions, columns)).transpose(1, 0, 2)
+    return np.matmul(x, align(dy, x.ndim))
+
+
+register(np.matmul, binary(np.matmul, _matmul))
+register(np.linalg.matmul, UFUNC_RULES[np.matmul])
+
+
+@rule_for(np.dot)
+def _dot(a: Operand, b: Operand, out: Any = None) -> Any:
+    refuse("dot", out=out)
+    a_ndim, b_ndim = ndim_of(a), ndim_of(b)
+    if a_ndim == 0 or b_ndim == 0:
+        return UFUNC_RULES[np.multiply](a, b)
+    if b_ndim <= 2:
+        return UFUNC_RULES[np.matmul](a, b)
+    # The last axis of a with the last but one of b: the matrix (inner, all other axes of b), then b's axes again.
+    columns = np.moveaxis(b, -2, 0)
+    product = np.matmul(a, np.reshape(columns, (columns.shape[0], -1)))
+    return np.reshape(product, (*product.shape[:-1], *columns.shape[1:]))
+
+
+@rule_for(np.inner)
+def _inner(a: Operand, b: Operand, /) -> Any:
+    if ndim_of(a) == 0 or ndim_of(b) == 0:
+        return UFUNC_RULES[np.multiply](a, b)
+    return np.dot(a, np.swapaxes(b, -1, -2) if ndim_of(b) > 1 else b)
+
+
+@rule_for(np.outer)
+def _outer(a: Operand, b: Operand, out: Any = None) -> Any:
+    refuse("outer", out=out)
+    a, b = (as_array(x) for x in (a, b))
+    column, row = (a.size, 1), (1, b.size)
+    return UFUNC_RULES[np.multiply](
+        componentwise(a, lambda v, lead: v.reshape((*v.shape[:lead], *column))),
+        componentwise(b, lambda v, lead: v.reshape((*v.shape[:lead], *row))),
+    )
+
+
+@rule_for(np.linalg.outer)
+def _linalg_outer(x1: Operand, x2: Operand, /) -> Any:
+    if np.ndim(x1) != 1 or np.ndim(x2) != 1:
+        raise ValueError(f"both operands must be vectors, not of {np.ndim(x1)} and {np.ndim(x2)} dimensions")
+    return np.outer(x1, x2)
+
+
+@rule_for(np.vdot)
+def _vdot(a: Operand, b: Operand, /) -> Any:
+    return np.matmul(conjugate(np.ravel(a)), np.ravel(b))
+
+
+# Of stacks of vectors and matrices.
+
+# Axes of the operands and of the result that are not looped over.
+_CORE_AXES = {"vecdot": (1, 1, 0), "matvec": (2, 1, 1), "vecmat": (1, 2, 1)}
+
+
+def _define_product(ufunc: Any) -> None:
+    of_x, of_y, of_z = _CORE_AXES[ufunc.__name__]
+
+    def tangent_of(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
+        looped = z.ndim - of_z
+        return combine(
+            None if dx is None else ufunc(_looped(dx, x, looped + of_x), y),
+            None if dy is None else ufunc(x, _looped(dy, y, looped + of_y)),
+        )
+
+    register(ufunc, binary(ufunc, tangent_of))
+
+
+def _looped(tangent: Tangent, operand: Operand, ndim: int) -> Tangent:
+    return align(tangent.reshape((tangent.shape[0], *operand.shape)), ndim)
+
+
+for _name in _CORE_AXES:
+    # NumPy 2.0 has vecdot; 2.2 added the others.
+    if hasattr(np, _name):
+        _define_product(getattr(np, _name))
+
+
+@rule_for(np.linalg.vecdot)
+def _linalg_vecdot(x1: Operand, x2: Operand, /, *, axis: int = -1) -> Any:
+    return np.vecdot(np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1))
+
+
+# Of tensors.
 
 
 @rule_for(np.tensordot, np.linalg.tensordot)
@@ -76,51 +217,60 @@ def _linalg_cross(x1: Operand, x2: Operand, /, *, axis: int = -1) -> Any:
     return np.cross(x1, x2, axis=axis)
 
 
-@rule_for(np.linalg.outer)
-def _linalg_outer(x1: Operand, x2: Operand, /) -> Any:
-    if np.ndim(x1) != 1 or np.ndim(x2) != 1:
-        raise ValueError(f"both operands must be vectors, not of {np.ndim(x1)} and {np.ndim(x2)} dimensions")
-    return np.outer(x1, x2)
+# Einsum.
+
+_MANY = 2**9
+_VERY_MANY = 2**16
+"""Elements of a tangent from which finding a good order of the products pays, for several products and for one."""
+
+define_on_value(np.einsum_path)
 
 
-@rule_for(np.linalg.trace)
-def _linalg_trace(x: Operand, /, *, offset: int = 0, dtype: Any = None) -> Any:
-    refuse("linalg.trace", dtype=dtype)
-    return np.trace(x, offset, -2, -1)
+def _labels(subscripts: Sequence[Any]) -> str:
+    """Subscripts given as numbers and Ellipsis, as letters."""
+    return "".join("..." if label is Ellipsis else string.ascii_letters[label] for label in subscripts)
 
 
-@rule_for(np.linalg.diagonal)
-def _linalg_diagonal(x: Operand, /, *, offset: int = 0) -> Any:
-    return np.diagonal(x, offset, -2, -1)
+def _as_text(operands: Sequence[Any]) -> tuple[str, list[Any]]:
+    """The subscripts as text, and the arrays, of either form of the arguments."""
+    if isinstance(operands[0], str):
+        return operands[0].replace(" ", ""), list(operands[1:])
+    pairs = len(operands) // 2
+    text = ",".join(_labels(subscripts) for subscripts in operands[1 : 2 * pairs : 2])
+    if len(operands) % 2:
+        text += "->" + _labels(operands[-1])
+    return text, list(operands[: 2 * pairs : 2])
 
 
-def _vecdot(x1: Operand, x2: Operand) -> Any:
-    if np.ndim(x1) == 0 or np.ndim(x2) == 0:
-        raise ValueError("numpy.vecdot takes vectors, not numbers")
-    x1 = x1 if type(x1) is Dual else np.asarray(x1)
-    row = np.expand_dims(conjugate(x1), -2)
-    return np.matmul(row, np.expand_dims(x2, -1))[..., 0, 0]
+def _result_labels(text: str) -> str:
+    """What einsum returns where the subscripts don't say: labels that occur once, in alphabetical order."""
+    letters = text.replace("...", "").replace(",", "")
+    once = "".join(sorted(label for label in set(letters) if letters.count(label) == 1))
+    return "..." + once if "..." in text else once
 
 
-@rule_for(np.linalg.vecdot)
-def _linalg_vecdot(x1: Operand, x2: Operand, /, *, axis: int = -1) -> Any:
-    return _vecdot(np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1))
-
-
-def _matvec(x1: Operand, x2: Operand) -> Any:
-    return np.matmul(x1, np.expand_dims(x2, -1))[..., 0]
-
-
-def _vecmat(x1: Operand, x2: Operand) -> Any:
-    x1 = x1 if type(x1) is Dual else np.asarray(x1)
-    return np.matmul(np.expand_dims(conjugate(x1), -2), x2)[..., 0, :]
-
-
-UFUNC_RULES[np.vecdot] = _vecdot
-# NumPy 2.2 added these.
-for _name, _rule in (("matvec", _matvec), ("vecmat", _vecmat)):
-    if hasattr(np, _name):
-        UFUNC_RULES[getattr(np, _name)] = _rule
-
-FUNCTION_RULES[np.linalg.matmul] = UFUNC_RULES[np.matmul]
-FUNCTION_RULES[np.linalg.matrix_transpose] = FUNCTION_RULES[np.matrix_transpose]
+@rule_for(np.einsum)
+def _einsum(
+    *operands: Operand,
+    out: Any = None, optimize: Any = False, dtype: Any = None, order: str = "K", casting: str = "safe",
+) -> Any:  # fmt: skip
+    refuse("einsum", out=out, dtype=dtype)
+    text, arrays = _as_text(operands)
+    level, primals, tangents = separate("numpy.einsum", *arrays)
+    value = whole(np.einsum(text, *primals, optimize=optimize))
+    inputs, _, result = text.partition("->")
+    if "->" not in text:
+        result = _result_labels(inputs)
+    parts = inputs.split(",")
+    directions = next(label for label in string.ascii_letters if label not in text)
+    change = None
+    with quiet():
+        for position, tangent in enumerate(tangents):
+            if tangent is None:
+                continue
+            # What is slow for one direction by the plain loops is too slow for many.
+            large = tangent.size > (_MANY if len(primals) > 2 else _VERY_MANY)
+            labels = ",".join([*parts[:position], directions + parts[position], *parts[position + 1 :]])
+            factors = [*primals[:position], tangent, *primals[position + 1 :]]
+            change = combine(change, np.einsum(f"{labels}->{directions}{result}", *factors, optimize=optimize or large))
+        return finish(value, change, level)

@@ -1,23 +1,31 @@
-"""Rules of functions of samples: differences and integrals on a grid, grids themselves, sinc, phases."""
+"""Rules of functions of samples: differences and integrals on a grid, grids, interpolation, phases, sinc and i0.
+
+Between the knots i and i + 1, interp is ``f_i + s (x - x_i)`` with the slope ``s = (f_{i+1} - f_i) / (x_{i+1} - x_i)``.
+At a knot the interval on its right counts, at the last knot the one on its left; outside, the end values.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_index
 
 from numbafunc.dual.array import Dual, Operand, assemble, components, make, quiet, value_of
-from numbafunc.dual.products import finish, scale
+from numbafunc.dual.products import align, finish, scale, whole
 from numbafunc.dual.storage import componentwise
-from numbafunc.rules.linear import into, refuse, rule_for, several
+from numbafunc.rules.application import combine, several
+from numbafunc.rules.arguments import as_array, axes_of, refuse, separate
+from numbafunc.rules.register import rule_for
+
+# Differences and integrals.
 
 
 @rule_for(np.gradient)
 def _gradient(f: Operand, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    f = f if type(f) is Dual else np.asarray(f)
-    ndim = f.ndim
-    axes = tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
+    f = as_array(f)
+    axes = axes_of(axis, f.ndim)
     results = [
         _slope(f, one, spacing, edge_order)
         for one, spacing in zip(axes, _spacings(varargs, len(axes), value_of(f), axes, edge_order), strict=True)
@@ -65,36 +73,22 @@ def _spacings(varargs: tuple[Any, ...], count: int, value: Any, axes: Any, edge_
     return [varargs] * count if len(varargs) == 1 else [(one,) for one in varargs]
 
 
-@rule_for(np.ediff1d)
-def _ediff1d(ary: Operand, to_end: Operand = None, to_begin: Operand = None) -> Any:
-    pieces = [np.diff(np.ravel(ary))]
-    if to_begin is not None:
-        pieces.insert(0, _as_end("to_begin", to_begin, pieces[0]))
-    if to_end is not None:
-        pieces.append(_as_end("to_end", to_end, pieces[0]))
-    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-
-
-def _as_end(name: str, end: Operand, differences: Operand) -> Any:
-    end = np.ravel(end)
-    if not np.can_cast(end.dtype, differences.dtype, "same_kind"):
-        raise TypeError(f"dtype of `{name}` must be compatible with input `ary` under the `same_kind` rule.")
-    return end.astype(differences.dtype)
-
-
 @rule_for(np.trapezoid)
 def _trapezoid(y: Operand, x: Operand = None, dx: Operand = 1.0, axis: int = -1) -> Any:
-    y = y if type(y) is Dual else np.asarray(y)
+    y = as_array(y)
     axis = normalize_axis_index(axis, y.ndim)
     width = dx
     if x is not None:
-        x = x if type(x) is Dual else np.asarray(x)
+        x = as_array(x)
         width = np.diff(x, axis=axis if x.ndim > 1 else -1)
         if x.ndim == 1:
             width = np.reshape(width, [-1 if one == axis else 1 for one in range(y.ndim)])
     before = (slice(None),) * axis
     total: Any = np.sum(width * (y[(*before, slice(1, None))] + y[(*before, slice(None, -1))]) / 2.0, axis)
     return total
+
+
+# Grids.
 
 
 @rule_for(np.linspace)
@@ -134,7 +128,7 @@ def _geomspace(
 ) -> Any:
     np.geomspace(value_of(start), value_of(stop), num, endpoint, dtype, axis)  # errors
     common = np.result_type(value_of(start), value_of(stop), float(num), np.zeros((), dtype))
-    start, stop = ((x if type(x) is Dual else np.asarray(x)).astype(common) for x in (start, stop))
+    start, stop = (as_array(x).astype(common) for x in (start, stop))
     # Turned so that they start on the positive side, where there are logarithms.
     turn = np.sign(start)
     start, stop = start / turn, stop / turn
@@ -145,72 +139,6 @@ def _geomspace(
             samples[-1] = stop
     samples = np.moveaxis(samples * turn, 0, axis)
     return samples if dtype is None else samples.astype(dtype)
-
-
-@rule_for(np.unwrap)
-def _unwrap(p: Operand, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.pi) -> Any:
-    if type(p) is not Dual or type(period) is Dual or type(discont) is Dual:
-        raise TypeError("numpy.unwrap: discont and period can't be dual arrays")
-    value = np.unwrap(p.primal, discont, axis, period=period)
-    # Multiples of the period are added, which don't change.
-    return make(value, p.tangent.copy(), p.level)
-
-
-_TERMS = 16
-
-
-@rule_for(np.sinc)
-def _sinc(x: Operand) -> Any:
-    value = np.sinc(x.primal)
-    with quiet():
-        return finish(
-            value if type(value) is Dual else np.asarray(value), scale(_sinc_slope(x.primal), x.tangent), x.level
-        )
-
-
-def _sinc_slope(x: Operand) -> Any:
-    """The derivative of ``sin(pi x) / (pi x)``; its Taylor series where the difference would cancel."""
-    small = np.abs(value_of(x)) < 0.5
-    near = np.where(small, x, x.dtype.type(0)) * np.pi
-    square = near * near
-    series: Any = 0.0
-    for term in range(_TERMS, 0, -1):
-        # (-1)**n 2n y**(2n - 1) / (2n + 1)!, by Horner's rule from the last term.
-        series = (2 * term) * _SIGNED[term] + square * series
-    far = np.where(small, x.dtype.type(1), x)
-    return np.where(small, np.pi * near * series, (np.cos(np.pi * far) - np.sinc(far)) / far)
-
-
-def _signed_reciprocals() -> list[float]:
-    found, factorial = [1.0], 1.0
-    for term in range(1, _TERMS + 1):
-        factorial *= 2 * term * (2 * term + 1)
-        found.append((-1) ** term / factorial)
-    return found
-
-
-_SIGNED = _signed_reciprocals()
-
-
-# Midpoints of a quarter of a turn: for analytic periodic functions the rule of equal weights is exact to rounding.
-_ANGLES = (np.arange(64) + 0.5) * (np.pi / 128)
-
-
-@rule_for(np.i0)
-def _i0(x: Operand) -> Any:
-    value: Any = np.i0(x.primal)
-    with quiet():
-        return finish(value if type(value) is Dual else np.asarray(value), scale(_i1(x.primal), x.tangent), x.level)
-
-
-def _i1(x: Operand) -> Any:
-    """The mean of ``cos(t) sinh(x cos(t))``, whose terms have one sign."""
-    cosines, halves = (weights.astype(x.dtype) for weights in (np.cos(_ANGLES), np.sin(_ANGLES / 2) ** 2))
-    size = abs(x)
-    twice = -2 * size[..., np.newaxis]
-    # sinh(x c) = exp(x) exp(-2 x h) (1 - exp(-2 x c)) / 2 with h = (1 - c) / 2: large exponents would lose digits.
-    mean = np.mean(-cosines * np.exp(twice * halves) * np.expm1(twice * cosines), -1)
-    return np.where(value_of(x) < 0, -0.5, x.dtype.type(0.5)) * np.exp(size) * mean
 
 
 @rule_for(np.vander)
@@ -225,26 +153,119 @@ def _vander(x: Operand, N: int | None = None, increasing: bool = False) -> Any:
     return powers if increasing else np.flip(powers, 1)
 
 
-# NumPy 2.1 added these.
+# Interpolation and phases.
 
 
-def _define_cumulative(name: str, function: Any, neutral: float) -> None:
-    if not hasattr(np, name):
-        return
+@rule_for(np.interp)
+def _interp(
+    x: Operand, xp: Operand, fp: Operand, left: Operand = None, right: Operand = None, period: Any = None
+) -> Any:
+    x, xp, fp = (as_array(v) for v in (x, xp, fp))
+    if period is not None:
+        if type(period) is Dual:
+            raise TypeError("numpy.interp: period can't be a dual array")
+        if period == 0:
+            raise ValueError("period must be a non-zero value")
+        period = abs(period)
+        left = right = None
+        x, xp = np.remainder(x, period), np.remainder(xp, period)
+        order = np.argsort(value_of(xp))
+        xp, fp = xp[order], fp[order]
+        xp = np.concatenate([xp[-1:] - period, xp, xp[:1] + period])
+        fp = np.concatenate([fp[-1:], fp, fp[:1]])
+    # The end values are operands too.
+    left = fp[0] if left is None else left
+    right = fp[-1] if right is None else right
+    level, operands, tangents = separate("numpy.interp", x, xp, fp, left, right)
+    if level == 0:
+        # NumPy takes complex end values as Python numbers only.
+        return np.interp(x, xp, fp, *(np.asarray(end).item() for end in (left, right)))
+    value = whole(_interp(*operands))
+    with quiet():
+        return finish(value, _interp_tangent(value.ndim, *operands, *tangents), level)
 
-    @rule_for(getattr(np, name))
-    def rule(
-        x: Operand, /, *, axis: int | None = None, dtype: Any = None, out: Any = None, include_initial: bool = False
-    ) -> Any:
-        if axis is None and x.ndim >= 2:
-            raise ValueError("For arrays which have more than one dimension ``axis`` argument is required.")
-        place = normalize_axis_index(axis or 0, x.ndim)
-        result = function(x, place, dtype)
-        if include_initial:
-            shape = (*x.shape[:place], 1, *x.shape[place + 1 :])
-            result = np.concatenate([np.full(shape, neutral, result.dtype), result], place)
-        return into(out, result, name)
+
+def _interp_tangent(
+    ndim: int,
+    x: Operand, xp: Operand, fp: Operand, left: Operand, right: Operand,
+    dx: Any, dxp: Any, dfp: Any, dleft: Any, dright: Any,
+) -> Any:  # fmt: skip
+    points, knots = value_of(x), value_of(xp)
+    below, above = points < knots[0], points > knots[-1]
+    inside = ~(below | above)
+    change: Any = None
+    if len(knots) > 1:
+        i = np.clip(np.searchsorted(knots, points, "right") - 1, 0, len(knots) - 2)
+        width = xp[i + 1] - xp[i]
+        slope = (fp[i + 1] - fp[i]) / width
+        share = (x - xp[i]) / width
+        if dx is not None:
+            change = scale(slope, dx)
+        if dxp is not None:
+            change = combine(change, -scale(slope, scale(1 - share, dxp[:, i]) + scale(share, dxp[:, i + 1])))
+        if dfp is not None:
+            change = combine(change, scale(1 - share, dfp[:, i]) + scale(share, dfp[:, i + 1]))
+    elif dfp is not None:
+        change = np.broadcast_to(align(dfp[:, 0], ndim), (dfp.shape[0], *points.shape))
+    if change is None:
+        change = 0
+    change = np.where(inside, change, 0)
+    for outside, moved in ((below, dleft), (above, dright)):
+        if moved is not None:
+            change = np.where(outside, align(moved, ndim), change)
+    if np.ndim(change) == ndim:
+        # Only end values moved, and no point lies beyond them.
+        directions = next(d.shape[0] for d in (dx, dxp, dfp, dleft, dright) if d is not None)
+        change = np.broadcast_to(change, (directions, *points.shape))
+    return change
 
 
-_define_cumulative("cumulative_sum", np.cumsum, 0)
-_define_cumulative("cumulative_prod", np.cumprod, 1)
+@rule_for(np.unwrap)
+def _unwrap(p: Operand, discont: Any = None, axis: int = -1, *, period: Any = 2 * np.pi) -> Any:
+    if type(p) is not Dual or type(period) is Dual or type(discont) is Dual:
+        raise TypeError("numpy.unwrap: discont and period can't be dual arrays")
+    value = np.unwrap(p.primal, discont, axis, period=period)
+    # Multiples of the period are added, which don't change.
+    return make(value, p.tangent.copy(), p.level)
+
+
+# Special functions.
+
+_SINC_SERIES = [(-1) ** k * math.pi ** (2 * k) * 2 * k / math.factorial(2 * k + 1) for k in range(16, 0, -1)]
+"""Coefficients of sinc'(x) / x in x**2, highest power first; enough of them for the fourth derivative too."""
+
+
+def _sinc_slope(x: Operand, y: Operand) -> Any:
+    near = abs(value_of(x)) < 0.5
+    # The quotient loses all digits towards 0, the series none.
+    series = x * np.polyval(_SINC_SERIES, np.where(near, x * x, 0))
+    far = np.where(near, 1, x)
+    return np.where(near, series, (np.cos(math.pi * far) - y) / far)
+
+
+@rule_for(np.sinc)
+def _sinc(x: Dual) -> Any:
+    value = whole(np.sinc(x.primal))
+    with quiet():
+        return finish(value, scale(_sinc_slope(x.primal, value), x.tangent), x.level)
+
+
+# Midpoints of a quarter of a turn: for analytic periodic functions the rule of equal weights is exact to rounding.
+_ANGLES = (np.arange(64) + 0.5) * (np.pi / 128)
+
+
+@rule_for(np.i0)
+def _i0(x: Operand) -> Any:
+    value = whole(np.i0(x.primal))
+    with quiet():
+        return finish(value, scale(_i1(x.primal), x.tangent), x.level)
+
+
+def _i1(x: Operand) -> Any:
+    """The mean of ``cos(t) sinh(x cos(t))``, whose terms have one sign."""
+    cosines, halves = (weights.astype(x.dtype) for weights in (np.cos(_ANGLES), np.sin(_ANGLES / 2) ** 2))
+    size = abs(x)
+    twice = -2 * size[..., np.newaxis]
+    # sinh(x c) = exp(x) exp(-2 x h) (1 - exp(-2 x c)) / 2 with h = (1 - c) / 2: large exponents would lose digits.
+    mean = np.mean(-cosines * np.exp(twice * halves) * np.expm1(twice * cosines), -1)
+    return np.where(value_of(x) < 0, -0.5, x.dtype.type(0.5)) * np.exp(size) * mean

@@ -1,9 +1,9 @@
-"""Rules of scipy.special's ufuncs, and of numpy.sinc.
+"""Rules of scipy.special's ufuncs.
 
-SciPy is never imported from here. When an unknown ufunc meets a dual array, it is looked up by name in the tables
-below, provided that ``scipy.special`` has been imported by somebody and the ufunc is the one of that name there. The
-formulas are those of the Digital Library of Mathematical Functions, https://dlmf.nist.gov: erf 7.2, gamma 5.2 and 5.9,
-beta 5.12, zeta 25.11, exponential integrals 6.2, Bessel 10.6 and 10.29, incomplete gamma and beta 8.8 and 8.17.
+SciPy is never imported from here: the rules are registered by name, and made when a ufunc of that name, of a
+``scipy.special`` that somebody has imported, first meets a dual array. The formulas are those of the Digital Library
+of Mathematical Functions, https://dlmf.nist.gov: erf 7.2, gamma 5.2 and 5.9, beta 5.12, zeta 25.11, exponential
+integrals 6.2, Bessel 10.6 and 10.29, incomplete gamma and beta 8.8 and 8.17.
 
 A derivative is a function of the operands and of the value y, in which ``special`` holds the functions of SciPy.
 ``by_nothing`` stands for an operand with respect to which there is no rule: it must be constant.
@@ -18,11 +18,15 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import UFUNC_RULES, UFUNC_SOURCES, Dual, Operand, quiet, value_of
-from numbafunc.dual.products import finish, scale
+from numbafunc.dual.array import Dual, Operand, quiet, value_of
+from numbafunc.dual.products import finish, scale, whole
 from numbafunc.numbers.elementary import with_slope_of
-from numbafunc.rules.linear import rule_for
-from numbafunc.rules.ufuncs import Helper, constant, define_on_value, define_partials, define_unary
+from numbafunc.rules.arguments import constant
+from numbafunc.rules.register import Rule, on_value, register_by_name
+from numbafunc.rules.ufuncs import Helper, by_partials, unary
+
+MODULE = "scipy.special._ufuncs"
+"""Where SciPy defines the ufuncs of ``scipy.special``."""
 
 _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 _ROOT_OF_HALF = math.sqrt(0.5)
@@ -249,7 +253,26 @@ def _beta_density(a: Operand, b: Operand, x: Operand) -> Any:
     return np.exp(special.xlogy(a - 1, x) + special.xlog1py(b - 1, -x) - special.betaln(a, b))
 
 
-def _with_constant(ufunc: np.ufunc, rule: Callable[..., Any], positions: tuple[int, ...]) -> Callable[..., Any]:
+def _by_partials(ufunc: np.ufunc, partials: tuple[Callable[..., Any], Callable[..., Any]]) -> Rule:
+    fixed = tuple(position for position, partial in enumerate(partials) if partial is by_nothing)
+    return _with_constant(ufunc, by_partials(ufunc, *partials), fixed)
+
+
+def _by_last(ufunc: np.ufunc, derivative: Callable[..., Any]) -> Rule:
+    name = f"scipy.special.{ufunc.__name__}"
+
+    def rule(a: Operand, b: Operand, x: Dual) -> Any:
+        value = whole(ufunc(a, b, x.primal))
+        a, b = (np.asarray(constant(parameter, name)).astype(value.dtype) for parameter in (a, b))
+        tangent = x.tangent.reshape((x.tangent.shape[0], *(1,) * (value.ndim - x.ndim), *x.shape))
+        with quiet():
+            slope = derivative(a, b, x.primal, value)
+            return finish(value, scale(slope, tangent), x.level)
+
+    return _with_constant(ufunc, rule, (0, 1))
+
+
+def _with_constant(ufunc: np.ufunc, rule: Rule, positions: tuple[int, ...]) -> Rule:
     """The rule with an error for duals where operands must be constant."""
 
     def checked(*operands: Operand) -> Any:
@@ -264,63 +287,11 @@ def _with_constant(ufunc: np.ufunc, rule: Callable[..., Any], positions: tuple[i
     return checked
 
 
-def _last_of_three(ufunc: np.ufunc, derivative: Callable[..., Any]) -> Callable[..., Any]:
-    name = f"scipy.special.{ufunc.__name__}"
-
-    def rule(a: Operand, b: Operand, x: Dual) -> Any:
-        value = ufunc(a, b, x.primal)
-        a, b = (np.asarray(constant(parameter, name)).astype(value.dtype) for parameter in (a, b))
-        value = value if type(value) is Dual else np.asarray(value)
-        tangent = x.tangent.reshape((x.tangent.shape[0], *(1,) * (value.ndim - x.ndim), *x.shape))
-        with quiet():
-            slope = derivative(a, b, x.primal, value)
-            return finish(value, scale(slope, tangent), x.level)
-
-    return rule
-
-
-def _from_scipy(ufunc: np.ufunc) -> Callable[..., Any] | None:
-    """The rule of a ufunc of scipy.special; None for any other."""
-    module = sys.modules.get("scipy.special")
-    name = ufunc.__name__
-    if module is None or getattr(module._ufuncs, name, None) is not ufunc:
-        return None
-    if name in UNARY:
-        define_unary(ufunc, UNARY[name])
-    elif name in BINARY:
-        partials = BINARY[name]
-        define_partials(ufunc, *partials)
-        fixed = tuple(position for position, partial in enumerate(partials) if partial is by_nothing)
-        UFUNC_RULES[ufunc] = _with_constant(ufunc, UFUNC_RULES[ufunc], fixed)
-    elif name in BY_LAST:
-        UFUNC_RULES[ufunc] = _with_constant(ufunc, _last_of_three(ufunc, BY_LAST[name]), (0, 1))
-    elif name in ON_VALUE:
-        define_on_value(ufunc)
-    else:
-        return None
-    return UFUNC_RULES[ufunc]
-
-
-UFUNC_SOURCES.append(_from_scipy)
-
-
-# numpy.sinc.
-
-_SERIES = [(-1) ** k * math.pi ** (2 * k) * 2 * k / math.factorial(2 * k + 1) for k in range(16, 0, -1)]
-"""Coefficients of sinc'(x) / x in x**2, highest power first; enough of them for the fourth derivative too."""
-
-
-def _sinc_slope(x: Operand, y: Operand) -> Any:
-    near = abs(value_of(x)) < 0.5
-    # The quotient loses all digits towards 0, the series none.
-    series = x * np.polyval(_SERIES, np.where(near, x * x, 0))
-    far = np.where(near, 1, x)
-    return np.where(near, series, (np.cos(math.pi * far) - y) / far)
-
-
-@rule_for(np.sinc)
-def _sinc(x: Dual) -> Any:
-    value = np.sinc(x.primal)
-    value = value if type(value) is Dual else np.asarray(value)
-    with quiet():
-        return finish(value, scale(_sinc_slope(x.primal, value), x.tangent), x.level)
+for _name in UNARY:
+    register_by_name(MODULE, _name, lambda ufunc: unary(ufunc, UNARY[ufunc.__name__]))
+for _name in BINARY:
+    register_by_name(MODULE, _name, lambda ufunc: _by_partials(ufunc, BINARY[ufunc.__name__]))
+for _name in BY_LAST:
+    register_by_name(MODULE, _name, lambda ufunc: _by_last(ufunc, BY_LAST[ufunc.__name__]))
+for _name in ON_VALUE:
+    register_by_name(MODULE, _name, on_value)

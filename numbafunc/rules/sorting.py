@@ -12,13 +12,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_index
 
 from numbafunc.dual.array import Dual, Operand, value_of
-from numbafunc.rules.linear import given, into, refuse, rule_for
-from numbafunc.rules.reductions import along, merged
-
-_UNSET: Any = np._NoValue
+from numbafunc.rules.application import along, merged
+from numbafunc.rules.arguments import UNSET, axes_of, from_end, given, into, refuse
+from numbafunc.rules.register import rule_for
 
 
 def _flattened(a: Operand, axis: int | None) -> tuple[Any, int]:
@@ -83,7 +82,7 @@ def _between(a: Dual, axis: Any, value: Operand, skip_nan: bool, place_of: Calla
     above = np.minimum(below + 1, rows.shape[-1] - 1)
 
     def tangent_of(x: Operand, dx: Operand) -> Any:
-        moving = merged(dx, [one - a.ndim for one in _axes_of(axis, a.ndim)])
+        moving = merged(dx, from_end(axis, a.ndim))
         weight = (place - below).astype(a.dtype)
         low = np.take_along_axis(moving, np.take_along_axis(order, below, -1)[np.newaxis], -1)
         high = np.take_along_axis(moving, np.take_along_axis(order, above, -1)[np.newaxis], -1)
@@ -94,14 +93,10 @@ def _between(a: Dual, axis: Any, value: Operand, skip_nan: bool, place_of: Calla
     return along(a, value, tangent_of)
 
 
-def _axes_of(axis: Any, ndim: int) -> Any:
-    return range(ndim) if axis is None else normalize_axis_tuple(axis, ndim)
-
-
 def _define_median(function: Any, skip_nan: bool) -> None:
     @rule_for(function)
     def rule(
-        a: Operand, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = _UNSET
+        a: Operand, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = UNSET
     ) -> Any:
         # What overwrite_input permits, nothing here makes use of.
         options = given(keepdims=keepdims)
@@ -137,7 +132,7 @@ def _define_quantile(function: Any, skip_nan: bool) -> None:
         if weights is not None:
             weights = np.asarray(weights)
             if weights.shape != a.shape:
-                axes = list(_axes_of(axis, a.ndim))
+                axes = axes_of(axis, a.ndim)
                 weights = weights.transpose(np.argsort(axes))
                 shape = [length if one in axes else 1 for one, length in enumerate(a.shape)]
                 weights = np.broadcast_to(weights.reshape(shape), a.shape)

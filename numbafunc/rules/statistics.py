@@ -1,22 +1,186 @@
-"""Rules of second moments of several variables: covariances and correlations, made of functions that have rules."""
+"""Rules of moments: averages, variances, standard deviations, covariances and correlations.
+
+The derivative of a standard deviation is zero where all elements are equal.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
-from numbafunc.dual.array import Dual, Operand, value_of
+from numbafunc.dual.array import Dual, Operand, quiet, value_of
+from numbafunc.dual.products import divide, scale
+from numbafunc.rules.application import along, linear
+from numbafunc.rules.arguments import UNSET, as_array, cast, from_end, given, into
 from numbafunc.rules.complex_values import conjugate, is_complex
-from numbafunc.rules.linear import given, rule_for
+from numbafunc.rules.register import rule_for
 
-_UNSET: Any = np._NoValue
+# Averages.
+
+
+@rule_for(np.mean)
+def _mean(
+    a: Operand, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = UNSET, *, where: Any = UNSET
+) -> Any:
+    options = given(keepdims=keepdims, where=where)
+    if type(a) is not Dual:
+        return into(out, np.mean(a, axis, dtype, **options), "mean")
+    a = cast(a, dtype)
+    axes = from_end(axis, a.ndim)
+    return into(out, linear(a, lambda v, lead: v.mean(axes, **options)), "mean")
+
+
+@rule_for(np.nanmean)
+def _nanmean(
+    a: Operand, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = UNSET, *, where: Any = UNSET
+) -> Any:
+    options = given(keepdims=keepdims, where=where)
+    if type(a) is not Dual:
+        return into(out, np.nanmean(a, axis, dtype, **options), "nanmean")
+    a = cast(a, dtype)
+    value = np.nanmean(a.primal, axis, **options)
+    axes = from_end(axis, a.ndim)
+    mask = ~np.isnan(value_of(a)) & (True if where is UNSET else where)
+    count = np.sum(mask, axes, keepdims=True)
+
+    def tangent_of(x: Operand, dx: Operand) -> Any:
+        kept = np.where(mask, dx, np.zeros((), dx.dtype))
+        return np.sum(kept, axes, keepdims=True) / np.maximum(count, 1).astype(dx.dtype)
+
+    return into(out, along(a, value, tangent_of), "nanmean")
+
+
+@rule_for(np.average)
+def _average(
+    a: Operand, axis: Any = None, weights: Operand = None, returned: bool = False, *, keepdims: Any = UNSET
+) -> Any:
+    options = given(keepdims=keepdims)
+    if weights is None:
+        mean = np.mean(a, axis, **options)
+        total = np.full(mean.shape, np.asarray(a.size / max(mean.size, 1), a.dtype))
+        return (mean, total) if returned else mean
+    a, weights = (as_array(x) for x in (a, weights))
+    value_a, value_weights = value_of(a), value_of(weights)
+    np.average(value_a, axis, value_weights, **options)  # errors
+    dtype = np.result_type(value_a.dtype, value_weights.dtype)
+    if value_a.dtype.kind in "iub":
+        dtype = np.result_type(dtype, np.float64)
+    if weights.shape != a.shape:
+        # One weight for each position along the axes, in the order in which they are named.
+        axes = normalize_axis_tuple(axis, a.ndim)
+        weights = np.transpose(weights, np.argsort(axes))
+        weights = np.reshape(weights, [length if one in axes else 1 for one, length in enumerate(a.shape)])
+    total = np.sum(weights, axis, dtype=dtype, **options)
+    average = np.sum(np.multiply(a, weights, dtype=dtype), axis, **options) / total
+    return (average, np.broadcast_to(total, average.shape).copy()) if returned else average
+
+
+# Variances.
+
+
+def _moment(
+    function: Any, a: Operand, axis: Any, dtype: Any, ddof: float, keepdims: Any, where: Any, skip: bool
+) -> Any:
+    options = given(keepdims=keepdims, where=where)
+    a = cast(a, dtype)
+    if not skip and type(a.primal) is np.ndarray:
+        method = a.primal.var if function is np.var else a.primal.std  # which spares NumPy's wrapper
+        value = method(axis, ddof=ddof, **options)
+    else:
+        value = function(a.primal, axis, ddof=ddof, **options)
+    if type(value) is not np.ndarray and type(value) is not Dual:
+        value = np.asarray(value)
+    axes = from_end(axis, a.ndim)
+    masked = skip or (where is not UNSET and where is not True)
+    count: Any
+    if masked:
+        mask: Any = True if where is UNSET else where
+        mask = ~np.isnan(value_of(a)) & mask if skip else mask
+        count = np.sum(np.broadcast_to(mask, a.shape), axes, keepdims=True)
+    else:
+        mask = True
+        count = math.prod(a.shape[one] for one in axes)
+
+    def tangent_of(x: Operand, dx: Operand) -> Any:
+        zero = x.dtype.type(0)
+        if masked:
+            x, dx = np.where(mask, x, zero), np.where(mask, dx, zero)
+        deviation = x - np.add.reduce(x, axes, keepdims=True) / (np.asarray(count, x.dtype) if masked else count)
+        if masked:
+            deviation = np.where(mask, deviation, zero)
+        if x.dtype.kind == "c":
+            products = scale(deviation.real, dx.real) + scale(deviation.imag, dx.imag)
+        else:
+            products = scale(deviation, dx)
+        total = np.add.reduce(products, axes, keepdims=True)
+        weight = np.asarray(np.maximum(count - ddof, 0), total.dtype) if masked else max(count - ddof, 0)
+        if function is np.var or function is np.nanvar:
+            return divide(total + total, weight)
+        return divide(total, weight * value.reshape(total.shape[1:]))
+
+    return along(a, value, tangent_of)
+
+
+def _moment_about(
+    function: Any, a: Operand, axis: Any, dtype: Any, ddof: float, keepdims: Any, where: Any, mean: Operand, skip: bool
+) -> Any:
+    """The moment about a mean that is given, which is a variable like others and need not be the mean at all."""
+    plain = value_of(a)
+    options = given(keepdims=keepdims, where=where, mean=value_of(mean))
+    expected = np.asarray(function(plain, axis, dtype, ddof=ddof, **options))  # errors, shape and dtype
+    deviation = a - mean
+    mask: Any = True if where is UNSET else where
+    if skip:
+        mask = ~np.isnan(plain) & mask
+    count = np.sum(np.broadcast_to(mask, plain.shape), axis, keepdims=True)
+    # As NumPy has it, of complex arrays, and of no others, the squares are those of absolute values.
+    squares = deviation * deviation if plain.dtype.kind != "c" else (deviation * np.conjugate(deviation)).real
+    squares = cast(squares, np.float32 if dtype is None and squares.dtype == np.float16 else dtype)
+    total = np.sum(np.where(mask, squares, 0), axis, keepdims=True)
+    with quiet():
+        variance = (total / np.maximum(count - ddof, 0)).astype(expected.dtype)
+    if skip:
+        variance = np.where(count > ddof, variance, np.nan)
+    return np.reshape(variance if function is np.var or function is np.nanvar else np.sqrt(variance), expected.shape)
+
+
+def _define_moment(function: Any, skip: bool) -> None:
+    @rule_for(function)
+    def rule(
+        a: Operand, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = UNSET,
+        *, where: Any = UNSET, mean: Any = UNSET, correction: Any = UNSET,
+    ) -> Any:  # fmt: skip
+        if correction is not UNSET:
+            if ddof != 0:
+                raise ValueError("ddof and correction can't be provided simultaneously.")
+            ddof = correction
+        if mean is None:
+            mean = UNSET
+        if mean is not UNSET and (type(a) is Dual or type(mean) is Dual):
+            a, mean = (as_array(x) for x in (a, mean))
+            result = _moment_about(function, a, axis, dtype, ddof, keepdims, where, mean, skip)
+        elif type(a) is Dual:
+            result = _moment(function, a, axis, dtype, ddof, keepdims, where, skip)
+        else:
+            result = function(a, axis, dtype, ddof=ddof, **given(keepdims=keepdims, where=where, mean=mean))
+        return into(out, result, function.__name__)
+
+
+_define_moment(np.var, False)
+_define_moment(np.std, False)
+_define_moment(np.nanvar, True)
+_define_moment(np.nanstd, True)
+
+
+# Several variables.
 
 
 def _in_rows(x: Operand, dtype: Any, turn: bool) -> Any:
     """The samples as a matrix with a row for each variable."""
-    x = x if type(x) is Dual else np.asarray(x)
-    rows = np.atleast_2d(x.astype(dtype))
+    rows = np.atleast_2d(as_array(x).astype(dtype))
     return rows.T if turn else rows
 
 
@@ -37,7 +201,7 @@ def _cov(
         ddof = 0 if bias else 1
     weights = fweights = None if fweights is None else np.asarray(fweights, float)
     if aweights is not None:
-        aweights = (aweights if type(aweights) is Dual else np.asarray(aweights)).astype(float)
+        aweights = as_array(aweights).astype(float)
         weights = aweights if fweights is None else aweights * fweights
     mean, total = np.average(rows, 1, weights, returned=True)
     total = total[0]
@@ -59,7 +223,7 @@ def _cov(
 
 @rule_for(np.corrcoef)
 def _corrcoef(
-    x: Operand, y: Operand = None, rowvar: Any = True, bias: Any = _UNSET, ddof: Any = _UNSET, *, dtype: Any = None
+    x: Operand, y: Operand = None, rowvar: Any = True, bias: Any = UNSET, ddof: Any = UNSET, *, dtype: Any = None
 ) -> Any:
     # Up to NumPy 2.3 there are a bias and a ddof, which do nothing but warn.
     np.corrcoef(value_of(x), value_of(y), rowvar, **given(bias=bias, ddof=ddof), dtype=dtype)

@@ -12,22 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from numbafunc.dual.array import UFUNC_METHODS, UFUNC_RULES, Components, Dual, Operand, make, value_of
+from numbafunc.dual.array import UFUNC_RULES, Components, Dual, Operand, make, value_of
 from numbafunc.dual.products import scale
 from numbafunc.dual.storage import change, componentwise, parts_to_store
-from numbafunc.rules.linear import into
-from numbafunc.rules.reductions import along, cast, first_largest_number, first_smallest_number, merged, pick
-from numbafunc.rules.ufuncs import ON_VALUE
-
-_UNSET: Any = np._NoValue
+from numbafunc.rules.application import along, merged, pick
+from numbafunc.rules.arguments import UNSET, as_array, cast, into, refuse_plain_target
+from numbafunc.rules.reductions import first_largest_number, first_smallest_number
+from numbafunc.rules.register import ON_VALUE, ufunc_method
 
 # Options that say what the ufunc does anyway.
 _HARMLESS: dict[str, Any] = {"casting": "same_kind", "order": "K", "subok": True, "signature": None, "extobj": None}
-
-
-def _method(function: Callable[..., Any]) -> Callable[..., Any]:
-    UFUNC_METHODS[function.__name__] = function
-    return function
 
 
 def _apply(ufunc: np.ufunc, *inputs: Operand) -> Any:
@@ -35,11 +29,7 @@ def _apply(ufunc: np.ufunc, *inputs: Operand) -> Any:
     return UFUNC_RULES[ufunc](*inputs) if any(type(x) is Dual for x in inputs) else ufunc(*inputs)
 
 
-def _in_dtype(x: Operand, dtype: Any) -> Operand:
-    return cast(x if type(x) is Dual else np.asarray(x), dtype)
-
-
-@_method
+@ufunc_method
 def call(
     ufunc: np.ufunc, *inputs: Operand, out: Any = None, where: Any = True, dtype: Any = None, **options: Any
 ) -> Any:
@@ -53,7 +43,7 @@ def call(
         if option not in _HARMLESS or value != _HARMLESS[option]:
             raise TypeError(f"numpy.{name}: the argument {option}={value!r} is not supported for dual arrays")
     if dtype is not None:
-        inputs = tuple(_in_dtype(x, dtype) for x in inputs)
+        inputs = tuple(cast(as_array(x), dtype) for x in inputs)
     results = _apply(ufunc, *inputs) if where is True else _where(ufunc, inputs, targets, where)
     if ufunc.nout == 1:
         return _into(targets[0], results, name)
@@ -91,10 +81,10 @@ def zeros(shape: tuple[int, ...], like: Operand) -> Any:
     return make(np.zeros(shape, like.dtype), np.zeros((like.tangent.shape[0], *shape), like.dtype), like.level)
 
 
-@_method
+@ufunc_method
 def outer(ufunc: np.ufunc, a: Operand, b: Operand, /, **options: Any) -> Any:
     """``ufunc.outer(a, b)``: all pairs of elements."""
-    a, b = (x if type(x) is Dual else np.asarray(x) for x in (a, b))
+    a, b = (as_array(x) for x in (a, b))
     result: Any = ufunc(np.reshape(a, a.shape + (1,) * b.ndim), b, **options)
     return result
 
@@ -134,10 +124,10 @@ def _logarithm_of_sum(ufunc: np.ufunc, array: Dual, axis: Any, shape: tuple[int,
     return np.reshape(along(rows, value, tangent_of), shape)
 
 
-@_method
+@ufunc_method
 def reduce(
     ufunc: np.ufunc, array: Operand, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: Any = False,
-    initial: Any = _UNSET, where: Any = True,
+    initial: Any = UNSET, where: Any = True,
 ) -> Any:  # fmt: skip
     """``ufunc.reduce(array, ...)``."""
     name = f"{ufunc.__name__}.reduce"
@@ -148,23 +138,23 @@ def reduce(
         return into(out, ufunc.reduce(value_of(array), axis, dtype, initial=value_of(initial), **options), name)
     if ufunc in _SHORTER:
         if dtype is not None:
-            array = _in_dtype(array, dtype)
+            array = cast(as_array(array), dtype)
         return into(out, _SHORTER[ufunc](array, axis, initial=initial, **options), name)
     if dtype is not None:
-        array = _in_dtype(array, dtype)
+        array = cast(as_array(array), dtype)
     # Errors, and the shape.
     expected = np.asarray(ufunc.reduce(value_of(array), axis, initial=value_of(initial), **options))
-    if ufunc in _OF_NUMBERS and where is True and initial is _UNSET:
+    if ufunc in _OF_NUMBERS and where is True and initial is UNSET:
         return into(out, pick(array, axis, keepdims, _OF_NUMBERS[ufunc]), name)
-    if ufunc in _EXPONENTIALS and where is True and initial is _UNSET and type(array) is Dual and array.size:
+    if ufunc in _EXPONENTIALS and where is True and initial is UNSET and type(array) is Dual and array.size:
         return into(out, _logarithm_of_sum(ufunc, array, axis, expected.shape), name)
     rows = merged(array, axis)
     mask = None if where is True else merged(np.broadcast_to(where, array.shape), axis)
     result: Any = None
-    if initial is _UNSET and mask is not None:
+    if initial is UNSET and mask is not None:
         # The first element may be one that the mask leaves out.
         initial = ufunc.identity
-    if initial is not _UNSET and initial is not None:
+    if initial is not UNSET and initial is not None:
         start = initial if type(initial) is Dual else np.asarray(initial, expected.dtype)
         result = np.broadcast_to(start, rows.shape[:-1])
     for place in range(rows.shape[-1]):
@@ -176,13 +166,13 @@ def reduce(
     return into(out, np.reshape(result, expected.shape), name)
 
 
-@_method
+@ufunc_method
 def accumulate(ufunc: np.ufunc, array: Operand, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
     """``ufunc.accumulate(array, ...)``."""
     name = f"{ufunc.__name__}.accumulate"
     if ufunc in ON_VALUE or type(array) is not Dual:
         return into(out, ufunc.accumulate(value_of(array), axis, dtype), name)
-    array = _in_dtype(array, dtype)
+    array = cast(array, dtype)
     axis = normalize_axis_index(axis, array.ndim)
     if ufunc is np.add:
         return into(out, np.cumsum(array, axis), name)
@@ -216,13 +206,13 @@ def _running_index(ufunc: np.ufunc, rows: Any) -> Any:
     return np.maximum.accumulate(np.where(changes, places, 0), -1)
 
 
-@_method
+@ufunc_method
 def reduceat(ufunc: np.ufunc, array: Operand, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
     """``ufunc.reduceat(array, indices, ...)``."""
     name = f"{ufunc.__name__}.reduceat"
     if ufunc in ON_VALUE or type(array) is not Dual:
         return into(out, ufunc.reduceat(value_of(array), indices, axis, dtype), name)
-    array = _in_dtype(array, dtype)
+    array = cast(array, dtype)
     axis = normalize_axis_index(axis, array.ndim)
     if ufunc is np.add:
         return into(out, componentwise(array, lambda v, lead: np.add.reduceat(v, indices, axis + lead)), name)
@@ -240,29 +230,26 @@ def reduceat(ufunc: np.ufunc, array: Operand, indices: Any, axis: int = 0, dtype
 # In place, element after element where indices repeat.
 
 
-@_method
-def at(ufunc: np.ufunc, a: Operand, indices: Any, b: Any = _UNSET, /) -> None:
+@ufunc_method
+def at(ufunc: np.ufunc, a: Operand, indices: Any, b: Any = UNSET, /) -> None:
     """``ufunc.at(a, indices, b)``."""
     if type(a) is not Dual:
-        raise TypeError(
-            f"numpy.{ufunc.__name__}.at: a plain array can't hold tangents; make the array that is changed by "
-            "numpy.zeros_like(x), which is dual itself"
-        )
+        raise refuse_plain_target(f"{ufunc.__name__}.at")
     positions = np.arange(a.size).reshape(a.shape)[indices]
-    if b is not _UNSET:
-        b = b if type(b) is Dual else np.asarray(b)
+    if b is not UNSET:
+        b = as_array(b)
     if ufunc is np.add or ufunc is np.subtract:
         _add_at(ufunc, a, positions, b)
         return
     flat = positions.ravel()
-    if b is not _UNSET:
+    if b is not UNSET:
         b = np.reshape(np.broadcast_to(b, positions.shape), flat.shape)
     occurrence = _occurrence(flat)
     for turn in range(int(occurrence.max(initial=-1)) + 1):
         now = occurrence == turn
         place = np.unravel_index(flat[now], a.shape) if a.ndim else ...
-        operands = (a[place],) if b is _UNSET else (a[place], b[now])
-        if not a.ndim and b is not _UNSET:
+        operands = (a[place],) if b is UNSET else (a[place], b[now])
+        if not a.ndim and b is not UNSET:
             operands = (a[place], b[int(np.flatnonzero(now)[0])])
         a[place] = _apply(ufunc, *operands)
 

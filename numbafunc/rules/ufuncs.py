@@ -1,9 +1,11 @@
-"""Rules of elementwise ufuncs: tables of derivatives.
+"""Rules of elementwise functions: NumPy's ufuncs by their derivatives, and clip, round, nan_to_num.
 
-At points where the derivative jumps: ``absolute`` has +1 at 0 (and -1 at NaN), ``maximum``, ``minimum``, ``fmax`` and
-``fmin`` follow their first operand at a tie, and the operand not taken contributes nothing even if its tangent is
-infinite or NaN. Functions that are constant between jumps (``floor``, ``sign``, ``floor_divide``, ...) and predicates
-give plain arrays: their derivative is zero, and an array says so at no cost.
+At points where the derivative jumps: ``absolute`` has +1 at 0 (and -1 at NaN), ``maximum``, ``minimum``, ``fmax``,
+``fmin`` and ``clip`` follow their first operand at a tie, and the operand not taken contributes nothing even if its
+tangent is infinite or NaN. Functions that are constant between jumps (``floor``, ``sign``, ``floor_divide``,
+``round``, ...) and predicates give plain arrays: their derivative is zero, and an array says so at no cost.
+
+What only complex values need is in :mod:`numbafunc.rules.complex_values`: with it this file would be too long.
 """
 
 from __future__ import annotations
@@ -16,28 +18,24 @@ import numpy as np
 
 from numbafunc.dual.array import UFUNC_RULES, Dual, Operand, make, quiet, value_of
 from numbafunc.dual.dtypes import is_finite
-from numbafunc.dual.errors import refuse_subclass
-from numbafunc.dual.products import align, beside, divide, finish, scale
+from numbafunc.dual.products import align, beside, divide, finish, scale, whole
 from numbafunc.numbers import elementary
+from numbafunc.rules.application import Tangent, combine, select
+from numbafunc.rules.arguments import constant, into
+from numbafunc.rules.complex_values import absolute_tangent, is_complex, sign_of_complex, tanh_slope
+from numbafunc.rules.register import Rule, define_on_value, register, register_like_ufunc, rule_for
 
 _LOG_2 = math.log(2.0)
 
-Tangent: TypeAlias = Any
 BinaryTangent: TypeAlias = Callable[[Operand, Operand, Operand, Tangent, Tangent], Tangent]
 """tangent(x, y, z, dx, dy) of z = f(x, y); dx or dy is None where that operand does not move."""
 
 
-ON_VALUE: set[np.ufunc] = set()
-"""The ufuncs whose results are plain arrays."""
-
-
 # One operand.
 
-_ufunc: Any
 
-
-def define_unary(ufunc: Callable[[Any], Any], derivative: Callable[[Any, Any], Any]) -> None:
-    """Register a smooth function of one operand by ``derivative(x, y)``, ``y = ufunc(x)``."""
+def unary(ufunc: Callable[[Any], Any], derivative: Callable[[Any, Any], Any]) -> Rule:
+    """The rule of a smooth function of one operand by ``derivative(x, y)``, ``y = ufunc(x)``."""
 
     def rule(x: Dual) -> Any:
         primal = x.primal
@@ -45,7 +43,7 @@ def define_unary(ufunc: Callable[[Any], Any], derivative: Callable[[Any, Any], A
         value = rule(primal) if type(primal) is Dual else np.asarray(ufunc(primal))
         return make(value, _chain(derivative, primal, value, x.tangent), x.level)
 
-    UFUNC_RULES[ufunc] = rule
+    return rule
 
 
 @np.errstate(all="ignore")  # as a decorator it takes half the time of a with statement
@@ -53,89 +51,69 @@ def _chain(derivative: Callable[[Any, Any], Any], x: Operand, y: Operand, dx: Ta
     return scale(derivative(x, y), dx)
 
 
-def define_linear(ufunc: np.ufunc) -> None:
+def _define_linear(ufunc: np.ufunc) -> None:
     """Register an elementwise function that is its own derivative."""
 
+    @rule_for(ufunc)
     def rule(x: Dual) -> Any:
         value = ufunc(x.primal)
         with quiet():
             return make(value if type(value) is Dual else np.asarray(value), ufunc(x.tangent), x.level)
 
-    UFUNC_RULES[ufunc] = rule
 
-
-def define_absolute(ufunc: np.ufunc) -> None:
+def _define_absolute(ufunc: np.ufunc) -> None:
     """Register the absolute value."""
 
+    @rule_for(ufunc)
     def rule(x: Dual) -> Any:
         value = ufunc(x.primal)
-        tangent = x.tangent
         with quiet():
-            tangent = select(value_of(x) >= 0, tangent, -tangent)
-        return make(value if type(value) is Dual else np.asarray(value), tangent, x.level)
-
-    UFUNC_RULES[ufunc] = rule
-
-
-def define_on_value(ufunc: np.ufunc) -> None:
-    """Register a function whose derivative is zero wherever it has one."""
-
-    def rule(*operands: Operand) -> Any:
-        return ufunc(*map(value_of, operands))
-
-    UFUNC_RULES[ufunc] = rule
-    ON_VALUE.add(ufunc)
+            return make(whole(value), absolute_tangent(x.primal, x.tangent), x.level)
 
 
 _quotient = np.errstate(all="ignore")(divide)
 
 
+@rule_for(np.log)
 def _log(x: Dual) -> Any:
     # A quotient by itself takes less time than a product with 1 / x.
     value = np.log(x.primal)
     return make(value if type(value) is Dual else np.asarray(value), _quotient(x.tangent, x.primal), x.level)
 
 
-for _function in elementary.FUNCTIONS.values():
-    define_unary(_function.evaluate, _function.derivative)
+@rule_for(np.sign)
+def _sign(x: Dual) -> Any:
+    return sign_of_complex(x) if is_complex(x) else np.sign(value_of(x))
 
-define_unary(np.square, lambda x, y: x + x)
-define_unary(np.reciprocal, lambda x, y: -y * y)
-UFUNC_RULES[np.log] = _log
 
+for _name, _function in elementary.FUNCTIONS.items():
+    if _name == "tanh":
+        register(np.tanh, unary(np.tanh, tanh_slope))
+    elif _name != "log":
+        register_like_ufunc(_function.evaluate, unary(_function.evaluate, _function.derivative))
+
+register(np.square, unary(np.square, lambda x, y: x + x))
+register(np.reciprocal, unary(np.reciprocal, lambda x, y: -y * y))
+
+_ufunc: Any
 for _ufunc in (np.negative, np.positive, np.conjugate, np.deg2rad, np.radians, np.rad2deg, np.degrees):
-    define_linear(_ufunc)
+    _define_linear(_ufunc)
 for _ufunc in (np.absolute, np.fabs):
-    define_absolute(_ufunc)
-for _ufunc in (
-    np.sign, np.floor, np.ceil, np.trunc, np.rint, np.floor_divide, np.spacing,
+    _define_absolute(_ufunc)
+
+define_on_value(
+    np.floor, np.ceil, np.trunc, np.rint, np.floor_divide, np.spacing, np.round, np.around, np.fix,
     np.isnan, np.isinf, np.isfinite, np.signbit,
     np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
     np.logical_and, np.logical_or, np.logical_xor, np.logical_not,
-):  # fmt: skip
-    define_on_value(_ufunc)
+)  # fmt: skip
 
 
 # Two operands.
 
 
-def constant(x: Operand, name: str) -> Operand:
-    """An operand that is no Dual, as an array or Python number; objects are refused."""
-    if type(x) is np.ndarray or isinstance(x, np.generic):
-        kind = x.dtype.kind
-    elif type(x) is float or type(x) is int or type(x) is bool or type(x) is complex:
-        return x
-    else:
-        refuse_subclass(x, f"{name}: an operand that meets a dual array")
-        x = np.asarray(x)
-        kind = x.dtype.kind
-    if kind not in "fiubc":
-        raise TypeError(f"{name}: an operand of dtype {x.dtype} can't meet a dual array, which holds numbers")
-    return x
-
-
-def define_binary(ufunc: Callable[..., Any], tangent_of: BinaryTangent) -> None:
-    """Register a function of two operands."""
+def binary(ufunc: Callable[..., Any], tangent_of: BinaryTangent) -> Rule:
+    """The rule of a function of two operands."""
     name = f"numpy.{ufunc.__name__}"
 
     def rule(x: Operand, y: Operand) -> Any:
@@ -169,7 +147,7 @@ def define_binary(ufunc: Callable[..., Any], tangent_of: BinaryTangent) -> None:
             dy = align(dy, ndim)
         return _finish(tangent_of, x, y, value, dx, dy, level)
 
-    UFUNC_RULES[ufunc] = rule
+    return rule
 
 
 @np.errstate(all="ignore")
@@ -179,17 +157,10 @@ def _finish(
     return finish(z, tangent_of(x, y, z, dx, dy), level)
 
 
-def combine(first: Tangent, second: Tangent) -> Tangent:
-    """The sum of two terms of which one may be missing."""
-    if first is None:
-        return second
-    return first if second is None else first + second
-
-
-def define_partials(
+def by_partials(
     ufunc: Callable[..., Any], by_x: Callable[[Any, Any, Any], Any], by_y: Callable[[Any, Any, Any], Any]
-) -> None:
-    """Register a function by its partial derivatives, functions of x, y and z = ufunc(x, y)."""
+) -> Rule:
+    """The rule of a function by its partial derivatives, functions of x, y and z = ufunc(x, y)."""
 
     def tangent_of(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
         if dy is None:
@@ -198,7 +169,7 @@ def define_partials(
             return scale(by_y(x, y, z), dy)
         return _sum_of_products(by_x(x, y, z), dx, by_y(x, y, z), dy)
 
-    define_binary(ufunc, tangent_of)
+    return binary(ufunc, tangent_of)
 
 
 def _sum_of_products(a: Operand, dx: Tangent, b: Operand, dy: Tangent) -> Tangent:
@@ -216,18 +187,13 @@ def _sum_of_products(a: Operand, dx: Tangent, b: Operand, dy: Tangent) -> Tangen
     return scale(a, dx) + scale(b, dy)
 
 
-def select(condition: Any, x: Tangent, y: Tangent) -> Tangent:
-    """The tangent of a selection; None stands for a zero tangent."""
-    return np.where(condition, 0 if x is None else x, 0 if y is None else y)
-
-
-def define_selection(ufunc: np.ufunc, takes_first: Callable[[Any, Any], Any]) -> None:
+def _define_selection(ufunc: np.ufunc, takes_first: Callable[[Any, Any], Any]) -> None:
     """Register a function that returns one of its operands: the first where ``takes_first(x, y)`` of the values."""
 
     def tangent_of(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
         return select(takes_first(value_of(x), value_of(y)), dx, dy)
 
-    define_binary(ufunc, tangent_of)
+    register(ufunc, binary(ufunc, tangent_of))
 
 
 def _add(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
@@ -305,11 +271,11 @@ class Helper:
     ) -> None:
         self.__name__ = name
         self.evaluate = evaluate
-        define_partials(self, by_x, by_y)
+        self.rule = by_partials(self, by_x, by_y)
 
     def __call__(self, x: Operand, y: Operand) -> Any:
         moves = type(x) is Dual or type(y) is Dual
-        return UFUNC_RULES[self](x, y) if moves else self.evaluate(x, y)
+        return self.rule(x, y) if moves else self.evaluate(x, y)
 
 
 # The derivative of the quotient would subtract nearly equal numbers where x is much larger than y.
@@ -352,16 +318,17 @@ def _over_square(x: Operand, radius: Operand) -> Operand:
     return x / radius / radius
 
 
+@rule_for(np.ldexp)
 def _ldexp(x: Operand, exponent: Operand) -> Any:
     if type(x) is not Dual or type(exponent) is Dual:
         raise TypeError("numpy.ldexp: only the first operand may be a dual array; the exponent is an integer")
     exponent = np.asarray(exponent)
-    value = np.ldexp(x.primal, exponent)
-    value = value if type(value) is Dual else np.asarray(value)
+    value = whole(np.ldexp(x.primal, exponent))
     with quiet():
         return finish(value, np.ldexp(align(x.tangent, value.ndim), exponent), x.level)
 
 
+@rule_for(np.frexp)
 def _frexp(x: Dual) -> Any:
     mantissa, exponent = np.frexp(value_of(x))
     value = np.frexp(x.primal)[0]
@@ -374,41 +341,91 @@ def _nextafter(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> 
     return np.zeros_like(dy) if dx is None else dx
 
 
+@rule_for(np.divmod)
 def _divmod(x: Operand, y: Operand) -> Any:
     return UFUNC_RULES[np.floor_divide](x, y), UFUNC_RULES[np.remainder](x, y)
 
 
+@rule_for(np.modf)
 def _modf(x: Dual) -> Any:
-    whole = np.trunc(value_of(x))
+    integer = np.trunc(value_of(x))
     fraction, _ = np.modf(x.primal)
-    return make(fraction if type(fraction) is Dual else np.asarray(fraction), x.tangent, x.level), whole
+    return make(whole(fraction), x.tangent, x.level), integer
 
 
-define_binary(np.add, _add)
-define_binary(np.subtract, _subtract)
-define_binary(np.multiply, _multiply)
-define_binary(np.divide, _divide)
-for _ufunc in (np.power, np.float_power):
-    define_partials(_ufunc, _power_by_base, _power_by_exponent)
+for _ufunc, _tangent in (
+    (np.add, _add),
+    (np.subtract, _subtract),
+    (np.multiply, _multiply),
+    (np.divide, _divide),
+    (np.logaddexp, _logaddexp),
+    (np.logaddexp2, lambda x, y, z, dx, dy: _logaddexp(_LOG_2 * x, _LOG_2 * y, z, dx, dy)),
+    (np.remainder, _remainder),
+    (np.fmod, _fmod),
+    (np.copysign, _copysign),
+    (np.heaviside, _heaviside),
+    (np.nextafter, _nextafter),
+):
+    register(_ufunc, binary(_ufunc, _tangent))
 
-define_selection(np.maximum, lambda x, y: (x >= y) | np.isnan(x))
-define_selection(np.minimum, lambda x, y: (x <= y) | np.isnan(x))
-define_selection(np.fmax, lambda x, y: (x >= y) | np.isnan(y))
-define_selection(np.fmin, lambda x, y: (x <= y) | np.isnan(y))
+for _ufunc, _by_x, _by_y in (
+    (np.power, _power_by_base, _power_by_exponent),
+    (np.float_power, _power_by_base, _power_by_exponent),
+    (
+        np.arctan2,
+        lambda y, x, z: _over_square(x, np.hypot(x, y)),
+        lambda y, x, z: -_over_square(y, np.hypot(x, y)),
+    ),
+    (np.hypot, _hypot_slope, lambda x, y, z: _hypot_slope(y, x, z)),
+):
+    register(_ufunc, by_partials(_ufunc, _by_x, _by_y))
 
-define_partials(
-    np.arctan2, lambda y, x, z: _over_square(x, np.hypot(x, y)), lambda y, x, z: -_over_square(y, np.hypot(x, y))
-)
-define_partials(np.hypot, _hypot_slope, lambda x, y, z: _hypot_slope(y, x, z))
-define_binary(np.logaddexp, _logaddexp)
-define_binary(np.logaddexp2, lambda x, y, z, dx, dy: _logaddexp(_LOG_2 * x, _LOG_2 * y, z, dx, dy))
+_define_selection(np.maximum, lambda x, y: (x >= y) | np.isnan(x))
+_define_selection(np.minimum, lambda x, y: (x <= y) | np.isnan(x))
+_define_selection(np.fmax, lambda x, y: (x >= y) | np.isnan(y))
+_define_selection(np.fmin, lambda x, y: (x <= y) | np.isnan(y))
 
-define_binary(np.remainder, _remainder)
-define_binary(np.fmod, _fmod)
-define_binary(np.copysign, _copysign)
-define_binary(np.heaviside, _heaviside)
-define_binary(np.nextafter, _nextafter)
-UFUNC_RULES[np.frexp] = _frexp
-UFUNC_RULES[np.ldexp] = _ldexp
-UFUNC_RULES[np.divmod] = _divmod
-UFUNC_RULES[np.modf] = _modf
+
+# Functions that are not ufuncs.
+
+
+def _clip_between(a: Dual, lower: Any, upper: Any) -> Any:
+    primal = value_of(a)
+    # The first operand at a tie, like maximum and minimum; NaN passes through.
+    taken = primal == primal if lower is None else primal >= lower
+    if upper is not None:
+        taken = taken & (primal <= upper)
+    taken = taken | (primal != primal)
+    value = whole(np.clip(a.primal, lower, upper))
+    tangent = align(a.tangent, value.ndim)
+    with quiet():
+        return finish(value, np.where(taken, tangent, 0), a.level)
+
+
+@rule_for(np.clip)
+def _clip(
+    a: Operand, a_min: Operand = None, a_max: Operand = None, out: Any = None, *, min: Any = None, max: Any = None
+) -> Any:
+    lower = min if a_min is None else a_min
+    upper = max if a_max is None else a_max
+    if type(a) is Dual and type(lower) is not Dual and type(upper) is not Dual:
+        return into(out, a.copy() if lower is None and upper is None else _clip_between(a, lower, upper), "clip")
+    if lower is not None:
+        a = np.maximum(a, lower)
+    if upper is not None:
+        a = np.minimum(a, upper)
+    elif lower is None:
+        a = a.copy()
+    return into(out, a, "clip")
+
+
+@rule_for(np.nan_to_num)
+def _nan_to_num(x: Operand, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    if any(type(number) is Dual for number in (nan, posinf, neginf)):
+        raise TypeError("numpy.nan_to_num: nan, posinf and neginf can't be dual arrays; use numpy.where")
+    value = np.nan_to_num(value_of(x), nan=nan, posinf=posinf, neginf=neginf)
+    result = np.where(np.isfinite(value_of(x)), x, value)
+    if copy:
+        return result
+    x[...] = result
+    return x

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
+import numbafunc
 from numbafunc.autodiff import Dual
 from numbafunc.dual.array import value_of
 
@@ -30,6 +31,12 @@ CASES = [
     (np.nanmin, [NAN, INF, 1], 3),
     (np.nanmax, [NAN, NAN], 1),
     (np.max, 2.0, 1),
+    (lambda x: np.max(np.reshape(x, (2, 2)), axis=(1, 0)), [2, 5, 5, 1], 2),
+    (np.ptp, [2, 5, 5, 2], 2 - 1),
+    (lambda x: np.linalg.norm(x, np.inf), [2, 5, -5], 2),
+    (lambda x: np.max(x[:2], initial=x[2]), [3, 5, 5], 2),
+    (lambda x: np.maximum(x[:2], x[2:]), [5, 5, 5, 5], [1, 2]),
+    (np.median, [5, 5, 1, 5, 5], 2),
     (np.median, [2, 1, 2, 2], (1 + 3) / 2),
     (np.median, [NAN, 1, 0], 2),
     (np.nanmedian, [NAN, 1, 0], 2.5),
@@ -62,6 +69,37 @@ def test_tangent(function, values, tangent):
         result = function(x)
         np.testing.assert_array_equal(result.primal, function(x.primal))
     np.testing.assert_allclose(result.tangent[0], tangent, rtol=1e-12)
+
+
+@pytest.mark.parametrize("pad", [np.pad, numbafunc.pad], ids=["numpy", "numbafunc"])
+@pytest.mark.parametrize(
+    ("mode", "values", "margins"),
+    [
+        ("maximum", [2, 5, 5, 1], [(2 + 3) / 2, (2 + 3) / 2]),
+        ("minimum", [1, 5, 1, 1], [(1 + 3 + 4) / 3, (1 + 3 + 4) / 3]),
+        ("median", [5, 5, 5, 5], [(2 + 3) / 2, (2 + 3) / 2]),
+        ("maximum", [1, NAN, NAN], [(2 + 3) / 2, (2 + 3) / 2]),
+        ("maximum", [INF, INF, 0], [(1 + 2) / 2, (1 + 2) / 2]),
+    ],
+)
+def test_elements_that_tie_share_margins(pad, mode, values, margins):
+    x = dual(values)
+    result = pad(x, 1, mode)
+    np.testing.assert_array_equal(result.primal, np.pad(x.primal, 1, mode))
+    np.testing.assert_array_equal(result.tangent[0], [margins[0], *x.tangent[0], margins[1]])
+
+
+@pytest.mark.parametrize("pad", [np.pad, numbafunc.pad], ids=["numpy", "numbafunc"])
+def test_elements_that_tie_share_margins_to_second_order(pad):
+    x, t = np.array([3.0, -3.0, 1.0, 1.0]), np.array([1.0, 3.0, INF, 1.0])
+
+    def margins(x):
+        return pad(x * x, 1, "maximum", stat_length=2)[::5]
+
+    value, (first, second) = numbafunc.jvp(lambda x: numbafunc.jvp(margins, (x,), (t,)), (x,), (t,))
+    np.testing.assert_array_equal(value[0], [9, 1])
+    np.testing.assert_array_equal(value[1], [(6 - 18) / 2, INF])
+    np.testing.assert_array_equal((first[0], second[0]), ((6 - 18) / 2, (2 * 1 + 2 * 9) / 2))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,138 @@
+"""Ways to apply a function to a value and its tangents: linear functions, selections, sums of terms, reductions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from numbafunc.dual.array import Dual, Operand, make, quiet, value_of
+from numbafunc.dual.products import finish
+from numbafunc.dual.storage import gather, view
+from numbafunc.rules.arguments import UNSET
+
+Tangent: TypeAlias = Any
+
+
+def linear(x: Operand, apply: Callable[[Any, int], Any]) -> Any:
+    """Apply a linear function to a value and its tangents.
+
+    ``apply(array, lead)`` is called with ``lead = 0`` for the value and ``lead = 1`` for the tangents, whose axis 0 is
+    that of the directions: ``axis + lead`` is the same axis of both.
+    """
+    if type(x) is not Dual:
+        return apply(x, 0)
+    value = apply(x.primal, 0)
+    if type(value) is not np.ndarray and type(value) is not Dual:
+        value = np.asarray(value)
+    return make(value, _quietly(apply, x.tangent), x.level)
+
+
+@np.errstate(all="ignore")  # as a decorator it takes half the time of a with statement
+def _quietly(apply: Callable[[Any, int], Any], tangent: Any) -> Any:
+    return apply(tangent, 1)
+
+
+def reordered(x: Operand, apply: Callable[[Any], Any]) -> Any:
+    """Apply a function that keeps all elements in row-major order and changes nothing but the shape."""
+    if type(x) is not Dual:
+        return apply(x)
+    shape = apply(value_of(x)).shape
+    return view(x, lambda v, lead: v.reshape((*v.shape[:lead], *shape)) if lead else apply(v))
+
+
+def several(operands: Sequence[Operand], apply: Callable[[list[Any], int], Any]) -> Any:
+    """Apply a function that is linear in several operands together; those of lower levels have zero tangents."""
+    level = max(operand.level if type(operand) is Dual else 0 for operand in operands)
+    if level == 0:
+        return apply(list(operands), 0)
+    moving = [type(operand) is Dual and operand.level == level for operand in operands]
+    primals = [operand.primal if moves else operand for operand, moves in zip(operands, moving, strict=True)]
+    value = apply(primals, 0)
+    directions = next(x.tangent.shape[0] for x, moves in zip(operands, moving, strict=True) if moves)
+    with quiet():
+        tangents = [
+            operand.tangent if moves else np.broadcast_to(np.zeros((), value.dtype), (directions, *np.shape(operand)))
+            for operand, moves in zip(operands, moving, strict=True)
+        ]
+        return finish(value, apply(tangents, 1), level)
+
+
+def rearranged(operands: Sequence[Operand], function: Callable[..., Any]) -> Any:
+    """What ``function(*operands)`` gives, for a function that only moves, repeats and leaves out elements.
+
+    The function is run on the positions of the elements, and value and tangents are gathered by what it gives.
+    """
+    dtype = np.result_type(*(x if type(x) in (int, float, complex) else np.result_type(x) for x in operands))
+    arrays = [x if type(x) is Dual else np.asarray(x, dtype) for x in operands]
+    positions, start = [], 0
+    for array in arrays:
+        positions.append(np.arange(start, start + array.size).reshape(array.shape))
+        start += array.size
+    order = function(*positions)
+    flat = [np.reshape(array, (array.size,)) for array in arrays]
+    elements = flat[0] if len(flat) == 1 else np.concatenate(flat)
+    return gather(elements, order)
+
+
+def combine(first: Tangent, second: Tangent) -> Tangent:
+    """The sum of two terms of which one may be missing."""
+    if first is None:
+        return second
+    return first if second is None else first + second
+
+
+def select(condition: Any, x: Tangent, y: Tangent) -> Tangent:
+    """The tangent of a selection; None stands for a zero tangent."""
+    return np.where(condition, 0 if x is None else x, 0 if y is None else y)
+
+
+# Reductions.
+
+
+def merged(x: Operand, axis: Any) -> Any:
+    """The array with the axes of a reduction merged into one, the last."""
+    if axis is None:
+        return np.reshape(x, (x.size,))
+    axes = normalize_axis_tuple(axis, x.ndim)
+    if len(axes) != 1:
+        axes = tuple(sorted(axes))  # in whichever order they are given, the first of a row is the same
+        x = np.moveaxis(x, axes, range(-len(axes), 0))
+        kept, merging = x.shape[: x.ndim - len(axes)], x.shape[x.ndim - len(axes) :]
+        return np.reshape(x, (*kept, math.prod(merging)))
+    return x if axes[0] == x.ndim - 1 else np.moveaxis(x, axes[0], -1)
+
+
+def along(x: Dual, value: Operand, tangent_of: Callable[[Operand, Operand], Any]) -> Dual:
+    """The Dual of a reduced value; ``tangent_of(primal, tangent)`` may have the reduced axes, of length 1."""
+    if type(value) is not np.ndarray and type(value) is not Dual:
+        value = np.asarray(value)
+    return _along(x, value, tangent_of)
+
+
+@np.errstate(all="ignore")
+def _along(x: Dual, value: Operand, tangent_of: Callable[[Operand, Operand], Any]) -> Dual:
+    tangent = tangent_of(x.primal, x.tangent)
+    return finish(value, tangent.reshape((tangent.shape[0], *value.shape)), x.level)
+
+
+def pick(x: Operand, axis: Any, keepdims: Any, index_of: Callable[[Any], Any]) -> Any:
+    """The element of each row that stands where ``index_of`` the values, along the last axis, says."""
+    if axis is None or x.ndim == 1:
+        picked = gather(x, index_of(value_of(merged(value_of(x), axis))))
+    else:
+        rows = merged(x, axis)
+        index = np.asarray(index_of(value_of(rows)))
+        picked = gather(rows, index + rows.shape[-1] * np.arange(index.size).reshape(index.shape))
+    return with_axes(picked, x, axis, keepdims)
+
+
+def with_axes(reduced: Operand, x: Operand, axis: Any, keepdims: Any) -> Any:
+    """What was reduced, with the axes of `x` that it lacks, of length 1, if `keepdims` says so."""
+    if keepdims is UNSET or not keepdims:
+        return reduced
+    axes = set(range(x.ndim)) if axis is None else set(normalize_axis_tuple(axis, x.ndim))
+    return np.reshape(reduced, [1 if one in axes else length for one, length in enumerate(x.shape)])

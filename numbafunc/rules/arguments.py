@@ -1,0 +1,113 @@
+"""Operands and options of NumPy's functions: conversions, axes, and refusals of what dual arrays do not support."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+from numbafunc.dual.array import Dual, Operand
+from numbafunc.dual.errors import refuse_subclass
+from numbafunc.dual.storage import replace
+
+UNSET: Any = np._NoValue
+"""What NumPy has as the default of options for which None means something."""
+
+# Options.
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """The options that are given."""
+    return {name: option for name, option in options.items() if option is not UNSET and option is not None}
+
+
+def refuse(function: str, **options: Any) -> None:
+    """Raise TypeError for the first option that is given."""
+    for name, value in options.items():
+        if value is not None and value is not UNSET:
+            raise TypeError(f"numpy.{function}: the argument {name} is not supported for dual arrays")
+
+
+def into(out: Any, result: Any, name: str) -> Any:
+    """The result, in `out` if that is given; only a dual array can hold one that has tangents."""
+    if out is None:
+        return result
+    (target,) = out if type(out) is tuple else (out,)
+    if type(target) is Dual:
+        return replace(target, result if type(result) is Dual else np.asarray(result), f"numpy.{name}")
+    if type(result) is not Dual:
+        target[...] = result
+        return target
+    raise TypeError(
+        f"numpy.{name}: out can't hold the result for a dual array, as a plain array has no tangents; leave it out "
+        "(write x = x + y in place of x += y), or make the array by numpy.zeros_like(x), which is dual itself"
+    )
+
+
+def refuse_plain_target(name: str) -> TypeError:
+    """The error for a plain array that is to be changed by a dual one."""
+    return TypeError(
+        f"numpy.{name}: a plain array can't hold tangents; make the array that is changed by numpy.zeros_like(x), "
+        "which is dual itself"
+    )
+
+
+# Axes.
+
+
+def from_end(axis: Any, ndim: int) -> tuple[int, ...]:
+    """Axes counted from the end, which are the same for a value and its tangents; all of them for None."""
+    if axis is None:
+        return tuple(range(-ndim, 0))
+    if type(axis) is int:
+        return (normalize_axis_index(axis, ndim) - ndim,)
+    return tuple(one - ndim for one in normalize_axis_tuple(axis, ndim))
+
+
+def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
+    """Axes counted from the front; all of them for None."""
+    return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
+
+
+# Operands.
+
+
+def as_array(x: Operand) -> Any:
+    """A dual array as it is, anything else as a NumPy array."""
+    return x if type(x) is Dual else np.asarray(x)
+
+
+def cast(x: Operand, dtype: Any) -> Operand:
+    """The operand in the dtype that is asked for, if one is."""
+    return x if dtype is None or x.dtype == dtype else x.astype(dtype)
+
+
+def constant(x: Operand, name: str) -> Operand:
+    """An operand that is not a Dual, as an array or Python number; objects are refused."""
+    if type(x) is np.ndarray or isinstance(x, np.generic):
+        kind = x.dtype.kind
+    elif type(x) is float or type(x) is int or type(x) is bool or type(x) is complex:
+        return x
+    else:
+        refuse_subclass(x, f"{name}: an operand that meets a dual array")
+        x = np.asarray(x)
+        kind = x.dtype.kind
+    if kind not in "fiubc":
+        raise TypeError(f"{name}: an operand of dtype {x.dtype} can't meet a dual array, which holds numbers")
+    return x
+
+
+def separate(name: str, *operands: Operand) -> tuple[int, list[Any], list[Any]]:
+    """The highest level, and for each operand its value and its tangent there; None for one that does not move."""
+    level = max(x.level if type(x) is Dual else 0 for x in operands)
+    primals: list[Any] = []
+    tangents: list[Any] = []
+    for x in operands:
+        if type(x) is Dual and x.level == level:
+            primals.append(x.primal)
+            tangents.append(x.tangent)
+        else:
+            primals.append(x if type(x) is Dual else np.asarray(constant(x, name)))
+            tangents.append(None)
+    return level, primals, tangents

@@ -1,0 +1,24 @@
+"""Pickled dual arrays: what restores them is defined here, so that a process that unpickles them loads the rules."""
+
+from __future__ import annotations
+
+import copyreg
+import os
+from typing import Any
+
+from numbafunc.dual.array import Dual, make
+from numbafunc.dual.levels import admit
+
+
+def _restore(primal: Any, tangent: Any, level: int, process: int) -> Dual:
+    """The Dual that was pickled or copied; a level of another process may be unknown here."""
+    if process != os.getpid():
+        admit(level)
+    return make(primal, tangent, level)
+
+
+def _reduce(x: Dual) -> tuple[Any, ...]:
+    return _restore, (x.primal, x.tangent, x.level, os.getpid())
+
+
+copyreg.pickle(Dual, _reduce)

@@ -209,7 +209,7 @@ def test_kl_of_matrices():
 def test_threads_that_come_at_once_share_one_array():
     if not config.ENABLE_CUDASIM:
         return
-    import numbafunc_cuda.simulation  # noqa: F401  (which mends it)
+    import numbafunc_cuda.simulator.load_store  # noqa: F401  (which mends it)
     from numba.cuda.simulator.kernelapi import FakeCUDAShared
 
     def slow(*arguments):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from numbafunc.backend import CPU, Backend
 from numbafunc.cpu import threads
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import WORDS, empty, is_plain, span
@@ -53,7 +54,8 @@ class Movement(Linear):
         arrange: Callable[..., tuple[np.ndarray[Any, Any], tuple[int, ...]]],
         apply: Callable[..., np.ndarray[Any, Any]] | None = None,
     ) -> None:
-        super().__init__(name, self._moved if apply is None else apply, "copy.moved")
+        super().__init__(name, self._moved if apply is None else apply)
+        self.entry = Backend.copy
         self.arrange = arrange
         # Calls by shape and dtype of an array in order, and what else the op depends on.
         self.prepared = threads.Kernels(1024)
@@ -90,6 +92,12 @@ def prepare(
         return result
 
     return call if dtype == word else call_with_words
+
+
+@CPU.brings(Backend.copy)
+def _copied(array: np.ndarray[Any, Any], leading: int, arrange: Any, *static: Any) -> np.ndarray[Any, Any]:
+    view, shape = arrange(array, leading, *static)
+    return contiguous(view, array).reshape(shape)
 
 
 _KERNELS = threads.Kernels(1024)

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from numbafunc import backend
+from numbafunc.backend import Backend
 from numbafunc.cpu import threads
 from numbafunc.cpu.memory import flat_words
-from numbafunc.dual.array import on_device
 from numbafunc.kinds import arguments
 from numbafunc.kinds.plan import (
     Call,
@@ -87,6 +88,7 @@ class Reduction:
         self.stages = stages
         self._kernels = threads.Kernels()
         self._plans = threads.Kernels(4096)
+        self._elsewhere: dict[Backend, Callable[..., Any]] = {}
         self.prepared = PreparedCalls()
         REGISTRY[name] = self
 
@@ -111,9 +113,33 @@ class Reduction:
         """
         if shape is None:
             shape = arguments.broadcast({"operand": arguments.shape_of(operands[0])})
-        if on_device(*operands):
-            results = self.on_device(operands, names, axes, dtype, shape, keepdims, out)
-            return results[0] if len(results) == 1 else results
+        here = backend.of(*operands)
+        if here is not backend.CPU:
+            results = self._run_on(here)(operands, names, axes, dtype, shape, keepdims, out)
+        else:
+            results = self._run(operands, names, axes, dtype, shape, keepdims, out, form, given)
+        return results[0] if len(results) == 1 else results
+
+    def _run_on(self, here: Backend) -> Callable[..., Any]:
+        """What reduces arrays of another back end."""
+        run = self._elsewhere.get(here)
+        if run is None:
+            run = self._elsewhere[here] = Backend.reduction.of(here, self.name)(self)
+        return run
+
+    def _run(
+        self,
+        operands: Sequence[Any],
+        names: Sequence[str],
+        axes: tuple[int, ...],
+        dtype: np.dtype[Any],
+        shape: tuple[int, ...],
+        keepdims: bool,
+        out: Any,
+        form: Form | None = None,
+        given: Sequence[Any] = (),
+    ) -> tuple[Any, ...]:
+        """The results in main memory."""
         taken = Operands(operands)
         key = (shape, axes, dtype, keepdims, taken.description)
         plan = self._plans.get(key)
@@ -126,14 +152,7 @@ class Reduction:
         results = plan.run(taken, out)
         if form is not None:
             self.prepared.keep(form, plan, given, operands)
-        return results[0] if len(results) == 1 else tuple(results)
-
-    @functools.cached_property
-    def on_device(self) -> Any:
-        """What reduces arrays of a CUDA device."""
-        from numbafunc_cuda.reduction import ReductionOnDevice
-
-        return ReductionOnDevice(self.stages)
+        return tuple(results)
 
     def _plan(
         self, operands: Operands, shape: tuple[int, ...], axes: tuple[int, ...], dtype: np.dtype[Any], keepdims: bool
@@ -209,6 +228,11 @@ class Reduction:
             kernel = build[view.form](self.stages, layout, self.name, parallel=parallel)
             self._kernels[key] = kernel
         return kernel
+
+
+@backend.CPU.brings(Backend.reduction)
+def _in_main_memory(op: Reduction) -> Callable[..., Any]:
+    return op._run
 
 
 class _View(NamedTuple):

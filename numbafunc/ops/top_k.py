@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from numbafunc import backend
+from numbafunc.backend import Backend
 from numbafunc.cpu import threads
 from numbafunc.cpu.memory import FLAGS, PLAIN, empty, flat_words
 from numbafunc.dual.array import Dual, value_of
@@ -87,7 +89,15 @@ def _find(x: np.ndarray[Any, Any], k: int) -> Positions:
     return _positions(_top_k(x, k).indices, x.shape)
 
 
-_selection = Selection("top_k", _find, "top_k.top_k")
+_selection = Selection("top_k", _find, Backend.top_k)
+
+
+@backend.CPU.brings(Backend.top_k)
+def _of_any(x: Any, k: int) -> TopK:
+    found = _top_k(value_of(x), k)
+    if type(x) is not Dual:
+        return found
+    return TopK(_selection.gather(x, _positions(found.indices, x.shape), found.values), found.indices)
 
 
 def top_k(operand: Any, k: int) -> TopK:
@@ -153,11 +163,8 @@ def top_k(operand: Any, k: int) -> TopK:
         raise ValueError(f"k is {k!r}; wanted: from 0 to {shape[-1]}, the length of the last axis of operand")
     if shape[-1] > np.iinfo(np.int32).max:
         raise ValueError(f"operand has shape {shape}; wanted: a last axis that int32 can index")
-    if not isinstance(value_of(x), np.ndarray):
+    if not isinstance(x, np.ndarray):
         return TopK(*_selection(x, count))
-    if isinstance(x, Dual):
-        found = _top_k(value_of(x), count)
-        return TopK(_selection.gather(x, _positions(found.indices, x.shape), found.values), found.indices)
     if usual and x.ndim == 2 and x.size and count and x.dtype in _DTYPES:
         _QUICK[x.shape, x.dtype, k] = _prepare(x.shape, x.dtype, count)
     return _top_k(x, count)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-import tomllib
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
+
+import tomllib
 
 ROOT = Path(__file__).parent.parent
 WIDTH, HEIGHT, GAP = 760, 40, 6
@@ -16,7 +17,7 @@ def floors() -> list[list[str]]:
     """The folders and files of each floor, the highest first."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
-    return [[name.strip() for name in layer.replace("|", ":").split(":")] for layer in layers]
+    return [[f"numbafunc.{name.strip()}" for name in layer.split("|")] for layer in layers]
 
 
 def purpose(module: str) -> str:
@@ -30,7 +31,7 @@ def purpose(module: str) -> str:
 def picture() -> str:
     """The floors as SVG, each with the names and purposes of what lives there."""
     parts, top = [], GAP
-    for number, modules in enumerate(floors()):
+    for modules in floors():
         lines = [(module.removeprefix("numbafunc."), purpose(module)) for module in modules]
         height = HEIGHT / 2 * len(lines) + HEIGHT / 2
         parts.append(f'<rect x="2" y="{top}" width="{WIDTH - 4}" height="{height}" rx="6" class="floor"/>')

@@ -1,21 +1,224 @@
-"""Which arrays lie in the memory of a CUDA device, told without importing anything that knows CUDA."""
+"""The back ends: where arrays may lie, how to tell whose an array is, and what each back end brings.
+
+A :class:`Backend` is an object with named entries, all of which :class:`Backend` lists. :data:`CPU` serves arrays in
+main memory; modules of this package add its entries beside the ops that need them. Other back ends call
+:func:`register`, after which ops and derivatives work on their arrays: nothing else in this package names them. The one
+for CUDA devices is imported when the first array of such a device shows up.
+"""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from importlib import import_module
+from typing import Any, NamedTuple, Protocol, overload
 
 import numpy as np
+
+Function = Callable[..., Any]
+
+
+class Entry:
+    """A function that a back end brings.
+
+    Parameters
+    ----------
+    signature : str
+        Its parameters.
+    meaning : str
+        What it returns.
+    """
+
+    def __init__(self, signature: str, meaning: str) -> None:
+        self.signature = signature
+        self.meaning = meaning
+        self.__doc__ = f"``{signature}``: {meaning}."
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Entry: ...
+
+    @overload
+    def __get__(self, instance: Backend, owner: type) -> Any: ...
+
+    def __get__(self, instance: Backend | None, owner: type) -> Any:
+        # A function that is known has taken the place of this one in the object.
+        return self if instance is None else instance.resolve(self)
+
+    def of(self, backend: Backend, op: str) -> Any:
+        """The function of a back end, for an op that the message of the TypeError names where there is none."""
+        return backend.resolve(self, op)
+
+
+class Memory(Protocol):
+    """The memory of a device as collective functions use it: :attr:`Backend.memory`."""
+
+    def available(self) -> bool:
+        """Whether there is a device."""
+
+    def view(self, x: Any) -> Any:
+        """An array as one with ``shape``, ``dtype``, ``strides``, ``nbytes``, ``alloc_size``, ``is_c_contiguous()``."""
+
+    def synchronize(self) -> None:
+        """Wait until the device has done all that it was given to do."""
+
+    def address(self, x: Any) -> int:
+        """Where the elements of a view begin, for an MPI that reads the memory of devices."""
+
+    def empty_like(self, x: Any) -> Any:
+        """A new C-contiguous array of the same shape and dtype."""
+
+    def copy(self, x: Any) -> Any:
+        """A new C-contiguous array with the same elements."""
+
+    def to_device(self, array: np.ndarray[Any, Any], out: Any = None) -> Any:
+        """An array of main memory copied to the device, into ``out`` where that is given."""
+
+    def divide(self, x: Any, divisor: int) -> None:
+        """Divide the elements of a C-contiguous array of floats in place."""
+
+    def Staging(self, arrays: Any) -> AbstractContextManager[list[np.ndarray[Any, Any]]]:
+        """Some arrays copied to main memory that MPI reads fast, for the time of a ``with`` statement."""
+
+
+class Backend:
+    """What evaluates ops on arrays of one place.
+
+    In the signatures below, ``x`` is an array of the back end or a Dual of such. A ``part`` is one component of it: an
+    array as ``view`` gives it whose first ``leading`` axes are directions of tangents; the function acts on the axes
+    behind these.
+
+    Parameters
+    ----------
+    name : str
+        What messages call it.
+    place : str
+        Where its arrays lie, for messages: "an array of {place}".
+    entries : mapping of Entry to str, optional
+        Where functions are that are imported when first needed: "module" or "module.function".
+    package : str
+        The package of these modules.
+    """
+
+    # The kinds of ops.
+    elementwise = Entry("(op)", "the function run(operands, out, dtype) that evaluates an Elementwise")
+    reduction = Entry(
+        "(op)",
+        "the function run(operands, names, axes, dtype, shape, keepdims, out) that evaluates a Reduction: the results",
+    )
+    copy = Entry("(part, leading, arrange, *static)", "a copy in the order of the view that arrange names")
+    average_pool = Entry("(part, leading, windows)", "means of windows")
+    resize = Entry("(part, leading, target, method)", "the array resampled to a shape")
+    pad_mapped = Entry("(part, leading, widths, mode)", "margins that repeat elements")
+    pad_constant = Entry("(parts, leading, widths)", "margins of constants; parts are an array and its constants")
+    pad_odd = Entry("(part, leading, widths, repeat_edge)", "margins of twice the edge less the mirrored elements")
+    pad_ramp = Entry("(parts, leading, widths)", "margins that are ramps; parts are an array and the ends of the ramps")
+    pad_statistics = Entry("(x, widths, lengths, mode)", "margins that hold a statistic of elements near the edge")
+    pad_function = Entry("(x, axis, function)", "the lines along an axis, each replaced by what a function makes of it")
+    max_pool = Entry("(x, windows)", "maxima of windows")
+    top_k = Entry("(x, k)", "the largest elements along the last axis, and their indices as int32")
+
+    # Parts of single ops.
+    one_hot = Entry("(indices, classes, position)", "the pair of indices and classes that are compared, of one rank")
+    labels = Entry(
+        "(labels, ndim, classes)", "labels of rows, an array or an int, that broadcast with logits of ndim axes"
+    )
+    dot = Entry("(p, q, dtype)", "numpy.dot of operands of which q is an array, in a dtype")
+
+    # Arrays.
+    adopt = Entry("(x, name)", "an array of whatever library as the one that ops hand out; TypeError if it can't be")
+    view = Entry("(x, name)", "an array as the functions for parts take it, with shape, dtype, ndim and size")
+    ufunc = Entry("(ufunc, *operands)", "a ufunc of operands of which one is an array of the back end")
+    convert = Entry("(x, dtype)", "a new array, or Dual, with the elements in another dtype")
+    zeros = Entry("(shape, dtype, like)", "zeros where another array is")
+    full = Entry("(shape, value, dtype, like)", "one number all over, where another array is")
+
+    # Drivers of derivatives.
+    add_direction = Entry("(x)", "a direction as tangents along one")
+    only_direction = Entry(
+        "(tangent, given)", "the tangent along the only direction, in memory apart from given arrays"
+    )
+    unit_directions = Entry("(count, shift, x)", "tangents along directions, number i of which moves element i + shift")
+    joined = Entry("(pieces)", "arrays joined along the first axis")
+    part = Entry("(gradient, start, stop, x)", "the part of a gradient that belongs to x, in its shape and dtype")
+    block = Entry(
+        "(rows, start, stop, shape, x)", "the part of a Jacobian, directions first, that belongs to x, directions last"
+    )
+
+    # Steps of scan.
+    scan_leaves = Entry("(leaves, name)", "leaves of a nest as steps get them; TypeError if one can't be had so")
+    scan_own = Entry("(leaf, shared)", "a leaf that a step may write to; where shared, elements are only read")
+    scan_entry = Entry("(leaf, i)", "the entry of a leaf along the first axis")
+    scan_zeros = Entry("(leaf)", "an entry of zeros, with tangents where the others have some")
+    scan_number = Entry("(number, dtype, like)", "a number of the carry where later ones will be")
+    scan_stack = Entry("(steps, first)", "an object that takes results by put(i, leaf) and gives all by stacked()")
+
+    # Collective functions.
+    memory = Entry("", "the Memory of the device: an object or a module, not a function")
+
+    def __init__(self, name: str, place: str, entries: Mapping[Entry, str] | None = None, package: str = "") -> None:
+        self.name = name
+        self.place = place
+        self._homes = {} if entries is None else {entry.name: home for entry, home in entries.items()}
+        self._package = package
+
+    def __repr__(self) -> str:
+        return f"<back end {self.name}>"
+
+    def bring(self, entry: Entry, function: Any) -> None:
+        """Add a function, under the name of an entry."""
+        vars(self)[entry.name] = function
+
+    def brings(self, entry: Entry) -> Callable[[Function], Function]:
+        """Decorator that adds a function, under the name of an entry."""
+
+        def decorate(function: Function) -> Function:
+            self.bring(entry, function)
+            return function
+
+        return decorate
+
+    def resolve(self, entry: Entry, op: str = "") -> Any:
+        """The function of an entry; TypeError if there is none."""
+        found = vars(self).get(entry.name)
+        if found is None:
+            home = self._homes.get(entry.name)
+            if home is None:
+                raise TypeError(
+                    f"{op or entry.name} can't take an array of {self.place}: the back end {self.name} brings no "
+                    f"{entry.name}{entry.signature}, {entry.meaning}"
+                )
+            module, _, function = home.partition(".")
+            found = import_module(f"{self._package}.{module}")
+            if function:
+                found = getattr(found, function)
+            self.bring(entry, found)
+        return found
+
+
+ENTRIES: tuple[Entry, ...] = tuple(entry for entry in vars(Backend).values() if isinstance(entry, Entry))
+"""All that a back end brings."""
+
+CPU = Backend("CPU", "main memory")
+"""The back end of arrays in main memory."""
+
+
+class _Owner(NamedTuple):
+    """Whose an array is: ``owns`` tells, ``load`` gives the back end."""
+
+    owns: Callable[[Any], bool]
+    place: str
+    load: Callable[[], Backend]
+
 
 # Of DLPack: memory of a CUDA device, and memory that CUDA moves to and fro.
 _DLPACK_DEVICES = (2, 13)
 
 
-def is_device_array(x: Any) -> bool:
+def speaks_cuda(x: Any) -> bool:
     """Whether something is an array of a CUDA device, or of Numba's simulator of one."""
-    if isinstance(x, (np.ndarray, np.generic, float, int)):
-        return False
     if getattr(x, "__cuda_ndarray__", False) is True:  # Numba's own
         return True
     locate = getattr(x, "__dlpack_device__", None)
@@ -24,7 +227,55 @@ def is_device_array(x: Any) -> bool:
     return hasattr(x, "__cuda_array_interface__")
 
 
-def counterpart(name: str) -> Callable[..., Any]:
-    """A function of the back end for CUDA devices, which is imported when the first is needed: "module.function"."""
-    module, _, function = name.partition(".")
-    return getattr(importlib.import_module(f"numbafunc_cuda.{module}"), function)  # type: ignore[no-any-return]
+def _load_cuda() -> Backend:
+    return import_module("numbafunc_cuda.backend").CUDA  # type: ignore[no-any-return]
+
+
+_OWNERS: list[_Owner] = [_Owner(speaks_cuda, "a CUDA device", _load_cuda)]
+# Types of what holds an array under the name `primal`: dual arrays belong where their values do.
+_HOLDERS: set[type] = set()
+# Types that need no other look.
+_IN_MAIN_MEMORY = frozenset((np.ndarray, float, int))
+
+
+def register(backend: Backend, owns: Callable[[Any], bool]) -> None:
+    """Add a back end for what ``owns(x)`` is true of; it is asked of no NumPy arrays and no Python numbers."""
+    _OWNERS.insert(0, _Owner(owns, backend.place, lambda: backend))
+
+
+def look_inside(holder: type) -> None:
+    """Make known a type of objects that belong where their attribute ``primal`` does."""
+    _HOLDERS.add(holder)
+
+
+def _owner(x: Any) -> _Owner | None:
+    """Whose an array is, without loading the back end; None for all that is in main memory."""
+    if isinstance(x, (np.ndarray, np.generic, float, int)):
+        return None
+    for owner in _OWNERS:
+        if owner.owns(x):
+            return owner
+    return None
+
+
+def is_device_array(x: Any) -> bool:
+    """Whether something is an array of another back end than :data:`CPU`, itself and not as the value of a Dual."""
+    return _owner(x) is not None
+
+
+def place_of(x: Any) -> str:
+    """Where an array lies, for messages."""
+    owner = _owner(x)
+    return CPU.place if owner is None else owner.place
+
+
+def of(*operands: Any) -> Backend:
+    """The back end of the first operand that has one other than :data:`CPU`."""
+    for x in operands:
+        while type(x) in _HOLDERS:
+            x = x.primal
+        if type(x) not in _IN_MAIN_MEMORY:
+            owner = _owner(x)
+            if owner is not None:
+                return owner.load()
+    return CPU

@@ -7,6 +7,7 @@ imports the package gives it the name.
 from __future__ import annotations
 
 import ctypes
+from importlib import import_module
 
 import llvmlite.binding
 
@@ -16,10 +17,11 @@ FAILURE = 3
 
 def _reduce(*arguments: int) -> int:
     try:
-        from numbafunc.parallel.njit import reduce_memory
+        # By name: compiled code may come here before anything has loaded that module, which stands on this one.
+        reduce_memory = import_module("numbafunc.parallel.njit").reduce_memory
     except BaseException:  # compiled code can hand on nothing but a status
         return FAILURE
-    return reduce_memory(*arguments)
+    return int(reduce_memory(*arguments))
 
 
 _callback = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 8)(_reduce)

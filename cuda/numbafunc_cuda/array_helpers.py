@@ -1,4 +1,4 @@
-"""Helpers of derivatives on arrays of a device, the counterparts of :mod:`numbafunc.autodiff.array_helpers`."""
+"""What drivers of derivatives and single ops do to arrays of a device; see :class:`numbafunc.backend.Backend`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from numbafunc.backend import is_device_array
 from numbafunc.dual.array import Dual, assemble, components, value_of
-from numbafunc.rules.device_ufuncs import copied_into
-from numbafunc_cuda.arrays import View, arranged, contiguous, empty, numba_array, part_of, view, with_axis, without_axis
+from numbafunc.kinds.arguments import shape_of
+from numbafunc.ops.loss import inner_product
+from numbafunc.rules.device_ufuncs import apply, converted, copied_into
+from numbafunc_cuda.arrays import View, arranged, empty, numba_array, part_of, view, with_axis, without_axis
 from numbafunc_cuda.fill import units, zeros
+from numbafunc_cuda.layout import contiguous
 
 
 def adopt(x: Any, name: str) -> Any:
@@ -24,21 +28,49 @@ def mapped(function: Callable[[View, int], View], x: Any, name: str = "x") -> An
     return assemble({levels: part.array for levels, part in parts.items()})
 
 
-def as_column(x: Any) -> Any:
-    """An array with a new last axis of length 1."""
-    found = view(x, "x")
+def labels(given: Any, ndim: int, classes: int) -> Any:
+    """Labels of rows with a new last axis; one for all rows is a number that kernels take."""
+    if type(given) is int:
+        return given
+    found = view(given, "labels")
     return with_axis(found, found.ndim).array
 
 
-def with_axes(x: Any, positions: Sequence[int]) -> Any:
-    """An array, or a Dual, with new axes of length 1, each at its position behind the directions when it is added."""
+def dot(p: Any, q: Any, dtype: np.dtype[Any]) -> Any:
+    """:func:`numpy.dot` of operands of which the second is an array of the device, or a Dual of such."""
+    rows, columns = shape_of(p), tuple(q.shape)
+    if not rows or not columns:
+        return apply(np.multiply, p, q)
+    if len(columns) > 1:
+        # The sum is over the last axis but one of what both are broadcast to.
+        others = len(columns) - 2
+        positions = (*[len(rows) - 1] * others, len(rows) + others)
 
-    def grown(part: View, levels: int) -> View:
-        for position in positions:
-            part = with_axis(part, levels + position)
-        return part
+        def grown(part: View, levels: int) -> View:
+            for position in positions:
+                part = with_axis(part, levels + position)
+            return part
 
-    return mapped(grown, x)
+        p = mapped(grown, p)
+        rows = (*rows[:-1], *columns)
+    return inner_product((p, q), (len(rows) - min(2, len(columns)),), dtype, shape=rows, names=("p", "log(p / q)"))
+
+
+def ufunc(function: np.ufunc, *operands: Any) -> Any:
+    """A ufunc of arrays of a device, or Duals of such."""
+    return apply(function, *operands)
+
+
+def convert(x: Any, dtype: np.dtype[Any]) -> Any:
+    """A new array, or Dual, with the elements in another dtype."""
+    if dtype.kind == "c":
+        raise TypeError(f"astype({dtype}) of an array of a CUDA device; wanted: a real floating dtype")
+    return converted(x, dtype)
+
+
+def full(shape: Sequence[int], value: float, dtype: np.dtype[Any], like: Any) -> Any:
+    """One number all over, where another array is."""
+    return apply(np.add, nothing(shape, dtype, like), value)
 
 
 def add_direction(direction: Any) -> Any:
@@ -46,9 +78,16 @@ def add_direction(direction: Any) -> Any:
     return mapped(lambda part, levels: with_axis(part, levels), direction)
 
 
-def only_direction(tangent: Any) -> Any:
-    """The tangent along the only direction."""
-    return mapped(lambda part, levels: without_axis(part, levels), tangent)
+def only_direction(tangent: Any, given: Sequence[Any]) -> Any:
+    """The tangent along the only direction, in memory apart from some arrays."""
+    change = mapped(lambda part, levels: without_axis(part, levels), tangent)
+    others = [view(one, "x") for one in given if type(one) is not Dual and is_device_array(one)]
+    if type(change) is Dual or not any(view(change, "x").overlaps(other) for other in others):
+        return change
+    found = view(change, "x")
+    result = empty(found.shape, found.dtype, None, found.stream)
+    copied_into(result.array, change)
+    return result.array
 
 
 def nothing(shape: Sequence[int], dtype: np.dtype[Any], like: Any) -> Any:
@@ -109,13 +148,3 @@ def block(rows: Any, start: int, stop: int, shape: Sequence[int], x: Any) -> Any
         return arranged(result, final, contiguous(final, found.dtype.itemsize))
 
     return mapped(turned, rows)
-
-
-def apart(change: Any, given: Sequence[Any]) -> Any:
-    """A tangent in memory of its own."""
-    if type(change) is Dual or not any(view(change, "x").overlaps(view(one, "x")) for one in given):
-        return change
-    found = view(change, "x")
-    result = empty(found.shape, found.dtype, None, found.stream)
-    copied_into(result.array, change)
-    return result.array

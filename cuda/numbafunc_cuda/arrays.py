@@ -13,8 +13,7 @@ from numba.cuda.cudadrv import devicearray
 from numbafunc.cpu.memory import span
 from numbafunc_cuda import dlpack
 from numbafunc_cuda.launch import SIMULATED
-
-Shape = tuple[int, ...]
+from numbafunc_cuda.layout import Shape, contiguous
 
 # The streams that the CUDA array interface names by small numbers.
 _LEGACY, _PER_THREAD = 1, 2
@@ -64,7 +63,7 @@ class View(NamedTuple):
 
 
 def view(x: Any, name: str) -> View:
-    """The view of an array of a device.
+    """The view of an array of a device, or what is one already.
 
     Raises
     ------
@@ -73,6 +72,8 @@ def view(x: Any, name: str) -> View:
     ValueError
         For elements that are not aligned, which a device can't read.
     """
+    if type(x) is View:
+        return x
     if SIMULATED and not hasattr(x, "_ary"):
         raise TypeError(
             f"{name} is a {type(x).__name__}; wanted, in the simulator: an array that numba.cuda made there"
@@ -155,15 +156,6 @@ def follow(stream: Any, other: Any) -> None:
         event = cuda.event(timing=False)
         event.record(other)
         event.wait(stream)
-
-
-def contiguous(shape: Shape, itemsize: int = 1) -> Shape:
-    """Strides of an array in the order of C."""
-    strides, step = [], itemsize
-    for length in reversed(shape):
-        strides.append(step)
-        step *= max(1, length)
-    return tuple(reversed(strides))
 
 
 def empty(shape: Shape, dtype: np.dtype[Any], order: Shape | None, stream: Any) -> View:

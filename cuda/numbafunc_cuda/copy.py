@@ -17,14 +17,12 @@ from numba import cuda
 from numba.core import types
 from numpy.lib.stride_tricks import as_strided
 
-from numbafunc.backend import is_device_array
 from numbafunc.bounded import Bounded
 from numbafunc.numbers.number import VALUE
 from numbafunc_cuda import elementwise
-from numbafunc_cuda.arrays import Shape, View, arranged, contiguous, empty, pointer, stream_for, view
+from numbafunc_cuda.arrays import View, arranged, empty, pointer, stream_for, view
 from numbafunc_cuda.launch import BLOCK, SIMULATED, access, compiled, inline, launch
-from numbafunc_cuda.layout import merged, span_of
-from numbafunc_cuda.slots import Operand, Slot
+from numbafunc_cuda.layout import Operand, Shape, Slot, contiguous, merged, span_of
 
 # Words on a side of a tile: as many as there are threads in a warp.
 TILE = 32
@@ -207,14 +205,9 @@ def in_order(array: View) -> View:
     return copied(array)
 
 
-def as_view(part: Any) -> View:
-    """The view of an operand, or of a component of one, that has been checked."""
-    return view(part, "a tangent") if is_device_array(part) else part
-
-
 def moved(part: Any, leading: int, arrange: Callable[..., tuple[np.ndarray[Any, Any], Shape]], *static: Any) -> Any:
     """What a :class:`numbafunc.kinds.copy.Movement` makes of an array of the device."""
-    source = as_view(part)
+    source = view(part, "a tangent")
     # Arrangements are views; they look at shapes and strides alone, and these are found where nothing is read.
     word = np.empty(1, f"u{source.dtype.itemsize}")
     found, shape = arrange(as_strided(word, source.shape, source.strides), leading, *static)

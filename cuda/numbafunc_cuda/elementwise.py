@@ -15,11 +15,19 @@ from numbafunc.dual.array import assemble
 from numbafunc.kinds import arguments
 from numbafunc.kinds.plan import Chunks, Levels, chunks_of, component_of, result_keys
 from numbafunc.numbers.number import Key
-from numbafunc_cuda.arrays import View, address, contiguous, empty, pointer, stream_for
+from numbafunc_cuda.arrays import View, address, empty, pointer, stream_for
 from numbafunc_cuda.launch import access, compiled, inline, launch
-from numbafunc_cuda.layout import broadcast_strides, memory_order, merged, span_of
+from numbafunc_cuda.layout import (
+    Operand,
+    Slot,
+    argument_type,
+    broadcast_strides,
+    contiguous,
+    memory_order,
+    merged,
+    span_of,
+)
 from numbafunc_cuda.operands import Operands, check_out
-from numbafunc_cuda.slots import Operand, Slot, argument_type
 
 # Bytes that a thread loads or stores at once, and coefficients that it then holds at most.
 _LOAD, _HELD = 16, 16
@@ -178,6 +186,8 @@ class ElementwiseOnDevice:
     def __call__(self, given: Sequence[Any], out: Any, dtype: np.dtype[Any] | None = None) -> Any:
         """The result, in a dtype of its own if one is given."""
         op = self._op
+        if dtype is not None and dtype.kind == "c":
+            raise TypeError(f"dtype is {dtype}; wanted, on a device: a real dtype or bool")
         operands = Operands(given, op.parameters, boolean=op.boolean)
         if out is not None and operands.levels:
             raise TypeError("out can't take a result with tangents; leave it out when differentiating")

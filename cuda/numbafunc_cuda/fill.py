@@ -10,8 +10,9 @@ import numpy as np
 from numba import cuda
 from numba.core import types
 
-from numbafunc_cuda.arrays import Shape, View, empty, pointer
+from numbafunc_cuda.arrays import View, empty, pointer
 from numbafunc_cuda.launch import access, compiled, inline, launch
+from numbafunc_cuda.layout import Shape
 
 
 def build(element: Callable[[Any, Any, Any], Any], storage: str) -> Any:

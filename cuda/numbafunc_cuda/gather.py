@@ -11,9 +11,10 @@ from numba import cuda
 from numba.core import types
 
 from numbafunc.dual.array import Components, assemble, components
-from numbafunc_cuda.arrays import Shape, View, empty, pointer, stream_for
-from numbafunc_cuda.copy import as_view, in_order
-from numbafunc_cuda.launch import access, compiled, element, launch
+from numbafunc_cuda.arrays import View, empty, pointer, stream_for, view
+from numbafunc_cuda.copy import in_order
+from numbafunc_cuda.launch import access, compiled, launch
+from numbafunc_cuda.layout import Shape
 
 
 class Positions(NamedTuple):
@@ -60,9 +61,9 @@ def build(word: str, positions: str) -> Any:
 
     There are ``count`` positions for each ``block`` elements of the source, ``total`` for each direction.
     """
-    get, get_position = element.make_read(word), element.make_read(positions)
-    put = element.make_write(word)
-    index_like, advance, split = access.index_like, access.advance, element.split
+    get, get_position = access.make_read(word), access.make_read(positions)
+    put = access.make_write(word)
+    index_like, advance, split = access.index_like, access.advance, access.split
 
     def kernel(source, places, result, size, total, count, block, missing):  # type: ignore[no-untyped-def]
         step = index_like(cuda.gridsize(1), size)
@@ -95,5 +96,5 @@ def gathered(x: Any, positions: Positions, value: Any = None) -> Any:
     parts: Components = {}
     for levels, part in components(x).items():
         known = not levels and value is not None
-        parts[levels] = value if known else positions.gather(as_view(part), len(levels)).array
+        parts[levels] = value if known else positions.gather(view(part, "a tangent"), len(levels)).array
     return assemble(parts)

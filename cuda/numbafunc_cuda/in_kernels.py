@@ -6,17 +6,26 @@ from typing import Any
 
 from numba.core import types
 from numba.cuda.core.errors import TypingError
+from numba.cuda.descriptor import cuda_target
 
-from numbafunc.kinds.njit import in_definition, public_ops, scalar_type, typed
+from numbafunc.kinds.njit import in_definition, listen, scalar_type, typed
 from numbafunc.numbers.numba_type import NumberType
 from numbafunc_cuda.compiler import extending, intrinsic, make_start, unpack
 from numbafunc_cuda.launch import inline
 
 
 def register() -> None:
-    """Make the ops known to numba-cuda."""
-    for public, op in public_ops().items():
+    """Make ops known to numba-cuda: those whose modules are loaded, and the others when these are."""
+    listen(_make_known)
+
+
+def _make_known(ops: dict[Any, Any]) -> None:
+    for public, op in ops.items():
         extending.overload(public, strict=False)(typed(public, op, _implementation))
+    context = vars(cuda_target)["_typingctx"]
+    if context is not None:
+        # A compilation that is under way may have loaded the module by naming it.
+        context.refresh()
 
 
 def _implementation(op: Any, given: tuple[Any, ...], names: list[str], declared: list[str]) -> Any:

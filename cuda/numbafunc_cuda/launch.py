@@ -11,11 +11,11 @@ from numba import cuda
 SIMULATED = bool(numba.config.ENABLE_CUDASIM)
 
 if SIMULATED:
-    from numbafunc_cuda.simulator import element, load_store as access
+    from numbafunc_cuda.simulator import load_store as access
 else:
-    from numbafunc_cuda import element, load_store as access  # type: ignore[no-redef]
+    from numbafunc_cuda import load_store as access  # type: ignore[no-redef]
 
-__all__ = ["BLOCK", "SIMULATED", "access", "compiled", "element", "inline", "launch"]
+__all__ = ["BLOCK", "SIMULATED", "access", "compiled", "inline", "launch"]
 
 # Threads of a block. The simulator starts a thread of the operating system for each.
 BLOCK = 32 if SIMULATED else 256

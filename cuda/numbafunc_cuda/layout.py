@@ -1,10 +1,68 @@
-"""How the axes of several arrays are gone through together: in which order, and as few of them as possible."""
+"""How a kernel reaches its operands: which arguments hold what, and in which order axes are gone through, joined."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from numbafunc_cuda.arrays import Shape, contiguous
+from numba.core import types
+
+from numbafunc.numbers.number import Key
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """An argument of a kernel that belongs to an operand.
+
+    Attributes
+    ----------
+    key : Key
+        The coefficient that it holds, see :mod:`numbafunc.numbers.number`.
+    span : str
+        "element" where there is one for each element of the result, in the same order; "strided" where its place is
+        computed from strides; "once" where there is one for all; "number" where it comes as a number, not an address.
+    """
+
+    key: Key
+    span: str
+
+
+@dataclass(frozen=True)
+class Operand:
+    """How an operand of a kernel is stored, the counterpart of :class:`numbafunc.cpu.load_store.Operand`."""
+
+    storage: str
+    compute: str | None
+    slots: tuple[Slot, ...]
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """The coefficients that it has."""
+        return tuple(slot.key for slot in self.slots)
+
+    @property
+    def number(self) -> bool:
+        """Whether it comes as numbers."""
+        return self.slots[0].span == "number"
+
+
+def argument_type(operand: Operand) -> Any:
+    """Numba's type of an argument of a kernel."""
+    if operand.number:
+        return types.int64 if operand.compute is None else getattr(types, operand.compute)
+    return types.uint64
+
+
+def contiguous(shape: Shape, itemsize: int = 1) -> Shape:
+    """Strides of an array in the order of C."""
+    strides, step = [], itemsize
+    for length in reversed(shape):
+        strides.append(step)
+        step *= max(1, length)
+    return tuple(reversed(strides))
 
 
 def memory_order(arrays: Sequence[tuple[Shape, Shape]], shape: Shape) -> Shape:
@@ -49,7 +107,7 @@ def merged(shape: Shape, arrays: Sequence[Shape]) -> tuple[Shape, list[Shape]]:
 
 
 def span_of(shape: Shape, strides: Shape) -> str:
-    """How an array is gone through: see :class:`numbafunc_cuda.load_store.Slot`."""
+    """How an array is gone through: see :class:`Slot`."""
     if not any(strides):
         return "once"
     return "element" if strides == contiguous(shape) else "strided"

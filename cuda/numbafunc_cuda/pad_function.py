@@ -14,8 +14,9 @@ from numbafunc.errors import ShapeError
 from numbafunc.kinds.arguments import is_float
 from numbafunc.rules.device_ufuncs import converted
 from numbafunc_cuda.array_helpers import mapped
-from numbafunc_cuda.arrays import View, arranged, contiguous
+from numbafunc_cuda.arrays import View, arranged
 from numbafunc_cuda.copy import copied
+from numbafunc_cuda.layout import contiguous
 from numbafunc_cuda.scan import Stack, adopt, entry, own
 
 

@@ -16,10 +16,8 @@ from numbafunc.dual.array import Components, assemble, components
 from numbafunc.ops.pad_index import Widths
 from numbafunc.ops.pad_margins import Lengths, integer_mean, middle_of_integers
 from numbafunc_cuda.arrays import View, arranged, empty, pointer, stream_for, view
-from numbafunc_cuda.copy import as_view
-from numbafunc_cuda.launch import BLOCK, SIMULATED, compiled, element, inline, launch
-from numbafunc_cuda.pad import padded
-from numbafunc_cuda.pad_margins import FLOATS, Lines, lines
+from numbafunc_cuda.launch import BLOCK, SIMULATED, access, compiled, inline, launch
+from numbafunc_cuda.pad import FLOATS, Lines, lines, padded
 from numbafunc_cuda.reduction import MANY, SHORT
 from numbafunc_cuda.teams import indented, joined
 
@@ -224,19 +222,19 @@ def build(form: Form) -> Any:
         "lowest": -(2 ** (number.bitwidth - 1)),
         "nan": math.nan,
         **{f"{name}_type": type_ for name, type_ in names.items()},
-        "get": element.make_read(storage),
-        "put": element.make_write(storage),
-        "get_place": element.make_read("int64"),
-        "put_place": element.make_write("int64"),
+        "get": access.make_read(storage),
+        "put": access.make_write(storage),
+        "get_place": access.make_read("int64"),
+        "put_place": access.make_write("int64"),
         # Numbers of the simulator have no bounds, and warn of nothing.
         "double": float if SIMULATED else np.float64,
         "int64": int if SIMULATED else np.int64,
         "word": int if SIMULATED else word,
         "add": inline(add),
-        "largest": element.adopted(maximum),
-        "better": element.adopted(minimum if form.work.endswith("minimum") else maximum),
-        "ordinal": element.adopted(ordinal),
-        "halfway": element.adopted(halfway),
+        "largest": access.adopted(maximum),
+        "better": access.adopted(minimum if form.work.endswith("minimum") else maximum),
+        "ordinal": access.adopted(ordinal),
+        "halfway": access.adopted(halfway),
         "integer_mean": inline(integer_mean),
         "middle_of_integers": inline(middle_of_integers),
     }
@@ -278,7 +276,7 @@ def _run(work: str, array: View, other: View, axis: int, values: Lines, region: 
 def statistical(array: Any, widths: Widths, lengths: Lengths, mode: str) -> Any:
     """See :func:`numbafunc.ops.pad_margins.statistical`."""
     parts = components(array)
-    shape = as_view(parts[()]).shape
+    shape = view(parts[()], "array").shape
     grown: Components = {levels: padded(part, len(levels), widths, "constant") for levels, part in parts.items()}
     views = {levels: view(part, "the result") for levels, part in grown.items()}
     value, stream = views[()], stream_for(list(views.values()))

@@ -14,10 +14,10 @@ from numbafunc.cpu import pool
 from numbafunc.cpu.load_store import beats, chosen, maximum
 from numbafunc.dual.array import Dual, value_of
 from numbafunc.kinds.arguments import is_float
-from numbafunc_cuda.arrays import View, empty, pointer, stream_for
-from numbafunc_cuda.copy import as_view, in_order
+from numbafunc_cuda.arrays import View, empty, pointer, stream_for, view
+from numbafunc_cuda.copy import in_order
 from numbafunc_cuda.gather import Positions, gathered
-from numbafunc_cuda.launch import access, compiled, element, inline, launch
+from numbafunc_cuda.launch import access, compiled, inline, launch
 
 # What a kernel is told behind the number of results.
 _PLACES = ("new_rows", "new_columns", "rows", "columns", "top", "left", "high", "wide", "down", "across")
@@ -79,9 +79,9 @@ def build(form: str, storage: str, window: Window | None, index: str = "int64") 
     namespace: dict[str, Any] = {
         "__name__": __name__,
         "cuda": cuda,
-        "get": element.make_read(storage),
-        "put": element.make_write(result),
-        "split": element.split,
+        "get": access.make_read(storage),
+        "put": access.make_write(result),
+        "split": access.split,
         "index_like": access.index_like,
         "advance": access.advance,
         "int64": np.int64,
@@ -91,11 +91,11 @@ def build(form: str, storage: str, window: Window | None, index: str = "int64") 
     }
     body = _FIND
     if form == "find":
-        namespace.update(beats=element.adopted(beats), chosen=element.adopted(chosen))
+        namespace.update(beats=access.adopted(beats), chosen=access.adopted(chosen))
     else:
         mean = form == "mean"
         body = _COMBINE.replace("area", "number(high * wide)")
-        namespace["combine"] = inline(pool.add) if mean else element.adopted(maximum)
+        namespace["combine"] = inline(pool.add) if mean else access.adopted(maximum)
         namespace["finish"] = inline(pool.divide if mean else pool.keep)
     places = ", ".join(name for name in _PLACES if name not in given)
     source = _KERNEL.format(places=places, body=body.strip("\n"))
@@ -138,13 +138,13 @@ def _pooled(form: str, x: View, windows: Any) -> View:
 
 def average(part: Any, leading: int, windows: Any) -> Any:
     """The mean of each window, behind any axes."""
-    return _pooled("mean", as_view(part), windows).array
+    return _pooled("mean", view(part, "a tangent"), windows).array
 
 
 def largest(x: Any, windows: Any) -> Any:
     """The largest element of each window, with all its tangents."""
     if type(x) is not Dual:
         return _pooled("largest", x, windows).array
-    value = as_view(value_of(x))
+    value = view(value_of(x), "x")
     found = _pooled("find", value, windows)
     return gathered(x, Positions(found, max(1, math.prod(value.shape[:-2])), found.shape, -math.inf))

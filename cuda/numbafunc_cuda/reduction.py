@@ -12,12 +12,11 @@ from numbafunc.bounded import Bounded
 from numbafunc.dual.array import assemble
 from numbafunc.kinds.plan import Chunks, Levels, chunks_of, component_of, result_keys
 from numbafunc.numbers.number import Key
-from numbafunc_cuda.arrays import View, contiguous, empty, pointer, stream_for
+from numbafunc_cuda.arrays import View, empty, pointer, stream_for
 from numbafunc_cuda.launch import SIMULATED, compiled, inline, launch
-from numbafunc_cuda.layout import broadcast_strides, merged
+from numbafunc_cuda.layout import Operand, Slot, broadcast_strides, contiguous, merged
 from numbafunc_cuda.operands import Operands, check_out
 from numbafunc_cuda.reduction_kernels import SEGMENT, THREADS, Form, build, scratch_size
-from numbafunc_cuda.slots import Operand, Slot
 
 # Rows this long, when there are this few of them, are shared out to blocks in segments.
 _LONG, _FEW = 4 * SEGMENT, 16 if SIMULATED else 64
@@ -41,8 +40,8 @@ class _Plan(NamedTuple):
 class ReductionOnDevice:
     """The work of :class:`numbafunc.kinds.reduction.Reduction` on arrays of a device."""
 
-    def __init__(self, stages: Any) -> None:
-        self._stages = stages
+    def __init__(self, op: Any) -> None:
+        self._stages = op.stages
         self._inlined: dict[str, Any] = {}
         self._plans: Bounded = Bounded(4096)
         self._kernels: Bounded = Bounded(math.inf)

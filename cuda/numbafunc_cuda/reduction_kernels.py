@@ -17,7 +17,7 @@ from numba.core import types
 from numbafunc.cpu.load_store import FLOATS
 from numbafunc.numbers.number import VALUE, Key
 from numbafunc_cuda.launch import BLOCK, SIMULATED, access, inline
-from numbafunc_cuda.slots import Operand, Slot, argument_type
+from numbafunc_cuda.layout import Operand, Slot, argument_type
 
 if SIMULATED:
     from numbafunc_cuda.simulator import accumulate

@@ -19,10 +19,11 @@ from numbafunc.cpu.resize import multiply_add
 from numbafunc.kinds.arguments import is_float
 from numbafunc.ops.pad_index import tables_of
 from numbafunc.ops.resize_taps import nearest, order_of_axes, taps
-from numbafunc_cuda.arrays import Shape, View, empty, pointer, stream_for
-from numbafunc_cuda.copy import as_view, copied, in_order
+from numbafunc_cuda.arrays import View, empty, pointer, stream_for, view
+from numbafunc_cuda.copy import copied, in_order
 from numbafunc_cuda.fill import zeros
-from numbafunc_cuda.launch import access, compiled, element, launch
+from numbafunc_cuda.launch import access, compiled, launch
+from numbafunc_cuda.layout import Shape
 from numbafunc_cuda.pad import gathered
 from numbafunc_cuda.tables import table
 
@@ -31,8 +32,8 @@ _BYTE = np.dtype(np.uint8)
 
 def build_watch(storage: str) -> Any:
     """The kernel ``kernel(x, flags, size, n, columns)``: marks the lines in which an element is not finite."""
-    get, put = element.make_read(storage), element.make_write("uint8")
-    index_like, advance, split = access.index_like, access.advance, element.split
+    get, put = access.make_read(storage), access.make_write("uint8")
+    index_like, advance, split = access.index_like, access.advance, access.split
     number = np.float64 if storage == "float64" else np.float32
     largest = number(np.finfo(number).max)
 
@@ -62,10 +63,10 @@ def build(storage: str, result: str, first: str, *, watched: bool) -> Any:
     compute = "float64" if result == "float64" else "float32"
     number = np.dtype(compute).type
     nan = number(np.nan)
-    get, put, get_first = element.make_read(storage), element.make_write(result), element.make_read(first)
-    get_weight, get_flag = element.make_read(compute), element.make_read("uint8")
-    index_like, advance, split = access.index_like, access.advance, element.split
-    fused = element.adopted(multiply_add)
+    get, put, get_first = access.make_read(storage), access.make_write(result), access.make_read(first)
+    get_weight, get_flag = access.make_read(compute), access.make_read("uint8")
+    index_like, advance, split = access.index_like, access.advance, access.split
+    fused = access.adopted(multiply_add)
 
     def kernel(x, flags, firsts, weights, y, size, m, columns, n, many):  # type: ignore[no-untyped-def]
         step = index_like(cuda.gridsize(1), size)
@@ -147,7 +148,7 @@ def _nearest(x: View, leading: int, target: Shape) -> View:
 
 def resample(part: Any, leading: int, target: Shape, method: str) -> Any:
     """See :func:`numbafunc.ops.resize_taps.resample`; here integers become float64 on the way."""
-    x = as_view(part)
+    x = view(part, "a tangent")
     dtype = x.dtype if method == "nearest" or is_float(x.dtype) else np.dtype(np.float64)
     full = (*x.shape[:leading], *target)
     if 0 in full:

@@ -15,6 +15,11 @@ from numbafunc_cuda.copy import copied, copy_into
 from numbafunc_cuda.fill import integer, zeros
 
 
+def leaves_of(leaves: list[Any], name: str) -> list[Any]:
+    """Leaves of a nest with Numba's arrays in the place of others of a device."""
+    return [adopt(leaf, name) if on_device(leaf) else leaf for leaf in leaves]
+
+
 def adopt(x: Any, name: str) -> Any:
     """Numba's array on the memory of any array of a device, or a Dual of such; TypeError for complex elements."""
 
@@ -25,13 +30,15 @@ def adopt(x: Any, name: str) -> Any:
     return mapped(checked, x, name)
 
 
-def own(x: Any) -> Any:
+def own(x: Any, shared: bool = False) -> Any:
     """A copy, which a step may write to."""
     return x if type(x) is Dual else copied(view(x, "x")).array
 
 
 def entry(x: Any, i: int) -> Any:
-    """The entry of an array, or of a Dual, along the first axis."""
+    """The entry of an array, or of a Dual, along the first axis; among those of a device may be others."""
+    if not on_device(x):
+        return x[i]
     return mapped(lambda part, levels: without_axis(part_of(part, i, 1, levels), levels), x)
 
 
@@ -45,7 +52,9 @@ def nothing(x: Any) -> Any:
 
 
 def number(x: Any, dtype: np.dtype[Any], like: Any) -> Any:
-    """A number that the host knows, as an array without axes where another array is."""
+    """A number, which the host may know, as an array without axes where another array is."""
+    if on_device(x):
+        return x
     stream = _stream(like)
     if type(x) is Dual:
         return apply(np.multiply, integer(1, dtype, stream).array, x)

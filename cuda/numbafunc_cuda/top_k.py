@@ -19,17 +19,17 @@ from numba.core import types
 from numbafunc.cpu.pool import add
 from numbafunc.cpu.top_k import make_key
 from numbafunc.dual.array import Dual, value_of
-from numbafunc_cuda.arrays import View, empty, pointer, stream_for
-from numbafunc_cuda.copy import as_view, in_order
+from numbafunc_cuda.arrays import View, empty, pointer, stream_for, view
+from numbafunc_cuda.copy import in_order
 from numbafunc_cuda.gather import Positions, gathered
-from numbafunc_cuda.launch import BLOCK, compiled, element, inline, launch
+from numbafunc_cuda.launch import BLOCK, access, compiled, inline, launch
 from numbafunc_cuda.teams import indented, joined
 
 
 def build(order: str, word: str) -> Any:
     """The kernel ``kernel(x, values, indices, rows, n, k)``, not compiled yet."""
-    get, put, put_index = element.make_read(word), element.make_write(word), element.make_write("int32")
-    key_of = element.adopted(make_key(order))
+    get, put, put_index = access.make_read(word), access.make_write(word), access.make_write("int32")
+    key_of = access.adopted(make_key(order))
     key_type, number = (types.int64, np.int64) if word == "uint64" else (types.int32, np.int32)
     lowest = number(np.iinfo(number).min)
 
@@ -172,11 +172,11 @@ def build_many(order: str, word: str) -> Any:
         "tally_type": types.int64,
         "taken_type": types.int32,
         "int64": np.int64,
-        "get": element.make_read(word),
-        "put": element.make_write(word),
-        "get_index": element.make_read("int32", changing=True),
-        "put_index": element.make_write("int32"),
-        "key_of": element.adopted(make_key(order)),
+        "get": access.make_read(word),
+        "put": access.make_write(word),
+        "get_index": access.make_read("int32", changing=True),
+        "put_index": access.make_write("int32"),
+        "key_of": access.adopted(make_key(order)),
         "add": inline(add),
     }
     by_key, by_place = _TALLY.format(bound="candidate", place="n"), _TALLY.format(bound="bound", place="middle")
@@ -225,7 +225,7 @@ def top_k(x: Any, k: int) -> tuple[Any, Any]:
     if type(x) is not Dual:
         values, indices = _largest(x, k)
         return values.array, indices.array
-    value = as_view(value_of(x))
+    value = view(value_of(x), "x")
     values, indices = _largest(value, k)
     positions = Positions(indices, max(1, math.prod(value.shape[:-1])), indices.shape)
     return gathered(x, positions, values.array), indices.array

@@ -1,4 +1,7 @@
-"""What the drivers of derivatives do to arrays: in main memory by NumPy, on a CUDA device by ``numbafunc_cuda``."""
+"""What the drivers of derivatives do to arrays: common parts, and the functions of arrays in main memory.
+
+The signatures of the latter are in :class:`numbafunc.backend.Backend`.
+"""
 
 from __future__ import annotations
 
@@ -7,39 +10,57 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import Dual, on_device
+from numbafunc import backend
+from numbafunc.backend import CPU, Backend
+from numbafunc.dual.array import Dual
 from numbafunc.dual.trees import flatten
 
 
 def in_main_memory(driver: str, arguments: Sequence[Any]) -> None:
-    """Raise TypeError where a differentiated argument has an array of a CUDA device, which the driver can't take."""
+    """Raise TypeError where a differentiated argument has an array of a device, which the driver can't take."""
     for number, argument in enumerate(arguments):
-        if any(map(on_device, flatten(argument)[0])):
+        here = backend.of(*flatten(argument)[0])
+        if here is not CPU:
             raise TypeError(
-                f"{driver} is given an array of a CUDA device (differentiated argument {number}); wanted: arrays in "
+                f"{driver} is given an array of {here.place} (differentiated argument {number}); wanted: arrays in "
                 "main memory. jvp, grad, value_and_grad, jacfwd and hvp take those of a device"
             )
 
 
-def add_direction(direction: Any) -> Any:
-    """A direction as the tangents along one."""
-    if on_device(direction):
-        from numbafunc_cuda import array_helpers
+def only_direction(primal: Any, tangent: Any, given: Sequence[Any]) -> Any:
+    """The tangent along the only direction, in memory apart from some arrays; None stands for zeros."""
+    here = backend.of(primal)
+    if tangent is None:
+        return here.zeros(primal.shape, primal.dtype, primal)
+    return here.only_direction(tangent, given)
 
-        return array_helpers.add_direction(direction)
+
+def tangents(directions: int, primal: Any, tangent: Any) -> Any:
+    """The tangents along some directions; None stands for zeros."""
+    if tangent is not None:
+        return tangent
+    return backend.of(primal).zeros((directions, *primal.shape), primal.dtype, primal)
+
+
+def unit_directions(chunk: range, start: int, stop: int, x: Any) -> Any:
+    """Tangents of a leaf, the variables from ``start`` to ``stop``, of which a chunk moves; None if it has none."""
+    if max(chunk.start, start) >= min(chunk.stop, stop):
+        return None
+    return backend.of(x).unit_directions(len(chunk), chunk.start - start, x)
+
+
+def joined(pieces: Sequence[Any]) -> Any:
+    """Arrays joined along the first axis."""
+    return pieces[0] if len(pieces) == 1 else backend.of(pieces[0]).joined(pieces)
+
+
+@CPU.brings(Backend.add_direction)
+def _add_direction(direction: Any) -> Any:
     return direction.reshape((1, *direction.shape))
 
 
-def only_direction(primal: Any, tangent: Any, given: Sequence[Any]) -> Any:
-    """The tangent along the only direction, in memory apart from some arrays; None stands for zeros."""
-    if on_device(primal):
-        from numbafunc_cuda import array_helpers
-
-        if tangent is None:
-            return array_helpers.nothing(primal.shape, primal.dtype, primal)
-        return array_helpers.apart(array_helpers.only_direction(tangent), [one for one in given if on_device(one)])
-    if tangent is None:
-        return np.zeros(primal.shape, primal.dtype)
+@CPU.brings(Backend.only_direction)
+def _only_direction(tangent: Any, given: Sequence[Any]) -> Any:
     change = tangent[0]
     if type(change) is Dual:
         return change
@@ -66,55 +87,22 @@ def _owner(x: Any) -> Any:
     return x
 
 
-def tangents(directions: int, primal: Any, tangent: Any) -> Any:
-    """The tangents along some directions; None stands for zeros."""
-    if tangent is not None:
-        return tangent
-    if on_device(primal):
-        from numbafunc_cuda import array_helpers
-
-        return array_helpers.nothing((directions, *primal.shape), primal.dtype, primal)
-    return np.zeros((directions, *primal.shape), primal.dtype)
+@CPU.brings(Backend.unit_directions)
+def _unit_directions(count: int, shift: int, x: Any) -> Any:
+    moving = np.arange(max(0, -shift), min(count, x.size - shift))
+    tangent = np.zeros((count, x.size), x.dtype)
+    tangent[moving, moving + shift] = 1
+    return tangent.reshape((count, *x.shape))
 
 
-def unit_directions(chunk: range, start: int, stop: int, x: Any) -> Any:
-    """Tangents of a leaf, the variables from ``start`` to ``stop``, of which a chunk moves; None if it has none."""
-    moving = np.arange(max(chunk.start, start), min(chunk.stop, stop))
-    if not moving.size:
-        return None
-    if on_device(x):
-        from numbafunc_cuda import array_helpers
-
-        return array_helpers.unit_directions(len(chunk), chunk.start - start, x)
-    tangent = np.zeros((len(chunk), x.size), x.dtype)
-    tangent[moving - chunk.start, moving - start] = 1
-    return tangent.reshape((len(chunk), *x.shape))
+CPU.bring(Backend.joined, np.concatenate)
 
 
-def joined(pieces: Sequence[Any]) -> Any:
-    """Arrays joined along the first axis."""
-    if len(pieces) == 1:
-        return pieces[0]
-    if on_device(pieces[0]):
-        from numbafunc_cuda import array_helpers
-
-        return array_helpers.joined(pieces)
-    return np.concatenate(pieces)
-
-
-def part(gradient: Any, start: int, stop: int, x: Any) -> Any:
-    """The part of a gradient that belongs to a leaf, in its shape and dtype."""
-    if on_device(gradient):
-        from numbafunc_cuda import array_helpers
-
-        return array_helpers.part(gradient, start, stop, x)
+@CPU.brings(Backend.part)
+def _part(gradient: Any, start: int, stop: int, x: Any) -> Any:
     return gradient[start:stop].reshape(x.shape).astype(x.dtype)
 
 
-def block(rows: Any, start: int, stop: int, shape: tuple[int, ...], x: Any) -> Any:
-    """The part of a Jacobian, whose directions come first, that belongs to a leaf: they become its axes."""
-    if on_device(rows):
-        from numbafunc_cuda import array_helpers
-
-        return array_helpers.block(rows, start, stop, shape, x)
+@CPU.brings(Backend.block)
+def _block(rows: Any, start: int, stop: int, shape: tuple[int, ...], x: Any) -> Any:
     return np.moveaxis(rows, 0, -1)[..., start:stop].reshape(shape + x.shape).copy()

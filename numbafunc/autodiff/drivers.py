@@ -10,7 +10,8 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from numbafunc.autodiff.array_helpers import add_direction, block, joined, only_direction, part, tangents
+from numbafunc import backend
+from numbafunc.autodiff.array_helpers import joined, only_direction, tangents
 from numbafunc.autodiff.variables import (
     Variables,
     check_argnums,
@@ -86,7 +87,7 @@ def jvp(
         for structure, leaves, directions in paired(primals, tangents):
             for i, direction in enumerate(directions):
                 if direction is not None:
-                    leaves[i] = make(leaves[i], add_direction(direction), level)
+                    leaves[i] = make(leaves[i], backend.of(direction).add_direction(direction), level)
                     given.append(direction)
             arguments.append(structure.unflatten(leaves))
         result = f(*arguments)
@@ -206,6 +207,7 @@ def value_and_grad(
                 aux = constant(other, level)
             pieces.append(tangents(directions, primal, tangent))
         gradient = joined(pieces)
+        part = backend.of(gradient).part
         result = variables.nest(lambda x, start, stop: part(gradient, start, stop, x), argnums)
         return ((value, aux), result) if has_aux else (value, result)
 
@@ -275,6 +277,7 @@ def jacfwd(
 
         def blocks(shape: tuple[int, ...], piece: list[Any]) -> Any:
             rows = joined(piece)
+            block = backend.of(rows).block
             return variables.nest(lambda x, start, stop: block(rows, start, stop, shape, x), argnums)
 
         result = structure.unflatten(list(map(blocks, shapes, pieces)))

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc import rules as _rules  # noqa: F401  (fills the tables: who takes derivatives needs them)
+from numbafunc import backend, rules as _rules  # noqa: F401  (fills the tables: who takes derivatives needs them)
 from numbafunc.autodiff.array_helpers import unit_directions
 from numbafunc.backend import is_device_array
-from numbafunc.dual.array import Dual, make, on_device
+from numbafunc.dual.array import Dual, make
 from numbafunc.dual.dtypes import is_float
 from numbafunc.dual.errors import refuse_subclass
 from numbafunc.dual.levels import LIVE, Level, leaked
@@ -111,9 +111,7 @@ def as_array(x: Any, name: str) -> Any:
             raise leaked(x.level)
         return x
     if type(x) is not np.ndarray and is_device_array(x):
-        from numbafunc_cuda.array_helpers import adopt
-
-        return adopt(x, name)
+        return backend.of(x).adopt(x, name)
     refuse_subclass(x, name)
     if isinstance(x, (np.ndarray, np.generic, float, int, complex)) or hasattr(x, "__array__"):
         array = np.asarray(x)
@@ -164,8 +162,10 @@ def paired(primals: Sequence[Any], tangents: Sequence[Any]) -> Iterator[tuple[St
 def _fitting(direction: Any, value: Any, place: str) -> Any:
     """The tangent of a leaf as an array."""
     direction = as_array(direction, f"tangents{place}")
-    if on_device(direction) != on_device(value):
-        raise TypeError(f"tangents{place} and primals{place} are not both in main memory or both on a CUDA device")
+    here = backend.of(direction), backend.of(value)
+    if here[0] is not here[1]:
+        where = here[0].place if here[1] is backend.CPU else here[1].place
+        raise TypeError(f"tangents{place} and primals{place} are not both in main memory or both on {where}")
     if direction.dtype != value.dtype:
         raise TypeError(
             f"tangents{place} has dtype {direction.dtype}; it must be that of primals{place}, {value.dtype}"

@@ -11,7 +11,11 @@ from numba.core import types
 from numba.core.errors import NumbaError
 
 from numbafunc.dual.trees import flatten_with_names
-from numbafunc.ops.scan import carry_error
+
+
+def carry_error(name: str, was: str, became: str) -> TypeError:
+    """The error for a carry that changes."""
+    return TypeError(f"the carry{name} is {was} and f makes it {became}; wanted: a carry that stays as it is")
 
 
 def run(

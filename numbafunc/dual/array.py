@@ -15,7 +15,8 @@ from typing import Any, NoReturn, TypeAlias, final
 
 import numpy as np
 
-from numbafunc.backend import is_device_array
+from numbafunc import backend
+from numbafunc.backend import CPU, Backend, is_device_array
 from numbafunc.dual.dtypes import is_inexact
 from numbafunc.dual.errors import IN_ARRAYS, IN_NUMBERS, dropped, without_rule
 from numbafunc.dual.levels import FIRST_DRAWN, LIVE, admit, leaked
@@ -40,8 +41,7 @@ options."""
 
 HOOKS: dict[str, Callable[..., Any]] = {}
 """Other functions of the rules that are called from here, by name: ``find_ufunc_rule(ufunc)`` gives the rule of a ufunc
-that the table lacks, or None; ``apply_on_device(ufunc, *operands)`` and ``convert_on_device(x, dtype)`` compute with
-arrays of a CUDA device."""
+that the table lacks, or None."""
 
 
 def _is_number(x: Dual) -> bool:
@@ -54,7 +54,7 @@ def _binary_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
         if getattr(other, "__array_ufunc__", True) is None:
             return NotImplemented
         if not (type(self.primal) is np.ndarray and type(other) in _IN_MAIN_MEMORY) and on_device(self, other):
-            return HOOKS["apply_on_device"](ufunc, self, other)
+            return _apply_on_device(ufunc, self, other)
         return UFUNC_RULES[ufunc](self, other)
 
     return operator
@@ -65,7 +65,7 @@ def _reflected_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
         if getattr(other, "__array_ufunc__", True) is None:
             return NotImplemented
         if not (type(self.primal) is np.ndarray and type(other) in _IN_MAIN_MEMORY) and on_device(self, other):
-            return HOOKS["apply_on_device"](ufunc, other, self)
+            return _apply_on_device(ufunc, other, self)
         return UFUNC_RULES[ufunc](other, self)
 
     return operator
@@ -243,8 +243,9 @@ class Dual(ArrayMethods):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Operand, **options: Any) -> Any:
         if on_device(*inputs):
             if method != "__call__" or options:
-                raise TypeError(f"{_name_of(ufunc)} of arrays of a CUDA device takes no options and has no methods")
-            return HOOKS["apply_on_device"](ufunc, *inputs)
+                place = backend.of(*inputs).place
+                raise TypeError(f"{_name_of(ufunc)} of arrays of {place} takes no options and has no methods")
+            return _apply_on_device(ufunc, *inputs)
         if method == "__call__":
             rule = UFUNC_RULES.get(ufunc) or HOOKS["find_ufunc_rule"](ufunc)
             if rule is None:
@@ -412,7 +413,7 @@ class Dual(ArrayMethods):
 
     def copy(self, order: str = "C") -> Dual:
         if on_device(self):
-            return _converted_on_device(self, self.dtype)
+            return backend.of(self).convert(self, self.dtype)  # type: ignore[no-any-return]
         return make(self.primal.copy(), self.tangent.copy(), self.level)
 
     def astype(self, dtype: Any, copy: bool = True) -> Dual:
@@ -426,14 +427,16 @@ class Dual(ArrayMethods):
             # The array itself, so that what is written to one is seen in the other.
             return self
         if on_device(self):
-            return _converted_on_device(self, dtype)
+            return backend.of(self).convert(self, dtype)  # type: ignore[no-any-return]
         return make(self.primal.astype(dtype, copy=copy), self.tangent.astype(dtype, copy=copy), self.level)
 
 
-def _converted_on_device(x: Dual, dtype: np.dtype[Any]) -> Dual:
-    if dtype.kind == "c":
-        raise TypeError(f"astype({dtype}) of an array of a CUDA device; wanted: a real floating dtype")
-    return HOOKS["convert_on_device"](x, dtype)  # type: ignore[no-any-return]
+backend.look_inside(Dual)
+
+
+@CPU.brings(Backend.convert)
+def _converted(x: Operand, dtype: np.dtype[Any]) -> Any:
+    return x.astype(dtype)
 
 
 _new = object.__new__
@@ -515,11 +518,17 @@ def assemble(parts: Components) -> Any:
 
 
 def _zeros(shape: tuple[int, ...], like: Any) -> Any:
-    if type(like) is np.ndarray or not on_device(like):
-        return np.zeros(shape, like.dtype)
-    from numbafunc_cuda.array_helpers import nothing
+    return np.zeros(shape, like.dtype) if type(like) is np.ndarray else backend.of(like).zeros(shape, like.dtype, like)
 
-    return nothing(shape, like.dtype, like)
+
+@CPU.brings(Backend.zeros)
+def _zeros_in_main_memory(shape: tuple[int, ...], dtype: np.dtype[Any], like: Any) -> Any:
+    return np.zeros(shape, dtype)
+
+
+@CPU.brings(Backend.full)
+def _full_in_main_memory(shape: tuple[int, ...], value: Any, dtype: np.dtype[Any], like: Any) -> Any:
+    return np.full(shape, value, dtype)
 
 
 def _name_of(ufunc: np.ufunc) -> str:
@@ -531,7 +540,7 @@ _IN_MAIN_MEMORY = frozenset((np.ndarray, float, int))
 
 
 def on_device(*operands: Operand) -> bool:
-    """Whether any operand, or its value, is an array of a CUDA device."""
+    """Whether any operand, or its value, is an array of another back end than that of main memory."""
     for x in operands:
         while type(x) is Dual:
             x = x.primal
@@ -540,15 +549,26 @@ def on_device(*operands: Operand) -> bool:
     return False
 
 
+def _apply_on_device(ufunc: Any, *operands: Operand) -> Any:
+    return backend.of(*operands).ufunc(ufunc, *operands)
+
+
+@CPU.brings(Backend.ufunc)
+def _apply_in_main_memory(ufunc: Any, *operands: Operand) -> Any:
+    result = ufunc(*operands)
+    return result if type(result) is Dual else np.asarray(result)
+
+
 def _apply(ufunc: Callable[..., Any], *operands: Operand) -> Any:
-    return HOOKS["apply_on_device"](ufunc, *operands) if on_device(*operands) else UFUNC_RULES[ufunc](*operands)
+    return _apply_on_device(ufunc, *operands) if on_device(*operands) else UFUNC_RULES[ufunc](*operands)
 
 
 def refuse_on_device(function: Callable[..., Any], *operands: Operand) -> None:
-    """Raise TypeError where an operand is a dual array of a CUDA device, of which a function knows nothing."""
+    """Raise TypeError where an operand is a dual array of a device, of which a function knows nothing."""
     if on_device(*operands):
         module = (getattr(function, "__module__", None) or "numpy").strip("_")
-        raise TypeError(f"{module}.{function.__name__} has no rule for dual arrays of a CUDA device")
+        place = backend.of(*operands).place
+        raise TypeError(f"{module}.{function.__name__} has no rule for dual arrays of {place}")
 
 
 def _call(function: Callable[..., Any], *args: Any, **options: Any) -> Any:

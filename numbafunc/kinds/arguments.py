@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.backend import is_device_array
-from numbafunc.dual.array import Dual
+from numbafunc import backend
+from numbafunc.backend import is_device_array, place_of
+from numbafunc.dual.array import Dual, value_of
 from numbafunc.dual.dtypes import is_float
 from numbafunc.errors import ShapeError
 
@@ -48,7 +49,7 @@ def check_dtype(dtype: np.dtype[Any], name: str, *, boolean: bool = True, given:
 def as_operand(x: Any, name: str, *, boolean: bool = True, device: bool = False) -> Operand:
     """An argument as ndarray in native byte order, as Dual, or as the Python number that it is.
 
-    With ``device`` an array of a CUDA device stays one.
+    With ``device`` an array of another back end stays one.
 
     Raises
     ------
@@ -63,9 +64,7 @@ def as_operand(x: Any, name: str, *, boolean: bool = True, device: bool = False)
     elif _is_number(x):
         return x
     elif device and is_device_array(x):
-        from numbafunc_cuda.array_helpers import adopt
-
-        array = adopt(x, name)
+        array = backend.of(x).adopt(x, name)
         check_dtype(array.dtype, name, boolean=boolean)
         return array
     else:
@@ -90,14 +89,34 @@ def as_array(x: Any, name: str, *, boolean: bool = True, device: bool = False) -
 
 
 def as_array_anywhere(x: Any, name: str, *, boolean: bool = True) -> Any:
-    """An argument as :func:`as_array` gives it; one on a CUDA device as a view of :mod:`numbafunc_cuda.arrays`."""
+    """An argument as :func:`as_array` gives it; one of another back end as its functions for parts take it."""
     if not is_device_array(x):
         return as_array(x, name, boolean=boolean)
-    from numbafunc_cuda.arrays import view
-
-    found = view(x, name)
+    found = backend.of(x).view(x, name)
     check_dtype(found.dtype, name, boolean=boolean)
     return found
+
+
+def as_scalar(x: Any, name: str) -> Any:
+    """A number as float, or as the array without axes of another back end that it is."""
+    found = as_array(x, name, device=True)
+    if found.ndim or isinstance(found, Dual):
+        raise TypeError(f"{name} is {x!r}; wanted: a number")
+    return float(found) if isinstance(found, np.ndarray) else found
+
+
+def check_known(x: Any, name: str) -> None:
+    """Raise TypeError for what would have to be read from a device first, itself or in a nest of sequences."""
+    if isinstance(x, (list, tuple)):
+        for entry in x:
+            check_known(entry, name)
+    elif is_device_array(value_of(x)):
+        raise TypeError(f"{name} has an array of {place_of(value_of(x))}; wanted: numbers that are known to the host")
+
+
+def is_array(x: Any) -> bool:
+    """Whether something is an array of any back end, a NumPy scalar or a Dual."""
+    return isinstance(x, (np.ndarray, np.generic, Dual)) or is_device_array(x)
 
 
 def _convert(x: Any, name: str) -> np.ndarray[Any, Any]:
@@ -106,7 +125,7 @@ def _convert(x: Any, name: str) -> np.ndarray[Any, Any]:
     if isinstance(x, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array, whose mask would be lost; pass {name}.filled(...) or {name}.data")
     if is_device_array(x):
-        raise TypeError(f"{name} is an array of a CUDA device; wanted: one in main memory, as the others are")
+        raise TypeError(f"{name} is an array of {place_of(x)}; wanted: one in main memory, as the others are")
     _check_entries(x, name)
     if not hasattr(x, "__array__") and not hasattr(x, "__array_interface__") and hasattr(x, "__dlpack__"):
         return np.from_dlpack(x)
@@ -125,7 +144,7 @@ def _check_entries(x: Any, name: str) -> None:
     elif isinstance(x, Dual):
         raise TypeError(f"{name} is a sequence that holds Dual numbers; join them with numpy.stack first")
     elif is_device_array(x):
-        raise TypeError(f"{name} is a sequence that holds arrays of a CUDA device; wanted: one array, or numbers")
+        raise TypeError(f"{name} is a sequence that holds arrays of {place_of(x)}; wanted: one array, or numbers")
 
 
 def contains_dual(x: Any) -> bool:
@@ -281,14 +300,17 @@ __all__ = [
     "as_array_anywhere",
     "as_int",
     "as_operand",
+    "as_scalar",
     "broadcast",
     "check_dtype",
     "check_flag",
+    "check_known",
     "check_out",
     "check_overlaps",
     "contains_dual",
     "dtype_of",
     "float_dtype",
+    "is_array",
     "is_float",
     "normalize_axes",
     "shape_of",

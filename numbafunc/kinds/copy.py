@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from numbafunc.backend import CPU, Backend
 from numbafunc.cpu import threads
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import WORDS, empty, is_plain, span
@@ -46,7 +47,8 @@ class Movement(Linear):
     """
 
     def __init__(self, name: str, arrange: Callable[..., tuple[np.ndarray[Any, Any], tuple[int, ...]]]) -> None:
-        super().__init__(name, self._moved, "copy.moved")
+        super().__init__(name, self._moved)
+        self.entry = Backend.copy
         self.arrange = arrange
 
     def anywhere(self, part: Any, leading: int, *static: Any) -> Any:
@@ -70,6 +72,12 @@ class Movement(Linear):
     def _moved(self, array: np.ndarray[Any, Any], leading: int, *static: Any) -> np.ndarray[Any, Any]:
         view, shape = self.arrange(array, leading, *static)
         return contiguous(view, array).reshape(shape)
+
+
+@CPU.brings(Backend.copy)
+def _copied(array: np.ndarray[Any, Any], leading: int, arrange: Any, *static: Any) -> np.ndarray[Any, Any]:
+    view, shape = arrange(array, leading, *static)
+    return contiguous(view, array).reshape(shape)
 
 
 _KERNELS = threads.Kernels(1024)

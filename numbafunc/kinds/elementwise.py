@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from numbafunc import backend
+from numbafunc.backend import Backend
 from numbafunc.cpu import threads
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import FLAGS, PLAIN, empty, flat_words
@@ -77,6 +79,7 @@ class Elementwise:
         self.parameters = tuple(inspect.signature(definition).parameters)
         self._kernels = threads.Kernels()
         self._plans = threads.Kernels(4096)
+        self._elsewhere: dict[Backend, Callable[..., Array]] = {}
         self._prepared = threads.Kernels(4096)
         # Machine code for contiguous arrays of one shape, whichever it is, by dtype and types of other operands.
         self._small = threads.Kernels()
@@ -173,12 +176,13 @@ class Elementwise:
         shortcut = None if signature is None else Shortcut(self._prepared, signature, tuple(given), ())
         return self.evaluate(checked, out=out, shortcut=shortcut)
 
-    @functools.cached_property
-    def on_device(self) -> Any:
-        """What evaluates the op on arrays of a CUDA device: ``on_device(operands, out, dtype=None)``."""
-        from numbafunc_cuda.elementwise import ElementwiseOnDevice
-
-        return ElementwiseOnDevice(self)
+    def on_device(self, operands: Sequence[Any], out: Any, dtype: np.dtype[Any] | None = None) -> Any:
+        """The result for operands of which at least one belongs to another back end, in a dtype if one is given."""
+        here = backend.of(*operands)
+        run = self._elsewhere.get(here)
+        if run is None:
+            run = self._elsewhere[here] = Backend.elementwise.of(here, self.name)(self)
+        return run(operands, out, dtype)
 
     def evaluate(
         self,
@@ -189,6 +193,8 @@ class Elementwise:
         shortcut: Shortcut | None = None,
     ) -> Array:
         """The result for checked operands, in a dtype of its own if one is given; its plan is left in the shortcut."""
+        if shortcut is None and any(map(on_device, checked)):
+            return self.on_device(checked, out, dtype)
         if self.keep_integers:
             checked = [x.astype(np.int64) if type(x) is ndarray and x.dtype.kind == "b" else x for x in checked]
         operands = Operands(checked)
@@ -385,6 +391,15 @@ def _restored(array: np.ndarray[Any, Any], order: tuple[int, ...]) -> np.ndarray
     """The view of an array whose memory is laid out in an order of axes, behind its directions."""
     inverse = tuple(sorted(range(len(order)), key=order.__getitem__))
     return _ordered(array, inverse, array.ndim - len(order))
+
+
+@backend.CPU.brings(Backend.elementwise)
+def _in_main_memory(op: Elementwise) -> Callable[..., Array]:
+    def run(operands: Sequence[Any], out: Any, dtype: np.dtype[Any] | None) -> Array:
+        checked = [arguments.as_operand(x, n, boolean=op.boolean) for x, n in zip(operands, op.parameters)]
+        return op.evaluate(checked, out=out, dtype=dtype)
+
+    return run
 
 
 def define(**options: Any) -> Callable[[Callable[..., Any]], Elementwise]:

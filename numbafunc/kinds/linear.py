@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.backend import counterpart
+from numbafunc import backend
+from numbafunc.backend import Entry
 from numbafunc.dual.array import Dual, assemble, components
 
 Array = Any  # numpy.ndarray or Dual
@@ -25,24 +26,28 @@ class Linear:
     apply : callable
         ``apply(array, leading, *static)``: the result for a plain array whose first ``leading`` axes are directions of
         tangents; it acts behind them and leaves them in front. Whatever else the op depends on is in ``static``.
-    device : str, optional
-        Name of the function of the same arguments that does so on a CUDA device, see
-        :func:`numbafunc.backend.counterpart`; without it the op is for arrays in main memory only.
+    entry : Entry, optional
+        What the function of the same arguments is called among those of a back end, where ``apply`` becomes that of
+        main memory; without it the op is for arrays in main memory only.
     """
 
-    def __init__(self, name: str, apply: Callable[..., np.ndarray[Any, Any]], device: str | None = None) -> None:
+    def __init__(self, name: str, apply: Callable[..., np.ndarray[Any, Any]], entry: Entry | None = None) -> None:
         self.name = name
         self.apply = apply
-        self.device = device
+        self.entry = entry
+        if entry is not None:
+            backend.CPU.bring(entry, apply)
         REGISTRY[name] = self
 
     def anywhere(self, part: Array, leading: int, *static: Any) -> Array:
-        """What ``apply`` gives, for an array of a CUDA device too."""
-        if isinstance(part[0] if type(part) is tuple else part, np.ndarray):
+        """What ``apply`` gives, for an array of any back end."""
+        first = part[0] if type(part) is tuple else part
+        if isinstance(first, np.ndarray):
             return self.apply(part, leading, *static)
-        if self.device is None:
-            raise TypeError(f"{self.name} is given an array of a CUDA device; wanted: one in main memory")
-        return counterpart(self.device)(part, leading, *static)
+        here = backend.of(first)
+        if self.entry is None:
+            raise TypeError(f"{self.name} is given an array of {here.place}; wanted: one in main memory")
+        return self.entry.of(here, self.name)(part, leading, *static)
 
     def __call__(self, x: Array, *static: Any) -> Array:
         """The result for a checked operand: an array, or a Dual whose components are taken one by one."""
@@ -72,7 +77,7 @@ class JointlyLinear(Linear):
 
 def _zeros(value: Any, directions: tuple[int, ...]) -> Any:
     if not isinstance(value, np.ndarray):
-        return counterpart("fill.zeros")((*directions, *value.shape), value.dtype, 0)
+        return backend.of(value).zeros((*directions, *value.shape), value.dtype, value)
     return np.broadcast_to(np.zeros((), value.dtype), (*directions, *value.shape))
 
 

@@ -7,17 +7,38 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Callable
 from typing import Any
+
+OPS: dict[Any, Any] = {}
+"""The ops that can be called inside compiled functions, by the public functions that call them: see `register`."""
+
+_LISTENERS: list[Callable[[dict[Any, Any]], None]] = []
 
 
 def register(module: str) -> None:
     """Make the public functions of a module known to Numba: those that can be called there, and that others can't."""
     from numba.extending import overload
 
+    found = {}
     for public in _functions(module):
         op = _op_of(public)
         overload(public, strict=False)(_refused(public) if op is None else typed(public, op, _implementation))
+        if op is not None:
+            found[public] = op
+    OPS.update(found)
+    for hear in _LISTENERS:
+        hear(found)
     refresh()
+
+
+def listen(hear: Callable[[dict[Any, Any]], None]) -> None:
+    """Call a function with the ops of :data:`OPS`, and with others when their modules are loaded.
+
+    It makes them known to a compiler for other machines.
+    """
+    _LISTENERS.append(hear)
+    hear(OPS)
 
 
 def refresh() -> None:
@@ -27,14 +48,6 @@ def refresh() -> None:
     context = vars(cpu_target).get("_toplevel_typing_context")
     if context is not None:
         context.refresh()
-
-
-def public_ops() -> dict[Any, Any]:
-    """The ops that can be called inside compiled functions, by the public functions that call them."""
-    from numbafunc.ops import activation, loss
-
-    found = {public: _op_of(public) for module in (activation, loss) for public in _functions(module.__name__)}
-    return {public: op for public, op in found.items() if op is not None}
 
 
 def _op_of(public: Any) -> Any:
@@ -56,13 +69,21 @@ def _refused(public: Any) -> Any:
     def typed(*args: Any, **options: Any) -> Any:
         from numba.core.errors import TypingError
 
-        names = ", ".join(sorted(op.name for op in public_ops().values()))
+        names = ", ".join(sorted(op.name for op in _all_ops()))
         raise TypingError(
             f"numbafunc.{public.__name__} can't be called inside functions that Numba compiles; of numbafunc's "
             f"functions these can: {names}"
         )
 
     return typed
+
+
+def _all_ops() -> list[Any]:
+    """All ops that can be called inside compiled functions; loads every module that has some."""
+    package = sys.modules[__name__.partition(".")[0]]
+    for name in package.__all__:
+        getattr(package, name)
+    return list(OPS.values())
 
 
 def typed(public: Any, op: Any, implementation: Any) -> Any:

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from numbafunc import backend
+from numbafunc.backend import Backend
 from numbafunc.cpu import threads
 from numbafunc.cpu.memory import flat_words
-from numbafunc.dual.array import on_device
 from numbafunc.kinds import arguments
 from numbafunc.kinds.plan import (
     Operands,
@@ -86,6 +87,7 @@ class Reduction:
         self.stages = stages
         self._kernels = threads.Kernels()
         self._plans = threads.Kernels(4096)
+        self._elsewhere: dict[Backend, Callable[..., Any]] = {}
         REGISTRY[name] = self
 
     def __call__(
@@ -106,9 +108,32 @@ class Reduction:
         """
         if shape is None:
             shape = arguments.broadcast({"operand": arguments.shape_of(operands[0])})
-        if on_device(*operands):
-            results = self.on_device(operands, names, axes, dtype, shape, keepdims, out)
-            return results[0] if len(results) == 1 else results
+        here = backend.of(*operands)
+        if here is not backend.CPU:
+            results = self._run_on(here)(operands, names, axes, dtype, shape, keepdims, out)
+        else:
+            results = self._run(operands, names, axes, dtype, shape, keepdims, out, shortcut)
+        return results[0] if len(results) == 1 else results
+
+    def _run_on(self, here: Backend) -> Callable[..., Any]:
+        """What reduces arrays of another back end."""
+        run = self._elsewhere.get(here)
+        if run is None:
+            run = self._elsewhere[here] = Backend.reduction.of(here, self.name)(self)
+        return run
+
+    def _run(
+        self,
+        operands: Sequence[Any],
+        names: Sequence[str],
+        axes: tuple[int, ...],
+        dtype: np.dtype[Any],
+        shape: tuple[int, ...],
+        keepdims: bool,
+        out: Any,
+        shortcut: Shortcut | None = None,
+    ) -> tuple[Any, ...]:
+        """The results in main memory."""
         taken = Operands(operands)
         key = (shape, axes, dtype, keepdims, taken.description)
         plan = self._plans.get(key)
@@ -121,14 +146,7 @@ class Reduction:
         results = plan.run(taken, out)
         if shortcut is not None:
             shortcut.keep_plan(plan, operands)
-        return results[0] if len(results) == 1 else tuple(results)
-
-    @functools.cached_property
-    def on_device(self) -> Any:
-        """What reduces arrays of a CUDA device."""
-        from numbafunc_cuda.reduction import ReductionOnDevice
-
-        return ReductionOnDevice(self.stages)
+        return tuple(results)
 
     def _plan(
         self, operands: Operands, shape: tuple[int, ...], axes: tuple[int, ...], dtype: np.dtype[Any], keepdims: bool
@@ -188,6 +206,11 @@ class Reduction:
             kernel = build[view.form](self.stages, layout, self.name, parallel=parallel)
             self._kernels[key] = kernel
         return kernel
+
+
+@backend.CPU.brings(Backend.reduction)
+def _in_main_memory(op: Reduction) -> Callable[..., Any]:
+    return op._run
 
 
 class _View(NamedTuple):

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numbafunc.backend import counterpart
+from numbafunc import backend
+from numbafunc.backend import Entry
 from numbafunc.cpu import threads
 from numbafunc.cpu.memory import empty, flat_words
-from numbafunc.dual.array import Components, Dual, assemble, components, on_device
+from numbafunc.dual.array import Components, Dual, assemble, components
 
 REGISTRY: dict[str, Selection] = {}
 
@@ -72,9 +73,9 @@ class Selection:
         Name of the op, for messages and for the registry.
     find : callable
         ``find(value, *static)``: the :class:`Positions` for a plain array.
-    device : str
-        Name of the function that evaluates the op on a CUDA device, ``device(x, *static)`` for views of arrays and for
-        Duals, see :func:`numbafunc.backend.counterpart`.
+    entry : Entry
+        What the function ``evaluate(x, *static)`` of arrays and Duals is called among those of a back end. That of main
+        memory finds and gathers.
     follow : callable, optional
         ``follow(value, tangents, *static)``: a list of the result for a plain array and for each of the ``tangents``,
         arrays of the same shape behind an axis of directions, of which there are up to :data:`FEW`. In one pass, which
@@ -85,19 +86,24 @@ class Selection:
         self,
         name: str,
         find: Callable[..., Positions],
-        device: str,
+        entry: Entry,
         follow: Callable[..., list[np.ndarray[Any, Any]]] | None = None,
     ) -> None:
         self.name = name
         self.find = find
-        self.device = device
+        self.entry = entry
         self.follow = follow
+        backend.CPU.bring(entry, self.evaluate)
         REGISTRY[name] = self
 
     def __call__(self, x: Any, *static: Any) -> Any:
-        """The elements selected from a Dual, with all their tangents, or from an array of a CUDA device."""
-        if type(x) is not Dual or on_device(x):
-            return counterpart(self.device)(x, *static)
+        """The elements selected from an array or a Dual, with all their tangents."""
+        return self.entry.of(backend.of(x), self.name)(x, *static)
+
+    def evaluate(self, x: Any, *static: Any) -> Any:
+        """The elements selected from what is in main memory."""
+        if type(x) is not Dual:
+            return self.find(x, *static).gather(x, 0)
         parts = components(x)
         value = parts.pop(())
         few = value.size and sum(part.size for part in parts.values()) <= FEW * value.size

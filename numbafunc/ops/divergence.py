@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.backend import counterpart
-from numbafunc.dual.array import Dual, on_device
+from numbafunc import backend
+from numbafunc.backend import Backend
+from numbafunc.dual.array import Dual
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import define
@@ -33,20 +34,10 @@ def _sum(shift: Any, count: Any, total: Any) -> Any:
 _kl = Reduction("kl", Stages(lift=_term, finish=_sum))
 
 
-def _dot_on_device(p: Any, ratio: Any, dtype: np.dtype[Any]) -> Any:
-    """:func:`numpy.dot` of arrays of a CUDA device."""
-    from numbafunc.ops.loss import inner_product
-    from numbafunc.rules.device_ufuncs import apply
-
-    rows, columns = tuple(arguments.shape_of(p)), tuple(ratio.shape)
-    if not rows or not columns:
-        return apply(np.multiply, p, ratio)
-    if len(columns) > 1:
-        # The sum is over the last axis but one of what both are broadcast to.
-        others = len(columns) - 2
-        p = counterpart("array_helpers.with_axes")(p, (*[len(rows) - 1] * others, len(rows) + others))
-        rows = (*rows[:-1], *columns)
-    return inner_product((p, ratio), (len(rows) - min(2, len(columns)),), dtype, shape=rows, names=("p", "log(p / q)"))
+@backend.CPU.brings(Backend.dot)
+def _dot(p: Any, q: Any, dtype: np.dtype[Any]) -> Any:
+    result = np.dot(arguments.as_array(p, "p").astype(dtype), q)
+    return result if isinstance(result, Dual) else np.asarray(result)
 
 
 @shortcut("p", "q", "eps")
@@ -100,10 +91,7 @@ def kl(p: Any, q: Any, eps: Any = 2**-17) -> Any:
         raise ShapeError(
             f"p has shape {rows} and log(p / q) has shape {shape}; wanted: shapes that numpy.dot contracts"
         )
-    if on_device(ratio):
-        return _dot_on_device(given[0], ratio, dtype)
-    result = np.dot(operands[0].astype(dtype), ratio)
-    return result if isinstance(result, Dual) else np.asarray(result)
+    return backend.of(ratio).dot(given[0], ratio, dtype)
 
 
 __all__ = ["kl"]

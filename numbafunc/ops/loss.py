@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import Dual, on_device
+from numbafunc import backend
+from numbafunc.backend import Backend
+from numbafunc.dual.array import Dual
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import define
@@ -154,12 +156,7 @@ def cross_entropy_logits(logits: Any, labels: Any) -> Any:
         shortcut = new_shortcut() if shapes[0] == shapes[1] else None  # which would not warn
         return _cross_entropy([x, y], last, dtype, shape=shape, shortcut=shortcut, names=_NAMES)
     terms = logsumexp(x, -1), inner_product([x, y], last, dtype, shape=shape, names=_NAMES)
-    if on_device(*terms):
-        from numbafunc.rules.device_ufuncs import apply
-
-        return apply(np.subtract, *terms)
-    difference = terms[0] - terms[1]
-    return difference if isinstance(difference, Dual) else np.asarray(difference)
+    return backend.of(*terms).ufunc(np.subtract, *terms)
 
 
 @shortcut("logits", "labels")
@@ -207,7 +204,7 @@ def cross_entropy_logits_sparse(logits: Any, labels: Any) -> Any:
     if type(labels) is int:
         if not -classes <= labels < classes:
             raise IndexError(f"labels is {labels}; wanted: from {-classes} to {classes - 1} for {classes} classes")
-        y: Any = labels if on_device(x) else np.full((1,) * (x.ndim - 1), labels)
+        y: Any = labels
     elif isinstance(labels, (bool, Dual)):
         raise TypeError(f"labels is {labels!r}; wanted: integers")
     else:
@@ -220,23 +217,22 @@ def cross_entropy_logits_sparse(logits: Any, labels: Any) -> Any:
             raise ValueError(f"labels has {y.ndim} axes; wanted: {x.ndim - 1}, one less than logits")
         if any(n != m and 1 not in (n, m) for n, m in zip(y.shape, rows)):
             raise ShapeError(f"logits has shape {x.shape} and labels has shape {y.shape}; wanted: one label a row")
-        if y.dtype == np.uint64 and not on_device(y):
-            y = np.minimum(y, np.uint64(classes))  # no label may come out negative below
     shape = arguments.broadcast({"logits": x.shape, "labels": (*arguments.shape_of(y), 1)})
     last, dtype = (len(shape) - 1,), arguments.float_dtype([x])
-    if on_device(x, y):
-        if classes == 0:
-            # A mean of nothing is NaN.
-            return _mean_squared_error([x, x], last, dtype, shape=shape, names=("logits", "logits"))
-        if on_device(y):
-            from numbafunc_cuda.array_helpers import as_column
-
-            y = as_column(y)
-        return _cross_entropy_sparse([x, y], last, dtype, shape=shape, names=_NAMES)
-    y = y.astype(np.int64, copy=False)[..., None]
+    here = backend.of(x, y)
     if classes == 0:
-        return np.full(shape[:-1], np.nan, dtype)
+        return here.full(shape[:-1], np.nan, dtype, x)
+    y = here.labels(y, x.ndim, classes)
     return _cross_entropy_sparse([x, y], last, dtype, shape=shape, shortcut=new_shortcut(), names=_NAMES)
+
+
+@backend.CPU.brings(Backend.labels)
+def _labels(labels: Any, ndim: int, classes: int) -> Any:
+    if type(labels) is int:
+        return np.full((1,) * ndim, labels)
+    if labels.dtype == np.uint64:
+        labels = np.minimum(labels, np.uint64(classes))  # no label may come out negative below
+    return labels.astype(np.int64, copy=False)[..., None]
 
 
 @shortcut("x")
@@ -451,18 +447,14 @@ def sigmoid_cross_entropy_logits(logits: Any, labels: Any, *, out: Any = None) -
     >>> numbafunc.loss.sigmoid_cross_entropy_logits([0.0, 100.0, -100.0], [1.0, 1.0, 1.0])
     array([6.93147181e-01, 3.72007598e-44, 1.00000000e+02])
     """
+    x = arguments.as_operand(logits, "logits", boolean=False, device=True)
+    y = arguments.as_operand(labels, "labels", boolean=False, device=True)
     shortcut = new_shortcut()
-    if shortcut is None and (on_device(logits) or on_device(labels)):
-        result = _sigmoid_cross_entropy_logits.on_device((logits, labels), out)
-        if arguments.dtype_of(logits) is not None and arguments.dtype_of(labels) is not None:
-            _warn_of_shapes(("logits", "labels"), (tuple(logits.shape), tuple(labels.shape)))
-        return result
-    x = arguments.as_operand(logits, "logits", boolean=False)
-    y = arguments.as_operand(labels, "labels", boolean=False)
     if arguments.dtype_of(x) is not None and arguments.dtype_of(y) is not None:
-        arguments.broadcast({"logits": x.shape, "labels": y.shape})
-        if x.shape != y.shape:
-            _warn_of_shapes(("logits", "labels"), (x.shape, y.shape))
+        shapes = arguments.shape_of(x), arguments.shape_of(y)
+        arguments.broadcast(dict(zip(_NAMES, shapes)))
+        if shapes[0] != shapes[1]:
+            _warn_of_shapes(_NAMES, shapes)
             shortcut = None  # which would not warn
     return _sigmoid_cross_entropy_logits.evaluate([x, y], out=out, shortcut=shortcut)
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import on_device, value_of
+from numbafunc import backend
+from numbafunc.backend import Backend
+from numbafunc.dual.array import value_of
 from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import define
 from numbafunc.kinds.njit import register
@@ -60,7 +62,6 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
            [0., 0., 1.],
            [0., 0., 0.]])
     """
-    device = on_device(x)
     indices = value_of(arguments.as_array(x, "x", boolean=False, device=True))
     classes = arguments.as_int(num_classes)
     if classes is None or classes < 0:
@@ -71,8 +72,6 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
         raise TypeError(f"dtype is {dtype!r}; wanted: a numeric dtype or bool") from None
     if kind.kind not in "ciub" and not arguments.is_float(kind):
         raise TypeError(f"dtype is {kind}; wanted: a numeric dtype or bool")
-    if device and kind.kind == "c":
-        raise TypeError(f"dtype is {kind}; wanted, on a device: a real dtype or bool")
     ndim = len(indices.shape) + 1
     place = arguments.as_int(axis)
     if place is None or not -ndim <= place < ndim:
@@ -82,15 +81,16 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
     arguments.check_size(
         shape, max(kind, np.dtype(np.intp), key=lambda dtype: dtype.itemsize), "num_classes", num_classes
     )
-    if device:
-        from numbafunc_cuda.one_hot import one_hot as one_hot_on_device
+    compared = backend.of(indices).one_hot(indices, classes, position)
+    return _one_hot.evaluate(compared, dtype=kind, shortcut=new_shortcut())
 
-        return one_hot_on_device(_one_hot, indices, classes, kind, position)
+
+@backend.CPU.brings(Backend.one_hot)
+def _compared(indices: np.ndarray[Any, Any], classes: int, position: int) -> tuple[Any, Any]:
     if indices.dtype == np.uint64:
         indices = np.minimum(indices, classes)  # a single one goes to the kernel as a signed word
-    wide = (classes,) + (1,) * (ndim - 1 - position)
     spread = indices.reshape((*indices.shape[:position], 1, *indices.shape[position:]))
-    return _one_hot.evaluate((spread, np.arange(classes).reshape(wide)), dtype=kind, shortcut=new_shortcut())
+    return spread, np.arange(classes).reshape((classes,) + (1,) * (indices.ndim - position))
 
 
 register(__name__)

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.backend import counterpart, is_device_array
+from numbafunc import backend
+from numbafunc.backend import CPU, Backend
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import WORDS, empty, flat_words
-from numbafunc.dual.array import Dual, assemble, components, value_of
+from numbafunc.dual.array import Dual, assemble, components
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.linear import JointlyLinear, Linear
@@ -23,11 +24,11 @@ from numbafunc.ops.pad_index import LARGEST_TABLE, MAPS, Widths, padded, prepare
 _constant = JointlyLinear(
     "pad_constant",
     lambda arrays, leading, widths: padded(arrays[0], leading, widths, "constant", arrays[1]),
-    "pad.padded_with_constants",
+    Backend.pad_constant,
 )
-_mapped = Linear("pad_mapped", padded, "pad.padded")
-_odd = Linear("pad_odd", pad_margins.odd, "pad_margins.odd")
-_ramp = JointlyLinear("pad_linear_ramp", pad_margins.ramp, "pad_margins.ramp")
+_mapped = Linear("pad_mapped", padded, Backend.pad_mapped)
+_odd = Linear("pad_odd", pad_margins.odd, Backend.pad_odd)
+_ramp = JointlyLinear("pad_linear_ramp", pad_margins.ramp, Backend.pad_ramp)
 
 _MODES = sorted(("constant", "empty", "linear_ramp", *MAPS, *pad_margins.STATISTICS))
 
@@ -47,7 +48,7 @@ _WITHOUT_ELEMENTS = ("constant", "empty", "mean")
 def _pairs(given: Any, name: str, ndim: int, smallest: int) -> Widths:
     """A pair of ints for each axis."""
     wanted = f"an int, (before, after), or one such pair for each of {ndim} axes"
-    _check_place(given, name)
+    arguments.check_known(given, name)
     if given is None or isinstance(given, (str, bytes, Dual)):
         raise TypeError(f"{name} is {given!r}; wanted: {wanted}")
     try:
@@ -64,13 +65,6 @@ def _pairs(given: Any, name: str, ndim: int, smallest: int) -> Widths:
     if numbers.size and numbers.min() < smallest:
         raise ValueError(f"{name} is {given!r}; wanted: numbers from {smallest} on")
     return tuple((int(a), int(b)) for a, b in np.broadcast_to(numbers, (ndim, 2)))
-
-
-def _check_place(given: Any, name: str) -> None:
-    """Raise TypeError for what would have to be read from a device first: kernels take it as arguments."""
-    for entry in _entries(given) if isinstance(given, (tuple, list)) else (given,):
-        if is_device_array(value_of(entry)):
-            raise TypeError(f"{name} has an array of a CUDA device; wanted: numbers that are known to the host")
 
 
 def _entries(given: Any) -> Iterator[Any]:
@@ -99,7 +93,7 @@ def _values(given: Any, name: str, array: Any) -> Any:
     """A value before and one after each axis, in the dtype of the array."""
     ndim = array.ndim
     wanted = f"a number, (before, after), or one such pair for each of {ndim} axes"
-    _check_place(given, name)
+    arguments.check_known(given, name)
     try:
         values = arguments.as_array(_stacked(given), name)
     except ShapeError:
@@ -147,32 +141,35 @@ def _by_name(array: Any, widths: Widths, mode: str, options: dict[str, Any]) -> 
         odd = options.get("reflect_type") == "odd"
         return _odd(array, widths, mode == "symmetric") if odd else _mapped(array, widths, mode)
     lengths = _pairs(options["stat_length"], "stat_length", array.ndim, 1) if "stat_length" in options else None
-    if not isinstance(value_of(array), np.ndarray):
-        return counterpart("pad_statistics.statistical")(array, widths, lengths, mode)
+    return backend.of(array).pad_statistics(array, widths, lengths, mode)
+
+
+@CPU.brings(Backend.pad_statistics)
+def _statistical(array: Any, widths: Widths, lengths: Any, mode: str) -> Any:
     return pad_margins.statistical(array, widths, lengths, pad_margins.STATISTICS[mode])
 
 
 def _by_function(array: Any, widths: Widths, function: Callable[..., Any], options: dict[str, Any]) -> Any:
     """Lines of the array padded with zeros, each replaced by what the function makes of it, along each axis in turn."""
     result = _constant((array, _values(0, "constant_values", array)), widths)
-    if not isinstance(value_of(array), np.ndarray):
-        replaced = counterpart("pad_function.replaced")
-        for axis, width in enumerate(widths):
-            result = replaced(
-                result, axis, lambda line, axis=axis, width=width: function(line, width, axis, {**options})
-            )
-        return result
+    replaced = backend.of(result).pad_function
     for axis, width in enumerate(widths):
-        lines = np.moveaxis(result, axis, -1)
-        new = []
-        for index in np.ndindex(lines.shape[:-1]):
-            given = function(lines[index].copy(), width, axis, dict(options))
-            line = arguments.as_array(given, "what mode returned")
-            if line.shape != lines.shape[-1:]:
-                raise ShapeError(f"what mode returned has shape {line.shape}; wanted: the new line, {lines.shape[-1:]}")
-            new.append(line.astype(array.dtype))
-        if new:
-            result = np.moveaxis(np.stack(new).reshape(lines.shape), -1, axis)
+        result = replaced(result, axis, lambda line, axis=axis, width=width: function(line, width, axis, {**options}))
+    return result
+
+
+@CPU.brings(Backend.pad_function)
+def _replaced(x: Any, axis: int, function: Callable[[Any], Any]) -> Any:
+    lines = np.moveaxis(x, axis, -1)
+    new = []
+    for index in np.ndindex(lines.shape[:-1]):
+        line = arguments.as_array(function(lines[index].copy()), "what mode returned")
+        if line.shape != lines.shape[-1:]:
+            raise ShapeError(f"what mode returned has shape {line.shape}; wanted: the new line, {lines.shape[-1:]}")
+        new.append(line.astype(x.dtype))
+    if not new:
+        return x
+    result = np.moveaxis(np.stack(new).reshape(lines.shape), -1, axis)
     return assemble({levels: np.ascontiguousarray(part) for levels, part in components(result).items()})
 
 
@@ -270,7 +267,6 @@ def pad(
     array([0., 1., 5., 6., 7.])
     """
     operand = arguments.as_array_anywhere(array, "array")
-    device = not isinstance(value_of(operand), np.ndarray)
     given = {
         "stat_length": stat_length,
         "constant_values": constant_values,
@@ -280,7 +276,7 @@ def pad(
     options = _checked(mode, given)
     widths = _pairs(pad_width, "pad_width", operand.ndim, 0)
     if not operand.ndim:
-        return _mapped(operand, widths, "edge") if device else operand.copy()
+        return _mapped(operand, widths, "edge")
     shape = tuple(before + length + after for length, (before, after) in zip(operand.shape, widths))
     arguments.check_size(shape, operand.dtype, "pad_width", pad_width)
     if not isinstance(mode, str):

@@ -163,6 +163,8 @@ def padded(
     ``constants`` has the directions in front too, then a value before and one after each axis, in the array's dtype.
     """
     directions, shape = array.shape[:leading], array.shape[leading:]
+    if not shape:
+        return array.copy()
     padding, kernel = prepare(shape, widths, mode, array.itemsize)
     result = empty((*directions, *padding.shape), array.dtype)
     if not result.size:

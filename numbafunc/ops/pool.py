@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from numbafunc.backend import Backend
 from numbafunc.constants import ConvPadding
 from numbafunc.cpu import threads
 from numbafunc.cpu.memory import empty, flat_words
@@ -223,8 +224,8 @@ def _follow(
     return [results[0][0], *results[1:]]
 
 
-_average_pool_2d = Linear("average_pool_2d", _average, "pool.average")
-_max_pool_2d = Selection("max_pool_2d", _largest, "pool.largest", _follow)
+_average_pool_2d = Linear("average_pool_2d", _average, Backend.average_pool)
+_max_pool_2d = Selection("max_pool_2d", _largest, Backend.max_pool, _follow)
 
 
 def _pool(op: Linear | Selection, form: str, x: Any, size: Any, strides: Any, padding: Any) -> Array:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from numbafunc.backend import Backend
 from numbafunc.constants import Interpolate
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
@@ -24,8 +25,8 @@ _METHODS = {
     "lanczos5": "lanczos5",
 }
 
-_interpolate = Linear("interpolate", resample, "resize.resample")
-_upsample_2d = Linear("upsample_2d", resample, "resize.resample")
+_interpolate = Linear("interpolate", resample, Backend.resize)
+_upsample_2d = Linear("upsample_2d", resample, Backend.resize)
 
 
 @shortcut("input", tuples=["size", "scale_factor"])

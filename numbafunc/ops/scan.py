@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.backend import counterpart, is_device_array
-from numbafunc.dual.array import Dual, assemble, components, on_device
+from numbafunc import backend
+from numbafunc.backend import CPU, Backend
+from numbafunc.cpu import scan as compiled
+from numbafunc.cpu.scan import carry_error
+from numbafunc.dual.array import Dual, assemble, components
 from numbafunc.dual.dtypes import is_float
 from numbafunc.dual.trees import Structure, flatten, flatten_with_names
-from numbafunc.kinds.arguments import check_flag
+from numbafunc.kinds.arguments import check_flag, is_array
 from numbafunc.kinds.njit import register
 
 __all__ = ["scan"]
@@ -89,12 +92,10 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
     steps = _length(entries, xs, length)
     leaves, structure = _start(init)
     jitted = _is_dispatcher(f)
-    located = any(map(on_device, (*leaves, *entries)))
-    loop = _Loop(f.py_func if jitted else f, structure, entries, x_structure, steps, reverse, located)
-    if not jitted or loop.on_device or any(type(leaf) is Dual for leaf in (*leaves, *entries)):
+    here = backend.of(*leaves, *entries)
+    loop = _Loop(f.py_func if jitted else f, structure, entries, x_structure, steps, reverse, here)
+    if not jitted or here is not CPU or any(type(leaf) is Dual for leaf in (*leaves, *entries)):
         return loop.run(leaves)
-    from numbafunc.cpu import scan as compiled
-
     weak = [is_weak(leaf) for leaf in leaves]
     if any(weak):
         # Numba knows no weak numbers, so the source tells their types, unless it does not run in Python.
@@ -121,13 +122,14 @@ def _check_unroll(unroll: Any) -> None:
 
 
 def _is_numeric(leaf: Any) -> bool:
-    if isinstance(leaf, (Dual, bool, float, complex)) or is_device_array(leaf):
+    if isinstance(leaf, (Dual, bool, float, complex)):
         return True
     if isinstance(leaf, int):
         return -(2**63) <= leaf < 2**63
-    if isinstance(leaf, np.ma.MaskedArray):
-        return False
-    return isinstance(leaf, (np.ndarray, np.generic)) and (leaf.dtype.kind in "biufc" or leaf.dtype.name == "bfloat16")
+    if isinstance(leaf, _OF_NUMPY):
+        numbers = leaf.dtype.kind in "biufc" or leaf.dtype.name == "bfloat16"
+        return numbers and not isinstance(leaf, np.ma.MaskedArray)
+    return is_array(leaf)
 
 
 def _refuse(tree: Any, argument: str) -> TypeError:
@@ -152,21 +154,31 @@ def _entries(xs: Any) -> tuple[list[Any], Structure]:
             if not number:
                 raise IndexError(f"xs{name} has no dimensions; wanted: arrays with a leading axis to go along")
             raise ValueError(f"xs{name} is the number {leaf!r}; wanted: arrays with a leading axis to go along")
-    return [_own(leaf, shared=leaf.ndim == 1) for leaf in leaves], structure
+    return [backend.of(leaf).scan_own(leaf, leaf.ndim == 1) for leaf in leaves], structure
 
 
 def _leaves(tree: Any, argument: str) -> tuple[list[Any], Structure]:
-    """The leaves of a nest, all of them arrays or numbers, those of a device as Numba's arrays."""
+    """The leaves of a nest, all of them arrays or numbers, as steps get them."""
     leaves, structure = flatten(tree)
     if not all(map(_is_numeric, leaves)):
         raise _refuse(tree, argument)
-    return [counterpart("scan.adopt")(leaf, argument) if on_device(leaf) else leaf for leaf in leaves], structure
+    return backend.of(*leaves).scan_leaves(leaves, argument), structure
 
 
-def _own(leaf: Any, *, shared: bool = False) -> Any:
-    """An array in native byte order that a step may write to; the caller's own where its elements are only read."""
+def _own(leaf: Any) -> Any:
+    return backend.of(leaf).scan_own(leaf, False)
+
+
+@CPU.brings(Backend.scan_leaves)
+def _as_they_are(leaves: list[Any], name: str) -> list[Any]:
+    return leaves
+
+
+@CPU.brings(Backend.scan_own)
+def _own_in_main_memory(leaf: Any, shared: bool) -> Any:
+    """An array in native byte order; the caller's own where its elements are only read."""
     if not isinstance(leaf, np.ndarray):
-        return counterpart("scan.own")(leaf) if on_device(leaf) else leaf
+        return leaf
     native = leaf.dtype.newbyteorder("=")
     return np.asarray(leaf, native) if shared else np.array(leaf, native)
 
@@ -208,14 +220,9 @@ def is_weak(leaf: Any) -> bool:
 
 def describe(leaf: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Shape and dtype of a leaf."""
-    if isinstance(leaf, (np.ndarray, np.generic, Dual)) or is_device_array(leaf):
+    if is_array(leaf):
         return leaf.shape, leaf.dtype
     return (), np.asarray(leaf).dtype
-
-
-def carry_error(name: str, was: str, became: str) -> TypeError:
-    """The error for a carry that changes."""
-    return TypeError(f"the carry{name} is {was} and f makes it {became}; wanted: a carry that stays as it is")
 
 
 class _Loop:
@@ -229,7 +236,7 @@ class _Loop:
         x_structure: Structure,
         steps: int,
         reverse: bool,
-        on_device: bool,
+        here: Backend,
     ) -> None:
         self.f = f
         self.structure = structure
@@ -237,12 +244,12 @@ class _Loop:
         self.x_structure = x_structure
         self.steps = steps
         self.reverse = reverse
-        self.on_device = on_device
+        self.here = here
         self.expected: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
 
     def run(self, leaves: list[Any]) -> tuple[Any, Any]:
         """The last carry and the stacked results, from the leaves of the first carry."""
-        if any(map(is_weak, leaves)) or (self.on_device and not all(map(on_device, leaves))):
+        if any(map(is_weak, leaves)) or any(backend.of(leaf) is not self.here for leaf in leaves):
             leaves = self.promoted(leaves)
         self.expected = [describe(leaf) for leaf in leaves]
         results = _Results(self.steps)
@@ -264,16 +271,15 @@ class _Loop:
                 results.array[i] = y
             else:
                 results.put(i, y)
-        last = [leaf if type(leaf) is Dual or is_device_array(leaf) else np.asarray(leaf) for leaf in leaves]
+        last = [np.asarray(leaf) if backend.of(leaf) is CPU and type(leaf) is not Dual else leaf for leaf in leaves]
         return self.structure.unflatten(last), results.stacked()
 
     def _x(self, i: int | None) -> Any:
         """An entry of xs; zeros for None."""
         if i is None:
-            return self.x_structure.unflatten([_zeros(leaf) for leaf in self.entries])
-        if self.on_device:
-            return self.x_structure.unflatten([_entry(leaf, i) for leaf in self.entries])
-        return self.x_structure.unflatten([leaf[i] for leaf in self.entries])
+            return self.x_structure.unflatten([backend.of(leaf).scan_zeros(leaf) for leaf in self.entries])
+        entry = self.here.scan_entry
+        return self.x_structure.unflatten([entry(leaf, i) for leaf in self.entries])
 
     def _taken_apart(self, result: Any) -> tuple[list[Any], Any, Any]:
         """The leaves of the carry that a step has returned, the carry, and the result."""
@@ -281,16 +287,16 @@ class _Loop:
             what = f"{len(result)} values" if isinstance(result, (tuple, list)) else f"a {type(result).__name__}"
             raise TypeError(f"f returns {what}; wanted: the pair of the new carry and a result")
         carry, y = result
-        new, structure = _leaves(carry, "the carry") if self.on_device else flatten(carry)
+        new, structure = flatten(carry)
         if structure != self.structure:
             raise carry_error("", f"a nest of structure {self.structure}", f"one of structure {structure}")
-        return new, carry, y
+        return self.here.scan_leaves(new, "the carry"), carry, y
 
     def _checked(self, result: Any) -> tuple[list[Any], Any]:
         """The leaves of the carry that a step has returned, all as they should be, and the result."""
         new, carry, y = self._taken_apart(result)
         for position, (leaf, expected) in enumerate(zip(new, self.expected)):
-            if isinstance(leaf, (np.ndarray, np.generic, Dual)) or is_device_array(leaf):
+            if is_array(leaf):
                 if (leaf.shape, leaf.dtype) == expected:
                     continue
             elif not _is_numeric(leaf):
@@ -319,13 +325,17 @@ class _Loop:
 def _in_place_of(old: Any, new: Any) -> Any:
     """A leaf of the first carry as the steps will see it: numbers in the dtype and the memory of later ones."""
     number = _typed(old, describe(new)[1]) if is_weak(old) else old
-    if on_device(old) or not on_device(new) or describe(number)[0] != ():
+    if describe(number)[0] != ():
         return number
-    return counterpart("scan.number")(number, describe(number)[1], new)
+    return backend.of(new).scan_number(number, describe(number)[1], new)
 
 
-def _entry(leaf: Any, i: int) -> Any:
-    return counterpart("scan.entry")(leaf, i) if on_device(leaf) else leaf[i]
+@CPU.brings(Backend.scan_number)
+def _number(number: Any, dtype: np.dtype[Any], like: Any) -> Any:
+    return number
+
+
+CPU.bring(Backend.scan_entry, operator.getitem)
 
 
 def _typed(number: Any, dtype: np.dtype[Any]) -> Any:
@@ -341,10 +351,8 @@ def _words(described: tuple[tuple[int, ...], np.dtype[Any]]) -> str:
     return f"of shape {described[0]} and dtype {described[1]}"
 
 
+@CPU.brings(Backend.scan_zeros)
 def _zeros(leaf: Any) -> Any:
-    """An entry of zeros; with tangents where the others would have some."""
-    if on_device(leaf):
-        return counterpart("scan.nothing")(leaf)
     if type(leaf) is not Dual:
         return np.zeros(leaf.shape[1:], leaf.dtype)[()]
     parts = components(leaf)
@@ -364,22 +372,21 @@ class _Results:
         self.kind: type | None = None  # of the only leaf, where that is a NumPy scalar,
         self.array: Any = None  # and the array of these
         self.structure: Structure | None = None
-        self.on_device = False
+        self.here = CPU
         self.expected: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
+        self.places: list[Backend] = []
         self.stacks: list[Any] = []
 
     def shape(self, y: Any) -> list[Any]:
         """The leaves of a result; the first decides on the shapes of all."""
         first = self.structure is None
-        leaves, structure = _leaves(y, "the result of f") if first or self.on_device else flatten(y)
+        leaves, structure = _leaves(y, "the result of f") if first or self.here is not CPU else flatten(y)
         if first:
             self.structure = structure
             self.expected = [describe(leaf) for leaf in leaves]
-            self.stacks = [
-                counterpart("scan.Stack")(self.steps, leaf) if on_device(leaf) else _Stack(self.steps, leaf)
-                for leaf in leaves
-            ]
-            self.on_device = any(map(on_device, leaves))
+            self.places = [backend.of(leaf) for leaf in leaves]
+            self.stacks = [here.scan_stack(self.steps, leaf) for here, leaf in zip(self.places, leaves)]
+            self.here = backend.of(*leaves)
             if isinstance(y, np.generic):
                 self.kind = type(y)
                 self.array = self.stacks[0].parts[()]
@@ -402,10 +409,12 @@ class _Results:
                 name = flatten_with_names(y)[1][position]
                 was = _words(expected)
                 raise TypeError(f"the result of f{name} is {_words(described)}, and {was} in the first step")
-            # A number can follow it to the device.
-            if on_device(leaf) != (type(stack) is not _Stack) and (on_device(leaf) or described[0] != ()):
+            here, place = backend.of(leaf), self.places[position]
+            # A number of main memory can follow to where the others are.
+            if here is not place and (here is not CPU or described[0] != ()):
                 name = flatten_with_names(y)[1][position]
-                raise TypeError(f"the result of f{name} is on a CUDA device in some steps only; wanted: in all or none")
+                where = (place if here is CPU else here).place
+                raise TypeError(f"the result of f{name} is on {where} in some steps only; wanted: in all or none")
             stack.put(i, leaf)
 
     def stacked(self) -> Any:
@@ -414,8 +423,9 @@ class _Results:
         return self.structure.unflatten([stack.stacked() for stack in self.stacks])
 
 
+@CPU.brings(Backend.scan_stack)
 class _Stack:
-    """What the steps give at one place of a nest; that of a device is in numbafunc_cuda."""
+    """What the steps give at one place of a nest."""
 
     def __init__(self, steps: int, first: Any) -> None:
         self.steps = steps

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import Dual, on_device
+from numbafunc import backend
+from numbafunc.dual.array import Dual
 from numbafunc.kinds import arguments
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.reduction import Reduction, Stages
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 from numbafunc.numbers.elementary import constant, exp, log, maximum, with_slope_of
-from numbafunc.rules import device_ufuncs
 
 _INFINITY = np.inf
 
@@ -135,15 +135,9 @@ def _normalized(plain: Reduction, masked: Reduction, x: Any, axis: Any, where: A
     if isinstance(mask, Dual):
         raise TypeError("where is a Dual array; wanted: truth values")
     mask = arguments.as_array(mask, "where", device=True)
-    if not on_device(mask):
-        mask = mask != 0
-    elif mask.dtype.kind not in "biu":
-        mask = device_ufuncs.apply(np.not_equal, mask, 0)
-    start = arguments.as_array(-np.inf if initial is None else initial, "initial", device=True)
-    if start.ndim or isinstance(start, Dual):
-        raise TypeError(f"initial is {initial!r}; wanted: a number")
-    if not on_device(start):
-        start = float(start)
+    if mask.dtype.kind != "b":
+        mask = backend.of(mask).ufunc(np.not_equal, mask, 0)
+    start = arguments.as_scalar(-np.inf if initial is None else initial, "initial")
     shape = arguments.broadcast({"x": operand.shape, "where": mask.shape})
     axes = arguments.normalize_axes(axis, len(shape))
     names = ("x", "where", "initial")

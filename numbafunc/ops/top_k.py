@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from numbafunc import backend
+from numbafunc.backend import Backend
 from numbafunc.cpu import threads
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import empty, flat_words
@@ -100,7 +102,15 @@ def _find(x: np.ndarray[Any, Any], k: int) -> Positions:
     return _positions(_top_k(x, k).indices, x.shape)
 
 
-_selection = Selection("top_k", _find, "top_k.top_k")
+_selection = Selection("top_k", _find, Backend.top_k)
+
+
+@backend.CPU.brings(Backend.top_k)
+def _of_any(x: Any, k: int) -> TopK:
+    found = _top_k(value_of(x), k)
+    if type(x) is not Dual:
+        return found
+    return TopK(_selection.gather(x, _positions(found.indices, x.shape), found.values), found.indices)
 
 
 @shortcut("operand")
@@ -155,11 +165,8 @@ def top_k(operand: Any, k: int) -> TopK:
         raise ValueError(f"k is {k!r}; wanted: from 0 to {shape[-1]}, the length of the last axis of operand")
     if shape[-1] > np.iinfo(np.int32).max:
         raise ValueError(f"operand has shape {shape}; wanted: a last axis that int32 can index")
-    if not isinstance(value_of(x), np.ndarray):
+    if not isinstance(x, np.ndarray):
         return TopK(*_selection(x, count))
-    if isinstance(x, Dual):
-        found = _top_k(value_of(x), count)
-        return TopK(_selection.gather(x, _positions(found.indices, x.shape), found.values), found.indices)
     result = _top_k(x, count)
     shortcut = new_shortcut()
     if shortcut is not None and x.ndim == 2 and result.values.size and _words(x, shape[-1]).dtype == x.dtype:

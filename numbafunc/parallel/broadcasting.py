@@ -14,7 +14,7 @@ from numbafunc.parallel.axes import digest_of
 from numbafunc.parallel.call_site import Place
 from numbafunc.parallel.device import through_main_memory
 from numbafunc.parallel.dtypes import SUM, as_leaf, wire_of
-from numbafunc.parallel.reduce import describe_derivatives
+from numbafunc.parallel.tangents import describe_derivatives
 
 _CHUNK = 1 << 30
 

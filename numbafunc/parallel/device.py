@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import itertools
 import os
@@ -11,15 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.backend import is_device_array
-from numbafunc.dual.array import Dual, assemble, components, on_device
+from numbafunc import backend
+from numbafunc.backend import Memory, is_device_array, place_of
+from numbafunc.dual.array import Dual, assemble, components, on_device, value_of
 from numbafunc.dual.trees import Structure
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.parallel.axes import Axis
 from numbafunc.parallel.call_site import Place
-from numbafunc.parallel.dtypes import MAX, MEAN, MIN, Wire, native, wire_of
-from numbafunc.parallel.plan import FUSED_BYTES, Form
+from numbafunc.parallel.dtypes import MAX, MEAN, MIN, Wire, as_leaf, native, wire_of
+from numbafunc.parallel.plan import FUSED_BYTES, Form, plan_for
 
 
 @cache
@@ -53,11 +55,8 @@ def reduce_on_device(
 
     All work on the device is waited for before the exchange, and all copies to it before the results are handed out.
     """
-    from numbafunc.parallel.dtypes import as_leaf
-    from numbafunc.parallel.reduce import plan_for
-
     there = [is_device_array(leaf) for leaf in leaves]
-    memory = _memory(next(name for name, device in zip(names, there) if device))
+    memory = next(_memory(leaf, name) for leaf, name, device in zip(leaves, names, there) if device)
     arrays = []
     for leaf, name, device in zip(leaves, names, there):
         if device:
@@ -69,7 +68,7 @@ def reduce_on_device(
     wires = [wire_of(operation, array.dtype) for array in arrays]
     if outs is not None:
         for array, wire, out, name, device in zip(arrays, wires, outs, names, there):
-            _check_out(out, array, wire.result, f"out{name[1:]}", device)
+            _check_out(out, array, wire.result, f"out{name[1:]}", memory if device else None)
         targets = [memory.view(out) for out, device in zip(outs, there) if device]
         spans = sorted((memory.address(target), target.nbytes) for target in targets if target.nbytes)
         if any(start + size > following for (start, size), (following, _) in itertools.pairwise(spans)):
@@ -118,7 +117,7 @@ def reduce_on_device(
 
 def through_main_memory(leaves: Sequence[Any], collective: Callable[[list[Any]], list[Any]]) -> list[Any]:
     """What a collective function that knows main memory alone makes of these, each result where its operand is."""
-    memory = _memory("x")
+    memory = next(_memory(leaf, "x") for leaf in leaves if on_device(leaf))
     memory.synchronize()
     there = [components(leaf) if on_device(leaf) else {} for leaf in leaves]
     staged = [_checked(memory.view(part), "x") for parts in there for part in parts.values()]
@@ -138,20 +137,16 @@ def through_main_memory(leaves: Sequence[Any], collective: Callable[[list[Any]],
     return results
 
 
-def _memory(name: str) -> Any:
-    """The module for the memory of devices, if there can be one."""
-    try:
-        from numbafunc_cuda import memory
-
-        available = memory.available()
-    except ImportError:
-        available = False
-    if not available:
-        raise TypeError(f"{name} is in the memory of a CUDA device, but Numba finds no CUDA on this machine")
-    return memory
+def _memory(x: Any, name: str) -> Memory:
+    """The memory in which an array is, or a Dual, if this machine has such."""
+    with contextlib.suppress(ImportError):
+        memory: Memory = backend.of(x).memory
+        if memory.available():
+            return memory
+    raise TypeError(f"{name} is in the memory of {place_of(value_of(x))}, but this machine has none that works")
 
 
-def _reduce_directly(operation: str, array: Any, axis: Axis, out: Any, memory: Any) -> Any:
+def _reduce_directly(operation: str, array: Any, axis: Axis, out: Any, memory: Memory) -> Any:
     if axis.size == 1:
         if out is None:
             return memory.copy(array)
@@ -171,15 +166,14 @@ def _checked(array: Any, name: str) -> Any:
     return array
 
 
-def _check_out(out: Any, array: Any, dtype: np.dtype[Any], name: str, device: bool) -> None:
-    where = "on the device" if device else "in main memory"
-    if is_device_array(out) != device:
+def _check_out(out: Any, array: Any, dtype: np.dtype[Any], name: str, memory: Memory | None) -> None:
+    """Raise unless ``out`` can take a result; with ``memory`` one that stays there."""
+    where = "in main memory" if memory is None else "on the device"
+    if is_device_array(out) == (memory is None):
         raise TypeError(f"{name} is {type(out).__name__}; wanted: an array {where}, as the operand is")
-    if not device:
+    if memory is None:
         arguments.check_out(out, array.shape, dtype, ())
         return
-    from numbafunc_cuda import memory
-
     if out.shape != array.shape:
         raise ShapeError(f"{name} has shape {out.shape}; wanted: {array.shape}")
     if out.dtype != dtype:

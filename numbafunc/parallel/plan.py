@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from numbafunc.cpu.memory import is_plain
+from numbafunc.dual.trees import Structure, flatten
 from numbafunc.kinds.arguments import check_flag
 from numbafunc.parallel.axes import Axis, digest_of
 from numbafunc.parallel.call_site import Place
@@ -23,6 +25,8 @@ Array = Any  # numpy.ndarray
 # Arrays above this size travel by themselves: copying them costs more than a call of MPI.
 FUSED_BYTES = 1 << 15
 _PAYLOAD = 28
+
+form_of = attrgetter("shape", "dtype")
 
 
 class Form(NamedTuple):
@@ -293,3 +297,20 @@ def _size(shape: tuple[int, ...]) -> int:
     for length in shape:
         size *= length
     return size
+
+
+def plan_for(
+    operation: str, arrays: Sequence[Any], axis: Axis, nest: Structure | str, reproducible: bool = False
+) -> Plan:
+    """The plan for arrays like these."""
+    forms = tuple(map(form_of, arrays))
+    key = (operation, nest, reproducible, forms)
+    plan = axis.plans.get(key)
+    if plan is None:
+        text = nest if isinstance(nest, str) else "" if str(nest) == _SINGLE else str(nest)
+        plan = Plan(axis, operation, [Form(*form) for form in forms], text, reproducible)
+        axis.plans[key] = plan
+    return plan
+
+
+_SINGLE = str(flatten(0.0)[1])

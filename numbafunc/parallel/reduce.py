@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import attrgetter
 from types import FrameType
 from typing import Any
 
@@ -11,16 +10,17 @@ import numpy as np
 
 from numbafunc.backend import is_device_array
 from numbafunc.bounded import Bounded
-from numbafunc.dual.array import Dual, assemble, components, levels_of, on_device
+from numbafunc.dual.array import Dual, on_device
 from numbafunc.dual.trees import Structure, flatten, flatten_with_names
 from numbafunc.kinds import arguments
 from numbafunc.kinds.shortcuts import fits
 from numbafunc.parallel import axes
-from numbafunc.parallel.axes import MOST_PLANS, Axis
+from numbafunc.parallel.axes import MOST_PLANS
 from numbafunc.parallel.call_site import Place
 from numbafunc.parallel.device import reduce_on_device, through_main_memory
 from numbafunc.parallel.dtypes import MAX, MIN, as_leaf
-from numbafunc.parallel.plan import Form, Plan, SingleCall
+from numbafunc.parallel.plan import Plan, SingleCall, form_of, plan_for
+from numbafunc.parallel.tangents import extremum, reduce_components
 
 # Calls on single arrays, by what the user wrote.
 _prepared = Bounded(MOST_PLANS)
@@ -29,7 +29,6 @@ _prepared_nests = Bounded(MOST_PLANS)
 axes.ON_CHANGE += (_prepared.clear, _prepared_nests.clear)
 
 _ARRAYS_ALONE = {np.ndarray}
-_form_of = attrgetter("shape", "dtype")
 
 
 def reduce(
@@ -46,7 +45,7 @@ def reduce(
     leaves, structure = _flatten(x)
     nest_key = None
     if groups is None and type(axis_name) is str and set(map(type, leaves)) == _ARRAYS_ALONE:
-        nest_key = (operation, axis_name, reproducible, structure, tuple(map(_form_of, leaves)))
+        nest_key = (operation, axis_name, reproducible, structure, tuple(map(form_of, leaves)))
         plan = _prepared_nests.get(nest_key)
         if plan is not None:
             outs = None if out is None else _checked_out(out, structure, plan, leaves)
@@ -74,8 +73,6 @@ def reduce(
         if out is not None:
             raise TypeError("out can't hold the result for a dual array, which is a new dual array")
         if operation in (MAX, MIN):
-            from numbafunc.parallel.tangents import extremum
-
             return structure.unflatten(extremum(operation, operands, axis, str(structure), place))
         return structure.unflatten(reduce_components(operation, operands, axis, str(structure), reproducible, place))
     plan = plan_for(operation, operands, axis, structure, reproducible)
@@ -87,37 +84,6 @@ def reduce(
     elif nest_key is not None and all(operand is leaf for operand, leaf in zip(operands, leaves)):
         _prepared_nests[nest_key] = plan
     return structure.unflatten(plan.run(operands, outs, place))
-
-
-def plan_for(
-    operation: str, arrays: Sequence[Any], axis: Axis, nest: Structure | str, reproducible: bool = False
-) -> Plan:
-    """The plan for arrays like these."""
-    forms = tuple(map(_form_of, arrays))
-    key = (operation, nest, reproducible, forms)
-    plan = axis.plans.get(key)
-    if plan is None:
-        text = nest if isinstance(nest, str) else "" if str(nest) == _SINGLE else str(nest)
-        plan = Plan(axis, operation, [Form(*form) for form in forms], text, reproducible)
-        axis.plans[key] = plan
-    return plan
-
-
-def reduce_components(
-    operation: str, operands: Sequence[Any], axis: Axis, nest: str, reproducible: bool, place: Place
-) -> list[Any]:
-    """The results of an op that is linear, and so acts on values and tangents alike."""
-    parts = [components(operand) for operand in operands]
-    nest = f"{nest}, with derivatives {describe_derivatives(operands)}"
-    flat = [array for part in parts for array in part.values()]
-    results = iter(plan_for(operation, flat, axis, nest, reproducible).run(flat, None, place))
-    return [assemble({levels: next(results) for levels in part}) for part in parts]
-
-
-def describe_derivatives(operands: Sequence[Any]) -> list[list[tuple[int, ...]]]:
-    """Which derivatives the operands carry; levels are counted from 1, since their numbers may differ between ranks."""
-    numbers = {level: number for number, level in enumerate(levels_of(*operands), 1)}
-    return [[tuple(numbers[level] for level in levels) for levels in components(operand)] for operand in operands]
 
 
 def _flatten(x: Any) -> tuple[list[Any], Structure]:
@@ -163,6 +129,3 @@ def _checked_out(out: Any, structure: Structure, plan: Plan, operands: Sequence[
             arguments.check_out(result, form.shape, wire.result, ())
     arguments.check_overlaps(results, operands)
     return results
-
-
-_SINGLE = str(flatten(0.0)[1])

@@ -1,4 +1,8 @@
-"""Maximum and minimum of dual arrays: the derivative is that of the rank that wins, the lowest one at ties."""
+"""Reductions of dual arrays.
+
+Sums and means act on values and tangents alike. The derivative of a maximum or minimum is that of the rank that wins,
+the lowest one at ties.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,30 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import Dual, assemble, components, value_of
+from numbafunc.dual.array import Dual, assemble, components, levels_of, value_of
 from numbafunc.parallel.axes import Axis
 from numbafunc.parallel.call_site import Place
 from numbafunc.parallel.dtypes import MIN, SUM
-from numbafunc.parallel.reduce import describe_derivatives, plan_for
+from numbafunc.parallel.plan import plan_for
 
 _BITS = {2: np.uint16, 4: np.uint32, 8: np.uint64}
+
+
+def reduce_components(
+    operation: str, operands: Sequence[Any], axis: Axis, nest: str, reproducible: bool, place: Place
+) -> list[Any]:
+    """The results of an op that is linear, and so acts on values and tangents alike."""
+    parts = [components(operand) for operand in operands]
+    nest = f"{nest}, with derivatives {describe_derivatives(operands)}"
+    flat = [array for part in parts for array in part.values()]
+    results = iter(plan_for(operation, flat, axis, nest, reproducible).run(flat, None, place))
+    return [assemble({levels: next(results) for levels in part}) for part in parts]
+
+
+def describe_derivatives(operands: Sequence[Any]) -> list[list[tuple[int, ...]]]:
+    """Which derivatives the operands carry; levels are counted from 1, since their numbers may differ between ranks."""
+    numbers = {level: number for number, level in enumerate(levels_of(*operands), 1)}
+    return [[tuple(numbers[level] for level in levels) for levels in components(operand)] for operand in operands]
 
 
 def extremum(operation: str, operands: Sequence[Any], axis: Axis, nest: str, place: Place) -> list[Any]:

@@ -18,14 +18,11 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from numbafunc import launcher
-
-if TYPE_CHECKING:
-    from numbafunc.parallel.axes import Axis
 
 VARIABLE = "NUMBAFUNC_MPI_TIMEOUT"
 DEFAULT_LIMIT = 300.0
@@ -96,19 +93,31 @@ def _shared_entries(node: Any, rank: int, size: int) -> Any:
     return entries if complete else None
 
 
+class Watched(Protocol):
+    """What is watched: an axis, on which this rank makes its calls."""
+
+    board: Board | None
+
+    def entered(self) -> int:
+        """Odd while this rank is inside a call of MPI on this axis."""
+
+    def current(self) -> str:
+        """The call that this rank is in, or was in last."""
+
+
 class Watchdog:
     """The thread, its time limit, and what it watches."""
 
     def __init__(self) -> None:
         self._limit = _limit_from_environment()
-        self._axes: list[Axis] = []
+        self._axes: list[Watched] = []
         self._boards: list[Board] = []
         self._stage: tuple[str, float] | None = None
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
         self._main = threading.main_thread().ident
         self.process = os.getpid()
-        self.axis: Axis | None = None  # of the last call
+        self.axis: Watched | None = None  # of the last call
         self.leaving = False
         self._farewell = ""
 
@@ -145,11 +154,11 @@ class Watchdog:
             sys.excepthook = self._uncaught
             leave_with(self.leave)
 
-    def add_axis(self, axis: Axis) -> None:
+    def add_axis(self, axis: Watched) -> None:
         """Watch the calls on an axis."""
         self._axes.append(axis)
 
-    def remove_axis(self, axis: Axis, board: Board | None) -> None:
+    def remove_axis(self, axis: Watched, board: Board | None) -> None:
         """Watch it no longer, and give up the board that was its own."""
         self._axes.remove(axis)
         if board is not None:
@@ -175,7 +184,7 @@ class Watchdog:
             self._wake.wait(min(1.0, limit / 5) if limit else 1.0)
             self._wake.clear()
             now = time.monotonic()
-            waiting: Axis | None = None
+            waiting: Watched | None = None
             for axis in list(self._axes):
                 entered = axis.entered()
                 if entered % 2 == 0:
@@ -192,7 +201,7 @@ class Watchdog:
             if stage is not None and limit and now - stage[1] >= limit:
                 self._expire(stage[0], now - stage[1], None)
 
-    def _publish(self, waiting: Axis | None, stage: tuple[str, float] | None) -> None:
+    def _publish(self, waiting: Watched | None, stage: tuple[str, float] | None) -> None:
         if self.leaving:
             text = f"has left the program; its last call: {self.last}"
         elif waiting is not None:
@@ -208,7 +217,7 @@ class Watchdog:
         frame = sys._current_frames().get(self._main or 0)
         return "an unknown place" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
-    def _expire(self, what: str, seconds: float, axis: Axis | None) -> None:
+    def _expire(self, what: str, seconds: float, axis: Watched | None) -> None:
         board = axis.board if axis is not None else next(iter(self._boards), None)
         if board is not None and min(board.ranks) != board.rank:
             # All who wait run out of time together; one of them is enough to say so.

@@ -15,7 +15,6 @@ import numpy as np
 
 from numbafunc.dual.array import value_of
 from numbafunc.numbers import elementary
-from numbafunc.rules.register import hook
 
 _DEFINITIONS: dict[np.ufunc, Callable[..., Any]] = {
     np.add: lambda x, y: x + y,
@@ -78,7 +77,6 @@ def _op(ufunc: np.ufunc) -> Any:
     return Elementwise(definition, name=f"numpy.{ufunc.__name__}", identity=f"numpy.{ufunc.__name__}")
 
 
-@hook("apply_on_device")
 def apply(ufunc: np.ufunc, *operands: Any) -> Any:
     """What a ufunc makes of operands of which at least one is, or holds, an array of a device."""
     op = _op(ufunc)
@@ -87,7 +85,6 @@ def apply(ufunc: np.ufunc, *operands: Any) -> Any:
     return op.on_device(list(map(value_of, operands)) if ufunc in _STEPS else operands, None)
 
 
-@hook("convert_on_device")
 def converted(x: Any, dtype: np.dtype[Any]) -> Any:
     """A new array, or Dual, of a dtype, with the elements and tangents of another one."""
     return _conversion(x, dtype).on_device((x,), None, dtype)

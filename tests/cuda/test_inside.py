@@ -1,10 +1,10 @@
 """Ops called in the user's own kernels compile for devices, in the precision of what they are given."""
 
 import numbafunc_cuda
+import ptx
 import pytest
 from elementwise_table import NAMES, TABLE
 from numba import cuda, types
-from numbafunc_cuda import ptx
 
 import numbafunc
 

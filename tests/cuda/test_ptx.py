@@ -3,8 +3,9 @@
 import itertools
 import os
 
+import ptx
+import ptx_table
 import pytest
-from numbafunc_cuda import ptx
 
 import numbafunc
 
@@ -25,7 +26,7 @@ TO_FLOAT = {"mean", "interpolate"}
 SINGLE = {"float16", "bfloat16", "float32"}
 
 GROUPS = {}
-for _case in ptx.cases():
+for _case in ptx_table.cases():
     GROUPS.setdefault((_case.kind, _case.name, _case.dtype), []).append(_case)
 
 

@@ -16,13 +16,14 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import numba
 import numpy as np
 from llvmlite import ir
 from numba.cuda.simulator.kernelapi import FakeCUDAShared
 from numba.np.numpy_support import as_dtype
 
 from numbafunc.cpu.load_store import HALF, narrow, widen
-from numbafunc.kinds.njit import public_ops
+from numbafunc.kinds.njit import OPS
 from numbafunc.numbers.cores import CORES
 from numbafunc.numbers.number import VALUE, Key, Number
 from numbafunc.numbers.operations import OPERATIONS, QUERIES
@@ -155,7 +156,7 @@ def _adapted(value: Any) -> Any:
         return value
     if known:
         return _either(value)
-    op = public_ops().get(value)
+    op = OPS.get(value)
     if op is not None:
         return _definition_of(value, op)
     if isinstance(value, types.FunctionType) or hasattr(value, "py_func"):
@@ -333,6 +334,64 @@ def offset(index: int, lengths: tuple[int, ...], strides: tuple[int, ...]) -> in
         index, place = divmod(index, length)
         total += place * stride
     return total + index * strides[0]
+
+
+def make_read(storage: str, *, changing: bool = False) -> Callable[..., Any]:
+    """See :func:`numbafunc_cuda.load_store.make_read`."""
+    if storage not in HALF:
+        return lambda pointer, index: pointer.words[pointer.first + index]
+
+    return lambda pointer, index: np.float32(widened(storage, pointer.words[pointer.first + index]))
+
+
+def make_write(storage: str) -> Callable[..., Any]:
+    """See :func:`numbafunc_cuda.load_store.make_write`."""
+
+    def write(pointer: Pointer, index: int, value: Any) -> None:
+        pointer.words[pointer.first + index] = lowered(storage, value, pointer.words.dtype)
+
+    return write
+
+
+def _llvm_types(number: Any) -> tuple[Any, Any]:
+    """Numba's type of a number, and LLVM's."""
+    known = numba.typeof(number)
+    if isinstance(known, numba.types.Float):
+        return known, FLOAT if known.bitwidth == 32 else DOUBLE
+    return known, ir.IntType(1 if isinstance(known, numba.types.Boolean) else known.bitwidth)
+
+
+def _value(operand: Any) -> Value:
+    type_ = _llvm_types(operand)[1]
+    if isinstance(type_, ir.IntType):
+        return Value(type_, int(operand) % (1 << type_.width))
+    return Value(type_, float(operand))
+
+
+def _scalar(type_: Any, value: Value) -> Any:
+    kind = as_dtype(type_)
+    return wrap(value.data, kind) if kind.kind in "iu" else kind.type(value.data)
+
+
+def adopted(original: Any) -> Any:
+    """See :func:`numbafunc_cuda.load_store.adopted`."""
+    definition = original._defn
+
+    def call(*operands: Any) -> Any:
+        signature, codegen = definition(None, *(_llvm_types(operand)[0] for operand in operands))
+        result = codegen(None, BUILDER, signature, [_value(operand) for operand in operands])
+        return _scalar(signature.return_type, result)
+
+    return call
+
+
+def split(index: int, lengths: tuple[int, ...]) -> tuple[int, ...]:
+    """See :data:`numbafunc_cuda.load_store.split`."""
+    places = []
+    for length in reversed(lengths):
+        index, place = divmod(index, length)
+        places.append(place)
+    return (index, *reversed(places))
 
 
 _array_of_the_simulator = FakeCUDAShared.array

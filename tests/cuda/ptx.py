@@ -1,7 +1,7 @@
 """What can be told of kernels without a device: they compile, they assemble, and what they then need.
 
-``python -m numbafunc_cuda.ptx FILE`` writes a table of all kernels. Each is compiled by libNVVM to PTX for the oldest
-architecture of the toolkit, sm_80, sm_90 and sm_100, and assembled by the ``ptxas`` of the package nvidia-cuda-nvcc.
+Each is compiled by libNVVM to PTX for the oldest architecture of the toolkit, sm_80, sm_90 and sm_100, and assembled by
+the ``ptxas`` of the package nvidia-cuda-nvcc.
 """
 
 from __future__ import annotations
@@ -9,10 +9,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.util
-import multiprocessing
 import re
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -22,14 +20,11 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 from numba import cuda
-
-import numbafunc
-from numbafunc.kinds.elementwise import REGISTRY
-from numbafunc.kinds.plan import chunks_of, component_of, result_keys
-from numbafunc.numbers import elementary
 from numbafunc_cuda import elementwise
 from numbafunc_cuda.launch import inline
-from numbafunc_cuda.slots import Operand, Slot
+from numbafunc_cuda.layout import Operand, Slot
+
+from numbafunc.kinds.plan import chunks_of, component_of, result_keys
 
 Capability = tuple[int, int]
 
@@ -100,7 +95,7 @@ def capabilities() -> tuple[Capability, ...]:
     return (divmod(numbers[0], 10), *_NEWER)
 
 
-def _name(capability: Capability) -> str:
+def name_of(capability: Capability) -> str:
     return f"sm_{capability[0]}{capability[1]}"
 
 
@@ -128,7 +123,7 @@ def assembled(ptx: str, capability: Capability) -> Report:
         source = Path(folder, "kernel.ptx")
         source.write_text(ptx)
         target = Path(folder, "kernel.cubin")
-        command = [str(ptxas()), f"-arch={_name(capability)}", "-v", str(source), "-o", str(target)]
+        command = [str(ptxas()), f"-arch={name_of(capability)}", "-v", str(source), "-o", str(target)]
         done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise ValueError(f"ptxas refuses a kernel: {done.stderr}")
@@ -198,76 +193,3 @@ def _elementwise(
     form = elementwise.Form(tuple(operands), dtype, results, tuple(tables), -1, 3 if strided else 0, 1, wide)
     form = form._replace(lanes=elementwise.lanes_for(form, itemsizes))
     return elementwise.build(_inlined(op), form), form.argument_types()
-
-
-def cases() -> Iterator[Case]:
-    """All kernels of the table."""
-    for public in numbafunc.__all__:  # registries hold the ops whose modules have been loaded
-        getattr(numbafunc, public)
-    for name, op in sorted(REGISTRY.items()):
-        orders = list(ORDERS) if name != "one_hot" else ["0"]
-        for dtype in FLOATS:
-            for order in orders:
-                for layout in ("flat", "strided"):
-                    yield elementwise_case(op, name, dtype, order, layout)
-        if op.keep_integers:
-            for dtype in INTEGERS:
-                for layout in ("flat", "strided"):
-                    yield elementwise_case(op, name, dtype, "0", layout)
-    for name in elementary.FUNCTIONS:
-        for dtype in ("float32", "float64"):
-            for order in ("0", "1"):
-                yield elementwise_case(_elementary_op(name), f"elementary.{name}", dtype, order, "flat")
-    from numbafunc_cuda import ptx_reduction, ptx_rules, ptx_selection  # which are built on this module
-
-    yield from ptx_reduction.cases()
-    yield from ptx_selection.cases()
-    yield from ptx_rules.cases()
-
-
-@cache
-def _elementary_op(name: str) -> Any:
-    function = elementary.FUNCTIONS[name]
-    return ScalarFunction(lambda x: function(x), ("x",))
-
-
-def table() -> str:
-    """The reports of all kernels for all architectures, in Markdown; of several figures, those in that order."""
-    names = list(map(_name, capabilities()))
-    columns = ["kernel", "dtype", "order", "layout", "registers", "shared bytes", "spilled bytes", "loads", "stores"]
-    columns.append("float64 instructions")
-    lines = [
-        "# Kernels for CUDA devices, as compiled",
-        "",
-        f"Written by `tox run -e ptx-table`. Figures separated by slashes are those for {', '.join(names)}.",
-        f"Loads and stores are those of global memory, for {names[-1]}: how many words of how many bits at once.",
-        "",
-        f"| {' | '.join(columns)} |",
-        f"|{' --- |' * len(columns)}",
-    ]
-    with multiprocessing.get_context("spawn").Pool() as pool:
-        lines += pool.imap(_line, range(len(_cases())), chunksize=16)
-    return "\n".join(lines) + "\n"
-
-
-@cache
-def _cases() -> list[Case]:
-    return list(cases())
-
-
-def _line(number: int) -> str:
-    """The line of a case, by its number, which a process can be told."""
-    case = _cases()[number]
-    reports = [report(case, capability) for capability in capabilities()]
-
-    def each(field: str) -> str:
-        return "/".join(str(getattr(one, field)) for one in reports)
-
-    last = reports[-1]
-    cells = [case.name, case.dtype, case.order, case.layout, each("registers"), each("shared"), each("spilled")]
-    cells += [", ".join(last.loads), ", ".join(last.stores), each("doubles")]
-    return f"| {' | '.join(cells)} |"
-
-
-if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(table())

@@ -1,4 +1,4 @@
-"""The kernels of the reduction kind in the form in which :mod:`numbafunc_cuda.ptx` examines them."""
+"""The kernels of the reduction kind in the form in which :mod:`ptx` examines them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
-from numbafunc.kinds.plan import chunks_of, result_keys
-from numbafunc.kinds.reduction import REGISTRY, Stages
-from numbafunc_cuda.ptx import FLOATS, ORDERS, Case
+from numbafunc_cuda.layout import Operand, Slot
 from numbafunc_cuda.reduction import ReductionOnDevice
 from numbafunc_cuda.reduction_kernels import Form, build
-from numbafunc_cuda.slots import Operand, Slot
+from ptx import FLOATS, ORDERS, Case
+
+from numbafunc.kinds.plan import chunks_of, result_keys
+from numbafunc.kinds.reduction import REGISTRY, Stages
 
 TEAMS = ("block", "thread", "segments")
 
@@ -23,7 +24,7 @@ _STORED = {"mask": "bool", "initial": "number", "eps": "number"}
 
 @cache
 def _op(name: str) -> ReductionOnDevice:
-    return ReductionOnDevice(REGISTRY[name].stages)
+    return ReductionOnDevice(REGISTRY[name])
 
 
 def form(stages: Stages, dtype: str, order: str, team: str, *, wide: bool = False) -> Form:

@@ -1,4 +1,4 @@
-"""The kernels of copies, padding, margins, resizing, pooling and selection as :mod:`numbafunc_cuda.ptx` examines them.
+"""The kernels of copies, padding, margins, resizing, pooling and selection as :mod:`ptx` examines them.
 
 Tangents go through the kernels of values, or through the gather, so there is one order.
 """
@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
-from numbafunc.cpu.pool import UNROLLED
-from numbafunc_cuda import copy, gather, pad, pad_margins, pad_statistics, pool, resize, top_k
+from numbafunc_cuda import copy, gather, pad, pad_statistics, pool, resize, top_k
 from numbafunc_cuda.launch import BLOCK
-from numbafunc_cuda.ptx import FLOATS, INTEGERS, Case
+from ptx import FLOATS, INTEGERS, Case
+
+from numbafunc.cpu.pool import UNROLLED
 
 _WORDS = ("uint8", "uint16", "uint32", "uint64")
 _STATISTICS = ("mean", "maximum", "tied minimum", "places", "middle")
@@ -39,8 +40,8 @@ def cases() -> Iterator[Case]:
         yield _case("padding", "pad", word, f"{constants} constants", pad.build(word, "int64", constants), types)
     for dtype, form in product((*FLOATS, *INTEGERS, "bool"), ("odd", "ramp")):
         if (form, dtype) != ("odd", "bool"):  # which goes along as int64
-            types = pad_margins.argument_types(form, dtype, wide=False)
-            yield _case("margins", form, dtype, "lines", pad_margins.build(form, dtype), types)
+            types = pad.margin_types(form, dtype, wide=False)
+            yield _case("margins", form, dtype, "lines", pad.build_margin(form, dtype), types)
     for dtype, work, team in product((*FLOATS, *INTEGERS, "bool"), _STATISTICS, (1, BLOCK)):
         if work.startswith("tied") and dtype not in FLOATS:
             continue  # which have no tangents

@@ -1,4 +1,4 @@
-"""The kernels behind what is done to arrays of a device elsewhere, as :mod:`numbafunc_cuda.ptx` examines them.
+"""The kernels behind what is done to arrays of a device elsewhere, as :mod:`ptx` examines them.
 
 NumPy's functions of dual arrays, conversions, arrays that are filled, copies; and kernels of each kind with indices of
 64 bits, which large arrays take.
@@ -11,15 +11,15 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+from numbafunc_cuda import copy, elementwise, fill, gather, pad, pool, resize
+from numbafunc_cuda.layout import Operand, Slot
+from ptx import FLOATS, INTEGERS, Case, ScalarFunction, elementwise_case
+from ptx_reduction import TEAMS, reduction_cases
 
 from numbafunc.kinds.elementwise import REGISTRY
 from numbafunc.kinds.reduction import REGISTRY as REDUCTIONS
 from numbafunc.numbers.number import VALUE
 from numbafunc.rules.device_ufuncs import kernels
-from numbafunc_cuda import copy, elementwise, fill, gather, pad, pad_margins, pool, resize
-from numbafunc_cuda.ptx import FLOATS, INTEGERS, Case, ScalarFunction, elementwise_case
-from numbafunc_cuda.ptx_reduction import TEAMS, reduction_cases
-from numbafunc_cuda.slots import Operand, Slot
 
 _WORDS = ("uint8", "uint16", "uint32", "uint64")
 
@@ -74,9 +74,7 @@ def _wide() -> Iterator[Case]:
         types = pad.argument_types("uint32", constants, wide=True)
         yield case("padding", "pad", pad.build("uint32", "int64", constants), types)
     for form in ("odd", "ramp"):
-        yield case(
-            "margins", form, pad_margins.build(form, "float32"), pad_margins.argument_types(form, "float32", wide=True)
-        )
+        yield case("margins", form, pad.build_margin(form, "float32"), pad.margin_types(form, "float32", wide=True))
     for form in ("mean", "largest", "find"):
         kernel = pool.build(form, "float32", None, "int64")
         yield case("pooling", form, kernel, pool.argument_types(None, wide=True))

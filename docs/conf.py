@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numbafunc
 
-sys.path.insert(0, str(Path(__file__).parent))  # for rules_table
+sys.path.insert(0, str(Path(__file__).parent))  # for floors and rules_table
 
 project = "numbafunc"
 author = "numbafunc developers"
@@ -19,6 +19,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
+    "floors",
     "numpydoc",
     "rules_table",
 ]

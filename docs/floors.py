@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -21,11 +22,11 @@ def floors() -> list[list[str]]:
 
 
 def purpose(module: str) -> str:
-    """The first line of a module's docstring."""
+    """The first clause of a module's docstring."""
     path = (ROOT / "cuda" if module.startswith("numbafunc_cuda") else ROOT) / module.replace(".", "/")
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     text = ast.get_docstring(ast.parse(path.read_text())) or ""
-    return text.split("\n")[0]
+    return re.split(r"[:;.]", text.split("\n")[0])[0]
 
 
 def picture() -> str:
@@ -36,9 +37,9 @@ def picture() -> str:
         height = HEIGHT / 2 * len(lines) + HEIGHT / 2
         parts.append(f'<rect x="2" y="{top}" width="{WIDTH - 4}" height="{height}" rx="6" class="floor"/>')
         for line, (name, text) in enumerate(lines):
-            y = top + HEIGHT / 2 * (line + 1)
+            y = top + HEIGHT / 2 * line + 24
             parts.append(f'<text x="14" y="{y}" class="name">{escape(name)}</text>')
-            parts.append(f'<text x="150" y="{y}">{escape(shortened(text))}</text>')
+            parts.append(f'<text x="150" y="{y}">{escape(text)}</text>')
         top += height + GAP
     style = (
         ".floor{fill:#eef3f8;stroke:#7a93ad} text{font:13px sans-serif;fill:#1b2733} .name{font-weight:600}"
@@ -46,11 +47,6 @@ def picture() -> str:
     )
     size = f'width="{WIDTH}" height="{top}" viewBox="0 0 {WIDTH} {top}"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size}><style>{style}</style>{"".join(parts)}</svg>\n'
-
-
-def shortened(text: str, most: int = 92) -> str:
-    """A text that fits into a floor."""
-    return text if len(text) <= most else text[: text.rindex(" ", 0, most)].rstrip(",;:") + " …"
 
 
 def write(app: Any) -> None:

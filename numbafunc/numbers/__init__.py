@@ -1,1 +1,1 @@
-"""What definitions compute with, shared by processors and devices: numbers with tangents and elementary functions."""
+"""Numbers with tangents and elementary functions: what definitions compute with, on processors and devices."""

@@ -88,7 +88,7 @@ def _extremum(find: Any) -> Any:
     def statistic(x: Operand, axis: int) -> Any:
         values = value_of(x)
         found = find(values, axis, keepdims=True)
-        # Where there is NaN, it is the result, and equal to none.
+        # NaN is the extremum where there is one, but not equal to itself.
         tied = (values == found) | np.isnan(values)
         count = np.count_nonzero(tied, axis, keepdims=True)
 

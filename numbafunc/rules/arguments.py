@@ -35,7 +35,7 @@ def into(out: Any, result: Any, name: str) -> Any:
         return result
     (target,) = out if type(out) is tuple else (out,)
     if type(target) is Dual:
-        return replace(target, result if type(result) is Dual else np.asarray(result), f"numpy.{name}")
+        return replace(target, as_array(result), f"numpy.{name}")
     if type(result) is not Dual:
         target[...] = result
         return target

@@ -4,7 +4,7 @@ A :class:`Dual` of level ``l`` stands for ``primal + sum_d tangent[d] * e_d`` wi
 (:func:`numbafunc.jvp`, ...) takes a fresh level, so derivatives of nested functions never mix: an operation works
 at the highest level among its operands, and everything of a lower level is a constant there.
 
-What NumPy's functions do to a dual array is data, kept in the tables of :mod:`numbafunc.rules`.
+The rules by which NumPy's functions act on dual arrays are in tables, which :mod:`numbafunc.rules` fills.
 """
 
 from __future__ import annotations
@@ -29,15 +29,16 @@ Operand: TypeAlias = Any
 Components: TypeAlias = dict[tuple[int, ...], "np.ndarray[Any, Any]"]
 
 UFUNC_RULES: dict[Callable[..., Any], Callable[..., Any]] = {}
-"""What a ufunc, or a function of this package that is like one, does to operands of which at least one is a Dual."""
+"""The rule of each ufunc, called with its operands, of which at least one is a Dual; also of the functions of
+:mod:`numbafunc.numbers.elementary` that are no ufuncs."""
 
 FUNCTION_RULES: dict[Callable[..., Any], Callable[..., Any]] = {}
-"""What a NumPy function that is no ufunc does, called with the user's arguments. The operators of indexing and of
-assignment, of the standard module `operator`, are functions of this kind."""
+"""The rule of each other function of NumPy, called with the user's arguments; also of indexing and assignment, by the
+functions of the standard module `operator`."""
 
 UFUNC_METHODS: dict[str, Callable[..., Any]] = {}
-"""What a method of ufuncs (reduce, at, ...) does, called with the ufunc and the arguments; `call` is the ufunc with
-options."""
+"""The rule of each method of ufuncs (reduce, at, ...), called with the ufunc and the arguments; `call` is the ufunc
+itself with options."""
 
 HOOKS: dict[str, Callable[..., Any]] = {}
 """Other functions of the rules that are called from here, by name: ``find_ufunc_rule(ufunc)`` gives the rule of a ufunc
@@ -45,7 +46,7 @@ that the table lacks, or None."""
 
 
 def _is_number(x: Dual) -> bool:
-    """Whether an operator in place binds the name anew: what has no axes is a number, unless it is part of an array."""
+    """Whether a dual array is a number: without axes, and not part of an array. Then ``x += y`` makes a new one."""
     return x.primal.ndim == 0 and (x.family is None or x.family[0].storage.ndim == 0)
 
 
@@ -209,7 +210,7 @@ class Dual(ArrayMethods):
         value = value_of(self)
         return format(complex(value) if self.dtype.kind == "c" else float(value), specification)
 
-    # Nothing drops a tangent silently.
+    # Conversions that would drop the tangent raise.
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
         raise dropped("conversion to a NumPy array", IN_ARRAYS)
@@ -318,7 +319,7 @@ class Dual(ArrayMethods):
         result = self**exponent
         return result if _is_number(self) else FUNCTION_RULES[operators.iadd](self, result, "numpy.power")
 
-    # What numbafunc.numbers.elementary asks for.
+    # Called by the functions of numbafunc.numbers.elementary.
 
     def emit_constant(self) -> Any:
         return value_of(self)
@@ -564,7 +565,7 @@ def _apply(ufunc: Callable[..., Any], *operands: Operand) -> Any:
 
 
 def refuse_on_device(function: Callable[..., Any], *operands: Operand) -> None:
-    """Raise TypeError where an operand is a dual array of a device, of which a function knows nothing."""
+    """Raise TypeError if an operand is a dual array of a device: the function has no rule for these."""
     if on_device(*operands):
         module = (getattr(function, "__module__", None) or "numpy").strip("_")
         place = backend.of(*operands).place

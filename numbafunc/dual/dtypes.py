@@ -1,4 +1,4 @@
-"""Questions about dtypes and arrays that decide whether there are derivatives, and of what kind."""
+"""Tests of dtypes, which decide whether there are derivatives, and of arrays for finite values."""
 
 from __future__ import annotations
 

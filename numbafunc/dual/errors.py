@@ -1,4 +1,4 @@
-"""Errors for what dual arrays are not given to, and for what would drop a derivative."""
+"""Errors for functions that have no rule, and for conversions that would drop a derivative."""
 
 from __future__ import annotations
 

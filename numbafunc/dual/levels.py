@@ -49,7 +49,7 @@ def admit(level: int) -> None:
     with _lock:
         LIVE.add(level)
         if level >= FIRST_DRAWN:
-            # What is drawn from now on is an inner derivative of it.
+            # Levels drawn from now on are higher: their derivatives are inner ones.
             _next = max(_next, level + 1)
 
 

@@ -12,14 +12,14 @@ _functions: Any = np
 
 
 class ArrayMethods:
-    """What is said with NumPy's public functions alone; they dispatch to the rules of dual arrays."""
+    """Methods that need nothing but NumPy's public functions, which dispatch to the rules of dual arrays."""
 
     __slots__ = ()
 
     def __setitem__(self, key: Any, value: Any) -> None:
         raise NotImplementedError
 
-    # Of values: plain results.
+    # Results without derivatives.
 
     def argmax(self, axis: int | None = None, **options: Any) -> Any:
         return _functions.argmax(self, axis, **options)
@@ -48,7 +48,7 @@ class ArrayMethods:
     def round(self, decimals: int = 0) -> Any:
         return _functions.round(self, decimals)
 
-    # Of duals: dual results.
+    # Results with derivatives.
 
     def max(self, axis: Any = None, out: Any = None, **options: Any) -> Any:
         return _functions.max(self, axis, out, **options)

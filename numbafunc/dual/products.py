@@ -2,8 +2,8 @@
 
 A direction that does not move an element has a tangent of exactly zero there, and by the chain rule the element
 contributes nothing, whatever its derivative: infinite (``sqrt`` at 0) or NaN (a NaN input). Plain multiplication
-would make NaN of it and spoil every other direction of a gradient. What is finite, nearly always, costs one dot product
-to find out.
+would make NaN of it and spoil every other direction of a gradient. Nearly always everything is finite, which one dot
+product finds out.
 """
 
 from __future__ import annotations
@@ -82,9 +82,9 @@ _LARGE = 2**15
 
 
 def _never_meet(a: Operand, b: Operand) -> bool:
-    """Whether it was found that of two tangents one is zero at each element, so that no product need be formed.
+    """Whether at each element one of two tangents is known to be zero, so that no product need be formed.
 
-    So it is for most blocks of the Hessian of a sum in which each variable meets few others.
+    This holds for most blocks of the Hessian of a sum in which each variable meets few others.
     """
     if type(a) is Dual or type(b) is Dual or a.shape[2:] != b.shape[1:] or a.shape[0] * b.size < _LARGE:
         return False

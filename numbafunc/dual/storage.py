@@ -22,7 +22,7 @@ from numbafunc.dual.array import Components, Dual, Operand, assemble, components
 
 Part: TypeAlias = "np.ndarray[Any, Any]"
 Apply: TypeAlias = Callable[[Any, int], Any]
-"""What a function does to one component, an array with `lead` axes of directions in front."""
+"""A function applied to one component, an array with `lead` axes of directions in front."""
 
 
 class Family:
@@ -104,9 +104,9 @@ def _is_basic(key: Any) -> bool:
 
 
 def _is_adjacent(key: Any) -> bool:
-    """Whether a key that is not basic addresses in the same way axes that stand behind others.
+    """Whether a key with arrays can be put behind the slices for the directions.
 
-    So it is where its numbers and arrays stand side by side: then the axes that they make stay in their place.
+    It can if its numbers and arrays stand side by side: then NumPy leaves the axes that they make in their place.
     """
     places = []
     for place, part in enumerate(key if type(key) is tuple else (key,)):
@@ -166,7 +166,7 @@ _ALONE = _count_of_one()
 
 
 def _is_own(x: Dual) -> bool:
-    """Whether nobody else has the parts of a Dual, and all are laid out alike."""
+    """Whether nobody else refers to the arrays of a Dual, and all have the same order in memory."""
     if x.family is not None and not _is_alone(x):
         return False
     return _has_own_parts(x, value_of(x).strides)
@@ -275,7 +275,7 @@ def change(x: Dual, parts: Components, write: Callable[[Components], None]) -> N
     family, path = x.family
     members = family.living()
     for member in members:
-        # What they have would count as used by others.
+        # Their references would count as other owners of the arrays.
         member.primal = member.tangent = None
     try:
         _own(family.storage, parts)
@@ -328,7 +328,7 @@ def replace(x: Dual, result: Operand, name: str) -> Dual:
     if not np.can_cast(result.dtype, x.dtype, "same_kind"):
         raise TypeError(f"{name}: a result of dtype {result.dtype} can't be stored in an array of dtype {x.dtype}")
     if type(result) is Dual and result.family is None and result.dtype == x.dtype and _is_alone(x):
-        # What was computed a moment ago need not be copied.
+        # Nobody else has the result, so it need not be copied.
         _check_writeable(x)
         x.primal, x.tangent, x.level = result.primal, result.tangent, result.level
     else:

@@ -16,7 +16,7 @@ _LEAF_TYPES = (Dual, np.ndarray, np.generic, float, int)
 
 
 class Structure:
-    """How leaves are nested."""
+    """The containers of a nest, without its leaves."""
 
     __slots__ = ("_definition",)
 

@@ -62,7 +62,7 @@ def several(operands: Sequence[Operand], apply: Callable[[list[Any], int], Any])
 
 
 def rearranged(operands: Sequence[Operand], function: Callable[..., Any]) -> Any:
-    """What ``function(*operands)`` gives, for a function that only moves, repeats and leaves out elements.
+    """The result of a function that only moves, repeats and leaves out elements of its operands.
 
     The function is run on the positions of the elements, and value and tangents are gathered by what it gives.
     """
@@ -107,7 +107,7 @@ def merged(x: Operand, axis: Any) -> Any:
 
 
 def along(x: Dual, value: Operand, tangent_of: Callable[[Operand, Operand], Any]) -> Dual:
-    """The Dual of a reduced value; ``tangent_of(primal, tangent)`` may have the reduced axes, of length 1."""
+    """The Dual of a reduced value; the result of ``tangent_of(primal, tangent)`` may keep the reduced axes."""
     if type(value) is not np.ndarray and type(value) is not Dual:
         value = np.asarray(value)
     return _along(x, value, tangent_of)
@@ -120,7 +120,7 @@ def _along(x: Dual, value: Operand, tangent_of: Callable[[Operand, Operand], Any
 
 
 def pick(x: Operand, axis: Any, keepdims: Any, index_of: Callable[[Any], Any]) -> Any:
-    """The element of each row that stands where ``index_of`` the values, along the last axis, says."""
+    """One element of each row: the one at the index that ``index_of(values)`` gives along the last axis."""
     if axis is None or x.ndim == 1:
         picked = gather(x, index_of(value_of(merged(value_of(x), axis))))
     else:
@@ -131,7 +131,7 @@ def pick(x: Operand, axis: Any, keepdims: Any, index_of: Callable[[Any], Any]) -
 
 
 def with_axes(reduced: Operand, x: Operand, axis: Any, keepdims: Any) -> Any:
-    """What was reduced, with the axes of `x` that it lacks, of length 1, if `keepdims` says so."""
+    """The result of a reduction of `x`; with `keepdims`, the reduced axes are kept with length 1."""
     if keepdims is UNSET or not keepdims:
         return reduced
     axes = set(range(x.ndim)) if axis is None else set(normalize_axis_tuple(axis, x.ndim))

@@ -12,7 +12,7 @@ from numbafunc.dual.errors import refuse_subclass
 from numbafunc.dual.storage import replace
 
 UNSET: Any = np._NoValue
-"""What NumPy has as the default of options for which None means something."""
+"""NumPy's default of options for which None is a value of its own."""
 
 # Options.
 
@@ -35,7 +35,7 @@ def into(out: Any, result: Any, name: str) -> Any:
         return result
     (target,) = out if type(out) is tuple else (out,)
     if type(target) is Dual:
-        return replace(target, result if type(result) is Dual else np.asarray(result), f"numpy.{name}")
+        return replace(target, as_array(result), f"numpy.{name}")
     if type(result) is not Dual:
         target[...] = result
         return target
@@ -56,13 +56,13 @@ def refuse_plain_target(name: str) -> TypeError:
 # Axes.
 
 
-def from_end(axis: Any, ndim: int) -> tuple[int, ...]:
+def from_end(axis: Any, ndim: int, allow_duplicate: bool = False) -> tuple[int, ...]:
     """Axes counted from the end, which are the same for a value and its tangents; all of them for None."""
     if axis is None:
         return tuple(range(-ndim, 0))
     if type(axis) is int:
         return (normalize_axis_index(axis, ndim) - ndim,)
-    return tuple(one - ndim for one in normalize_axis_tuple(axis, ndim))
+    return tuple(one - ndim for one in normalize_axis_tuple(axis, ndim, allow_duplicate=allow_duplicate))
 
 
 def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
@@ -96,6 +96,15 @@ def constant(x: Operand, name: str) -> Operand:
     if kind not in "fiubc":
         raise TypeError(f"{name}: an operand of dtype {x.dtype} can't meet a dual array, which holds numbers")
     return x
+
+
+def weights_beside(weights: Operand, axis: Any, shape: tuple[int, ...]) -> Any:
+    """Weights of an array of this shape, one for each position along the axes, in the order in which they are named."""
+    if weights.shape == shape:
+        return weights
+    axes = axes_of(axis, len(shape))
+    weights = np.transpose(weights, np.argsort(axes))
+    return np.reshape(weights, [length if one in axes else 1 for one, length in enumerate(shape)])
 
 
 def separate(name: str, *operands: Operand) -> tuple[int, list[Any], list[Any]]:

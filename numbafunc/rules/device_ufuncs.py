@@ -1,7 +1,7 @@
 """Rules of dual arrays of a CUDA device: each ufunc is an op of the elementwise kind, one kernel for all components.
 
-The rules of dual arrays in main memory compose NumPy's functions. On a device each of them would be a kernel of its own
-and pass over memory, and some look at elements to choose what to do, which would wait for the device.
+The rules of dual arrays in main memory compose NumPy's functions. On a device each of these would be a kernel of its
+own that passes over memory, and rules that look at elements to choose a formula would have to wait for the device.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _DEFINITIONS: dict[np.ufunc, Callable[..., Any]] = {
     np.reciprocal: lambda x: 1 / x,
 }
 
-# Questions and steps, whose results are plain arrays.
+# Predicates, and functions that are constant between jumps: their results are plain arrays.
 _ON_VALUE: dict[np.ufunc, Callable[..., Any]] = {
     np.less: lambda x, y: 1 if x < y else 0,
     np.less_equal: lambda x, y: 1 if x <= y else 0,
@@ -78,7 +78,7 @@ def _op(ufunc: np.ufunc) -> Any:
 
 
 def apply(ufunc: np.ufunc, *operands: Any) -> Any:
-    """What a ufunc makes of operands of which at least one is, or holds, an array of a device."""
+    """Apply a ufunc to operands of which at least one is an array of a device, or a dual array of such."""
     op = _op(ufunc)
     if ufunc in _ON_VALUE:
         return op.on_device(list(map(value_of, operands)), None, np.dtype(bool))

@@ -9,16 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from numbafunc.dual.array import Operand
 from numbafunc.rules.application import linear
-from numbafunc.rules.arguments import refuse
+from numbafunc.rules.arguments import from_end, refuse
 from numbafunc.rules.register import rule_for
-
-
-def _from_end(axes: Any, ndim: int) -> tuple[int, ...]:
-    return tuple(axis - ndim for axis in normalize_axis_tuple(axes, ndim, allow_duplicate=True))
 
 
 def _define_transform(function: Callable[..., Any]) -> None:
@@ -27,7 +22,7 @@ def _define_transform(function: Callable[..., Any]) -> None:
     @rule_for(function)
     def rule(a: Operand, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Any:
         refuse(f"fft.{function.__name__}", out=out)
-        along = normalize_axis_index(axis, a.ndim) - a.ndim
+        (along,) = from_end(axis, a.ndim)
         return linear(a, lambda v, lead: function(v, n, along, norm))
 
 
@@ -37,8 +32,8 @@ def _define_transform_of_axes(function: Callable[..., Any], default: tuple[int, 
     @rule_for(function)
     def rule(a: Operand, s: Any = None, axes: Any = default, norm: Any = None, out: Any = None) -> Any:
         refuse(f"fft.{function.__name__}", out=out)
-        along = range(-(a.ndim if s is None else len(s)), 0) if axes is None else axes
-        along = _from_end(along, a.ndim)
+        transformed = range(-(a.ndim if s is None else len(s)), 0) if axes is None else axes
+        along = from_end(transformed, a.ndim, allow_duplicate=True)
         return linear(a, lambda v, lead: function(v, s, along, norm))
 
 
@@ -47,7 +42,7 @@ def _define_shift(function: Callable[..., Any]) -> None:
 
     @rule_for(function)
     def rule(x: Operand, axes: Any = None) -> Any:
-        along = _from_end(range(x.ndim) if axes is None else axes, x.ndim)
+        along = from_end(axes, x.ndim, allow_duplicate=True)
         return linear(x, lambda v, lead: function(v, along))
 
 

@@ -261,7 +261,7 @@ def _multi_dot(arrays: Any, *, out: Any = None) -> Any:
     return result[..., 0] if last.ndim == 1 else result
 
 
-# Values alone, and what has no real derivative.
+# Rank, and functions that are refused.
 
 define_on_value(np.linalg.matrix_rank)
 

@@ -20,11 +20,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
 from numbafunc.dual.array import Operand, quiet, value_of
 from numbafunc.dual.products import divide, finish, scale, whole
-from numbafunc.rules.application import Tangent
+from numbafunc.rules.application import Tangent, with_axes
+from numbafunc.rules.arguments import axes_of, from_end
 from numbafunc.rules.complex_values import absolute_tangent, real_product
 from numbafunc.rules.linalg import singular_value_tangents
 from numbafunc.rules.register import rule_for
@@ -86,8 +86,7 @@ def _norm(x: Operand, ord: Any = None, axis: Any = None, keepdims: bool = False)
             flat = np.reshape(value, ()) if keepdims else value
             change = _euclidean(primal, flat, tangent, axes) if ndim else absolute_tangent(primal, tangent)
         else:
-            axes = tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
-            axes = tuple(a - ndim for a in axes)
+            axes = from_end(axis, ndim)
             flat = np.reshape(value, [length for a, length in enumerate(x.shape) if a - ndim not in axes])
             if len(axes) == 1:
                 change = _vector(primal, flat, tangent, ord, axes[0])
@@ -98,7 +97,7 @@ def _norm(x: Operand, ord: Any = None, axis: Any = None, keepdims: bool = False)
 
 @rule_for(np.linalg.vector_norm)
 def _vector_norm(x: Operand, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
-    axes = normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
+    axes = axes_of(axis, x.ndim)
     if axis is None:
         norm = np.linalg.norm(np.ravel(x), ord, 0)
     elif isinstance(axis, tuple):
@@ -107,9 +106,7 @@ def _vector_norm(x: Operand, /, *, axis: Any = None, keepdims: bool = False, ord
         norm = np.linalg.norm(np.reshape(moved, (-1, *moved.shape[len(axes) :])), ord, 0)
     else:
         norm = np.linalg.norm(x, ord, axes[0])
-    if keepdims:
-        return np.reshape(norm, [1 if a in axes else length for a, length in enumerate(x.shape)])
-    return norm
+    return with_axes(norm, x, axis, keepdims)
 
 
 @rule_for(np.linalg.matrix_norm)

@@ -10,9 +10,34 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from numbafunc.dual.array import Dual, Operand, quiet, value_of
+from numbafunc.dual.products import align, finish
 from numbafunc.dual.storage import componentwise
-from numbafunc.rules.arguments import as_array, refuse
+from numbafunc.rules.arguments import UNSET, as_array, refuse
 from numbafunc.rules.register import define_refusal, rule_for
+
+# Selections by conditions.
+
+
+@rule_for(np.where)
+def _where(condition: Any, x: Operand = UNSET, y: Operand = UNSET, /) -> Any:
+    condition = value_of(condition)
+    if x is UNSET and y is UNSET:
+        return np.where(condition)
+    x_level = x.level if type(x) is Dual else 0
+    y_level = y.level if type(y) is Dual else 0
+    level = max(x_level, y_level)
+    if level == 0:
+        return np.where(condition, x, y)
+    ndim = np.broadcast(condition, value_of(x), value_of(y)).ndim
+    dx: Any = 0
+    dy: Any = 0
+    if x_level == level:
+        x, dx = x.primal, align(x.tangent, ndim)
+    if y_level == level:
+        y, dy = y.primal, align(y.tangent, ndim)
+    value: Any = np.where(condition, x, y)
+    with quiet():
+        return finish(value, np.where(condition, dx, dy), level)
 
 
 @rule_for(np.select)
@@ -46,6 +71,9 @@ def _piecewise(x: Operand, condlist: Any, funclist: Sequence[Any], *args: Any, *
         elif condition.any():
             result[condition] = function(x[condition], *args, **kw)
     return result
+
+
+# Functions applied to slices.
 
 
 @rule_for(np.apply_along_axis)
@@ -88,7 +116,7 @@ def _extremum(find: Any) -> Any:
     def statistic(x: Operand, axis: int) -> Any:
         values = value_of(x)
         found = find(values, axis, keepdims=True)
-        # Where there is NaN, it is the result, and equal to none.
+        # NaN is the extremum where there is one, but not equal to itself.
         tied = (values == found) | np.isnan(values)
         count = np.count_nonzero(tied, axis, keepdims=True)
 

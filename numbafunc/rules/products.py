@@ -243,7 +243,7 @@ def _as_text(operands: Sequence[Any]) -> tuple[str, list[Any]]:
 
 
 def _result_labels(text: str) -> str:
-    """What einsum returns where the subscripts don't say: labels that occur once, in alphabetical order."""
+    """The labels of the result where the subscripts don't say: those that occur once, in alphabetical order."""
     letters = text.replace("...", "").replace(",", "")
     once = "".join(sorted(label for label in set(letters) if letters.count(label) == 1))
     return "..." + once if "..." in text else once
@@ -268,7 +268,7 @@ def _einsum(
         for position, tangent in enumerate(tangents):
             if tangent is None:
                 continue
-            # What is slow for one direction by the plain loops is too slow for many.
+            # Plain loops that are slow for one direction are too slow for many.
             large = tangent.size > (_MANY if len(primals) > 2 else _VERY_MANY)
             labels = ",".join([*parts[:position], directions + parts[position], *parts[position + 1 :]])
             factors = [*primals[:position], tangent, *primals[position + 1 :]]

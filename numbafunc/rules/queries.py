@@ -29,7 +29,7 @@ def _constant_like(function: Callable[..., Any], a: Operand, args: tuple[Any, ..
     value = function(value_of(a), *args, **options)
     if type(a) is not Dual or not is_inexact(value.dtype):
         return value
-    # It has a tangent, of zeros, so that what is made to be filled can be filled with dual arrays.
+    # It has a tangent, of zeros, so that dual arrays can be stored in it.
     return make(value, np.zeros((a.tangent.shape[0], *value.shape), value.dtype), a.level)
 
 

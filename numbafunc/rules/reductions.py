@@ -49,24 +49,24 @@ def _cumsum(a: Operand, axis: int | None = None, dtype: Any = None, out: Any = N
     a = cast(a, dtype)
     if axis is None:
         a, axis = a if a.ndim == 1 else np.ravel(a), 0
-    (along,) = from_end(axis, a.ndim)
-    return into(out, linear(a, lambda v, lead: v.cumsum(along)), "cumsum")
+    (place,) = from_end(axis, a.ndim)
+    return into(out, linear(a, lambda v, lead: v.cumsum(place)), "cumsum")
 
 
 @rule_for(np.diff)
 def _diff(a: Operand, n: int = 1, axis: int = -1, prepend: Any = UNSET, append: Any = UNSET) -> Any:
-    along = normalize_axis_index(axis, np.ndim(a))
+    place = normalize_axis_index(axis, np.ndim(a))
     ends = [prepend, append]
     if prepend is not UNSET or append is not UNSET:
         # A number stands for a slice of its own.
         ends = [
-            np.broadcast_to(end, (*a.shape[:along], 1, *a.shape[along + 1 :])) if np.ndim(end) == 0 else end
+            np.broadcast_to(end, (*a.shape[:place], 1, *a.shape[place + 1 :])) if np.ndim(end) == 0 else end
             for end in ends
             if end is not UNSET
         ]
         pieces = [*ends[: prepend is not UNSET], a, *ends[prepend is not UNSET :]]
-        return np.diff(np.concatenate(pieces, along), n, along)
-    return linear(a, lambda v, lead: np.diff(v, n, along + lead))
+        return np.diff(np.concatenate(pieces, place), n, place)
+    return linear(a, lambda v, lead: np.diff(v, n, place + lead))
 
 
 @rule_for(np.trace)
@@ -95,6 +95,9 @@ def _as_end(name: str, end: Operand, differences: Operand) -> Any:
     if not np.can_cast(end.dtype, differences.dtype, "same_kind"):
         raise TypeError(f"dtype of `{name}` must be compatible with input `ary` under the `same_kind` rule.")
     return end.astype(differences.dtype)
+
+
+# Extrema.
 
 
 def _define_extremum(function: Any, ufunc: np.ufunc, arg: Callable[..., Any], lowest: float, *names: Any) -> None:

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from numbafunc.dual.array import Dual, Operand, quiet, value_of
-from numbafunc.dual.products import align, finish
+from numbafunc.dual.array import Dual, Operand, value_of
 from numbafunc.dual.storage import gather, view
 from numbafunc.rules.application import linear, rearranged, reordered, several
-from numbafunc.rules.arguments import UNSET, as_array, axes_of, into, refuse
+from numbafunc.rules.arguments import as_array, axes_of, into, refuse
 from numbafunc.rules.register import register, rule_for
 
 
@@ -457,28 +456,6 @@ def _depth(nest: Any) -> int:
 
 def _most_axes(nest: Any) -> int:
     return max(map(_most_axes, nest)) if isinstance(nest, list) else np.ndim(nest)
-
-
-@rule_for(np.where)
-def _where(condition: Any, x: Operand = UNSET, y: Operand = UNSET, /) -> Any:
-    condition = value_of(condition)
-    if x is UNSET and y is UNSET:
-        return np.where(condition)
-    x_level = x.level if type(x) is Dual else 0
-    y_level = y.level if type(y) is Dual else 0
-    level = max(x_level, y_level)
-    if level == 0:
-        return np.where(condition, x, y)
-    ndim = np.broadcast(condition, value_of(x), value_of(y)).ndim
-    dx: Any = 0
-    dy: Any = 0
-    if x_level == level:
-        x, dx = x.primal, align(x.tangent, ndim)
-    if y_level == level:
-        y, dy = y.primal, align(y.tangent, ndim)
-    value: Any = np.where(condition, x, y)
-    with quiet():
-        return finish(value, np.where(condition, dx, dy), level)
 
 
 # Grids.

@@ -16,7 +16,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from numbafunc.dual.array import Dual, Operand, value_of
 from numbafunc.rules.application import along, merged
-from numbafunc.rules.arguments import UNSET, axes_of, from_end, given, into, refuse
+from numbafunc.rules.arguments import UNSET, from_end, given, into, refuse, weights_beside
 from numbafunc.rules.register import rule_for
 
 
@@ -98,7 +98,7 @@ def _define_median(function: Any, skip_nan: bool) -> None:
     def rule(
         a: Operand, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = UNSET
     ) -> Any:
-        # What overwrite_input permits, nothing here makes use of.
+        # The input is never overwritten.
         options = given(keepdims=keepdims)
         if type(a) is not Dual:
             return into(out, function(a, axis, **options), function.__name__)
@@ -130,13 +130,8 @@ def _define_quantile(function: Any, skip_nan: bool) -> None:
             return into(out, function(a, q, axis, keepdims=bool(keepdims), **options), name)
         value = function(a.primal, q, axis, keepdims=bool(keepdims), **options)
         if weights is not None:
-            weights = np.asarray(weights)
-            if weights.shape != a.shape:
-                axes = axes_of(axis, a.ndim)
-                weights = weights.transpose(np.argsort(axes))
-                shape = [length if one in axes else 1 for one, length in enumerate(a.shape)]
-                weights = np.broadcast_to(weights.reshape(shape), a.shape)
-            options["weights"] = merged(weights, axis)
+            weights = weights_beside(np.asarray(weights), axis, a.shape)
+            options["weights"] = merged(np.broadcast_to(weights, a.shape), axis)
         result = _between(a, axis, value, skip_nan, lambda ranks, rows: function(ranks, q, -1, **options))
         return into(out, result, name)
 

@@ -9,12 +9,11 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
 from numbafunc.dual.array import Dual, Operand, quiet, value_of
 from numbafunc.dual.products import divide, scale
 from numbafunc.rules.application import along, linear
-from numbafunc.rules.arguments import UNSET, as_array, cast, from_end, given, into
+from numbafunc.rules.arguments import UNSET, as_array, cast, from_end, given, into, weights_beside
 from numbafunc.rules.complex_values import conjugate, is_complex
 from numbafunc.rules.register import rule_for
 
@@ -68,11 +67,7 @@ def _average(
     dtype = np.result_type(value_a.dtype, value_weights.dtype)
     if value_a.dtype.kind in "iub":
         dtype = np.result_type(dtype, np.float64)
-    if weights.shape != a.shape:
-        # One weight for each position along the axes, in the order in which they are named.
-        axes = normalize_axis_tuple(axis, a.ndim)
-        weights = np.transpose(weights, np.argsort(axes))
-        weights = np.reshape(weights, [length if one in axes else 1 for one, length in enumerate(a.shape)])
+    weights = weights_beside(weights, axis, a.shape)
     total = np.sum(weights, axis, dtype=dtype, **options)
     average = np.sum(np.multiply(a, weights, dtype=dtype), axis, **options) / total
     return (average, np.broadcast_to(total, average.shape).copy()) if returned else average
@@ -127,7 +122,7 @@ def _moment(
 def _moment_about(
     function: Any, a: Operand, axis: Any, dtype: Any, ddof: float, keepdims: Any, where: Any, mean: Operand, skip: bool
 ) -> Any:
-    """The moment about a mean that is given, which is a variable like others and need not be the mean at all."""
+    """The moment about a mean that the caller gives: any array, with derivatives of its own."""
     plain = value_of(a)
     options = given(keepdims=keepdims, where=where, mean=value_of(mean))
     expected = np.asarray(function(plain, axis, dtype, ddof=ddof, **options))  # errors, shape and dtype
@@ -136,7 +131,7 @@ def _moment_about(
     if skip:
         mask = ~np.isnan(plain) & mask
     count = np.sum(np.broadcast_to(mask, plain.shape), axis, keepdims=True)
-    # As NumPy has it, of complex arrays, and of no others, the squares are those of absolute values.
+    # For complex arrays, NumPy squares absolute values.
     squares = deviation * deviation if plain.dtype.kind != "c" else (deviation * np.conjugate(deviation)).real
     squares = cast(squares, np.float32 if dtype is None and squares.dtype == np.float16 else dtype)
     total = np.sum(np.where(mask, squares, 0), axis, keepdims=True)
@@ -232,5 +227,5 @@ def _corrcoef(
         return c / c
     deviation = np.sqrt(np.diag(c).real)
     c = (c / deviation[:, np.newaxis] / deviation).astype(c.dtype)
-    # What rounding put beyond 1.
+    # Rounding may have put some beyond 1.
     return np.clip(c.real, -1, 1) + 1j * np.clip(c.imag, -1, 1) if is_complex(c) else np.clip(c, -1, 1)

@@ -39,7 +39,7 @@ def unary(ufunc: Callable[[Any], Any], derivative: Callable[[Any, Any], Any]) ->
 
     def rule(x: Dual) -> Any:
         primal = x.primal
-        # Of a Dual, what is no ufunc would be taken apart.
+        # A function that is not a ufunc can't be called with a Dual; the rule can.
         value = rule(primal) if type(primal) is Dual else np.asarray(ufunc(primal))
         return make(value, _chain(derivative, primal, value, x.tangent), x.level)
 

@@ -181,7 +181,7 @@ def test_every_rule_has_a_case():
     called.add(np.linalg.matrix_transpose)  # the same rule as numpy.matrix_transpose
     linear = {function for function in FUNCTION_RULES if PLACES[function].module == "numbafunc.rules.shape"}
     assert len(linear) > 50
-    assert linear | {np.sum, np.mean, np.cumsum, np.diff, np.trace} <= called
+    assert linear | {np.sum, np.mean, np.cumsum, np.diff, np.trace, np.where} <= called
 
 
 def test_shape_under_its_former_name():

@@ -9,6 +9,7 @@ import pytest
 from chosen_backend import LARGE, numbafunc
 from elementwise_table import NAMES, TABLE, operands, sample
 from hypothesis import given, settings, strategies as st
+from sweep import mostly_thorough, thorough
 
 from numbafunc.kinds import elementwise
 
@@ -41,7 +42,7 @@ def wide_range(domain, dtype):
     return np.resize(numbers.astype(dtype), 360)
 
 
-@pytest.mark.parametrize("dtype", oracles.FLOATS, ids=str)
+@pytest.mark.parametrize("dtype", mostly_thorough(oracles.FLOATS, [np.float32, np.float64]), ids=str)
 @pytest.mark.parametrize("name", NAMES)
 def test_values(name, dtype):
     entry = TABLE[name]
@@ -67,7 +68,7 @@ def test_values(name, dtype):
     assert not wrong, f"{len(wrong)} errors beyond {bar} ULP, the largest: {max(wrong)}"
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, *thorough(np.float64)], ids=str)
 @pytest.mark.parametrize("name", NAMES)
 def test_large_arrays_are_shared_out(name, dtype):
     # Elements come in a loop of vectors, in a remainder, in blocks for threads: all must agree to the last bit.
@@ -94,7 +95,9 @@ def test_any_double(x, name):
             assert oracles.error_in_ulps(result, oracles.ELEMENTWISE[name](oracles.exact(x)), np.float64) <= 2
 
 
-@pytest.mark.parametrize("dtype", [*oracles.INTEGERS, np.dtype(bool)], ids=str)
+@pytest.mark.parametrize(
+    "dtype", mostly_thorough([*oracles.INTEGERS, np.dtype(bool)], [np.int8, np.uint64, np.bool_]), ids=str
+)
 @pytest.mark.parametrize("name", ["celu", "sigmoid", "rsqrt", "relu", "leaky_relu"])
 def test_integers_become_double(name, dtype):
     # Converted first, so nothing wraps. relu keeps integers.
@@ -115,7 +118,7 @@ def test_integers_become_double(name, dtype):
     np.testing.assert_array_equal(result, expected)
 
 
-@pytest.mark.parametrize("dtype", [np.dtype(np.uint8), np.dtype(np.int64), np.dtype(bool)], ids=str)
+@pytest.mark.parametrize("dtype", [np.dtype(np.int64), np.dtype(bool), *thorough(np.dtype(np.uint8))], ids=str)
 @pytest.mark.parametrize("name", NAMES)
 def test_integer_operands_of_every_op(name, dtype):
     entry = TABLE[name]
@@ -135,7 +138,7 @@ def test_integer_operands_of_every_op(name, dtype):
     np.testing.assert_array_equal(result, entry.function(*(array.astype(np.float64) for array in arrays)))
 
 
-@pytest.mark.parametrize("name", ["elu", "celu", "leaky_relu", "sigmoid_cross_entropy_logits"])
+@pytest.mark.parametrize("name", ["leaky_relu", *thorough("elu", "celu", "sigmoid_cross_entropy_logits")])
 @pytest.mark.parametrize(
     ("first", "second", "expected"),
     [

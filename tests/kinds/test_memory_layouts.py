@@ -72,6 +72,7 @@ def test_reductions(name, layout):
     np.testing.assert_array_equal(arranged, x)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("layout", ["fortran", "negative strides", "slice", "read-only", "byte-swapped", "unaligned"])
 @pytest.mark.parametrize(
     "dtype", [np.float16, ml_dtypes.bfloat16, np.float64, np.int16, np.uint64], ids=lambda d: np.dtype(d).name

@@ -5,6 +5,7 @@ import oracles
 import pytest
 from chosen_backend import divergence, loss, numbafunc, sized
 from reduction_table import FREE, NAMES, TABLE, operands, shape_for
+from sweep import mostly_thorough, thorough
 
 pytestmark = pytest.mark.any_backend
 
@@ -62,12 +63,13 @@ def test_columns(name):
     check_first(name, (6, 4, 3), 1, np.dtype(np.float64))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", mostly_thorough(NAMES, ["l2", "log_softmax_where", "logsumexp_weighted"]))
 def test_long_rows(name):
     check_first(name, (sized(66_001, simulated=261),), -1, np.dtype(np.float64))
 
 
-@pytest.mark.parametrize("directions", [1, 3, 8, 11])
+# Eleven go in chunks of eight and three.
+@pytest.mark.parametrize("directions", [11, *thorough(1, 3, 8)])
 @pytest.mark.parametrize("name", NAMES)
 def test_jacobian(name, directions):
     arrays = operands(name, (directions,))

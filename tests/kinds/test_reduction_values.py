@@ -10,6 +10,7 @@ import scipy.special
 from chosen_backend import SIMULATED, loss, numbafunc, sized
 from hypothesis import given, settings, strategies as st
 from reduction_table import FREE, NAMES, TABLE, TOLERANCE, mask, operands, shape_for
+from sweep import mostly_thorough, thorough
 
 from numbafunc.kinds import reduction
 
@@ -28,7 +29,7 @@ def compare(result, expected, dtype):
     np.testing.assert_allclose(result.astype(np.float64), expected, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("dtype", oracles.FLOATS, ids=str)
+@pytest.mark.parametrize("dtype", mostly_thorough(oracles.FLOATS, [np.float32, np.float64]), ids=str)
 @pytest.mark.parametrize("name", NAMES)
 def test_rows(name, dtype):
     # 1000 is no multiple of a block, and longer than one; so is 70 of one of the simulator.
@@ -43,7 +44,7 @@ def test_rows(name, dtype):
             np.testing.assert_array_equal(array, copy)
 
 
-@pytest.mark.parametrize("dtype", [np.dtype(np.float32), np.dtype(np.float64)], ids=str)
+@pytest.mark.parametrize("dtype", [np.dtype(np.float32), *thorough(np.dtype(np.float64))], ids=str)
 @pytest.mark.parametrize("name", FREE)
 def test_columns(name, dtype):
     # Tiles of columns with a remainder, blocks before them, rows in more than one block.
@@ -93,7 +94,7 @@ def test_all_axes(name):
         compare(result, expected, np.dtype(np.float64))
 
 
-@pytest.mark.parametrize("dtype", [np.dtype(np.uint8), np.dtype(np.int64), np.dtype(bool)], ids=str)
+@pytest.mark.parametrize("dtype", [np.dtype(np.int64), np.dtype(bool), *thorough(np.dtype(np.uint8))], ids=str)
 @pytest.mark.parametrize("name", NAMES)
 def test_integers_become_double(name, dtype):
     entry = TABLE[name]

@@ -5,12 +5,13 @@ import time
 
 import pytest
 from rank_launcher import needs_ranks, run_ranks
+from sweep import thorough
 
 LIMIT = 2
 
 
 @needs_ranks
-@pytest.mark.parametrize("ranks", [2, 3])
+@pytest.mark.parametrize("ranks", [2, *thorough(3)])
 def test_mismatches_raise_on_every_rank(tmp_path, ranks):
     result = run_ranks(tmp_path, ranks, "mismatches.py")
     assert all("done" in log for log in result.logs), str(result)

@@ -1,4 +1,4 @@
-"""What worker processes of test_leaked_levels.py run: a module that they can import by its name."""
+"""What worker processes of tests/dual/test_levels.py run: a module that they can import by its name."""
 
 from numbafunc import grad
 

@@ -1,9 +1,10 @@
 """Tests that handle arrays of a CUDA device themselves.
 
-They run where they are collected if that process has a device, or Numba's simulator of one. Otherwise each runs in a
-second process, which has the simulator: Numba decides on its import which of both it is.
+They run in the process that collects them if it has a device, or Numba's simulator of one. Otherwise each is run by a
+second process, which has the simulator: Numba decides between both when it is imported.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -25,7 +26,7 @@ class Simulator:
         tests = Path(__file__).parent
         root = Path(numbafunc.__file__).parent.parent
         support = Path(__file__).parents[2] / "support"
-        path = [str(part) for part in (root, root / "cuda", support)]
+        path = [*map(str, (root, root / "cuda", support)), os.environ.get("PYTHONPATH", "")]
         settings = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": os.pathsep.join(path)}
         for name in ("NUMBAFUNC_TEST_BACKEND", "PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"):
             settings.pop(name, None)
@@ -44,17 +45,23 @@ class Simulator:
 
     def run(self, name):
         """What became of a test: "passed", "failed" or "skipped", and why."""
-        self.process.stdin.write(name + "\n")
-        self.process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(name + "\n")
+            self.process.stdin.flush()
         answer = self.process.stdout.readline()
         if not answer:
             pytest.fail(f"the simulator's process has ended\n{self.log.read_text()}", pytrace=False)
         return json.loads(answer)
 
     def close(self):
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         self.process.stdout.close()
-        self.process.wait(30)
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 @pytest.fixture(scope="session", autouse=True)

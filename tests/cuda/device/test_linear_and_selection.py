@@ -8,6 +8,7 @@ import numpy as np
 import optree
 import pytest
 from chosen_backend import refused, to_device
+from sweep import mostly_thorough
 
 import numbafunc
 from numbafunc.dual.array import assemble, components
@@ -57,7 +58,10 @@ def same(found, wanted, name):
     np.testing.assert_array_equal(host, wanted, err_msg=name)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    mostly_thorough(CASES, CASES.keys() - {"pad linear_ramp of halves", "pad median", "top_k of many", "upsample_2d"}),
+)
 def test_the_bits_of_the_processor_with_all_tangents(name):
     for level in (1, 2):
         admit(level)

@@ -19,8 +19,22 @@ CLASSES = 10
 STATEMENTS = {
     "celu": ("numbafunc.celu(x)", "F.celu(x)", "celu(x)", "np.where(x > 0, x, np.expm1(np.minimum(x, 0)))"),
     "elu": ("numbafunc.elu(x)", "F.elu(x)", "elu(x)", "np.where(x > 0, x, np.expm1(np.minimum(x, 0)))"),
+    "gelu": ("numbafunc.gelu(x)", "F.gelu(x)", "gelu(x)", "x * special.ndtr(x)"),
+    "gelu_tanh": (
+        "numbafunc.gelu(x, True)",
+        "F.gelu(x, approximate='tanh')",
+        "gelu_tanh(x)",
+        "0.5 * x * (1 + np.tanh(0.7978846 * (x + 0.044715 * x**3)))",
+    ),
+    "hard_swish": (
+        "numbafunc.hard_swish(x)",
+        "F.hardswish(x)",
+        "hard_swish(x)",
+        "x * np.minimum(np.maximum(x + 3, 0), 6) / 6",
+    ),
     "leaky_relu": ("numbafunc.leaky_relu(x)", "F.leaky_relu(x)", "leaky_relu(x)", "np.maximum(x, 0.01 * x)"),
     "log_sigmoid": ("numbafunc.log_sigmoid(x)", "F.logsigmoid(x)", "log_sigmoid(x)", "special.log_expit(x)"),
+    "mish": ("numbafunc.mish(x)", "F.mish(x)", "mish(x)", "x * np.tanh(np.logaddexp(x, 0))"),
     "relu": ("numbafunc.relu(x)", "torch.relu(x)", "relu(x)", "np.maximum(x, 0)"),
     "selu": (
         "numbafunc.selu(x)",
@@ -63,6 +77,10 @@ def define_for_jax(jax_library: Any) -> None:
     nn = jax.nn
     jax_library.define(
         **{name: getattr(nn, name) for name in ("celu", "elu", "leaky_relu", "log_sigmoid", "relu", "selu", "sigmoid")},
+        gelu=lambda x: nn.gelu(x, approximate=False),
+        gelu_tanh=nn.gelu,
+        hard_swish=nn.hard_swish,
+        mish=nn.mish,
         softplus=nn.softplus,
         silu=nn.silu,
         tanh=jnp.tanh,

@@ -43,6 +43,16 @@ class Case:
     reference: Callable[[Array], Array]
 
 
+def cubic(x: Array) -> Array:
+    """The argument of the logistic function in the tanh form of gelu."""
+    return np.sqrt(8 / np.pi) * (x + 0.044715 * x**3)
+
+
+def product(x: Array, share: Array) -> Array:
+    """``x * share``, and its limit -0 where ``x`` is minus infinity and the share is 0."""
+    return np.where(x == -np.inf, -0.0, x * share)
+
+
 REFERENCES: dict[str, Callable[[Array], Array]] = {
     "exp": np.exp,
     "exp2": np.exp2,
@@ -64,6 +74,15 @@ REFERENCES: dict[str, Callable[[Array], Array]] = {
     "logistic": special.expit,
     "softplus": lambda x: np.logaddexp(0, x),
     "swish": lambda x: x * special.expit(x),
+    "mish": lambda x: product(x, np.tanh(np.logaddexp(0, x))),
+    "erf": special.erf,
+    "erfc": special.erfc,
+    "gaussian": lambda x: np.exp(-x * x),
+    "normal_pdf": lambda x: np.exp(-0.5 * x * x) / np.sqrt(2 * np.pi),
+    "normal_cdf": special.ndtr,
+    "normal_cdf_tanh": lambda x: special.expit(cubic(x)),
+    "gelu": lambda x: product(x, special.ndtr(x)),
+    "gelu_tanh": lambda x: product(x, special.expit(cubic(x))),
     "sin": np.sin,
     "cos": np.cos,
     "tan": np.tan,

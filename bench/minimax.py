@@ -1,4 +1,4 @@
-"""Minimax polynomials of numbafunc/cpu/elementary_constants.py.
+"""Minimax polynomials of numbafunc/numbers/cores_constants.py.
 
     python bench/minimax.py            # every polynomial
     python bench/minimax.py exp log    # some
@@ -38,6 +38,11 @@ class Problem:
     interval: tuple[Any, Any]
     float32: tuple[int, ...]
     float64: tuple[int, ...]
+    float32_interval: tuple[Any, Any] | None = None  # where it is another one for float32
+
+    def interval_of(self, name: str) -> tuple[Any, Any]:
+        """The interval for a floating-point format."""
+        return self.float32_interval if name == "float32" and self.float32_interval else self.interval
 
 
 def from_to(first: int, last: int, step: int = 1) -> tuple[int, ...]:
@@ -53,6 +58,17 @@ def exp_tail(r: Any) -> Any:
 def atanh_tail(s: Any) -> Any:
     """2 * atanh(s) - 2 * s."""
     return mpmath.log((1 + s) / (1 - s)) - 2 * s
+
+
+def scaled_erfc(t: Any) -> Any:
+    """(a + 2) * exp(a**2) * erfc(a), where t = (a - 2) / (a + 2)."""
+    a = 2 * (1 + t) / (1 - t)
+    return (a + 2) * mpmath.exp(a * a) * mpmath.erfc(a)
+
+
+def scaled_erfc_variable(a: Any) -> Any:
+    """The variable ``t`` of :func:`scaled_erfc`."""
+    return (a - 2) / (a + 2)
 
 
 PROBLEMS = {
@@ -98,6 +114,23 @@ PROBLEMS = {
     ),
     # m**(-1/3) = P(m), a first approximation that Newton's method improves: the same for both formats.
     "cbrt": Problem(lambda m: 1 / mpmath.cbrt(m), mpmath.cbrt, (mpf(1), mpf(2)), from_to(0, 4), from_to(0, 4)),
+    # (a + 2) * exp(a**2) * erfc(a) = C + t * P(t), t = (a - 2) / (a + 2), for all a from 0 to where exp(-a**2) is 0.
+    "erfc": Problem(
+        lambda t: scaled_erfc(t) - scaled_erfc(0),
+        lambda t: 1 / scaled_erfc(t),
+        (mpf(-1), scaled_erfc_variable(mpf("27.5"))),
+        from_to(1, 11),
+        from_to(1, 26),
+        (mpf(-1), scaled_erfc_variable(mpf("10.5"))),
+    ),
+    # erf(x) = 2 / sqrt(pi) * x + x * z * P(z), z = x**2.
+    "erf": Problem(
+        lambda x: mpmath.erf(x) - 2 / mpmath.sqrt(mpmath.pi) * x,
+        lambda x: 1 / mpmath.erf(x),
+        (mpf(2) ** -20, mpf("0.5001")),
+        from_to(3, 9, 2),
+        from_to(3, 17, 2),
+    ),
 }
 
 
@@ -162,7 +195,7 @@ def exchange(errors: list[Any], wanted: int) -> list[int]:
 
 def rounded_remez(problem: Problem, name: str) -> tuple[list[float], Any]:
     """Coefficients in a floating-point format, and the largest weighted error of the rounded polynomial."""
-    low, high = problem.interval
+    low, high = problem.interval_of(name)
     powers: tuple[int, ...] = getattr(problem, name)
     nodes = [mpmath.cos(mpmath.pi * (2 * i + 1) / (2 * GRID_POINTS)) for i in range(GRID_POINTS)]
     points = sorted((low + high) / 2 - (high - low) / 2 * node for node in nodes)
@@ -170,8 +203,15 @@ def rounded_remez(problem: Problem, name: str) -> tuple[list[float], Any]:
     exact = [problem.target(x) for x in points]
     rest = list(exact)
     result: list[float] = []
+    coefficients: list[Any] = []
     for done in range(len(powers)):
-        coefficients, _ = remez(points, rest, weight, powers[done:])
+        kept, left = coefficients[1:], powers[done:]
+        coefficients, worst = remez(points, rest, weight, left)
+        if kept:  # a few high powers hardly differ from each other: the exchange may end up in a worse place
+            before = max(
+                abs(w * (r - mpmath.fdot(kept, [x**k for k in left]))) for x, w, r in zip(points, weight, rest)
+            )
+            coefficients = kept if 1000 * before < worst else coefficients
         rounded = round_to(coefficients[0], name)
         result.append(rounded)
         rest = [r - mpf(rounded) * x ** powers[done] for r, x in zip(rest, points)]
@@ -185,8 +225,8 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="name", help=f"any of {', '.join(PROBLEMS)}")
     for name in parser.parse_args().names or PROBLEMS:
         problem = PROBLEMS[name]
-        low, high = (mpmath.nstr(end, 6) for end in problem.interval)
         for format_name in ("float32", "float64"):
+            low, high = (mpmath.nstr(end, 6) for end in problem.interval_of(format_name))
             coefficients, worst = rounded_remez(problem, format_name)
             print(f"{name}, {format_name}, [{low}, {high}], error 2**{mpmath.nstr(mpmath.log(worst, 2), 5)}")
             for coefficient in coefficients:

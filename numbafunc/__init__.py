@@ -15,7 +15,8 @@ __version__ = "0.1.0"
 # a script no more than what it needs. Type checkers read the same from `__init__.pyi`.
 _DEFINITIONS = {
     "ops.activation": (
-        *("celu", "elu", "leaky_relu", "log_sigmoid", "relu", "rsqrt", "selu", "sigmoid", "softplus", "swish", "tanh"),
+        *("celu", "elu", "gelu", "hard_swish", "leaky_relu", "log_sigmoid", "mish", "relu", "rsqrt", "selu", "sigmoid"),
+        *("softplus", "swish", "tanh"),
     ),
     "autodiff": (*("Dual", "derivative", "grad", "hessian", "hvp", "jacfwd", "jvp", "linearize", "value_and_grad"),),
     "constants": ("ConvPadding", "Interpolate"),

@@ -12,7 +12,8 @@ Every polynomial comes from ``bench/minimax.py``. Errors are in units in the las
 
 References: Cody and Waite, Software Manual for the Elementary Functions, 1980; Tang, Table-driven implementation of the
 exponential function, ACM TOMS 15 (1989), of the logarithm, 16 (1990), of expm1, 18 (1992); Muller, Elementary
-Functions, 3rd edition, 2016; Ng, the fdlibm sources, 1993.
+Functions, 3rd edition, 2016; Ng, the fdlibm sources, 1993; Shepherd and Laframboise, Chebyshev approximation of
+(1 + 2 x) exp(x**2) erfc x, Mathematics of Computation 36 (1981).
 """
 
 from __future__ import annotations
@@ -93,6 +94,13 @@ def _sum(a: Real | float, b: Real) -> tuple[Real, Real]:
     """``a + b`` and its rounding error, for ``|a| >= |b|`` or ``a = 0``."""
     total = b + a
     return total, b - (total - a)
+
+
+def _two_sum(a: Real, b: Real | float) -> tuple[Real, Real]:
+    """``a + b`` and its rounding error, whichever is larger (Knuth 1969)."""
+    total = a + b
+    rest = total - a
+    return total, (a - (total - rest)) + (b - rest)
 
 
 def _expm1_tail(r: Real, c: Real, coefficients: tuple[float, ...]) -> Real:
@@ -192,11 +200,16 @@ def _decay(x: Real) -> tuple[Real, Real, Real, Real]:
     return p, p_lo, a, b
 
 
-def _raised_decay(x: Real) -> tuple[Real, Real, float]:
-    """exp(-|x|) = power * (1 + p) / shift: a power of two that is normal, ``p``, and how far the power is raised."""
+def _raised_decay(x: Real, low: Real | None = None) -> tuple[Real, Real, float]:
+    """exp(-|x|) = power * (1 + p) / shift: a power of two that is normal, ``p``, and how far the power is raised.
+
+    With a low part it is exp(-(x + low)), for ``x`` >= 0.
+    """
     c = constants_of(x)
     shift = 2.0**c.logistic_shift
     word, r, r_lo = _reduce(_at_least(-abs(x), c.exp_limits[0]), x.format.bias + c.logistic_shift)
+    if low is not None:
+        r_lo = r_lo - low
     return _power_of_two(word), r + _expm1_tail(r + r_lo, r_lo, c.exp), shift
 
 
@@ -206,7 +219,11 @@ def logistic(x: Real) -> Real:
     It is 1 / (1 + e) for x >= 0 and e / (1 + e) for x < 0, with e = exp(-|x|). The denominator and the quotient are
     corrected for their rounding, e is not. All up to the numerator is the same for x and -x, and emitted once.
     """
-    power, p, shift = _raised_decay(x)
+    return _logistic(x, *_raised_decay(x))
+
+
+def _logistic(x: Real, power: Real, p: Real, shift: float) -> Real:
+    """1 / (1 + e) for x >= 0, e / (1 + e) for x < 0."""
     raised = fma(power, p, power)
     below = fma(raised, 1 / shift, 1.0)
     below_lo = fma(raised, 1 / shift, 1.0 - below)
@@ -228,7 +245,11 @@ def swish(x: Real) -> Real:
     large by goes into the numerator by way of ``p``, times 0.8, which is 1 / (1 + e) to a quarter for the ``e`` that
     matter.
     """
-    power, p, shift = _raised_decay(x)
+    return _swish(x, *_raised_decay(x))
+
+
+def _swish(x: Real, power: Real, p: Real, shift: float) -> Real:
+    """The quotient x / (1 + e) for x >= 0, x * e / (1 + e) for x < 0."""
     raised = fma(power, p, power)
     below = fma(raised, 1 / shift, 1.0)
     excess = fma(raised, -1 / shift, below - 1.0)
@@ -237,6 +258,35 @@ def swish(x: Real) -> Real:
     corrected = fma(excess, fma(p, 0.8, 0.8), p)
     above = select(negative, fma(scaled, corrected, scaled), x)  # raised for x >= 0 it could overflow
     return above / below * select(negative, x.constant(1 / shift), 1.0)
+
+
+def mish(x: Real) -> Real:
+    """The product x * tanh(softplus(x)); -0 at -inf.
+
+    With e = exp(-|x|), the factor is n / (n + 2 e**2), n = 1 + 2 e, for x >= 0, and n / (n + 2), n = e * (e + 2), for
+    x < 0, where 1 + p takes the place of e in the numerator and the power of two is multiplied in last.
+    """
+    x = _at_least(x, constants_of(x).exp_limits[0])
+    power, p, shift = _raised_decay(x)
+    scale = power * (1 / shift)
+    significand, significand_lo = _sum(1.0, p)
+    e, e_lo = significand * scale, significand_lo * scale
+    twice = e + e
+    factor, factor_lo = _sum(2.0, e)
+    left = significand * factor
+    left_lo = fma(significand, factor, -left) + fma(significand, factor_lo + e_lo, significand_lo * factor)
+    right, right_lo = _two_sum(twice, 1.0)
+    square = e * twice
+    square_lo = fma(twice, e_lo + e_lo, fma(e, twice, -square))
+    negative = x < 0
+    one = x.constant(1.0)
+    above = select(negative, left, right)
+    above_lo = select(negative, left_lo, fma(e_lo, 2.0, right_lo))
+    inner = select(negative, scale, one)
+    below, below_lo = _two_sum(above * inner, select(negative, x.constant(2.0), square))
+    below_lo = fma(above_lo, inner, below_lo) + select(negative, x.constant(0.0), square_lo)
+    outer = select(negative, x.constant(1 / shift), one)
+    return select(negative, x * power, x) * _quotient(above, above_lo, below, below_lo) * outer
 
 
 def sech(x: Real) -> Real:
@@ -294,6 +344,148 @@ def cosh(x: Real) -> Real:
     high = fma(h.a, h.r, h.b)
     low = fma(h.a, h.r, h.b - high) + h.b_lo
     return (high + fma(h.a, h.sinh_lo, fma(h.b, h.cosh_lo, low))) * h.factor
+
+
+# ---- Error functions, normal distribution (2 ULP) --------------------------------------------------------------------
+
+
+def _exp_of_negative(s: Real, s_lo: Real) -> tuple[Real, Real, Real, Real]:
+    """exp(-(s + s_lo)) = (p + p_lo) * a * b with powers of two ``a`` and ``b``."""
+    word, r, r_lo = _reduce(-s, 2 * s.format.bias)
+    r_lo = r_lo - s_lo
+    p, p_lo = _sum(1.0, r + _expm1_tail(r + r_lo, r_lo, constants_of(s).exp))
+    a, b = _two_powers_of_two(word)
+    return p, p_lo, a, b
+
+
+class _Tail(NamedTuple):
+    """A tail of the normal distribution as (high + low) * a * b, with powers of two ``a`` and ``b``."""
+
+    high: Real
+    low: Real
+    a: Real
+    b: Real
+
+
+def _tail(s: Real, s_lo: Real, distance: Real, distance_lo: Real, scale: float) -> _Tail:
+    """exp(-(s + s_lo)) * erfcx(z) * scale / 2 for z = 2 * distance / scale - 2.
+
+    The scaled function erfcx(z) = exp(z**2) * erfc(z), times z + 2, is a polynomial in t = (z - 2) / (z + 2), for all
+    z >= 0 (Shepherd and Laframboise 1981). Of the division, the polynomial and the exponential, low parts are kept.
+    """
+    c = constants_of(s)
+    u = 1.0 / distance
+    u_lo = u * fma(-u, distance_lo, fma(-u, distance, 1.0))
+    t = fma(u, -2.0 * scale, 1.0)
+    t_lo = fma(u_lo, -2.0 * scale, fma(u, -2.0 * scale, 1.0 - t))
+    change = fma(t, _even_odd(t, t * t, c.erfc[1:]), c.erfc[0])  # the largest term last, for fewer rounding errors
+    slope = fma(t, 2.0 * c.erfc[1], c.erfc[0])  # of the polynomial, roughly
+    sum_ = fma(t, change, c.erfc_center[0])
+    sum_lo = fma(t, change, c.erfc_center[0] - sum_) + fma(t_lo, slope, c.erfc_center[1])
+    q = sum_ * u
+    q_lo = fma(sum_, u, -q) + fma(sum_, u_lo, sum_lo * u)
+    p, p_lo, a, b = _exp_of_negative(s, s_lo)
+    high = q * p
+    return _Tail(high, fma(q, p, -high) + fma(q, p_lo, q_lo * p), a, b)
+
+
+def _square(x: Real, factor: float) -> tuple[Real, Real]:
+    """``factor * x**2`` and its rounding error, for a power of two as the factor."""
+    scaled = x * factor
+    square = x * scaled
+    return square, fma(x, scaled, -square)
+
+
+def _erfc_of_magnitude(x: Real) -> Real:
+    magnitude = _at_most(abs(x), constants_of(x).gaussian_largest)
+    tail = _tail(*_square(magnitude, 1.0), *_two_sum(magnitude, 2.0), 2.0)
+    return (tail.high + tail.low) * tail.a * tail.b
+
+
+def erfc(x: Real) -> Real:
+    """erfc(x), down to the smallest subnormal number; 2 - erfc(|x|) for x < 0."""
+    y = _erfc_of_magnitude(x)
+    return select(x < 0, 2.0 - y, y)
+
+
+def erf(x: Real) -> Real:
+    """erf(x) by a polynomial around 0, as 1 - erfc(|x|) from 1/2 on."""
+    c = constants_of(x)
+    square = x * x
+    small = fma(x, c.two_over_root_pi[0], x * fma(square, polynomial(square, *c.erf), c.two_over_root_pi[1]))
+    return _with_sign_of(select(abs(x) < 0.5, small, _with_sign_of(1.0 - _erfc_of_magnitude(x), x)), x)
+
+
+def gaussian(x: Real) -> Real:
+    """exp(-x**2), the rounding error of the square included."""
+    magnitude = _at_most(abs(x), constants_of(x).gaussian_largest)
+    p, p_lo, a, b = _exp_of_negative(*_square(magnitude, 1.0))
+    return (p + p_lo) * a * b
+
+
+def normal_pdf(x: Real) -> Real:
+    """exp(-x**2 / 2) / sqrt(2 pi)."""
+    c = constants_of(x)
+    magnitude = _at_most(abs(x), c.normal_largest)
+    p, p_lo, a, b = _exp_of_negative(*_square(magnitude, 0.5))
+    return (
+        fma(p, c.one_over_root_two_pi[0], fma(p, c.one_over_root_two_pi[1], p_lo * c.one_over_root_two_pi[0])) * a * b
+    )
+
+
+def _normal_tail(x: Real) -> _Tail:
+    """The normal distribution function at -|x|, which is erfc(|x| / sqrt(2)) / 2."""
+    c = constants_of(x)
+    magnitude = _at_most(abs(x), c.normal_largest)
+    scaled = magnitude * c.root_two[0]
+    scaled_lo = fma(magnitude, c.root_two[0], -scaled) + magnitude * c.root_two[1]
+    distance, distance_lo = _two_sum(scaled, 4.0)
+    return _tail(*_square(magnitude, 0.5), distance, distance_lo + scaled_lo, 4.0)
+
+
+def normal_cdf(x: Real) -> Real:
+    """The distribution function of the standard normal distribution, with full relative accuracy in the left tail."""
+    tail = _normal_tail(x)
+    y = (tail.high + tail.low) * tail.a * tail.b
+    return select(x > 0, 1.0 - y, y)
+
+
+def gelu(x: Real) -> Real:
+    """The product x * normal_cdf(x), accurate also where normal_cdf(x) is subnormal and it is not; -0 at -inf."""
+    c = constants_of(x)
+    tail = _normal_tail(x)
+    negative = x < 0
+    y, y_lo = tail.high * tail.a * tail.b, tail.low * tail.a * tail.b
+    rest = 1.0 - y
+    high = select(negative, tail.high, rest)
+    low = select(negative, tail.low, ((1.0 - rest) - y) - y_lo)
+    factor = _at_least(x, -c.normal_largest)
+    product = fma(factor, high, _at_most(factor, c.normal_largest) * low)
+    one = x.constant(1.0)
+    return _with_sign_of(product * select(negative, tail.a, one) * select(negative, tail.b, one), x)
+
+
+def _cubic_decay(x: Real) -> tuple[Real, Real, float]:
+    """exp(-2 v) as in :func:`_raised_decay`, where v = sqrt(2 / pi) * (|x| + 0.044715 * |x|**3) has a low part."""
+    c = constants_of(x)
+    magnitude = _at_most(abs(x), c.cubic_largest)
+    square, square_lo = _square(magnitude, 1.0)
+    term = square * c.cubic[0]
+    term_lo = fma(square, c.cubic[0], -term) + fma(square, c.cubic[1], square_lo * c.cubic[0])
+    slope, slope_lo = _two_sum(term, c.cubic_slope[0])
+    slope_lo = slope_lo + (term_lo + c.cubic_slope[1])
+    v = magnitude * slope
+    return _raised_decay(v, fma(magnitude, slope, -v) + magnitude * slope_lo)
+
+
+def normal_cdf_tanh(x: Real) -> Real:
+    """The approximation (1 + tanh(v)) / 2 of normal_cdf(x), which is the logistic function of 2 v."""
+    return _logistic(x, *_cubic_decay(x))
+
+
+def gelu_tanh(x: Real) -> Real:
+    """The product x * normal_cdf_tanh(x), accurate to the smallest results; -0 at -inf."""
+    return _swish(_at_least(x, -constants_of(x).cubic_largest), *_cubic_decay(x))
 
 
 # ---- Logarithms ------------------------------------------------------------------------------------------------------
@@ -512,6 +704,15 @@ VECTORISED: dict[str, Callable[[Real], Real]] = {
     "logistic": logistic,
     "softplus": softplus,
     "swish": swish,
+    "mish": mish,
+    "erf": erf,
+    "erfc": erfc,
+    "gaussian": gaussian,
+    "normal_pdf": normal_pdf,
+    "normal_cdf": normal_cdf,
+    "normal_cdf_tanh": normal_cdf_tanh,
+    "gelu": gelu,
+    "gelu_tanh": gelu_tanh,
 }
 
 CORES: dict[str, Callable[[Real], Real]] = {

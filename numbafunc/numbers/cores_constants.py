@@ -5,7 +5,9 @@ The coefficients are what ``bench/minimax.py`` prints: they approximate
 - ``exp``, ``expm1``: exp(r) = 1 + r + r**2 / 2 + r**3 * P(r), relative to exp(r) and to expm1(r);
 - ``cosh``, ``sinh``: cosh(r) = 1 + z * P(z) and sinh(r) = r + r * z * P(z), z = r**2;
 - ``log``: 2 * atanh(s) = 2 * s + s * z * P(z), z = s**2;
-- ``cbrt``: m**(-1/3) = P(m), roughly.
+- ``cbrt``: m**(-1/3) = P(m), roughly;
+- ``erfc``: (a + 2) * exp(a**2) * erfc(a) = C + t * P(t), t = (a - 2) / (a + 2), for a >= 0;
+- ``erf``: erf(x) = 2 / sqrt(pi) * x + x * z * P(z), z = x**2.
 """
 
 from __future__ import annotations
@@ -33,12 +35,23 @@ class Constants(NamedTuple):
     tiny: float  # below, log1p(x) rounds to x
     smallest_normal: float
     logistic_shift: int  # 2**shift makes the least exp that counts a normal number
+    gaussian_largest: float  # beyond, exp(-x**2) rounds to 0
+    normal_largest: float  # beyond, exp(-x**2 / 2) times ``x`` rounds to 0
+    cubic_largest: float  # beyond, exp(-2 v) with the ``v`` of the tanh form of gelu, times ``x``, rounds to 0
+    two_over_root_pi: tuple[float, float]
+    root_two: tuple[float, float]
+    one_over_root_two_pi: tuple[float, float]
+    cubic_slope: tuple[float, float]  # 2 * sqrt(2 / pi)
+    cubic: tuple[float, float]  # 0.044715 times that
+    erfc_center: tuple[float, float]  # 4 * exp(4) * erfc(2), the constant term of the polynomial ``erfc``
     exp: tuple[float, ...]
     expm1: tuple[float, ...]
     cosh: tuple[float, ...]
     sinh: tuple[float, ...]
     log: tuple[float, ...]
     cbrt: tuple[float, ...]
+    erfc: tuple[float, ...]
+    erf: tuple[float, ...]
 
 
 _BY_FORMAT = {
@@ -56,6 +69,15 @@ _BY_FORMAT = {
         tiny=2.0**-25,
         smallest_normal=2.0**-126,
         logistic_shift=32,
+        gaussian_largest=10.4,
+        normal_largest=14.8,
+        cubic_largest=10.9,
+        two_over_root_pi=(float.fromhex("0x1.20dd76p+0"), float.fromhex("-0x1.f7ac92p-25")),
+        root_two=(float.fromhex("0x1.6a09e6p+0"), float.fromhex("0x1.9fcef4p-26")),
+        one_over_root_two_pi=(float.fromhex("0x1.988454p-2"), float.fromhex("-0x1.857936p-27")),
+        cubic_slope=(float.fromhex("0x1.988454p+0"), float.fromhex("-0x1.857936p-25")),
+        cubic=(float.fromhex("0x1.2444f2p-4"), float.fromhex("0x1.49b16ap-29")),
+        erfc_center=(float.fromhex("0x1.058672p+0"), float.fromhex("-0x1.2b4e22p-26")),
         # exp, float32, [-0.346608, 0.346608], error 2**-28.029
         exp=(
             0.166665345,
@@ -97,6 +119,27 @@ _BY_FORMAT = {
             -0.221237898,
             0.0285910331,
         ),
+        # erfc, float32, [-1.0, 0.68], error 2**-29.367
+        erfc=(
+            -0.687160671,
+            0.279472083,
+            -0.0364424773,
+            -0.0215104483,
+            0.00648016948,
+            0.00308857905,
+            -0.000837335829,
+            -0.000652934483,
+            3.14496428e-05,
+            0.000119984717,
+            2.88311385e-05,
+        ),
+        # erf, float32, [9.53674e-7, 0.5001], error 2**-29.261
+        erf=(
+            -0.37612617,
+            0.112829447,
+            -0.0267636534,
+            0.00472942507,
+        ),
     ),
     FLOAT64.name: Constants(
         ln2=(float.fromhex("0x1.62e42fefa39efp-1"), float.fromhex("0x1.abc9e3b39803fp-56")),
@@ -112,6 +155,15 @@ _BY_FORMAT = {
         tiny=2.0**-54,
         smallest_normal=2.0**-1022,
         logistic_shift=64,
+        gaussian_largest=27.4,
+        normal_largest=38.8,
+        cubic_largest=21.59,
+        two_over_root_pi=(float.fromhex("0x1.20dd750429b6dp+0"), float.fromhex("0x1.1ae3a914fed8p-56")),
+        root_two=(float.fromhex("0x1.6a09e667f3bcdp+0"), float.fromhex("-0x1.bdd3413b26456p-54")),
+        one_over_root_two_pi=(float.fromhex("0x1.9884533d43651p-2"), float.fromhex("-0x1.cbc0d30ebfd15p-56")),
+        cubic_slope=(float.fromhex("0x1.9884533d43651p+0"), float.fromhex("-0x1.cbc0d30ebfd15p-54")),
+        cubic=(float.fromhex("0x1.2444f2a4d8b4bp-4"), float.fromhex("-0x1.6c843a29d1c7p-61")),
+        erfc_center=(float.fromhex("0x1.058671b52c776p+0"), float.fromhex("-0x1.3b83c701df899p-56")),
         # exp, float64, [-0.346608, 0.346608], error 2**-57.366
         exp=(
             0.16666666666666433,
@@ -170,6 +222,46 @@ _BY_FORMAT = {
             0.69548287104327844,
             -0.22123799430852967,
             0.028591053822838986,
+        ),
+        # erfc, float64, [-1.0, 0.864407], error 2**-57.913
+        erfc=(
+            -0.68716068441381062,
+            0.27947209255605454,
+            -0.036442231506878052,
+            -0.021510661889465731,
+            0.0064791850677442748,
+            0.0030906120586013997,
+            -0.00083729606286172111,
+            -0.00066307349730869729,
+            3.4371440157707076e-05,
+            0.00014447068398580027,
+            3.4148876752498963e-05,
+            -2.1695855923452816e-05,
+            -1.6120836567656272e-05,
+            -1.1271129677173716e-06,
+            3.6433826787367113e-06,
+            2.0067542231028307e-06,
+            3.748565493400494e-09,
+            -5.8148158878993782e-07,
+            -3.2882406137762933e-07,
+            1.0778767539559465e-08,
+            1.1727286403781252e-07,
+            4.5938685799164006e-08,
+            -1.6514296286866173e-08,
+            -1.3538803082959826e-08,
+            1.4271392582447023e-10,
+            1.1367172825254294e-09,
+        ),
+        # erf, float64, [9.53674e-7, 0.5001], error 2**-57.712
+        erf=(
+            -0.3761263890318356,
+            0.11283791670930128,
+            -0.026866170634065354,
+            0.0052239773883716997,
+            -0.00085482988884074827,
+            0.0001205338291903366,
+            -1.4846918233743308e-05,
+            1.4735718242224718e-06,
         ),
     ),
 }

@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from numbafunc.numbers.evaluate import evaluator
+
 Derivative = Callable[[Any, Any], Any]
 
 
@@ -30,7 +32,8 @@ class ElementaryFunction:
     name : str
         The name under which kernels know the function.
     evaluate : callable
-        What computes the value for numbers and arrays: a NumPy ufunc, or an expression of such.
+        What computes the value for numbers and arrays: a NumPy ufunc, an expression of such, or the core itself (see
+        :func:`~numbafunc.numbers.evaluate.evaluator`).
     derivative : callable
         ``derivative(x, y)`` with ``y = f(x)``.
     """
@@ -53,6 +56,10 @@ class ElementaryFunction:
 
 
 FUNCTIONS: dict[str, ElementaryFunction] = {}
+
+_TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
+_CUBIC_SLOPE = 2 * math.sqrt(2 / math.pi)
+_CUBIC = 0.044715 * _CUBIC_SLOPE
 
 
 def _define(name: str, derivative: Derivative, evaluate: Callable[[Any], Any] | None = None) -> ElementaryFunction:
@@ -97,6 +104,39 @@ swish = _define(
     "swish",
     lambda x, y: logistic(x) + damped(x, logistic(x) * logistic(-x)),
     lambda x: x * _logistic(x, _decay(x)),
+)
+
+# x * tanh(softplus(x)), and its limit -0 at -inf.
+mish = _define(
+    "mish",
+    lambda x, y: tanh(softplus(x)) + damped(x, _sech_squared(softplus(x)) * logistic(x)),
+    evaluator("mish"),
+)
+
+# Error functions and the normal distribution. NumPy has none of them: their cores evaluate them everywhere. exp(-x * x)
+# would lose digits in the tails to the rounding of the square, so that it is a function of its own, with both scales.
+erf = _define("erf", lambda x, y: _TWO_OVER_ROOT_PI * gaussian(x), evaluator("erf"))
+erfc = _define("erfc", lambda x, y: -_TWO_OVER_ROOT_PI * gaussian(x), evaluator("erfc"))
+gaussian: ElementaryFunction = _define("gaussian", lambda x, y: -2 * damped(x, y), evaluator("gaussian"))
+normal_pdf: ElementaryFunction = _define("normal_pdf", lambda x, y: -damped(x, y), evaluator("normal_pdf"))
+normal_cdf = _define("normal_cdf", lambda x, y: normal_pdf(x), evaluator("normal_cdf"))
+
+# (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))) / 2, which is close to normal_cdf(x).
+normal_cdf_tanh: ElementaryFunction = _define(
+    "normal_cdf_tanh",
+    lambda x, y: damped(_CUBIC_SLOPE + 3 * _CUBIC * (x * x), y * normal_cdf_tanh(-x)),
+    evaluator("normal_cdf_tanh"),
+)
+
+# x * normal_cdf(x) and x * normal_cdf_tanh(x), and their limit -0 at -inf.
+gelu = _define("gelu", lambda x, y: normal_cdf(x) + damped(x, normal_pdf(x)), evaluator("gelu"))
+gelu_tanh = _define(
+    "gelu_tanh",
+    lambda x, y: damped(
+        1 + damped(x * (_CUBIC_SLOPE + 3 * _CUBIC * (x * x)), normal_cdf_tanh(-x)),
+        normal_cdf_tanh(x),
+    ),
+    evaluator("gelu_tanh"),
 )
 
 # Circular functions.

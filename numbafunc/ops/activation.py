@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from numbafunc.kinds.elementwise import define
 from numbafunc.kinds.njit import register
 from numbafunc.numbers import elementary
-from numbafunc.numbers.elementary import constant, expm1, like, still_below, with_slope_of
+from numbafunc.numbers.elementary import constant, expm1, like, multiply_add, still_below, with_slope_of
 
 SELU_SCALE = 1.0507009873554805
 SELU_ALPHA = 1.6732632423543772
@@ -32,6 +34,23 @@ def _elu(x: Any, alpha: Any) -> Any:
     return x if x > 0 else alpha * expm1(x)
 
 
+@define()
+def _gelu(x: Any) -> Any:
+    return elementary.gelu(x)
+
+
+@define()
+def _gelu_tanh(x: Any) -> Any:
+    return elementary.gelu_tanh(x)
+
+
+@define(light=True)
+def _hard_swish(x: Any) -> Any:
+    total = x + 3
+    error = (3 - total) + x  # of the rounding of the sum, which would make the result wrong by more than 2 ULP
+    return 0 if x <= -3 else x if x >= 3 else multiply_add(x, total, x * error) / 6
+
+
 @define(keep_integers=True, light=True)
 def _leaky_relu(x: Any, negative_slope: Any) -> Any:
     return x if x >= 0 else like(negative_slope * x, x)
@@ -40,6 +59,11 @@ def _leaky_relu(x: Any, negative_slope: Any) -> Any:
 @define(boolean=False)
 def _log_sigmoid(x: Any) -> Any:
     return -elementary.softplus(-x)
+
+
+@define()
+def _mish(x: Any) -> Any:
+    return elementary.mish(x)
 
 
 @define(keep_integers=True, light=True)
@@ -160,6 +184,96 @@ def elu(x: Any, alpha: Any = 1.0, *, out: Any = None) -> Any:
     return _elu.call(x, alpha, out)
 
 
+def gelu(x: Any, approximate: bool = False, *, out: Any = None) -> Any:
+    r"""Gaussian error linear unit, elementwise.
+
+    .. math:: x \, \Phi(x) = \frac{x}{2} \operatorname{erfc}\left(-\frac{x}{\sqrt 2}\right)
+
+    where :math:`\Phi` is the distribution function of the standard normal distribution, or its approximation
+
+    .. math:: \frac{x}{2} \left(1 + \tanh\left(\sqrt{2 / \pi} \, (x + 0.044715 \, x^3)\right)\right)
+
+    Parameters
+    ----------
+    x : array_like
+        Real numbers of any shape. Integers are taken as float64.
+    approximate : bool, default False
+        Whether to compute the approximation, which is off by at most 0.0005. PyTorch and JAX have it too: there it is
+        ``approximate="tanh"`` and ``approximate=True``, the default of JAX but not of PyTorch.
+    out : numpy.ndarray, optional
+        Where to put the result; of its shape and dtype, and apart from the input.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of the shape and floating-point dtype of ``x``; with full relative accuracy in the left tail. At minus infinity
+        the limit, -0.
+
+    Raises
+    ------
+    TypeError
+        For inputs that are no real numbers, and where ``approximate`` is no bool.
+
+    Notes
+    -----
+    The derivative is :math:`\Phi(x) + x \, \Phi'(x)`, 0 at minus infinity and 1 at infinity.
+
+    References
+    ----------
+    D. Hendrycks, K. Gimpel, Gaussian error linear units (GELUs), arXiv:1606.08415, 2016.
+
+    Examples
+    --------
+    >>> import numbafunc
+    >>> numbafunc.gelu([-10.0, -1.0, 0.0, 2.0])
+    array([-7.61985302e-23, -1.58655254e-01,  0.00000000e+00,  1.95449974e+00])
+    >>> numbafunc.gelu([-1.0, 2.0], approximate=True)
+    array([-0.15880801,  1.95459769])
+    """
+    if not isinstance(approximate, (bool, np.bool_)):
+        raise TypeError(f"approximate of gelu is {approximate!r}; wanted: True or False")
+    return (_gelu_tanh if approximate else _gelu).call(x, out)
+
+
+def hard_swish(x: Any, *, out: Any = None) -> Any:
+    r"""Piecewise quadratic version of :func:`swish`, elementwise.
+
+    .. math:: x \, \min(\max(x + 3, 0), 6) / 6
+
+    Parameters
+    ----------
+    x : array_like
+        Real numbers of any shape. Integers are taken as float64.
+    out : numpy.ndarray, optional
+        Where to put the result; of its shape and dtype, and apart from the input.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of the shape and floating-point dtype of ``x``; 0 up to -3, minus infinity included.
+
+    Raises
+    ------
+    TypeError
+        For inputs that are no real numbers.
+
+    Notes
+    -----
+    At the kinks the derivatives are those of the straight sides: the first is 0 at -3 and 1 at 3, the second 0 at both.
+
+    References
+    ----------
+    A. Howard et al., Searching for MobileNetV3, ICCV 2019.
+
+    Examples
+    --------
+    >>> import numbafunc
+    >>> numbafunc.hard_swish([-4.0, -1.5, 0.0, 1.5, 4.0])
+    array([ 0.   , -0.375,  0.   ,  1.125,  4.   ])
+    """
+    return _hard_swish.call(x, out)
+
+
 def leaky_relu(x: Any, negative_slope: Any = 0.01, *, out: Any = None) -> Any:
     r"""Rectified linear unit with a slope for negative numbers, elementwise.
 
@@ -230,6 +344,42 @@ def log_sigmoid(x: Any, *, out: Any = None) -> Any:
     array([-1.00000000e+03, -6.93147181e-01, -4.24835426e-18])
     """
     return _log_sigmoid.call(x, out)
+
+
+def mish(x: Any, *, out: Any = None) -> Any:
+    r"""Mish, elementwise.
+
+    .. math:: x \tanh(\operatorname{softplus}(x)) = x \tanh(\log(1 + e^x))
+
+    Parameters
+    ----------
+    x : array_like
+        Real numbers of any shape. Integers are taken as float64.
+    out : numpy.ndarray, optional
+        Where to put the result; of its shape and dtype, and apart from the input.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of the shape and floating-point dtype of ``x``; with full relative accuracy in the left tail. At minus infinity
+        the limit, -0.
+
+    Raises
+    ------
+    TypeError
+        For inputs that are no real numbers.
+
+    References
+    ----------
+    D. Misra, Mish: a self regularized non-monotonic activation function, BMVC 2020.
+
+    Examples
+    --------
+    >>> import numbafunc
+    >>> numbafunc.mish([-50.0, -1.0, 0.0, 2.0])
+    array([-9.64374924e-21, -3.03401461e-01,  0.00000000e+00,  1.94395896e+00])
+    """
+    return _mish.call(x, out)
 
 
 def relu(x: Any, *, out: Any = None) -> Any:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import re
+import warnings
 from typing import Any
 
+import ml_dtypes
 import mpmath
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from core_loop import core_loop
 from llvmlite import binding, ir
 from scipy import special
 
+import numbafunc
 from numbafunc.elementary import FUNCTIONS
 from numbafunc.numbers.cores import CORES, VECTORISED
 from numbafunc.numbers.real import FLOAT32, FLOAT64, Real
@@ -42,6 +46,15 @@ ULP_LIMITS = {
     "logistic": (1.5, 1.5),
     "softplus": (2, 2),
     "swish": (2, 2),
+    "mish": (2, 2),
+    "erf": (2, 2),
+    "erfc": (2, 2),
+    "gaussian": (1, 1),
+    "normal_pdf": (1, 1),
+    "normal_cdf": (2, 2),
+    "normal_cdf_tanh": (2, 2),
+    "gelu": (2, 2),
+    "gelu_tanh": (2, 2),
     "sin": (2, 2),
     "cos": (2, 2),
     "tan": (2, 2),
@@ -50,12 +63,35 @@ ULP_LIMITS = {
     "arctan": (2, 2),
 }
 
+
+def cubic(x: Any, sqrt: Any = np.sqrt, pi: Any = np.pi, cube: Any = 0.044715) -> Any:
+    """The argument of the logistic function in the tanh form of gelu."""
+    return sqrt(8 / pi) * (x + cube * x**3)
+
+
+def exact_erfc(x: Any) -> Any:
+    return mp.erfc(min(x, mp.mpf(1000)))  # of larger numbers mpmath can't tell that it is next to nothing
+
+
+def exact_cdf_tanh(x: Any) -> Any:
+    return 1 / (1 + mp.exp(-cubic(x, mp.sqrt, mp.pi, mp.mpf("0.044715"))))
+
+
 ARRAY_ORACLES = {name: getattr(np, name) for name in CORES if hasattr(np, name)} | {
     "rsqrt": lambda x: 1 / np.sqrt(x),
     "sech": lambda x: 1 / np.cosh(x),
     "logistic": special.expit,
     "softplus": lambda x: np.logaddexp(0, x),
     "swish": lambda x: x * special.expit(x),
+    "mish": lambda x: x * np.tanh(np.logaddexp(0, x)),
+    "erf": special.erf,
+    "erfc": special.erfc,
+    "gaussian": lambda x: np.exp(-x * x),
+    "normal_pdf": lambda x: np.exp(-0.5 * x * x) / np.sqrt(2 * np.pi),
+    "normal_cdf": special.ndtr,
+    "normal_cdf_tanh": lambda x: special.expit(cubic(x)),
+    "gelu": lambda x: x * special.ndtr(x),
+    "gelu_tanh": lambda x: x * special.expit(cubic(x)),
 }
 
 EXACT_ORACLES = {
@@ -79,6 +115,15 @@ EXACT_ORACLES = {
     "logistic": lambda x: 1 / (1 + mp.exp(-x)),
     "softplus": lambda x: mp.log1p(mp.exp(x)),
     "swish": lambda x: x / (1 + mp.exp(-x)),
+    "mish": lambda x: x * mp.tanh(mp.log1p(mp.exp(x))),
+    "erf": mp.erf,
+    "erfc": exact_erfc,
+    "gaussian": lambda x: mp.exp(-x * x),
+    "normal_pdf": mp.npdf,
+    "normal_cdf": lambda x: exact_erfc(-x / mp.sqrt(2)) / 2,
+    "normal_cdf_tanh": exact_cdf_tanh,
+    "gelu": lambda x: x * exact_erfc(-x / mp.sqrt(2)) / 2,
+    "gelu_tanh": lambda x: x * exact_cdf_tanh(x),
     "sin": mp.sin,
     "cos": mp.cos,
     "tan": mp.tan,
@@ -227,6 +272,15 @@ SPECIAL_VALUES: dict[str, list[tuple[float, float]]] = {
     "logistic": [(0.0, 0.5), (-0.0, 0.5), (INF, 1.0), (-INF, 0.0)],
     "softplus": [(0.0, np.log(2)), (-0.0, np.log(2)), (INF, INF), (-INF, 0.0)],
     "swish": [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, NAN)],
+    "mish": [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -0.0)],
+    "erf": [(0.0, 0.0), (-0.0, -0.0), (INF, 1.0), (-INF, -1.0), (100.0, 1.0), (-100.0, -1.0)],
+    "erfc": [(0.0, 1.0), (-0.0, 1.0), (INF, 0.0), (-INF, 2.0), (100.0, 0.0), (-100.0, 2.0)],
+    "gaussian": [(0.0, 1.0), (-0.0, 1.0), (INF, 0.0), (-INF, 0.0)],
+    "normal_pdf": [(0.0, 1 / np.sqrt(2 * np.pi)), (INF, 0.0), (-INF, 0.0)],
+    "normal_cdf": [(0.0, 0.5), (-0.0, 0.5), (INF, 1.0), (-INF, 0.0), (100.0, 1.0), (-100.0, 0.0)],
+    "normal_cdf_tanh": [(0.0, 0.5), (-0.0, 0.5), (INF, 1.0), (-INF, 0.0), (100.0, 1.0), (-100.0, 0.0)],
+    "gelu": [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -0.0), (100.0, 100.0), (-100.0, -0.0)],
+    "gelu_tanh": [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -0.0), (100.0, 100.0), (-100.0, -0.0)],
     "sin": [(0.0, 0.0), (-0.0, -0.0), (INF, NAN), (-INF, NAN)],
     "cos": [(0.0, 1.0), (INF, NAN), (-INF, NAN)],
     "tan": [(0.0, 0.0), (-0.0, -0.0), (INF, NAN), (-INF, NAN)],
@@ -356,3 +410,86 @@ def test_loop_for_other_machines_is_vectorised(name: str, dtype: Any, target: st
     assembly = compile_for(plain_loop(name, dtype), triple, cpu)
     assert packed(assembly, machine, dtype)
     assert not calls_library(assembly)
+
+
+# ---- Functions that NumPy lacks: values of plain numbers and arrays, derivatives in the tails ------------------------
+
+COMPILED = [
+    *("erf", "erfc", "gaussian", "gelu", "gelu_tanh", "mish"),
+    *("normal_cdf", "normal_cdf_tanh", "normal_pdf"),
+]
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_plain_numbers_and_arrays_take_the_core(name: str) -> None:
+    function = FUNCTIONS[name]
+    x = np.array([-np.inf, -1e300, -30.0, -1.5, -0.0, 0.25, 4.0, 1e300, np.inf, np.nan])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for dtype in (np.float32, np.float64):
+            typed = x.astype(dtype)[1:-1] if dtype is np.float64 else np.clip(x, -1e38, 1e38).astype(dtype)
+            np.testing.assert_array_equal(function(typed), evaluate(name, typed), strict=True)
+            table = np.arange(-6, 6, dtype=dtype).reshape(3, 4)
+            np.testing.assert_array_equal(function(table.T[::2]), function(table).T[::2], strict=True)
+        np.testing.assert_array_equal(function(x), evaluate(name, x))
+    for dtype in (np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)):
+        narrow = np.array([-2.5, 0.0, 1.0], dtype)
+        expected = evaluate(name, narrow.astype(np.float32)).astype(dtype)
+        np.testing.assert_array_equal(function(narrow), expected, strict=True)
+    expected = evaluate(name, np.array([2.0]))[0]
+    for number in (2, 2.0, np.int64(2), np.float64(2), np.array(2)):
+        assert function(number) == expected
+        assert function(number).dtype == np.float64
+    for wrong in (1j, np.ones(2, complex), "text", np.longdouble(1), None):
+        with pytest.raises(TypeError, match=f"{name} is given .*wanted: real numbers"):
+            function(wrong)
+
+
+SLOPES = {
+    "erf": (lambda x: 2 / mp.sqrt(mp.pi) * mp.exp(-x * x), 26.5),
+    "erfc": (lambda x: -2 / mp.sqrt(mp.pi) * mp.exp(-x * x), 26.5),
+    "gaussian": (lambda x: -2 * x * mp.exp(-x * x), 26.5),
+    "normal_pdf": (lambda x: -x * mp.npdf(x), 37.5),
+    "normal_cdf": (mp.npdf, 37.5),
+    "normal_cdf_tanh": (lambda x: mp.diff(exact_cdf_tanh, -abs(x)), 20.5),  # far right it is 1 in any precision
+    "gelu": (lambda x: exact_erfc(-x / mp.sqrt(2)) / 2 + x * mp.npdf(x), 37.5),
+    "gelu_tanh": (lambda x: exact_cdf_tanh(x) + x * mp.diff(exact_cdf_tanh, x), 20.5),
+    "mish": (lambda x: mp.tanh(mp.log1p(mp.exp(x))) + x / mp.cosh(mp.log1p(mp.exp(x))) ** 2 / (1 + mp.exp(-x)), 700),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", SLOPES)
+def test_derivatives_hold_in_the_tails(name: str, dtype: Any) -> None:
+    exact, largest = SLOPES[name]
+    scale = largest if dtype is np.float64 else largest / 3 if largest < 100 else largest / 9
+    x = np.linspace(-scale, scale, 201).astype(dtype)
+    function = FUNCTIONS[name]
+    for derived in (numbafunc.elementwise(lambda x: function(x)), function):  # a kernel, and the rule of dual arrays
+        y = numbafunc.jvp(derived, (x,), (np.ones_like(x),))[1]
+        assert y.dtype == dtype
+        for point, found in zip(x, y):
+            true = exact(mp.mpf(float(point)))
+            # Near a zero of the derivative terms cancel.
+            size = max(abs(true), mp.mpf(1) / 8) if abs(point) < 4 else abs(true)
+            ulp = mp.mpf(2) ** (mp.frexp(size)[1] - np.finfo(dtype).nmant - 1)
+            assert abs(mp.mpf(float(found)) - true) <= 4 * ulp, (point, found)
+
+
+def test_error_functions_of_other_modules() -> None:
+    x = np.linspace(-6, 26, 100)  # SciPy makes zeros of subnormal results
+    for name in ("erf", "erfc"):
+        of_math = numbafunc.elementwise({"erf": lambda x: math.erf(x), "erfc": lambda x: math.erfc(x)}[name])
+        np.testing.assert_array_equal(of_math(x), FUNCTIONS[name](x))
+        ours = numbafunc.jvp(FUNCTIONS[name], (x,), (np.ones_like(x),))
+        theirs = numbafunc.jvp(getattr(special, name), (x,), (np.ones_like(x),))
+        np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-13)
+        np.testing.assert_allclose(ours[1], theirs[1], rtol=1e-12, atol=1e-307)
+
+
+def test_second_derivatives_at_infinity() -> None:
+    for name in COMPILED:
+        slope = numbafunc.grad(FUNCTIONS[name])
+        for x in (-np.inf, np.inf):
+            assert slope(x) == (1 if x > 0 and name in ("gelu", "gelu_tanh", "mish") else 0), name
+            assert numbafunc.grad(slope)(x) == 0, name

@@ -12,8 +12,11 @@ POINTS = [-INF, -1e4, -1.5, 0.0, 0.5, 1e4, INF, NAN]
 VALUES = {
     "celu": [-1, -1, -0.77686983, 0, 0.5, 1e4, INF, NAN],
     "elu": [-1, -1, -0.77686983, 0, 0.5, 1e4, INF, NAN],
+    "gelu": [0, 0, -0.10021081, 0, 0.34573123, 1e4, INF, NAN],
+    "hard_swish": [0, 0, -0.375, 0, 0.29166667, 1e4, INF, NAN],
     "leaky_relu": [-INF, -100, -0.015, 0, 0.5, 1e4, INF, NAN],
     "log_sigmoid": [-INF, -1e4, -1.7014133, -0.6931472, -0.474077, 0, 0, NAN],
+    "mish": [0, 0, -0.29809974, 0, 0.37524521, 1e4, INF, NAN],
     "relu": [0, 0, 0, 0, 0.5, 1e4, INF, NAN],
     "selu": [-1.7580993, -1.7580993, -1.3658143, 0, 0.52535051, 10507.01, INF, NAN],
     "sigmoid": [0, 0, 0.18242553, 0.5, 0.62245935, 1, 1, NAN],
@@ -52,6 +55,9 @@ KINKS = [
     ("leaky_relu", [0.0, -0.0, NAN, INF, -INF], [1, 1, 0.01, 1, 0.01], [0, 0, 0, 0, 0]),
     ("elu", [0.0, -0.0, INF, -INF], [1, 1, 1, 0], [1, 1, 0, 0]),
     ("celu", [0.0, -0.0, INF, -INF], [1, 1, 1, 0], [1, 1, 0, 0]),
+    ("gelu", [0.0, INF, -INF, NAN], [0.5, 1, 0, NAN], [np.sqrt(2 / np.pi), 0, 0, NAN]),
+    ("hard_swish", [-3.0, 3.0, 0.0, INF, -INF, NAN], [0, 1, 0.5, 1, 0, NAN], [0, 0, 1 / 3, 0, 0, 1 / 3]),
+    ("mish", [0.0, INF, -INF, NAN], [0.6, 1, 0, NAN], [0.64, 0, 0, NAN]),
     ("selu", [0.0, -0.0, -INF], [SELU_SLOPE, SELU_SLOPE, 0], [SELU_SLOPE, SELU_SLOPE, 0]),
     ("softplus", [0.0, INF, -INF], [0.5, 1, 0], [0.25, 0, 0]),
     ("log_sigmoid", [0.0, INF, -INF], [0.5, 0, 1], [-0.25, 0, 0]),
@@ -188,6 +194,52 @@ def test_swish_is_x_times_sigmoid():
     np.testing.assert_allclose(numbafunc.swish(x)[1:5], x[1:5] / (1 + np.exp(-x[1:5])), rtol=1e-15)
     assert numbafunc.swish(x)[5] == INF
     assert np.isnan(numbafunc.swish(x)[6])
+
+
+def test_limits_at_minus_infinity_are_negative_zeros():
+    for function in (numbafunc.gelu, gelu_tanh, numbafunc.mish):
+        result = function(np.array([-INF, -1e308, -0.0, 0.0]))
+        np.testing.assert_array_equal(result, 0)
+        np.testing.assert_array_equal(np.signbit(result), [True, True, True, False])
+    assert np.signbit(numbafunc.hard_swish(-0.0))
+    assert not np.signbit(numbafunc.hard_swish(-INF))
+
+
+def gelu_tanh(x):
+    return numbafunc.gelu(x, approximate=True)
+
+
+# By mpmath, with 40 digits; the second of each pair is subnormal, where float64 has few digits.
+LEFT_TAILS = [
+    (numbafunc.gelu, -10.0, -7.619853024160526e-23),
+    (numbafunc.gelu, -38.25, -7.9548e-319),
+    (gelu_tanh, -10.0, -1.204092348209806e-37),
+    (gelu_tanh, -21.0, -6.016648487631484e-301),
+    (numbafunc.mish, -50.0, -9.643749239819589e-21),
+    (numbafunc.mish, -745.0, -2.105e-321),
+]
+
+
+@pytest.mark.parametrize(("function", "x", "expected"), LEFT_TAILS)
+def test_left_tails(function, x, expected):
+    # x / 2 * (1 + erf(x / sqrt(2))) would be 0, and x * tanh(log(1 + exp(x))) too.
+    assert abs(function(x) - expected) <= 2 * np.spacing(abs(expected))
+
+
+@pytest.mark.parametrize("approximate", ["tanh", "none", None, 1, 0.0, np.ones(2, bool)])
+def test_the_form_of_gelu_is_named_by_a_bool(approximate):
+    with pytest.raises(TypeError, match="approximate of gelu is .*wanted: True or False"):
+        numbafunc.gelu(np.ones(2), approximate)
+
+
+def test_forms_of_gelu():
+    x = np.linspace(-6, 6, 241)
+    np.testing.assert_array_equal(numbafunc.gelu(x, np.False_), numbafunc.gelu(x))
+    difference = np.abs(numbafunc.gelu(x, True) - numbafunc.gelu(x))
+    assert 1e-4 < difference.max() < 5e-4
+    out = np.empty_like(x)
+    assert numbafunc.gelu(x=x, approximate=True, out=out) is out
+    np.testing.assert_array_equal(out, gelu_tanh(x))
 
 
 def test_huge_arguments_overflow_nowhere():

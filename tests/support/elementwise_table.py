@@ -31,10 +31,14 @@ class Entry:
 TABLE = {
     "celu": Entry(numbafunc.celu, ("real", "scale")),
     "elu": Entry(numbafunc.elu, ("real", "scale")),
+    "gelu": Entry(numbafunc.gelu),
+    "gelu_tanh": Entry(lambda x, **options: numbafunc.gelu(x, approximate=True, **options)),
+    "hard_swish": Entry(numbafunc.hard_swish),
     "leaky_relu": Entry(numbafunc.leaky_relu, ("real", "slope"), integers=True),
     # kl uses it where a matrix product follows.
     "log_ratio": Entry(elementwise.REGISTRY["log_ratio"], ("share", "share", "small")),
     "log_sigmoid": Entry(numbafunc.log_sigmoid, boolean=False),
+    "mish": Entry(numbafunc.mish),
     "one_hot": Entry(elementwise.REGISTRY["one_hot"], ("whole", "whole"), integers=True, smooth=False),
     "relu": Entry(numbafunc.relu, integers=True),
     "rsqrt": Entry(numbafunc.rsqrt, ("positive",)),

@@ -31,13 +31,26 @@ def _softplus(x):
     return -_log_sigmoid(-x)
 
 
+def _gelu(x):
+    # Of large numbers mpmath can't tell that erfc is next to nothing.
+    return x * mp.erfc(min(-x / mp.sqrt(2), mp.mpf(1000))) / 2
+
+
+def _gelu_tanh(x):
+    return x * _logistic(mp.sqrt(8 / mp.pi) * (x + mp.mpf("0.044715") * x**3))
+
+
 # The functions as the literature defines them, on numbers of mpmath.
 ELEMENTWISE = {
     "celu": lambda x, alpha: _exponential_unit(x, alpha, alpha),
     "elu": lambda x, alpha: _exponential_unit(x, alpha, 1),
+    "gelu": _gelu,
+    "gelu_tanh": _gelu_tanh,
+    "hard_swish": lambda x: x * min(max(x + 3, mp.zero), mp.mpf(6)) / 6,
     "leaky_relu": lambda x, slope: x if x >= 0 else slope * x,
     "log_ratio": lambda p, q, eps: mp.log(p + eps) - mp.log(q + eps),
     "log_sigmoid": _log_sigmoid,
+    "mish": lambda x: x * mp.tanh(_softplus(x)),
     "one_hot": lambda x, index: mp.mpf(x == index),
     "relu": lambda x: max(x, mp.zero),
     "rsqrt": lambda x: 1 / mp.sqrt(x),

@@ -65,7 +65,7 @@ class Memory(Protocol):
         """Wait until the device has done all that it was given to do."""
 
     def address(self, x: Any) -> int:
-        """Where the elements of a view begin, for an MPI that reads the memory of devices."""
+        """Address of the first element of a view, for an MPI that reads the memory of devices."""
 
     def empty_like(self, x: Any) -> Any:
         """A new C-contiguous array of the same shape and dtype."""
@@ -84,7 +84,7 @@ class Memory(Protocol):
 
 
 class Backend:
-    """What evaluates ops on arrays of one place.
+    """A back end: the functions that evaluate ops on arrays of one place.
 
     In the signatures below, ``x`` is an array of the back end or a Dual of such. A ``part`` is one component of it: an
     array as ``view`` gives it whose first ``leading`` axes are directions of tangents; the function acts on the axes
@@ -264,7 +264,7 @@ def is_device_array(x: Any) -> bool:
 
 
 def place_of(x: Any) -> str:
-    """Where an array lies, for messages."""
+    """Name of the place of an array, for messages."""
     owner = _owner(x)
     return CPU.place if owner is None else owner.place
 

@@ -8,7 +8,7 @@ __all__ = ["ConvPadding", "Interpolate"]
 
 
 class ConvPadding(enum.Enum):
-    """How much padding windows that slide over an image get.
+    """Amount of padding for windows that slide over an image.
 
     Examples
     --------
@@ -25,7 +25,7 @@ class ConvPadding(enum.Enum):
 
 
 class Interpolate(enum.Enum):
-    """How values between pixels follow from those of the pixels. Names between semicolons mean the same method.
+    """Method of interpolation between pixels. Names between semicolons mean the same method.
 
     ``NEAREST``; ``LINEAR``, ``BILINEAR``, ``TRILINEAR``, ``TRIANGLE``; ``CUBIC``, ``BICUBIC``, ``TRICUBIC``;
     ``LANCZOS3``; ``LANCZOS5``.

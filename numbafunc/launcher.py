@@ -1,4 +1,4 @@
-"""What the launcher of this process promises, and the start of MPI.
+"""Facts that the MPI launcher gave this process, and the start of MPI.
 
 MPI is asked for only where a launcher has left its marks in the environment or where the program has loaded mpi4py by
 itself. Everywhere else a process is alone, and mpi4py need not be installed.
@@ -43,12 +43,12 @@ def launched() -> bool:
 
 
 def promised_size() -> int:
-    """How many ranks the launcher's environment speaks of; 1 if it says nothing."""
+    """Number of ranks by the launcher's environment; 1 if it says nothing."""
     return _first_number(_SIZES) or 1
 
 
 def local_ranks() -> int:
-    """How many ranks of this job share the node; 1 if the environment says nothing."""
+    """Number of ranks of this job on this node; 1 if the environment says nothing."""
     return _first_number(_LOCAL_SIZES) or 1
 
 

@@ -1,4 +1,4 @@
-"""What drivers of derivatives and single ops do to arrays of a device; see :class:`numbafunc.backend.Backend`."""
+"""Entries of the back end for the drivers of derivatives and for single ops; see :class:`numbafunc.backend.Backend`."""
 
 from __future__ import annotations
 

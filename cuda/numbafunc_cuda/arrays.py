@@ -192,7 +192,7 @@ def _bytes_from(memory: Any, start: int) -> Any:
 
 
 class _Memory:
-    """What has an array interface, and keeps what the memory belongs to."""
+    """An object with an array interface that keeps the owner of the memory alive."""
 
     def __init__(self, owner: Any, interface: dict[str, Any]) -> None:
         self.owner = owner
@@ -230,7 +230,7 @@ def without_axis(array: View, position: int) -> View:
 
 
 def pointer(array: View, position: tuple[int, ...] = (), word: np.dtype[Any] | None = None) -> Any:
-    """Where the element of a kernel's argument begins: at the index ``position`` of the leading axes.
+    """Address of a kernel's argument: the part of an array at the index ``position`` of its leading axes.
 
     The kernel sees words of a dtype, by default that of the array, or words of 16 bits for floats of so many.
     """

@@ -64,7 +64,7 @@ d += offset(index_like(other, size), ({lengths}), ({results}))
 
 
 class Tiles(NamedTuple):
-    """What a kernel with tiles is made for: its words, the number of axes outside of the tiles, and wide indices."""
+    """Description of a kernel with tiles: its words, the number of axes outside of the tiles, and wide indices."""
 
     word: str
     others: int
@@ -78,7 +78,7 @@ class Tiles(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """How a view is copied: the kernel, what it is told, the number of its threads, and the size of its words."""
+    """Way to copy a view: the kernel, its arguments, the number of its threads, and the size of its words."""
 
     kernel: Any
     numbers: Shape
@@ -206,7 +206,7 @@ def in_order(array: View) -> View:
 
 
 def moved(part: Any, leading: int, arrange: Callable[..., tuple[np.ndarray[Any, Any], Shape]], *static: Any) -> Any:
-    """What a :class:`numbafunc.kinds.copy.Movement` makes of an array of the device."""
+    """The result of a :class:`numbafunc.kinds.copy.Movement` for an array of the device."""
     source = view(part, "a tangent")
     # Arrangements are views; they look at shapes and strides alone, and these are found where nothing is read.
     word = np.empty(1, f"u{source.dtype.itemsize}")

@@ -40,7 +40,7 @@ _pointer_of.argtypes = [ctypes.py_object, ctypes.c_char_p]
 
 
 class Tensor(NamedTuple):
-    """What a capsule says; ``strides`` count bytes, None where elements are in the order of C."""
+    """Contents of a capsule; ``strides`` count bytes, None where elements are in the order of C."""
 
     address: int
     shape: tuple[int, ...]

@@ -72,7 +72,7 @@ def kernel({slots}, {results}, size, {lengths}{strides}):
 
 
 class Form(NamedTuple):
-    """What a kernel is made for.
+    """Description of a kernel.
 
     ``strided`` tells for each slot which of the arrays that need strides it belongs to, counted from 0, or -1;
     ``result`` is the number of that of the results, or -1. ``ndim`` is the number of axes where there are any such.
@@ -153,7 +153,7 @@ def build(definition: Any, form: Form) -> Callable[..., Any]:
 
 
 def lanes_for(form: Form, itemsizes: Sequence[int]) -> int:
-    """How many elements a thread takes at once where addresses allow it."""
+    """Number of elements that a thread takes at once where addresses allow it."""
     if 1 + max(*form.strided, form.result):
         return 1
     lanes = min(_MOST_LANES, _LOAD // max(itemsizes), max(1, _HELD // len(form.keys)))
@@ -161,7 +161,7 @@ def lanes_for(form: Form, itemsizes: Sequence[int]) -> int:
 
 
 class _Plan(NamedTuple):
-    """What a call comes down to, for operands and ``out`` of the same description."""
+    """Plan of a call, for operands and ``out`` of the same description."""
 
     form: Form
     lanes: int

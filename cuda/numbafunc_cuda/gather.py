@@ -18,7 +18,7 @@ from numbafunc_cuda.layout import Shape
 
 
 class Positions(NamedTuple):
-    """Where the elements of a result stand, the counterpart of :class:`numbafunc.kinds.selection.Positions`.
+    """Positions of the elements of a result, the counterpart of :class:`numbafunc.kinds.selection.Positions`.
 
     Attributes
     ----------

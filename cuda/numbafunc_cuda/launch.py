@@ -1,4 +1,4 @@
-"""Where kernels run: on a CUDA device, or in Numba's simulator of one. One decides for all that is built on it."""
+"""Compilation and launch of kernels, on a CUDA device or in Numba's simulator of one; decided here for all modules."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def inline(definition: Callable[..., Any]) -> Any:
 
 
 def compiled(kernel: Callable[..., Any], types: tuple[Any, ...]) -> Any:
-    """What launches a kernel, which takes arguments of these types."""
+    """The launchable kernel for arguments of these types."""
     # Optimised while it is linked, it would not be the code that tests have looked at.
     return cuda.jit(kernel) if SIMULATED else cuda.jit(types, lto=False)(kernel)
 

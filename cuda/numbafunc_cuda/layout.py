@@ -1,4 +1,4 @@
-"""How a kernel reaches its operands: which arguments hold what, and in which order axes are gone through, joined."""
+"""Layout of a kernel's operands: which arguments hold what, and the order of the axes, joined where they can be."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Operand:
-    """How an operand of a kernel is stored, the counterpart of :class:`numbafunc.cpu.load_store.Operand`."""
+    """Storage of an operand of a kernel, the counterpart of :class:`numbafunc.cpu.load_store.StoredOperand`."""
 
     storage: str
     compute: str | None
@@ -107,7 +107,7 @@ def merged(shape: Shape, arrays: Sequence[Shape]) -> tuple[Shape, list[Shape]]:
 
 
 def span_of(shape: Shape, strides: Shape) -> str:
-    """How an array is gone through: see :class:`Slot`."""
+    """Span of an array: see :class:`Slot`."""
     if not any(strides):
         return "once"
     return "element" if strides == contiguous(shape) else "strided"

@@ -49,7 +49,7 @@ def pointer_to(builder: Any, address: Any, element: Any, index: Any, index_type:
 
 
 def load_from(builder: Any, pointer: Any, align: int) -> Any:
-    """What lies at a pointer, which no one changes while the kernel runs."""
+    """The element at a pointer, which nothing changes while the kernel runs."""
     loaded = builder.load(pointer, align=align)
     loaded.set_metadata("invariant.load", builder.module.add_metadata([]))
     return loaded
@@ -120,7 +120,7 @@ def _bytes(context: Any, element: Any) -> int:
 
 
 def moved_as(element: Any, size: int, lanes: int) -> Any:
-    """What moves of a group of elements of some bytes: small ones move in words of 32 bits."""
+    """The words in which a group of elements moves: small elements move in words of 32 bits."""
     if size < 4 <= size * lanes:
         return ir.VectorType(_WORD, size * lanes // 4)
     return ir.VectorType(element, lanes)
@@ -196,7 +196,7 @@ def make_load_vector(operands: tuple[Operand, ...], lanes: int) -> Callable[...,
 
 
 def _lowered(context: Any, builder: Any, storage: str, keys: tuple[Key, ...], type_: Any, value: Any) -> list[Any]:
-    """What is stored of a number, for each coefficient."""
+    """The stored form of each coefficient of a number."""
     stored = _stored(storage)
 
     def converted(source: Any, real: Any) -> Any:
@@ -302,7 +302,7 @@ def make_behind(lanes: int) -> Callable[..., Any]:
 
 @intrinsic
 def offset(typingctx: Any, index: Any, lengths: Any, strides: Any) -> Any:
-    """Where an element lies, in elements from the first: its index, in the order of C, split into those of the axes.
+    """Distance of an element from the first, in elements: its index, in the order of C, split into those of the axes.
 
     There is one length less than there are strides, since the first axis takes what is left.
     """

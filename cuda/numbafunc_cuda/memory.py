@@ -35,7 +35,7 @@ def synchronize() -> None:
 
 
 def address(x: DeviceArray) -> int:
-    """Where the elements begin."""
+    """Address of the first element."""
     interface = getattr(x, "__cuda_array_interface__", None)
     return int(x.ctypes.data if interface is None else interface["data"][0])
 

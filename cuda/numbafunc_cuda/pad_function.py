@@ -59,7 +59,7 @@ def replaced(x: Any, axis: int, function: Callable[[Any], Any]) -> Any:
 
 
 def _checked(line: Any, length: int, dtype: np.dtype[Any]) -> Any:
-    """What a function returned, in the dtype of the array."""
+    """The line that a function returned, in the dtype of the array."""
     if not on_device(line):
         found = "an array in main memory" if isinstance(value_of(line), np.ndarray) else repr(line)
         raise TypeError(f"what mode returned is {found}; wanted: an array of the device, as the line is")

@@ -170,7 +170,7 @@ _FEW = 1  # threads of a team where each line has one
 
 
 class Form(NamedTuple):
-    """What a kernel is made for.
+    """Description of a kernel.
 
     ``work`` is "mean", "maximum" or "minimum"; "tied maximum" or "tied minimum" for tangents; "places" of the median,
     or "middle", what lies there. ``team`` is the number of threads for a line.

@@ -26,7 +26,7 @@ SHORT, MANY = 32, 32 if SIMULATED else 1 << 13
 
 
 class _Plan(NamedTuple):
-    """What a call comes down to, for operands and ``out`` of the same description."""
+    """Plan of a call, for operands and ``out`` of the same description."""
 
     form: Form
     steps: Chunks
@@ -208,7 +208,7 @@ def _plan(
 
 
 def _team(rows: int, count: int, outer: list[Any], inner: list[Any]) -> str:
-    """What has a row to itself: a block, a thread, or nobody."""
+    """The team that has a row to itself: a block, a thread, or none."""
     side_by_side = any(o and i and 0 < abs(o[-1]) < abs(i[-1]) for o, i in zip(outer, inner))
     if (count < SHORT and rows >= SHORT) or (side_by_side and rows >= MANY):
         return "thread"

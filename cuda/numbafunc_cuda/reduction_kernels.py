@@ -33,7 +33,7 @@ _DISTANCES = tuple(1 << bit for bit in reversed(range(_WARP.bit_length() - 1)))
 
 
 class Form(NamedTuple):
-    """What kernels are made for.
+    """Description of the kernels of a reduction.
 
     ``tables`` tells for each slot of the operands which pair of strides is its own, or -1 for numbers; ``result`` is
     that of the results where each element has one, otherwise -1. ``kept`` and ``reduced`` are the numbers of axes.
@@ -85,13 +85,13 @@ class _Source:
         return (*slots, *[types.uint64] * (len(self.results) + 1), *lengths, *strides)
 
     def row(self) -> list[str]:
-        """Where the row begins in every array."""
+        """Index at which the row begins in each array."""
         if not self.form.kept:
             return [f"base{t} = start_of(count)" for t in range(self.count)]
         return [f"base{t} = offset(row, {_tuple(self.kept)}, {_tuple(names)})" for t, names in enumerate(self.outer)]
 
     def place(self, table: int, index: str) -> str:
-        """Where an element of the row lies in an array."""
+        """Index of an element of the row in an array."""
         if not self.form.reduced:
             return f"base{table}"
         return f"advance(base{table}, offset({index}, {_tuple(self.reduced)}, {_tuple(self.steps[table])}))"
@@ -241,7 +241,7 @@ class _Source:
         return f"{name} = load_{'plain' if plain else 'scratch'}({'(' + 'scratch, ' * keys + ')'}, {cells})[0]"
 
     def namespace(self, inlined: dict[str, Any]) -> dict[str, Any]:
-        """What the source refers to."""
+        """Names that the source refers to."""
         form = self.form
         plain = Operand(form.compute, form.compute, (Slot(VALUE, "strided"),))
         full = Operand(form.compute, form.compute, tuple(Slot(key, "strided") for key in form.keys))

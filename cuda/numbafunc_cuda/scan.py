@@ -1,4 +1,4 @@
-"""What scan does to arrays of a device: takes entries of them, and stacks what the steps give."""
+"""Entries of arrays of a device for the steps of scan, and stacks of their results."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _stream(x: Any) -> Any:
 
 
 class Stack:
-    """What the steps give at one place of a nest, in arrays for all steps."""
+    """Results of the steps at one leaf of a nest, in arrays for all steps."""
 
     def __init__(self, steps: int, first: Any) -> None:
         self.steps = steps

@@ -1,4 +1,4 @@
-"""What the drivers of derivatives do to arrays: common parts, and the functions of arrays in main memory.
+"""Helpers of the drivers on arrays: common parts, and the entries of the back end for main memory.
 
 The signatures of the latter are in :class:`numbafunc.backend.Backend`.
 """

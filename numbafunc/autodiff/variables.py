@@ -186,7 +186,7 @@ def split(x: Any, level: int, name: str) -> tuple[Any, Any]:
 
 
 def scalar(x: Any, level: int) -> tuple[Any, Any]:
-    """What `split` gives, of an output that must be a floating scalar."""
+    """The parts that `split` gives of an output that must be a floating scalar."""
     wanted = "the function to differentiate must return a floating scalar, of shape (); "
     if not isinstance(x, (Dual, np.ndarray, np.generic, float, int, complex)) and not is_device_array(x):
         raise TypeError(f"{wanted}it returned {'None' if x is None else 'a ' + type(x).__name__}")
@@ -199,7 +199,7 @@ def scalar(x: Any, level: int) -> tuple[Any, Any]:
 
 
 def pair(result: Any) -> tuple[Any, Any]:
-    """What a function returns that has an auxiliary result."""
+    """The value and the auxiliary result of a function that returns both."""
     if not isinstance(result, tuple) or len(result) != 2:
         raise TypeError("with has_aux, f must return a pair (value, aux) as a tuple")
     return result

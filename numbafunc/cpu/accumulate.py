@@ -20,7 +20,7 @@ from numbafunc.numbers.real import Real, select
 
 
 def typed_and_lowered(name: str, unpack: Callable[..., Number]) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """What an intrinsic of two numbers consists of, given how the compiler takes numbers apart: typing and code."""
+    """Typing and code of an intrinsic of two numbers, given how the compiler takes numbers apart."""
     emit, keys = EMITTED[name]
 
     def typed(*operands: Any) -> Any:
@@ -96,7 +96,7 @@ def plus(typingctx: Any, a: Any, b: Any) -> Any:
 
 @intrinsic
 def rounding_error(typingctx: Any, a: Any, b: Any) -> Any:
-    """What the rounding of ``plus(a, b)`` lost, exactly."""
+    """The rounding error of ``plus(a, b)``, exactly."""
     return _ERROR[0](a, b)(a, b), _ERROR[1]
 
 

@@ -150,7 +150,7 @@ def _digest_code(digest: Any, code: types.CodeType) -> None:
 
 
 class KernelCache(_Cache):
-    """What a Numba dispatcher asks before it compiles and tells after it has compiled."""
+    """Cache of a Numba dispatcher: asked before a compilation, told after it."""
 
     def __init__(self, identity: str) -> None:
         self._identity = identity

@@ -37,7 +37,7 @@ ONCE: Axis = (1, 0, 0)
 
 
 class Plan(NamedTuple):
-    """How the axes of a copy are gone through.
+    """Order and grouping of the axes of a copy.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class Plan(NamedTuple):
     others: tuple[Axis, ...] = ()
 
     def numbers(self) -> np.ndarray[Any, Any]:
-        """What a kernel needs, in one array."""
+        """The numbers that a kernel needs, in one array."""
         total = self.rows[0]
         for length, _, _ in self.others:
             total *= length

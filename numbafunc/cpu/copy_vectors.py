@@ -107,7 +107,7 @@ _BLOCK, _FEW, _MANY = 32, 1, 64
 
 
 def _pointers(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    """Where to copy to and from; the arguments are the target, an index, the source, an index."""
+    """Pointers to copy to and from; the arguments are the target, an index, the source, an index."""
     for position in (0, 2):
         data = context.make_array(sig.args[position])(context, builder, args[position]).data
         yield builder.gep(data, [args[position + 1]])

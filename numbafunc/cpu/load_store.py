@@ -24,7 +24,7 @@ FLOATS = {"float32": types.float32, "float64": types.float64}
 
 
 class Operand(NamedTuple):
-    """How an operand of a kernel is stored.
+    """Storage of an operand of a kernel.
 
     Attributes
     ----------

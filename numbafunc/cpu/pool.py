@@ -206,17 +206,17 @@ def _unrolled_across(wide: int, across: int) -> str:
 
 
 def add(a: Any, b: Any) -> Any:
-    """What windows of a mean are combined by."""
+    """Sum of two elements of a window."""
     return a + b
 
 
 def divide(total: Any, area: Any) -> Any:
-    """What is made of a sum."""
+    """Mean of a window, from its sum."""
     return total / area
 
 
 def keep(total: Any, area: Any) -> Any:
-    """What is made of the largest element."""
+    """The largest element of a window, as it is."""
     return total
 
 

@@ -30,7 +30,7 @@ _ROWS_TOGETHER = 4
 
 
 class Layout(NamedTuple):
-    """How the arrays of one call are stored.
+    """Storage of the arrays of one call.
 
     Attributes
     ----------

@@ -32,7 +32,7 @@ PLANES, ROWS, COLUMNS, NEW_ROWS, NEW_COLUMNS, PER_TASK, BANDS, BAND, GROUPS_DOWN
 
 
 class Pass(NamedTuple):
-    """What a kernel does along one axis.
+    """Work of a kernel along one axis.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How the tasks of a kernel are shared out: one at a time, so that threads that join late find tasks left."""
+"""Distribution of a kernel's tasks: one at a time, so that threads that join late find tasks left."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MIN_MAX = {"min": _choice("<"), "max": _choice(">")}
 
 
 def schedule(parallel: bool) -> dict[str, str]:
-    """What a template needs for its loop over tasks; the symbol above exists once threads have been started."""
+    """Pieces of a template's loop over tasks; the symbol above exists once threads have been started."""
     if not parallel:
         return {"tasks": "range", "dynamic": "pass", "static": "pass"}
     return {

@@ -39,7 +39,7 @@ def _key_type(word: Any) -> Any:
 
 
 def _key(builder: Any, order: str, bits: Any, width: int) -> Any:
-    """What stands for an element, given its bits, ordered as "signed", "unsigned" or "float".
+    """The key of an element, given its bits, ordered as "signed", "unsigned" or "float".
 
     32 bits, or 64 where the element has as many. Floats are ordered by their bits: NaN, inf, ..., 0.0, -0.0, ..., -inf,
     and last NaN with a sign.

@@ -1,4 +1,4 @@
-"""What the demo shows: progress while it trains, and one figure at the end."""
+"""Output of the demo: progress while it trains, and one figure at the end."""
 
 from __future__ import annotations
 

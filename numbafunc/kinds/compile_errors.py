@@ -109,7 +109,7 @@ def _line(code: CodeType, text: str) -> int | None:
 
 
 def _reason(text: str) -> str:
-    """What a message of Numba's says before it goes into detail."""
+    """The reason in a message of Numba's, without its details."""
     own = re.search(r"TypingError: (.*numbafunc\..*)", text)
     if own:
         return own[1]
@@ -125,7 +125,7 @@ def _reason(text: str) -> str:
 
 
 def _wanted(function: str) -> str:
-    """What to write instead of a function."""
+    """Advice on what to write instead of a function."""
     if function in _INSTEAD:
         return _INSTEAD[function]
     names = sorted(elementary.FUNCTIONS)

@@ -356,7 +356,7 @@ def _lengths(shape: tuple[int, ...], order: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _spans(operands: list[tuple[int, ...] | None], shape: tuple[int, ...]) -> tuple[tuple[str, ...], int | None]:
-    """What each operand has a value for, and the number of columns where the result is taken as a table.
+    """Span of each operand (element, row, column or number), and the number of columns of a result taken as a table.
 
     A table is a way to cut the axes in two such that each operand is constant along one part or neither. Where there is
     none, operands are broadcast in memory.

@@ -199,7 +199,7 @@ class Chunks(NamedTuple):
 
     @staticmethod
     def position(key: Key, call: tuple[int, ...]) -> tuple[int, ...]:
-        """Where in its component's array a key lies during a call."""
+        """Index of a key in its component's array during a call."""
         return tuple(call[level] + direction for level, direction in key)
 
 

@@ -44,7 +44,7 @@ PARALLEL_FROM = 1 << 14
 
 
 class Stages(NamedTuple):
-    """What an op of the reduction kind declares, all of it functions of scalars.
+    """Stages of an op of the reduction kind, all of them functions of scalars.
 
     Attributes
     ----------
@@ -116,7 +116,7 @@ class Reduction:
         return results[0] if len(results) == 1 else results
 
     def _run_on(self, here: Backend) -> Callable[..., Any]:
-        """What reduces arrays of another back end."""
+        """The function that reduces arrays of another back end."""
         run = self._elsewhere.get(here)
         if run is None:
             run = self._elsewhere[here] = Backend.reduction.of(here, self.name)(self)
@@ -241,7 +241,7 @@ class _View(NamedTuple):
 
     @property
     def form(self) -> str:
-        """Which loop serves."""
+        """Name of the loop that serves."""
         if self.inner != 1:
             return "columns"
         if self.length < _SHORT and self.blocks >= _SHORT:

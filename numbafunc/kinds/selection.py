@@ -24,7 +24,7 @@ FEW = 4
 
 
 class Positions(NamedTuple):
-    """Where the elements of a result stand in the operand.
+    """Positions of the elements of a result in the operand.
 
     Attributes
     ----------

@@ -40,7 +40,7 @@ _MOST = 4096
 
 
 class Shortcut(NamedTuple):
-    """Where a call leaves what later calls like it do in its place.
+    """Place in which a call leaves a prepared call for later calls like it.
 
     Attributes
     ----------
@@ -267,7 +267,7 @@ def kernel_call(
 
 @cache
 def _maker(operands: tuple[str, ...], before: int, result: str, after: int) -> Callable[..., Any]:
-    """What makes the functions of :func:`kernel_call`, written out for each number of arguments.
+    """The maker of functions for :func:`kernel_call`, written out for each number of arguments.
 
     A loop over them would take longer than a kernel of one element.
     """
@@ -322,7 +322,7 @@ def _planned_call(plan: Plan, given: Sequence[Any], operands: Sequence[Any]) -> 
 
 
 def _way(given: Any, flat: Any) -> str | None:
-    """How an operand is handed to a kernel that took it as ``flat``; None where it had to be converted."""
+    """Expression that hands an operand to a kernel that took it as ``flat``; None where it had to be converted."""
     if type(given) is int:
         return LEFT_OUT if type(flat) is not int or -(2**63) <= flat < 2**63 else None
     if type(flat) in (float, int):

@@ -301,7 +301,7 @@ def sech(x: Real) -> Real:
 
 
 class _Hyperbolic(NamedTuple):
-    """What sinh and cosh of ``n ln 2 + r`` are made of."""
+    """Parts of sinh and cosh of ``n ln 2 + r``."""
 
     a: Real  # sinh(n ln 2)
     a_lo: Real
@@ -510,7 +510,7 @@ def _small_to_real(word: Word) -> Real:
 
 
 def _to_exponent(x: Real) -> float:
-    """What :func:`_exponent` adds to the number ``k``."""
+    """The constant that :func:`_exponent` adds to the number ``k``."""
     return 2.0**x.format.mantissa + _exponent_offset(x)
 
 

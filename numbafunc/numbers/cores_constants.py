@@ -18,7 +18,7 @@ from numbafunc.numbers.real import FLOAT32, FLOAT64, Real
 
 
 class Constants(NamedTuple):
-    """What depends on the format. A pair (hi, lo) is a number to twice the precision."""
+    """Constants that depend on the format. A pair (hi, lo) is a number to twice the precision."""
 
     ln2: tuple[float, float]
     log2_e: tuple[float, float]

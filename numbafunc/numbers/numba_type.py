@@ -204,7 +204,7 @@ class Installation:
         self._register_typed(function, query.arity, _answer, lower)
 
     def _register_plain(self) -> None:
-        """What ops on integers need of functions that are ours."""
+        """Register the functions of this package that ops on integers need."""
         type_callable, lower_builtin = self._extending.type_callable, self._extending.lower_builtin
         type_callable(elementary.like)(lambda context: _type_like)
         lower_builtin(elementary.like, types.Integer, types.Integer)(_lower_like)

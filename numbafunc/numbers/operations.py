@@ -1,4 +1,4 @@
-"""What functions and operators of Python do to numbers of the algebra: one table for all that run definitions.
+"""Functions and operators of Python on numbers of the algebra: one table for all that run definitions.
 
 Numba's types are told of it twice, for processors and for CUDA devices, and plain Python goes by it where kernels are
 simulated.

@@ -68,7 +68,7 @@ def _pairs(given: Any, name: str, ndim: int, smallest: int) -> Widths:
 
 
 def _entries(given: Any) -> Iterator[Any]:
-    """What is in a nest of sequences, as it is: among integers NumPy would make one of a bool."""
+    """The entries of a nest of sequences, unconverted: among integers NumPy would make one of a bool."""
     if isinstance(given, (tuple, list)):
         for entry in given:
             yield from _entries(entry)

@@ -93,7 +93,7 @@ class _Axis:
         return bool(self.before or self.after)
 
     def entries(self, mode: str, *, inside: bool = True) -> np.ndarray[Any, Any]:
-        """Where each index of the result comes from, or each of the margins."""
+        """Source of each index of the result, or of the margins alone."""
         before, length, after = (n // self.run for n in (self.before, self.length, self.after))
         place = np.concatenate((np.arange(-before, length if inside else 0), np.arange(length, length + after)))
         if mode == "constant":

@@ -110,7 +110,7 @@ def odd(array: NDArray, leading: int, widths: Widths, repeat_edge: bool) -> NDAr
 
 
 def mirrored(edge: Any, inside: Any) -> Any:
-    """What lies beyond the edge as far as something lies inside."""
+    """Odd reflection of an element about the edge: as far beyond it as the element lies inside."""
     return (edge + edge) - inside
 
 

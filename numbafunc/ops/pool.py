@@ -157,7 +157,7 @@ def _planes(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _prepare(form: str, shape: tuple[int, ...], dtype: np.dtype[Any], windows: Windows) -> _Prepared:
-    """How to pool arrays with planes of rows and columns behind any axes.
+    """The kernel and its arguments for arrays with planes of rows and columns behind any axes.
 
     The form is "mean" or "largest", "find" for positions of the largest, or "follow 2" for the largest with 2 tangents.
     """

@@ -68,7 +68,7 @@ FILTERS = {
 
 
 class Taps(NamedTuple):
-    """Which elements each result is made of, and their weights.
+    """The elements that each result is made of, and their weights.
 
     Attributes
     ----------
@@ -215,7 +215,7 @@ def _table(made: Taps) -> Any:
 
 
 def _across(n: int, m: int, made: Taps, places: Array) -> Any:
-    """What is done along rows; notes in ``places`` where the repeating taps begin and end."""
+    """Work along rows; notes in ``places`` where the repeating taps begin and end."""
     from numbafunc.cpu import resize
 
     count = made.weights.shape[1]
@@ -241,7 +241,7 @@ def _across(n: int, m: int, made: Taps, places: Array) -> Any:
 
 
 def _copies(n: int, m: int, index: Array | None) -> Any:
-    """How elements of a row are copied."""
+    """Way to copy the elements of a row."""
     from numbafunc.cpu.resize import Pass
 
     if index is None:

@@ -365,7 +365,7 @@ def _zeros(leaf: Any) -> Any:
 
 
 class _Results:
-    """What the steps give, in arrays for all steps that are made when the first is known."""
+    """Results of all steps, in arrays that are made when the first result is known."""
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
@@ -425,7 +425,7 @@ class _Results:
 
 @CPU.brings(Backend.scan_stack)
 class _Stack:
-    """What the steps give at one place of a nest."""
+    """Results of all steps at one leaf of a nest."""
 
     def __init__(self, steps: int, first: Any) -> None:
         self.steps = steps

@@ -144,11 +144,11 @@ class Axis:
                 self._disagreement(status)
 
     def agree_and_reduce_kernel(self, dtype: np.dtype[Any]) -> Any:
-        """What :meth:`agree_and_reduce` takes for a dtype."""
+        """The kernel that :meth:`agree_and_reduce` takes for a dtype."""
         return self._frame.agree_and_reduce(dtype)
 
     def fixed(self, count: int, itemsize: int, datatype: int, operation: int) -> Any:
-        """What :meth:`agree_and_reduce` takes for a reduction of so many elements."""
+        """Arguments of :meth:`agree_and_reduce` for a reduction of so many elements."""
         return np.array([count, itemsize, datatype, operation, _in_place(), self._frame.CHUNK], np.int64)
 
     def _disagreement(self, status: int) -> None:

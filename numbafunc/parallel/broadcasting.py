@@ -1,4 +1,4 @@
-"""What one rank has, given to all."""
+"""Broadcast of the arrays of one rank to all."""
 
 from __future__ import annotations
 

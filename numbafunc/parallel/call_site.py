@@ -1,4 +1,4 @@
-"""Where in the user's program a collective call stands."""
+"""Place of a collective call in the user's program."""
 
 from __future__ import annotations
 

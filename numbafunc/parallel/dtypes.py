@@ -1,4 +1,4 @@
-"""How numbers travel: in which dtype they are reduced, and in which dtype the result is given back."""
+"""Dtypes of reductions over ranks: the one that numbers are reduced in, and the one of the result."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Wire(NamedTuple):
 
 @cache
 def wire_of(operation: str, dtype: np.dtype[Any]) -> Wire:
-    """How an operand of this dtype travels; TypeError for one that can't be reduced."""
+    """The wire format of an operand of this dtype; TypeError for one that can't be reduced."""
     kind = dtype.kind
     if kind == "c" and dtype.itemsize <= 16:
         if operation in (MAX, MIN):
@@ -75,7 +75,7 @@ def how(operation: str, word: np.dtype[Any]) -> int:
 
 
 class Native(NamedTuple):
-    """What MPI has to know: handles of datatype and operation, and how many of its elements make one of ours."""
+    """Handles of datatype and operation for MPI, and the number of its elements that make one of ours."""
 
     datatype: int
     operation: int

@@ -26,7 +26,7 @@ _MISMATCH, _UNKNOWN_AXIS = 1, 2
 
 
 class _Pending(threading.local):
-    """What the exception that a thread is about to meet will say. Later ones, as of pickles, come with their text."""
+    """Message of this thread's next exception. Later ones, as of pickles, come with their text."""
 
     text = "numbafunc.parallel could not be loaded"
 

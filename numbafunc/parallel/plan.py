@@ -173,7 +173,7 @@ class Bucket:
         self.native = native(plan.operation, self.wire.carried) if self.axis.size > 1 else None
 
     def prepare(self, arrays: Sequence[Array], outs: Sequence[Array] | None) -> tuple[Array, Array]:
-        """Where the data are and where the result goes; the same array where the data had to be copied."""
+        """The arrays to send and to receive into; one and the same where the data had to be copied."""
         carried = self.wire.carried
         if self.only is None:
             target = np.empty(self.total, carried)

@@ -1,4 +1,4 @@
-"""From the arguments of a collective function to a plan and back: nests, dual arrays, ``out``."""
+"""Reductions over ranks: plans for nests and dual arrays, and their results, also into ``out``."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ _dictionaries = Bounded(MOST_PLANS)
 
 
 def _names(x: Any, leaves: Sequence[Any]) -> Sequence[str]:
-    """How errors name the leaves; worked out only where a leaf has to be looked at."""
+    """Names of the leaves in errors, worked out only where a leaf has to be looked at."""
     if all(type(leaf) is np.ndarray for leaf in leaves):
         return ["x"] * len(leaves)
     return [f"x{name}" for name in flatten_with_names(x)[1]]

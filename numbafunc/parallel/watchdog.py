@@ -35,7 +35,7 @@ _PATIENCE = 5.0
 
 
 class Board:
-    """What each rank of a communicator that runs on this node is doing, in memory that they share."""
+    """State of each rank of a communicator that runs on this node, in memory that they share."""
 
     def __init__(self, communicator: Any) -> None:
         from mpi4py import MPI
@@ -60,7 +60,7 @@ class Board:
         self._own["seconds"] = time.monotonic()
 
     def read(self) -> dict[int, tuple[str, float]]:
-        """What the ranks on this node are doing, and how many seconds ago they said so."""
+        """States of the ranks on this node, and how many seconds ago they were written."""
         now = time.monotonic()
         result = {}
         for rank, entry in zip(self.ranks, self._entries):
@@ -94,7 +94,7 @@ def _shared_entries(node: Any, rank: int, size: int) -> Any:
 
 
 class Watched(Protocol):
-    """What is watched: an axis, on which this rank makes its calls."""
+    """A watched axis, on which this rank makes its calls."""
 
     board: Board | None
 

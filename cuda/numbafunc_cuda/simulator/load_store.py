@@ -103,7 +103,7 @@ def _widest(operands: tuple[Any, ...]) -> Any:
 
 
 def apply(function: Any, *operands: Any) -> Any:
-    """What a function or operator makes of numbers: the counterpart of what Numba is told of it."""
+    """The result of a function or operator for numbers, by the table that Numba is told of."""
     format = _widest(operands)
     numbers = [_lowered(operand, format) for operand in operands]
     operation = OPERATIONS.get(function)
@@ -216,7 +216,7 @@ def widened(storage: str, word: Any) -> float:
 
 
 def lowered(storage: str, number: Any, dtype: Any) -> Any:
-    """What lies in memory of a dtype for a number that is stored."""
+    """The content of memory of a dtype after a number has been stored."""
     if storage in HALF:
         return narrow(BUILDER, storage, real(DOUBLE, float(number))).data
     if dtype.kind in "iu":
@@ -398,7 +398,7 @@ _array_of_the_simulator = FakeCUDAShared.array
 
 
 def _shared_array(self: Any, shape: Any, dtype: Any, alignment: Any = None) -> Any:
-    """What ``cuda.shared.array`` is in a block: one array for all threads that come by a line of source.
+    """Stand-in for ``cuda.shared.array``: one array for all threads of a block that come by a line of source.
 
     The simulator looks whether there is one, and makes it, in two steps. Of two threads that come at once each may get
     an array of its own, and the others read memory that nobody has written to.

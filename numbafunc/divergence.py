@@ -1,8 +1,7 @@
-"""Divergences of distributions; they are defined in :mod:`numbafunc.ops.divergence`."""
+"""Divergences between distributions; they are defined in :mod:`numbafunc.ops.divergence`."""
 
-from numbafunc.ops.divergence import kl
-
-__all__ = ["kl"]
+from numbafunc.ops.divergence import *  # noqa: F403
+from numbafunc.ops.divergence import __all__ as __all__
 
 
 def __dir__() -> list[str]:

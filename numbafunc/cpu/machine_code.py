@@ -21,7 +21,7 @@ def _type_of(value: Any) -> Any:
 
 
 def machine_code(dispatcher: Any, arguments: Sequence[Any]) -> Any:
-    """The function behind a dispatcher for contiguous, aligned, writeable arrays, floats and signed integers of these types.
+    """The function behind a dispatcher for contiguous, aligned, writeable arrays, floats and signed integers.
 
     It takes any arguments of the same types and must not get others.
     """

@@ -19,7 +19,7 @@ Weights = Any
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of the training: number of steps, step size, momentum, and the weight of the penalty on large weights."""
+    """Settings of the training: number of steps, step size, momentum, and weight of the penalty on large weights."""
 
     steps: int = 80
     learning_rate: float = 3.0

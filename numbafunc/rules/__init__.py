@@ -30,26 +30,3 @@ from numbafunc.rules import (
     ufunc_methods,
     ufuncs,
 )
-
-__all__ = [
-    "assignment",
-    "complex_values",
-    "decompositions",
-    "device_ufuncs",
-    "fft",
-    "linalg",
-    "norms",
-    "pickling",
-    "pieces",
-    "polynomials",
-    "products",
-    "queries",
-    "reductions",
-    "sampling",
-    "scipy_special",
-    "shape",
-    "sorting",
-    "statistics",
-    "ufunc_methods",
-    "ufuncs",
-]

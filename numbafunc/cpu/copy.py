@@ -9,7 +9,7 @@ A form is the loop over the one or two innermost axes, the part that has to be f
 - ``transpose``: consecutive elements go to different rows; done in tiles, so that both sides use whole cache lines;
 - ``gather``: elements at any distance become consecutive.
 
-The axes outside are gone through by a :class:`Plan`.
+The axes outside are gone through by a :class:`Traversal`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Axis = tuple[int, int, int]  # length, and elements from one to the next in the 
 ONCE: Axis = (1, 0, 0)
 
 
-class Plan(NamedTuple):
+class Traversal(NamedTuple):
     """Order and grouping of the axes of a copy.
 
     Attributes
@@ -164,7 +164,7 @@ def kernel(source, result, plan, start):
 """
 
 
-def build(plan: Plan, word: str, itemsize: int, *, parallel: bool) -> Any:
+def build(plan: Traversal, word: str, itemsize: int, *, parallel: bool) -> Any:
     """Kernel ``kernel(source, result, numbers, start)`` over flat arrays of words, which are floats for larger sizes.
 
     The first element of the view is number ``start`` of the source.

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 from numbafunc.cpu.cache import compile_lazily, inline, separate
-from numbafunc.cpu.load_store import Operand, Separation, make_load, make_store, out_of_line
+from numbafunc.cpu.load_store import Separation, StoredOperand, make_load, make_store, out_of_line
 from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
 from numbafunc.numbers.number import Key
 
@@ -65,7 +65,7 @@ _TABLE_INDICES = {"element": "start + column", "row": "row", "column": "column",
 def build(
     definition: Any,
     identity: str | None,
-    operands: tuple[Operand, ...],
+    operands: tuple[StoredOperand, ...],
     storage: str,
     keys: tuple[Key, ...],
     spans: tuple[str, ...],
@@ -83,7 +83,7 @@ def build(
         Scalar function of as many numbers as there are operands.
     identity : str or None
         What tells this definition from all others, for the cache; None to compile anew in each process.
-    operands : tuple of Operand
+    operands : tuple of StoredOperand
         How the operands are stored.
     storage : str
         Name of the dtype of the results.

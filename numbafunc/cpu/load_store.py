@@ -23,7 +23,7 @@ from numbafunc.numbers.real import Real
 FLOATS = {"float32": types.float32, "float64": types.float64}
 
 
-class Operand(NamedTuple):
+class StoredOperand(NamedTuple):
     """Storage of an operand of a kernel.
 
     Attributes
@@ -98,19 +98,21 @@ def narrow(builder: Any, storage: str, real: Any) -> Any:
     return builder.trunc(builder.lshr(chosen, ir.Constant(word, 16)), ir.IntType(16))
 
 
-def make_load(operands: tuple[Operand, ...], names: tuple[str, ...], separation: Separation) -> Callable[..., Any]:
+def make_load(
+    operands: tuple[StoredOperand, ...], names: tuple[str, ...], separation: Separation
+) -> Callable[..., Any]:
     """The intrinsic ``load(slots, indices)``: a tuple with one number for each operand.
 
     ``indices`` has the index at which to read for each operand; ``names`` tells the group of each slot.
     """
     starts = [sum(operand.slots for operand in operands[:position]) for position in range(len(operands))]
 
-    def type_of(operand: Operand, slot: Any) -> Any:
+    def type_of(operand: StoredOperand, slot: Any) -> Any:
         if operand.compute is not None:
             return NumberType(FLOATS[operand.compute], operand.keys)
         return slot.dtype if operand.indexed else slot
 
-    def fetch(context: Any, builder: Any, operand: Operand, name: str, type_: Any, value: Any, index: Any) -> Any:
+    def fetch(context: Any, builder: Any, operand: StoredOperand, name: str, type_: Any, value: Any, index: Any) -> Any:
         if not operand.indexed:
             return type_, value
         loaded = builder.load(address_of(context, builder, type_, value, index))

@@ -14,7 +14,7 @@ import numpy as np
 
 from numbafunc.cpu import accumulate
 from numbafunc.cpu.cache import compile_lazily, inline
-from numbafunc.cpu.load_store import FLOATS, Operand, Separation, make_load, make_store
+from numbafunc.cpu.load_store import FLOATS, Separation, StoredOperand, make_load, make_store
 from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
 from numbafunc.numbers.numba_type import make_start
 from numbafunc.numbers.number import VALUE, Key
@@ -34,7 +34,7 @@ class Layout(NamedTuple):
 
     Attributes
     ----------
-    operands : tuple of Operand
+    operands : tuple of StoredOperand
         Storage of each operand.
     along : tuple of bool
         Whether an operand varies along the reduced axis; otherwise one element serves a row.
@@ -44,7 +44,7 @@ class Layout(NamedTuple):
         Coefficients of the results.
     """
 
-    operands: tuple[Operand, ...]
+    operands: tuple[StoredOperand, ...]
     along: tuple[bool, ...]
     storage: str
     keys: tuple[Key, ...]
@@ -176,7 +176,7 @@ class _Source:
             "compute": np.dtype(layout.compute),
             "load": make_load(layout.operands, ("operands",) * len(self.slots), separation),
             "load_result": make_load(
-                (Operand(layout.compute, layout.compute, layout.keys),), tuple(self.results[:width]), separation
+                (StoredOperand(layout.compute, layout.compute, layout.keys),), tuple(self.results[:width]), separation
             ),
             "key": stages.key and inline(stages.key),
             "lift": inline(stages.lift),
@@ -192,7 +192,9 @@ class _Source:
             namespace[f"store{i}"] = make_store(layout.storage, layout.keys, group, separation)
         for name, group in groups.items():
             keys = (VALUE,) if name == "shift" else layout.keys
-            namespace[f"get_{name}"] = make_load((Operand(layout.compute, layout.compute, keys),), group, separation)
+            namespace[f"get_{name}"] = make_load(
+                (StoredOperand(layout.compute, layout.compute, keys),), group, separation
+            )
             namespace[f"put_{name}"] = make_store(layout.compute, keys, group, separation)
         exec(compile(source, f"<numbafunc reduction {form}>", "exec"), namespace)
         for name in inner:

@@ -19,7 +19,7 @@ from numbafunc.kinds.linear import Linear
 from numbafunc.kinds.shortcuts import FLAT, WORDS_OF_IT, Shortcut, kernel_call
 
 if TYPE_CHECKING:
-    from numbafunc.cpu.copy import Axis, Plan
+    from numbafunc.cpu.copy import Axis, Traversal
 
 # From this many bytes on, several threads pay in spite of the cost of starting them.
 PARALLEL_FROM = 1 << 18
@@ -116,7 +116,7 @@ def _kernel(view: np.ndarray[Any, Any]) -> tuple[Any, np.ndarray[Any, Any]]:
     if known is None:
         from numbafunc.cpu import copy
 
-        way = plan(view.shape, tuple(stride // item for stride in view.strides))
+        way = traversal(view.shape, tuple(stride // item for stride in view.strides))
         kernel, numbers = copy.build(way, WORDS[item].name, item, parallel=parallel), way.numbers()
         word = empty(0, WORDS[item])
         known = machine_code(kernel, (word, word, numbers, 0)), numbers
@@ -124,30 +124,30 @@ def _kernel(view: np.ndarray[Any, Any]) -> tuple[Any, np.ndarray[Any, Any]]:
     return known
 
 
-def plan(shape: tuple[int, ...], strides: tuple[int, ...]) -> Plan:
+def traversal(shape: tuple[int, ...], strides: tuple[int, ...]) -> Traversal:
     """The quickest way through a view that is not empty; strides count elements."""
-    from numbafunc.cpu.copy import LARGEST_BLOCK, TILE, Plan
+    from numbafunc.cpu.copy import LARGEST_BLOCK, TILE, Traversal
 
     axes = _joined(shape, strides)
     length, stride, _ = axes[-1]
     outside = axes[:-1]
     if stride == 1 or length == 1:
         if not outside and length > _RUN:
-            return Plan("cut", _RUN, rows=(-(-length // _RUN), _RUN, _RUN))
-        return Plan("run", length, **_outside(outside))
+            return Traversal("cut", _RUN, rows=(-(-length // _RUN), _RUN, _RUN))
+        return Traversal("run", length, **_outside(outside))
     if length <= LARGEST_BLOCK and outside and outside[-1][1] == 1 and outside[-1][2] == length:
-        return Plan("interleave", outside[-1][0], block=length, stride=stride, **_outside(outside[:-1]))
+        return Traversal("interleave", outside[-1][0], block=length, stride=stride, **_outside(outside[:-1]))
     unit = next((axis for axis in reversed(outside) if axis[1] == 1), None)
     if unit is not None:
         others = [axis for axis in outside if axis is not unit]
         count, _, apart = unit
         if count == stride <= LARGEST_BLOCK:
-            return Plan("deinterleave", length, block=count, apart=apart, **_outside(others))
+            return Traversal("deinterleave", length, block=count, apart=apart, **_outside(others))
         if count >= _SHORT:
             tiles = (-(-count // TILE), TILE, TILE * apart)
             arranged: dict[str, Any] = {"rows": tiles, "others": tuple(reversed(others))}
-            return Plan("transpose", length, stride=stride, apart=apart, breadth=count, **arranged)
-    return Plan("gather", length, stride=stride, **_outside(outside))
+            return Traversal("transpose", length, stride=stride, apart=apart, breadth=count, **arranged)
+    return Traversal("gather", length, stride=stride, **_outside(outside))
 
 
 def _joined(shape: tuple[int, ...], strides: tuple[int, ...]) -> list[Axis]:
@@ -174,4 +174,4 @@ def _outside(axes: list[Axis]) -> dict[str, Any]:
     return {"rows": axes[-2], "columns": axes[-1], "others": tuple(reversed(axes[:-2]))}
 
 
-__all__ = ["Movement", "contiguous", "plan"]
+__all__ = ["Movement", "contiguous", "traversal"]

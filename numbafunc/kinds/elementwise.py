@@ -232,7 +232,7 @@ class Elementwise:
         return dtype, "float64" if dtype.itemsize == 8 else "float32"
 
     def _plan(self, operands: Operands, checked: Sequence[Any], wanted: np.dtype[Any] | None) -> Plan:
-        from numbafunc.cpu.load_store import Operand
+        from numbafunc.cpu.load_store import StoredOperand
 
         dtype, compute = self._precision(checked)
         if wanted is not None:
@@ -258,7 +258,7 @@ class Elementwise:
                     flatten = functools.partial(_run_of, leading=len(component), ndim=len(shape), order=order)
                 sources.append(Source(position, component, flatten))
             storage = value.dtype.name if indexed else "number"
-            descriptions.append(Operand(storage, compute, steps.operand_keys(parts), indexed))
+            descriptions.append(StoredOperand(storage, compute, steps.operand_keys(parts), indexed))
         keys = result_keys([description.keys for description in descriptions])
         restore = functools.partial(_restored, order=order) if order != tuple(range(len(order))) else None
         targets = []

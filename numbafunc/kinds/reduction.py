@@ -151,7 +151,7 @@ class Reduction:
     def _plan(
         self, operands: Operands, shape: tuple[int, ...], axes: tuple[int, ...], dtype: np.dtype[Any], keepdims: bool
     ) -> Plan:
-        from numbafunc.cpu.load_store import Operand
+        from numbafunc.cpu.load_store import StoredOperand
 
         view = _View.of(shape, axes)
         compute = "float64" if dtype.itemsize == 8 else "float32"
@@ -168,7 +168,7 @@ class Reduction:
                 sources.append(Source(position, component, flatten))
             storage = value.dtype.name if indexed else "number"
             precision = None if position in self.stages.integers else compute
-            descriptions.append(Operand(storage, precision, steps.operand_keys(parts), indexed))
+            descriptions.append(StoredOperand(storage, precision, steps.operand_keys(parts), indexed))
             along.append(varies[2])
             middle += view.strides(varies)
         keys = result_keys([description.keys for description in descriptions])

@@ -13,7 +13,7 @@ from numbafunc.kinds import arguments
 from numbafunc.kinds.linear import Linear
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
-from numbafunc.ops.resize_taps import plan, resample
+from numbafunc.ops.resize_taps import resample, steps_to
 
 __all__ = ["interpolate", "upsample_2d"]
 
@@ -158,7 +158,7 @@ def _resize(op: Linear, x: Any, name: str, target: tuple[int, ...], method: str)
     result = op(x, target, method)
     shortcut = new_shortcut()
     if shortcut is not None and shortcut.operands[0] is x and x.dtype.char in "fd":
-        steps = plan(x.shape, target, method, x.dtype)
+        steps = steps_to(x.shape, target, method, x.dtype)
         if len(steps) == 1:
             shortcut.keep_kernel(steps[0].kernel, result, steps[0].places, steps[0].weights)
     return result

@@ -153,7 +153,7 @@ def order_of_axes(shape: Shape, target: Shape) -> list[tuple[int, ...]]:
     return order  # type: ignore[return-value]
 
 
-def plan(shape: Shape, target: Shape, method: str, dtype: np.dtype[Any]) -> tuple[Step, ...]:
+def steps_to(shape: Shape, target: Shape, method: str, dtype: np.dtype[Any]) -> tuple[Step, ...]:
     """The steps from one shape to another of as many axes; there is none where nothing changes or nothing is left."""
     if 0 in target:
         return ()
@@ -274,16 +274,16 @@ def _kernel(key: tuple[Any, ...]) -> Any:
 
 
 # Steps by the description of a call.
-_PLANS = threads.Kernels(1024)
+_STEPS = threads.Kernels(1024)
 
 
 def resample(x: Array, leading: int, target: Shape, method: str) -> Array:
     """An array with its axes behind the leading ones brought to other lengths."""
     full = x.shape[:leading] + target
     key = (x.shape, full, method, x.dtype)
-    steps = _PLANS.get(key)
+    steps = _STEPS.get(key)
     if steps is None:
-        steps = _PLANS[key] = plan(x.shape, full, method, x.dtype)
+        steps = _STEPS[key] = steps_to(x.shape, full, method, x.dtype)
     if not steps:
         return np.array(x, order="C") if full == x.shape else empty(full, x.dtype)
     if len(steps) > 1 and x.itemsize == 2 and method != "nearest":  # not to be rounded between the steps
@@ -299,4 +299,4 @@ def resample(x: Array, leading: int, target: Shape, method: str) -> Array:
     return x
 
 
-__all__ = ["FILTERS", "Step", "Taps", "nearest", "order_of_axes", "plan", "resample", "taps"]
+__all__ = ["FILTERS", "Step", "Taps", "nearest", "order_of_axes", "resample", "steps_to", "taps"]

@@ -21,7 +21,7 @@ from numbafunc.kinds import arguments
 from numbafunc.parallel.axes import Axis
 from numbafunc.parallel.call_site import Place
 from numbafunc.parallel.dtypes import MAX, MEAN, MIN, Wire, as_leaf, native, wire_of
-from numbafunc.parallel.plan import FUSED_BYTES, Form, plan_for
+from numbafunc.parallel.plan import FUSED_BYTES, ArrayForm, plan_for
 
 
 @cache
@@ -91,7 +91,9 @@ def reduce_on_device(
     others = [index for index in range(len(arrays)) if index not in direct_ones]
     nest = f"{structure}, on a device {[index for index, device in enumerate(there) if device]}"
     if direct_ones:
-        nest += f", directly {[f'{index}: {Form(arrays[index].shape, arrays[index].dtype)}' for index in direct_ones]}"
+        nest += (
+            f", directly {[f'{index}: {ArrayForm(arrays[index].shape, arrays[index].dtype)}' for index in direct_ones]}"
+        )
     staged = [arrays[index] for index in others if there[index]]
     results: list[Any] = [None] * len(arrays)
     with axis, memory.Staging(staged) as copies:

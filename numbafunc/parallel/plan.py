@@ -29,7 +29,7 @@ _PAYLOAD = 28
 form_of = attrgetter("shape", "dtype")
 
 
-class Form(NamedTuple):
+class ArrayForm(NamedTuple):
     """Shape and dtype of an array."""
 
     shape: tuple[int, ...]
@@ -48,7 +48,7 @@ class Plan:
         The ranks.
     operation : str
         ``"psum"`` or the like.
-    forms : sequence of Form
+    forms : sequence of ArrayForm
         The arrays.
     nest : str
         What else has to be the same on all ranks: how the arrays are nested, whether they are derivatives.
@@ -56,7 +56,7 @@ class Plan:
         Whether to add up in the order of the ranks.
     """
 
-    def __init__(self, axis: Axis, operation: str, forms: Sequence[Form], nest: str, reproducible: bool) -> None:
+    def __init__(self, axis: Axis, operation: str, forms: Sequence[ArrayForm], nest: str, reproducible: bool) -> None:
         reproducible = check_flag(reproducible, "reproducible")
         self.axis = axis
         self.operation = operation
@@ -308,7 +308,7 @@ def plan_for(
     plan = axis.plans.get(key)
     if plan is None:
         text = nest if isinstance(nest, str) else "" if str(nest) == _SINGLE else str(nest)
-        plan = Plan(axis, operation, [Form(*form) for form in forms], text, reproducible)
+        plan = Plan(axis, operation, [ArrayForm(*form) for form in forms], text, reproducible)
         axis.plans[key] = plan
     return plan
 

@@ -32,7 +32,7 @@ def reduce_components(
 
 
 def describe_derivatives(operands: Sequence[Any]) -> list[list[tuple[int, ...]]]:
-    """Description of the operands' derivatives; levels are counted from 1, as their numbers may differ between ranks."""
+    """Description of the operands' derivatives; levels count from 1, since their numbers may differ between ranks."""
     numbers = {level: number for number, level in enumerate(levels_of(*operands), 1)}
     return [[tuple(numbers[level] for level in levels) for levels in components(operand)] for operand in operands]
 

@@ -8,7 +8,7 @@ from chosen_backend import batch_to_space2d, channel_to_space2d, numbafunc, spac
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
-from numbafunc.kinds.copy import contiguous, plan
+from numbafunc.kinds.copy import contiguous, traversal
 
 pytestmark = pytest.mark.any_backend
 
@@ -146,7 +146,7 @@ def test_any_view(data, shape):
     ],
 )
 def test_form_of_the_loop(shape, strides, form):
-    assert plan(shape, strides).form == form
+    assert traversal(shape, strides).form == form
     extent = 1 + sum((length - 1) * abs(stride) for length, stride in zip(shape, strides))
     memory = np.arange(extent, dtype=np.float64)
     start = sum((length - 1) * -stride for length, stride in zip(shape, strides) if stride < 0)

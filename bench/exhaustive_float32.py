@@ -45,7 +45,7 @@ class Case:
 
 def cubic(x: Array) -> Array:
     """The argument of the logistic function in the tanh form of gelu."""
-    return np.sqrt(8 / np.pi) * (x + 0.044715 * x**3)
+    return np.sqrt(8 / np.pi) * x * (1 + 0.044715 * (x * x))
 
 
 def product(x: Array, share: Array) -> Array:

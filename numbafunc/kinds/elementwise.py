@@ -86,6 +86,8 @@ class Elementwise:
         self._large = threads.Kernels()
         self._dual_small = threads.Kernels()
         self._dual_large = threads.Kernels()
+        self.variant: tuple[str, Elementwise] | None = None
+        """A flag of the public function, and the op that it calls instead of this one where the flag is true."""
         self.call = self._calls()
 
     def __call__(self, *operands: Any, out: Any = None) -> Array:

@@ -55,7 +55,10 @@ def _op_of(public: Any) -> Any:
     from numbafunc.kinds.elementwise import REGISTRY
 
     op = REGISTRY.get(public.__name__)
-    return op if op is not None and list(inspect.signature(public).parameters) == [*op.parameters, "out"] else None
+    if op is None:
+        return None
+    flag = () if op.variant is None else op.variant[:1]
+    return op if list(inspect.signature(public).parameters) == [*op.parameters, *flag, "out"] else None
 
 
 def _functions(module: str) -> list[Any]:
@@ -92,12 +95,29 @@ def typed(public: Any, op: Any, implementation: Any) -> Any:
     It calls ``implementation(op, types, names, declared)``, where ``declared`` has the parameters with their defaults.
     """
     parameters = inspect.signature(public).parameters
-    names = list(op.parameters)
+    names = list(parameters)[:-1]  # without out
     defaults = [parameters[name].default for name in names]
     declared = [n if d is inspect.Parameter.empty else f"{n}={d!r}" for n, d in zip(names, defaults)]
-    namespace = {"choose": lambda *given: implementation(op, given, names, declared)}
+
+    def choose(*given: Any) -> Any:
+        count = len(op.parameters)
+        chosen = op if op.variant is None or not _is_true(public, op.variant[0], given[count]) else op.variant[1]
+        return implementation(chosen, given[:count], names[:count], declared)
+
+    namespace = {"choose": choose}
     exec(f"def typed({', '.join(declared)}):\n    return choose({', '.join(names)})", namespace)
     return namespace["typed"]
+
+
+def _is_true(public: Any, flag: str, given: Any) -> bool:
+    """Whether a flag, given as Numba's type of it, is True, which must be known when code is compiled."""
+    from numba.core import types
+    from numba.core.errors import TypingError
+
+    value = given.value if isinstance(given, types.Omitted) else getattr(given, "literal_value", given)
+    if type(value) is not bool:
+        raise TypingError(f"{flag} of numbafunc.{public.__name__} is {given}; wanted: True or False, written out")
+    return value
 
 
 def in_definition(

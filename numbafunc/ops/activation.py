@@ -44,6 +44,9 @@ def _gelu_tanh(x: Any) -> Any:
     return elementary.gelu_tanh(x)
 
 
+_gelu.variant = ("approximate", _gelu_tanh)
+
+
 @define(light=True)
 def _hard_swish(x: Any) -> Any:
     total = x + 3

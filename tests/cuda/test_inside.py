@@ -10,8 +10,8 @@ import numbafunc
 
 assert numbafunc_cuda
 
-# These two are no public functions of scalars.
-PUBLIC = [name for name in NAMES if name not in ("log_ratio", "one_hot")]
+# These are no public functions of scalars; the second is gelu's, with a flag.
+PUBLIC = [name for name in NAMES if name not in ("log_ratio", "gelu_tanh", "one_hot")]
 
 
 def compiled(kernel, *arguments):
@@ -31,6 +31,17 @@ def test_every_op(name):
         def kernel(x, y, out):
             out[0] = function(x[0], y[0])
 
+    check(kernel)
+
+
+def test_flags():
+    def kernel(x, y, out):
+        out[0] = numbafunc.gelu(x[0], True) - numbafunc.gelu(y[0], approximate=False)
+
+    check(kernel)
+
+
+def check(kernel):
     single, double = types.float32[::1], types.float64[::1]
     code = compiled(kernel, single, single, single)
     assert ".f64" not in code

@@ -41,6 +41,26 @@ def test_numbers_inside_compiled_functions():
         assert type(result) is type(expected)
 
 
+@numba.njit
+def forms_of_gelu_inside(x):
+    return numbafunc.gelu(x), numbafunc.gelu(x, False), numbafunc.gelu(x, approximate=True)
+
+
+def test_flags_inside_compiled_functions():
+    for x in (np.linspace(-3, 3, 13), np.linspace(-3, 3, 12, dtype=np.float32).reshape(3, 4), 0.5):
+        exact, again, approximate = forms_of_gelu_inside(x)
+        np.testing.assert_array_equal(exact, numbafunc.gelu(x))
+        np.testing.assert_array_equal(again, numbafunc.gelu(x))
+        np.testing.assert_array_equal(approximate, numbafunc.gelu(x, True))
+    both = numbafunc.elementwise(lambda x: numbafunc.gelu(x) - numbafunc.gelu(x, True))
+    np.testing.assert_array_equal(both(0.5), numbafunc.gelu(0.5) - numbafunc.gelu(0.5, True))
+    slopes = [numbafunc.grad(numbafunc.gelu, 0)(0.5, flag) for flag in (False, True)]
+    np.testing.assert_allclose(numbafunc.grad(both)(0.5), slopes[0] - slopes[1], rtol=1e-9)
+    for flag in (np.array(True), 1, "tanh"):
+        with pytest.raises(numba.TypingError, match=r"approximate of numbafunc\.gelu is .*wanted: True or False"):
+            numba.njit(lambda x, flag: numbafunc.gelu(x, flag))(0.5, flag)
+
+
 @pytest.mark.parametrize("shapes", [((2, 3), (3,)), ((3,), (2, 3)), ((2, 1), (1, 3)), ((), (2, 3)), ((2, 3), (2, 3))])
 def test_broadcasting_inside_compiled_functions(shapes):
     x, alpha = (np.linspace(-2, 3, 6)[: np.prod(shape, dtype=int)].reshape(shape) for shape in shapes)

@@ -54,7 +54,7 @@ def read(capsule: Any, name: str) -> Tensor:
     Raises
     ------
     TypeError
-        For elements that are no numbers of NumPy.
+        For elements that are not numbers of NumPy.
     """
     # A capsule begins with the tensor; the rest is for whoever takes the memory over.
     tensor = _DLTensor.from_address(_pointer_of(capsule, b"dltensor"))

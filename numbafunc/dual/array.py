@@ -30,7 +30,7 @@ Components: TypeAlias = dict[tuple[int, ...], "np.ndarray[Any, Any]"]
 
 UFUNC_RULES: dict[Callable[..., Any], Callable[..., Any]] = {}
 """The rule of each ufunc, called with its operands, of which at least one is a Dual; also of the functions of
-:mod:`numbafunc.numbers.elementary` that are no ufuncs."""
+:mod:`numbafunc.numbers.elementary` that are not ufuncs."""
 
 FUNCTION_RULES: dict[Callable[..., Any], Callable[..., Any]] = {}
 """The rule of each other function of NumPy, called with the user's arguments; also of indexing and assignment, by the
@@ -227,7 +227,7 @@ class Dual(ArrayMethods):
     def __round__(self, decimals: int | None = None) -> Any:
         """The rounded value, which has no derivative, as :func:`numpy.round` gives it; without decimals an int."""
         if self.ndim:
-            raise TypeError("round() of a dual array that is no number; call numpy.round(x, decimals)")
+            raise TypeError("round() of a dual array that is not a number; call numpy.round(x, decimals)")
         return round(value_of(self)[()], decimals)
 
     def __complex__(self) -> complex:

@@ -54,7 +54,7 @@ def as_operand(x: Any, name: str, *, boolean: bool = True, device: bool = False)
     Raises
     ------
     TypeError
-        For None, strings, masked arrays and dtypes that are no real numbers.
+        For None, strings, masked arrays and dtypes that are not real numbers.
     """
     if type(x) is np.ndarray:
         array = x

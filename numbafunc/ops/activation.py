@@ -126,7 +126,7 @@ def celu(x: Any, alpha: Any = 1.0, *, out: Any = None) -> Any:
     Raises
     ------
     TypeError
-        For inputs that are no real numbers, or shapes that do not broadcast (which is a ValueError too).
+        For inputs that are not real numbers, or shapes that do not broadcast (which is a ValueError too).
 
     Notes
     -----
@@ -167,7 +167,7 @@ def elu(x: Any, alpha: Any = 1.0, *, out: Any = None) -> Any:
     Raises
     ------
     TypeError
-        For inputs that are no real numbers, or shapes that do not broadcast (which is a ValueError too).
+        For inputs that are not real numbers, or shapes that do not broadcast (which is a ValueError too).
 
     Notes
     -----
@@ -215,7 +215,7 @@ def gelu(x: Any, approximate: bool = False, *, out: Any = None) -> Any:
     Raises
     ------
     TypeError
-        For inputs that are no real numbers, and where ``approximate`` is no bool.
+        For inputs that are not real numbers, and where ``approximate`` is no bool.
 
     Notes
     -----
@@ -258,7 +258,7 @@ def hard_swish(x: Any, *, out: Any = None) -> Any:
     Raises
     ------
     TypeError
-        For inputs that are no real numbers.
+        For inputs that are not real numbers.
 
     Notes
     -----
@@ -299,7 +299,7 @@ def leaky_relu(x: Any, negative_slope: Any = 0.01, *, out: Any = None) -> Any:
     Raises
     ------
     TypeError
-        For inputs that are no real numbers, or shapes that do not broadcast (which is a ValueError too).
+        For inputs that are not real numbers, or shapes that do not broadcast (which is a ValueError too).
 
     Notes
     -----
@@ -338,7 +338,7 @@ def log_sigmoid(x: Any, *, out: Any = None) -> Any:
     Raises
     ------
     TypeError
-        For inputs that are no real numbers, or bool.
+        For inputs that are not real numbers, or bool.
 
     Examples
     --------
@@ -370,7 +370,7 @@ def mish(x: Any, *, out: Any = None) -> Any:
     Raises
     ------
     TypeError
-        For inputs that are no real numbers.
+        For inputs that are not real numbers.
 
     References
     ----------
@@ -405,7 +405,7 @@ def relu(x: Any, *, out: Any = None) -> Any:
     Raises
     ------
     TypeError
-        For inputs that are no real numbers.
+        For inputs that are not real numbers.
 
     Notes
     -----
@@ -441,7 +441,7 @@ def rsqrt(x: Any, *, out: Any = None) -> Any:
     Raises
     ------
     TypeError
-        For inputs that are no real numbers.
+        For inputs that are not real numbers.
 
     Notes
     -----
@@ -478,7 +478,7 @@ def selu(x: Any, *, out: Any = None) -> Any:
     Raises
     ------
     TypeError
-        For inputs that are no real numbers.
+        For inputs that are not real numbers.
 
     Notes
     -----
@@ -517,7 +517,7 @@ def sigmoid(x: Any, *, out: Any = None) -> Any:
     Raises
     ------
     TypeError
-        For inputs that are no real numbers.
+        For inputs that are not real numbers.
 
     Notes
     -----
@@ -552,7 +552,7 @@ def softplus(x: Any, *, out: Any = None) -> Any:
     Raises
     ------
     TypeError
-        For inputs that are no real numbers.
+        For inputs that are not real numbers.
 
     Examples
     --------
@@ -583,7 +583,7 @@ def swish(x: Any, *, out: Any = None) -> Any:
     Raises
     ------
     TypeError
-        For inputs that are no real numbers.
+        For inputs that are not real numbers.
 
     References
     ----------
@@ -618,7 +618,7 @@ def tanh(x: Any, *, out: Any = None) -> Any:
     Raises
     ------
     TypeError
-        For inputs that are no real numbers.
+        For inputs that are not real numbers.
 
     Notes
     -----

@@ -65,7 +65,7 @@ def kl(p: Any, q: Any, eps: Any = 2**-17) -> Any:
     Raises
     ------
     TypeError
-        For inputs that are no real numbers, or shapes that do not broadcast or contract (which is a ValueError too).
+        For inputs that are not real numbers, or shapes that do not broadcast or contract (which is a ValueError too).
 
     References
     ----------

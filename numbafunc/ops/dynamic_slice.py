@@ -81,7 +81,8 @@ def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Any) -> Any:
         For a number of starts or sizes that is not the number of axes, or a size that is negative or larger than the
         axis (each a TypeError too).
     TypeError
-        For an operand that is no real numbers, or starts and sizes that are not sequences of integers of one type.
+        For an operand that does not hold real numbers, or starts and sizes that are not sequences of integers of one
+        type.
 
     Examples
     --------

@@ -128,7 +128,7 @@ def cross_entropy_logits(logits: Any, labels: Any) -> Any:
     Raises
     ------
     TypeError
-        For inputs that are no real numbers, bool, or shapes that do not broadcast (which is a ValueError too).
+        For inputs that are not real numbers, bool, or shapes that do not broadcast (which is a ValueError too).
     ValueError
         For an input without axes.
 
@@ -181,7 +181,7 @@ def cross_entropy_logits_sparse(logits: Any, labels: Any) -> Any:
     Raises
     ------
     TypeError
-        For labels that are no integers, or logits that are no real numbers, or bool.
+        For labels that are not integers, or logits that are not real numbers, or bool.
     ValueError
         For logits without axes, or an array of labels with other than one axis less than the logits.
     IndexError
@@ -254,7 +254,7 @@ def l2(x: Any) -> Any:
     Raises
     ------
     TypeError
-        For inputs that are no real numbers.
+        For inputs that are not real numbers.
 
     Examples
     --------
@@ -310,7 +310,7 @@ def mean_absolute_error(x: Any, y: Any, keep_axis: Any = (0,)) -> Any:
     Raises
     ------
     TypeError
-        For inputs that are no real numbers, bool, a bad ``keep_axis``, or shapes that do not broadcast (which is a
+        For inputs that are not real numbers, bool, a bad ``keep_axis``, or shapes that do not broadcast (which is a
         ValueError too).
 
     Warns
@@ -352,7 +352,7 @@ def mean_squared_error(x: Any, y: Any, keep_axis: Any = (0,)) -> Any:
     Raises
     ------
     TypeError
-        For inputs that are no real numbers, bool, a bad ``keep_axis``, or shapes that do not broadcast (which is a
+        For inputs that are not real numbers, bool, a bad ``keep_axis``, or shapes that do not broadcast (which is a
         ValueError too).
 
     Warns
@@ -390,8 +390,8 @@ def mean_squared_log_error(y_true: Any, y_pred: Any, keep_axis: Any = (0,)) -> A
     Raises
     ------
     TypeError
-        For inputs that are no real numbers, a bad ``keep_axis``, or shapes that do not broadcast (which is a ValueError
-        too).
+        For inputs that are not real numbers, a bad ``keep_axis``, or shapes that do not broadcast (which is a
+        ValueError too).
 
     Warns
     -----
@@ -430,7 +430,7 @@ def sigmoid_cross_entropy_logits(logits: Any, labels: Any, *, out: Any = None) -
     Raises
     ------
     TypeError
-        For inputs that are no real numbers, bool, or shapes that do not broadcast (which is a ValueError too).
+        For inputs that are not real numbers, bool, or shapes that do not broadcast (which is a ValueError too).
 
     Warns
     -----

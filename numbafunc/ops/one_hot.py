@@ -45,7 +45,7 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
     Raises
     ------
     TypeError
-        For indices that are no real numbers or bool, a ``num_classes`` that is no integer or negative, or a
+        For indices that are not real numbers or bool, a ``num_classes`` that is not an integer or negative, or a
         ``dtype`` that is not numeric.
     ValueError
         For an axis out of range.

@@ -248,7 +248,7 @@ def pad(
         that no array can hold, widths or values in another form, or an axis without elements that the mode can't pad
         (the last two are a TypeError too).
     TypeError
-        For inputs that are no real numbers, or widths that are no integers.
+        For inputs that are not real numbers, or widths that are not integers.
 
     Notes
     -----

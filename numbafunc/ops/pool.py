@@ -271,7 +271,7 @@ def average_pool_2d(x: Any, size: Any = 2, strides: Any = None, padding: Any = C
     Raises
     ------
     TypeError
-        For an ``x`` that holds no real numbers, or bool, and for arguments that are not such numbers.
+        For an ``x`` that does not hold real numbers, or bool, and for arguments that are not such numbers.
     ValueError
         For an unknown name of a padding. An ``x`` without 4 axes, or windows or steps that are not positive, raise an
         error that is both.
@@ -321,7 +321,7 @@ def max_pool_2d(x: Any, size: Any = 2, strides: Any = None, padding: Any = ConvP
     Raises
     ------
     TypeError
-        For an ``x`` that holds no real numbers, and for arguments that are not such numbers.
+        For an ``x`` that does not hold real numbers, and for arguments that are not such numbers.
     ValueError
         For an unknown name of a padding. An ``x`` without 4 axes, or windows or steps that are not positive, raise an
         error that is both.

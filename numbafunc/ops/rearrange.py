@@ -133,7 +133,7 @@ def batch_to_space2d(x: Any, size: Any = 2) -> Any:
         For an array without four axes (which is a TypeError and an IndexError too), an N that is not divisible (which
         is a TypeError too), or a size that is not positive.
     TypeError
-        For inputs that are no real numbers, or a size that is not an int.
+        For inputs that are not real numbers, or a size that is not an int.
 
     See Also
     --------
@@ -177,7 +177,7 @@ def channel_to_space2d(x: Any, size: Any = 2) -> Any:
         For an array without four axes (which is a TypeError and an IndexError too), a C that is not divisible (which
         is a TypeError too), or a size that is not positive.
     TypeError
-        For inputs that are no real numbers, or a size that is not an int.
+        For inputs that are not real numbers, or a size that is not an int.
 
     See Also
     --------
@@ -224,7 +224,7 @@ def space_to_batch2d(x: Any, size: Any = 2) -> Any:
         For an array without four axes (which is a TypeError and an IndexError too), an H or W that is not divisible
         (which is a TypeError too), or a size that is not positive.
     TypeError
-        For inputs that are no real numbers, or a size that is not an int.
+        For inputs that are not real numbers, or a size that is not an int.
 
     See Also
     --------
@@ -271,7 +271,7 @@ def space_to_channel2d(x: Any, size: Any = 2) -> Any:
         For an array without four axes (which is a TypeError and an IndexError too), an H or W that is not divisible
         (which is a TypeError too), or a size that is not positive.
     TypeError
-        For inputs that are no real numbers, or a size that is not an int.
+        For inputs that are not real numbers, or a size that is not an int.
 
     See Also
     --------
@@ -315,7 +315,7 @@ def flatten(x: Any) -> Any:
     ValueError
         For an array without axes (which is a TypeError and an IndexError too).
     TypeError
-        For inputs that are no real numbers.
+        For inputs that are not real numbers.
 
     Examples
     --------
@@ -355,7 +355,7 @@ def upscale_nn(x: Any, scale: Any = 2) -> Any:
         For an array without four axes (which is a TypeError and an IndexError too), or a result that no array can
         hold.
     TypeError
-        For inputs that are no real numbers, or a scale that is negative or not an int (for a sequence, a ValueError
+        For inputs that are not real numbers, or a scale that is negative or not an int (for a sequence, a ValueError
         too).
 
     Examples

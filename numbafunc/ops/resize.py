@@ -61,7 +61,7 @@ def interpolate(input: Any, size: Any = None, scale_factor: Any = None, mode: An
     Raises
     ------
     TypeError
-        For an input that is no real numbers, and for sizes and factors that are no integers.
+        For an input that does not hold real numbers, and for sizes and factors that are not integers.
     ValueError
         For both or none of ``size`` and ``scale_factor``, more numbers than axes, a list that does not give all axes,
         negative numbers, an axis of length 0 that would have to grow, or an unknown mode.
@@ -121,7 +121,7 @@ def upsample_2d(x: Any, scale: Any, method: Any = Interpolate.BILINEAR) -> Any:
     Raises
     ------
     TypeError
-        For an ``x`` that is no real numbers, and for factors that are no integers.
+        For an ``x`` that does not hold real numbers, and for factors that are not integers.
     ValueError
         For an ``x`` that does not have four axes, factors that are negative or not one or two, or an unknown method.
 

@@ -57,7 +57,7 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
     ------
     TypeError
         For an ``f`` that does not return a pair, a carry that changes its structure, or a shape or dtype in it, or a
-        ``y`` that does, for leaves that are no arrays or numbers, and for a ``reverse`` that is not True or False.
+        ``y`` that does, for leaves that are not arrays or numbers, and for a ``reverse`` that is not True or False.
     ValueError
         For neither ``xs`` nor ``length``, lengths that disagree, a negative ``length``, an ``unroll`` that is not
         positive, and for a number among ``xs``.

@@ -172,7 +172,7 @@ def softmax(x: Any, axis: Any = -1, where: Any = None, initial: Any = None, *, o
     Raises
     ------
     TypeError
-        For inputs that are no real numbers, or bool.
+        For inputs that are not real numbers, or bool.
     ValueError
         For an axis out of range, or given twice.
 
@@ -212,7 +212,7 @@ def log_softmax(x: Any, axis: Any = -1, where: Any = None, initial: Any = None, 
     Raises
     ------
     TypeError
-        For inputs that are no real numbers, or bool.
+        For inputs that are not real numbers, or bool.
     ValueError
         For an axis out of range, or given twice.
 
@@ -252,8 +252,8 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
     Raises
     ------
     TypeError
-        For inputs that are no real numbers, shapes that do not broadcast (which is a ValueError too), or flags that are
-        not True or False.
+        For inputs that are not real numbers, shapes that do not broadcast (which is a ValueError too), or flags that
+        are not True or False.
     ValueError
         For an axis out of range, or given twice.
 

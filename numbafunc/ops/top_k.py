@@ -136,7 +136,7 @@ def top_k(operand: Any, k: int) -> TopK:
     Raises
     ------
     TypeError
-        For an operand that holds no real numbers, or a ``k`` that is no integer.
+        For an operand that does not hold real numbers, or a ``k`` that is not an integer.
     ValueError
         For a ``k`` that is negative or too large, an operand without axes, or one longer than int32 can count.
 

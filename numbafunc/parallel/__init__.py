@@ -73,7 +73,8 @@ def psum(
     NameError
         For an axis that does not exist.
     TypeError
-        For ``x`` that holds no numbers, an ``out`` of another dtype, or a ``reproducible`` that is not True or False.
+        For ``x`` that does not hold numbers, an ``out`` of another dtype, or a ``reproducible`` that is not True or
+        False.
     ValueError
         For groups that do not hold each rank once, or an ``out`` of another shape or that shares memory.
 
@@ -131,7 +132,8 @@ def pmean(
     NameError
         For an axis that does not exist.
     TypeError
-        For ``x`` that holds no numbers, an ``out`` of another dtype, or a ``reproducible`` that is not True or False.
+        For ``x`` that does not hold numbers, an ``out`` of another dtype, or a ``reproducible`` that is not True or
+        False.
     ValueError
         For groups that do not hold each rank once, or an ``out`` of another shape or that shares memory.
 
@@ -187,7 +189,7 @@ def pmax(
     NameError
         For an axis that does not exist.
     TypeError
-        For ``x`` that holds no real numbers, or an ``out`` of another dtype.
+        For ``x`` that does not hold real numbers, or an ``out`` of another dtype.
     ValueError
         For groups that do not hold each rank once, or an ``out`` of another shape or that shares memory.
 
@@ -244,7 +246,7 @@ def pmin(
     NameError
         For an axis that does not exist.
     TypeError
-        For ``x`` that holds no real numbers, or an ``out`` of another dtype.
+        For ``x`` that does not hold real numbers, or an ``out`` of another dtype.
     ValueError
         For groups that do not hold each rank once, or an ``out`` of another shape or that shares memory.
 
@@ -287,9 +289,9 @@ def broadcast(x: Any, axis_name: Any = "device", *, root: int = 0) -> Any:
     NameError
         For an axis that does not exist.
     TypeError
-        For ``x`` that holds no numbers.
+        For ``x`` that does not hold numbers.
     ValueError
-        For a ``root`` that is no rank of the axis.
+        For a ``root`` that is not a rank of the axis.
 
     Examples
     --------

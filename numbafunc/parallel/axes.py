@@ -303,7 +303,7 @@ def find(axis_name: Any, groups: Any, place: Place) -> Axis:
     NameError
         For an unknown name.
     TypeError
-        For names that are no strings and groups that are no lists of ranks.
+        For names that are not strings and groups that are not lists of ranks.
     ValueError
         For names of different grids, or groups that do not hold each rank once.
     """

@@ -170,7 +170,7 @@ class Watchdog:
 
     @contextlib.contextmanager
     def stage(self, text: str) -> Any:
-        """Watch something that is no call on an axis."""
+        """Watch something that is not a call on an axis."""
         self._stage = (text, time.monotonic())
         try:
             yield

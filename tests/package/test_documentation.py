@@ -6,6 +6,8 @@ import enum
 import inspect
 from pathlib import Path
 
+import docstring_blocks
+
 import numbafunc
 
 API = Path(__file__).parent.parent.parent / "docs" / "api.rst"
@@ -52,3 +54,22 @@ def test_every_public_name_has_a_complete_docstring() -> None:
         if missing:
             incomplete[name] = missing
     assert not incomplete
+
+
+def test_what_several_docstrings_share_is_told_once() -> None:
+    assert not docstring_blocks.unlisted()
+    assert not docstring_blocks.unused()
+    assert not list(docstring_blocks.drifted())
+
+
+def test_a_block_is_replaced_everywhere(tmp_path) -> None:
+    text = "    x : array_like\n        Real numbers of any\n        shape. Integers are taken as float64.\n"
+    source = f'def f(x):\n    """Name.\n\n    Parameters\n    ----------\n{text}    """\n'
+    (tmp_path / "module.py").write_text(source)
+    before = Path(docstring_blocks.__file__).read_text()
+    try:
+        docstring_blocks.replace("real", "Numbers.", tmp_path)
+        assert "    x : array_like\n        Numbers.\n" in (tmp_path / "module.py").read_text()
+        assert '"Numbers."' in Path(docstring_blocks.__file__).read_text()
+    finally:
+        Path(docstring_blocks.__file__).write_text(before)

@@ -13,7 +13,7 @@ from numbafunc.dual.array import FUNCTION_RULES, HOOKS, UFUNC_METHODS, UFUNC_RUL
 from numbafunc.rules import register
 from numbafunc.rules.register import PLACES, REFUSED, RULES_BY_NAME
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 FIRST = {
     np.sinc: "numbafunc.rules.sampling",
     np.matmul: "numbafunc.rules.products",
@@ -43,8 +43,8 @@ def test_second_rule_is_refused_of_methods_hooks_and_names():
         RuntimeError, match=r"numpy.ufunc.reduce has a rule already, from numbafunc.rules.ufunc_methods"
     ):
         register.ufunc_method(reduce)
-    with pytest.raises(RuntimeError, match="the hook apply_on_device has a rule already"):
-        register.hook("apply_on_device")(reduce)
+    with pytest.raises(RuntimeError, match="the hook find_ufunc_rule has a rule already"):
+        register.hook("find_ufunc_rule")(reduce)
     (module,) = RULES_BY_NAME
     with pytest.raises(RuntimeError, match=r"erf has a rule already, from numbafunc.rules.scipy_special"):
         register.register_by_name(module, "erf", reduce)
@@ -143,7 +143,7 @@ def test_the_documentation_lists_each_rule_once(table):
 
 def test_the_documentation_names_the_file_of_each_rule(table):
     for entry in table.entries():
-        assert entry.file.removeprefix("rules/").removesuffix(".py") in rules.__all__
+        assert entry.file.removeprefix("rules/").removesuffix(".py") in vars(rules)
         assert (Path(numbafunc.__file__).parent / entry.file).is_file()
     text = table.lines()
     for entry in table.entries():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,8 +19,8 @@ LARGEST_BATCHED = 10**6  # eight directions of more would take gigabytes
 MEMORY_BOUND, COMPUTE_BOUND = 2.2, 3.0
 
 # Ops whose arithmetic takes longer than moving their operands through memory, at sizes that fit a cache.
-COMPUTE = ("celu", "elu", "log_sigmoid", "selu", "sigmoid", "softplus", "swish", "tanh")
-TRANSPORT = ("leaky_relu", "relu", "rsqrt")
+COMPUTE = ("celu", "elu", "gelu", "log_sigmoid", "mish", "selu", "sigmoid", "softplus", "swish", "tanh")
+TRANSPORT = ("hard_swish", "leaky_relu", "relu", "rsqrt")
 ROWS = ("softmax", "log_softmax", "logsumexp")
 IN_JAX = {"swish": "silu"}
 
@@ -58,6 +59,8 @@ def define(contenders: Mapping[str, Any]) -> None:
 
     for name in (*COMPUTE, *TRANSPORT, *ROWS):
         function = jax.lax.rsqrt if name == "rsqrt" else getattr(jax.nn, IN_JAX.get(name, name))
+        if name == "gelu":
+            function = functools.partial(function, approximate=False)
         if name in ROWS:
             function = _last_axis(function)
 

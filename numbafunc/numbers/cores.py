@@ -245,11 +245,7 @@ def swish(x: Real) -> Real:
     large by goes into the numerator by way of ``p``, times 0.8, which is 1 / (1 + e) to a quarter for the ``e`` that
     matter.
     """
-    return _swish(x, *_raised_decay(x))
-
-
-def _swish(x: Real, power: Real, p: Real, shift: float) -> Real:
-    """The quotient x / (1 + e) for x >= 0, x * e / (1 + e) for x < 0."""
+    power, p, shift = _raised_decay(x)
     raised = fma(power, p, power)
     below = fma(raised, 1 / shift, 1.0)
     excess = fma(raised, -1 / shift, below - 1.0)
@@ -485,7 +481,16 @@ def normal_cdf_tanh(x: Real) -> Real:
 
 def gelu_tanh(x: Real) -> Real:
     """The product x * normal_cdf_tanh(x), accurate to the smallest results; -0 at -inf."""
-    return _swish(_at_least(x, -constants_of(x).cubic_largest), *_cubic_decay(x))
+    power, p, shift = _cubic_decay(x)
+    x = _at_least(x, -constants_of(x).cubic_largest)
+    scale = power * (1 / shift)
+    significand, significand_lo = _sum(1.0, p)
+    below, below_lo = _sum(1.0, significand * scale)
+    below_lo = fma(significand_lo, scale, below_lo)
+    negative = x < 0
+    one, zero = x.constant(1.0), x.constant(0.0)
+    q = _quotient(select(negative, significand, one), select(negative, significand_lo, zero), below, below_lo)
+    return select(negative, x * power, x) * q * select(negative, x.constant(1 / shift), one)
 
 
 # ---- Logarithms ------------------------------------------------------------------------------------------------------

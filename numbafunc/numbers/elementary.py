@@ -107,11 +107,7 @@ swish = _define(
 )
 
 # x * tanh(softplus(x)), and its limit -0 at -inf.
-mish = _define(
-    "mish",
-    lambda x, y: tanh(softplus(x)) + damped(x, _sech_squared(softplus(x)) * logistic(x)),
-    evaluator("mish"),
-)
+mish = _define("mish", lambda x, y: _mish_slope(x), evaluator("mish"))
 
 # Error functions and the normal distribution. NumPy has none of them: their cores evaluate them everywhere. exp(-x * x)
 # would lose digits in the tails to the rounding of the square, so that it is a function of its own, with both scales.
@@ -181,6 +177,14 @@ def _decay(x: Any) -> Any:
 def _sech(x: Any) -> Any:
     decay = _decay(x)
     return 2 * decay / (1 + decay * decay)
+
+
+def _mish_slope(x: Any) -> Any:
+    # tanh(softplus(x)) = p * (1 + q) / (1 + q * q), with p = logistic(x) and q = 1 - p.
+    p, q = logistic(x), logistic(-x)
+    below = 1 + q * q
+    ratio = 2 * q / below
+    return damped((1 + q) / below + damped(x, ratio * ratio), p)
 
 
 def _logistic(x: Any, decay: Any) -> Any:

@@ -47,13 +47,13 @@ ULP_LIMITS = {
     "softplus": (2, 2),
     "swish": (2, 2),
     "mish": (2, 2),
-    "erf": (2, 2),
-    "erfc": (2, 2),
+    "erf": (1.5, 1.5),
+    "erfc": (1.5, 1.5),
     "gaussian": (1, 1),
     "normal_pdf": (1, 1),
-    "normal_cdf": (2, 2),
+    "normal_cdf": (1.5, 1.5),
     "normal_cdf_tanh": (2, 2),
-    "gelu": (2, 2),
+    "gelu": (1.5, 1.5),
     "gelu_tanh": (2, 2),
     "sin": (2, 2),
     "cos": (2, 2),
@@ -216,6 +216,14 @@ def test_float32_sample_of_all_inputs(name: str) -> None:
     assert errors[worst] <= ULP_LIMITS[name][0], (x[worst], y[worst], reference[worst])
     zero = (y == 0) | (reference == 0)
     np.testing.assert_array_equal(np.signbit(y[zero]), np.signbit(reference[zero]))
+
+
+def test_gelu_tanh_where_errors_of_rounding_add_up() -> None:
+    # The form of swish is off by 2.14 ULP here, the largest error of all float32 inputs.
+    start = np.float32(-2.74624).view(np.int32)
+    x = np.arange(start - 2000, start + 2000, dtype=np.int32).view(np.float32)
+    errors = float32_errors(evaluate("gelu_tanh", x), ARRAY_ORACLES["gelu_tanh"](x.astype(np.float64)))
+    assert errors.max() <= ULP_LIMITS["gelu_tanh"][0]
 
 
 def float64_inputs(name: str) -> Any:

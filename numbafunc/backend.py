@@ -150,7 +150,7 @@ class Backend:
     # Steps of scan.
     scan_leaves = Entry("(leaves, name)", "leaves of a nest as steps get them; TypeError if one can't be had so")
     scan_own = Entry("(leaf, shared)", "a leaf that a step may write to; where shared, elements are only read")
-    scan_entry = Entry("(leaf, i)", "the entry of a leaf along the first axis")
+    scan_entries = Entry("(leaves, i)", "the entries of leaves along the first axis")
     scan_zeros = Entry("(leaf)", "an entry of zeros, with tangents where the others have some")
     scan_number = Entry("(number, dtype, like)", "a number of the carry where later ones will be")
     scan_stack = Entry("(steps, first)", "an object that takes results by put(i, leaf) and gives all by stacked()")
@@ -272,9 +272,9 @@ def place_of(x: Any) -> str:
 def of(*operands: Any) -> Backend:
     """The back end of the first operand that has one other than :data:`CPU`."""
     for x in operands:
-        while type(x) in _HOLDERS:
-            x = x.primal
         if type(x) not in _IN_MAIN_MEMORY:
+            while type(x) in _HOLDERS:
+                x = x.primal
             owner = _owner(x)
             if owner is not None:
                 return owner.load()

@@ -30,7 +30,7 @@ def mapped(function: Callable[[View, int], View], x: Any, name: str = "x") -> An
 
 def labels(given: Any, ndim: int, classes: int) -> Any:
     """Labels of rows with a new last axis; one for all rows is a number that kernels take."""
-    if type(given) is int:
+    if not is_device_array(given):
         return given
     found = view(given, "labels")
     return with_axis(found, found.ndim).array

@@ -35,10 +35,13 @@ def own(x: Any, shared: bool = False) -> Any:
     return x if type(x) is Dual else copied(view(x, "x")).array
 
 
+def entries(leaves: list[Any], i: int) -> list[Any]:
+    """The entries of leaves along the first axis, of which some may be in main memory."""
+    return [entry(leaf, i) if on_device(leaf) else leaf[i] for leaf in leaves]
+
+
 def entry(x: Any, i: int) -> Any:
-    """The entry of an array, or of a Dual, along the first axis; among those of a device may be others."""
-    if not on_device(x):
-        return x[i]
+    """The entry of an array, or of a Dual, along the first axis."""
     return mapped(lambda part, levels: without_axis(part_of(part, i, 1, levels), levels), x)
 
 

@@ -177,12 +177,26 @@ class Elementwise:
         return self.evaluate(checked, out=out, form=form, given=given)
 
     def on_device(self, operands: Sequence[Any], out: Any, dtype: np.dtype[Any] | None = None) -> Any:
-        """The result for operands of which at least one belongs to another back end, in a dtype if one is given."""
-        here = backend.of(*operands)
+        """The result where an operand, or ``out``, belongs to another back end; in a dtype if one is given."""
+        here = backend.of(*operands, out)
         run = self._elsewhere.get(here)
         if run is None:
             run = self._elsewhere[here] = Backend.elementwise.of(here, self.name)(self)
         return run(operands, out, dtype)
+
+    def anywhere(
+        self,
+        checked: Sequence[Any],
+        *,
+        out: Any = None,
+        dtype: np.dtype[Any] | None = None,
+        form: Form | None = None,
+        given: Sequence[Any] = (),
+    ) -> Array:
+        """What :meth:`evaluate` gives, for operands of any back end."""
+        if form is None and any(map(on_device, checked)):
+            return self.on_device(checked, out, dtype)
+        return self.evaluate(checked, out=out, dtype=dtype, form=form, given=given)
 
     def prepared(self, form: Form) -> Callable[..., Array] | None:
         """A function of what was ``given`` to :meth:`evaluate` under this form, once that has gone well."""
@@ -201,8 +215,6 @@ class Elementwise:
 
         Under a ``form`` the call is prepared for the ``given`` arguments, which are the first operands.
         """
-        if form is None and any(map(on_device, checked)):
-            return self.on_device(checked, out, dtype)
         if self.keep_integers:
             checked = [x.astype(np.int64) if type(x) is ndarray and x.dtype.kind == "b" else x for x in checked]
         operands = Operands(checked)

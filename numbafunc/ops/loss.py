@@ -476,7 +476,7 @@ def sigmoid_cross_entropy_logits(logits: Any, labels: Any, *, out: Any = None) -
         if shapes[0] != shapes[1]:
             _warn_of_shapes(_NAMES, shapes)
             form = None  # a prepared call does not warn
-    return _sigmoid_cross_entropy_logits.evaluate([x, y], out=out, form=form, given=[logits, labels])
+    return _sigmoid_cross_entropy_logits.anywhere([x, y], out=out, form=form, given=[logits, labels])
 
 
 __all__ = [

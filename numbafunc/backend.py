@@ -65,7 +65,7 @@ class Memory(Protocol):
         """Wait until the device has done all that it was given to do."""
 
     def address(self, x: Any) -> int:
-        """Where the elements of a view begin, for an MPI that reads the memory of devices."""
+        """The address of the first element of a view, for an MPI that reads the memory of devices."""
 
     def empty_like(self, x: Any) -> Any:
         """A new C-contiguous array of the same shape and dtype."""
@@ -84,7 +84,7 @@ class Memory(Protocol):
 
 
 class Backend:
-    """What evaluates ops on arrays of one place.
+    """All that evaluates ops on arrays of one place.
 
     In the signatures below, ``x`` is an array of the back end or a Dual of such. A ``part`` is one component of it: an
     array as ``view`` gives it whose first ``leading`` axes are directions of tangents; the function acts on the axes
@@ -206,7 +206,7 @@ CPU = Backend("CPU", "main memory")
 
 
 class _Owner(NamedTuple):
-    """Whose an array is: ``owns`` tells, ``load`` gives the back end."""
+    """A back end in the registry: ``owns(x)`` tells whether an array is its own, ``load()`` gives it."""
 
     owns: Callable[[Any], bool]
     place: str
@@ -234,7 +234,7 @@ def _load_cuda() -> Backend:
 _OWNERS: list[_Owner] = [_Owner(speaks_cuda, "a CUDA device", _load_cuda)]
 # Types of what holds an array under the name `primal`: dual arrays belong where their values do.
 _HOLDERS: set[type] = set()
-# Types that need no other look.
+# The commonest types, which are looked up first.
 _IN_MAIN_MEMORY = frozenset((np.ndarray, float, int))
 
 
@@ -249,7 +249,7 @@ def look_inside(holder: type) -> None:
 
 
 def _owner(x: Any) -> _Owner | None:
-    """Whose an array is, without loading the back end; None for all that is in main memory."""
+    """The owner of an array, without loading the back end; None for all that is in main memory."""
     if isinstance(x, (np.ndarray, np.generic, float, int)):
         return None
     for owner in _OWNERS:

@@ -1,6 +1,6 @@
-"""What the drivers of derivatives do to arrays: common parts, and the functions of arrays in main memory.
+"""Array helpers of the drivers of derivatives: their common parts, and the functions for arrays in main memory.
 
-The signatures of the latter are in :class:`numbafunc.backend.Backend`.
+The latter are entries of :class:`numbafunc.backend.Backend`, which documents them.
 """
 
 from __future__ import annotations

@@ -214,7 +214,7 @@ def _start(init: Any) -> tuple[list[Any], Structure]:
 
 
 def is_weak(leaf: Any) -> bool:
-    """Whether a leaf takes the dtype of what it meets."""
+    """Whether a leaf is a Python number, which takes the dtype of the arrays it is combined with."""
     return type(leaf) is int or type(leaf) is float
 
 
@@ -368,7 +368,7 @@ def _zeros(leaf: Any) -> Any:
 
 
 class _Results:
-    """What the steps give, in arrays for all steps that are made when the first is known."""
+    """Collects the results of all steps; the arrays are made when the first result is known."""
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
@@ -428,7 +428,7 @@ class _Results:
 
 @CPU.brings(Backend.scan_stack)
 class _Stack:
-    """What the steps give at one place of a nest."""
+    """Collects the results of all steps at one place of a nest."""
 
     def __init__(self, steps: int, first: Any) -> None:
         self.steps = steps

@@ -65,7 +65,7 @@ class Memory(Protocol):
         """Wait until the device has done all that it was given to do."""
 
     def address(self, x: Any) -> int:
-        """Address of the first element of a view, for an MPI that reads the memory of devices."""
+        """The address of the first element of a view, for an MPI that reads the memory of devices."""
 
     def empty_like(self, x: Any) -> Any:
         """A new C-contiguous array of the same shape and dtype."""
@@ -150,7 +150,7 @@ class Backend:
     # Steps of scan.
     scan_leaves = Entry("(leaves, name)", "leaves of a nest as steps get them; TypeError if one can't be had so")
     scan_own = Entry("(leaf, shared)", "a leaf that a step may write to; where shared, elements are only read")
-    scan_entry = Entry("(leaf, i)", "the entry of a leaf along the first axis")
+    scan_entries = Entry("(leaves, i)", "the entries of leaves along the first axis")
     scan_zeros = Entry("(leaf)", "an entry of zeros, with tangents where the others have some")
     scan_number = Entry("(number, dtype, like)", "a number of the carry where later ones will be")
     scan_stack = Entry("(steps, first)", "an object that takes results by put(i, leaf) and gives all by stacked()")
@@ -206,7 +206,7 @@ CPU = Backend("CPU", "main memory")
 
 
 class _Owner(NamedTuple):
-    """Whose an array is: ``owns`` tells, ``load`` gives the back end."""
+    """A back end in the registry: ``owns(x)`` tells whether an array is its own, ``load()`` gives it."""
 
     owns: Callable[[Any], bool]
     place: str
@@ -234,7 +234,7 @@ def _load_cuda() -> Backend:
 _OWNERS: list[_Owner] = [_Owner(speaks_cuda, "a CUDA device", _load_cuda)]
 # Types of what holds an array under the name `primal`: dual arrays belong where their values do.
 _HOLDERS: set[type] = set()
-# Types that need no other look.
+# The commonest types, which are looked up first.
 _IN_MAIN_MEMORY = frozenset((np.ndarray, float, int))
 
 
@@ -249,7 +249,7 @@ def look_inside(holder: type) -> None:
 
 
 def _owner(x: Any) -> _Owner | None:
-    """Whose an array is, without loading the back end; None for all that is in main memory."""
+    """The owner of an array, without loading the back end; None for all that is in main memory."""
     if isinstance(x, (np.ndarray, np.generic, float, int)):
         return None
     for owner in _OWNERS:
@@ -272,9 +272,9 @@ def place_of(x: Any) -> str:
 def of(*operands: Any) -> Backend:
     """The back end of the first operand that has one other than :data:`CPU`."""
     for x in operands:
-        while type(x) in _HOLDERS:
-            x = x.primal
         if type(x) not in _IN_MAIN_MEMORY:
+            while type(x) in _HOLDERS:
+                x = x.primal
             owner = _owner(x)
             if owner is not None:
                 return owner.load()

@@ -4,7 +4,7 @@ import importlib.util as _util
 
 from numba import config as _config
 
-# In the simulator kernels are plain Python, which calls the ops as they are.
+# Kernels of the simulator are plain Python and call ops as they are.
 if not _config.ENABLE_CUDASIM and _util.find_spec("numba_cuda") is not None:
     from numbafunc_cuda.in_kernels import register as _register
 

@@ -23,7 +23,7 @@ _ALL_LANES, _LAST_LANE = -1, 31
 
 
 def make_operation(name: str) -> Callable[..., Any]:
-    """The intrinsic of two numbers that :mod:`numbafunc.cpu.accumulate` has under a name."""
+    """Intrinsic of two numbers: the operation of this name in :mod:`numbafunc.cpu.accumulate`."""
     typed, codegen = typed_and_lowered(name, unpack)
 
     @intrinsic
@@ -68,7 +68,7 @@ def make_parts(compute: str, keys: tuple[Key, ...]) -> Callable[..., Any]:
 
 
 def make_exchange(distance: int) -> Callable[..., Any]:
-    """The intrinsic ``exchange(parts)``: the floats that the lane has whose number differs in one bit."""
+    """The intrinsic ``exchange(parts)``: the floats of the lane whose number is this one's, XOR ``distance``."""
 
     @intrinsic
     def exchange(typingctx: Any, parts: Any) -> Any:
@@ -82,7 +82,7 @@ def make_exchange(distance: int) -> Callable[..., Any]:
 
 
 def _shuffled(builder: Any, x: Any, distance: int) -> Any:
-    """A float of another lane, by words of 32 bits."""
+    """A float of another lane; shuffles move 32 bits at a time."""
     count = 2 if x.type == ir.DoubleType() else 1
     words = builder.bitcast(x, ir.VectorType(_WORD, count))
     shuffle = ir.FunctionType(_WORD, [_WORD] * 4)

@@ -1,4 +1,4 @@
-"""Entries of the back end for the drivers of derivatives and for single ops; see :class:`numbafunc.backend.Backend`."""
+"""Functions of device arrays for drivers of derivatives and single ops: see :class:`numbafunc.backend.Backend`."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def adopt(x: Any, name: str) -> Any:
 
 
 def mapped(function: Callable[[View, int], View], x: Any, name: str = "x") -> Any:
-    """A Dual, or an array, with a function of each component and its number of levels in the place of components."""
+    """The Dual, or array, whose components are ``function(component, number of levels)`` of those of another."""
     parts = {levels: function(view(part, name), len(levels)) for levels, part in components(x).items()}
     return assemble({levels: part.array for levels, part in parts.items()})
 
 
 def labels(given: Any, ndim: int, classes: int) -> Any:
-    """Labels of rows with a new last axis; one for all rows is a number that kernels take."""
-    if type(given) is int:
+    """Labels of rows with a new last axis; a single one stays a number, which kernels take as an argument."""
+    if not is_device_array(given):
         return given
     found = view(given, "labels")
     return with_axis(found, found.ndim).array
@@ -69,7 +69,7 @@ def convert(x: Any, dtype: np.dtype[Any]) -> Any:
 
 
 def full(shape: Sequence[int], value: float, dtype: np.dtype[Any], like: Any) -> Any:
-    """One number all over, where another array is."""
+    """A new array filled with one number, on the stream of another array."""
     return apply(np.add, nothing(shape, dtype, like), value)
 
 
@@ -91,12 +91,12 @@ def only_direction(tangent: Any, given: Sequence[Any]) -> Any:
 
 
 def nothing(shape: Sequence[int], dtype: np.dtype[Any], like: Any) -> Any:
-    """Zeros where another array is."""
+    """A new array of zeros, on the stream of another array."""
     return zeros(tuple(shape), dtype, view(value_of(like), "x").stream).array
 
 
 def unit_directions(count: int, shift: int, x: Any) -> Any:
-    """Tangents of an array along directions, of which number ``i`` moves the element ``i + shift``."""
+    """Tangents of an array along unit directions: number ``i`` moves element ``i + shift``."""
     found = view(value_of(x), "x")
     matrix = units(count, found.size, shift, found.dtype, found.stream)
     shape = (count, *found.shape)
@@ -135,7 +135,7 @@ def part(gradient: Any, start: int, stop: int, x: Any) -> Any:
 
 
 def block(rows: Any, start: int, stop: int, shape: Sequence[int], x: Any) -> Any:
-    """The part of a Jacobian, whose directions come first, that belongs to a leaf: they become its axes."""
+    """The part of a Jacobian that belongs to a leaf; its directions, which come first, become the last axes."""
 
     def turned(found: View, levels: int) -> View:
         own = part_of(found, start, stop - start, levels)

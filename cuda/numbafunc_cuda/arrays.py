@@ -15,10 +15,10 @@ from numbafunc_cuda import dlpack
 from numbafunc_cuda.launch import SIMULATED
 from numbafunc_cuda.layout import Shape, contiguous
 
-# The streams that the CUDA array interface names by small numbers.
+# Numbers of the CUDA array interface that stand for streams.
 _LEGACY, _PER_THREAD = 1, 2
 
-# A flag of NumPy; asked for by name, broadcast arrays warn.
+# NumPy's flag. Reading `flags.writeable` of a broadcast array would warn.
 _WRITEABLE = 0x400
 
 
@@ -49,13 +49,13 @@ class View(NamedTuple):
         return math.prod(self.shape)
 
     def bounds(self) -> tuple[int, int]:
-        """Addresses of the first byte and of the first one behind."""
+        """Addresses of the first byte and of the one after the last."""
         reach = [(length - 1) * stride for length, stride in zip(self.shape, self.strides)]
         before, after = sum(min(0, r) for r in reach), sum(max(0, r) for r in reach)
         return self.address + before, self.address + after + self.dtype.itemsize
 
     def overlaps(self, other: View) -> bool:
-        """Whether both reach over the same memory."""
+        """Whether the two ranges of memory overlap."""
         if not self.size or not other.size:
             return False
         (start, stop), (other_start, other_stop) = self.bounds(), other.bounds()
@@ -63,7 +63,7 @@ class View(NamedTuple):
 
 
 def view(x: Any, name: str) -> View:
-    """The view of an array of a device, or what is one already.
+    """The view of an array of a device; a view as it is.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def _from_dlpack(x: Any, name: str) -> View:
 
 
 class _Kept(NamedTuple):
-    """An array and the capsule whose life is that of its memory."""
+    """An array and the capsule that keeps its memory alive."""
 
     array: Any
     capsule: Any
@@ -140,7 +140,7 @@ def _stream(number: int | None) -> Any:
 
 
 def stream_for(views: Sequence[View]) -> Any:
-    """The stream on which to use arrays: that of the first which names one, made to wait for the others'."""
+    """The stream for work on some arrays: the first that one of them names; it waits for the others."""
     streams = {int(v.stream): v.stream for v in views if v.stream != 0}
     if not streams:
         return 0
@@ -151,7 +151,7 @@ def stream_for(views: Sequence[View]) -> Any:
 
 
 def follow(stream: Any, other: Any) -> None:
-    """Make a stream wait for what has been given to another one, where that is named."""
+    """Make a stream wait for the work on another one; 0 stands for none."""
     if other != 0 and int(stream) != int(other):
         event = cuda.event(timing=False)
         event.record(other)
@@ -159,7 +159,7 @@ def follow(stream: Any, other: Any) -> None:
 
 
 def empty(shape: Shape, dtype: np.dtype[Any], order: Shape | None, stream: Any) -> View:
-    """A new array whose axes lie in memory in an order, that of C by default."""
+    """A new array with its axes in a given order in memory, by default C's."""
     strides = contiguous(shape, dtype.itemsize)
     if order is not None:
         stored = contiguous(tuple(shape[axis] for axis in order), dtype.itemsize)
@@ -172,7 +172,7 @@ def empty(shape: Shape, dtype: np.dtype[Any], order: Shape | None, stream: Any) 
 
 
 def arranged(array: View, shape: Shape, strides: Shape, start: int = 0) -> View:
-    """Another arrangement of the same memory, whose first element lies ``start`` bytes behind that of the array."""
+    """A view of the same memory with other shape and strides, ``start`` bytes further on."""
     if SIMULATED:
         first = array.memory.view() if not start else _bytes_from(array.memory, start)
         return _simulated(type(array.array)(np.lib.stride_tricks.as_strided(first, shape, strides)))
@@ -230,7 +230,7 @@ def without_axis(array: View, position: int) -> View:
 
 
 def pointer(array: View, position: tuple[int, ...] = (), word: np.dtype[Any] | None = None) -> Any:
-    """Address of a kernel's argument: the part of an array at the index ``position`` of its leading axes.
+    """A kernel's argument for an array: the address of the element at ``position`` of the leading axes.
 
     The kernel sees words of a dtype, by default that of the array, or words of 16 bits for floats of so many.
     """

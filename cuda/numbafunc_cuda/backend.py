@@ -42,7 +42,7 @@ CUDA = Backend(
         Backend.block: "array_helpers.block",
         Backend.scan_leaves: "scan.leaves_of",
         Backend.scan_own: "scan.own",
-        Backend.scan_entry: "scan.entry",
+        Backend.scan_entries: "scan.entries",
         Backend.scan_zeros: "scan.nothing",
         Backend.scan_number: "scan.number",
         Backend.scan_stack: "scan.Stack",

@@ -1,4 +1,4 @@
-"""The extension of Numba's compiler for CUDA: the one module that knows its registries and what its machine lacks.
+"""Extension of numba-cuda's compiler by the number type, and what devices have in place of the C library.
 
 ``numba-cuda`` has types, typing and data models of its own beside those of Numba, so the number type of
 :mod:`numbafunc.numbers.numba_type` is installed once more. The elementary functions are those of processors,
@@ -58,7 +58,7 @@ def _call(builder: Any, name: str, *arguments: Any) -> Any:
 
 
 def _library(name: str) -> Callable[..., Any]:
-    """The function of libdevice for both formats."""
+    """A function of libdevice, for float32 or float64."""
     return lambda builder, x, *others: _call(builder, f"__nv_{name}{'f' if str(x.type) == _FLOAT else ''}", x, *others)
 
 

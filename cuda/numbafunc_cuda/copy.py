@@ -1,4 +1,4 @@
-"""Copies on a device: from a strided view into a result in order, which is all that the ops that move elements do.
+"""Copies of strided views into contiguous results on a device: all that ops that move elements do.
 
 Elements move as words of their size, or larger ones where several lie together on both sides. Each thread writes
 consecutive words and gathers them by the kernel of the elementwise kind, for an operand of any strides. Where the
@@ -64,7 +64,7 @@ d += offset(index_like(other, size), ({lengths}), ({results}))
 
 
 class Tiles(NamedTuple):
-    """Description of a kernel with tiles: its words, the number of axes outside of the tiles, and wide indices."""
+    """Parameters of a kernel with tiles: its word, the number of axes outside tiles, whether indices have 64 bits."""
 
     word: str
     others: int
@@ -78,7 +78,7 @@ class Tiles(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """Way to copy a view: the kernel, its arguments, the number of its threads, and the size of its words."""
+    """How a view is copied: the kernel, its last arguments, the number of its threads, and the size of its words."""
 
     kernel: Any
     numbers: Shape
@@ -160,7 +160,7 @@ def _way(shape: Shape, strides: Shape, itemsize: int, address: int) -> _Way:
 
 
 def _pairs(lengths: Shape, steps: Shape, address: int, itemsize: int) -> bool:
-    """Whether words always come in pairs that can be loaded at once."""
+    """Whether all words lie in aligned pairs, so that one load takes two."""
     together = steps[-1] == 1 and lengths[-1] % 2 == 0 and address % (2 * itemsize) == 0
     return together and all(step % 2 == 0 for step in steps[:-1])
 
@@ -178,7 +178,7 @@ def _in_tiles(lengths: Shape, steps: Shape, unit: int, word: str, wide: bool) ->
 
 
 def copied(source: View, shape: Shape | None = None) -> View:
-    """A new array with the elements of a view in order, under another shape if one is given."""
+    """A new contiguous array with the elements of a view, reshaped if a shape is given."""
     stream = stream_for([source])
     result = empty(source.shape if shape is None else shape, source.dtype, None, stream)
     copy_into(result, source, stream)
@@ -186,7 +186,7 @@ def copied(source: View, shape: Shape | None = None) -> View:
 
 
 def copy_into(result: View, source: View, stream: Any) -> None:
-    """Copy the elements of a view, in order, into an array whose elements lie in order."""
+    """Copy the elements of a view into a C-contiguous array."""
     if result.size:
         itemsize = source.dtype.itemsize
         strides = tuple(stride // itemsize for stride in source.strides)
@@ -199,7 +199,7 @@ def copy_into(result: View, source: View, stream: Any) -> None:
 
 
 def in_order(array: View) -> View:
-    """The array, or a copy of it, with its elements in the order of C."""
+    """The array if it is C-contiguous, otherwise a copy that is."""
     if array.strides == contiguous(array.shape, array.dtype.itemsize) or not array.size:
         return array
     return copied(array)
@@ -208,7 +208,8 @@ def in_order(array: View) -> View:
 def moved(part: Any, leading: int, arrange: Callable[..., tuple[np.ndarray[Any, Any], Shape]], *static: Any) -> Any:
     """The result of a :class:`numbafunc.kinds.copy.Movement` for an array of the device."""
     source = view(part, "a tangent")
-    # Arrangements are views; they look at shapes and strides alone, and these are found where nothing is read.
+    # An arrangement only makes views, so it can be applied to a NumPy array of this shape and these strides that has no
+    # memory behind it; nothing is read.
     word = np.empty(1, f"u{source.dtype.itemsize}")
     found, shape = arrange(as_strided(word, source.shape, source.strides), leading, *static)
     start = found.__array_interface__["data"][0] - word.__array_interface__["data"][0]

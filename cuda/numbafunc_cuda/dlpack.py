@@ -1,4 +1,4 @@
-"""Arrays of a device that are offered by DLPack: what a capsule says of them.
+"""Reads the DLPack capsules of device arrays.
 
 Of bfloat16 this is the only way between libraries, as the CUDA array interface has no name for it.
 """
@@ -40,7 +40,7 @@ _pointer_of.argtypes = [ctypes.py_object, ctypes.c_char_p]
 
 
 class Tensor(NamedTuple):
-    """Contents of a capsule; ``strides`` count bytes, None where elements are in the order of C."""
+    """The array that a capsule describes; ``strides`` count bytes, None stands for C order."""
 
     address: int
     shape: tuple[int, ...]
@@ -56,7 +56,7 @@ def read(capsule: Any, name: str) -> Tensor:
     TypeError
         For elements that are not numbers of NumPy.
     """
-    # A capsule begins with the tensor; the rest is for whoever takes the memory over.
+    # The tensor is the first member of the structure; the rest is for those who take ownership.
     tensor = _DLTensor.from_address(_pointer_of(capsule, b"dltensor"))
     dtype = _dtype(tensor.dtype, name)
     shape = tuple(tensor.shape[axis] for axis in range(tensor.ndim))

@@ -1,4 +1,4 @@
-"""The kernel of the elementwise kind."""
+"""The elementwise kind on a device: its kernels, and the plans of calls."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from numbafunc_cuda.layout import (
 )
 from numbafunc_cuda.operands import Operands, check_out
 
-# Bytes that a thread loads or stores at once, and coefficients that it then holds at most.
+# Bytes that a thread loads or stores at once, and the most coefficients that it holds while doing so.
 _LOAD, _HELD = 16, 16
 _MOST_LANES = 8
 
@@ -72,7 +72,7 @@ def kernel({slots}, {results}, size, {lengths}{strides}):
 
 
 class Form(NamedTuple):
-    """Description of a kernel.
+    """Parameters from which a kernel is generated.
 
     ``strided`` tells for each slot which of the arrays that need strides it belongs to, counted from 0, or -1;
     ``result`` is the number of that of the results, or -1. ``ndim`` is the number of axes where there are any such.
@@ -153,7 +153,7 @@ def build(definition: Any, form: Form) -> Callable[..., Any]:
 
 
 def lanes_for(form: Form, itemsizes: Sequence[int]) -> int:
-    """Number of elements that a thread takes at once where addresses allow it."""
+    """Number of elements that a thread handles at once where addresses are aligned."""
     if 1 + max(*form.strided, form.result):
         return 1
     lanes = min(_MOST_LANES, _LOAD // max(itemsizes), max(1, _HELD // len(form.keys)))
@@ -161,7 +161,7 @@ def lanes_for(form: Form, itemsizes: Sequence[int]) -> int:
 
 
 class _Plan(NamedTuple):
-    """Plan of a call, for operands and ``out`` of the same description."""
+    """The plan of a call, for operands and ``out`` of one description."""
 
     form: Form
     lanes: int
@@ -175,7 +175,7 @@ class _Plan(NamedTuple):
 
 
 class ElementwiseOnDevice:
-    """The work of :class:`numbafunc.kinds.elementwise.Elementwise` on arrays of a device."""
+    """Evaluates a :class:`numbafunc.kinds.elementwise.Elementwise` on arrays of a device."""
 
     def __init__(self, op: Any) -> None:
         self._op = op
@@ -184,7 +184,7 @@ class ElementwiseOnDevice:
         self._kernels: Bounded = Bounded(math.inf)
 
     def __call__(self, given: Sequence[Any], out: Any, dtype: np.dtype[Any] | None = None) -> Any:
-        """The result, in a dtype of its own if one is given."""
+        """The result, in another dtype than usual if one is given."""
         op = self._op
         if dtype is not None and dtype.kind == "c":
             raise TypeError(f"dtype is {dtype}; wanted, on a device: a real dtype or bool")

@@ -1,4 +1,4 @@
-"""New arrays of a device with elements that follow from their places."""
+"""New arrays of a device: zeros, counts, single numbers, unit matrices."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _diagonal(i: Any, columns: Any, shift: Any) -> Any:
 
 
 def signed(value: Any) -> int:
-    """The signed integer with the bits of one that may not be: what kernels take."""
+    """The signed 64-bit integer with the bits of an unsigned one, since kernels take signed ones."""
     number = int(value)
     return number - 2**64 if number >= 2**63 else number
 

@@ -1,4 +1,4 @@
-"""The selection kind on a device: elements at positions that were found on the value alone."""
+"""The selection kind on a device: gathers elements and tangents at positions found on the value."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from numbafunc_cuda.layout import Shape
 
 
 class Positions(NamedTuple):
-    """Positions of the elements of a result, the counterpart of :class:`numbafunc.kinds.selection.Positions`.
+    """Positions in the operand of the elements of a result, as in :class:`numbafunc.kinds.selection.Positions`.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ def gather_kernel(word: str, positions: str, wide: bool) -> Any:
 
 
 def gathered(x: Any, positions: Positions, value: Any = None) -> Any:
-    """The elements of a Dual at positions, with all their tangents; their value may be known."""
+    """The elements of a Dual at positions, with all their tangents; ``value`` is that of the result, if known."""
     parts: Components = {}
     for levels, part in components(x).items():
         known = not levels and value is not None

@@ -15,7 +15,7 @@ from numbafunc_cuda.launch import inline
 
 
 def register() -> None:
-    """Make ops known to numba-cuda: those whose modules are loaded, and the others when these are."""
+    """Make ops known to numba-cuda: those that are loaded, and the others as soon as they are."""
     listen(_make_known)
 
 

@@ -1,4 +1,4 @@
-"""Compilation and launch of kernels, on a CUDA device or in Numba's simulator of one; decided here for all modules."""
+"""Compiles and launches kernels, on a CUDA device or in Numba's simulator: all other modules take either from here."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _BLOCKS = 3 if SIMULATED else 1 << 16
 
 
 def inline(definition: Callable[..., Any]) -> Any:
-    """A function that kernels call, copied into them."""
+    """A device function that is inlined into the kernels that call it."""
     if SIMULATED:
         return access.interpreted(definition)
     return cuda.jit(device=True, forceinline=True)(definition)
 
 
 def compiled(kernel: Callable[..., Any], types: tuple[Any, ...]) -> Any:
-    """The launchable kernel for arguments of these types."""
-    # Optimised while it is linked, it would not be the code that tests have looked at.
+    """A kernel compiled for arguments of these types."""
+    # Link-time optimisation would change the code that tests have examined.
     return cuda.jit(kernel) if SIMULATED else cuda.jit(types, lto=False)(kernel)
 
 

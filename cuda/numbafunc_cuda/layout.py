@@ -1,4 +1,4 @@
-"""Layout of a kernel's operands: which arguments hold what, and the order of the axes, joined where they can be."""
+"""Operands of kernels: which arguments hold which coefficients, and the order of axes, joined where possible."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Operand:
-    """Storage of an operand of a kernel, the counterpart of :class:`numbafunc.cpu.load_store.StoredOperand`."""
+    """Storage of an operand of a kernel, like :class:`numbafunc.cpu.load_store.Operand`."""
 
     storage: str
     compute: str | None
@@ -45,7 +45,7 @@ class Operand:
 
     @property
     def number(self) -> bool:
-        """Whether it comes as numbers."""
+        """Whether it is passed as numbers, not as addresses."""
         return self.slots[0].span == "number"
 
 
@@ -66,7 +66,7 @@ def contiguous(shape: Shape, itemsize: int = 1) -> Shape:
 
 
 def memory_order(arrays: Sequence[tuple[Shape, Shape]], shape: Shape) -> Shape:
-    """The permutation of axes under which the first array of full size is laid out by descending strides.
+    """The order of axes by descending strides of the first array that has the shape of the result.
 
     Arrays are given as their shapes and strides.
     """
@@ -107,7 +107,7 @@ def merged(shape: Shape, arrays: Sequence[Shape]) -> tuple[Shape, list[Shape]]:
 
 
 def span_of(shape: Shape, strides: Shape) -> str:
-    """Span of an array: see :class:`Slot`."""
+    """The span of an array: see :class:`Slot`."""
     if not any(strides):
         return "once"
     return "element" if strides == contiguous(shape) else "strided"

@@ -49,7 +49,7 @@ def pointer_to(builder: Any, address: Any, element: Any, index: Any, index_type:
 
 
 def load_from(builder: Any, pointer: Any, align: int) -> Any:
-    """The element at a pointer, which nothing changes while the kernel runs."""
+    """Load from memory that is not written while the kernel runs."""
     loaded = builder.load(pointer, align=align)
     loaded.set_metadata("invariant.load", builder.module.add_metadata([]))
     return loaded
@@ -120,14 +120,14 @@ def _bytes(context: Any, element: Any) -> int:
 
 
 def moved_as(element: Any, size: int, lanes: int) -> Any:
-    """The words in which a group of elements moves: small elements move in words of 32 bits."""
+    """The vector type in which a group of elements moves: elements below 32 bits are packed in such words."""
     if size < 4 <= size * lanes:
         return ir.VectorType(_WORD, size * lanes // 4)
     return ir.VectorType(element, lanes)
 
 
 def lane_of(builder: Any, group: Any, element: Any, size: int, lane: int) -> Any:
-    """An element of a group. Of a change of the vector's type, LLVM would make loads of small elements."""
+    """An element of a group. A bitcast of the vector would make LLVM load small elements one by one."""
     if group.type.element == element:
         return builder.extract_element(group, ir.Constant(_WORD, lane))
     place, rest = divmod(lane * size, 4)
@@ -196,7 +196,7 @@ def make_load_vector(operands: tuple[Operand, ...], lanes: int) -> Callable[...,
 
 
 def _lowered(context: Any, builder: Any, storage: str, keys: tuple[Key, ...], type_: Any, value: Any) -> list[Any]:
-    """The stored form of each coefficient of a number."""
+    """The words to store for a number, one for each coefficient."""
     stored = _stored(storage)
 
     def converted(source: Any, real: Any) -> Any:
@@ -256,7 +256,7 @@ def make_store_vector(storage: str, keys: tuple[Key, ...], lanes: int) -> Callab
 
 @intrinsic
 def index_like(typingctx: Any, value: Any, size: Any) -> Any:
-    """A count of threads in the type of a size."""
+    """A count of threads, converted to the type of a size."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return context.cast(builder, args[0], value, size)
@@ -266,7 +266,7 @@ def index_like(typingctx: Any, value: Any, size: Any) -> Any:
 
 @intrinsic
 def advance(typingctx: Any, index: Any, step: Any) -> Any:
-    """The sum of two indices in their type, where Numba would take the sum in 64 bits."""
+    """The sum of two indices in their own type; Numba's ``+`` would have 64 bits."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return builder.add(*args)
@@ -275,7 +275,7 @@ def advance(typingctx: Any, index: Any, step: Any) -> Any:
 
 
 def make_groups(lanes: int) -> Callable[..., Any]:
-    """The intrinsic ``groups(size)``: how many groups of elements there are in full."""
+    """The intrinsic ``groups(size)``: the number of full groups of elements."""
 
     @intrinsic
     def groups(typingctx: Any, size: Any) -> Any:
@@ -288,7 +288,7 @@ def make_groups(lanes: int) -> Callable[..., Any]:
 
 
 def make_behind(lanes: int) -> Callable[..., Any]:
-    """The intrinsic ``behind(groups, index)``: the element at an index behind all groups."""
+    """The intrinsic ``behind(groups, index)``: the index of an element after all full groups."""
 
     @intrinsic
     def behind(typingctx: Any, groups: Any, index: Any) -> Any:
@@ -302,7 +302,7 @@ def make_behind(lanes: int) -> Callable[..., Any]:
 
 @intrinsic
 def offset(typingctx: Any, index: Any, lengths: Any, strides: Any) -> Any:
-    """Distance of an element from the first, in elements: its index, in the order of C, split into those of the axes.
+    """The offset in elements of the element whose index in C order is given.
 
     There is one length less than there are strides, since the first axis takes what is left.
     """
@@ -369,7 +369,7 @@ def make_write(storage: str) -> Callable[..., Any]:
 
 
 def adopted(original: Any) -> Any:
-    """An intrinsic of the loops of processors, for kernels: the same instructions."""
+    """An intrinsic of the CPU's loops for use in kernels, with the same instructions."""
     definition = original._defn
 
     @functools.wraps(definition)
@@ -386,7 +386,7 @@ def adopted(original: Any) -> Any:
 
 @intrinsic
 def split(typingctx: Any, index: Any, lengths: Any) -> Any:
-    """An index taken apart into those of axes of these lengths and, in front, of one without limit; all of 64 bits."""
+    """Split an index into those of axes of these lengths, behind what is left over; all of 64 bits."""
     word = ir.IntType(64)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:

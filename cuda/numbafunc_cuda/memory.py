@@ -12,7 +12,7 @@ DeviceArray = Any  # what has __cuda_array_interface__, or an array of Numba's s
 Array = np.ndarray[Any, Any]
 
 _ALIGNMENT = 64
-# Page-locked memory takes milliseconds to get, so buffers are kept. Taking one and giving it back are atomic.
+# Allocating page-locked memory takes milliseconds, so buffers are kept. `pop` and `append` of lists are atomic.
 _buffers: list[Array] = []
 
 
@@ -27,7 +27,7 @@ def view(x: DeviceArray) -> DeviceArray:
 
 
 def synchronize() -> None:
-    """Wait for everything that the device has been given to do.
+    """Wait until the device has finished all its work.
 
     Not every producer of an array names the stream on which it works, so waiting for one stream is not enough.
     """
@@ -35,7 +35,7 @@ def synchronize() -> None:
 
 
 def address(x: DeviceArray) -> int:
-    """Address of the first element."""
+    """The address of the first element."""
     interface = getattr(x, "__cuda_array_interface__", None)
     return int(x.ctypes.data if interface is None else interface["data"][0])
 
@@ -77,7 +77,7 @@ def divide(x: DeviceArray, divisor: int) -> None:
 
 
 class Staging:
-    """Page-locked main memory for some arrays of a device, taken on entry and given back on exit."""
+    """Context manager: copies of device arrays in page-locked main memory, which is reused after exit."""
 
     def __init__(self, arrays: Sequence[DeviceArray]) -> None:
         self._arrays = arrays

@@ -9,7 +9,7 @@ from numbafunc_cuda.fill import arange
 
 
 def one_hot(indices: Any, classes: int, position: int) -> tuple[Any, Any]:
-    """The operands of the comparison: indices with a new axis at ``position``, and the classes along that axis."""
+    """The operands that ``one_hot`` compares: indices with a new axis at ``position``, and the classes along it."""
     found = view(indices, "x")
     wide = arange(classes, found.stream)
     for _ in range(found.ndim - position):

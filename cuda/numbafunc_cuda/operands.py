@@ -1,4 +1,4 @@
-"""Operands of ops on device arrays, taken apart: the counterpart of :class:`numbafunc.kinds.plan.Operands`."""
+"""Components of the operands of an op on device arrays, like :class:`numbafunc.kinds.plan.Operands`."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Operands:
         self.description = tuple(described)
 
     def views(self) -> list[View]:
-        """All arrays of the device among them."""
+        """The components that are arrays of the device."""
         return [part for found in self.parts for part in found.values() if isinstance(part, View)]
 
     def counts(self) -> tuple[int, ...]:
@@ -75,7 +75,7 @@ def _operand(x: Any, leading: int, name: str, boolean: bool) -> Any:
         arguments.check_dtype(found.dtype, name, boolean=boolean)
         return found
     operand = arguments.as_operand(x, name, boolean=boolean)
-    # Numbers are known where kernels are launched; they go along as arguments.
+    # The host knows the value of a number, so it becomes an argument of the kernel.
     if isinstance(operand, np.ndarray) and operand.ndim > leading:
         raise TypeError(
             f"{name} is an array in main memory, of shape {operand.shape}, beside arrays of a CUDA device; wanted: all "

@@ -171,7 +171,7 @@ def padded(part: Any, leading: int, widths: Widths, mode: str, constants: Any = 
 
 
 def padded_with_constants(arrays: tuple[Any, Any], leading: int, widths: Widths) -> Any:
-    """The same with constants that are an operand of their own."""
+    """An array padded with constants; both are operands."""
     return padded(arrays[0], leading, widths, "constant", arrays[1])
 
 
@@ -199,7 +199,7 @@ _ODD = """
         store((array,), first + (edge + side * (k + 1)) * width, mirrored(nearest, other))
 """
 
-# Ramps are counted from their ends, of which the margin's last element is the first.
+# Steps of a ramp are counted from its outer end.
 _RAMP = """
         nearest, outermost = load((array, end), (first + edge * width, 0))
         place = first + (edge + side * (int64(count) - k)) * width

@@ -1,4 +1,4 @@
-"""Lines of an array of a device, each replaced by what a function of the user's makes of it."""
+"""Padding by a function of the user on a device: replaces each line of an array by what the function returns."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def replaced(x: Any, axis: int, function: Callable[[Any], Any]) -> Any:
 
 
 def _checked(line: Any, length: int, dtype: np.dtype[Any]) -> Any:
-    """The line that a function returned, in the dtype of the array."""
+    """A line that the function returned, checked and in the dtype of the array."""
     if not on_device(line):
         found = "an array in main memory" if isinstance(value_of(line), np.ndarray) else repr(line)
         raise TypeError(f"what mode returned is {found}; wanted: an array of the device, as the line is")

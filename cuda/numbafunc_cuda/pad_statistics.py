@@ -1,4 +1,4 @@
-"""Statistics of elements near the edge of lines, written all over the margins: a thread, or a block, for each line."""
+"""Padding with statistics of elements near the edge: a thread, or a block of threads, for each line."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from numbafunc_cuda.pad import FLOATS, Lines, lines, padded
 from numbafunc_cuda.reduction import MANY, SHORT
 from numbafunc_cuda.teams import indented, joined
 
-# All threads of a team have the value of a statistic, and share out the margins. Of tangents, ``own`` lines belong to a
-# direction; what is chosen among their elements is chosen by the values.
+# All threads of a team know the statistic and each writes a share of the margins. ``own`` is the number of lines of one
+# direction of tangents; elements of tangents are chosen where the values say.
 _KERNEL = """
 def kernel(array, other, all_lines, own, length, inner, start, count, before, after):
     {slots}
@@ -54,7 +54,8 @@ for i in range(thread, count, TEAM):
 value = total / count if count > 0 else nan
 """
 
-# What rounding loses is kept aside, so that errors don't grow with the length; it is NaN where sums are not finite.
+# Compensated sum: the rounding errors are added up, too, so that the error does not grow with the length; they are NaN
+# where sums are not finite.
 _MEAN_IN_FULL = """
 total = double(0)
 lost = double(0)
@@ -93,7 +94,7 @@ _EXTREME = f"""
 value = best
 """
 
-# Where there is NaN, it is the result and equal to none.
+# A NaN is the result, and ties with nothing.
 _TIED = f"""
 {_BEST.format(array="other", first="first_of_values")}
 total = double(0)
@@ -170,7 +171,7 @@ _FEW = 1  # threads of a team where each line has one
 
 
 class Form(NamedTuple):
-    """Description of a kernel.
+    """Parameters from which a kernel is generated.
 
     ``work`` is "mean", "maximum" or "minimum"; "tied maximum" or "tied minimum" for tangents; "places" of the median,
     or "middle", what lies there. ``team`` is the number of threads for a line.
@@ -226,7 +227,7 @@ def build(form: Form) -> Any:
         "put": access.make_write(storage),
         "get_place": access.make_read("int64"),
         "put_place": access.make_write("int64"),
-        # Numbers of the simulator have no bounds, and warn of nothing.
+        # Integers of the simulator are Python's: they do not overflow, and give no warnings.
         "double": float if SIMULATED else np.float64,
         "int64": int if SIMULATED else np.int64,
         "word": int if SIMULATED else word,
@@ -252,7 +253,7 @@ def _kernel(form: Form) -> Any:
 
 
 class _Region(NamedTuple):
-    """Elements near the edge of an axis, and how many places before and after it get their statistic."""
+    """Elements near the edge of an axis, and the widths of the margins before and after it that get their statistic."""
 
     start: int
     elements: int

@@ -1,4 +1,4 @@
-"""Windows that slide over the rows and columns of planes, on a device: each thread makes results of one window each."""
+"""Pooling on a device: a thread computes the result of one window at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from numbafunc_cuda.copy import in_order
 from numbafunc_cuda.gather import Positions, gathered
 from numbafunc_cuda.launch import access, compiled, inline, launch
 
-# What a kernel is told behind the number of results.
+# Arguments of a kernel after the number of results.
 _PLACES = ("new_rows", "new_columns", "rows", "columns", "top", "left", "high", "wide", "down", "across")
 
 _KERNEL = """
@@ -35,7 +35,7 @@ def kernel(x, y, size, {places}):
         i = advance(i, step)
 """
 
-# As processors do: down first, so that sums are the same.
+# Columns first, as on processors, so that sums are the same.
 _COMBINE = """
         total = nothing
         for c in range(column, column + wide):
@@ -48,7 +48,7 @@ _COMBINE = """
         put(y, i, finish(total, area))
 """
 
-# The window's elements in the order in which ties are decided. NaN is found once and stays.
+# Elements in the order that decides ties; once found, a NaN stays the result.
 _FIND = """
         held = nothing
         place = int64(-1)

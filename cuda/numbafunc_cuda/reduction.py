@@ -1,4 +1,4 @@
-"""The work of the reduction kind on arrays of a device."""
+"""The reduction kind on a device: plans of calls and launches."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from numbafunc_cuda.layout import Operand, Slot, broadcast_strides, contiguous, 
 from numbafunc_cuda.operands import Operands, check_out
 from numbafunc_cuda.reduction_kernels import SEGMENT, THREADS, Form, build, scratch_size
 
-# Rows this long, when there are this few of them, are shared out to blocks in segments.
+# Rows at least this long, if there are at most this many, are split into segments for several blocks.
 _LONG, _FEW = 4 * SEGMENT, 16 if SIMULATED else 64
-# Rows shorter than this go to one thread each, and so do rows of any length that lie side by side, when there are as
-# many as keep a device busy.
+# Shorter rows get one thread each, if there are as many; and so do rows of any length that lie side by side in memory,
+# if there are enough of them to keep a device busy.
 SHORT, MANY = 32, 32 if SIMULATED else 1 << 13
 
 
 class _Plan(NamedTuple):
-    """Plan of a call, for operands and ``out`` of the same description."""
+    """The plan of a call, for operands and ``out`` of one description."""
 
     form: Form
     steps: Chunks
@@ -38,7 +38,7 @@ class _Plan(NamedTuple):
 
 
 class ReductionOnDevice:
-    """The work of :class:`numbafunc.kinds.reduction.Reduction` on arrays of a device."""
+    """Evaluates a :class:`numbafunc.kinds.reduction.Reduction` on arrays of a device."""
 
     def __init__(self, op: Any) -> None:
         self._stages = op.stages
@@ -125,7 +125,7 @@ class ReductionOnDevice:
             launch(kernel, threads, arguments, stream, THREADS)
 
     def inlined(self) -> dict[str, Any]:
-        """The functions among the stages as kernels call them."""
+        """The functions among the stages as device functions."""
         if not self._inlined:
             for name in ("key", "lift", "finish", "epilogue"):
                 function = getattr(self._stages, name)
@@ -208,7 +208,7 @@ def _plan(
 
 
 def _team(rows: int, count: int, outer: list[Any], inner: list[Any]) -> str:
-    """The team that has a row to itself: a block, a thread, or none."""
+    """Who reduces a row: "block", "thread", or several blocks, in "segments"."""
     side_by_side = any(o and i and 0 < abs(o[-1]) < abs(i[-1]) for o, i in zip(outer, inner))
     if (count < SHORT and rows >= SHORT) or (side_by_side and rows >= MANY):
         return "thread"

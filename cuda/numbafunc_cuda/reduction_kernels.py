@@ -24,16 +24,16 @@ if SIMULATED:
 else:
     from numbafunc_cuda import accumulate  # type: ignore[no-redef]
 
-# Elements of a row that one block handles where blocks share it.
+# Elements of a segment: the part of a row that one block handles where several share it.
 SEGMENT = 64 if SIMULATED else 1 << 14
-# Threads of a block, and those among them that exchange numbers without memory.
+# Threads of a block, and of a warp, within which numbers are exchanged without memory.
 THREADS, _WARP = (8, 4) if SIMULATED else (BLOCK, 32)
 _WARPS = THREADS // _WARP
 _DISTANCES = tuple(1 << bit for bit in reversed(range(_WARP.bit_length() - 1)))
 
 
 class Form(NamedTuple):
-    """Description of the kernels of a reduction.
+    """Parameters from which kernels are generated.
 
     ``tables`` tells for each slot of the operands which pair of strides is its own, or -1 for numbers; ``result`` is
     that of the results where each element has one, otherwise -1. ``kept`` and ``reduced`` are the numbers of axes.
@@ -52,7 +52,7 @@ class Form(NamedTuple):
 
 
 class _Source:
-    """The pieces of source that the kernels of a form are made of."""
+    """Generates the pieces of source of the kernels of a form."""
 
     def __init__(self, stages: Any, form: Form) -> None:
         self.stages, self.form = stages, form
@@ -85,13 +85,13 @@ class _Source:
         return (*slots, *[types.uint64] * (len(self.results) + 1), *lengths, *strides)
 
     def row(self) -> list[str]:
-        """Index at which the row begins in each array."""
+        """Source: offsets of the row in every array."""
         if not self.form.kept:
             return [f"base{t} = start_of(count)" for t in range(self.count)]
         return [f"base{t} = offset(row, {_tuple(self.kept)}, {_tuple(names)})" for t, names in enumerate(self.outer)]
 
     def place(self, table: int, index: str) -> str:
-        """Index of an element of the row in an array."""
+        """Source: the offset of an element of the row in an array."""
         if not self.form.reduced:
             return f"base{table}"
         return f"advance(base{table}, offset({index}, {_tuple(self.reduced)}, {_tuple(self.steps[table])}))"
@@ -169,7 +169,7 @@ class _Source:
             "    i = advance(i, hop)",
         ]
 
-    # What the threads of a block have found becomes what all of them know.
+    # Combining what the threads of a block have found, so that all of them know the result.
 
     def _exchanged(self, name: str, distance: int) -> str:
         make, split = ("plain", "plain_parts") if name == "shift" else ("number", "parts")
@@ -186,7 +186,7 @@ class _Source:
         return f"other_{name} = {make}(({parts}))"
 
     def _joined(self, names: list[str], join: list[str], start: list[str]) -> list[str]:
-        """Join what every thread has under names, through the lanes of each warp, then through the warps."""
+        """Source: combine variables of all threads, first within each warp, then among the warps."""
         keys = 1 if names == ["shift"] else self.width
         lines = []
         for distance in _DISTANCES:
@@ -241,7 +241,7 @@ class _Source:
         return f"{name} = load_{'plain' if plain else 'scratch'}({'(' + 'scratch, ' * keys + ')'}, {cells})[0]"
 
     def namespace(self, inlined: dict[str, Any]) -> dict[str, Any]:
-        """Names that the source refers to."""
+        """The names that the source uses."""
         form = self.form
         plain = Operand(form.compute, form.compute, (Slot(VALUE, "strided"),))
         full = Operand(form.compute, form.compute, tuple(Slot(key, "strided") for key in form.keys))
@@ -333,7 +333,7 @@ def _text(lines: list[str], depth: int) -> str:
 
 
 def _whole(source: _Source) -> dict[str, str]:
-    """The one kernel where a block, or a thread, has a row to itself."""
+    """The kernel for rows that are each reduced by one block or one thread."""
     alone = source.form.team == "thread"
     body = [*source.row(), *source.shift("count")]
     body += [] if alone else source.join_shift()
@@ -341,7 +341,7 @@ def _whole(source: _Source) -> dict[str, str]:
     body += [] if alone else source.join_sums()
     body += source.finish()
     if source.stages.epilogue is None:
-        # Before the next row is begun, all threads have read what they share: the next join starts by waiting.
+        # No barrier is needed before the next row: combining starts with one.
         body += source.store_finals() if alone else ["if begin == 0:", *_indented(source.store_finals())]
     else:
         body += source.epilogue("count")
@@ -355,7 +355,7 @@ def _whole(source: _Source) -> dict[str, str]:
 
 
 def _segments(source: _Source) -> dict[str, str]:
-    """The kernels where blocks share rows: shifts and sums of segments, results of rows, results of elements."""
+    """The kernels for rows in segments: shifts, sums, results of rows, results of elements."""
     stages = source.stages
     keyed = stages.key is not None
     known = ["shift = plain((0.0,))"]
@@ -402,7 +402,7 @@ def _segments(source: _Source) -> dict[str, str]:
 
 
 def scratch_size(stages: Any, form: Form, rows: int, count: int) -> int:
-    """Numbers in scratch memory that kernels in segments need."""
+    """Number of elements of the scratch memory for rows in segments."""
     tasks = rows * -(-count // SEGMENT)
     return tasks * (1 + len(form.keys) * (2 * int(stages.sums) + int(stages.finals)))
 

@@ -1,4 +1,4 @@
-"""Resizing on a device: one pass for each axis, in the order of processors and with their weights.
+"""Resizing on a device: one pass for each axis, in the same order and with the same weights as on processors.
 
 Elements that are not finite make the results of their lines NaN, those that they have no weight in included; which
 lines have any is looked up first.
@@ -110,7 +110,7 @@ def _kernel(storage: str, result: str, first: str, watched: bool, wide: bool) ->
 
 
 def _pass(x: View, axis: int, m: int, method: str, dtype: np.dtype[Any]) -> View:
-    """An axis brought to another length."""
+    """Resize one axis."""
     stream = stream_for([x])
     x = in_order(x)
     n, columns = x.shape[axis], math.prod(x.shape[axis + 1 :])

@@ -1,4 +1,4 @@
-"""Entries of arrays of a device for the steps of scan, and stacks of their results."""
+"""Steps of ``scan`` on a device: takes entries of arrays, and stacks results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from numbafunc_cuda.fill import integer, zeros
 
 
 def leaves_of(leaves: list[Any], name: str) -> list[Any]:
-    """Leaves of a nest with Numba's arrays in the place of others of a device."""
+    """Leaves of a nest, those on the device as Numba's arrays."""
     return [adopt(leaf, name) if on_device(leaf) else leaf for leaf in leaves]
 
 
@@ -35,10 +35,13 @@ def own(x: Any, shared: bool = False) -> Any:
     return x if type(x) is Dual else copied(view(x, "x")).array
 
 
+def entries(leaves: list[Any], i: int) -> list[Any]:
+    """The entries of leaves along the first axis, of which some may be in main memory."""
+    return [entry(leaf, i) if on_device(leaf) else leaf[i] for leaf in leaves]
+
+
 def entry(x: Any, i: int) -> Any:
-    """The entry of an array, or of a Dual, along the first axis; among those of a device may be others."""
-    if not on_device(x):
-        return x[i]
+    """The entry of an array, or of a Dual, along the first axis."""
     return mapped(lambda part, levels: without_axis(part_of(part, i, 1, levels), levels), x)
 
 
@@ -52,7 +55,7 @@ def nothing(x: Any) -> Any:
 
 
 def number(x: Any, dtype: np.dtype[Any], like: Any) -> Any:
-    """A number, which the host may know, as an array without axes where another array is."""
+    """A number as an array without axes on the device, on the stream of another array."""
     if on_device(x):
         return x
     stream = _stream(like)
@@ -70,12 +73,12 @@ def _stream(x: Any) -> Any:
 
 
 class Stack:
-    """Results of the steps at one leaf of a nest, in arrays for all steps."""
+    """Collects the results of all steps at one place of a nest."""
 
     def __init__(self, steps: int, first: Any) -> None:
         self.steps = steps
-        # One array for each component, the axis of steps before those of directions, so that a step writes in one run.
-        # A step without some tangent leaves zeros there.
+        # One array for each component. The axis of steps comes first, so that a step writes one contiguous part; where
+        # a step has no tangent, zeros stay.
         self.parts: dict[tuple[int, ...], View] = {}
         self.stream = _stream(first)
         for levels, part in components(first).items():
@@ -85,7 +88,7 @@ class Stack:
         self.parts[levels] = zeros((self.steps, *part.shape), part.dtype, self.stream)
 
     def put(self, i: int, leaf: Any) -> None:
-        """Take what a step gives: an array of the device, a Dual of such, or a number."""
+        """Take the result of a step: an array of the device, a Dual of such, or a number."""
         if not on_device(leaf):
             value = self.parts[()]
             leaf = number(leaf, value.dtype, value.array)
@@ -104,7 +107,7 @@ class Stack:
 
 
 def _turned(stack: View, levels: int) -> View:
-    """The axis of steps behind those of directions."""
+    """A copy with the axis of steps behind those of directions."""
     if not levels:
         return stack
     axes = (*range(1, levels + 1), 0, *range(levels + 1, stack.ndim))

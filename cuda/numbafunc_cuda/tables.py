@@ -1,4 +1,4 @@
-"""Tables that kernels read, worked out in main memory: copied to a device once."""
+"""Tables that kernels read: computed in main memory, copied to each device once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TABLES: Bounded = Bounded(256)
 
 
 def table(key: Hashable, make: Callable[[], np.ndarray[Any, Any]]) -> View:
-    """The table under a key on the current device; integers in 32 bits where they fit."""
+    """The table of a key on the current device; integers are stored in 32 bits where they fit."""
     place = 0 if SIMULATED else cuda.get_current_device().id, key
     found = _TABLES.get(place)
     if found is None:
@@ -25,6 +25,6 @@ def table(key: Hashable, make: Callable[[], np.ndarray[Any, Any]]) -> View:
             made = made.astype(np.int32)
         found = _TABLES[place] = view(cuda.to_device(made), "a table")
         if not SIMULATED:
-            # A copy of little memory may still be under way, and streams that don't wait for the default one read it.
+            # Small copies return before they are done, and other streams do not wait for the default one.
             cuda.default_stream().synchronize()
     return found

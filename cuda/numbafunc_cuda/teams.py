@@ -1,8 +1,8 @@
-"""Text of kernels in which the threads of a team, all of a block, go through one line or row together."""
+"""Source of kernels in which a team, all threads of a block, works on one line or row."""
 
 from __future__ import annotations
 
-# A tree decides among the threads, so that results are the same from run to run.
+# Values are combined in a fixed tree, so that results are the same from run to run.
 _JOIN = """
 {name}s[thread] = {name}
 cuda.syncthreads()
@@ -18,7 +18,7 @@ cuda.syncthreads()
 
 
 def indented(text: str, **parts: str) -> str:
-    """A text with others in the place of names in braces, each as far from the margin as its name."""
+    """A text with its names in braces replaced by other texts, indented as the names are."""
     lines = []
     for line in text.strip().splitlines():
         name = line.strip().removeprefix("{").removesuffix("}")
@@ -29,7 +29,7 @@ def indented(text: str, **parts: str) -> str:
 
 
 def joined(text: str, team: int) -> str:
-    """A text with what joins the values of a team in the place of "<function name>": nothing for a team of one thread.
+    """A text in which "<function name>" is replaced by source that combines the values of a team.
 
     Each thread then has what the function makes of all of their values. An array ``names`` in shared memory takes them.
     """

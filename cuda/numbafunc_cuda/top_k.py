@@ -153,7 +153,7 @@ while span <= room:
     span *= 2
 """
 
-# Up to so many are selected one by one.
+# Up to this many are selected one by one.
 FEW = 16
 # Indices that are held while they are sorted, unless one row needs more.
 _HELD = 1 << 24

@@ -1,6 +1,6 @@
-"""Helpers of the drivers on arrays: common parts, and the entries of the back end for main memory.
+"""Array helpers of the drivers of derivatives: their common parts, and the functions for arrays in main memory.
 
-The signatures of the latter are in :class:`numbafunc.backend.Backend`.
+The latter are entries of :class:`numbafunc.backend.Backend`, which documents them.
 """
 
 from __future__ import annotations

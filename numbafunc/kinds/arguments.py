@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from numbafunc import backend
-from numbafunc.backend import is_device_array, place_of
+from numbafunc.backend import Backend, is_device_array, place_of
 from numbafunc.dual.array import Dual, value_of
 from numbafunc.dual.dtypes import is_float
 from numbafunc.errors import ShapeError
@@ -86,6 +86,12 @@ def as_array(x: Any, name: str, *, boolean: bool = True, device: bool = False) -
     """An argument as ndarray or Dual, or array of a device where allowed; a Python number becomes a 0-d array."""
     operand = as_operand(x, name, boolean=boolean, device=device)
     return np.asarray(operand) if isinstance(operand, (float, int)) else operand
+
+
+@backend.CPU.brings(Backend.adopt)
+@backend.CPU.brings(Backend.view)
+def _in_main_memory(x: Any, name: str) -> Any:
+    return as_array(x, name)
 
 
 def as_array_anywhere(x: Any, name: str, *, boolean: bool = True) -> Any:

@@ -179,12 +179,25 @@ class Elementwise:
         return self.evaluate(checked, out=out, shortcut=shortcut)
 
     def on_device(self, operands: Sequence[Any], out: Any, dtype: np.dtype[Any] | None = None) -> Any:
-        """The result for operands of which at least one belongs to another back end, in a dtype if one is given."""
-        here = backend.of(*operands)
+        """The result where an operand, or ``out``, belongs to another back end; in a dtype if one is given."""
+        here = backend.of(*operands, out)
         run = self._elsewhere.get(here)
         if run is None:
             run = self._elsewhere[here] = Backend.elementwise.of(here, self.name)(self)
         return run(operands, out, dtype)
+
+    def anywhere(
+        self,
+        checked: Sequence[Any],
+        *,
+        out: Any = None,
+        dtype: np.dtype[Any] | None = None,
+        shortcut: Shortcut | None = None,
+    ) -> Array:
+        """The result of :meth:`evaluate`, for operands of any back end."""
+        if shortcut is None and any(map(on_device, checked)):
+            return self.on_device(checked, out, dtype)
+        return self.evaluate(checked, out=out, dtype=dtype, shortcut=shortcut)
 
     def evaluate(
         self,
@@ -195,8 +208,6 @@ class Elementwise:
         shortcut: Shortcut | None = None,
     ) -> Array:
         """The result for checked operands, in a dtype of its own if one is given; its plan is left in the shortcut."""
-        if shortcut is None and any(map(on_device, checked)):
-            return self.on_device(checked, out, dtype)
         if self.keep_integers:
             checked = [x.astype(np.int64) if type(x) is ndarray and x.dtype.kind == "b" else x for x in checked]
         operands = Operands(checked)

@@ -40,7 +40,7 @@ class Linear:
         REGISTRY[name] = self
 
     def anywhere(self, part: Array, leading: int, *static: Any) -> Array:
-        """The result of ``apply``, for an array of any back end."""
+        """The result for a component of an operand, an array of any back end."""
         first = part[0] if type(part) is tuple else part
         if isinstance(first, np.ndarray):
             return self.apply(part, leading, *static)

@@ -42,7 +42,7 @@ def listen(hear: Callable[[dict[Any, Any]], None]) -> None:
 
 
 def refresh() -> None:
-    """Make a compilation that is under way see what has been made known: it may have loaded a module by naming it."""
+    """Let a compilation that is under way see new functions: naming one may have loaded its module."""
     from numba.core.registry import cpu_target
 
     context = vars(cpu_target).get("_toplevel_typing_context")

@@ -111,29 +111,7 @@ class Reduction:
         here = backend.of(*operands)
         if here is not backend.CPU:
             results = self._run_on(here)(operands, names, axes, dtype, shape, keepdims, out)
-        else:
-            results = self._run(operands, names, axes, dtype, shape, keepdims, out, shortcut)
-        return results[0] if len(results) == 1 else results
-
-    def _run_on(self, here: Backend) -> Callable[..., Any]:
-        """The function that reduces arrays of another back end."""
-        run = self._elsewhere.get(here)
-        if run is None:
-            run = self._elsewhere[here] = Backend.reduction.of(here, self.name)(self)
-        return run
-
-    def _run(
-        self,
-        operands: Sequence[Any],
-        names: Sequence[str],
-        axes: tuple[int, ...],
-        dtype: np.dtype[Any],
-        shape: tuple[int, ...],
-        keepdims: bool,
-        out: Any,
-        shortcut: Shortcut | None = None,
-    ) -> tuple[Any, ...]:
-        """The results in main memory."""
+            return results[0] if len(results) == 1 else results
         taken = Operands(operands)
         key = (shape, axes, dtype, keepdims, taken.description)
         plan = self._plans.get(key)
@@ -146,7 +124,14 @@ class Reduction:
         results = plan.run(taken, out)
         if shortcut is not None:
             shortcut.keep_plan(plan, operands)
-        return tuple(results)
+        return results[0] if len(results) == 1 else tuple(results)
+
+    def _run_on(self, here: Backend) -> Callable[..., Any]:
+        """The function that reduces arrays of another back end."""
+        run = self._elsewhere.get(here)
+        if run is None:
+            run = self._elsewhere[here] = Backend.reduction.of(here, self.name)(self)
+        return run
 
     def _plan(
         self, operands: Operands, shape: tuple[int, ...], axes: tuple[int, ...], dtype: np.dtype[Any], keepdims: bool
@@ -209,8 +194,12 @@ class Reduction:
 
 
 @backend.CPU.brings(Backend.reduction)
-def _in_main_memory(op: Reduction) -> Callable[..., Any]:
-    return op._run
+def _in_main_memory(op: Reduction) -> Callable[..., tuple[Any, ...]]:
+    def run(operands: Any, names: Any, axes: Any, dtype: Any, shape: Any, keepdims: bool, out: Any) -> tuple[Any, ...]:
+        results = op(operands, axes, dtype, shape=shape, keepdims=keepdims, out=out, names=names)
+        return results if type(results) is tuple else (results,)
+
+    return run
 
 
 class _View(NamedTuple):

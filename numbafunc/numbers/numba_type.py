@@ -7,7 +7,7 @@ short.
 Literals and plain Numba numbers are weak: they take the precision of the :class:`NumberType` they meet.
 
 Numba's compiler for CUDA has registries of its own, so the type is installed by an :class:`Installation`: here for
-processors, in ``numbafunc_cuda`` once more.
+processors, in a back end for devices once more.
 """
 
 from __future__ import annotations

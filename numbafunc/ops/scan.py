@@ -214,7 +214,7 @@ def _start(init: Any) -> tuple[list[Any], Structure]:
 
 
 def is_weak(leaf: Any) -> bool:
-    """Whether a leaf takes the dtype of what it meets."""
+    """Whether a leaf is a Python number, which takes the dtype of the arrays it is combined with."""
     return type(leaf) is int or type(leaf) is float
 
 
@@ -260,9 +260,11 @@ class _Loop:
         # A carry and a result that are each one NumPy scalar say by their types that all is well.
         alone = len(self.expected) == 1 and self.structure == flatten(0)[1] and self.expected[0][0] == ()
         kind = self.expected[0][1].type if alone else None
+        entries = self.here.scan_entries
         for step in range(self.steps):
             i = self.steps - 1 - step if self.reverse else step
-            returned = self.f(leaves[0] if alone else self.structure.unflatten(leaves), self._x(i))
+            x = self.x_structure.unflatten(entries(self.entries, i))
+            returned = self.f(leaves[0] if alone else self.structure.unflatten(leaves), x)
             if type(returned) is tuple and len(returned) == 2 and type(returned[0]) is kind:
                 leaves, y = [returned[0]], returned[1]
             else:
@@ -278,8 +280,7 @@ class _Loop:
         """An entry of xs; zeros for None."""
         if i is None:
             return self.x_structure.unflatten([backend.of(leaf).scan_zeros(leaf) for leaf in self.entries])
-        entry = self.here.scan_entry
-        return self.x_structure.unflatten([entry(leaf, i) for leaf in self.entries])
+        return self.x_structure.unflatten(self.here.scan_entries(self.entries, i))
 
     def _taken_apart(self, result: Any) -> tuple[list[Any], Any, Any]:
         """The leaves of the carry that a step has returned, the carry, and the result."""
@@ -335,7 +336,9 @@ def _number(number: Any, dtype: np.dtype[Any], like: Any) -> Any:
     return number
 
 
-CPU.bring(Backend.scan_entry, operator.getitem)
+@CPU.brings(Backend.scan_entries)
+def _entries_at(leaves: list[Any], i: int) -> list[Any]:
+    return [leaf[i] for leaf in leaves]
 
 
 def _typed(number: Any, dtype: np.dtype[Any]) -> Any:
@@ -365,7 +368,7 @@ def _zeros(leaf: Any) -> Any:
 
 
 class _Results:
-    """Results of all steps, in arrays that are made when the first result is known."""
+    """Collects the results of all steps; the arrays are made when the first result is known."""
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
@@ -425,7 +428,7 @@ class _Results:
 
 @CPU.brings(Backend.scan_stack)
 class _Stack:
-    """Results of all steps at one leaf of a nest."""
+    """Collects the results of all steps at one place of a nest."""
 
     def __init__(self, steps: int, first: Any) -> None:
         self.steps = steps

@@ -118,7 +118,7 @@ def reduce_on_device(
 
 
 def through_main_memory(leaves: Sequence[Any], collective: Callable[[list[Any]], list[Any]]) -> list[Any]:
-    """The results of a collective function that knows main memory alone, each where its operand is."""
+    """The results of a collective function of arrays in main memory, each copied back to where its operand is."""
     memory = next(_memory(leaf, "x") for leaf in leaves if on_device(leaf))
     memory.synchronize()
     there = [components(leaf) if on_device(leaf) else {} for leaf in leaves]

@@ -1,5 +1,8 @@
 """Ops called in the user's own kernels compile for devices, in the precision of what they are given."""
 
+import os
+from pathlib import Path
+
 import numbafunc_cuda
 import ptx
 import pytest
@@ -64,3 +67,26 @@ def test_arrays_are_refused_by_name():
 
     with pytest.raises(Exception, match=r"x of numbafunc\.elu is an array"):
         compiled(kernel, types.float32[::1], types.float32[::1])
+
+
+def test_a_kernel_may_be_the_first_to_name_an_op(programs):
+    root = programs.package.parent
+    path = os.pathsep.join(map(str, (root, root / "cuda", Path(__file__).parent)))
+    source = """
+        import sys
+
+        import numbafunc
+        import numbafunc_cuda
+        import ptx
+        from numba import cuda, types
+
+        def kernel(x, y):
+            y[0] = numbafunc.sigmoid(x[0])
+
+        assert "numbafunc.ops.activation" not in sys.modules
+        with ptx.no_device((7, 5)):
+            code = cuda.compile_ptx(kernel, (types.float32[:], types.float32[:]), cc=(7, 5))[0]
+        ptx.assembled(code, (7, 5))
+        print("compiled")
+    """
+    assert programs.run(source, PYTHONPATH=path) == "compiled"

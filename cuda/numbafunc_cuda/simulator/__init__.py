@@ -1,1 +1,1 @@
-"""Simulation of what device code is made of, for kernels that run as plain Python."""
+"""Counterparts of device code for Numba's simulator, where kernels are plain Python."""

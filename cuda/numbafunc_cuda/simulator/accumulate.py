@@ -32,7 +32,8 @@ def make_operation(name: str) -> Callable[..., Any]:
     return operation
 
 
-# What threads offer, in turns: while others read one, the next is laid down. One block runs at a time.
+# Two tables of what threads offer, used in turns: while some still read one, others write the next. One block runs at a
+# time.
 _OFFERS: dict[tuple[int, int], tuple[float, ...]] = {}
 
 

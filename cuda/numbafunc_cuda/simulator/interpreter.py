@@ -1,4 +1,4 @@
-"""LLVM instructions carried out where they would be emitted: what kernels compute in Numba's simulator.
+"""A builder that carries out LLVM instructions in place of emitting them, for Numba's simulator.
 
 :mod:`numbafunc.numbers.real` and all that is built on it append instructions to a builder. :data:`BUILDER` takes the
 same calls and computes: a value is a number together with its LLVM type. Floats are Python's, rounded to their format
@@ -35,7 +35,7 @@ class Value:
 
 
 def _number(value: Any) -> Any:
-    """The number in a value, or in a constant of LLVM."""
+    """The Python number of a value, or of a constant of LLVM."""
     if type(value) is Value:
         return value.data
     constant = value.constant

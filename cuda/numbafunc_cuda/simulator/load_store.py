@@ -35,7 +35,7 @@ _FORMATS = {"float32": FLOAT, "float64": DOUBLE}
 
 
 class SimulatedNumber:
-    """A number of the algebra as definitions in plain Python see it."""
+    """A number with tangents that plain Python computes with."""
 
     __slots__ = ("number",)
     __hash__ = None  # type: ignore[assignment]
@@ -103,7 +103,7 @@ def _widest(operands: tuple[Any, ...]) -> Any:
 
 
 def apply(function: Any, *operands: Any) -> Any:
-    """The result of a function or operator for numbers, by the table that Numba is told of."""
+    """The result of a function or operator of simulated numbers."""
     format = _widest(operands)
     numbers = [_lowered(operand, format) for operand in operands]
     operation = OPERATIONS.get(function)
@@ -216,7 +216,7 @@ def widened(storage: str, word: Any) -> float:
 
 
 def lowered(storage: str, number: Any, dtype: Any) -> Any:
-    """The content of memory of a dtype after a number has been stored."""
+    """A number converted to the dtype of the memory where it is stored."""
     if storage in HALF:
         return narrow(BUILDER, storage, real(DOUBLE, float(number))).data
     if dtype.kind in "iu":
@@ -232,7 +232,7 @@ def _read(pointer: Pointer, index: int, storage: str, compute: str | None) -> An
     format = _FORMATS[compute]
     if storage in HALF:
         return Real(BUILDER, real(format, widened(storage, word)))
-    # One rounding: float64 would be the first of two for integers.
+    # Integers are rounded once; by way of float64 they would be twice.
     rounded = np.float32(word) if format == FLOAT else np.float64(word)
     return Real(BUILDER, Value(format, float(rounded)))
 
@@ -398,7 +398,7 @@ _array_of_the_simulator = FakeCUDAShared.array
 
 
 def _shared_array(self: Any, shape: Any, dtype: Any, alignment: Any = None) -> Any:
-    """Stand-in for ``cuda.shared.array``: one array for all threads of a block that come by a line of source.
+    """``cuda.shared.array`` of a block: one array for all threads that reach a line of source.
 
     The simulator looks whether there is one, and makes it, in two steps. Of two threads that come at once each may get
     an array of its own, and the others read memory that nobody has written to.

@@ -33,6 +33,11 @@ def summary():
     for outcome in ("failed", "skipped"):
         for report in reports:
             if report.outcome == outcome:
-                reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
-                return outcome, "\n".join([reason, *(f"--- {title}\n{text}" for title, text in report.sections)])
+                return outcome, "\n".join([reason(report), *(f"--- {name}\n{text}" for name, text in report.sections)])
     return "passed", ""
+
+
+def reason(report):
+    if isinstance(report.longrepr, tuple):  # file, line and words of a skipped test
+        return report.longrepr[2].removeprefix("Skipped: ")
+    return report.longreprtext

@@ -3,5 +3,6 @@
 import importlib.util
 import os
 
+collect_ignore_glob = ["ptx*.py"]
 if importlib.util.find_spec("numba_cuda") is None or os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
-    collect_ignore = ["test_groups.py", "test_inside.py", "test_ptx.py"]
+    collect_ignore_glob += ["test_groups.py", "test_inside.py", "test_ptx.py"]

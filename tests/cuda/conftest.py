@@ -2,11 +2,6 @@
 
 import importlib.util
 import os
-import sys
-from pathlib import Path
-
-# Modules beside these tests are imported by name.
-sys.path.insert(0, str(Path(__file__).parent))
 
 collect_ignore_glob = ["ptx*.py"]
 if importlib.util.find_spec("numba_cuda") is None or os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":

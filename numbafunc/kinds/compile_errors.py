@@ -12,8 +12,8 @@ from typing import Any
 from numbafunc.cpu.cache import RELEASED
 from numbafunc.numbers import elementary
 
-# Our type of numbers, with parentheses three deep for the keys of its coefficients.
 _COLOUR = re.compile(r"\x1b\[\d*m")
+# The name of the type NumberType, with parentheses three deep for the keys of its coefficients.
 _NUMBER = re.compile(r"Number\((float\d\d), \((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)\)")
 
 # What to write for functions that definitions can't call.

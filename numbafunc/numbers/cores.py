@@ -241,9 +241,8 @@ def softplus(x: Real) -> Real:
 def swish(x: Real) -> Real:
     """The product x * logistic(x), accurate also where logistic(x) is subnormal and it is not; NaN at -inf.
 
-    Three roundings add up for x < 0: of the numerator, the denominator and the quotient. What the denominator is too
-    large by goes into the numerator by way of ``p``, times 0.8, which is 1 / (1 + e) to a quarter for the ``e`` that
-    matter.
+    Three roundings add up for x < 0: of the numerator, the denominator and the quotient. The excess of the denominator
+    is passed to the numerator through ``p``, times 0.8, which is 1 / (1 + e) to a quarter for the ``e`` that matter.
     """
     return _swish(x, *_raised_decay(x))
 
@@ -580,7 +579,7 @@ def log1p(x: Real) -> Real:
 
 
 def _log1p(x: Real, x_lo: Real | None, doubled: Bit | None) -> Real:
-    """log(1 + x + x_lo), of twice that where wanted."""
+    """log(1 + x + x_lo), or log(2 * (1 + x + x_lo)) where ``doubled``."""
     shift = x.format.mantissa
     u = x + 1.0
     exponent, k = _exponent(u, 0.75)

@@ -52,7 +52,7 @@ _STEPS: dict[np.ufunc, Callable[..., Any]] = {
 
 
 def kernels() -> dict[str, dict[np.ufunc, Callable[..., Any]]]:
-    """The definitions of which kernels are made, by what becomes of tangents: they move, or end here."""
+    """The definitions that kernels are made of, in two groups: functions with derivatives, and those without."""
     return {"moves": _DEFINITIONS, "asks": _ON_VALUE, "steps": _STEPS}
 
 

@@ -1,6 +1,6 @@
 r"""Rules of vector and matrix norms.
 
-``d|x|`` is the tangent of the absolute value, zero or one-sided at 0 as :mod:`numbafunc.rules.complex_values` says:
+``d|x|`` is the tangent of the absolute value, at 0 the one of :mod:`numbafunc.rules.complex_values`:
 
 ============ =================================================================
 2, Frobenius ``sum(Re(conj(x) dx)) / norm``

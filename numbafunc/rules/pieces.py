@@ -116,7 +116,7 @@ def _extremum(find: Any) -> Any:
     def statistic(x: Operand, axis: int) -> Any:
         values = value_of(x)
         found = find(values, axis, keepdims=True)
-        # NaN is the extremum where there is one, but not equal to itself.
+        # A NaN is the extremum, but not equal to itself.
         tied = (values == found) | np.isnan(values)
         count = np.count_nonzero(tied, axis, keepdims=True)
 
@@ -183,7 +183,7 @@ def _stacked(nest: Any) -> Any:
 
 
 def _pad_by_variables(x: Operand, pairs: Any, mode: str, name: str, options: dict[str, Any]) -> Any:
-    """Padding by constants, or by ramps to ends, that are variables."""
+    """Padding by constants, or by ramps to ends, that have tangents."""
     ends = _stacked(options[name])
     _numpy_pad(value_of(x), pairs, mode, **{**options, name: value_of(ends)})  # errors
     ends = np.broadcast_to(ends.astype(x.dtype), (x.ndim, 2))
@@ -246,7 +246,7 @@ def _bincount(x: Any, /, weights: Operand = None, minlength: int = 0) -> Any:
 
 
 def _counted(places: Any, weights: Any, size: int) -> Any:
-    """Sums of the weights in each bin, for all directions at once: each has bins of its own."""
+    """Sums of the weights in each bin, for all directions at once: each direction has its own bins."""
     rows = weights.reshape((math.prod(weights.shape[:-1]), weights.shape[-1]))
     bins = places + size * np.arange(len(rows))[:, np.newaxis]
     return np.bincount(bins.ravel(), rows.ravel(), size * len(rows)).reshape((*weights.shape[:-1], size))

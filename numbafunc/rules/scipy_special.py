@@ -1,9 +1,9 @@
 """Rules of scipy.special's ufuncs.
 
-SciPy is never imported from here: the rules are registered by name, and made when a ufunc of that name, of a
-``scipy.special`` that somebody has imported, first meets a dual array. The formulas are those of the Digital Library
-of Mathematical Functions, https://dlmf.nist.gov: erf 7.2, gamma 5.2 and 5.9, beta 5.12, zeta 25.11, exponential
-integrals 6.2, Bessel 10.6 and 10.29, incomplete gamma and beta 8.8 and 8.17.
+This module never imports SciPy: the rules are registered by name, and made when a ufunc of that name, of a
+``scipy.special`` that the program has imported, is first called with a dual array. The formulas are those of the
+Digital Library of Mathematical Functions, https://dlmf.nist.gov: erf 7.2, gamma 5.2 and 5.9, beta 5.12, zeta 25.11,
+exponential integrals 6.2, Bessel 10.6 and 10.29, incomplete gamma and beta 8.8 and 8.17.
 
 A derivative is a function of the operands and of the value y, in which ``special`` holds the functions of SciPy.
 ``by_nothing`` stands for an operand with respect to which there is no rule: it must be constant.
@@ -51,8 +51,8 @@ def by_nothing(*operands: Operand) -> Any:
 
 
 def _hazard(x: Operand) -> Any:
-    # Density over distribution function of the normal distribution: on the left the quotient would be 0 / 0, on the
-    # right that of scaled functions would have an infinite derivative.
+    # Density over distribution function of the normal distribution. Far on the left the quotient would be 0 / 0; on the
+    # right the quotient of scaled functions would have an infinite derivative.
     if x.dtype.kind == "c":
         return math.sqrt(2 / math.pi) / special.erfcx(-_ROOT_OF_HALF * x)
     left = value_of(x) < 0

@@ -1,7 +1,6 @@
 """Rules of functions that change the shape of arrays, or move, repeat, leave out and join their elements.
 
-They are linear: what happens to the value happens to every tangent. Functions that are views in NumPy are made of
-views here.
+They are linear: tangents are treated as the value. Functions that give views in NumPy give views here.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ def _reshape(
 @rule_for(np.ravel)
 def _ravel(a: Operand, order: str = "C") -> Any:
     _refuse_order("ravel", order)
-    # No view of what is not contiguous, even if it has one axis already.
+    # A copy of what is not contiguous, even if it has one axis already.
     return reordered(np.transpose(a) if order == "F" else a, np.ravel)
 
 
@@ -148,7 +147,7 @@ def _roll(a: Operand, shift: Any, axis: Any = None) -> Any:
 
 
 def _rolled(v: Any, shift: int, lead: int, axis: int | None) -> Any:
-    """An array rolled along one axis behind ``lead`` others, or along all of them in a row: numpy.roll in less time."""
+    """An array rolled along one axis behind ``lead`` others, or along all of them in a row: faster than numpy.roll."""
     if axis is None:
         return _rolled(v.reshape((*v.shape[:lead], -1)), shift, lead, 0).reshape(v.shape) if v.size else v.copy()
     before = (slice(None),) * (lead + axis)

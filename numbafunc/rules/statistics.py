@@ -82,7 +82,7 @@ def _moment(
     options = given(keepdims=keepdims, where=where)
     a = cast(a, dtype)
     if not skip and type(a.primal) is np.ndarray:
-        method = a.primal.var if function is np.var else a.primal.std  # which spares NumPy's wrapper
+        method = a.primal.var if function is np.var else a.primal.std  # the method avoids NumPy's wrapper
         value = method(axis, ddof=ddof, **options)
     else:
         value = function(a.primal, axis, ddof=ddof, **options)

@@ -1,7 +1,7 @@
 """Options and methods of ufuncs: out, where and dtype; reduce, accumulate, reduceat, outer and at.
 
-Sums, products and extrema are left to the rules of reductions. Any other ufunc of two operands is applied element after
-element along the axis, as NumPy does.
+Sums, products and extrema use the rules of reductions. Any other ufunc of two operands is applied element after element
+along the axis, as NumPy does.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numbafunc.rules.arguments import UNSET, as_array, cast, into, refuse_plain_
 from numbafunc.rules.reductions import first_largest_number, first_smallest_number
 from numbafunc.rules.register import ON_VALUE, ufunc_method
 
-# Options that are accepted with these values, their defaults.
+# Options that are accepted only with these values, their defaults.
 _HARMLESS: dict[str, Any] = {"casting": "same_kind", "order": "K", "subok": True, "signature": None, "extobj": None}
 
 
@@ -255,7 +255,7 @@ def at(ufunc: np.ufunc, a: Operand, indices: Any, b: Any = UNSET, /) -> None:
 
 
 def _occurrence(flat: Any) -> Any:
-    """For each number of the vector, how often it occurs before that place."""
+    """For each number of a vector, the count of its occurrences before that place."""
     order = np.argsort(flat, kind="stable")
     ordered = flat[order]
     starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])) if flat.size else np.zeros(0, int)

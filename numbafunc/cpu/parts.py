@@ -44,7 +44,7 @@ class _Part(_Library):
 
 
 class _PartOfLoop(_Part):
-    """A library of a parallel loop. The library it is linked into links what it calls as well, and optimises the whole."""
+    """A library of a parallel loop. A library that links it links what it calls as well, and optimises the whole."""
 
     def finalize(self) -> None:
         """Finish the library: nothing can be added afterwards."""

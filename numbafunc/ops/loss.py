@@ -101,7 +101,7 @@ def _sigmoid_cross_entropy_logits(logits: Any, labels: Any) -> Any:
 
 
 def _warn_of_shapes(names: tuple[str, str], shapes: tuple[tuple[int, ...], tuple[int, ...]], depth: int = 0) -> None:
-    """Warn the caller of the public function, which called this one through ``depth`` others, of shapes that differ."""
+    """Warn of different shapes, at the caller of the public function that called this one through ``depth`` others."""
     if shapes[0] != shapes[1]:
         given = f"{names[0]} has shape {shapes[0]} and {names[1]} has shape {shapes[1]}"
         warnings.warn(f"{given}; they are broadcast", UserWarning, stacklevel=4 + depth)
@@ -231,7 +231,7 @@ def _labels(labels: Any, ndim: int, classes: int) -> Any:
     if type(labels) is int:
         return np.full((1,) * ndim, labels)
     if labels.dtype == np.uint64:
-        labels = np.minimum(labels, np.uint64(classes))  # no label may come out negative below
+        labels = np.minimum(labels, np.uint64(classes))  # so that no label becomes negative below
     return labels.astype(np.int64, copy=False)[..., None]
 
 

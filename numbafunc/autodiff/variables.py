@@ -64,7 +64,7 @@ class Variables:
         return nested if isinstance(argnums, (tuple, list, range)) else nested[0]
 
     def chunks(self, chunk_size: int | None, mixed: bool = False) -> list[range]:
-        """Ranges of variables, each for one run, or for one with any other range if `mixed`; one is empty without any.
+        """Ranges of variables, each for a run, or with any other for a run if `mixed`; without variables an empty one.
 
         By default the tangents of the arguments stay below ``CHUNK_BYTES``, `mixed` ones below ``MIXED_CHUNK_BYTES``.
         """

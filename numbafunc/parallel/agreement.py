@@ -127,7 +127,7 @@ def reduce_memory(
 
 
 def make_agree_and_reduce(agree: Any, reduce_memory: Any) -> Any:
-    """Make the function that does both in one call; its ``fixed`` are arguments from a plan, its results as of `agree`."""
+    """Make the function that does both in one call; a plan gives ``fixed``. It returns what :func:`agree` does."""
 
     def agree_and_reduce(state: Any, digest: Any, fixed: Any, source: Any, target: Any) -> Any:
         status = agree(state, digest, 0, 0)

@@ -174,7 +174,7 @@ def _define_extremum_of_numbers(function: Any, index_of: Callable[[Any], Any]) -
         where: Any = UNSET,
     ) -> Any:
         refuse(name, initial=initial, where=where)
-        function(value_of(a), axis)  # warnings, and errors
+        function(value_of(a), axis)  # gives NumPy's warnings and errors
         result = pick(a, axis, keepdims, lambda v: _first_number(v, np.asarray(index_of(v))))
         return into(out, result, name)
 

@@ -67,7 +67,7 @@ def _slope_by_coordinates(f: Operand, axis: int, places: Dual, edge_order: Any) 
 
 
 def _spacings(varargs: tuple[Any, ...], count: int, value: Any, axes: Any, edge_order: Any) -> list[tuple[Any, ...]]:
-    np.gradient(value, *map(value_of, varargs), axis=axes, edge_order=edge_order)  # errors
+    np.gradient(value, *map(value_of, varargs), axis=axes, edge_order=edge_order)  # raises NumPy's errors
     if not varargs:
         return [()] * count
     return [varargs] * count if len(varargs) == 1 else [(one,) for one in varargs]
@@ -126,7 +126,7 @@ def _logspace(
 def _geomspace(
     start: Operand, stop: Operand, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
 ) -> Any:
-    np.geomspace(value_of(start), value_of(stop), num, endpoint, dtype, axis)  # errors
+    np.geomspace(value_of(start), value_of(stop), num, endpoint, dtype, axis)  # raises NumPy's errors
     common = np.result_type(value_of(start), value_of(stop), float(num), np.zeros((), dtype))
     start, stop = (as_array(x).astype(common) for x in (start, stop))
     # Rotated so that they start at a positive number, which has a logarithm.

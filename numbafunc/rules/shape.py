@@ -220,7 +220,7 @@ def _astype(x: Operand, dtype: Any, /, *, copy: bool = True, device: Any = None)
 
 @rule_for(np.rollaxis)
 def _rollaxis(a: Operand, axis: int, start: int = 0) -> Any:
-    np.rollaxis(np.empty((0,) * a.ndim), axis, start)  # errors
+    np.rollaxis(np.empty((0,) * a.ndim), axis, start)  # raises NumPy's errors
     axis = normalize_axis_index(axis, a.ndim)
     start = start + a.ndim if start < 0 else start
     return np.moveaxis(a, axis, start - 1 if axis < start else start)
@@ -242,7 +242,7 @@ def _flipud(m: Operand) -> Any:
 
 @rule_for(np.rot90)
 def _rot90(m: Operand, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
-    np.rot90(value_of(m), k, axes)  # errors
+    np.rot90(value_of(m), k, axes)  # raises NumPy's errors
     first, second = axes
     if k % 4 == 0:
         return m[:]
@@ -324,7 +324,7 @@ def _trim_zeros(filt: Operand, trim: str = "fb", axis: Any = None) -> Any:
 def _diag(v: Operand, k: int = 0) -> Any:
     if v.ndim == 2:
         return np.diagonal(v, k)
-    np.diag(value_of(v), k)  # errors
+    np.diag(value_of(v), k)  # raises NumPy's errors
     with_zero = np.concatenate([np.zeros(1, v.dtype), v])
     return gather(with_zero, np.diag(np.arange(1, v.size + 1), k))
 
@@ -353,7 +353,7 @@ _define_split(np.array_split)
 def _define_split_along(function: Any, axis: int) -> None:
     @rule_for(function)
     def rule(ary: Operand, indices_or_sections: Any) -> list[Any]:
-        function(value_of(ary), indices_or_sections)  # errors
+        function(value_of(ary), indices_or_sections)  # raises NumPy's errors
         pieces: list[Any] = np.split(ary, indices_or_sections, 0 if ary.ndim == 1 else axis)
         return pieces
 

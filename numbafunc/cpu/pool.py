@@ -353,9 +353,10 @@ def build_find(storage: str, window: Window | None, wide_index: bool, *, paralle
 
 
 def build_follow(storage: str, window: Window, tangents: int, *, parallel: bool) -> Any:
-    """Kernel ``kernel(x, x0, x1, ..., y, y0, y1, ..., places)``: the largest elements, and tangents that come along.
+    """Kernel ``kernel(x, x0, x1, ..., y, y0, y1, ..., places)``: the largest elements, and their tangents.
 
-    ``x0`` has a tangent of each element of ``x``, which reaches ``y0``, and so forth. See :func:`build_find`.
+    ``x0`` holds a tangent of each element of ``x``; those of the largest elements go to ``y0``, and so forth. See
+    :func:`build_find`.
     """
     slots = range(tangents)
     arrays = [f"{name}{slot}" for name in "xy" for slot in ("", *slots)]

@@ -256,7 +256,7 @@ _ACROSS_ALONE = """
     return found < 0
 """
 
-# A band is some columns here, each of which is a line by itself.
+# Here a band is a range of columns, each of which is a separate line.
 _DOWN_ALONE = """
     width = stop - start
     for i in range(rows):

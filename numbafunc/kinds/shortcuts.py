@@ -172,8 +172,7 @@ def shortcut(
         lines = _LINES_WITH_TUPLES if tuples else _LINES_WITH_OUT if output else _LINES
         table = Kernels(_MOST)
         namespace: dict[str, Any] = {}
-        # With the globals of the function's module, as if written there: by them doctest tells whose functions they
-        # are.
+        # With the globals of the function's module, as if written there: doctest finds a module's functions by them.
         exec(_TEMPLATE.format(lines=lines.format(**names), **names), checked.__globals__, namespace)
         made = namespace["make_shortcut"](
             *(checked, table, table.get, Shortcut, _CURRENT, ndarray, FLAGS, PLAIN),

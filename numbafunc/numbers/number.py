@@ -207,7 +207,7 @@ class Number:
         return self._new({**other.parts, VALUE: self.value})
 
     def locally_constant(self, function: Callable[[Real], Real]) -> Number:
-        """A function whose derivative is zero wherever it has one."""
+        """``function(self)``, for a function whose derivative is zero wherever it has one."""
         return self._new({VALUE: function(self.value)})
 
     def __abs__(self) -> Number:

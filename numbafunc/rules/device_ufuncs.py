@@ -78,7 +78,7 @@ def _op(ufunc: np.ufunc) -> Any:
 
 
 def apply(ufunc: np.ufunc, *operands: Any) -> Any:
-    """Apply a ufunc to operands of which at least one is an array of a device, or a dual array of such."""
+    """Apply a ufunc to operands of which at least one is an array of a device, or a dual array of one."""
     op = _op(ufunc)
     if ufunc in _ON_VALUE:
         return op.on_device(list(map(value_of, operands)), None, np.dtype(bool))

@@ -70,7 +70,7 @@ def solve_all(a: Operand, right: Tangent) -> Tangent:
 
 
 def singular_value_tangents(a: Operand, da: Tangent) -> Tangent:
-    """The derivatives of all singular values, in descending order of these."""
+    """The derivatives of all singular values, in descending order of the values."""
     u, _, vh = np.linalg.svd(a, full_matrices=False)
     return np.sum((np.conjugate(u) * (da @ adjoint(vh))).real, axis=-2)
 

@@ -25,7 +25,7 @@ from numbafunc.rules.complex_values import conjugate
 from numbafunc.rules.register import define_on_value, register, rule_for
 from numbafunc.rules.ufuncs import binary
 
-# Of two matrices.
+# Products of two matrices.
 
 _WIDE = 32
 """Columns from which on one product for each direction is as fast as one for all, and leaves rows contiguous."""
@@ -118,7 +118,7 @@ def _vdot(a: Operand, b: Operand, /) -> Any:
     return np.matmul(conjugate(np.ravel(a)), np.ravel(b))
 
 
-# Of stacks of vectors and matrices.
+# Products of stacks of vectors and matrices.
 
 # Axes of the operands and of the result that are not looped over.
 _CORE_AXES = {"vecdot": (1, 1, 0), "matvec": (2, 1, 1), "vecmat": (1, 2, 1)}
@@ -152,7 +152,7 @@ def _linalg_vecdot(x1: Operand, x2: Operand, /, *, axis: int = -1) -> Any:
     return np.vecdot(np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1))
 
 
-# Of tensors.
+# Products of tensors.
 
 
 @rule_for(np.tensordot, np.linalg.tensordot)

@@ -29,7 +29,7 @@ class Place(NamedTuple):
 
 
 PLACES: dict[Any, Place] = {}
-"""Where each rule was registered, by what it is the rule of: a function or a ufunc, ``("method", name)`` for a method
+"""The place where each rule was registered, by its function or ufunc, ``("method", name)`` for a method
 of ufuncs, ``("hook", name)``, and ``(module, name)`` for a ufunc of a package that is not imported."""
 
 RULES_BY_NAME: dict[str, dict[str, Callable[[np.ufunc], Rule]]] = {}
@@ -40,7 +40,7 @@ ON_VALUE: set[np.ufunc] = set()
 
 
 def _note(key: Any, name: str) -> None:
-    """Note the place of a registration, or raise RuntimeError if there is one of the same key."""
+    """Record the place of a registration; RuntimeError if there is one for this function already."""
     frame = sys._getframe(1)
     while frame.f_globals is globals() and frame.f_back is not None:
         frame = frame.f_back

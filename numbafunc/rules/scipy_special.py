@@ -26,7 +26,7 @@ from numbafunc.rules.register import Rule, on_value, register_by_name
 from numbafunc.rules.ufuncs import Helper, by_partials, unary
 
 MODULE = "scipy.special._ufuncs"
-"""Where SciPy defines the ufuncs of ``scipy.special``."""
+"""The module in which SciPy defines the ufuncs of ``scipy.special``."""
 
 _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 _ROOT_OF_HALF = math.sqrt(0.5)
@@ -65,7 +65,8 @@ _FAR = 12.0
 
 
 def _erfcx_slope(x: Operand, y: Operand) -> Any:
-    # Far out 2 x y - 2 / sqrt(pi) would lose digits: there the asymptotic series, DLMF 7.12.1, differentiated.
+    # For large x, 2 x y - 2 / sqrt(pi) would lose digits: the asymptotic series, DLMF 7.12.1, is differentiated
+    # instead.
     far = value_of(x) > _FAR
     inverse = 1 / np.where(far, x, _FAR)
     square = inverse * inverse

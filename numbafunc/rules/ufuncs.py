@@ -52,7 +52,7 @@ def _chain(derivative: Callable[[Any, Any], Any], x: Operand, y: Operand, dx: Ta
 
 
 def _define_linear(ufunc: np.ufunc) -> None:
-    """Register an elementwise function that is its own derivative."""
+    """Register a linear elementwise function, which acts on tangents as on values."""
 
     @rule_for(ufunc)
     def rule(x: Dual) -> Any:

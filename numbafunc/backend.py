@@ -232,7 +232,7 @@ def _load_cuda() -> Backend:
 
 
 _OWNERS: list[_Owner] = [_Owner(speaks_cuda, "a CUDA device", _load_cuda)]
-# Types of what holds an array under the name `primal`: dual arrays belong where their values do.
+# Types of objects that hold an array as `primal`: a dual array belongs to the back end of its value.
 _HOLDERS: set[type] = set()
 # Types that need no further check.
 _IN_MAIN_MEMORY = frozenset((np.ndarray, float, int))

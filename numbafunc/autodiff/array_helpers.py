@@ -43,7 +43,7 @@ def tangents(directions: int, primal: Any, tangent: Any) -> Any:
 
 
 def unit_directions(chunk: range, start: int, stop: int, x: Any) -> Any:
-    """Tangents of a leaf, variables ``start`` to ``stop``, as those of a chunk move; None if it has none of these."""
+    """Unit tangents of a leaf (variables ``start`` to ``stop``) for a chunk of variables; None if they share none."""
     if max(chunk.start, start) >= min(chunk.stop, stop):
         return None
     return backend.of(x).unit_directions(len(chunk), chunk.start - start, x)

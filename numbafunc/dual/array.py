@@ -541,7 +541,7 @@ _IN_MAIN_MEMORY = frozenset((np.ndarray, float, int))
 
 
 def on_device(*operands: Operand) -> bool:
-    """Whether any operand, or its value, is an array of another back end than that of main memory."""
+    """Whether any operand, or its value, is an array that is not in main memory."""
     for x in operands:
         while type(x) is Dual:
             x = x.primal

@@ -76,7 +76,7 @@ def as_operand(x: Any, name: str, *, boolean: bool = True, device: bool = False)
 
 
 def _is_number(x: Any) -> bool:
-    """Whether something is a Python number that kernels take as it is; larger ints become arrays of some dtype."""
+    """Whether something is a Python number that kernels take as it is; larger ints become arrays first."""
     if isinstance(x, float):
         return not isinstance(x, np.generic)
     return isinstance(x, int) and not isinstance(x, bool) and -(2**63) <= x < 2**63

@@ -40,7 +40,7 @@ class Target(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One call of the kernel: which part of which source and target it gets."""
+    """One call of the kernel: the parts of sources and targets that it gets."""
 
     slots: tuple[tuple[int, Index], ...]
     results: tuple[tuple[int, Index], ...]

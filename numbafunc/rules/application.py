@@ -79,7 +79,7 @@ def rearranged(operands: Sequence[Operand], function: Callable[..., Any]) -> Any
 
 
 def combine(first: Tangent, second: Tangent) -> Tangent:
-    """The sum of two terms of which one may be missing."""
+    """The sum of two terms, of which either may be None."""
     if first is None:
         return second
     return first if second is None else first + second

@@ -40,7 +40,7 @@ from numbafunc.rules.register import rule_for
 
 
 def _from_triangle(da: Tangent, upper: bool) -> Tangent:
-    """The Hermitian matrix of which one triangle is given."""
+    """The Hermitian matrix with a given triangle."""
     triangle = np.triu(da, 1) if upper else np.tril(da, -1)
     return np.where(np.eye(da.shape[-1], dtype=bool), da.real, triangle + adjoint(triangle))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module as _import_module
 from typing import Any as _Any
 
-import numba as _numba  # noqa: F401  (not by the threads that come first to use it: they would see parts of it)
+import numba as _numba  # noqa: F401  (here, so that concurrent first uses don't see a half-loaded module)
 
 from numbafunc.reduction_symbol import name_reduction as _name_reduction
 

@@ -35,7 +35,7 @@ def info(options: argparse.Namespace) -> int:
     from numbafunc.launcher import rank_before_start
 
     facts = list(_facts())
-    if rank_before_start() == 0:  # the others would say the same between the lines
+    if rank_before_start() == 0:  # the other ranks would print the same among these lines
         for name, value in facts:
             print(f"{name:<16}{value}")
     return 0

@@ -1,4 +1,4 @@
-"""The back ends: where arrays may lie, how to tell whose an array is, and what each back end brings.
+"""Back ends: the places where arrays may lie, the way to find the one of an array, and the functions that each brings.
 
 A :class:`Backend` is an object with named entries, all of which :class:`Backend` lists. :data:`CPU` serves arrays in
 main memory; modules of this package add its entries beside the ops that need them. Other back ends call
@@ -44,11 +44,11 @@ class Entry:
     def __get__(self, instance: Backend, owner: type) -> Any: ...
 
     def __get__(self, instance: Backend | None, owner: type) -> Any:
-        # A function that is known has taken the place of this one in the object.
+        # A function that is known replaces this attribute in the object, so this is not called again.
         return self if instance is None else instance.resolve(self)
 
     def of(self, backend: Backend, op: str) -> Any:
-        """The function of a back end, for an op that the message of the TypeError names where there is none."""
+        """The function of a back end for an op; a TypeError that names the op if there is none."""
         return backend.resolve(self, op)
 
 
@@ -97,7 +97,7 @@ class Backend:
     place : str
         Where its arrays lie, for messages: "an array of {place}".
     entries : mapping of Entry to str, optional
-        Where functions are that are imported when first needed: "module" or "module.function".
+        Functions that are imported when first needed: "module" or "module.function".
     package : str
         The package of these modules.
     """
@@ -213,7 +213,7 @@ class _Owner(NamedTuple):
     load: Callable[[], Backend]
 
 
-# Of DLPack: memory of a CUDA device, and memory that CUDA moves to and fro.
+# Device types of DLPack: memory of a CUDA device, and managed memory of CUDA.
 _DLPACK_DEVICES = (2, 13)
 
 
@@ -232,14 +232,14 @@ def _load_cuda() -> Backend:
 
 
 _OWNERS: list[_Owner] = [_Owner(speaks_cuda, "a CUDA device", _load_cuda)]
-# Types of what holds an array under the name `primal`: dual arrays belong where their values do.
+# Types of objects that hold an array as `primal`: a dual array belongs to the back end of its value.
 _HOLDERS: set[type] = set()
 # The commonest types, which are looked up first.
 _IN_MAIN_MEMORY = frozenset((np.ndarray, float, int))
 
 
 def register(backend: Backend, owns: Callable[[Any], bool]) -> None:
-    """Add a back end for what ``owns(x)`` is true of; it is asked of no NumPy arrays and no Python numbers."""
+    """Add a back end for all ``x`` with ``owns(x)``, which is not called for NumPy arrays and Python numbers."""
     _OWNERS.insert(0, _Owner(owns, backend.place, lambda: backend))
 
 

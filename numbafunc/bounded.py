@@ -1,4 +1,4 @@
-"""Tables that can't grow beyond reason, for what is worked out once for calls of one form."""
+"""Tables of bounded size, for results that are worked out once for calls of the same description."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Bounded(dict[Any, Any]):
-    """A table that forgets everything when another entry would be one too many."""
+    """A table that is emptied when another item would be one too many."""
 
     def __init__(self, most: float = math.inf) -> None:
         super().__init__()

@@ -18,7 +18,7 @@ class ConvPadding(enum.Enum):
     """
 
     SAME = "SAME"
-    """As much as gives one window for every ``stride`` pixels; where it is odd, the larger half comes after."""
+    """Padding that gives one window for every ``stride`` pixels; where it is odd, the larger half comes after."""
 
     VALID = "VALID"
     """None."""

@@ -6,12 +6,12 @@ from __future__ import annotations
 class ShapeError(ValueError, TypeError):
     """Shapes that do not fit together.
 
-    A ``ValueError``, as NumPy raises, and a ``TypeError``, as JAX and objax raise: callers of either habit catch it.
+    A ``ValueError``, as NumPy raises, and a ``TypeError``, as JAX and objax raise: code written for either catches it.
     """
 
 
 class RankError(ShapeError, IndexError):
-    """An array with too few or too many axes, which JAX and objax notice as an ``IndexError``."""
+    """An array with too few or too many axes, which JAX and objax report as an ``IndexError``."""
 
 
 class CollectiveMismatchError(RuntimeError):

@@ -1,6 +1,6 @@
 """Facts that the MPI launcher gave this process, and the start of MPI.
 
-MPI is asked for only where a launcher has left its marks in the environment or where the program has loaded mpi4py by
+MPI is started only where a launcher has set its environment variables or where the program has loaded mpi4py by
 itself. Everywhere else a process is alone, and mpi4py need not be installed.
 """
 
@@ -96,8 +96,8 @@ def start() -> Any:
     Raises
     ------
     RuntimeError
-        Where the launcher promises more ranks than MPI sees: every rank would take itself for the only one. After the
-        end of MPI.
+        Where the launcher promises more ranks than MPI sees, so that every rank would take itself for the only one;
+        and after the end of MPI.
     ModuleNotFoundError
         Where the launcher promises several ranks and mpi4py is not installed.
     """
@@ -115,7 +115,7 @@ def start() -> Any:
             name="mpi4py",
         ) from None
     # mpi4py starts MPI when it is imported, and a rank that waits there for the others holds the interpreter's lock,
-    # so no thread of this process could watch it. A call through ctypes gives the lock away.
+    # so no thread of this process could watch it. A call through ctypes releases the lock.
     automatic = mpi4py.rc.initialize
     mpi4py.rc.initialize = False
     try:

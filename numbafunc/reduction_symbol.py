@@ -1,7 +1,7 @@
 """The name by which compiled code reaches the reductions over ranks.
 
-Machine code that Numba keeps on disk holds the name alone, and may be loaded before `numbafunc.parallel` is: whoever
-imports the package gives it the name.
+Machine code that Numba keeps on disk holds the name alone, and may be loaded before `numbafunc.parallel` is, so
+importing the package defines the name.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FAILURE = 3
 
 def _reduce(*arguments: int) -> int:
     try:
-        # By name: compiled code may come here before anything has loaded that module, which stands on this one.
+        # Imported late: compiled code may call this before that module, which imports this one, has been loaded.
         reduce_memory = import_module("numbafunc.parallel.njit").reduce_memory
     except BaseException:  # compiled code can hand on nothing but a status
         return FAILURE
@@ -28,5 +28,5 @@ _callback = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 8)(_reduce)
 
 
 def name_reduction() -> None:
-    """Tell LLVM the name."""
+    """Define the name for LLVM."""
     llvmlite.binding.add_symbol(SYMBOL, ctypes.cast(_callback, ctypes.c_void_p).value)

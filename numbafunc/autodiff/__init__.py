@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib import import_module as _import_module
 from typing import Any as _Any
 
-# Loaded when first used, as the names of the package are: ops have to know what a dual array is, but only who
-# differentiates needs the rules.
+# Loaded when first used, like the names of the package: ops have to know dual arrays, but only derivatives need the
+# rules.
 _DEFINITIONS = {
     "autodiff.drivers": ("grad", "jacfwd", "jvp", "value_and_grad"),
     "autodiff.linearization": ("linearize",),
@@ -24,7 +24,7 @@ def __getattr__(name: str) -> _Any:
     if home is None:
         raise AttributeError(f"module 'numbafunc.autodiff' has no attribute {name!r}")
     if home == "dual.array":
-        _import_module("numbafunc.rules")  # without which a dual array could do nothing
+        _import_module("numbafunc.rules")  # dual arrays can't compute without them
     return getattr(_import_module(f"numbafunc.{home}"), name)
 
 

@@ -28,7 +28,7 @@ def in_main_memory(driver: str, arguments: Sequence[Any]) -> None:
 
 
 def only_direction(primal: Any, tangent: Any, given: Sequence[Any]) -> Any:
-    """The tangent along the only direction, in memory apart from some arrays; None stands for zeros."""
+    """The tangent along the only direction, sharing no memory with ``given`` arrays; a tangent of None gives zeros."""
     here = backend.of(primal)
     if tangent is None:
         return here.zeros(primal.shape, primal.dtype, primal)
@@ -36,14 +36,14 @@ def only_direction(primal: Any, tangent: Any, given: Sequence[Any]) -> Any:
 
 
 def tangents(directions: int, primal: Any, tangent: Any) -> Any:
-    """The tangents along some directions; None stands for zeros."""
+    """The tangents along all directions; a tangent of None gives zeros."""
     if tangent is not None:
         return tangent
     return backend.of(primal).zeros((directions, *primal.shape), primal.dtype, primal)
 
 
 def unit_directions(chunk: range, start: int, stop: int, x: Any) -> Any:
-    """Tangents of a leaf, the variables from ``start`` to ``stop``, of which a chunk moves; None if it has none."""
+    """Unit tangents of a leaf (variables ``start`` to ``stop``) for a chunk of variables; None if they share none."""
     if max(chunk.start, start) >= min(chunk.stop, stop):
         return None
     return backend.of(x).unit_directions(len(chunk), chunk.start - start, x)
@@ -64,8 +64,8 @@ def _only_direction(tangent: Any, given: Sequence[Any]) -> Any:
     change = tangent[0]
     if type(change) is Dual:
         return change
-    # An element of an array of one axis is a number, a broadcast one a view that is read-only; and what f hands through
-    # must not be the caller's array.
+    # An element of a one-axis array is no array, and a broadcast tangent is a read-only view; and the result must not
+    # be an array of the caller's that f has handed through.
     if type(change) is not np.ndarray or not change.flags.writeable:
         return np.array(change)
     return change.copy() if any(_share_memory(change, one) for one in given) else change

@@ -43,10 +43,10 @@ def jvp(
         Function of as many positional arguments as there are `primals`; it may return any nest of tuples, lists,
         dicts and None.
     primals : tuple or list
-        The arguments x: floating arrays, Python floats (taken as 0-d float64 arrays), or nests of such.
+        The arguments x: floating arrays, Python floats (taken as 0-d float64 arrays), or nests of these.
     tangents : tuple or list
         The direction v: for each primal the same nest, shapes and dtypes, or None in place of a leaf or of a
-        whole nest that does not move. Integer and boolean leaves are allowed where the tangent says None.
+        whole nest that does not move. Integer and boolean leaves are allowed where the tangent is None.
     has_aux : bool
         Whether `f` returns a pair of the value and something else, which is handed through.
 
@@ -118,7 +118,7 @@ def grad(
         Function with a floating scalar result, shape ``()``.
     argnums : int or sequence of int
         The positional arguments to differentiate with respect to; negative ones count from the end. Each is a floating
-        array, a Python float or a nest of such.
+        array, a Python float or a nest of these.
     has_aux : bool
         Whether `f` returns a pair of the scalar and something else, which is handed through.
     chunk_size : int, optional

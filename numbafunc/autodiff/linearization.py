@@ -33,7 +33,7 @@ def linearize(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tu
     f : callable
         Function of as many positional arguments as there are `primals`; it may return a nest.
     *primals
-        The arguments x: floating arrays, Python floats or nests of such.
+        The arguments x: floating arrays, Python floats or nests of these.
     has_aux : bool
         Whether `f` returns a pair of the value and something else, which is handed through.
 
@@ -101,7 +101,7 @@ def _product(primal: Any, jacobian: Any, directions: list[Any]) -> Any:
     with quiet():
         change = np.matmul(direction, rows)
         if not is_finite(np.asarray(value_of(change))):
-            # What does not move contributes nothing, whatever its derivative.
+            # Zero tangents contribute nothing, whatever the derivative.
             change = np.sum(scale(rows, direction.reshape((-1, 1))), 0)
     return change.reshape(primal.shape)
 

@@ -1,4 +1,4 @@
-"""Derivatives of any order by one number: derivative."""
+"""Derivatives of any order with respect to one number: derivative."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ __all__ = ["derivative"]
 
 
 def derivative(f: Callable[..., Any], n: int = 1, argnum: int = 0, has_aux: bool = False) -> Callable[..., Any]:
-    r"""Make the function that evaluates the derivative of order n by one number.
+    r"""Make the function that evaluates the derivative of order n with respect to one number.
 
     .. math:: f^{(n)}(x) = \frac{\mathrm{d}^n f(x)}{\mathrm{d} x^n}
 
     Parameters
     ----------
     f : callable
-        Function of a number, with a result of any shape or a nest of such. The number may be an array if `f` works
-        element by element: then each element is differentiated by its own number.
+        Function of a number, with a result of any shape or a nest of results. The number may be an array if `f` works
+        element by element: then each element is differentiated with respect to its own number.
     n : int
         The order; 0 is the value.
     argnum : int
-        The positional argument to differentiate by; a negative one counts from the end.
+        The positional argument to differentiate with respect to; a negative one counts from the end.
     has_aux : bool
         Whether `f` returns a pair of the value and something else, which is handed through.
 
@@ -96,7 +96,7 @@ def derivative(f: Callable[..., Any], n: int = 1, argnum: int = 0, has_aux: bool
 
 
 def _change(leaf: Any, place: str, run: list[int], shape: tuple[int, ...]) -> Any:
-    """The derivative of an output at all levels of a run, by a number or the numbers of an array of some shape."""
+    """The derivative of an output at all levels of a run, with respect to a number or each number of an array."""
     for level in reversed(run):
         primal, tangent = split(leaf, level, place)
         leaf = np.zeros(primal.shape, primal.dtype) if tangent is None else tangent[0]

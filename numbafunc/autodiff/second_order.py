@@ -38,7 +38,7 @@ def hvp(
     f : callable
         Function of as many positional arguments as there are `primals`, with a floating scalar result, shape ``()``.
     primals : tuple or list
-        The arguments x: floating arrays, Python floats or nests of such.
+        The arguments x: floating arrays, Python floats or nests of these.
     tangents : tuple or list
         The direction v, as for :func:`jvp`.
     has_aux : bool
@@ -161,7 +161,7 @@ def hessian(
 
 
 def _mixed(result: Any, inner: int, outer: int, rows: int, columns: int) -> Any:
-    """The derivatives of a scalar by all pairs of directions of two levels, of shape (columns, rows)."""
+    """The derivatives of a scalar along all pairs of directions of two levels, of shape (columns, rows)."""
     primal, tangent = scalar(result, outer)
     value, _ = split(primal, inner, "the output of f")
     mixed = None if tangent is None else split(tangent, inner, "the output of f")[1]

@@ -1,6 +1,6 @@
-"""The variables of a derivative: which leaves of the arguments they are, and runs in which they move.
+"""The variables of a derivative: the leaves of the arguments that hold them, and the runs in which they move.
 
-A run moves some of the variables along unit directions, each at a level of its own that nothing else uses. How many
+A run moves some of the variables along unit directions, at a level that nothing else uses. How many
 move at once is bounded by the memory of their tangents.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc import backend, rules as _rules  # noqa: F401  (fills the tables: who takes derivatives needs them)
+from numbafunc import backend, rules as _rules  # noqa: F401  (fills the tables of rules, which derivatives need)
 from numbafunc.autodiff.array_helpers import unit_directions
 from numbafunc.backend import is_device_array
 from numbafunc.dual.array import Dual, make
@@ -22,8 +22,8 @@ from numbafunc.dual.errors import refuse_subclass
 from numbafunc.dual.levels import LIVE, Level, leaked
 from numbafunc.dual.trees import SINGLE, Structure, flatten, flatten_with_names, tree_map
 
-# Tangents of the arguments that one run carries. Of second order, larger chunks repeat the first-order part less often,
-# smaller ones are faster in each operation.
+# Bytes of tangents of the arguments in one run. For second derivatives, larger chunks repeat the first-order part less
+# often, smaller ones are faster in each operation.
 CHUNK_BYTES = 64 * 2**20
 CHUNK_DIRECTIONS = 1024
 MIXED_CHUNK_BYTES = 16 * 2**20
@@ -64,7 +64,7 @@ class Variables:
         return nested if isinstance(argnums, (tuple, list, range)) else nested[0]
 
     def chunks(self, chunk_size: int | None, mixed: bool = False) -> list[range]:
-        """Ranges of variables that move in one run, or in one run with any other range; an empty one if there are none.
+        """Ranges of variables, each for a run, or with any other for a run if `mixed`; without variables an empty one.
 
         By default the tangents of the arguments stay below ``CHUNK_BYTES``, `mixed` ones below ``MIXED_CHUNK_BYTES``.
         """
@@ -80,7 +80,7 @@ class Variables:
     def runs(
         self, f: Callable[..., Any], options: dict[str, Any], chunk_size: int | None
     ) -> Iterator[tuple[Any, int, int]]:
-        """Run f until every variable has been a direction: results, their levels and numbers of directions."""
+        """Run f until every variable has moved: the results, their levels and numbers of directions."""
         for chunk in self.chunks(chunk_size):
             with Level() as level:
                 result = f(*self.moved({level: chunk}), **options)
@@ -105,7 +105,7 @@ class Variables:
 
 
 def as_array(x: Any, name: str) -> Any:
-    """A Dual of a derivative that is being taken as it is, anything else as an array of numbers."""
+    """A Dual as it is if its derivative is being taken, anything else as an array of numbers."""
     if type(x) is Dual:
         if x.level not in LIVE:
             raise leaked(x.level)
@@ -186,7 +186,7 @@ def split(x: Any, level: int, name: str) -> tuple[Any, Any]:
 
 
 def scalar(x: Any, level: int) -> tuple[Any, Any]:
-    """The parts that `split` gives of an output that must be a floating scalar."""
+    """Value and tangent of an output, as :func:`split` gives them; TypeError unless it is a floating scalar."""
     wanted = "the function to differentiate must return a floating scalar, of shape (); "
     if not isinstance(x, (Dual, np.ndarray, np.generic, float, int, complex)) and not is_device_array(x):
         raise TypeError(f"{wanted}it returned {'None' if x is None else 'a ' + type(x).__name__}")
@@ -218,7 +218,7 @@ def constant(tree: Any, *run: int) -> Any:
 
 
 def check_argnums(argnums: int | Sequence[int]) -> tuple[int, ...]:
-    """The positions; TypeError unless there are some, all whole numbers."""
+    """The positions as a tuple; TypeError unless there is at least one and all are ints."""
     positions = tuple(argnums) if isinstance(argnums, (tuple, list, range)) else (argnums,)
     if not positions or any(type(position) is bool or not hasattr(position, "__index__") for position in positions):
         raise TypeError(f"argnums must be an int or a non-empty sequence of ints, not {argnums!r}")
@@ -226,7 +226,7 @@ def check_argnums(argnums: int | Sequence[int]) -> tuple[int, ...]:
 
 
 def check_chunk_size(chunk_size: int | None) -> None:
-    """Raise unless it is a positive whole number or None."""
+    """Raise unless a chunk size is a positive int or None."""
     if chunk_size is not None and (type(chunk_size) is not int):
         raise TypeError(f"chunk_size must be an int or None, not {chunk_size!r}")
     if chunk_size is not None and chunk_size < 1:

@@ -1,9 +1,9 @@
 """Accumulation inside reduction kernels: sums that vectorise and still do not depend on the number of threads.
 
-A block of a few hundred terms is summed in whatever order LLVM's vectoriser likes, which is fixed when the kernel
-is compiled. Block sums are then added one after the other with the rounding error of each addition kept aside
-(Knuth's two-sum; Ogita, Rump and Oishi, Accurate sum and dot product, SIAM J. Sci. Comput. 26, 2005). So the error
-does not grow with the number of blocks.
+A block of a few hundred terms is summed in an order that LLVM's vectoriser fixes when the kernel is compiled. Block
+sums are then added one after the other, and the rounding error of each addition is kept (Knuth's two-sum; Ogita, Rump
+and Oishi, Accurate sum and dot product, SIAM J. Sci. Comput. 26, 2005). So the error does not grow with the number of
+blocks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numbafunc.numbers.real import Real, select
 
 
 def typed_and_lowered(name: str, unpack: Callable[..., Number]) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Typing and code of an intrinsic of two numbers, given how the compiler takes numbers apart."""
+    """Typing function and code generator of an intrinsic on numbers, given the compiler's way to unpack them."""
     emit, keys = EMITTED[name]
 
     def typed(*operands: Any) -> Any:
@@ -64,7 +64,7 @@ def _with_finite(total: Real, lost: Real) -> Real:
     return total + select(abs(lost) < math.inf, lost, 0.0)
 
 
-# What the operations emit, and which coefficients their results have.
+# For each operation the code that it emits and the coefficients of its result.
 EMITTED: dict[str, tuple[Callable[..., Number], Callable[..., Any]]] = {
     "larger": (lambda a, b: Number({VALUE: a.value.maximum(b.value)}, a.cores), lambda *keys: (VALUE,)),
     "add": (_each(_reassociable_sum), _union),
@@ -78,19 +78,19 @@ _LARGER, _SUM, _EXACT_SUM, _ERROR, _SETTLED = (typed_and_lowered(name, unpack) f
 
 @intrinsic
 def larger(typingctx: Any, a: Any, b: Any) -> Any:
-    """The larger value of both, NaN when either is; tangents are dropped, since a shift is a constant."""
+    """The larger of two values, NaN when either is NaN; tangents are dropped, since a shift is a constant."""
     return _LARGER[0](a, b)(a, b), _LARGER[1]
 
 
 @intrinsic
 def add(typingctx: Any, a: Any, b: Any) -> Any:
-    """Sum of both, in an order that LLVM may change."""
+    """Sum of two numbers, in an order that LLVM may change."""
     return _SUM[0](a, b)(a, b), _SUM[1]
 
 
 @intrinsic
 def plus(typingctx: Any, a: Any, b: Any) -> Any:
-    """Sum of both, rounded."""
+    """Sum of two numbers, rounded."""
     return _EXACT_SUM[0](a, b)(a, b), _EXACT_SUM[1]
 
 
@@ -102,5 +102,5 @@ def rounding_error(typingctx: Any, a: Any, b: Any) -> Any:
 
 @intrinsic
 def settled(typingctx: Any, total: Any, lost: Any) -> Any:
-    """A total with its lost part put back."""
+    """A total plus its rounding error, kept until now."""
     return _SETTLED[0](total, lost)(total, lost), _SETTLED[1]

@@ -1,10 +1,10 @@
 """The cache of compiled kernels on disk: safe for any number of processes in one folder.
 
-An entry is one file whose name is a digest of everything that its machine code depends on: the sources of this package,
-the kernel, the types of its arguments, the processor, and the versions of Python, NumPy, Numba and llvmlite. So an
-entry is never changed, only created, and creation is atomic (a temporary file is renamed). The file repeats the
-full key and has a checksum; an entry that does not match is as good as absent. Unlike in Numba's own cache there is
-no index file for processes to disagree about.
+A cached kernel is one file whose name is a digest of everything that its machine code depends on: the sources of this
+package, the kernel, the types of its arguments, the processor, and the versions of Python, NumPy, Numba and llvmlite.
+So a file is never changed, only created, and creation is atomic (a temporary file is renamed). The file repeats all
+that the digest is made of and has a checksum; a file that does not match is ignored. Unlike Numba's own cache, this one
+has no index file on which processes could disagree.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _MAGIC = b"numbafunc kernel 1\n"
 
 
 def folder() -> Path:
-    """Folder of the entries: ``NUMBAFUNC_CACHE_DIR``, or ``numbafunc`` in the user's cache folder."""
+    """Folder of the cached kernels: ``NUMBAFUNC_CACHE_DIR``, or ``numbafunc`` in the user's cache folder."""
     chosen = os.environ.get("NUMBAFUNC_CACHE_DIR")
     if chosen:
         return Path(chosen)
@@ -60,7 +60,7 @@ def source_digest() -> str:
 
 
 def frozen(function: Any) -> Any:
-    """A copy of a function for which its global variables and those of enclosing functions stay what they are now."""
+    """A copy of a function whose global variables, and those of enclosing functions, keep their present values."""
     cells = tuple(types.CellType(cell.cell_contents) for cell in function.__closure__ or ())
     copy = types.FunctionType(
         function.__code__, dict(function.__globals__), function.__name__, function.__defaults__, cells or None
@@ -70,7 +70,7 @@ def frozen(function: Any) -> Any:
 
 
 def identify(function: Any) -> str | None:
-    """Digest of what a user's function computes: its code and all that it refers to; None where that can't be told."""
+    """Digest of a user's function: its code and all that it refers to; None where that can't be determined."""
     digest = hashlib.sha256()
     try:
         _digest_value(digest, function, set())
@@ -114,12 +114,12 @@ def _digest_value(digest: Any, value: Any, seen: set[int]) -> None:
         raise _UnidentifiableError
 
 
-# Modules whose functions and constants are told apart by their version.
+# Modules whose functions and constants are identified by the version of the module.
 RELEASED = ("builtins", "cmath", "math", "numba", "numbafunc", "numpy", "operator")
 
 
 def _digest_attributes(digest: Any, value: Any, names: list[str], seen: set[int]) -> None:
-    """The attributes of a user's module that a function names."""
+    """Add the attributes of a user's module that a function names."""
     if not isinstance(value, types.ModuleType) or value.__name__.split(".")[0] in RELEASED:
         return
     for name in names:
@@ -150,24 +150,24 @@ def _digest_code(digest: Any, code: types.CodeType) -> None:
 
 
 class KernelCache(_Cache):
-    """Cache of a Numba dispatcher: asked before a compilation, told after it."""
+    """Cache of a Numba dispatcher, which reads it before a compilation and writes to it afterwards."""
 
     def __init__(self, identity: str) -> None:
         self._identity = identity
 
     @property
     def cache_path(self) -> str:
-        """The folder of the entries."""
+        """The folder of the cached kernels."""
         return str(folder())
 
     def enable(self) -> None:
-        """Caching is always on; it gives way by itself where the folder can't be used."""
+        """Do nothing: caching is always on, except where the folder can't be used."""
 
     def disable(self) -> None:
-        """See :meth:`enable`."""
+        """Do nothing, see :meth:`enable`."""
 
     def flush(self) -> None:
-        """Entries never go stale."""
+        """Do nothing: cached kernels never go stale."""
 
     def _key(self, signature: Any, target: Any) -> bytes:
         return repr((source_digest(), self._identity, str(signature), target.codegen().magic_tuple())).encode()
@@ -187,7 +187,7 @@ class KernelCache(_Cache):
             return None
         try:
             return CompileResult._rebuild(target_context, *pickle.loads(payload))
-        except (ImportError, AttributeError):  # the user's module that it refers to is not there any more
+        except (ImportError, AttributeError):  # it refers to a user's module that no longer exists
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
@@ -202,23 +202,23 @@ class KernelCache(_Cache):
 
 @cache
 def _name_runtime() -> None:
-    """Tell LLVM the functions of Numba's run time that are written in C.
+    """Give LLVM the addresses of the functions of Numba's runtime that are written in C.
 
-    ``rtsys.initialize`` compiles the others as well, which takes half of the time of a first call. Machine code that is
-    kept has its own copies of those.
+    ``rtsys.initialize`` compiles the others as well, which takes half of the time of a first call. Cached
+    machine code has its own copies of those.
     """
     for name, address in _nrt_python.c_helpers.items():
         llvmlite.binding.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
 
 
 def _needs_more(library: Any) -> bool:
-    """Whether code calls functions of the run time that Numba compiles: loaded without, it would end the process."""
+    """Whether code calls runtime functions that Numba compiles: loaded without them, it would crash the process."""
     compiled = {function.name for function in rtsys.library._final_module.functions if not function.is_declaration}
     return any(f.is_declaration and f.name in compiled for f in library._final_module.functions)
 
 
 def _is_recursive(library: Any) -> bool:
-    """Whether code calls functions by pointers that Numba sets where it compiles them, and nowhere else."""
+    """Whether code calls functions through pointers that Numba sets only in the process that compiled them."""
     return any(variable.name.startswith(".numba.unresolved$") for variable in library._final_module.global_variables)
 
 
@@ -244,7 +244,7 @@ def _write(path: Path, content: bytes) -> None:
         raise
 
 
-# Spelled out, since a callee inherits the flags of its caller: IEEE arithmetic as it is written, no exceptions.
+# IEEE arithmetic as written, no exceptions. All flags are given, since a callee inherits those of its caller.
 FLAGS: dict[str, Any] = {
     "nogil": True,
     "fastmath": False,
@@ -256,9 +256,9 @@ FLAGS: dict[str, Any] = {
 
 @cache
 def inline(function: Any) -> Any:
-    """The Numba dispatcher of a function that kernels call: copied into them, where loops around it are vectorised.
+    """The Numba dispatcher of a function that is copied into kernels, so that loops around it are vectorised.
 
-    Were it called, the dynamic linker would take the copy in a library of its own, which is hardly optimised.
+    A call would reach the copy in the function's own library, which is hardly optimised.
     """
     return numba.njit(**FLAGS, no_cpython_wrapper=True, forceinline=True, pipeline_class=PartCompiler)(function)
 

@@ -3,13 +3,13 @@
 A form is the loop over the one or two innermost axes, the part that has to be fast:
 
 - ``run``: consecutive elements stay consecutive;
-- ``cut``: all are consecutive, and cut into runs for threads to share;
-- ``interleave``: some runs, or the same run some times, become one, with an element of each in turn;
-- ``deinterleave``: one run becomes some;
+- ``cut``: all elements are consecutive; they are cut into runs that threads share;
+- ``interleave``: several runs, or one run several times, become one run, with an element of each in turn;
+- ``deinterleave``: one run becomes several, with an element for each in turn;
 - ``transpose``: consecutive elements go to different rows; done in tiles, so that both sides use whole cache lines;
 - ``gather``: elements at any distance become consecutive.
 
-The axes outside are gone through by a :class:`Traversal`.
+A :class:`Traversal` tells how the loops go through the other axes.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from numbafunc.cpu.copy_vectors import lanes, make_deinterleave, make_interleave
 from numbafunc.cpu.load_store import Separation, make_read, make_write
 from numbafunc.cpu.schedule import SET_CHUNK, schedule
 
-# Elements that are worth a task of their own.
+# Elements per task: fewer are not worth one.
 TASK = 1 << 14
-# Elements on a side of a tile of a transpose.
+# Side of a tile of a transpose, in elements.
 TILE = 16
-# Runs that are interleaved or taken apart in one unrolled loop.
+# Most runs that one unrolled loop interleaves or deinterleaves.
 LARGEST_BLOCK = 8
 
 Axis = tuple[int, int, int]  # length, and elements from one to the next in the source and in the result
@@ -44,13 +44,13 @@ class Traversal(NamedTuple):
     form : str
         Name of the innermost loop.
     length : int
-        How often it goes round.
+        Number of its iterations.
     block : int
-        Number of runs that are interleaved or taken apart.
+        Number of runs that are interleaved or deinterleaved.
     stride : int
         Elements in the source between runs that are interleaved, elements that are gathered, rows that are transposed.
     apart : int
-        Elements in the result between runs taken apart or rows that were columns.
+        Elements in the result between deinterleaved runs, or between the rows that a transpose makes of columns.
     breadth : int
         Number of these rows.
     rows, columns : Axis
@@ -70,7 +70,7 @@ class Traversal(NamedTuple):
     others: tuple[Axis, ...] = ()
 
     def numbers(self) -> np.ndarray[Any, Any]:
-        """The numbers that a kernel needs, in one array."""
+        """The settings of a kernel, in one array."""
         total = self.rows[0]
         for length, _, _ in self.others:
             total *= length
@@ -167,7 +167,7 @@ def kernel(source, result, plan, start):
 def build(plan: Traversal, word: str, itemsize: int, *, parallel: bool) -> Any:
     """Kernel ``kernel(source, result, numbers, start)`` over flat arrays of words, which are floats for larger sizes.
 
-    The first element of the view is number ``start`` of the source.
+    The first element of the view has the index ``start`` in the source.
     """
     woven = plan.form in ("interleave", "deinterleave")
     return _build(plan.form, plan.block, lanes(plan.length, plan.block, itemsize) if woven else 1, word, parallel)

@@ -17,7 +17,7 @@ _BYTES = 32
 
 def lanes(length: int, block: int, itemsize: int) -> int:
     """Elements of each run to take at once; 1 where vectors don't pay."""
-    if block & (block - 1):  # runs are woven in pairs, and pairs of these
+    if block & (block - 1):  # runs are interleaved in pairs, and then pairs of pairs
         return 1
     most = min(length, _BYTES // itemsize)
     return 1 << (most.bit_length() - 1)
@@ -29,7 +29,7 @@ def _shuffled(builder: Any, a: Any, b: Any, order: list[int]) -> Any:
 
 
 def _woven(builder: Any, vectors: list[Any]) -> Any:
-    """One vector with an element of each in turn."""
+    """One vector with an element of each vector in turn."""
     if len(vectors) == 1:
         return vectors[0]
     even, odd = _woven(builder, vectors[::2]), _woven(builder, vectors[1::2])
@@ -38,7 +38,7 @@ def _woven(builder: Any, vectors: list[Any]) -> Any:
 
 
 def _taken_apart(builder: Any, vector: Any, block: int) -> list[Any]:
-    """The inverse, for a number of vectors."""
+    """As many vectors as a block has, from one: the inverse of :func:`_woven`."""
     if block == 1:
         return [vector]
     count = vector.type.count
@@ -48,7 +48,7 @@ def _taken_apart(builder: Any, vector: Any, block: int) -> list[Any]:
 
 
 def _at(context: Any, builder: Any, array_type: Any, array: Any, index: Any, count: int) -> Any:
-    """Pointer to so many elements."""
+    """Pointer to ``count`` elements, as one vector."""
     address = address_of(context, builder, array_type, array, index)
     return builder.bitcast(address, ir.VectorType(address.type.pointee, count).as_pointer())
 
@@ -102,7 +102,7 @@ def make_deinterleave(block: int, count: int, separation: Separation, groups: tu
     return deinterleave  # type: ignore[no-any-return]
 
 
-# Bytes that are moved at once, and the numbers of blocks from which up to which that is quickest.
+# Bytes of a block, which is moved at once, and the smallest and largest number of blocks for which that is quickest.
 _BLOCK, _FEW, _MANY = 32, 1, 64
 
 
@@ -154,7 +154,7 @@ def _per_block(typingctx: Any, array: Any) -> Any:
 
 @inline
 def move(target: Any, to: Any, source: Any, start: Any, count: Any) -> None:
-    """Copy elements. In between, a call of the library's function takes longer than the copy."""
+    """Copy elements: from ``_FEW`` to ``_MANY`` blocks of them without a call of the C library, which takes longer."""
     block = _per_block(target)
     if block * _FEW <= count < block * _MANY:
         index = 0

@@ -12,7 +12,7 @@ from numbafunc.cpu.load_store import Separation, StoredOperand, make_load, make_
 from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
 from numbafunc.numbers.number import Key
 
-# Elements of a block, the unit of work of a thread: some microseconds. Threads that join late find blocks left.
+# Elements of a block, a thread's unit of work: some microseconds, so that threads that join late find blocks left.
 BLOCK = 1 << 14
 
 _SERIAL = """
@@ -82,7 +82,7 @@ def build(
     definition : callable
         Scalar function of as many numbers as there are operands.
     identity : str or None
-        What tells this definition from all others, for the cache; None to compile anew in each process.
+        Identifies the definition in the cache; None to compile anew in each process.
     operands : tuple of StoredOperand
         How the operands are stored.
     storage : str
@@ -90,7 +90,7 @@ def build(
     keys : tuple of Key
         Coefficients of the result, one array each.
     spans : tuple of str
-        What each operand has a value for: every "element", every "row", every "column", or once, as a "number".
+        Whether each operand has a value per "element", per "row", per "column", or a single one, a "number".
     parallel : bool
         Whether the array is shared out to threads.
     """

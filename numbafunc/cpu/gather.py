@@ -11,7 +11,7 @@ import numpy as np
 from numbafunc.cpu.cache import compile_lazily
 from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
 
-# Elements that are worth a task of their own.
+# Elements per task: fewer are not worth one.
 TASK = 1 << 14
 
 _GATHER = """

@@ -2,8 +2,8 @@
 
 An operand of an op reaches a kernel as a flat run of slots, one for each coefficient (see
 :mod:`numbafunc.numbers.number`). A slot is an array of any layout that the kernel indexes by itself, or a Python
-number. float16 and bfloat16 arrays come as arrays of 16-bit words, since they are storage: they are converted to
-float32 in registers.
+number. float16 and bfloat16 serve for storage only: their arrays come as arrays of 16-bit words, which are converted
+to float32 in registers.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Separation(NamedTuple):
     names: tuple[str, ...]
 
     def mark(self, module: Any, instruction: Any, name: str) -> None:
-        """Note at a load or store which group it belongs to."""
+        """Mark a load or store as one of a group."""
         if name not in self.names:
             return
         domain = module.add_metadata([ir.MetaDataString(module, "numbafunc")])
@@ -70,7 +70,7 @@ class Separation(NamedTuple):
 
 
 def address_of(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
-    """Pointer to an element of an array in order, counted from its first."""
+    """Pointer to an element of a contiguous array, given its index from the first element on."""
     data = context.make_array(array_type)(context, builder, array).data
     return builder.gep(data, [index])
 
@@ -189,7 +189,7 @@ def make_store(
 
 @intrinsic
 def out_of_line(typingctx: Any) -> Any:
-    """Keep the function that calls this a function of its own in the emitted code."""
+    """Keep the function that calls this from being inlined in the emitted code."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         builder.function.attributes.add("noinline")
@@ -267,7 +267,7 @@ def minimum(typingctx: Any, a: Any, b: Any) -> Any:
 
 @intrinsic
 def halfway(typingctx: Any, a: Any, b: Any) -> Any:
-    """The number in the middle of two floats of one type, as float64; no sum that overflows."""
+    """The midpoint of two floats of one type, as float64, without overflow."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         double = ir.DoubleType()
@@ -279,9 +279,9 @@ def halfway(typingctx: Any, a: Any, b: Any) -> Any:
 
 @intrinsic
 def ordinal(typingctx: Any, number: Any) -> Any:
-    """An integer with the sign of 64 bits that is ordered as numbers are, from -(2**(n - 1)) on for those of n bits.
+    """A signed 64-bit integer in the order of the numbers, from -(2**(n - 1)) on for numbers of n bits.
 
-    Both zeros have the same one.
+    Both zeros give the same integer.
     """
     word = ir.IntType(number.bitwidth)
     lowest = ir.Constant(word, 1 << (number.bitwidth - 1))
@@ -300,7 +300,7 @@ def ordinal(typingctx: Any, number: Any) -> Any:
 
 @intrinsic
 def beats(typingctx: Any, new: Any, held: Any) -> Any:
-    """Whether a float is larger than the one that is held, or the first NaN."""
+    """Whether a float is larger than the one held so far, or is the first NaN."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         larger = builder.fcmp_unordered(">", *args)

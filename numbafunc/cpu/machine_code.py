@@ -1,4 +1,4 @@
-"""The machine code of a kernel for arguments of given types, without Numba's look at each argument of each call."""
+"""The machine code of a kernel for given argument types, called without Numba's dispatch on each argument."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def _type_of(value: Any) -> Any:
-    """Numba's type of an argument. Its own function imports numpy.ma, which takes longer than reading a kernel."""
+    """Numba's type of an argument. Numba's own function imports numpy.ma, which takes longer than reading a kernel."""
     from numba.core import types
     from numba.np.numpy_support import from_dtype
 

@@ -47,7 +47,7 @@ def flat_words(array: np.ndarray[Any, Any], leading: int) -> np.ndarray[Any, Any
     return array if is_plain(array) else np.asarray(_Alias(array))
 
 
-# Words that elements of a size are moved as. Moving a float changes none of its bits.
+# The words as which elements of a size are moved. Moving a float changes none of its bits.
 WORDS: dict[int, np.dtype[Any]] = {
     1: np.dtype(np.uint8),
     2: np.dtype(np.uint16),
@@ -66,9 +66,9 @@ class _Span:
 
 
 def span(array: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], int] | None:
-    """All words from the lowest to the highest in memory of a strided array that is not empty, and where its first is.
+    """The memory of a non-empty strided array, from its lowest word to its highest, and the index of its first element.
 
-    None where it does not lie on whole words.
+    None where the elements do not lie on whole words.
     """
     item = array.itemsize
     first = array.__array_interface__["data"][0]

@@ -1,8 +1,8 @@
 """The loop of padding: the result is written once and in order, row after row, margins and all.
 
-An entry of the table is where in the source an index of the result comes from, or ``-1 - i`` for the constant ``i``. A
-row of the result is the sum of an entry for its plane, one for its place in the plane, and one for each column of a
-margin; columns in between are consecutive in the source. Constants of a later axis go over those of an earlier one.
+An entry of the table is the source index for an index of the result, or ``-1 - i`` for the constant ``i``. A row of the
+result is the sum of an entry for its plane, one for its place in the plane, and one for each column of a margin;
+columns in between are consecutive in the source. Where margins of two axes meet, the constant of the later axis wins.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from numbafunc.cpu.copy_vectors import move
 from numbafunc.cpu.load_store import Separation, make_read, make_write
 from numbafunc.cpu.schedule import SET_CHUNK, schedule
 
-# Elements that are worth a task of their own; longer rows are cut.
+# Elements per task: fewer are not worth one, and longer rows are cut.
 TASK = 1 << 15
 
-# Numbers that stand before the table: of planes, of rows of a plane, and of columns on the left, in the middle and on
+# Integers before the table: counts of planes, of rows of a plane, and of columns on the left, in the middle and on
 # the right.
 HEADER = 5
 
-# Elements that stay in the innermost cache between the loop over rows and those over the columns of margins: loops with
-# little in them keep what they need in registers.
+# Elements of a band, few enough to stay in the first-level cache between the loop over rows and the loops over the
+# columns of margins. These are separate loops, since small loops keep their variables in registers.
 BAND = 1 << 12
 
-# A margin is all one constant, or each of its columns has an entry. Neither sees columns of a row that is all constant.
+# A margin is one constant throughout, or each of its columns has an entry. Rows that are constant throughout have
+# neither.
 _MARGINS = {
     True: """
         for column in range(first, left_end):
@@ -135,7 +136,7 @@ def build(word: str, *, constant: bool, parallel: bool) -> Any:
     """Kernel ``kernel(source, constants, result, plan)`` over flat arrays of words.
 
     The plan is the header and the table, which has an entry for each plane, each row, each column on the left and each
-    on the right. Entries are those of constants in kernels for ``constant`` margins only.
+    on the right. Only kernels for ``constant`` margins know entries for constants.
     """
     separation = Separation(("operands", "result"))
     namespace = {

@@ -1,9 +1,9 @@
-"""Compilation of kernels from parts, which become machine code once: in the kernel.
+"""Compilation of kernels from parts, which become machine code in the kernel only.
 
 Numba makes a library of every function that a kernel calls, and three more of every parallel loop: its body, a wrapper
 around the body, and one that launches the threads. It optimises each of them with all that it calls and emits its
-machine code, though only the kernel, into which all are linked, ever runs. Libraries made here leave out what
-nobody needs. That takes half of the time, and up to four fifths with several parallel loops.
+machine code, though only the kernel, into which all are linked, ever runs. Libraries made here leave out the
+needless work: half of the compilation time, and up to four fifths with several parallel loops.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numba.core import cgutils
 from numba.core.codegen import JITCodeLibrary, JITCPUCodegen
 from numba.core.compiler import Compiler
 
-# Of which Numba makes the names of the libraries of a parallel loop.
+# Parts of the names that Numba gives the libraries of a parallel loop.
 _OF_LOOPS = ("__numba_parfor_gufunc", "<numba.np.ufunc.wrappers._GufuncWrapper", "parallelgufuncwrapper")
 
 
@@ -31,7 +31,7 @@ class _Part(_Library):
 
     def _finalize_final_module(self) -> None:
         self._finalize_dynamic_globals()
-        # The engine must know the variables in which Numba notes the environments of functions.
+        # The engine must know the variables in which Numba keeps the environments of functions.
         module = self._codegen._create_empty_module(self.name)
         for variable in self._final_module.global_variables:
             if variable.linkage == binding.Linkage.common:
@@ -44,10 +44,10 @@ class _Part(_Library):
 
 
 class _PartOfLoop(_Part):
-    """A library of a parallel loop. Whoever links it links what it calls as well, and optimises the whole."""
+    """A library of a parallel loop. A library that links it links what it calls as well, and optimises the whole."""
 
     def finalize(self) -> None:
-        """After this call nothing can be added any more."""
+        """Finish the library: nothing can be added afterwards."""
         self._raise_if_finalized()
         self._finalize_final_module()
 
@@ -59,12 +59,12 @@ class _Kernel(_Library):
         """Link a library into this one."""
         super().add_linking_library(library)
         if isinstance(library, _PartOfLoop):
-            for called in library._linking_libraries:  # behind their caller: LLVM links what has been called
+            for called in library._linking_libraries:  # after their caller: LLVM links only what is called already
                 self.add_linking_library(called)
 
     def _optimize_final_module(self) -> None:
-        # Names are only unique among functions that one process compiles, and kernels from the cache come from others:
-        # a kernel must call its own parts, not what has the same name elsewhere.
+        # Names are unique only among functions that one process compiles, and cached kernels come from other processes:
+        # a kernel must call its own parts, not functions of the same name elsewhere.
         for function in self._final_module.functions:
             if not function.is_declaration and function.linkage != binding.Linkage.external:
                 function.linkage = "internal"

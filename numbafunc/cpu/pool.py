@@ -2,7 +2,7 @@
 
 A row of results is made in two steps: the rows of the image below the window are combined into one line, which lies
 between margins as wide as the padding, then the elements of the line below the window are combined. Both steps run
-along rows, and neither asks where the image ends.
+along rows, and neither has to look for the border of the image.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
 
 Window = tuple[int, int, int, int]  # rows, columns, and steps down and across
 
-# Windows whose sizes and steps are constants of the code, which is unrolled; others are looked up.
+# Windows whose sizes and steps are constants of the code, which is unrolled; others are read at run time.
 UNROLLED: tuple[Window, ...] = ((2, 2, 2, 2), (3, 3, 2, 2), (3, 3, 1, 1))
 
-# Windows are compared in multiples of this, which leave no rest for scalar instructions: their comparisons would be
-# branches that the processor mispredicts.
+# Windows are compared in multiples of this number, so that none is left for scalar instructions, whose comparisons
+# would be branches that the processor mispredicts.
 LANES = 8
 
-# Windows of so many elements are unrolled where tangents come along.
+# Windows of up to so many elements are unrolled when tangents are carried along.
 _SMALL = 25
 
-# What the array ``places`` of a kernel holds.
+# Names of the integers in the array ``places`` of a kernel.
 PLACES = (
     *("total", "step", "rows", "columns", "new_rows", "new_columns", "top", "left"),
     *("high", "wide", "down", "across"),
@@ -91,7 +91,7 @@ else:
         put_y(y, index * new_columns + o, finish(get_sums(sums, o), area))
 """
 
-# The window's elements in the order in which ties are decided. NaN is found once and stays.
+# The window's elements are compared in the order that decides ties. A NaN, once found, stays.
 _FIND = """
 for o in range(LANES * blocks):
     put_best(best, o, nothing)
@@ -121,8 +121,8 @@ held = chosen(better, element, held)
 place = chosen(better, narrow(i * columns + {k}), place)
 """
 
-# The same for an element together with its tangents, whose names end in the numbers of their slots: those of a small
-# window at once, those of a large one by rows, those of a long row in turn.
+# As ``_FIND``, for elements with tangents, whose names end in the numbers of their slots: all elements of a small
+# window at once, those of a large one row by row, those of a long row one by one.
 _FOLLOW_SMALL = """
 for o in range(LANES * blocks):
     held = nothing
@@ -179,7 +179,7 @@ held = chosen(better, element, held)
 """
 
 
-# Whole blocks of windows, the line below them, and what follows from both.
+# The number of whole blocks of windows, and the length of the line below them.
 _BLOCKS = ["blocks = (new_columns + LANES - 1) // LANES", "room = (LANES * blocks - 1) * across + wide"]
 
 
@@ -353,9 +353,10 @@ def build_find(storage: str, window: Window | None, wide_index: bool, *, paralle
 
 
 def build_follow(storage: str, window: Window, tangents: int, *, parallel: bool) -> Any:
-    """Kernel ``kernel(x, x0, x1, ..., y, y0, y1, ..., places)``: the largest elements, and tangents that come along.
+    """Kernel ``kernel(x, x0, x1, ..., y, y0, y1, ..., places)``: the largest elements, and their tangents.
 
-    ``x0`` has a tangent of each element of ``x``, which reaches ``y0``, and so forth. See :func:`build_find`.
+    ``x0`` holds a tangent of each element of ``x``; those of the largest elements go to ``y0``, and so forth. See
+    :func:`build_find`.
     """
     slots = range(tangents)
     arrays = [f"{name}{slot}" for name in "xy" for slot in ("", *slots)]

@@ -23,9 +23,9 @@ from numbafunc.numbers.number import VALUE, Key
 BLOCK = 512
 # Elements of a row that one thread handles where threads share a row.
 SEGMENT = 1 << 15
-# Elements that are worth a task of their own.
+# Elements per task: fewer are not worth one.
 TASK = 1 << 13
-# Rows that a loop over columns takes at once: what it keeps for each column is then read and written once for all.
+# Rows that a loop over columns takes at once: the accumulators of a column are then read and written once for all.
 _ROWS_TOGETHER = 4
 
 
@@ -56,7 +56,7 @@ class Layout(NamedTuple):
 
 
 class _Source:
-    """The pieces of source that the three forms of a kernel are made of."""
+    """The pieces of source that the three loops of the kind are made of."""
 
     def __init__(self, stages: Any, layout: Layout) -> None:
         self.stages = stages
@@ -92,7 +92,7 @@ class _Source:
         ]
 
     def sums(self, element: str, start: str, stop: str) -> list[str]:
-        """The totals of the lifted terms of a run of elements, and what rounding lost of them."""
+        """The totals of the lifted terms of a run of elements, and their rounding errors."""
         lines = [f"{name} = number(0.0)" for name in self.totals + self.lost]
         lines += [f"for first in range({start}, {stop}, BLOCK):"]
         lines += [f"    {name} = 0.0" for name in self.partials]
@@ -107,7 +107,7 @@ class _Source:
 
     @staticmethod
     def compensate(totals: list[str], lost: list[str], terms: list[str]) -> list[str]:
-        """Add terms to totals and keep what rounding loses."""
+        """Add terms to totals and keep the rounding errors."""
         lines = []
         for total, error, term in zip(totals, lost, terms):
             lines += [
@@ -158,7 +158,7 @@ class _Source:
         *,
         parallel: bool,
     ) -> Any:
-        """The dispatcher of the function ``kernel`` of a source; ``scratch`` names groups of arrays of its own."""
+        """The dispatcher of the function ``kernel`` of a source; ``scratch`` names groups of temporary arrays."""
         layout, stages = self.layout, self.stages
         width = len(layout.keys)
         groups = {name: tuple(f"{name}{i}" for i in range(1 if name == "shift" else width)) for name in scratch}
@@ -326,7 +326,7 @@ def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel
         return f"put_{name}({_tuple(arrays[name])}, j, {value})"
 
     def over_rows(start: str, stop: str, before: list[str], at_element: list[str], after: list[str]) -> list[str]:
-        """Loops over rows and, inside, columns; what comes before and after serves several rows at once."""
+        """Loops over rows, each around a loop over columns; ``before`` and ``after`` serve several rows at once."""
 
         def over_columns(lines: list[str]) -> list[str]:
             return ["for j in range(width):", *_indented([*before, *lines, *after], 1)]

@@ -1,11 +1,11 @@
 """The loops of resizing: weighted taps, or the nearest element, along one axis or two at once.
 
-An operand is seen as planes of rows. The kernel goes down the columns of a plane, across its rows, or both; then what
-lies between the two passes stays in a few rows, and the result is written once. The order depends on lengths alone:
-rows are made fewer before, and more after, the pass across.
+An operand is seen as planes of rows. The kernel goes down the columns of a plane, across its rows, or both; with
+both, a few rows hold what one pass hands to the other, and the result is written once. The order depends on lengths
+alone: a pass down that makes rows fewer comes before the pass across, one that makes more comes after it.
 
 One element that is not finite makes everything that is weighted together with it NaN: its line or, with two axes, its
-plane. Operands are looked through while they are in the cache; results are made NaN afterwards, in the rare case.
+plane. Operands are searched for one while they are in the cache; in the rare case results are set to NaN afterwards.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from numbafunc.cpu.load_store import Separation, address_of, make_read, make_wri
 from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
 from numbafunc.numbers.real import Real, fma
 
-# Numbers that stand before the first taps in the table ``places``.
+# Integers before the first taps in the table ``places``.
 HEADER = 13
 PLANES, ROWS, COLUMNS, NEW_ROWS, NEW_COLUMNS, PER_TASK, BANDS, BAND, GROUPS_DOWN, GROUPS_ACROSS, BEGIN, END, INNER = (
     range(HEADER)
@@ -65,9 +65,9 @@ _SPECIAL = {
 
 
 def _watch(storage: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The intrinsics ``nothing()`` and ``seen(word, array, index)``, a word that is negative once infinity or NaN came.
+    """The intrinsics ``nothing()`` and ``seen(word, array, index)``, a word that is negative after infinity or NaN.
 
-    Words, because a sum of floats in a given order is no vector instruction.
+    It is a word because sums of floats in a fixed order don't vectorise.
     """
     exponent, width = _SPECIAL[storage]
     word = ir.IntType(width)
@@ -82,7 +82,7 @@ def _watch(storage: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             address = builder.bitcast(address_of(context, builder, array, args[1], args[2]), word.as_pointer())
             bits = builder.and_(builder.load(address), ir.Constant(word, exponent))
-            # An exponent of ones, and no other, carries into the sign.
+            # Only an exponent of all ones carries into the sign bit.
             lowest = ir.Constant(word, exponent & -exponent)
             return builder.or_(args[0], builder.add(bits, lowest))
 
@@ -118,8 +118,8 @@ def _sum(get: str, source: str, terms: list[tuple[str, str]], start: str | None 
 def _down(source: str, target: str, steps: Pass) -> list[str]:
     """Statements that make ``width`` elements of row ``o`` of a target, from ``place`` on.
 
-    Their sources are the rows that begin at ``origin`` and ``columns`` after one another. Where the source is "line",
-    they are in a ring of as many rows as there are taps, in which row ``first`` is the first that is wanted.
+    Their sources are the rows that begin at ``origin``, ``columns`` elements apart. Where the source is "line",
+    they are in a ring of as many rows as there are taps, in which row ``first`` is the first to use.
     """
     taps = range(steps.taps)
     rows = [f"r{t} = origin + {t} * columns" for t in taps]
@@ -180,7 +180,7 @@ def _across(source: str, target: str, steps: Pass) -> list[str]:
     one.append(f"{put}({target}, goal + c, value)")
     if steps.form == "any":
         return ["for c in range(new_columns):", *("    " + line for line in one)]
-    # Results for each position of the taps, and positions that these move on.
+    # Results for each position of the taps, and the step to the next position.
     width, stride = (steps.step, 1) if steps.form == "grow" else (1, steps.step)
     lines = [
         f"for border in range(new_columns - (end - begin) * {width}):",
@@ -208,7 +208,7 @@ def band(x, out, places, weights, plane, start, stop):
 {{once}}
 """
 
-# Each band of results has its own rows between the passes, so rows at its border are made twice.
+# Each band of results has its own rows between the passes, so rows at its border are computed twice.
 _ACROSS_THEN_DOWN = """
     width = new_columns
     line = empty({down} * width, compute)
@@ -256,7 +256,7 @@ _ACROSS_ALONE = """
     return found < 0
 """
 
-# A band is a band of columns, each of which is a line of its own.
+# Here a band is a range of columns, each of which is a separate line.
 _DOWN_ALONE = """
     width = stop - start
     for i in range(rows):

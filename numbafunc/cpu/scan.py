@@ -28,9 +28,9 @@ def run(
     f : dispatcher
         The user's function.
     init, leaves, weak : nest, list, list of bool
-        The first carry, its leaves, and which of them are numbers that take the type that the function gives them.
+        The first carry, its leaves, and which of them are Python numbers; these take the type that the function gives.
     xs, entries : nest, list
-        What is gone along, and its leaves.
+        The nest that the steps go through, and its leaves.
     steps : int
         Number of steps.
     reverse : bool
@@ -70,7 +70,7 @@ def run(
         )
     if steps == 0:
         y: Any = None
-        if any(_ndim(type_) for _, type_ in y_leaves):  # what shapes they have, only a step can tell
+        if any(_ndim(type_) for _, type_ in y_leaves):  # only a step can tell their shapes
             zeros = [np.zeros(entry.shape[1:], entry.dtype)[()] for entry in entries]
             _, y = f(_fill(carry_form, iter(values)), _fill(x_form, iter(zeros)))
         stacked = []
@@ -95,7 +95,7 @@ def _explain(status: int, names: list[str], y_leaves: list[Any]) -> None:
 
 
 def _form(tree: Any, argument: str) -> Any:
-    """The nesting of tuples: "leaf", "none" or a tuple of such."""
+    """The nesting of tuples: "leaf", "none" or a tuple of these."""
     if tree is None:
         return "none"
     if type(tree) is tuple:
@@ -109,7 +109,7 @@ def _form(tree: Any, argument: str) -> Any:
 
 
 def _fill(form: Any, leaves: Any) -> Any:
-    """A nest of a form with leaves in place."""
+    """A nest with a given nesting and given leaves."""
     if form == "none":
         return None
     if form == "leaf":
@@ -142,7 +142,7 @@ def _returned(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: A
     try:
         if arguments not in f.overloads:
             f.compile(arguments)
-    except RuntimeError:  # no other signatures than those the user has listed
+    except RuntimeError:  # the user has listed signatures, and none of them fits
         raise TypeError(
             f"f has no signature for a carry of type {arguments[0]} and {arguments[1]}; wanted: one, or none at all"
         ) from None
@@ -180,7 +180,7 @@ def _shape_of(type_: Any) -> Any:
 
 
 def _rebuild(type_: Any, leaves: Any) -> Any:
-    """A nest of a Numba type with leaves in place."""
+    """A nest of a given Numba type with given leaves."""
     if isinstance(type_, types.NoneType):
         return None
     if isinstance(type_, types.BaseTuple):

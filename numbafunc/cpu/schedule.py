@@ -7,7 +7,7 @@ from typing import Any
 from numba.core import types
 from numba.extending import intrinsic
 
-# Numba's own function holds an address of this process, with which a kernel could not be cached.
+# Numba's own function holds an address of this process, so a kernel that calls it could not be cached.
 SET_CHUNK = types.ExternalFunction("set_parallel_chunksize", types.uint64(types.uint64))
 
 
@@ -21,12 +21,12 @@ def _choice(order: str) -> Any:
     return intrinsic(of)
 
 
-# Python's functions for indices. Numba would compile a function of its own for each combination of types.
+# ``min`` and ``max`` of indices. Numba would compile a function of its own for each combination of types.
 MIN_MAX = {"min": _choice("<"), "max": _choice(">")}
 
 
 def schedule(parallel: bool) -> dict[str, str]:
-    """Pieces of a template's loop over tasks; the symbol above exists once threads have been started."""
+    """Pieces of a template's loop over tasks; the function ``SET_CHUNK`` exists once threads have been started."""
     if not parallel:
         return {"tasks": "range", "dynamic": "pass", "static": "pass"}
     return {

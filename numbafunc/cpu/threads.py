@@ -1,6 +1,6 @@
-"""Threads: which layer runs parallel kernels, and when a kernel must run on the calling thread alone.
+"""Choice of the threading layer for parallel kernels, and of kernels that must run on the calling thread alone.
 
-Numba knows three threading layers. TBB serves any mix of threads and forked processes and is what we ask for.
+Numba knows three threading layers. TBB serves any mix of threads and forked processes and is asked for first.
 OpenMP must not be entered in a process that was forked after its first use: it ends the child. The work queue ends
 the process when two threads enter it at once. So kernels run in parallel on TBB, on OpenMP in the process that
 started it, and never on the work queue.
@@ -23,7 +23,7 @@ _LIBRARIES = {"linux": "lib/libtbb.so.12", "darwin": "lib/libtbb.12.dylib", "win
 
 
 def _load_tbb() -> None:
-    """Load the TBB library that the wheel ``tbb`` puts where the loader does not look."""
+    """Load the TBB library that the wheel ``tbb`` installs outside the loader's search path."""
     name = _LIBRARIES.get(sys.platform)
     if name is None:
         return
@@ -39,10 +39,10 @@ def _load_tbb() -> None:
 
 @cache
 def start() -> tuple[str, int]:
-    """Start the threads on first use; the name of the layer and the process that started it.
+    """Start the threads on first use; return the name of the layer and the process that started it.
 
     A layer that the user has chosen by ``NUMBA_THREADING_LAYER`` stays chosen. Ranks of an MPI job that share a node
-    share its cores, unless the user has said how many threads there shall be.
+    share its cores, unless the user has set the number of threads.
     """
     import numba
     from numba.np.ufunc.parallel import _launch_threads
@@ -59,7 +59,7 @@ def start() -> tuple[str, int]:
 
 
 class Kernels(Bounded):
-    """Kernels kept for later calls. A forked child whose threads are not to be entered forgets them."""
+    """Kernels kept for later calls. A forked child that must not use threads forgets them."""
 
     def __init__(self, most: float = math.inf) -> None:
         super().__init__(most)

@@ -1,9 +1,9 @@
 """The loops that find the largest elements of rows, in descending order, the first of equal ones first.
 
-Elements are compared as signed integers, their keys. Few elements are held in order, and only blocks whose maximum is
-among the largest are looked through one by one. Many are collected until there is no more room, and then all but the
-largest are dropped: the smallest that stays is found by bisection, counting keys. What comes later is collected where
-it is larger. All steps keep equal keys in the order in which they came.
+Elements are compared as signed integers, their sort keys. If ``k`` is small, the largest are held in order, and a block
+is searched one by one only if its maximum is among them. Otherwise elements are collected in a buffer; when it is full,
+all but the largest are dropped: the smallest that stays is found by bisection, counting keys, and from then on only
+larger elements are collected. All steps keep equal keys in the order in which they came.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from numbafunc.cpu.cache import compile_lazily, inline
 from numbafunc.cpu.load_store import Separation, address_of, make_write, maximum
 from numbafunc.cpu.schedule import SET_CHUNK, schedule
 
-# So many are held in order; beyond, insertion is slower than collection.
+# The largest ``k`` for which elements are held in order; beyond it insertion is slower than collection.
 FEW = 16
 # Elements that are compared at once with the smallest one held.
 BLOCK = 32
-# Room for elements beyond those that stay.
+# Room in the buffer for elements beyond those that stay.
 ROOM = 512
-# Up to here counting smaller keys sorts faster than distribution by digits.
+# Up to so many keys are sorted faster by counting smaller keys than by digits.
 SHORT = 192
-# Rows that are a task: so many elements.
+# Elements of the rows that make a task.
 TASK = 1 << 13
 
 
@@ -39,10 +39,10 @@ def _key_type(word: Any) -> Any:
 
 
 def _key(builder: Any, order: str, bits: Any, width: int) -> Any:
-    """The key of an element, given its bits, ordered as "signed", "unsigned" or "float".
+    """The sort key of an element, given its bits, ordered as "signed", "unsigned" or "float".
 
-    32 bits, or 64 where the element has as many. Floats are ordered by their bits: NaN, inf, ..., 0.0, -0.0, ..., -inf,
-    and last NaN with a sign.
+    It has 32 bits, or 64 for an element of 64 bits. Floats are ordered by their bits: NaN, inf, ..., 0.0, -0.0, ...,
+    -inf, and last NaN with a sign.
     """
     word = ir.IntType(width)
     if order == "float":
@@ -54,7 +54,7 @@ def _key(builder: Any, order: str, bits: Any, width: int) -> Any:
 
 
 def make_key(order: str) -> Callable[..., Any]:
-    """The intrinsic ``key(word)``: what stands for an element, given as a word of its size."""
+    """The intrinsic ``key(word)``: the sort key of an element, given as a word of its size."""
 
     @intrinsic
     def key(typingctx: Any, word: Any) -> Any:
@@ -67,7 +67,7 @@ def make_key(order: str) -> Callable[..., Any]:
 
 
 def _make_key_of(order: str) -> Callable[..., Any]:
-    """The intrinsic ``key_of(array, index)``: what stands for an element of an array."""
+    """The intrinsic ``key_of(array, index)``: the sort key of an element of an array."""
 
     @intrinsic
     def key_of(typingctx: Any, array: Any, index: Any) -> Any:
@@ -115,7 +115,7 @@ def _minimum(typingctx: Any, a: Any, b: Any) -> Any:
 
 @intrinsic
 def _below(typingctx: Any, key: Any) -> Any:
-    """The integer before another."""
+    """The next smaller integer."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return builder.sub(args[0], ir.Constant(args[0].type, 1))
@@ -123,7 +123,7 @@ def _below(typingctx: Any, key: Any) -> Any:
     return key(key), codegen
 
 
-# The steps are pieces of one function: Numba takes its time for each function that kernels call. A search finds the
+# The steps are pieces of one function, since each function that a kernel calls costs Numba time. A search finds the
 # ``k`` largest of the elements from ``start`` to ``stop`` of ``x`` and leaves ``keys`` and ``places``, counted from
 # ``start``.
 
@@ -137,8 +137,8 @@ keys[unsigned(free)] = key
 places[unsigned(free)] = i - start
 """
 
-# At least ``k`` elements are as large as the smallest of the ``k`` largest maxima of blocks, so smaller ones do not
-# count, and few blocks hold any that do.
+# At least ``k`` elements are as large as the smallest of the ``k`` largest maxima of blocks, so smaller ones are
+# ruled out, and few blocks hold others.
 _INSERT = """
 held = 0
 block = 0
@@ -170,7 +170,7 @@ for begin in range(start, stop, BLOCK):
     block += 1
 """
 
-# What does not stay is dropped when there is no more room, and once more at the end. Keys that come later must be
+# All but the ``k`` largest are dropped when the buffer is full, and again at the end. Keys that come later must be
 # larger than ``lowest``, the smallest that stays or a number below it.
 _COLLECT = """
 count = stop - start if stop - start <= room - BLOCK else room - BLOCK
@@ -223,8 +223,8 @@ while count > k:
         block = end
 """
 
-# Equal keys stay in order: a rank counts those before that are not smaller, and those behind that are larger. Digits
-# count the other way round, since the largest key comes first; so does the sign, once more.
+# Equal keys stay in order: the rank of a key is the number of keys before it that are not smaller and of keys after it
+# that are larger. Digits are inverted, since the largest key comes first, and the sign bit is inverted once more.
 _SORT = """
 if k <= SHORT:
     for i in range(k):
@@ -308,7 +308,7 @@ begins = empty(DIGITS * 256, place_dtype)
 
 
 def _filled(template: str, **pieces: str) -> str:
-    """A template with pieces of source in place of the lines that name them, as far in as these are."""
+    """A template with pieces of source in place of the lines that name them, indented like those lines."""
     lines = []
     for line in template.strip("\n").splitlines():
         name = line.strip()
@@ -322,7 +322,7 @@ def _filled(template: str, **pieces: str) -> str:
 
 @intrinsic
 def _copy(typingctx: Any, source: Any, place: Any, target: Any, index: Any) -> Any:
-    """An element of one array to another of the same dtype; indices count elements in memory."""
+    """Copy an element of one array to another of the same dtype; indices count elements in memory."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         loaded = builder.load(address_of(context, builder, source, args[0], args[1]))

@@ -16,7 +16,7 @@ PLAIN_LINES = 8
 
 @contextmanager
 def progress(steps: int, quiet: bool) -> Iterator[Report]:
-    """Show how training goes: a bar on a terminal with rich installed, else a few plain lines, or nothing if `quiet`.
+    """Show the progress of training: a bar on a terminal if rich is installed, else some lines, or nothing if `quiet`.
 
     Yields a function to call after each step with the number of steps done and the loss.
     """

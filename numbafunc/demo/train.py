@@ -61,7 +61,7 @@ def objective(weights: Weights, digits: Digits, share: float, penalty: float) ->
     digits : Digits
         This process's part of the images.
     share : float
-        Number of this part's images over the number a process has on average. The mean over processes
+        Number of this part's images divided by the average number per process. The mean over processes
         is then the mean over all images, also where the parts differ in size.
     penalty : float
         Factor of half the sum of the squared kernel.

@@ -1,4 +1,4 @@
-"""Dual arrays: a value together with its directional derivatives, taking part in NumPy expressions.
+"""Dual arrays: values with directional derivatives, for use in NumPy expressions.
 
 A :class:`Dual` of level ``l`` stands for ``primal + sum_d tangent[d] * e_d`` with ``e_i * e_j = 0``. Each driver call
 (:func:`numbafunc.jvp`, ...) takes a fresh level, so derivatives of nested functions never mix: an operation works
@@ -41,7 +41,7 @@ UFUNC_METHODS: dict[str, Callable[..., Any]] = {}
 itself with options."""
 
 HOOKS: dict[str, Callable[..., Any]] = {}
-"""Other functions of the rules that are called from here, by name: ``find_ufunc_rule(ufunc)`` gives the rule of a ufunc
+"""Other functions of the rules that this module calls, by name: ``find_ufunc_rule(ufunc)`` gives the rule of a ufunc
 that the table lacks, or None."""
 
 
@@ -102,8 +102,8 @@ class Dual(ArrayMethods):
     tangent : numpy.ndarray or Dual
         One derivative of the value for each direction: shape ``(directions,) + primal.shape``, dtype of the primal.
     level : int
-        Which differentiation the tangents belong to: positive, and below a million, from where on the functions that
-        take derivatives number theirs.
+        The differentiation that the tangents belong to: positive, and below a million, where the levels of the
+        functions that take derivatives begin.
 
     Raises
     ------
@@ -204,7 +204,7 @@ class Dual(ArrayMethods):
         return f"Dual({primal},\n     tangent={tangent},\n     level={self.level})"
 
     def __format__(self, specification: str) -> str:
-        """With a specification (``f"{x:.3f}"``) the value, like any number; without, all that there is."""
+        """With a specification (``f"{x:.3f}"``) the value, like any number; without one, the ``repr``."""
         if not specification or self.ndim:
             return super().__format__(specification)
         value = value_of(self)
@@ -303,7 +303,7 @@ class Dual(ArrayMethods):
     __abs__ = _unary_operator(np.absolute)
 
     def __pow__(self, exponent: Operand) -> Any:
-        # The operator of arrays takes these exponents for other functions than numpy.power; follow it.
+        # For these exponents the operator of arrays calls other functions than numpy.power, and so does this one.
         if type(exponent) is int or type(exponent) is float:
             if exponent == 2:
                 return _apply(np.square, self)
@@ -418,14 +418,14 @@ class Dual(ArrayMethods):
         return make(self.primal.copy(), self.tangent.copy(), self.level)
 
     def astype(self, dtype: Any, copy: bool = True) -> Dual:
-        """The same in another floating or complex dtype; TypeError for what would drop a derivative."""
+        """The array in another floating or complex dtype; TypeError for dtypes that would drop a derivative."""
         dtype = np.dtype(dtype)
         if not is_inexact(dtype):
             raise dropped(f"astype({dtype})")
         if self.dtype.kind == "c" and dtype.kind != "c":
             raise TypeError(f"astype({dtype}) of a complex dual array would drop the imaginary part; take x.real")
         if dtype == self.dtype and not copy:
-            # The array itself, so that what is written to one is seen in the other.
+            # The array itself, so that writing to one changes the other.
             return self
         if on_device(self):
             return backend.of(self).convert(self, dtype)  # type: ignore[no-any-return]
@@ -541,7 +541,7 @@ _IN_MAIN_MEMORY = frozenset((np.ndarray, float, int))
 
 
 def on_device(*operands: Operand) -> bool:
-    """Whether any operand, or its value, is an array of another back end than that of main memory."""
+    """Whether any operand, or its value, is an array that is not in main memory."""
     for x in operands:
         while type(x) is Dual:
             x = x.primal
@@ -578,10 +578,10 @@ def _call(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
 
 
 def quiet() -> np.errstate:
-    """Tangent arithmetic warns of nothing: the value has been computed, and warned of, by NumPy."""
+    """Context without warnings, for tangents: NumPy has computed the value and warned where needed."""
     return np.errstate(all="ignore")
 
 
 def ndim_of(x: Operand) -> int:
-    """The number of axes; NumPy's function would have to ask a dual array by its protocol."""
+    """The number of axes; quicker than NumPy's function, which goes through the protocol of dual arrays."""
     return x.ndim if type(x) is Dual or type(x) is np.ndarray else np.ndim(x)

@@ -1,4 +1,4 @@
-"""Tests of dtypes, which decide whether there are derivatives, and of arrays for finite values."""
+"""Tests of dtypes for values that can have derivatives, and of arrays for finite values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def is_inexact(dtype: np.dtype[Any]) -> bool:
 
 
 def is_finite(array: Any) -> bool:
-    """Whether all of an array is surely finite; False also where the sum, or that of the squares, overflows."""
+    """Whether all elements are known to be finite; False also where the sum, or that of the squares, overflows."""
     if type(array) is np.ndarray:
         # BLAS hands larger products to threads, which take thousands of times as long when the cores are busy; OpenBLAS
         # does so from this size on.

@@ -8,7 +8,7 @@ import numpy as np
 
 
 def refuse_subclass(x: Any, name: str) -> None:
-    """Raise TypeError for an array of a class that computes in another way than NumPy's own (matrix, MaskedArray)."""
+    """Raise TypeError for an array of a subclass that computes differently (matrix, MaskedArray)."""
     if isinstance(x, np.ndarray) and type(x) is not np.ndarray and not isinstance(x, np.memmap):
         raise TypeError(
             f"{name} is a {type(x).__name__}, not a plain numpy.ndarray, for which alone derivatives are taken"
@@ -24,7 +24,7 @@ def without_rule(name: str) -> TypeError:
 
 
 def dropped(what: str, otherwise: str = "") -> TypeError:
-    """The error for a conversion that would lose a derivative; ``otherwise`` says what else there is to do."""
+    """The error for a conversion that would lose a derivative; ``otherwise`` names an alternative."""
     return TypeError(
         f"{what} of a dual array would silently drop its derivative; "
         f"take numbafunc.stop_gradient(x) first if only the value is needed{otherwise}"

@@ -1,6 +1,6 @@
-"""Levels: which derivative a tangent belongs to, and whether that derivative is still being taken.
+"""Levels: numbers of the derivatives that tangents belong to, and the record of those still being taken.
 
-Each run of a differentiated function draws levels that nothing had before, higher than all that are in use. They are
+Each run of a differentiated function draws new levels, higher than all that are in use. They are
 live until the function returns. A dual array that was kept beyond that, in a list or an attribute, belongs to no
 derivative any more: whatever is computed from it is refused.
 """
@@ -21,7 +21,7 @@ _next = FIRST_DRAWN
 
 
 def draw() -> int:
-    """A level above all others, from now on live; who draws it takes it out of `LIVE` in the end."""
+    """A new level above all others, which is live from now on; the caller takes it out of `LIVE` in the end."""
     global _next
     with _lock:
         level = _next
@@ -44,7 +44,7 @@ class Level:
 
 
 def admit(level: int) -> None:
-    """Let a level that was not drawn here take part: one that a user chose, or that another process drew."""
+    """Make a level live that was not drawn here: one that a user chose, or that another process drew."""
     global _next
     with _lock:
         LIVE.add(level)

@@ -1,4 +1,4 @@
-"""Methods that dual arrays have from NumPy's arrays: each calls the function of the same name."""
+"""Methods of NumPy's arrays for dual arrays: each calls the function of the same name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-# The annotations of NumPy's functions don't know of arrays that are not its own.
+# The annotations of NumPy's functions don't allow for other arrays than its own.
 _functions: Any = np
 
 
@@ -145,12 +145,12 @@ class Flat:
         if np.ndim(places):
             if not _functions.size(values):
                 return
-            # Values that are too few are repeated, and those that are too many left out.
+            # Too few values are repeated, and those beyond the places are left out.
             values = _functions.resize(values, places.shape)
         self.base[np.unravel_index(places, self.base.shape) if self.base.ndim else ...] = values
 
     def copy(self) -> Any:
-        """A vector with the elements."""
+        """A new vector with the elements."""
         return self.base.flatten()
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *operands: Any, **options: Any) -> Any:
@@ -168,7 +168,7 @@ class Flat:
 
 
 def _copied(arguments: Any) -> Any:
-    """Arguments with vectors in the place of flat."""
+    """The arguments, with each Flat replaced by a vector."""
     if isinstance(arguments, (list, tuple)):
         return type(arguments)(map(_copied, arguments))
     return arguments.copy() if isinstance(arguments, Flat) else arguments

@@ -2,8 +2,8 @@
 
 A direction that does not move an element has a tangent of exactly zero there, and by the chain rule the element
 contributes nothing, whatever its derivative: infinite (``sqrt`` at 0) or NaN (a NaN input). Plain multiplication
-would make NaN of it and spoil every other direction of a gradient. Nearly always everything is finite, which one dot
-product finds out.
+would give NaN and spoil every other direction of a gradient. Nearly always all elements are finite, which one dot
+product shows.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def scale(factor: Operand, tangent: Operand) -> Any:
 
 
 def beside(factor: Any, tangent: Any) -> Any:
-    """The factor of a tangent with an axis for a single direction: NumPy broadcasts small arrays at twice the cost."""
+    """The factor with an axis for the only direction of a tangent: NumPy's broadcasting of small arrays costs twice."""
     if type(factor) is np.ndarray and tangent.shape == (1, *factor.shape):
         return factor.reshape(tangent.shape)
     return factor
@@ -78,11 +78,11 @@ def _product(factor: Operand, tangent: Operand, multiply: Any) -> Any:
 
 
 _LARGE = 2**15
-"""Elements from which a product of two tangents is worth a look at which of them are zero."""
+"""Elements from which on a product of two tangents is worth a search for zeros in them."""
 
 
 def _never_meet(a: Operand, b: Operand) -> bool:
-    """Whether at each element one of two tangents is known to be zero, so that no product need be formed.
+    """Whether one of two tangents is zero at each element, so that no product need be formed.
 
     This holds for most blocks of the Hessian of a sum in which each variable meets few others.
     """

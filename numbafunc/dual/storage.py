@@ -1,10 +1,10 @@
 """Memory of dual arrays: views, and assignment that every view sees.
 
-NumPy's reshapes and slices are views: writing to one array changes all that share its memory. The value of a dual
-array that is made by such a function is a view for NumPy, but its tangents may lie in memory of another kind: shared
-with an unrelated array (the tangent of ``x + 1`` is that of ``x``), repeated by broadcasting, in another order. So dual
-arrays that are views of one another form a family: it holds the storage, and for each member the functions that lead
-from the storage to it. Nothing is copied until somebody writes. Then the storage is given memory of its own, the
+NumPy's reshapes and slices are views: writing to one array changes all that share its memory. The value of a dual array
+that is made by such a function is a view for NumPy, but its tangents may lie in memory of another kind: shared with an
+unrelated array (the tangent of ``x + 1`` is that of ``x``), repeated by broadcasting, in another order. So dual arrays
+that are views of one another form a family: it holds the storage, and for each member the functions that lead from the
+storage to it. Nothing is copied until a member is assigned to. Then the storage is given memory of its own, the
 assignment is made in the member's view of that, and all members that are alive are derived anew. An array that belongs
 to the caller of a differentiated function is therefore never written to.
 """
@@ -44,7 +44,7 @@ class Family:
         member.family = (self, path)
 
     def living(self) -> list[Dual]:
-        """The members that somebody still has."""
+        """The members that are still in use."""
         found = [(reference, member) for reference in self.members if (member := reference()) is not None]
         self.members = [reference for reference, _ in found]
         return [member for _, member in found]
@@ -58,7 +58,7 @@ def componentwise(x: Operand, apply: Apply, lead: int = 0) -> Any:
     tangent = componentwise(x.tangent, apply, lead + 1)
     if type(primal) is not np.ndarray and type(primal) is not Dual:
         primal = np.asarray(primal)
-        # One element, taken out: a number of its own, like those of NumPy.
+        # A single element is a number with memory of its own, like NumPy's.
         tangent = tangent.copy()
     return make(primal, tangent, x.level)
 
@@ -97,14 +97,14 @@ _BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
 
 
 def _is_basic(key: Any) -> bool:
-    """Whether a key consists of numbers and slices, so that it can be put behind those for the directions."""
+    """Whether an index consists of numbers and slices, so that it can be put behind those for the directions."""
     if type(key) is tuple:
         return all(isinstance(part, _BASIC) and part is not True and part is not False for part in key)
     return isinstance(key, _BASIC) and key is not True and key is not False
 
 
 def _is_adjacent(key: Any) -> bool:
-    """Whether a key with arrays can be put behind the slices for the directions.
+    """Whether an index with arrays can be put behind the slices for the directions.
 
     It can if its numbers and arrays stand side by side: then NumPy leaves the axes that they make in their place.
     """
@@ -132,7 +132,7 @@ def getitem(x: Dual, key: Any) -> Any:
     if _is_adjacent(key):
         behind = key if type(key) is tuple else (key,)
         return componentwise(x, lambda v, lead: v[(slice(None),) * lead + behind])
-    # The axes of arrays go to the front, that of the directions included: index positions instead.
+    # NumPy would put the axes of index arrays in front of the directions: index positions instead.
     positions = np.arange(x.size).reshape(x.shape)[key]
     return gather(x, positions)
 
@@ -166,7 +166,7 @@ _ALONE = _count_of_one()
 
 
 def _is_own(x: Dual) -> bool:
-    """Whether nobody else refers to the arrays of a Dual, and all have the same order in memory."""
+    """Whether nothing else refers to the arrays of a Dual, and all have the same order in memory."""
     if x.family is not None and not _is_alone(x):
         return False
     return _has_own_parts(x, value_of(x).strides)
@@ -328,7 +328,7 @@ def replace(x: Dual, result: Operand, name: str) -> Dual:
     if not np.can_cast(result.dtype, x.dtype, "same_kind"):
         raise TypeError(f"{name}: a result of dtype {result.dtype} can't be stored in an array of dtype {x.dtype}")
     if type(result) is Dual and result.family is None and result.dtype == x.dtype and _is_alone(x):
-        # Nobody else has the result, so it need not be copied.
+        # Nothing else refers to the result, so it need not be copied.
         _check_writeable(x)
         x.primal, x.tangent, x.level = result.primal, result.tangent, result.level
     else:

@@ -30,7 +30,7 @@ class Structure:
         return self._definition.unflatten(leaves)
 
     def flatten_like(self, tree: Any) -> list[Any] | None:
-        """The leaves of another nest, None allowed in place of any or of all; None if it is nested in another way."""
+        """The leaves of another nest, in which None may replace any leaf or all; None if it is nested differently."""
         if tree is None:
             return [None] * (1 if self._definition is None else self._definition.num_leaves)
         if self._definition is None:
@@ -56,7 +56,7 @@ SINGLE = Structure(None)
 
 
 def flatten(tree: Any) -> tuple[list[Any], Structure]:
-    """The leaves of a nest, and how to put others in their places."""
+    """The leaves of a nest, and the structure that puts others in their places."""
     if isinstance(tree, _LEAF_TYPES):
         return [tree], SINGLE
     import optree

@@ -1,4 +1,4 @@
-"""Checks and conversions of arguments that all kinds share: what comes in, at which precision, and what is refused."""
+"""Checks and conversions of arguments that all kinds share: operands, their dtypes, shapes and axes, and ``out``."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _KINDS = {
     "T": "string",
 }
 
-# How long to look for an overlap of interleaved arrays before taking it for granted.
+# Work to spend on the search for an overlap of interleaved arrays before one is assumed.
 _OVERLAP_WORK: Any = 10_000
 
-Operand = Any  # numpy.ndarray, Dual, or a Python int or float, which are weak
+Operand = Any  # numpy.ndarray, Dual, or a Python int or float, which takes the dtype of the arrays it meets
 
 
 def check_dtype(dtype: np.dtype[Any], name: str, *, boolean: bool = True, given: Any = None) -> None:
@@ -49,7 +49,7 @@ def check_dtype(dtype: np.dtype[Any], name: str, *, boolean: bool = True, given:
 def as_operand(x: Any, name: str, *, boolean: bool = True, device: bool = False) -> Operand:
     """An argument as ndarray in native byte order, as Dual, or as the Python number that it is.
 
-    With ``device`` an array of another back end stays one.
+    With ``device`` an array of another back end is returned as it is.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def as_operand(x: Any, name: str, *, boolean: bool = True, device: bool = False)
 
 
 def _is_number(x: Any) -> bool:
-    """Whether something is a Python number that kernels take as it is; larger ints become arrays, of whatever dtype."""
+    """Whether something is a Python number that kernels take as it is; larger ints become arrays first."""
     if isinstance(x, float):
         return not isinstance(x, np.generic)
     return isinstance(x, int) and not isinstance(x, bool) and -(2**63) <= x < 2**63
@@ -95,7 +95,7 @@ def _in_main_memory(x: Any, name: str) -> Any:
 
 
 def as_array_anywhere(x: Any, name: str, *, boolean: bool = True) -> Any:
-    """An argument as :func:`as_array` gives it; one of another back end as its functions for parts take it."""
+    """An argument as :func:`as_array` gives it; an array of another back end as functions of a ``part`` take it."""
     if not is_device_array(x):
         return as_array(x, name, boolean=boolean)
     found = backend.of(x).view(x, name)
@@ -104,7 +104,7 @@ def as_array_anywhere(x: Any, name: str, *, boolean: bool = True) -> Any:
 
 
 def as_scalar(x: Any, name: str) -> Any:
-    """A number as float, or as the array without axes of another back end that it is."""
+    """A number as float; an array without axes of another back end as it is."""
     found = as_array(x, name, device=True)
     if found.ndim or isinstance(found, Dual):
         raise TypeError(f"{name} is {x!r}; wanted: a number")
@@ -112,7 +112,7 @@ def as_scalar(x: Any, name: str) -> Any:
 
 
 def check_known(x: Any, name: str) -> None:
-    """Raise TypeError for what would have to be read from a device first, itself or in a nest of sequences."""
+    """Raise TypeError for an array of a device, or sequences with one, whose elements would have to be read first."""
     if isinstance(x, (list, tuple)):
         for entry in x:
             check_known(entry, name)
@@ -142,7 +142,7 @@ def _convert(x: Any, name: str) -> np.ndarray[Any, Any]:
 
 
 def _check_entries(x: Any, name: str) -> None:
-    """Raise TypeError for a nest of lists and tuples of what would lose its derivative, or be read from a device."""
+    """Raise TypeError if a nest of lists and tuples holds a dual array, or an array that must be read from a device."""
     if isinstance(x, (list, tuple)):
         for entry in x:
             if type(entry) is not float and type(entry) is not int:
@@ -159,13 +159,13 @@ def contains_dual(x: Any) -> bool:
 
 
 def dtype_of(x: Operand) -> np.dtype[Any] | None:
-    """The dtype that an operand brings along; None for Python numbers, which take any."""
+    """The dtype of an operand; None for Python numbers, which take any."""
     return None if isinstance(x, (float, int)) and not isinstance(x, np.generic) else x.dtype
 
 
 def shape_of(x: Operand) -> tuple[int, ...]:
     """The shape of an operand; () for Python numbers."""
-    return () if isinstance(x, (float, int)) else tuple(x.shape)  # the simulator's shapes lack what tuples have
+    return () if isinstance(x, (float, int)) else tuple(x.shape)  # the shapes of CUDA's simulator are no tuples
 
 
 def float_dtype(operands: Sequence[Operand]) -> np.dtype[Any]:
@@ -200,7 +200,7 @@ def broadcast(shapes: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
 
 def check_size(shape: tuple[int, ...], dtype: np.dtype[Any], name: str, given: Any) -> None:
     """Raise ValueError where an argument asks for a result with more bytes than can be counted."""
-    # NumPy has the same limit for arrays without elements, as if they had some.
+    # NumPy applies this limit to arrays without elements too, with each length of 0 taken as 1.
     if math.prod(max(1, length) for length in shape) * dtype.itemsize > sys.maxsize:
         raise ValueError(f"{name} is {given!r}, for a result of shape {shape}; wanted: one that an array can have")
 
@@ -226,7 +226,7 @@ def check_overlaps(outs: Sequence[Any], inputs: Sequence[Any]) -> None:
     everything = (*outs, *inputs)
     if all(x.base is None for x in everything) and len(set(map(id, everything))) == len(everything):
         return  # each owns its memory
-    # In the order of memory only neighbours have to be compared, not each array with all others.
+    # Sorted by address, only neighbours have to be compared, not each array with all others.
     spans = [(*_bounds(x), number < len(outs), x) for number, x in enumerate(everything) if x.size]
     spans.sort(key=lambda span: span[0])
     reaching: list[Any] = []
@@ -257,7 +257,7 @@ def _overlap(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:
 
 
 def check_flag(flag: Any, name: str) -> bool:
-    """A flag as bool; TypeError for what is neither bool nor 0 or 1, such as strings, which Python calls true."""
+    """A flag as bool; TypeError for what is neither bool nor 0 or 1, such as strings, which Python takes for true."""
     if isinstance(flag, (bool, np.bool_)) or (isinstance(flag, int) and flag in (0, 1)):
         return bool(flag)
     raise TypeError(f"{name} is {flag!r}; wanted: True or False")

@@ -1,4 +1,4 @@
-"""The errors for what can't be compiled in a user's function: what it is, and on which line."""
+"""Errors for user's functions that can't be compiled: they name the cause and its line."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 from numbafunc.cpu.cache import RELEASED
 from numbafunc.numbers import elementary
 
-# Our type of numbers, with parentheses three deep for the keys of its coefficients.
 _COLOUR = re.compile(r"\x1b\[\d*m")
+# The name of the type NumberType, with parentheses three deep for the keys of its coefficients.
 _NUMBER = re.compile(r"Number\((float\d\d), \((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)\)")
 
 # What to write for functions that definitions can't call.
@@ -40,7 +40,7 @@ def compile_errors() -> tuple[type[Exception], ...]:
 
 
 def explained(definition: Any, name: str, error: Exception) -> TypeError:
-    """The error to raise from one of Numba's."""
+    """The TypeError that explains an error of Numba's."""
     # Numba colours its messages wherever the package colorama is installed.
     text = _NUMBER.sub(r"\1", _COLOUR.sub("", str(error)))
     code = definition.__code__
@@ -49,7 +49,7 @@ def explained(definition: Any, name: str, error: Exception) -> TypeError:
 
 
 def refuse_statements(definition: FunctionType, name: str) -> None:
-    """Raise TypeError if a function, or one that it calls, raises or prints: threads that share a loop could not."""
+    """Raise TypeError if a function, or one that it calls, raises or prints, which threads that share a loop can't."""
     for function in _reached(definition, set()):
         for code in _codes(function.__code__):
             line = code.co_firstlineno
@@ -81,7 +81,7 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 
 def _reached(value: Any, seen: set[int]) -> Iterator[FunctionType]:
-    """A function, and the user's functions that it names."""
+    """A function and the user's functions that it refers to."""
     value = getattr(value, "py_func", value)
     if not isinstance(value, FunctionType) or id(value) in seen or (value.__module__ or "").split(".")[0] in RELEASED:
         return

@@ -1,6 +1,6 @@
-"""Ops of the linear kind that only move elements: each names a strided view of its operand, and one copy serves all.
+"""Ops of the linear kind that only move elements: each names a strided view of its operand, and all share one copy.
 
-Elements are moved as words of their size, so every dtype is served, and every bit is kept.
+Elements are moved as words of their size, so all dtypes work, and every bit is kept.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Movement(Linear):
         return super().anywhere(part, leading, *given, *static)
 
     def __call__(self, x: Any, *static: Any, shortcut: Shortcut | None = None) -> Any:
-        """The result for a checked operand; a call on a plain array is left in the short cut."""
+        """The result for a checked operand; a call on a plain array is kept in the short cut."""
         if shortcut is None or shortcut.operands[0] is not x:
             return super().__call__(x, *static)
         view, shape = self.arrange(x, 0, *static)
@@ -84,7 +84,7 @@ _KERNELS = threads.Kernels(1024)
 
 
 def contiguous(view: np.ndarray[Any, Any], base: np.ndarray[Any, Any] | None = None) -> np.ndarray[Any, Any]:
-    """A fresh array with the elements of a view in order; quicker where the array that it is a view of is known."""
+    """A fresh array with the elements of a view in order; quicker where the base of the view is given."""
     result = empty(view.shape, view.dtype)
     if not view.size:
         return result
@@ -102,13 +102,13 @@ def contiguous(view: np.ndarray[Any, Any], base: np.ndarray[Any, Any] | None = N
 
 
 def _start(view: np.ndarray[Any, Any], base: np.ndarray[Any, Any]) -> int:
-    """The element of an array in order that a view of it begins at."""
+    """Index, in a contiguous array, of the first element of a view of it."""
     start: int = view.__array_interface__["data"][0] - base.__array_interface__["data"][0]
     return start // base.itemsize
 
 
 def _kernel(view: np.ndarray[Any, Any]) -> tuple[Any, np.ndarray[Any, Any]]:
-    """The machine code that copies a view, and its plan as numbers."""
+    """The machine code that copies a view, and its traversal as an array of numbers."""
     item = view.itemsize
     parallel = view.nbytes >= PARALLEL_FROM and threads.parallel_allowed()
     key = (view.shape, view.strides, item, parallel)
@@ -125,7 +125,7 @@ def _kernel(view: np.ndarray[Any, Any]) -> tuple[Any, np.ndarray[Any, Any]]:
 
 
 def traversal(shape: tuple[int, ...], strides: tuple[int, ...]) -> Traversal:
-    """The quickest way through a view that is not empty; strides count elements."""
+    """The quickest traversal of a view that is not empty; strides count elements."""
     from numbafunc.cpu.copy import LARGEST_BLOCK, TILE, Traversal
 
     axes = _joined(shape, strides)
@@ -151,7 +151,7 @@ def traversal(shape: tuple[int, ...], strides: tuple[int, ...]) -> Traversal:
 
 
 def _joined(shape: tuple[int, ...], strides: tuple[int, ...]) -> list[Axis]:
-    """The axes with their strides in view and result, those that lie behind one another in both joined."""
+    """The axes with their strides in view and result; neighbours that are consecutive in both are joined."""
     axes: list[Axis] = []
     apart = math.prod(shape)
     for length, stride in zip(shape, strides):
@@ -166,7 +166,7 @@ def _joined(shape: tuple[int, ...], strides: tuple[int, ...]) -> list[Axis]:
 
 
 def _outside(axes: list[Axis]) -> dict[str, Any]:
-    """The axes outside the innermost loop, in their roles."""
+    """The axes outside the innermost loop: rows, columns, others."""
     if not axes:
         return {}
     if len(axes) == 1 or math.prod(length for length, _, _ in axes[:-1]) < _FEW:

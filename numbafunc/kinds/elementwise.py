@@ -55,8 +55,8 @@ class Elementwise:
     light : bool
         Whether the definition costs next to nothing, so that threads pay for larger arrays only.
     identity : str, optional
-        What tells this definition from all others in the cache. Without one it is a user's function, which is taken as
-        it is when the first kernel is compiled.
+        Identifies the definition in the cache. A definition without one is a user's function, which is frozen when the
+        first kernel is compiled.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Elementwise:
         self._plans = threads.Kernels(4096)
         self._elsewhere: dict[Backend, Callable[..., Array]] = {}
         self._prepared = threads.Kernels(4096)
-        # Machine code for contiguous arrays of one shape, whichever it is, by dtype and types of other operands.
+        # Machine code for contiguous arrays that share any one shape, by their dtype and the types of other operands.
         self._small = threads.Kernels()
         self._large = threads.Kernels()
         self._dual_small = threads.Kernels()
@@ -94,7 +94,7 @@ class Elementwise:
         return self.call(*operands, out)
 
     def _calls(self) -> Callable[..., Array]:
-        """The function ``call(*operands, out)`` that the public one hands on to.
+        """The function ``call(*operands, out)`` that the public function calls.
 
         For contiguous arrays of one shape and dtype, and Python floats, it goes straight to the machine code: a call on
         one element costs a microsecond, so each look-up counts.
@@ -207,7 +207,7 @@ class Elementwise:
         dtype: np.dtype[Any] | None = None,
         shortcut: Shortcut | None = None,
     ) -> Array:
-        """The result for checked operands, in a dtype of its own if one is given; its plan is left in the shortcut."""
+        """The result for checked operands, in the given dtype if there is one; the plan is kept in the short cut."""
         if self.keep_integers:
             checked = [x.astype(np.int64) if type(x) is ndarray and x.dtype.kind == "b" else x for x in checked]
         operands = Operands(checked)
@@ -225,7 +225,7 @@ class Elementwise:
         return result
 
     def settled(self) -> Callable[..., Any]:
-        """The definition; a user's is taken as it is at the first call, and must not raise."""
+        """The definition; a user's definition is frozen at the first call, and must not raise."""
         if self.definition is None:
             from numbafunc.cpu.cache import frozen
             from numbafunc.kinds.compile_errors import refuse_statements
@@ -291,7 +291,7 @@ class Elementwise:
         shape: tuple[int, ...],
         dtype: np.dtype[Any] | None,
     ) -> None:
-        """Keep the machine code of a kernel that serves arrays of any one shape."""
+        """Keep the machine code of a kernel for contiguous arrays that share any one shape."""
         first, *others = values
         if dtype is None or dtype.char not in "fd" or not shape or not _like(first, shape, dtype):
             return
@@ -371,8 +371,8 @@ def _lengths(shape: tuple[int, ...], order: tuple[int, ...]) -> tuple[int, ...]:
 def _spans(operands: list[tuple[int, ...] | None], shape: tuple[int, ...]) -> tuple[tuple[str, ...], int | None]:
     """Span of each operand (element, row, column or number), and the number of columns of a result taken as a table.
 
-    A table is a way to cut the axes in two such that each operand is constant along one part or neither. Where there is
-    none, operands are broadcast in memory.
+    A table splits the axes in two parts such that each operand is constant along one part or neither. Where that is not
+    possible, operands are broadcast in memory.
     """
     if not shape:
         return ("number",) * len(operands), None
@@ -394,7 +394,7 @@ def _spans(operands: list[tuple[int, ...] | None], shape: tuple[int, ...]) -> tu
 
 
 def _run_of(array: Any, leading: int, ndim: int, order: tuple[int, ...]) -> Any:
-    """The elements of an operand as they are, in the order of memory, behind the directions."""
+    """The elements of an operand, not broadcast, in the order of memory, behind the directions."""
     lengths = array.shape[leading:]
     padded = array.reshape((*array.shape[:leading], *(1,) * (ndim - len(lengths)), *lengths))
     return flat_words(_ordered(padded, order, leading), leading)
@@ -444,7 +444,7 @@ def elementwise(definition: Callable[..., Any]) -> Callable[..., Any]:
         ``log1p``, ``tanh``, ...). The package's own elementwise functions (``numbafunc.softplus``, ...) and functions
         of ``numba.njit`` that use no more can be called. There is no ``raise``, ``assert`` or ``print``, since threads
         share the work: return ``math.nan``. Number literals take the precision of the arguments. Global variables and
-        those of enclosing functions count as they are at the first call.
+        those of enclosing functions keep the values they have at the first call.
 
     Returns
     -------

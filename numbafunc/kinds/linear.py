@@ -27,8 +27,8 @@ class Linear:
         ``apply(array, leading, *static)``: the result for a plain array whose first ``leading`` axes are directions of
         tangents; it acts behind them and leaves them in front. Whatever else the op depends on is in ``static``.
     entry : Entry, optional
-        What the function of the same arguments is called among those of a back end, where ``apply`` becomes that of
-        main memory; without it the op is for arrays in main memory only.
+        Entry of back ends for the function of these arguments; ``apply`` becomes the one for main memory. Without an
+        entry the op is for arrays in main memory only.
     """
 
     def __init__(self, name: str, apply: Callable[..., np.ndarray[Any, Any]], entry: Entry | None = None) -> None:

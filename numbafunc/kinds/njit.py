@@ -11,13 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 OPS: dict[Any, Any] = {}
-"""The ops that can be called inside compiled functions, by the public functions that call them: see `register`."""
+"""The ops that can be called inside compiled functions, by public function: see `register`."""
 
 _LISTENERS: list[Callable[[dict[Any, Any]], None]] = []
 
 
 def register(module: str) -> None:
-    """Make the public functions of a module known to Numba: those that can be called there, and that others can't."""
+    """Register the public functions of a module with Numba: ops that compiled code can call, and errors for others."""
     from numba.extending import overload
 
     found = {}
@@ -33,9 +33,9 @@ def register(module: str) -> None:
 
 
 def listen(hear: Callable[[dict[Any, Any]], None]) -> None:
-    """Call a function with the ops of :data:`OPS`, and with others when their modules are loaded.
+    """Call ``hear`` with the ops of :data:`OPS`, and again with the ops of each module that is loaded later.
 
-    It makes them known to a compiler for other machines.
+    It registers them with a compiler for another machine.
     """
     _LISTENERS.append(hear)
     hear(OPS)
@@ -51,7 +51,7 @@ def refresh() -> None:
 
 
 def _op_of(public: Any) -> Any:
-    """The op that a public function hands its arguments to as they are; None for all other functions."""
+    """The op to which a public function passes its arguments unchanged; None for all other functions."""
     from numbafunc.kinds.elementwise import REGISTRY
 
     op = REGISTRY.get(public.__name__)
@@ -110,7 +110,7 @@ def typed(public: Any, op: Any, implementation: Any) -> Any:
 
 
 def _is_true(public: Any, flag: str, given: Any) -> bool:
-    """Whether a flag, given as Numba's type of it, is True, which must be known when code is compiled."""
+    """Whether a flag, given by its Numba type, is True, which must be known when code is compiled."""
     from numba.core import types
     from numba.core.errors import TypingError
 
@@ -123,10 +123,10 @@ def _is_true(public: Any, flag: str, given: Any) -> bool:
 def in_definition(
     op: Any, given: tuple[Any, ...], names: list[str], declared: list[str], inline: Any, make_start: Any
 ) -> Any:
-    """The implementation inside a definition, whose numbers carry derivatives; None where there are no such numbers.
+    """The implementation inside a definition, whose numbers carry derivatives; None if no argument is such a number.
 
-    They go to the op's definition as they are. ``inline`` and ``make_start`` are those of the machine that is compiled
-    for.
+    The arguments go to the op's definition unchanged. ``inline`` and ``make_start`` are those of the machine that is
+    compiled for.
     """
     from numbafunc.numbers.numba_type import NumberType
 
@@ -140,7 +140,7 @@ def in_definition(
 
 
 def _implementation(op: Any, given: tuple[Any, ...], names: list[str], declared: list[str]) -> Any:
-    """The source is that of a loop over arrays, which broadcast, or of one call."""
+    """The implementation outside definitions: a loop over arrays, which broadcast, or one call."""
     import numpy as np
     from numba.core import types
 

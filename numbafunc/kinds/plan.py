@@ -1,6 +1,6 @@
 """Plans: the kernel calls that a call of an op comes down to, made once for operands of the same description.
 
-The description of an operand is all that matters for the work to be done but its elements: dtype, shape, strides and
+The description of an operand is everything but its elements that the work depends on: dtype, shape, strides and
 tangents. Directions of tangents are split into kernel calls of up to 8: each call takes one chunk of directions of the
 lowest level and one direction of every other level. The value is computed once a call and serves the whole chunk.
 """
@@ -40,7 +40,7 @@ class Target(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One call of the kernel: which part of which source and target it gets."""
+    """One call of the kernel: the parts of sources and targets that it gets."""
 
     slots: tuple[tuple[int, Index], ...]
     results: tuple[tuple[int, Index], ...]
@@ -101,14 +101,14 @@ class Plan(NamedTuple):
         if self.code:
             self.code[0](*given)
         elif any(type(x) is int for x in slots):
-            self.kernel(*given)  # an integer may be too large for the type of an earlier one
+            self.kernel(*given)  # machine code is for one integer type, and a later integer may be too large for it
         else:
             self.code.append(machine_code(self.kernel, given))
             self.code[0](*given)
 
 
 class Operands:
-    """The operands of one call, taken apart.
+    """The operands of one call, split into components.
 
     Attributes
     ----------
@@ -166,7 +166,7 @@ Levels = tuple[int, ...]
 
 
 class Chunks(NamedTuple):
-    """Chunks of directions that kernel calls carry, and the keys that they travel under.
+    """Chunks of directions that kernel calls carry, and their keys in the kernel.
 
     Levels are counted from 0, the lowest; ``counts`` has the number of directions of each.
     """
@@ -175,7 +175,7 @@ class Chunks(NamedTuple):
     chunk: int
 
     def keys(self, component: Levels) -> tuple[Key, ...]:
-        """The keys of a kernel under which a chunk of this component travels."""
+        """The keys in the kernel of a chunk of this component."""
         spans = [range(self.chunk if level == 0 else 1) for level in component]
         return sort_keys(tuple(zip(component, directions)) for directions in product(*spans))
 
@@ -224,7 +224,7 @@ def result_keys(operand_keys: list[tuple[Key, ...]]) -> tuple[Key, ...]:
 def calls_of(
     chunks: Chunks, operand_keys: Sequence[tuple[Key, ...]], sources: Sequence[Source], targets: Sequence[Target]
 ) -> tuple[Call, ...]:
-    """The calls of a kernel whose slots are the keys of its operands, and then those of its results."""
+    """The calls of a kernel with a slot for each key of its operands, and then of its results."""
     source_numbers = {(source.operand, source.component): number for number, source in enumerate(sources)}
     target_numbers = {(target.result, target.component): number for number, target in enumerate(targets)}
     slots = [

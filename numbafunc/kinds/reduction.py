@@ -61,8 +61,8 @@ class Stages(NamedTuple):
     integers : tuple of int
         Positions of operands that are handed over as integers.
     picks : bool
-        Whether the last operand has an index for each row. ``finish`` then gets the first operand there as its last
-        argument, NaN where the row is not that long; negative indices count from the end.
+        Whether the last operand has an index for each row. ``finish`` then gets the first operand's element there as
+        its last argument, NaN where the row has no such element; negative indices count from the end.
     sums, finals, results : int
         Number of terms, of values that ``finish`` returns, and of results.
     """
@@ -104,7 +104,7 @@ class Reduction:
     ) -> Any:
         """Reduce checked operands over ascending axes of their common shape; a tuple when there are several results.
 
-        ``names`` are what the caller's user knows the operands by. The plan is left in the ``shortcut``.
+        ``names`` are the names of the operands in messages. The plan is kept in the ``shortcut``.
         """
         if shape is None:
             shape = arguments.broadcast({"operand": arguments.shape_of(operands[0])})
@@ -230,7 +230,7 @@ class _View(NamedTuple):
 
     @property
     def form(self) -> str:
-        """Name of the loop that serves."""
+        """Name of the loop to use."""
         if self.inner != 1:
             return "columns"
         if self.length < _SHORT and self.blocks >= _SHORT:
@@ -251,7 +251,7 @@ class _View(NamedTuple):
         return (self.blocks, self.length, self.inner, max(32, min(_LARGEST_TILE, -(-share // 32) * 32)))
 
     def varies(self, lengths: tuple[int, ...]) -> tuple[bool, bool, bool]:
-        """Whether an operand varies from block to block, from row to row, and within what the inner loop runs over.
+        """Whether an operand varies from block to block, from row to row, and along the inner loop.
 
         The inner loop of columns runs over columns; otherwise it runs over rows of one column.
         """
@@ -265,7 +265,7 @@ class _View(NamedTuple):
         return block, row, column
 
     def flat(self, array: Any, leading: int) -> Any:
-        """The elements of an operand in one run, broadcast only where a group of axes is not constant as a whole."""
+        """The elements of an operand in one run, broadcast only within groups of axes along which it varies."""
         directions, lengths = array.shape[:leading], array.shape[leading:]
         if lengths == self.shape and array.flags.c_contiguous and self.order == tuple(range(len(lengths))):
             return flat_words(array, leading)

@@ -1,4 +1,4 @@
-"""The selection kind: each element of a result is one of the operand's, which one is found on the value alone."""
+"""The selection kind: each element of a result is an element of the operand, chosen by the value alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REGISTRY: dict[str, Selection] = {}
 # From this many elements on, several threads pay in spite of the cost of starting them.
 PARALLEL_FROM = 1 << 15
 
-# Up to so many tangents come along while the selected elements are found.
+# Up to so many tangents are carried along while the selected elements are found.
 FEW = 4
 
 
@@ -34,7 +34,7 @@ class Positions(NamedTuple):
     shape : tuple of int
         Shape of the result.
     missing : float
-        The result where there is none. Its derivative is 0.
+        The result where there is no position. Its derivative is 0.
     """
 
     within: np.ndarray[Any, Any]
@@ -74,12 +74,12 @@ class Selection:
     find : callable
         ``find(value, *static)``: the :class:`Positions` for a plain array.
     entry : Entry
-        What the function ``evaluate(x, *static)`` of arrays and Duals is called among those of a back end. That of main
-        memory finds and gathers.
+        Entry of back ends for the function ``evaluate(x, *static)`` of arrays and Duals. The one for main memory calls
+        ``find`` and gathers.
     follow : callable, optional
-        ``follow(value, tangents, *static)``: a list of the result for a plain array and for each of the ``tangents``,
-        arrays of the same shape behind an axis of directions, of which there are up to :data:`FEW`. In one pass, which
-        notes no positions.
+        ``follow(value, tangents, *static)``: the list of the results for a plain array and for each of its
+        ``tangents``, arrays of its shape behind an axis of up to :data:`FEW` directions, found in one pass without
+        positions.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Selection:
         return self.entry.of(backend.of(x), self.name)(x, *static)
 
     def evaluate(self, x: Any, *static: Any) -> Any:
-        """The elements selected from what is in main memory."""
+        """The elements selected from an array or a Dual in main memory."""
         if type(x) is not Dual:
             return self.find(x, *static).gather(x, 0)
         parts = components(x)

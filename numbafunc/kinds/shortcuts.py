@@ -4,8 +4,8 @@ Small arrays would otherwise spend their time on those checks. Calls are alike i
 same shapes and dtypes, or Python floats, and all other arguments, the settings, are equal and of equal types. A Python
 int among the operands counts as a setting.
 
-:func:`shortcut` decorates a public function, which checks its arguments and calls its kind. On the way the kind leaves
-a prepared call in the :class:`Shortcut` that :func:`new_shortcut` gives, if it can.
+:func:`shortcut` decorates a public function, which checks its arguments and calls its kind. If possible the kind keeps
+a prepared call in the :class:`Shortcut` that :func:`new_shortcut` gives.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ from numbafunc.kinds.plan import Plan
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-# Types of settings of which equal values mean the same. Neither bool nor float: True and 1.0 are equal to 1.
+# Types of settings whose equal values have equal meanings. Neither bool nor float: True and 1.0 are equal to 1.
 _SETTINGS = frozenset(
     (int, str, type, type(None), ConvPadding, Interpolate, *(type(np.dtype(c)) for c in "?bBhHiIlLefd"))
 )
-# How an operand is handed to a kernel, as an expression: all elements in one run, these as words of their size, the
-# array as it is, a number as it is, the number in an array of one element, or not at all, if it is among what is given
-# before the result.
+# Expressions that hand an operand to a kernel: its elements in one run, the same as words of their size, the array or
+# number as it is, the number in an array of one element, or nothing, for an operand that is among the arguments before
+# the result.
 FLAT, WORDS_OF_IT, AS_IT_IS, ITEM, LEFT_OUT = "{}.ravel()", "{}.ravel().view(word)", "{}", "{}.item()", ""
 
 _MOST = 4096
 
 
 class Shortcut(NamedTuple):
-    """Place in which a call leaves a prepared call for later calls like it.
+    """Place in which a call keeps a prepared call for later calls like it.
 
     Attributes
     ----------
     table : dict
         The prepared calls of a public function.
     key : tuple
-        What calls have in common.
+        What the calls that a prepared call serves have in common.
     operands : tuple
         The operands as they were given.
     tuples : tuple
@@ -84,7 +84,7 @@ class Shortcut(NamedTuple):
 
 
 class _Current(threading.local):
-    """The short cut that the public function running in this thread may leave."""
+    """The short cut that the public function running in this thread may fill."""
 
     shortcut: Shortcut | None = None
 
@@ -93,7 +93,7 @@ _CURRENT = _Current()
 
 
 def new_shortcut() -> Shortcut | None:
-    """The short cut that the decorated function now running may leave; None where its arguments are unusual."""
+    """The short cut that the decorated function now running may fill; None where its arguments are unusual."""
     return _CURRENT.shortcut
 
 
@@ -113,7 +113,7 @@ def signature_of(*operands: Any) -> tuple[Any, ...] | None:
 
 
 def _whole(setting: Any) -> bool:
-    """Whether a setting is no tuple, or one of ints and of tuples of ints: equal to none that means something else."""
+    """Whether a setting is no tuple, or one of ints and of tuples of ints, which equals none of another meaning."""
     if type(setting) is not tuple:
         return True
     types = {*map(type, setting)}
@@ -172,7 +172,7 @@ def shortcut(
         lines = _LINES_WITH_TUPLES if tuples else _LINES_WITH_OUT if output else _LINES
         table = Kernels(_MOST)
         namespace: dict[str, Any] = {}
-        # In the module of the function, as if it were written there: doctest looks for functions of a module so.
+        # With the globals of the function's module, as if written there: doctest finds a module's functions by them.
         exec(_TEMPLATE.format(lines=lines.format(**names), **names), checked.__globals__, namespace)
         made = namespace["make_shortcut"](
             *(checked, table, table.get, Shortcut, _CURRENT, ndarray, FLAGS, PLAIN),
@@ -220,7 +220,7 @@ _LINES_WITH_OUT = """\
                 if result is not None:
                     return result
             else:"""
-# Settings that are equal to those seen may still hold floats or bools, unless they are the same objects.
+# Settings equal to earlier ones may still hold floats or bools, unless they are the same objects.
 _LINES_WITH_TUPLES = """\
             try:
                 known = find(key)
@@ -341,7 +341,7 @@ def _way(given: Any, flat: Any) -> str | None:
 
 
 def fits(out: Any, shape: tuple[int, ...], dtype: Any, *operands: Any) -> bool:
-    """Whether a kernel can write its result straight into an array; if not, the caller finds out why."""
+    """Whether a kernel can write its result straight into an array; if not, the caller's checks say why."""
     return (
         type(out) is ndarray
         and out.flags.num & FLAGS == PLAIN

@@ -24,7 +24,7 @@ class Constants(NamedTuple):
     log2_e: tuple[float, float]
     log10_2: tuple[float, float]
     log10_e: tuple[float, float]
-    # Beyond these exp is 0 or infinite; 2**n is still within the two factors. At the lower one 2**n, raised by the
+    # Beyond these exp is 0 or infinite; 2**n still fits into the two factors. At the lower one 2**n, raised by the
     # shift below, is just zero, and even x * exp(x) rounds to zero.
     exp_limits: tuple[float, float]
     exp2_limits: tuple[float, float]

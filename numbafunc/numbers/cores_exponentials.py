@@ -141,9 +141,8 @@ def softplus(x: Real) -> Real:
 def swish(x: Real) -> Real:
     """The product x * logistic(x), accurate also where logistic(x) is subnormal and it is not; NaN at -inf.
 
-    Three roundings add up for x < 0: of the numerator, the denominator and the quotient. What the denominator is too
-    large by goes into the numerator by way of ``p``, times 0.8, which is 1 / (1 + e) to a quarter for the ``e`` that
-    matter.
+    Three roundings add up for x < 0: of the numerator, the denominator and the quotient. The excess of the denominator
+    is passed to the numerator through ``p``, times 0.8, which is 1 / (1 + e) to a quarter for the ``e`` that matter.
     """
     power, p, shift = raised_decay(x)
     raised = fma(power, p, power)

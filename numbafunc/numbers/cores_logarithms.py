@@ -98,7 +98,7 @@ def log1p(x: Real) -> Real:
 
 
 def _log1p(x: Real, x_lo: Real | None, doubled: Bit | None) -> Real:
-    """log(1 + x + x_lo), of twice that where wanted."""
+    """log(1 + x + x_lo), or log(2 * (1 + x + x_lo)) where ``doubled``."""
     shift = x.format.mantissa
     u = x + 1.0
     exponent, k = _exponent(u, 0.75)

@@ -1,10 +1,10 @@
-"""Elementary functions: one entry holds a function and its derivative, for scalars and arrays alike.
+"""Elementary functions: one object holds a function and its derivative, for scalars and arrays alike.
 
 Definitions of ops import their mathematics from here. The same names work in three places:
 
 - in plain Python, on numbers, NumPy arrays and :class:`numbafunc.Dual` arrays: NumPy evaluates them;
 - inside a compiled kernel, on the number type of :mod:`numbafunc.numbers.number`: vectorised code is emitted;
-- in the rules of dual arrays: the derivative is read from the same entry.
+- in the rules of dual arrays: the derivative is read from the same object.
 
 A derivative is written in terms of ``x`` and ``y = f(x)`` with Python operators and the functions of this module,
 so it can itself be differentiated, to any order. It must not use the dtype of its arguments, and numbers
@@ -32,7 +32,7 @@ class ElementaryFunction:
     name : str
         The name under which kernels know the function.
     evaluate : callable
-        What computes the value for numbers and arrays: a NumPy ufunc, an expression of such, or the core itself (see
+        Computes the value for numbers and arrays: a NumPy ufunc, an expression of ufuncs, or the core itself (see
         :func:`~numbafunc.numbers.evaluate.evaluator`).
     derivative : callable
         ``derivative(x, y)`` with ``y = f(x)``.
@@ -92,7 +92,7 @@ arctanh = _define("arctanh", lambda x, y: 1 / _one_minus_square(x))
 # The logistic function 1 / (1 + exp(-x)); its derivative y * (1 - y) would lose the right tail.
 logistic: ElementaryFunction = _define("logistic", lambda x, y: y * logistic(-x), lambda x: _logistic(x, _decay(x)))
 
-# log(1 + exp(x)). As one function it has one slope, logistic(x), so infinite tangents have nothing to cancel with.
+# log(1 + exp(x)). As one function it has one slope, logistic(x), so no infinite tangents cancel to NaN.
 softplus = _define(
     "softplus",
     lambda x, y: _logistic(x, exp(-abs(x))),
@@ -110,7 +110,7 @@ swish = _define(
 mish = _define("mish", lambda x, y: _mish_slope(x), evaluator("mish"))
 
 # Error functions and the normal distribution. NumPy has none of them: their cores evaluate them everywhere. exp(-x * x)
-# would lose digits in the tails to the rounding of the square, so that it is a function of its own, with both scales.
+# would lose digits in the tails to the rounding of the square, so gaussian and normal_pdf are functions of their own.
 erf = _define("erf", lambda x, y: _TWO_OVER_ROOT_PI * gaussian(x), evaluator("erf"))
 erfc = _define("erfc", lambda x, y: -_TWO_OVER_ROOT_PI * gaussian(x), evaluator("erfc"))
 gaussian: ElementaryFunction = _define("gaussian", lambda x, y: -2 * damped(x, y), evaluator("gaussian"))
@@ -145,12 +145,12 @@ arctan = _define("arctan", lambda x, y: 1 / (1 + x * x))
 
 
 def _sech_squared(x: Any) -> Any:
-    y = np.reciprocal(np.cosh(x)) if type(x) is np.ndarray else sech(x)  # the first spares a call
+    y = np.reciprocal(np.cosh(x)) if type(x) is np.ndarray else sech(x)  # the first form saves a call
     return y * y
 
 
 def _one_minus_square(x: Any) -> Any:
-    # The product is exact near 1; its derivative, (1 - x) - (1 + x), is not near 0.
+    # The product is exact near 1; its derivative, (1 - x) - (1 + x), is inexact near 0.
     value = (1 - x) * (1 + x)
     return value if type(value) is np.ndarray else with_slope_of(value, 1 - x * x)
 
@@ -160,7 +160,7 @@ def _over_hypotenuse(x: Any) -> Any:
     dtype = getattr(x, "dtype", None)
     if dtype is not None:
         return rsqrt(1 + x * x) if dtype.kind == "c" else np.reciprocal(np.hypot(x, 1))
-    # The same function is written in other words on either side of 1, so that no derivative jumps there.
+    # One function, by different formulas on either side of 1, so that no derivative jumps there.
     distance = abs(x)
     inverse = choose(distance - 1, 1, 1 / distance)
     below = choose(distance - 1, distance, 1)

@@ -12,7 +12,7 @@ import numpy as np
 def evaluator(name: str) -> Callable[[Any], Any]:
     """The function of the core ``name`` for plain numbers and arrays; it is compiled at the first call."""
 
-    @np.errstate(all="ignore")  # what a branch that is not taken computes is nobody's concern
+    @np.errstate(all="ignore")  # branches that are not taken may overflow
     def evaluate(x: Any) -> Any:
         x = x if isinstance(x, np.generic) else np.asarray(x)
         if x.dtype.char in "fd" or x.dtype.kind in "iub":

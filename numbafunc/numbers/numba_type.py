@@ -51,7 +51,7 @@ class NumberType(types.Type):
         return None
 
     def can_convert_to(self, typingctx: Any, other: Any) -> Any:
-        """More precision or more coefficients: never fewer."""
+        """A number may gain precision or coefficients, never lose any."""
         if isinstance(other, NumberType) and set(self.keys) <= set(other.keys):
             return Conversion.promote if self.dtype.bitwidth <= other.dtype.bitwidth else None
         return None
@@ -129,7 +129,7 @@ class Installation:
     cores : mapping
         The elementary functions of the machine that is compiled for.
     builder : callable
-        What makes of a builder of LLVM instructions one that knows what the machine lacks.
+        Adds to a builder of LLVM instructions the substitutes for functions that the machine lacks.
     """
 
     def __init__(self, extending: Any, cores: Cores, builder: Callable[[Any], Any] = lambda builder: builder) -> None:
@@ -164,7 +164,7 @@ class Installation:
         return number
 
     def install(self) -> None:
-        """Tell the compiler of all there is."""
+        """Register the type and its operations with the compiler."""
         models, lower_cast = self._extending.models, self._extending.lower_cast
 
         @self._extending.register_model(NumberType)

@@ -62,7 +62,7 @@ def sort_keys(keys: Any) -> tuple[Key, ...]:
 
 
 class Number:
-    """An element of the algebra: emitted coefficients by key; ``literal`` when it is written so in the source."""
+    """An element of the algebra: emitted coefficients by key; ``literal`` if it is one in the source."""
 
     __slots__ = ("cores", "literal", "parts")
 
@@ -132,7 +132,7 @@ class Number:
         return self._lift(other) - self
 
     def __mul__(self, other: Number | Scalar) -> Number:
-        # A change of zero makes no NaN of a factor that is infinite. Literals are finite, or meant to make one.
+        # A zero tangent times an infinite factor is zero, not NaN. Literals are finite, or meant to give NaN.
         literal = self.literal or not isinstance(other, Number) or other.literal
         parts: dict[Key, Real] = {}
         for (key_a, a), (key_b, b) in product(self.parts.items(), self._lift(other).parts.items()):
@@ -167,7 +167,7 @@ class Number:
         return self._lift(other) / self
 
     def scaled(self, slope: Number) -> Number:
-        """``slope * self`` for a change: an infinite slope makes nothing, and no NaN, of a change of zero."""
+        """``slope * self`` for a tangent: zero where the tangent is zero, even for an infinite slope."""
         parts: dict[Key, Real] = {}
         for (key_a, a), (key_b, b) in product(slope.parts.items(), self.parts.items()):
             key = join_keys(key_a, key_b)
@@ -177,14 +177,14 @@ class Number:
         return self._new(parts)
 
     def _divided(self, divisor: Number) -> Number:
-        """``self / divisor`` for a change, see :meth:`scaled`."""
+        """``self / divisor`` for a tangent, see :meth:`scaled`."""
         if max(self._top(), divisor._top()) < 0:
             change = self.value
             return self._new({VALUE: select(change.equals(0.0), 0.0, change / divisor.value)})
         return self.scaled(1 / divisor)
 
     def compose(self, value: Callable[[Number], Number], derivative: Callable[[Number, Number], Number]) -> Number:
-        """``value(self)``, where ``value`` is used on plain numbers and ``derivative(x, y)`` does the rest."""
+        """``value(self)``, where ``value`` serves plain numbers and ``derivative(x, y)`` gives the coefficients."""
         level = self._top()
         if level < 0:
             return value(self)
@@ -203,11 +203,11 @@ class Number:
         return choose(self.value < 0, self._lift(below), self._lift(above))
 
     def emit_with_slope_of(self, other: Number) -> Number:
-        """The value of this with the coefficients of another."""
+        """This value with the coefficients of another number."""
         return self._new({**other.parts, VALUE: self.value})
 
     def locally_constant(self, function: Callable[[Real], Real]) -> Number:
-        """A function whose derivative is zero wherever it has one."""
+        """``function(self)``, for a function whose derivative is zero wherever it has one."""
         return self._new({VALUE: function(self.value)})
 
     def __abs__(self) -> Number:
@@ -235,7 +235,7 @@ class Number:
         y = base._general_power(exponent)
         upper: dict[int, Number] = {}
         if base_changes:
-            # x**0 is 1 at every x, and a zero with it infinite powers below.
+            # x**0 is 1 at every x, so its slope is 0, also where x**-1 is infinite.
             slope = exponent * base._general_power(exponent - 1)
             slope = choose(exponent.value.equals(0.0), self._lift(0.0), slope)
             upper = {direction: change.scaled(slope) for direction, change in base_changes.items()}

@@ -1,6 +1,6 @@
 """Functions and operators of Python on numbers of the algebra: one table for all that run definitions.
 
-Numba's types are told of it twice, for processors and for CUDA devices, and plain Python goes by it where kernels are
+It is registered with Numba twice, for processors and for CUDA devices; plain Python uses it where kernels are
 simulated.
 """
 
@@ -31,7 +31,7 @@ class Operation(NamedTuple):
 
 
 class Query(NamedTuple):
-    """A question about values: coefficients have no say and the answer is a truth value."""
+    """A question about values: coefficients are ignored, and the answer is a truth value."""
 
     arity: int
     ask: Callable[..., Any]

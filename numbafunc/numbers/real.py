@@ -1,9 +1,9 @@
-"""Values of the machine while code is being emitted: Python operators on them append LLVM instructions.
+"""Machine values while code is being emitted: Python operators on them append LLVM instructions.
 
 :class:`Real` is a floating-point value, :class:`Word` the integer of the same width, :class:`Bit` a truth value. A
-function written on them runs once, while a kernel is compiled, and leaves behind straight-line code without
-branches, which LLVM turns into vector instructions when the surrounding loop allows. Python numbers in an
-expression take the precision of the value they meet, so one source serves float32 and float64.
+function of them runs once, while a kernel is compiled, and emits straight-line code without branches, which LLVM turns
+into vector instructions when the surrounding loop allows. Python numbers in an expression take the precision of the
+value they meet, so one source serves float32 and float64.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ FLOAT32 = Format("float32", 32, 23, 127, ir.FloatType(), ir.IntType(32))
 FLOAT64 = Format("float64", 64, 52, 1023, ir.DoubleType(), ir.IntType(64))
 _FORMATS = {str(f.real): f for f in (FLOAT32, FLOAT64)}
 
-# A builder for a machine other than the processor has ``substitutes``: what computes, given the builder and values,
-# an intrinsic function of LLVM or a function of the C library that is not there, by name.
+# A builder for a machine other than the processor has ``substitutes``: for each intrinsic function of LLVM or function
+# of the C library that the machine lacks, by name, a function of the builder and values that computes it.
 _NONE: dict[str, Any] = {}
 
 

@@ -19,11 +19,11 @@ SELU_ALPHA = 1.6732632423543772
 @define()
 def _celu(x: Any, alpha: Any) -> Any:
     negative = x if x <= 0 else 0
-    # The exponential of the bound is 0 already; an infinite ratio would make NaN of its derivative.
+    # The exponential of the bound is 0 already; an infinite ratio would give a NaN derivative.
     ratio = still_below(negative / alpha, -800)
     exponential = alpha * expm1(ratio)
-    # From here on expm1 is its argument to the last bit, but the ratio may be too small to be accurate. The products
-    # with zero and infinity are NaN where they should be.
+    # Nearer to 0 than this bound, expm1 equals its argument to the last bit, but the ratio may be too small to be
+    # accurate. The products with zero and infinity are NaN where they should be.
     bound = -1e-18 * abs(alpha) if 0 < abs(alpha) < math.inf else math.inf
     value = exponential if x <= bound else x
     return with_slope_of(value, exponential + (0 if x <= 0 else x))
@@ -50,7 +50,7 @@ _gelu.variant = ("approximate", _gelu_tanh)
 @define(light=True)
 def _hard_swish(x: Any) -> Any:
     total = x + 3
-    error = (3 - total) + x  # of the rounding of the sum, which would make the result wrong by more than 2 ULP
+    error = (3 - total) + x  # the sum's rounding error, without which the result would be off by more than 2 ULP
     return 0 if x <= -3 else x if x >= 3 else multiply_add(x, total, x * error) / 6
 
 

@@ -1,4 +1,4 @@
-"""Slices whose place is known at run time only."""
+"""Slices whose place may depend on values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 
 def _window(array: np.ndarray[Any, Any], leading: int, starts: tuple[int, ...], sizes: tuple[int, ...]) -> Any:
     behind = (slice(start, start + size) for start, size in zip(starts, sizes))
-    # The ellipsis keeps a view of what has no axes, which would become a number with memory of its own.
+    # The ellipsis gives a view of an array without axes too, where indexing alone would give a number with its own
+    # memory.
     places: tuple[Any, ...] = (*(slice(None),) * leading, *behind, ...)
     return array[places], (*array.shape[:leading], *sizes)
 

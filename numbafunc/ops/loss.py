@@ -101,7 +101,7 @@ def _sigmoid_cross_entropy_logits(logits: Any, labels: Any) -> Any:
 
 
 def _warn_of_shapes(names: tuple[str, str], shapes: tuple[tuple[int, ...], tuple[int, ...]], depth: int = 0) -> None:
-    """Warn the caller of the public function, which called this one through ``depth`` others, of shapes that differ."""
+    """Warn of different shapes, at the caller of the public function that called this one through ``depth`` others."""
     if shapes[0] != shapes[1]:
         given = f"{names[0]} has shape {shapes[0]} and {names[1]} has shape {shapes[1]}"
         warnings.warn(f"{given}; they are broadcast", UserWarning, stacklevel=4 + depth)
@@ -153,7 +153,7 @@ def cross_entropy_logits(logits: Any, labels: Any) -> Any:
     _warn_of_shapes(_NAMES, shapes)
     last, dtype = (len(shape) - 1,), arguments.float_dtype([x, y])
     if shapes[0][-1] == shape[-1]:
-        shortcut = new_shortcut() if shapes[0] == shapes[1] else None  # which would not warn
+        shortcut = new_shortcut() if shapes[0] == shapes[1] else None  # a prepared call would not warn
         return _cross_entropy([x, y], last, dtype, shape=shape, shortcut=shortcut, names=_NAMES)
     terms = logsumexp(x, -1), inner_product([x, y], last, dtype, shape=shape, names=_NAMES)
     return backend.of(*terms).ufunc(np.subtract, *terms)
@@ -231,7 +231,7 @@ def _labels(labels: Any, ndim: int, classes: int) -> Any:
     if type(labels) is int:
         return np.full((1,) * ndim, labels)
     if labels.dtype == np.uint64:
-        labels = np.minimum(labels, np.uint64(classes))  # no label may come out negative below
+        labels = np.minimum(labels, np.uint64(classes))  # so that no label becomes negative below
     return labels.astype(np.int64, copy=False)[..., None]
 
 
@@ -274,7 +274,7 @@ def _mean_over(op: Reduction, names: tuple[str, str], x: Any, y: Any, keep_axis:
     shape = arguments.broadcast(dict(zip(names, shapes)))
     kept = _kept_axes(keep_axis)
     _warn_of_shapes(names, shapes, depth=1)
-    shortcut = new_shortcut() if shapes[0] == shapes[1] else None  # which would not warn
+    shortcut = new_shortcut() if shapes[0] == shapes[1] else None  # a prepared call would not warn
     axes = tuple(axis for axis in range(len(shape)) if axis not in kept)
     return op(operands, axes, arguments.float_dtype(checked), shape=shape, shortcut=shortcut, names=names)
 
@@ -455,7 +455,7 @@ def sigmoid_cross_entropy_logits(logits: Any, labels: Any, *, out: Any = None) -
         arguments.broadcast(dict(zip(_NAMES, shapes)))
         if shapes[0] != shapes[1]:
             _warn_of_shapes(_NAMES, shapes)
-            shortcut = None  # which would not warn
+            shortcut = None  # a prepared call would not warn
     return _sigmoid_cross_entropy_logits.anywhere([x, y], out=out, shortcut=shortcut)
 
 

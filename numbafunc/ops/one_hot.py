@@ -88,7 +88,7 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
 @backend.CPU.brings(Backend.one_hot)
 def _compared(indices: np.ndarray[Any, Any], classes: int, position: int) -> tuple[Any, Any]:
     if indices.dtype == np.uint64:
-        indices = np.minimum(indices, classes)  # a single one goes to the kernel as a signed word
+        indices = np.minimum(indices, classes)  # a single index goes to the kernel as a signed word
     spread = indices.reshape((*indices.shape[:position], 1, *indices.shape[position:]))
     return spread, np.arange(classes).reshape((classes,) + (1,) * (indices.ndim - position))
 

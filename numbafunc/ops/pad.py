@@ -32,7 +32,7 @@ _ramp = JointlyLinear("pad_linear_ramp", pad_margins.ramp, Backend.pad_ramp)
 
 _MODES = sorted(("constant", "empty", "linear_ramp", *MAPS, *pad_margins.STATISTICS))
 
-# The option of each mode that has one.
+# The option of each mode; other modes have none.
 _OPTIONS = {
     "constant": "constant_values",
     "linear_ramp": "end_values",
@@ -68,7 +68,7 @@ def _pairs(given: Any, name: str, ndim: int, smallest: int) -> Widths:
 
 
 def _entries(given: Any) -> Iterator[Any]:
-    """The entries of a nest of sequences, unconverted: among integers NumPy would make one of a bool."""
+    """The entries of a nest of sequences, unconverted, since NumPy would make an integer of a bool among integers."""
     if isinstance(given, (tuple, list)):
         for entry in given:
             yield from _entries(entry)
@@ -109,7 +109,7 @@ def _values(given: Any, name: str, array: Any) -> Any:
 
 
 def _checked(mode: Any, given: dict[str, Any]) -> dict[str, Any]:
-    """The options that were given, all of them of the mode."""
+    """The options that were given, all of which must belong to the mode."""
     if isinstance(mode, Dual):
         raise TypeError("mode is a Dual array; wanted: the name of a mode or a function")
     options = {name: value for name, value in given.items() if value is not None}
@@ -150,7 +150,7 @@ def _statistical(array: Any, widths: Widths, lengths: Any, mode: str) -> Any:
 
 
 def _by_function(array: Any, widths: Widths, function: Callable[..., Any], options: dict[str, Any]) -> Any:
-    """Lines of the array padded with zeros, each replaced by what the function makes of it, along each axis in turn."""
+    """The array padded with zeros, each of its lines replaced by the function's result, along each axis in turn."""
     result = _constant((array, _values(0, "constant_values", array)), widths)
     replaced = backend.of(result).pad_function
     for axis, width in enumerate(widths):
@@ -227,7 +227,7 @@ def pad(
           ``options`` is a dict of the options below that were given.
     stat_length : int or sequence of int, optional
         Number of elements, counted from the edge, that a statistic is taken of, in the forms of ``pad_width``. By
-        default all along the axis.
+        default all elements along the axis.
     constant_values : array_like, default 0
         A constant, (before, after), or one such pair for each axis; in the dtype of the array.
     end_values : array_like, optional

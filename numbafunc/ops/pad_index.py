@@ -13,9 +13,9 @@ from numbafunc.cpu.memory import WORDS, empty, flat_words
 from numbafunc.kinds.copy import PARALLEL_FROM, contiguous
 
 Widths = tuple[tuple[int, int], ...]  # before and after each axis
-Places = Any  # array of indices of an axis, those outside of it included
+Places = Any  # array of indices of an axis, which may lie outside of it
 
-# Entries of a table that is worth keeping, and of a margin that is better described column by column.
+# Most entries of a table that is worth keeping, and of a margin that is better described column by column.
 LARGEST_TABLE, LARGEST_MARGIN = 1 << 16, 1 << 12
 
 
@@ -38,7 +38,7 @@ def _wrap(place: Places, length: int) -> Places:
     return np.remainder(place, length)
 
 
-# Where in an axis a place outside of it comes from.
+# For each mode, the index in an axis of the element that a place outside of it takes.
 MAPS: dict[str, Callable[[Places, int], Places]] = {
     "edge": _edge,
     "reflect": _reflect,
@@ -48,7 +48,7 @@ MAPS: dict[str, Callable[[Places, int], Places]] = {
 
 
 class Padding:
-    """The way from an array of a shape to the padded one.
+    """The tables that lead from an array of a shape to the padded one.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class _Axis:
         return bool(self.before or self.after)
 
     def entries(self, mode: str, *, inside: bool = True) -> np.ndarray[Any, Any]:
-        """Source of each index of the result, or of the margins alone."""
+        """Entry of each index of the result, or of the margins alone."""
         before, length, after = (n // self.run for n in (self.before, self.length, self.after))
         place = np.concatenate((np.arange(-before, length if inside else 0), np.arange(length, length + after)))
         if mode == "constant":
@@ -134,7 +134,7 @@ def tables_of(
 
 
 def _combined(outer: np.ndarray[Any, Any], inner: np.ndarray[Any, Any], stride: int) -> np.ndarray[Any, Any]:
-    """The entries of two axes together; a constant of the inner one goes over one of the outer."""
+    """The entries of two axes together; a constant of the inner one takes precedence over one of the outer."""
     first, second = outer[:, None], inner[None, :]
     both = np.where(first < 0, first, first + second * stride)
     return np.where(second < 0, second, both).reshape(-1)
@@ -144,7 +144,7 @@ _PREPARED = threads.Kernels(512)
 
 
 def prepare(shape: tuple[int, ...], widths: Widths, mode: str, itemsize: int) -> tuple[Padding, Any]:
-    """The way for arrays of a shape, and the kernel for elements of a size."""
+    """The tables for arrays of a shape, and the kernel for elements of a size."""
     key = (shape, widths, mode, itemsize)
     known = _PREPARED.get(key)
     if known is None:

@@ -1,7 +1,7 @@
 """Padding whose margins are computed: ramps, statistics of the array near its edges, and odd reflections.
 
 Axes are padded one after the other, so a margin of a later axis is computed from those of the earlier ones. Only the
-margins are gone through here; the array itself is moved by :mod:`numbafunc.ops.pad_index`.
+margins are computed here; the array itself is moved by :mod:`numbafunc.ops.pad_index`.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ Lengths = tuple[tuple[int, int], ...] | None  # elements before and after each a
 
 
 def _steps(widths: Widths, shape: tuple[int, ...]) -> Iterator[tuple[int, Callable[[int | None, int | None], Any]]]:
-    """The padded axes in order; for each a function that makes the index of a range of its places in the result.
+    """The padded axes in order; for each a function that gives the index, in the result, of a range of its places.
 
-    The index takes all of the earlier axes, margins included, and of the later ones what has been there before.
+    The index takes all of the earlier axes, margins included, and of the later ones the elements of the array.
     """
     inner = [slice(before, before + length) for (before, _), length in zip(widths, shape)]
     for axis, width in enumerate(widths):
@@ -37,7 +37,7 @@ def _steps(widths: Widths, shape: tuple[int, ...]) -> Iterator[tuple[int, Callab
 
 
 def ramp(arrays: tuple[NDArray, NDArray], leading: int, widths: Widths) -> NDArray:
-    """Equal steps from the end values outside to the edges."""
+    """The array padded by equal steps from the end values, outermost, to the edges."""
     array, ends = arrays
     shape = array.shape[leading:]
     result = padded(array, leading, widths, "constant")
@@ -64,7 +64,7 @@ def _between(end: NDArray, edge: NDArray, step: NDArray, count: int) -> NDArray:
         first, last = end.astype(np.float64), edge.astype(np.float64)
         with np.errstate(invalid="ignore", over="ignore"):
             points = between(first, last, step / count)
-            # Infinite steps towards the edge lead nowhere from an end that is at infinity.
+            # From an end at infinity, infinite steps towards the edge reach no defined point.
             return np.where(np.isfinite(first), points, np.nan).astype(dtype)
     if dtype.kind == "b":
         return np.logical_or(end, np.logical_and(edge, step > 0))
@@ -79,9 +79,9 @@ def between(end: Any, edge: Any, share: Any) -> Any:
 
 
 def between_integers(end: Any, edge: Any, taken: Any, left: Any) -> Any:
-    """The same for integers of one width, rounded down, given the steps that were taken and those that are left."""
+    """As :func:`between` for integers of one width, rounded down, given the numbers of steps taken and left."""
     count = taken + left
-    # Quotients and remainders by themselves: the products can't overflow.
+    # Quotients and remainders separately, so that no product overflows.
     rest = (end % count * left + edge % count * taken) // count
     return end // count * left + edge // count * taken + rest
 
@@ -121,15 +121,15 @@ def _mirrored(inside: NDArray, edge: NDArray, axis: int) -> NDArray:
     return mirrored(edge, inside)  # type: ignore[no-any-return]
 
 
-# Statistics: each is a function of the values along an axis that gives the statistic, and how to take it of tangents.
-# What is chosen among elements is chosen by their values, once.
+# A statistic is a function of the values along an axis. It returns the statistic and a function that takes it of a
+# tangent; elements are chosen by their values, once.
 
 Taken = Callable[[NDArray], NDArray]
 Statistic = Callable[[NDArray, int], tuple[NDArray, Taken]]
 
 
 def statistical(array: Array, widths: Widths, lengths: Lengths, statistic: Statistic) -> Array:
-    """The same number all over a margin: a statistic of the elements near the edge, or of all along the axis."""
+    """The array with margins that repeat a statistic of the elements near the edge, or of all along the axis."""
     parts = components(array)
     shape = parts[()].shape
     grown: Components = {levels: padded(part, len(levels), widths, "constant") for levels, part in parts.items()}
@@ -167,7 +167,7 @@ def _integer_mean(values: NDArray, axis: int) -> NDArray:
     """The exact mean, rounded half to even."""
     wide = values.astype(np.uint64 if values.dtype == np.uint64 else np.int64)
     count = values.shape[axis]
-    # Halves of words, since the sum of whole ones can overflow.
+    # Sums of the halves of words, since sums of whole words can overflow.
     high, low = ((wide >> 32).astype(np.int64), (wide & 0xFFFFFFFF).astype(np.int64))
     high, low = (part.sum(axis=axis, keepdims=True) for part in (high, low))
     return integer_mean(high, low, count).astype(values.dtype)  # type: ignore[no-any-return]
@@ -188,9 +188,9 @@ def _extreme(best: Callable[..., Any]) -> Statistic:
             found = best(values, axis=axis, keepdims=True)
         tied = values == found
         if is_float(values.dtype):
-            tied |= np.isnan(values)  # where there is one, the result is NaN and equal to none
+            tied |= np.isnan(values)  # the result is NaN if an element is, and equals none of them
             zero = found == 0
-            if zero.any():  # NumPy takes any; here +0 is larger than -0
+            if zero.any():  # NumPy's result has the sign of any of them; here +0 is larger than -0
                 negative = np.signbit(values)
                 minus = (
                     np.all(negative | ~tied, axis, keepdims=True)

@@ -23,7 +23,7 @@ __all__ = ["average_pool_2d", "max_pool_2d"]
 Array = Any  # numpy.ndarray or Dual
 Pair = tuple[int, int]
 
-# Elements read and combined that are worth a task of their own, and from which on several threads pay.
+# Elements read and combined per task; from this many on several threads pay.
 _TASK = 1 << 15
 _PARALLEL_FROM = 1 << 18
 
@@ -31,7 +31,7 @@ _PREPARED = threads.Kernels(1024)
 
 
 class Windows(NamedTuple):
-    """Windows of a size, so many steps apart, on an image with padding.
+    """Windows on an image with padding: their size and the strides between them.
 
     Attributes
     ----------
@@ -68,12 +68,12 @@ class Windows(NamedTuple):
         return (*shape[:-2], *counts)
 
 
-# Windows as long as this serve nobody; they would take memory for a line as long as the padded image.
+# Windows as long as this are refused: they have no use, and take memory for a line as long as the padded image.
 _LARGEST = 2**24
 
 
 def _whole(value: Any) -> int | None:
-    """The int of a single integer of a size that makes sense."""
+    """The int of a single integer, limited to lengths that make sense."""
     whole = arguments.as_int(value)
     return whole if whole is not None and abs(whole) < _LARGEST else None
 
@@ -134,7 +134,7 @@ def _pair(given: Any) -> Pair | None:
 
 
 class _Prepared(NamedTuple):
-    """A kernel, the result it fills, and the sizes it is told."""
+    """A kernel, the result that it fills, and the sizes that it is given."""
 
     kernel: Any
     shape: tuple[int, ...]
@@ -150,7 +150,7 @@ class _Prepared(NamedTuple):
 
 
 def _planes(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Four axes, the last two rows and columns, in order and as a kernel takes them; bool comes as bytes."""
+    """The array as a kernel takes it: contiguous, four axes, the last two of them rows and columns; bool as bytes."""
     planes = array.reshape((math.prod(array.shape[:-3]), *array.shape[-3:])) if array.ndim != 4 else array
     words = flat_words(planes, 3)
     return words.view(np.uint8) if words.dtype.kind == "b" else words

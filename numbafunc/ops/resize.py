@@ -205,7 +205,7 @@ def _is_given(value: Any) -> bool:
 
 
 def _whole_numbers(value: Any, name: str, wanted: str) -> tuple[int, ...]:
-    """An integer, or a sequence of such, as a tuple."""
+    """An integer, or a sequence of integers, as a tuple."""
     numbers = value if isinstance(value, (tuple, list)) else (value,)
     result = tuple(whole for whole in map(arguments.as_int, numbers) if whole is not None)
     if len(result) != len(numbers):

@@ -1,4 +1,4 @@
-"""Resampling of axes: filters, the taps that they give, and the steps that bring an array to another shape."""
+"""Resampling of axes: filters, their taps, and the steps from one shape to another."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ Array = np.ndarray[Any, Any]
 # From this many elements of operand and result on, several threads pay.
 PARALLEL_FROM = 1 << 14
 
-# Results that are worth a task of their own.
+# Results per task: fewer are not worth one.
 _TASK = 1 << 15
 
-# Columns that a thread takes together when it goes down an axis: their rows stay in the first-level cache.
+# Columns that a thread processes together when it goes down an axis; their rows stay in the first-level cache.
 _TILE = 1024
 
-# Taps whose code is unrolled; more of them are taken in groups.
+# Most taps whose code is unrolled as a whole, and the size of groups of more taps.
 _UNROLLED, _GROUP = 12, 8
 
 # Whole factors with loops of their own, in which the taps are constant.
 _FACTORS = (2, 3, 4)
 
-# Results whose weights add up to less are 0.
+# Results whose weights have a smaller sum are 0.
 _SMALLEST_TOTAL = 1000 * float(np.finfo(np.float32).eps)
 
 
@@ -77,7 +77,7 @@ class Taps(NamedTuple):
     weights : numpy.ndarray
         Of float64; one row for each result.
     group : int
-        Divisor of the number of taps: those that are worked off together.
+        Number of taps that are processed together, a divisor of the number of taps.
     offset : tuple of int
         Where the window of the first few results begins: negative when it hangs over the border.
     """
@@ -121,7 +121,7 @@ def _grouped(count: int, n: int) -> tuple[int, int]:
 
 @functools.lru_cache(maxsize=256)
 def nearest(n: int, m: int) -> Array:
-    """The element that each of m results copies: floor((o + 1/2) n / m), in float32 with a rounded factor."""
+    """The element that each of m results copies: floor((o + 1/2) n / m), computed in float32 with a rounded factor."""
     factor = np.float32(n) * (np.float32(1) / np.float32(m))
     exact: Array = np.floor((np.arange(m, dtype=np.float32) + np.float32(0.5)) * factor)
     return np.minimum(exact.astype(np.int64), n - 1)
@@ -137,9 +137,10 @@ class Step(NamedTuple):
 
 
 def order_of_axes(shape: Shape, target: Shape) -> list[tuple[int, ...]]:
-    """The axes that change, in the order in which they do; the last two may do so together.
+    """The axes that change, in the order of the steps; the last two may be one step.
 
-    Axes that shrink come first, so that less is left to do for the others; so do rows of the last two.
+    Axes that shrink come first, so that the others have fewer elements to process. Of the last two, rows come first
+    unless they grow.
     """
     changed = [axis for axis, (n, m) in enumerate(zip(shape, target)) if n != m]
     last = len(shape) - 1
@@ -154,7 +155,7 @@ def order_of_axes(shape: Shape, target: Shape) -> list[tuple[int, ...]]:
 
 
 def steps_to(shape: Shape, target: Shape, method: str, dtype: np.dtype[Any]) -> tuple[Step, ...]:
-    """The steps from one shape to another of as many axes; there is none where nothing changes or nothing is left."""
+    """The steps from one shape to another of as many axes; none where nothing changes or the result is empty."""
     if 0 in target:
         return ()
     steps = []
@@ -215,7 +216,7 @@ def _table(made: Taps) -> Any:
 
 
 def _across(n: int, m: int, made: Taps, places: Array) -> Any:
-    """Work along rows; notes in ``places`` where the repeating taps begin and end."""
+    """The pass along rows; writes to ``places`` where the repeating taps begin and end."""
     from numbafunc.cpu import resize
 
     count = made.weights.shape[1]
@@ -241,7 +242,7 @@ def _across(n: int, m: int, made: Taps, places: Array) -> Any:
 
 
 def _copies(n: int, m: int, index: Array | None) -> Any:
-    """Way to copy the elements of a row."""
+    """The pass that copies the elements of a row."""
     from numbafunc.cpu.resize import Pass
 
     if index is None:
@@ -273,7 +274,7 @@ def _kernel(key: tuple[Any, ...]) -> Any:
     return kernel
 
 
-# Steps by the description of a call.
+# Kept steps, by the description of a call.
 _STEPS = threads.Kernels(1024)
 
 
@@ -286,7 +287,7 @@ def resample(x: Array, leading: int, target: Shape, method: str) -> Array:
         steps = _STEPS[key] = steps_to(x.shape, full, method, x.dtype)
     if not steps:
         return np.array(x, order="C") if full == x.shape else empty(full, x.dtype)
-    if len(steps) > 1 and x.itemsize == 2 and method != "nearest":  # not to be rounded between the steps
+    if len(steps) > 1 and x.itemsize == 2 and method != "nearest":  # avoids rounding to 16 bits between the steps
         return resample(x.astype(np.float32), leading, target, method).astype(x.dtype)
     word = _word(x.dtype) if method == "nearest" else None
     for step in steps:

@@ -1,4 +1,4 @@
-"""Loops that carry a state along and collect what each step gives."""
+"""Loops that carry a state and collect a result of each step."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
     Parameters
     ----------
     f : callable
-        ``f(carry, x)``, which returns the pair of the new carry and what the step gives, ``y``. The carry keeps its
+        ``f(carry, x)``, which returns the pair of the new carry and the result of the step, ``y``. The carry keeps its
         structure, shapes and dtypes. A function compiled by ``numba.njit`` makes the whole loop run compiled.
     init : nest of array_like
         The first carry: arrays and numbers in tuples, lists, dicts, with None anywhere. Python numbers take the dtype
@@ -44,7 +44,7 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
     length : int, optional
         Number of steps; needed only where ``xs`` has no arrays.
     reverse : bool, default False
-        Whether to begin with the last entry. What the steps give stays aligned with ``xs``.
+        Whether to begin with the last entry. The results of the steps stay aligned with ``xs``.
     unroll : int, default 1
         Accepted for compatibility and positive; it has no influence.
 
@@ -67,7 +67,7 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
     Notes
     -----
     Derivatives go through the carry, through ``xs``, and through all that ``f`` refers to. A carry without tangents may
-    get some on the way.
+    get some during the loop.
 
     Without any step ``f`` is called once all the same, with zeros for ``x``, to learn the shapes. Where ``init`` has
     Python numbers the first step is taken twice.
@@ -98,7 +98,7 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
         return loop.run(leaves)
     weak = [is_weak(leaf) for leaf in leaves]
     if any(weak):
-        # Numba knows no weak numbers, so the source tells their types, unless it does not run in Python.
+        # Numba has no weak numbers, so the Python source is run to find their types, unless that fails.
         with contextlib.suppress(Exception):
             leaves = loop.promoted(leaves)
     return compiled.run(f, init, leaves, weak, xs, entries, steps, reverse)
@@ -176,7 +176,7 @@ def _as_they_are(leaves: list[Any], name: str) -> list[Any]:
 
 @CPU.brings(Backend.scan_own)
 def _own_in_main_memory(leaf: Any, shared: bool) -> Any:
-    """An array in native byte order; the caller's own where its elements are only read."""
+    """An array in native byte order; the caller's own array where its elements are only read."""
     if not isinstance(leaf, np.ndarray):
         return leaf
     native = leaf.dtype.newbyteorder("=")
@@ -208,7 +208,7 @@ def _length(entries: list[Any], xs: Any, length: Any) -> int:
 
 
 def _start(init: Any) -> tuple[list[Any], Structure]:
-    """The leaves of the first carry; arrays are copied, lest a step that works in place changes those of the caller."""
+    """The leaves of the first carry; arrays are copied, so that steps that work in place don't change the caller's."""
     leaves, structure = _leaves(init, "init")
     return [_own(leaf) for leaf in leaves], structure
 
@@ -257,7 +257,7 @@ class _Loop:
             with np.errstate(all="ignore"):
                 _, y = self._checked(self.f(self.structure.unflatten(leaves), self._x(None)))
             results.shape(y)
-        # A carry and a result that are each one NumPy scalar say by their types that all is well.
+        # If carry and result are one NumPy scalar each, their types alone show that they are as expected.
         alone = len(self.expected) == 1 and self.structure == flatten(0)[1] and self.expected[0][0] == ()
         kind = self.expected[0][1].type if alone else None
         entries = self.here.scan_entries
@@ -294,7 +294,7 @@ class _Loop:
         return self.here.scan_leaves(new, "the carry"), carry, y
 
     def _checked(self, result: Any) -> tuple[list[Any], Any]:
-        """The leaves of the carry that a step has returned, all as they should be, and the result."""
+        """The checked leaves of the carry that a step has returned, and the result."""
         new, carry, y = self._taken_apart(result)
         for position, (leaf, expected) in enumerate(zip(new, self.expected)):
             if is_array(leaf):
@@ -314,7 +314,7 @@ class _Loop:
         """The first carry with Python numbers in the dtypes that a step gives them."""
         with np.errstate(all="ignore"):
             first = None if self.steps == 0 else self.steps - 1 if self.reverse else 0
-            # A step that works in place must find the arrays as they were when it is taken again.
+            # The step is taken again, and a step that works in place must then find the arrays as they were.
             copies, (entries, nest) = map(_own, leaves), flatten(self._x(first))
             x = nest.unflatten(map(_own, entries))
             new, carry, _ = self._taken_apart(self.f(self.structure.unflatten(copies), x))
@@ -342,7 +342,7 @@ def _entries_at(leaves: list[Any], i: int) -> list[Any]:
 
 
 def _typed(number: Any, dtype: np.dtype[Any]) -> Any:
-    """A Python number in the dtype that it takes where it meets another."""
+    """A Python number in the dtype that it takes in a step."""
     wanted = dtype if is_float(dtype) else np.result_type(number, dtype)
     try:
         return np.asarray(number, wanted)[()]
@@ -372,8 +372,8 @@ class _Results:
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
-        self.kind: type | None = None  # of the only leaf, where that is a NumPy scalar,
-        self.array: Any = None  # and the array of these
+        self.kind: type | None = None  # type of the only leaf, where that is a NumPy scalar,
+        self.array: Any = None  # and the array of these scalars
         self.structure: Structure | None = None
         self.here = CPU
         self.expected: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
@@ -398,7 +398,7 @@ class _Results:
         return leaves
 
     def put(self, i: int, y: Any) -> None:
-        """Take the result of a step."""
+        """Store the result of a step."""
         leaves = self.shape(y)
         for position, (leaf, stack) in enumerate(zip(leaves, self.stacks)):
             expected = self.expected[position]
@@ -413,7 +413,7 @@ class _Results:
                 was = _words(expected)
                 raise TypeError(f"the result of f{name} is {_words(described)}, and {was} in the first step")
             here, place = backend.of(leaf), self.places[position]
-            # A number of main memory can follow to where the others are.
+            # Only a number of main memory can be moved to where the other results are.
             if here is not place and (here is not CPU or described[0] != ()):
                 name = flatten_with_names(y)[1][position]
                 where = (place if here is CPU else here).place
@@ -442,7 +442,7 @@ class _Stack:
         self.parts[levels] = np.zeros((*part.shape[:axis], self.steps, *part.shape[axis:]), part.dtype)
 
     def put(self, i: int, leaf: Any) -> None:
-        """Take what a step gives."""
+        """Store the leaf of a step's result."""
         if type(leaf) is not Dual:
             self.parts[()][i] = leaf
             return
@@ -453,7 +453,7 @@ class _Stack:
             self.parts[levels][place] = part
 
     def stacked(self) -> Any:
-        """All of them, along a new first axis."""
+        """The results of all steps, along a new first axis."""
         return assemble(self.parts) if len(self.parts) > 1 else self.parts[()]
 
 

@@ -1,4 +1,4 @@
-"""Functions that steer how a computation is differentiated."""
+"""Functions that change how a computation is differentiated."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def stop_gradient(x: Any) -> Any:
     Parameters
     ----------
     x : array_like or nest of array_like
-        An array, a number, or tuples, lists and dicts of such, with None anywhere.
+        An array, a number, or tuples, lists and dicts of these, with None anywhere.
 
     Returns
     -------

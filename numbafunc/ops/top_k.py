@@ -1,4 +1,4 @@
-"""The largest elements and where they are."""
+"""The largest elements of rows and their indices."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 
 __all__ = ["TopK", "top_k"]
 
-# From about this many elements looked at on, several threads pay.
+# From about this many elements on, several threads pay.
 _PARALLEL_FROM = 1 << 17
-# Fewer rows than this are cut into segments of at least so many elements, and of some times what is wanted of them.
+# Fewer rows than _MANY are cut into segments of at least _SEGMENT elements, and at least _SHARE times ``k``.
 _MANY, _SEGMENT, _SHARE = 8, 1 << 15, 16
 
 
@@ -36,7 +36,7 @@ class TopK(NamedTuple):
 
 
 def _prepare(shape: tuple[int, ...], dtype: np.dtype[Any], k: int) -> tuple[Any, tuple[int, ...], tuple[int, ...]]:
-    """Kernel, shape of the results, and the numbers that the kernel is told."""
+    """Kernel, shape of the results, and the integers that the kernel is given."""
     from numbafunc.cpu.top_k import FEW, build
 
     rows, n = math.prod(shape[:-1]), shape[-1]
@@ -50,7 +50,7 @@ def _prepare(shape: tuple[int, ...], dtype: np.dtype[Any], k: int) -> tuple[Any,
 
 
 def _in_segments(kernel: Any, rows: int, n: int, segments: int) -> Any:
-    """A kernel that looks through segments of rows, and once more through what these have yielded."""
+    """A kernel that searches segments of rows, and then the elements that it found in them."""
     begins = np.tile(np.arange(segments) * n // segments, rows).astype(np.int32)[:, None]
 
     def search(x: Any, values: Any, indices: Any, rows: int, k: int) -> None:
@@ -81,7 +81,7 @@ def _top_k(x: np.ndarray[Any, Any], k: int) -> TopK:
 
 
 def _prepared(x: np.ndarray[Any, Any], result: TopK, k: int) -> Callable[[np.ndarray[Any, Any]], TopK]:
-    """A function of all arrays with two axes of this shape and dtype."""
+    """The prepared call for arrays of this shape, of two axes, and dtype."""
     kernel, shape, sizes = _prepare(x.shape, x.dtype, k)
     code = machine_code(kernel, (x, *result, *sizes)) if hasattr(kernel, "compile") else kernel
     dtype = x.dtype

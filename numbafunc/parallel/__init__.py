@@ -266,7 +266,7 @@ def pmin(
 
 
 def broadcast(x: Any, axis_name: Any = "device", *, root: int = 0) -> Any:
-    """Give the value that one rank has to all ranks of an axis.
+    """Send the value of one rank to all ranks of an axis.
 
     Parameters
     ----------
@@ -436,7 +436,7 @@ def grid(**sizes: int) -> dict[str, int]:
 
 
 def set_timeout(seconds: float) -> None:
-    """Set how long a rank waits in a collective call for the others before it ends the job.
+    """Set the time that a rank waits for the others in a collective call before it ends the job.
 
     Parameters
     ----------
@@ -446,7 +446,7 @@ def set_timeout(seconds: float) -> None:
     Raises
     ------
     TypeError
-        For what is no number.
+        For anything that is not a number.
     ValueError
         For a negative number or NaN.
 

@@ -1,9 +1,9 @@
 """The frame that is exchanged before, or in place of, every reduction: 256 bytes that tell whether all ranks agree.
 
-Words of 64 bits: a digest of the call, a status, how to combine the payload, its length, and the payload. The frames of
-all ranks are reduced by one operation of MPI, a compiled function. Where two digests differ it sets the status, which
-stays set whatever order the MPI library combines frames in; so every rank learns of a disagreement, and before any data
-whose length may differ are on the way. A payload of up to 28 words travels along, so a small reduction costs a
+A frame has 64-bit words: a digest of the call, a status, the way to combine the payload, its length, and the payload.
+The frames of all ranks are reduced by one operation of MPI, a compiled function. Where two digests differ it sets the
+status, which stays set in whatever order the MPI library combines frames. So every rank learns of a disagreement before
+any data are sent, whose lengths may differ. A payload of up to 28 words travels along, so a small reduction costs a
 single exchange.
 """
 
@@ -27,16 +27,16 @@ WORDS = 32
 HEADER = 4
 PAYLOAD = WORDS - HEADER
 
-# Where things lie in the state of an axis, in words: the frame to send, the frame received, what MPI needs, and a count
+# Offsets in the state of an axis, in words, of the frame to send, the frame received, what MPI needs, and a count
 # that is odd while this rank is inside MPI.
 RECEIVED = WORDS
 COMMUNICATOR, FRAME_TYPE, FRAME_OPERATION, ENTERED = range(2 * WORDS, 2 * WORDS + 4)
 STATE_WORDS = 2 * WORDS + 4
 
-# How a payload is combined.
+# Ways to combine a payload.
 NOTHING, FLOAT_SUM, FLOAT_MAX, FLOAT_MIN, INTEGER_SUM, SIGNED_MAX, SIGNED_MIN, UNSIGNED_MAX, UNSIGNED_MIN = range(9)
 
-# Elements that one call of MPI takes at most: counts are 32-bit integers.
+# Most elements in one call of MPI: counts are 32-bit integers.
 CHUNK = 1 << 30
 
 
@@ -127,7 +127,7 @@ def reduce_memory(
 
 
 def make_agree_and_reduce(agree: Any, reduce_memory: Any) -> Any:
-    """Both in one call; what is fixed for a plan comes in an array. Results as those of :func:`agree`."""
+    """Make the function that does both in one call; a plan gives ``fixed``. It returns what :func:`agree` does."""
 
     def agree_and_reduce(state: Any, digest: Any, fixed: Any, source: Any, target: Any) -> Any:
         status = agree(state, digest, 0, 0)
@@ -160,7 +160,7 @@ def kernels() -> Kernels:
 
 @cache
 def agree_and_reduce(dtype: np.dtype[Any]) -> Any:
-    """Machine code of both in one, for flat arrays of a dtype."""
+    """Machine code that agrees and reduces in one call, for flat arrays of a dtype."""
     kernels()
     function = make_agree_and_reduce(inline(agree), inline(reduce_memory))
     words, data = np.zeros(1, np.int64), np.zeros(1, dtype)
@@ -194,7 +194,7 @@ def frame_operation() -> int:
 
 @cache
 def frame_type() -> int:
-    """Handle of the datatype of a frame. It is one element, so no MPI takes it apart."""
+    """Handle of the datatype of a frame. A frame is one element, so no MPI splits it."""
     from mpi4py import MPI
 
     datatype = MPI.BYTE.Create_contiguous(8 * WORDS).Commit()

@@ -23,7 +23,7 @@ from numbafunc.parallel.watchdog import Board, abort, leave_with, watchdog
 
 DEVICE = "device"
 
-# Of calls of different forms, for which something is kept.
+# Most plans that are kept, of calls on different shapes and dtypes.
 MOST_PLANS = 512
 
 _LISTED = 16  # ranks that an error lists one by one
@@ -35,11 +35,11 @@ class Axis:
     Attributes
     ----------
     label : str
-        The name, as messages have it.
+        The name in messages.
     size, rank : int
         How many ranks there are, and which one this process is.
     communicator : mpi4py.MPI.Comm or None
-        A communicator of our own; None where there is one rank.
+        A communicator that only this package uses; None where there is one rank.
     send, receive : numpy.ndarray
         Payloads of the frames, as 64-bit words.
     """
@@ -88,7 +88,7 @@ class Axis:
         if self.communicator is not None:
             self.communicator.Free()
 
-    # What the watchdog asks.
+    # Queries of the watchdog.
 
     def entered(self) -> int:
         """Odd while this rank is inside a call of MPI on this axis."""
@@ -99,7 +99,7 @@ class Axis:
         call = self._call
         return "no call" if call is None else f"{call[0]()} at {call[1]}"
 
-    # A collective call is one thread's from its first look at the buffers to its last.
+    # One thread at a time makes a collective call, from the first use of the buffers to the last.
 
     def __enter__(self) -> None:
         if not self.lock.acquire(False):
@@ -181,7 +181,7 @@ class Axis:
 
 
 class _NoLock:
-    """Stands for the lock of an axis of one rank, where threads don't meet."""
+    """Stand-in for the lock of an axis of one rank, where threads don't meet."""
 
     def acquire(self, blocking: bool) -> bool:
         return True
@@ -191,7 +191,7 @@ class _NoLock:
 
 
 class _Barrier:
-    """Stands for the lock of an axis where MPI can't be called, and says why."""
+    """Stand-in for the lock of an axis where MPI can't be called; it raises and says why."""
 
     def __init__(self, reason: str) -> None:
         self._reason = reason
@@ -204,7 +204,7 @@ class _Barrier:
 
 
 _shared: weakref.WeakSet[Axis] = weakref.WeakSet()
-# Of all axes together, where MPI does not take calls of several threads.
+# One lock for all axes, where MPI does not allow calls of several threads.
 _only_lock = threading.RLock()
 
 
@@ -223,8 +223,8 @@ if hasattr(os, "register_at_fork"):
 
 @cache
 def _bar_when_finalized() -> None:
-    """MPI ends a process that calls it after its end, so our calls raise from then on."""
-    # The attributes of this communicator are the first that MPI_Finalize takes down.
+    """Make calls raise once MPI is finalized: MPI would end a process that calls it then."""
+    # The attributes of this communicator are the first thing that MPI_Finalize deletes.
     key = _mpi().Comm.Create_keyval(delete_fn=lambda *_: _bar("after MPI.Finalize()"))
     _mpi().COMM_SELF.Set_attr(key, None)
 
@@ -291,7 +291,7 @@ _axes: dict[str, Axis] = {}
 _grids: dict[str, Grid] = {}
 _started = False
 
-# Called when a name gets another meaning.
+# Functions to call when a name gets another meaning.
 ON_CHANGE: list[Callable[[], None]] = []
 
 
@@ -376,7 +376,7 @@ _starting = threading.Lock()
 
 
 def _leave(axis: Axis) -> None:
-    """Tell the others that this rank is at its end; end the job if they wait for it in a call."""
+    """Tell the other ranks that this one ends; end the job if they wait for it in a call."""
     if launcher.loaded_mpi() is None:
         return
     last = watchdog().leave()
@@ -385,7 +385,7 @@ def _leave(axis: Axis) -> None:
     except CollectiveMismatchError as error:
         abort(f"numbafunc: rank {axis.rank} has left the program while others wait for it. {error}")
     except RuntimeError as error:
-        # Nobody would watch the end of MPI, which waits for that thread.
+        # The end of MPI waits for that thread, and the watchdog does not watch it.
         abort(f"numbafunc: rank {axis.rank} has left the program in the midst of a call of another thread: {error}")
 
 
@@ -460,7 +460,7 @@ def make_grid(sizes: dict[str, Any], place: Place) -> dict[str, int]:
         _forget(name)
     for name in lengths:
         _grids[name] = grid
-    # Now, while all ranks are here: the first row may be the only one that will ever call.
+    # Made now, while all ranks take part: perhaps only the ranks of the first row make calls later.
     for name in lengths:
         grid.axis((name,), place)
     return lengths
@@ -474,7 +474,7 @@ def _check_name(name: Any) -> None:
 
 
 def _forget(name: str) -> None:
-    """Free what a name has meant before; the other names of a grid go with it."""
+    """Free the axis of a name; the other names of its grid are freed with it."""
     grid = _grids.get(name)
     if grid is not None:
         for other in grid.names:

@@ -37,7 +37,7 @@ def broadcast(x: Any, axis_name: Any, root: Any, place: Place) -> Any:
         return structure.unflatten(through_main_memory(leaves, in_main_memory))
     operands = [as_leaf(leaf, f"x{name}") for leaf, name in zip(leaves, flatten_with_names(x)[1])]
     for operand in operands:
-        wire_of(SUM, operand.dtype)  # refuses what is no number
+        wire_of(SUM, operand.dtype)  # raises for what is not a number
     parts = [components(operand) if type(operand) is Dual else {(): operand} for operand in operands]
     arrays = [np.array(array, order="C") for part in parts for array in part.values()]
 

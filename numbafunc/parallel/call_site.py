@@ -17,7 +17,7 @@ class Place:
     Attributes
     ----------
     digest : int
-        Of the file's name and the line; the folder is left out, which may differ between nodes. 0 for all places where
+        Digest of the file's name and the line, without the folder, which may differ between nodes. 0 for all places if
         ``NUMBAFUNC_MPI_CALL_SITES`` is 0.
     """
 
@@ -32,7 +32,7 @@ class Place:
 
     @classmethod
     def of(cls, frame: FrameType) -> Place:
-        """The line that a frame is at."""
+        """The line that a frame of the Python stack is at."""
         code = frame.f_code
         key = (id(code), frame.f_lasti)
         known = _known.get(key)

@@ -81,7 +81,7 @@ def reduce_on_device(
             return False
         if axis.size == 1:
             return bool(wire.result == array.dtype)
-        # The maximum of floats, which keeps NaN, is a function of the host.
+        # The maximum of floats that keeps NaN is computed by the processor, in main memory.
         if not wire.carried == wire.result == array.dtype or (operation in (MAX, MIN) and array.dtype.kind == "f"):
             return False
         return array.size * array.dtype.itemsize > FUSED_BYTES and mpi_reads_device_memory()
@@ -140,7 +140,7 @@ def through_main_memory(leaves: Sequence[Any], collective: Callable[[list[Any]],
 
 
 def _memory(x: Any, name: str) -> Memory:
-    """The memory in which an array is, or a Dual, if this machine has such."""
+    """The device memory that holds an array or a Dual; TypeError if this machine has none that works."""
     with contextlib.suppress(ImportError):
         memory: Memory = backend.of(x).memory
         if memory.available():
@@ -169,7 +169,7 @@ def _checked(array: Any, name: str) -> Any:
 
 
 def _check_out(out: Any, array: Any, dtype: np.dtype[Any], name: str, memory: Memory | None) -> None:
-    """Raise unless ``out`` can take a result; with ``memory`` one that stays there."""
+    """Raise unless ``out`` can take a result; with ``memory`` a result in that memory."""
     where = "in main memory" if memory is None else "on the device"
     if is_device_array(out) == (memory is None):
         raise TypeError(f"{name} is {type(out).__name__}; wanted: an array {where}, as the operand is")

@@ -25,11 +25,11 @@ class Wire(NamedTuple):
     Attributes
     ----------
     carried : numpy.dtype
-        In which the ranks reduce.
+        Dtype in which the ranks reduce.
     result : numpy.dtype
-        Of what the user gets.
+        Dtype of the result that the user gets.
     word : numpy.dtype
-        Of 64 bits, or 128 for complex numbers: in which it travels in a frame.
+        Dtype of 64 bits, or 128 for complex numbers, in which an element travels in a frame.
     """
 
     carried: np.dtype[Any]
@@ -47,14 +47,14 @@ def wire_of(operation: str, dtype: np.dtype[Any]) -> Wire:
         return Wire(dtype, dtype, np.dtype(np.complex128))
     arguments.check_dtype(dtype, "x")
     if arguments.is_float(dtype):
-        # Two and more bytes of fraction are needed to add many numbers of 16 bits.
+        # Sums of many 16-bit numbers need a fraction of two bytes or more.
         return Wire(_FLOAT32 if dtype.itemsize == 2 else dtype, dtype, _FLOAT64)
     if operation == MEAN:
         return Wire(_FLOAT64, _FLOAT64, _FLOAT64)
     carried: np.dtype[Any]
     result: np.dtype[Any]
     if operation == SUM and kind != "b" and dtype.itemsize <= 2:
-        # Open MPI's sums of such integers stop at the largest one where those of NumPy wrap.
+        # Open MPI's sums of these integers stop at the largest one, NumPy's wrap around.
         carried, result = np.dtype(np.int32 if kind == "i" else np.uint32), dtype
     elif kind == "b":
         carried, result = (_INT64, _INT64) if operation == SUM else (_BYTE, dtype)

@@ -1,6 +1,7 @@
 """Maximum and minimum of floats as operations of MPI: NaN wins, on every rank.
 
-MPI's own keep or lose a NaN by rank, library and position in the array, and real values get lost with it.
+Whether MPI's own operations keep a NaN depends on rank, library and position in the array, and they lose real values
+with it.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def _make(dtype: Any, extremum: Any) -> Any:
         nan = dtype(np.nan)
         for i in range(b.size):
             value = extremum(a[i], b[i])
-            # Of two NaN each rank would keep another one.
+            # One NaN for all: of two, each rank would keep another one.
             b[i] = value if value == value else nan
 
     return function

@@ -1,7 +1,7 @@
 """Reductions inside the user's own ``@numba.njit`` functions, cached ones included.
 
-The compiled code calls a function of C type that this module gives a name in the process: it leads back to the
-reduction of arrays, with all its checks, and holds the interpreter's lock only between exchanges. So machine code
+The compiled code calls a C function by a name that it has in the process. It leads back to the reduction of arrays,
+with all its checks, and holds the interpreter's lock only between exchanges. So machine code
 contains no handle of MPI and can be kept on disk, and a rank that waits can be watched.
 """
 
@@ -26,7 +26,7 @@ _MISMATCH, _UNKNOWN_AXIS = 1, 2
 
 
 class _Pending(threading.local):
-    """Message of this thread's next exception. Later ones, as of pickles, come with their text."""
+    """Message of this thread's next exception. Exceptions made later, as from a pickle, bring their own text."""
 
     text = "numbafunc.parallel could not be loaded"
 
@@ -58,7 +58,7 @@ class CompiledReductionError(RuntimeError):
 def reduce_memory(
     operation: int, character: int, source: int, target: int, ndim: int, shape: int, name: int, length: int
 ) -> int:
-    """Reduce the array at an address into memory at another one; the status, and what went wrong in ``_pending``."""
+    """Reduce the array at an address into memory at another; return the status and leave errors in ``_pending``."""
     from numbafunc.parallel.reduce import reduce
 
     try:
@@ -109,7 +109,7 @@ def _check(status: int, alive: Any) -> None:
 
 
 def register(*reductions: Any) -> None:
-    """Make the functions that sum, average and find maxima and minima known to Numba."""
+    """Register the functions for sums, means, maxima and minima with Numba."""
     from numba.core import types
     from numba.extending import overload, register_jitable
 
@@ -158,7 +158,7 @@ def _typed(code: int, external: Any, check: Any) -> Any:
                 name.ctypes.data,
                 name.size,
             )
-            # Arrays that a later line names stay alive until then.
+            # Arrays stay alive until the last line that names them.
             check(status, (source, shape))
             return result
 
@@ -193,7 +193,7 @@ def _typed(code: int, external: Any, check: Any) -> Any:
 
 
 def _literal_names(axis_name: Any) -> list[str] | None:
-    """The names that are written in the program; None for ones that only running it would tell."""
+    """The axis names, if they are literals in the program; None if they are known only when it runs."""
     from numba.core import types
 
     if isinstance(axis_name, types.Omitted):

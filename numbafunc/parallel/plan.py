@@ -121,7 +121,7 @@ class Plan:
             with self.axis:
                 return self._run_inline(arrays, outs, place)
         results: list[Array] = [None] * len(self.forms)
-        # An exception for a sum that overflows, between two exchanges, would leave the other ranks alone in the second.
+        # An exception for an overflow, between two exchanges, would leave the other ranks waiting in the second.
         with np.errstate(all="ignore"), self.axis:
             prepared = [bucket.prepare(arrays, outs) for bucket in self.buckets]
             self.axis.agree(self.digest, self.describe, place)
@@ -173,7 +173,7 @@ class Bucket:
         self.native = native(plan.operation, self.wire.carried) if self.axis.size > 1 else None
 
     def prepare(self, arrays: Sequence[Array], outs: Sequence[Array] | None) -> tuple[Array, Array]:
-        """The arrays to send and to receive into; one and the same where the data had to be copied."""
+        """The arrays to send and to receive into; the same array twice where the data had to be copied."""
         carried = self.wire.carried
         if self.only is None:
             target = np.empty(self.total, carried)
@@ -230,7 +230,7 @@ class Bucket:
 
 
 class SingleCall:
-    """The short way of a plan for one array that all ranks hold in plain memory.
+    """Faster way to run a plan for one array that all ranks hold in plain memory.
 
     Parameters
     ----------
@@ -243,7 +243,7 @@ class SingleCall:
         self._axis = plan.axis
         wire = plan.wires[0]
         size = _size(plan.forms[0].shape)
-        # What is left to the plan: numbers that change their dtype on the way, and what is there in every rank alone.
+        # The plan serves other calls: on one rank, in rank order, on empty arrays, and with results of another dtype.
         self.possible = plan.axis.size > 1 and not plan.ordered and size > 0 and wire.carried == wire.result
         if not self.possible:
             return
@@ -259,7 +259,7 @@ class SingleCall:
             self._kernel = plan.axis.agree_and_reduce_kernel(wire.carried)
 
     def __call__(self, x: Array, out: Array | None, place: Place) -> Array:
-        """The result, in `out` if that is not None; it has been found to fit."""
+        """The result, in `out` if that is not None; it must fit."""
         plan = self._plan
         if plan.inline:
             return plan.run((x,), None if out is None else (out,), place)[0]
@@ -279,7 +279,7 @@ _SHOWN = 8
 
 
 def divide(array: Array, number: int) -> None:
-    """Divide a contiguous array in place; complex numbers by parts, since inf divided as they are would bring NaN."""
+    """Divide a contiguous array in place; complex numbers part by part, since complex division of inf gives NaN."""
     if array.dtype.kind == "c":
         array = array.reshape(-1).view(array.real.dtype)
     np.divide(array, number, out=array)

@@ -22,7 +22,7 @@ from numbafunc.parallel.dtypes import MAX, MIN, as_leaf
 from numbafunc.parallel.plan import Plan, SingleCall, form_of, plan_for
 from numbafunc.parallel.tangents import extremum, reduce_components
 
-# Calls on single arrays, by what the user wrote.
+# Calls on single arrays, by the arguments of the user.
 _prepared = Bounded(MOST_PLANS)
 # Plans of nests that hold plain arrays alone.
 _prepared_nests = Bounded(MOST_PLANS)
@@ -87,7 +87,7 @@ def reduce(
 
 
 def _flatten(x: Any) -> tuple[list[Any], Structure]:
-    """As :func:`flatten`, but keys of a dictionary of arrays are put in order once."""
+    """As :func:`flatten`, but the order of the keys of a dictionary of arrays is found once."""
     if type(x) is not dict:
         return flatten(x)
     keys = tuple(x)
@@ -109,7 +109,7 @@ _dictionaries = Bounded(MOST_PLANS)
 
 
 def _names(x: Any, leaves: Sequence[Any]) -> Sequence[str]:
-    """Names of the leaves in errors, worked out only where a leaf has to be looked at."""
+    """Names of the leaves for errors, worked out only if a leaf has to be checked."""
     if all(type(leaf) is np.ndarray for leaf in leaves):
         return ["x"] * len(leaves)
     return [f"x{name}" for name in flatten_with_names(x)[1]]

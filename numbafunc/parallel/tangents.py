@@ -1,7 +1,7 @@
 """Reductions of dual arrays.
 
 Sums and means act on values and tangents alike. The derivative of a maximum or minimum is that of the rank that wins,
-the lowest one at ties.
+the lowest rank at ties.
 """
 
 from __future__ import annotations

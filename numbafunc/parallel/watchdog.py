@@ -1,8 +1,8 @@
-"""The end of jobs in which a rank does not come: a message that names the rank and the call, never a silent hang.
+"""Watchdog over collective calls: ends a job in which a rank does not come, with a message that names rank and call.
 
 A thread of each rank looks, a few times within the time limit, whether its rank is still inside the same call of MPI.
-It also writes what the rank is doing to a board in memory that the ranks of a node share, so that the one whose time is
-up can say what the others do. An exception that nobody catches ends the job at once, and so does a rank that leaves
+It also writes what the rank is doing to a board in memory that the ranks of a node share, so that a rank whose time is
+up can say what the others do. An uncaught exception ends the job at once, and so does a rank that leaves the program
 while others wait for it.
 """
 
@@ -44,7 +44,7 @@ class Board:
         node = communicator.Split_type(MPI.COMM_TYPE_SHARED)
         rank, size = node.Get_rank(), node.Get_size()
         entries = _shared_entries(node, rank, size)
-        if entries is None:  # a rank by itself, as far as we can see
+        if entries is None:  # no shared memory: only this rank is known
             self.ranks, entries, rank = [self.rank], np.zeros(1, _ENTRY), 0
         else:
             self.ranks = node.allgather(self.rank)
@@ -53,7 +53,7 @@ class Board:
         self._own = self._entries[rank]
 
     def write(self, text: str) -> None:
-        """Say what this rank is doing."""
+        """Write what this rank is doing."""
         content = np.frombuffer(text.encode()[:_TEXT], np.uint8)
         self._own["text"][0, : content.size] = content
         self._own["length"] = content.size
@@ -72,8 +72,8 @@ class Board:
 def _shared_entries(node: Any, rank: int, size: int) -> Any:
     """Zeros in memory that the ranks of a node share, or None where they can't.
 
-    A file that all of them map, and that has no name any more when this is done. The windows of MPI are avoided, since
-    making one prints warnings in some libraries.
+    All of them map a file, whose name is then deleted. Windows of MPI are avoided, since making one prints warnings in
+    some libraries.
     """
     path = None
     if rank == 0:
@@ -139,7 +139,7 @@ class Watchdog:
         return "none so far" if self.axis is None else self.axis.current()
 
     def leave(self) -> str:
-        """Wait without limit from now on, since there is nothing more to come from this rank; its last call."""
+        """Drop the time limit, since this rank makes no more calls; return its last call."""
         self._farewell = self.last
         self.leaving = True
         self._publish(None, None)
@@ -159,7 +159,7 @@ class Watchdog:
         self._axes.append(axis)
 
     def remove_axis(self, axis: Watched, board: Board | None) -> None:
-        """Watch it no longer, and give up the board that was its own."""
+        """Stop watching the calls on an axis, and drop its board."""
         self._axes.remove(axis)
         if board is not None:
             self._boards.remove(board)
@@ -170,7 +170,7 @@ class Watchdog:
 
     @contextlib.contextmanager
     def stage(self, text: str) -> Any:
-        """Watch something that is not a call on an axis."""
+        """Watch a piece of work that is not a call on an axis."""
         self._stage = (text, time.monotonic())
         try:
             yield
@@ -220,7 +220,7 @@ class Watchdog:
     def _expire(self, what: str, seconds: float, axis: Watched | None) -> None:
         board = axis.board if axis is not None else next(iter(self._boards), None)
         if board is not None and min(board.ranks) != board.rank:
-            # All who wait run out of time together; one of them is enough to say so.
+            # All waiting ranks run out of time together; one message is enough.
             time.sleep(min(1.0, self._limit))
         rank = launcher.rank_before_start() if board is None else board.rank
         lines = [f"numbafunc: rank {rank} has waited {seconds:.1f} s for the other ranks in {what}."]
@@ -254,7 +254,7 @@ class Watchdog:
 
 def abort(message: str) -> None:
     """Print a message and end all ranks of the job."""
-    # The job has to end even where the program has closed its streams or put others in their places.
+    # The job has to end even where the program has closed or replaced its streams.
     with contextlib.suppress(Exception):
         sys.stdout.flush()
     try:
@@ -283,7 +283,7 @@ def _limit_from_environment() -> float:
 
 
 def checked_limit(seconds: Any) -> float:
-    """A time limit, unless it is negative, NaN or no number."""
+    """A time limit as given; raises if it is negative, NaN or not a number."""
     if isinstance(seconds, (str, bytes)) or not hasattr(seconds, "__float__"):
         raise TypeError(f"seconds is {seconds!r}; wanted: a number of seconds, 0 for no limit")
     limit = float(seconds)

@@ -1,11 +1,12 @@
 """The rules by which NumPy's functions act on dual arrays: importing this package registers them all.
 
 One file for each chapter of NumPy's functions. :mod:`~numbafunc.rules.register` keeps the tables;
-:mod:`~numbafunc.rules.arguments` and :mod:`~numbafunc.rules.application` have what several files need.
+:mod:`~numbafunc.rules.arguments` and :mod:`~numbafunc.rules.application` hold what several files need.
 
 A new rule goes to the file of its chapter: a function that takes the arguments of NumPy's, by the same names, under
 ``@rule_for(numpy.function)``; for an elementwise ufunc, ``register(ufunc, unary(ufunc, derivative))`` in
-:mod:`~numbafunc.rules.ufuncs`. Then a case in the tables of the tests compares it with NumPy and with differences.
+:mod:`~numbafunc.rules.ufuncs`. A case in the tables of the tests then compares it with NumPy and with finite
+differences.
 """
 
 from numbafunc.rules import (

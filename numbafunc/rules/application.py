@@ -1,4 +1,4 @@
-"""Ways to apply a function to a value and its tangents: linear functions, selections, sums of terms, reductions."""
+"""Application of functions to values and tangents: linear functions, selections, sums of terms, reductions."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def linear(x: Operand, apply: Callable[[Any, int], Any]) -> Any:
     return make(value, _quietly(apply, x.tangent), x.level)
 
 
-@np.errstate(all="ignore")  # as a decorator it takes half the time of a with statement
+@np.errstate(all="ignore")  # a decorator takes half the time of a with statement
 def _quietly(apply: Callable[[Any, int], Any], tangent: Any) -> Any:
     return apply(tangent, 1)
 
 
 def reordered(x: Operand, apply: Callable[[Any], Any]) -> Any:
-    """Apply a function that keeps all elements in row-major order and changes nothing but the shape."""
+    """Apply a function that changes only the shape and keeps all elements in row-major order."""
     if type(x) is not Dual:
         return apply(x)
     shape = apply(value_of(x)).shape
@@ -64,7 +64,7 @@ def several(operands: Sequence[Operand], apply: Callable[[list[Any], int], Any])
 def rearranged(operands: Sequence[Operand], function: Callable[..., Any]) -> Any:
     """The result of a function that only moves, repeats and leaves out elements of its operands.
 
-    The function is run on the positions of the elements, and value and tangents are gathered by what it gives.
+    The function is run on the positions of the elements, and value and tangents are gathered by its result.
     """
     dtype = np.result_type(*(x if type(x) in (int, float, complex) else np.result_type(x) for x in operands))
     arrays = [x if type(x) is Dual else np.asarray(x, dtype) for x in operands]
@@ -79,7 +79,7 @@ def rearranged(operands: Sequence[Operand], function: Callable[..., Any]) -> Any
 
 
 def combine(first: Tangent, second: Tangent) -> Tangent:
-    """The sum of two terms of which one may be missing."""
+    """The sum of two terms, of which either may be None."""
     if first is None:
         return second
     return first if second is None else first + second
@@ -99,7 +99,7 @@ def merged(x: Operand, axis: Any) -> Any:
         return np.reshape(x, (x.size,))
     axes = normalize_axis_tuple(axis, x.ndim)
     if len(axes) != 1:
-        axes = tuple(sorted(axes))  # in whichever order they are given, the first of a row is the same
+        axes = tuple(sorted(axes))  # so the first element of a row does not depend on the order in which axes are given
         x = np.moveaxis(x, axes, range(-len(axes), 0))
         kept, merging = x.shape[: x.ndim - len(axes)], x.shape[x.ndim - len(axes) :]
         return np.reshape(x, (*kept, math.prod(merging)))

@@ -18,19 +18,19 @@ UNSET: Any = np._NoValue
 
 
 def given(**options: Any) -> dict[str, Any]:
-    """The options that are given."""
+    """The options that the user has given."""
     return {name: option for name, option in options.items() if option is not UNSET and option is not None}
 
 
 def refuse(function: str, **options: Any) -> None:
-    """Raise TypeError for the first option that is given."""
+    """Raise TypeError for the first option that the user has given."""
     for name, value in options.items():
         if value is not None and value is not UNSET:
             raise TypeError(f"numpy.{function}: the argument {name} is not supported for dual arrays")
 
 
 def into(out: Any, result: Any, name: str) -> Any:
-    """The result, in `out` if that is given; only a dual array can hold one that has tangents."""
+    """The result, in `out` if there is one; only a dual array can hold one that has tangents."""
     if out is None:
         return result
     (target,) = out if type(out) is tuple else (out,)
@@ -46,7 +46,7 @@ def into(out: Any, result: Any, name: str) -> Any:
 
 
 def refuse_plain_target(name: str) -> TypeError:
-    """The error for a plain array that is to be changed by a dual one."""
+    """The error for writing a dual array to a plain one."""
     return TypeError(
         f"numpy.{name}: a plain array can't hold tangents; make the array that is changed by numpy.zeros_like(x), "
         "which is dual itself"
@@ -79,7 +79,7 @@ def as_array(x: Operand) -> Any:
 
 
 def cast(x: Operand, dtype: Any) -> Operand:
-    """The operand in the dtype that is asked for, if one is."""
+    """The operand in a given dtype, if there is one."""
     return x if dtype is None or x.dtype == dtype else x.astype(dtype)
 
 
@@ -99,7 +99,7 @@ def constant(x: Operand, name: str) -> Operand:
 
 
 def weights_beside(weights: Operand, axis: Any, shape: tuple[int, ...]) -> Any:
-    """Weights of an array of this shape, one for each position along the axes, in the order in which they are named."""
+    """Weights that broadcast to an array of this shape, given one for each position along the axes, in their order."""
     if weights.shape == shape:
         return weights
     axes = axes_of(axis, len(shape))
@@ -108,7 +108,7 @@ def weights_beside(weights: Operand, axis: Any, shape: tuple[int, ...]) -> Any:
 
 
 def separate(name: str, *operands: Operand) -> tuple[int, list[Any], list[Any]]:
-    """The highest level, and for each operand its value and its tangent there; None for one that does not move."""
+    """The highest level, and for each operand its value and its tangent there; None for one without a tangent."""
     level = max(x.level if type(x) is Dual else 0 for x in operands)
     primals: list[Any] = []
     tangents: list[Any] = []

@@ -1,7 +1,7 @@
 """Rules of indexing, and of functions that change an array in place.
 
-Where each function puts which value is found by running it on an array of positions; the assignment that this makes is
-that of ``x[...] = ...``.
+Each function is run on an array of positions, to find the place of each value; the values are then assigned as by
+``x[...] = ...``.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ the value and dz its tangent, ``d conj(z) = conj(dz)`` and ``d |z| = Re(conj(z) 
 functions hold for complex values as they stand.
 
 At z = 0, where they have no derivative, ``absolute`` has the slope +1 along the real axis, as for real values, and
-``sign`` has zero.
+``sign`` has slope zero.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def sign_of_complex(x: Dual) -> Any:
     value = np.sign(x.primal)
     with quiet():
         radius = abs(x.primal)
-        # Only what of dz stands across z turns it, by an angle that is the smaller the farther z is from 0.
+        # Only the part of dz across z turns it, by an angle in inverse proportion to abs(z).
         turn = divide((np.conjugate(value) * x.tangent).imag, np.where(value_of(radius) == 0, 1, radius))
         return finish(whole(value), scale(1j * value, turn), x.level)
 

@@ -14,8 +14,8 @@ svd        A = U S V*: B = U* dA V, dS = diag(B), dU = U X + (I - U U*) dA V inv
 These follow Giles [1]_; qr, Walter and Lehmann [2]_. ``cholesky`` and ``eigh`` depend only on the triangle that NumPy
 reads, and so do their derivatives. Where eigenvalues or singular values coincide, vectors have no derivative: it is
 infinite or NaN, except along directions that do not mix the vectors concerned; the derivatives of the values are then
-those in the basis that NumPy returned, of which only the sum means something. Complex vectors have a phase that is
-free: in ``eigh`` each moves at right angles to itself, in ``svd`` those of V do.
+those in the basis that NumPy returned, of which only the sum is meaningful. The phase of complex vectors is
+free: in ``eigh`` the tangent of each vector is taken orthogonal to it, in ``svd`` that of each vector of V.
 
 References
 ----------
@@ -40,7 +40,7 @@ from numbafunc.rules.register import rule_for
 
 
 def _from_triangle(da: Tangent, upper: bool) -> Tangent:
-    """The Hermitian matrix of which one triangle is given."""
+    """The Hermitian matrix with a given triangle."""
     triangle = np.triu(da, 1) if upper else np.tril(da, -1)
     return np.where(np.eye(da.shape[-1], dtype=bool), da.real, triangle + adjoint(triangle))
 

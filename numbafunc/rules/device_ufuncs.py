@@ -52,7 +52,7 @@ _STEPS: dict[np.ufunc, Callable[..., Any]] = {
 
 
 def kernels() -> dict[str, dict[np.ufunc, Callable[..., Any]]]:
-    """The definitions of which kernels are made, by what becomes of tangents: they move, or end here."""
+    """The definitions that kernels are made of, in two groups: functions with derivatives, and those without."""
     return {"moves": _DEFINITIONS, "asks": _ON_VALUE, "steps": _STEPS}
 
 
@@ -78,7 +78,7 @@ def _op(ufunc: np.ufunc) -> Any:
 
 
 def apply(ufunc: np.ufunc, *operands: Any) -> Any:
-    """Apply a ufunc to operands of which at least one is an array of a device, or a dual array of such."""
+    """Apply a ufunc to operands of which at least one is an array of a device, or a dual array of one."""
     op = _op(ufunc)
     if ufunc in _ON_VALUE:
         return op.on_device(list(map(value_of, operands)), None, np.dtype(bool))

@@ -1,6 +1,6 @@
 """Rules of numpy.fft: every transform is linear over the real numbers, so it acts on the tangents as on the value.
 
-Axes count from the end, where the directions, which lead, do not shift them.
+Axes are counted from the end, since the axis of directions comes first.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def trace_of_product(a: Operand, b: Operand) -> Any:
 
 
 def solve_all(a: Operand, right: Tangent) -> Tangent:
-    """``inv(a) @ right`` of every direction: the directions are columns of one system, which is factorised once."""
+    """``inv(a) @ right`` for every direction: the directions are columns of one system, which is factorised once."""
     right = align(right, a.ndim)
     directions, columns = right.shape[0], right.shape[-1]
     if directions == 1:
@@ -70,7 +70,7 @@ def solve_all(a: Operand, right: Tangent) -> Tangent:
 
 
 def singular_value_tangents(a: Operand, da: Tangent) -> Tangent:
-    """The derivatives of all singular values, in descending order of these."""
+    """The derivatives of all singular values, in descending order of the values."""
     u, _, vh = np.linalg.svd(a, full_matrices=False)
     return np.sum((np.conjugate(u) * (da @ adjoint(vh))).real, axis=-2)
 
@@ -213,7 +213,7 @@ def _matrix_power(a: Operand, n: Any) -> Any:
         a, n = np.linalg.inv(a), -n
     if n == 3:
         return (a @ a) @ a
-    # The powers with exponents 2**k of which n is made.
+    # The product of the powers 2**k that n is the sum of.
     result = None
     while True:
         if n & 1:

@@ -1,6 +1,6 @@
 r"""Rules of vector and matrix norms.
 
-``d|x|`` is the tangent of the absolute value, zero or one-sided at 0 as :mod:`numbafunc.rules.complex_values` says:
+``d|x|`` is the tangent of the absolute value, at 0 the one of :mod:`numbafunc.rules.complex_values`:
 
 ============ =================================================================
 2, Frobenius ``sum(Re(conj(x) dx)) / norm``
@@ -69,7 +69,7 @@ def _matrix(x: Operand, norm: Operand, dx: Tangent, order: Any, rows: int, colum
         return np.sum(changes, axis=-1) if order == "nuc" else changes[..., 0 if order == 2 else -1]
     if order in (np.inf, -np.inf):
         rows, columns, order = columns, rows, 1 if order > 0 else -1
-    # Sums over the rows, of which one is the norm.
+    # Sums over the rows; one of them is the norm.
     sums = np.sum(abs(value_of(x)), axis=rows, keepdims=True)
     where = np.argmax(sums, columns) if order > 0 else np.argmin(sums, columns)
     changes = np.sum(absolute_tangent(x, dx), axis=rows, keepdims=True)

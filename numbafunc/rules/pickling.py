@@ -1,4 +1,4 @@
-"""Pickled dual arrays: what restores them is defined here, so that a process that unpickles them loads the rules."""
+"""Pickling of dual arrays: a process that unpickles them imports this module, and so loads the rules."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def _where(condition: Any, x: Operand = UNSET, y: Operand = UNSET, /) -> Any:
 def _select(condlist: Sequence[Any], choicelist: Sequence[Operand], default: Operand = 0) -> Any:
     conditions = [value_of(condition) for condition in condlist]
     choices = list(map(as_array, choicelist))
-    np.select(conditions, [value_of(x) for x in choices], value_of(default))  # errors
+    np.select(conditions, [value_of(x) for x in choices], value_of(default))  # raises NumPy's errors
     result = default
     for condition, choice in zip(reversed(conditions), reversed(choices), strict=True):
         result = np.where(condition, choice, result)
@@ -116,7 +116,7 @@ def _extremum(find: Any) -> Any:
     def statistic(x: Operand, axis: int) -> Any:
         values = value_of(x)
         found = find(values, axis, keepdims=True)
-        # NaN is the extremum where there is one, but not equal to itself.
+        # A NaN is the extremum, but not equal to itself.
         tied = (values == found) | np.isnan(values)
         count = np.count_nonzero(tied, axis, keepdims=True)
 
@@ -158,7 +158,7 @@ def _pad(array: Operand, pad_width: Any, mode: Any = "constant", **options: Any)
         if _holds_dual(options.get(name)):
             return _pad_by_variables(array, pairs, mode, name, options)
     if mode in _STATISTICS:
-        np.pad(value_of(array), pairs, mode, **options)  # errors
+        np.pad(value_of(array), pairs, mode, **options)  # raises NumPy's errors
         return _pad_by_statistic(array, pairs, _STATISTICS[mode], options.get("stat_length"))
 
     def apply(v: Any, lead: int) -> Any:
@@ -183,9 +183,9 @@ def _stacked(nest: Any) -> Any:
 
 
 def _pad_by_variables(x: Operand, pairs: Any, mode: str, name: str, options: dict[str, Any]) -> Any:
-    """Padding by constants, or by ramps to ends, that are variables."""
+    """Padding by constants, or by ramps to ends, that have tangents."""
     ends = _stacked(options[name])
-    _numpy_pad(value_of(x), pairs, mode, **{**options, name: value_of(ends)})  # errors
+    _numpy_pad(value_of(x), pairs, mode, **{**options, name: value_of(ends)})  # raises NumPy's errors
     ends = np.broadcast_to(ends.astype(x.dtype), (x.ndim, 2))
     for axis, (before, after) in enumerate(pairs):
         edges = np.take(x, [0], axis), np.take(x, [-1], axis)
@@ -246,7 +246,7 @@ def _bincount(x: Any, /, weights: Operand = None, minlength: int = 0) -> Any:
 
 
 def _counted(places: Any, weights: Any, size: int) -> Any:
-    """Sums of the weights in each bin, for all directions at once: each has bins of its own."""
+    """Sums of the weights in each bin, for all directions at once: each direction has its own bins."""
     rows = weights.reshape((math.prod(weights.shape[:-1]), weights.shape[-1]))
     bins = places + size * np.arange(len(rows))[:, np.newaxis]
     return np.bincount(bins.ravel(), rows.ravel(), size * len(rows)).reshape((*weights.shape[:-1], size))

@@ -14,7 +14,7 @@ from numbafunc.rules.arguments import as_array, separate
 from numbafunc.rules.complex_values import conjugate
 from numbafunc.rules.register import rule_for
 
-# Convolution. The directions of a tangent, each followed by as many zeros as the other operand needs to run out, are
+# Convolution. The directions of a tangent, each followed by zeros for the overhang of the other operand, are joined to
 # one long signal, so that one convolution serves them all.
 
 
@@ -36,7 +36,7 @@ def _full_convolution_tangent(a: Any, v: Any, da: Any, dv: Any) -> Any:
 
 def _kept(mode: str, longer: int, shorter: int, start_of_same: int) -> slice:
     """The part of the full convolution that a mode keeps."""
-    # NumPy took the mode for the value, so it is one of three, of which the first letter may stand for all.
+    # NumPy has accepted the mode for the value, so it is one of three, which the first letter tells apart.
     if mode[0] in "fF":
         return slice(None)
     if mode[0] in "vV":

@@ -1,8 +1,8 @@
 """Rules of products of vectors, matrices and tensors: matmul, dot, outer, tensordot, einsum and their like.
 
-A product of two operands has one term for each that moves. The directions of a tangent are laid beside an axis that
-is not contracted, so that a term is one matrix product, not one for each direction. Of einsum, a term is the same sum
-with one operand replaced by its tangent, whose axis of directions gets a label of its own, first in the result.
+The tangent of a product has one term for each operand with a tangent. Directions are merged with an axis that is not
+contracted, so that a term is one matrix product, not one for each direction. A term of einsum is the same sum with one
+operand replaced by its tangent, whose axis of directions gets a new label, the first one of the result.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from numbafunc.rules.complex_values import conjugate
 from numbafunc.rules.register import define_on_value, register, rule_for
 from numbafunc.rules.ufuncs import binary
 
-# Of two matrices.
+# Products of two matrices.
 
 _WIDE = 32
-"""Columns from which one product for each direction is as fast as one of them all, and leaves rows contiguous."""
+"""Columns from which on one product for each direction is as fast as one for all, and leaves rows contiguous."""
 
 
 def _matmul(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
@@ -118,7 +118,7 @@ def _vdot(a: Operand, b: Operand, /) -> Any:
     return np.matmul(conjugate(np.ravel(a)), np.ravel(b))
 
 
-# Of stacks of vectors and matrices.
+# Products of stacks of vectors and matrices.
 
 # Axes of the operands and of the result that are not looped over.
 _CORE_AXES = {"vecdot": (1, 1, 0), "matvec": (2, 1, 1), "vecmat": (1, 2, 1)}
@@ -152,7 +152,7 @@ def _linalg_vecdot(x1: Operand, x2: Operand, /, *, axis: int = -1) -> Any:
     return np.vecdot(np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1))
 
 
-# Of tensors.
+# Products of tensors.
 
 
 @rule_for(np.tensordot, np.linalg.tensordot)
@@ -221,7 +221,7 @@ def _linalg_cross(x1: Operand, x2: Operand, /, *, axis: int = -1) -> Any:
 
 _MANY = 2**9
 _VERY_MANY = 2**16
-"""Elements of a tangent from which finding a good order of the products pays, for several products and for one."""
+"""Elements of a tangent from which on a search for a good order of products pays, for several products and for one."""
 
 define_on_value(np.einsum_path)
 

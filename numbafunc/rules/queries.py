@@ -1,4 +1,4 @@
-"""Rules of functions that depend on the value alone: indices, truth values, shapes; and arrays made like another."""
+"""Rules of functions of the value alone (indices, truth values, shapes), and of those that make arrays like others."""
 
 from __future__ import annotations
 

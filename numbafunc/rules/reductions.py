@@ -1,6 +1,6 @@
 """Rules of reductions along axes: sums, products, differences and extrema, and their variants that leave out NaN.
 
-Of elements that tie the first is the extremum.
+At ties the first element is the extremum.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def first_smallest_number(v: Any) -> Any:
 
 
 def _first_number(v: Any, index: Any) -> Any:
-    # -inf among NaN ties with what stands for NaN.
+    # -inf among NaN ties with the number that stands in for NaN.
     found = np.take_along_axis(v, index[..., np.newaxis], -1)[..., 0]
     return np.where(np.isnan(found), np.argmax(~np.isnan(v), -1), index)
 
@@ -174,7 +174,7 @@ def _define_extremum_of_numbers(function: Any, index_of: Callable[[Any], Any]) -
         where: Any = UNSET,
     ) -> Any:
         refuse(name, initial=initial, where=where)
-        function(value_of(a), axis)  # warnings, and errors
+        function(value_of(a), axis)  # gives NumPy's warnings and errors
         result = pick(a, axis, keepdims, lambda v: _first_number(v, np.asarray(index_of(v))))
         return into(out, result, name)
 
@@ -201,7 +201,7 @@ def _prod(
 
     def tangent_of(x: Operand, dx: Operand) -> Any:
         if not options and _can_divide(x, value):
-            if x.ndim == 1 and dx.size < 8192:  # a product of BLAS on one thread takes half the time of a sum
+            if x.ndim == 1 and dx.size < 8192:  # a BLAS product on one thread takes half the time of a sum
                 tangent = dx.dot(np.reciprocal(x)) * value
             else:
                 tangent = np.add.reduce(dx / beside(x, dx), from_end(axis, x.ndim)) * value
@@ -245,7 +245,7 @@ def _prod_from(a: Operand, axis: Any, keepdims: Any, initial: Dual, where: Any) 
 
 
 def products_of_others(x: Operand) -> Any:
-    """For each element the product of all others in its row; no division, so zeros do no harm."""
+    """For each element the product of all others in its row, without division, so that zeros are allowed."""
     if x.shape[-1] == 0:
         return x
     one = np.ones((*x.shape[:-1], 1), x.dtype)
@@ -270,7 +270,7 @@ def _cumprod(a: Operand, axis: int | None = None, dtype: Any = None, out: Any = 
 
 
 def _running_products(x: Operand, dx: Operand) -> Any:
-    """Tangents of products of the first elements: in each pass, products of twice as many by the product rule."""
+    """Tangents of running products: each pass doubles the number of factors, by the product rule."""
     shift = 1
     while shift < x.shape[-1]:
         later = scale(x[..., shift:], dx[..., :-shift]) + scale(x[..., :-shift], dx[..., shift:])

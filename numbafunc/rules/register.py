@@ -1,4 +1,4 @@
-"""Registration of rules: the one way into the tables that dual arrays look rules up in.
+"""Registration of rules in the tables of dual arrays; there is no other way in.
 
 Each function, ufunc and method of ufuncs has one rule. A second registration raises RuntimeError while the file that
 makes it is imported, and names both places. Where each rule was registered is kept, for the table in the documentation.
@@ -29,22 +29,22 @@ class Place(NamedTuple):
 
 
 PLACES: dict[Any, Place] = {}
-"""Where each rule was registered, by what it is the rule of: a function or a ufunc, ``("method", name)`` for a method
+"""The place where each rule was registered, by its function or ufunc, ``("method", name)`` for a method
 of ufuncs, ``("hook", name)``, and ``(module, name)`` for a ufunc of a package that is not imported."""
 
 RULES_BY_NAME: dict[str, dict[str, Callable[[np.ufunc], Rule]]] = {}
-"""For each module that is never imported from here, the names of its ufuncs and what makes their rules."""
+"""For each module that this package never imports, the names of its ufuncs and the functions that make their rules."""
 
 ON_VALUE: set[np.ufunc] = set()
 """The ufuncs whose results are plain arrays."""
 
 
 def _note(key: Any, name: str) -> None:
-    """Note the place of a registration, or raise RuntimeError if there is one of the same key."""
+    """Record the place of a registration; RuntimeError if there is one for this function already."""
     frame = sys._getframe(1)
     while frame.f_globals is globals() and frame.f_back is not None:
         frame = frame.f_back
-    # A function of this package that registers for another file stands between that file and here.
+    # Skip functions of this package that register on behalf of the file that calls them.
     while frame.f_back is not None and frame.f_back.f_globals.get("__package__") == __package__:
         frame = frame.f_back
     place = Place(frame.f_globals["__name__"], frame.f_lineno)
@@ -89,7 +89,7 @@ def ufunc_method(rule: Rule) -> Rule:
 
 
 def hook(name: str) -> Callable[[Function], Function]:
-    """Register the decorated function as what dual arrays call by this name."""
+    """Register the decorated function as a hook, which dual arrays call by its name."""
 
     def decorate(function: Function) -> Function:
         _note(("hook", name), f"the hook {name}")
@@ -116,7 +116,7 @@ def define_on_value(*functions: Function) -> None:
 
 
 REFUSED: set[Function] = set()
-"""The functions of which dual arrays are refused, for a reason that the error names."""
+"""The functions that refuse dual arrays, with an error that names the reason."""
 
 
 def define_refusal(function: Function, reason: str) -> None:
@@ -130,7 +130,7 @@ def define_refusal(function: Function, reason: str) -> None:
 
 
 def register_by_name(module: str, name: str, make: Callable[[np.ufunc], Rule]) -> None:
-    """Register the rule, ``make(ufunc)``, of a ufunc of a module that is never imported from here."""
+    """Register the rule, ``make(ufunc)``, of a ufunc of a module that this package never imports."""
     _note((module, name), f"{module}.{name}")
     RULES_BY_NAME.setdefault(module, {})[name] = make
 

@@ -49,8 +49,8 @@ def _slope_by_distance(f: Operand, axis: int, distance: Dual, edge_order: Any) -
 
 
 def _slope_by_coordinates(f: Operand, axis: int, places: Dual, edge_order: Any) -> Any:
-    # In the middle the parabola through three points, at the edges a line or that parabola, as NumPy has it; its own
-    # words for that, which depend on whether the distances are equal, round in other ways.
+    # In the middle the parabola through three points, at the edges a line or that parabola, as in NumPy, whose formulas
+    # depend on whether the distances are equal and round differently.
     value = np.gradient(value_of(f), value_of(places), axis=axis, edge_order=edge_order)
     f = np.moveaxis(f if value_of(f).dtype.kind in "fc" else f.astype(float), axis, -1)
     steps: Any = np.diff(places)
@@ -67,7 +67,7 @@ def _slope_by_coordinates(f: Operand, axis: int, places: Dual, edge_order: Any) 
 
 
 def _spacings(varargs: tuple[Any, ...], count: int, value: Any, axes: Any, edge_order: Any) -> list[tuple[Any, ...]]:
-    np.gradient(value, *map(value_of, varargs), axis=axes, edge_order=edge_order)  # errors
+    np.gradient(value, *map(value_of, varargs), axis=axes, edge_order=edge_order)  # raises NumPy's errors
     if not varargs:
         return [()] * count
     return [varargs] * count if len(varargs) == 1 else [(one,) for one in varargs]
@@ -114,7 +114,7 @@ def _logspace(
     axis: int = 0,
 ) -> Any:  # fmt: skip
     if np.ndim(base):
-        # Bases, one for each pair of ends, stand beside the ends in axes that count before that of the samples.
+        # Bases, one for each pair of ends, broadcast with the ends, before the axis of the samples is added.
         ndim = max(np.ndim(x) for x in (start, stop, base))
         start, stop, base = (np.reshape(x, (1,) * (ndim - np.ndim(x)) + np.shape(x)) for x in (start, stop, base))
         base = np.expand_dims(base, axis)
@@ -126,10 +126,10 @@ def _logspace(
 def _geomspace(
     start: Operand, stop: Operand, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
 ) -> Any:
-    np.geomspace(value_of(start), value_of(stop), num, endpoint, dtype, axis)  # errors
+    np.geomspace(value_of(start), value_of(stop), num, endpoint, dtype, axis)  # raises NumPy's errors
     common = np.result_type(value_of(start), value_of(stop), float(num), np.zeros((), dtype))
     start, stop = (as_array(x).astype(common) for x in (start, stop))
-    # Turned so that they start on the positive side, where there are logarithms.
+    # Rotated so that they start at a positive number, which has a logarithm.
     turn = np.sign(start)
     start, stop = start / turn, stop / turn
     samples: Any = np.logspace(np.log10(start), np.log10(stop), num, endpoint)
@@ -225,14 +225,14 @@ def _unwrap(p: Operand, discont: Any = None, axis: int = -1, *, period: Any = 2 
     if type(p) is not Dual or type(period) is Dual or type(discont) is Dual:
         raise TypeError("numpy.unwrap: discont and period can't be dual arrays")
     value = np.unwrap(p.primal, discont, axis, period=period)
-    # Multiples of the period are added, which don't change.
+    # The multiples of the period that are added are constant.
     return make(value, p.tangent.copy(), p.level)
 
 
 # Special functions.
 
 _SINC_SERIES = [(-1) ** k * math.pi ** (2 * k) * 2 * k / math.factorial(2 * k + 1) for k in range(16, 0, -1)]
-"""Coefficients of sinc'(x) / x in x**2, highest power first; enough of them for the fourth derivative too."""
+"""Coefficients of sinc'(x) / x as a series in x**2, highest power first, long enough for the fourth derivative too."""
 
 
 def _sinc_slope(x: Operand, y: Operand) -> Any:

@@ -1,9 +1,9 @@
 """Rules of scipy.special's ufuncs.
 
-SciPy is never imported from here: the rules are registered by name, and made when a ufunc of that name, of a
-``scipy.special`` that somebody has imported, first meets a dual array. The formulas are those of the Digital Library
-of Mathematical Functions, https://dlmf.nist.gov: erf 7.2, gamma 5.2 and 5.9, beta 5.12, zeta 25.11, exponential
-integrals 6.2, Bessel 10.6 and 10.29, incomplete gamma and beta 8.8 and 8.17.
+This module never imports SciPy: the rules are registered by name, and made when a ufunc of that name, of a
+``scipy.special`` that the program has imported, is first called with a dual array. The formulas are those of the
+Digital Library of Mathematical Functions, https://dlmf.nist.gov: erf 7.2, gamma 5.2 and 5.9, beta 5.12, zeta 25.11,
+exponential integrals 6.2, Bessel 10.6 and 10.29, incomplete gamma and beta 8.8 and 8.17.
 
 A derivative is a function of the operands and of the value y, in which ``special`` holds the functions of SciPy.
 ``by_nothing`` stands for an operand with respect to which there is no rule: it must be constant.
@@ -26,7 +26,7 @@ from numbafunc.rules.register import Rule, on_value, register_by_name
 from numbafunc.rules.ufuncs import Helper, by_partials, unary
 
 MODULE = "scipy.special._ufuncs"
-"""Where SciPy defines the ufuncs of ``scipy.special``."""
+"""The module in which SciPy defines the ufuncs of ``scipy.special``."""
 
 _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 _ROOT_OF_HALF = math.sqrt(0.5)
@@ -51,8 +51,8 @@ def by_nothing(*operands: Operand) -> Any:
 
 
 def _hazard(x: Operand) -> Any:
-    # Density over distribution function of the normal distribution: on the left the quotient would be 0 / 0, on the
-    # right that of scaled functions would have an infinite derivative.
+    # Density over distribution function of the normal distribution. Far on the left the quotient would be 0 / 0; on the
+    # right the quotient of scaled functions would have an infinite derivative.
     if x.dtype.kind == "c":
         return math.sqrt(2 / math.pi) / special.erfcx(-_ROOT_OF_HALF * x)
     left = value_of(x) < 0
@@ -65,7 +65,8 @@ _FAR = 12.0
 
 
 def _erfcx_slope(x: Operand, y: Operand) -> Any:
-    # Far out 2 x y - 2 / sqrt(pi) would lose digits: there the asymptotic series, DLMF 7.12.1, differentiated.
+    # For large x, 2 x y - 2 / sqrt(pi) would lose digits: the asymptotic series, DLMF 7.12.1, is differentiated
+    # instead.
     far = value_of(x) > _FAR
     inverse = 1 / np.where(far, x, _FAR)
     square = inverse * inverse

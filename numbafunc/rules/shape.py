@@ -1,7 +1,6 @@
 """Rules of functions that change the shape of arrays, or move, repeat, leave out and join their elements.
 
-They are linear: what happens to the value happens to every tangent. Functions that are views in NumPy are made of
-views here.
+They are linear: tangents are treated as the value. Functions that give views in NumPy give views here.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ def _reshape(
 @rule_for(np.ravel)
 def _ravel(a: Operand, order: str = "C") -> Any:
     _refuse_order("ravel", order)
-    # No view of what is not contiguous, even if it has one axis already.
+    # A copy of what is not contiguous, even if it has one axis already.
     return reordered(np.transpose(a) if order == "F" else a, np.ravel)
 
 
@@ -148,7 +147,7 @@ def _roll(a: Operand, shift: Any, axis: Any = None) -> Any:
 
 
 def _rolled(v: Any, shift: int, lead: int, axis: int | None) -> Any:
-    """An array rolled along one axis behind ``lead`` others, or along all of them in a row: numpy.roll in less time."""
+    """An array rolled along one axis behind ``lead`` others, or along all of them in a row: faster than numpy.roll."""
     if axis is None:
         return _rolled(v.reshape((*v.shape[:lead], -1)), shift, lead, 0).reshape(v.shape) if v.size else v.copy()
     before = (slice(None),) * (lead + axis)
@@ -221,7 +220,7 @@ def _astype(x: Operand, dtype: Any, /, *, copy: bool = True, device: Any = None)
 
 @rule_for(np.rollaxis)
 def _rollaxis(a: Operand, axis: int, start: int = 0) -> Any:
-    np.rollaxis(np.empty((0,) * a.ndim), axis, start)  # errors
+    np.rollaxis(np.empty((0,) * a.ndim), axis, start)  # raises NumPy's errors
     axis = normalize_axis_index(axis, a.ndim)
     start = start + a.ndim if start < 0 else start
     return np.moveaxis(a, axis, start - 1 if axis < start else start)
@@ -243,7 +242,7 @@ def _flipud(m: Operand) -> Any:
 
 @rule_for(np.rot90)
 def _rot90(m: Operand, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
-    np.rot90(value_of(m), k, axes)  # errors
+    np.rot90(value_of(m), k, axes)  # raises NumPy's errors
     first, second = axes
     if k % 4 == 0:
         return m[:]
@@ -325,7 +324,7 @@ def _trim_zeros(filt: Operand, trim: str = "fb", axis: Any = None) -> Any:
 def _diag(v: Operand, k: int = 0) -> Any:
     if v.ndim == 2:
         return np.diagonal(v, k)
-    np.diag(value_of(v), k)  # errors
+    np.diag(value_of(v), k)  # raises NumPy's errors
     with_zero = np.concatenate([np.zeros(1, v.dtype), v])
     return gather(with_zero, np.diag(np.arange(1, v.size + 1), k))
 
@@ -354,7 +353,7 @@ _define_split(np.array_split)
 def _define_split_along(function: Any, axis: int) -> None:
     @rule_for(function)
     def rule(ary: Operand, indices_or_sections: Any) -> list[Any]:
-        function(value_of(ary), indices_or_sections)  # errors
+        function(value_of(ary), indices_or_sections)  # raises NumPy's errors
         pieces: list[Any] = np.split(ary, indices_or_sections, 0 if ary.ndim == 1 else axis)
         return pieces
 

@@ -1,8 +1,8 @@
 """Rules of functions that put elements in order: sorting, partition, quantiles, distinct elements.
 
 The order is found on the value, once, and every tangent is gathered by it; elements that tie keep their order. A
-quantile lies between two neighbours in that order. Where it lies is what the same function of NumPy says of the ranks
-0, 1, 2, ... in place of the elements.
+quantile lies between two neighbours in that order; NumPy's function, applied to the ranks 0, 1, 2, ... in place of
+the elements, gives its place.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def _define_quantile(function: Any, skip_nan: bool) -> None:
             raise TypeError(f"numpy.{name}: q can't be a dual array; take numbafunc.stop_gradient(q)")
         options: dict[str, Any] = {"method": method}
         if weights is not None:
-            # A weighted quantile is one of the elements: the weights say which.
+            # A weighted quantile is one of the elements, chosen by the weights.
             weights = options["weights"] = value_of(weights)
         if type(a) is not Dual:
             return into(out, function(a, q, axis, keepdims=bool(keepdims), **options), name)

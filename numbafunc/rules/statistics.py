@@ -63,7 +63,7 @@ def _average(
         return (mean, total) if returned else mean
     a, weights = (as_array(x) for x in (a, weights))
     value_a, value_weights = value_of(a), value_of(weights)
-    np.average(value_a, axis, value_weights, **options)  # errors
+    np.average(value_a, axis, value_weights, **options)  # raises NumPy's errors
     dtype = np.result_type(value_a.dtype, value_weights.dtype)
     if value_a.dtype.kind in "iub":
         dtype = np.result_type(dtype, np.float64)
@@ -82,7 +82,7 @@ def _moment(
     options = given(keepdims=keepdims, where=where)
     a = cast(a, dtype)
     if not skip and type(a.primal) is np.ndarray:
-        method = a.primal.var if function is np.var else a.primal.std  # which spares NumPy's wrapper
+        method = a.primal.var if function is np.var else a.primal.std  # the method avoids NumPy's wrapper
         value = method(axis, ddof=ddof, **options)
     else:
         value = function(a.primal, axis, ddof=ddof, **options)
@@ -125,7 +125,8 @@ def _moment_about(
     """The moment about a mean that the caller gives: any array, with derivatives of its own."""
     plain = value_of(a)
     options = given(keepdims=keepdims, where=where, mean=value_of(mean))
-    expected = np.asarray(function(plain, axis, dtype, ddof=ddof, **options))  # errors, shape and dtype
+    # This raises NumPy's errors, and gives shape and dtype.
+    expected = np.asarray(function(plain, axis, dtype, ddof=ddof, **options))
     deviation = a - mean
     mask: Any = True if where is UNSET else where
     if skip:
@@ -185,7 +186,7 @@ def _cov(
     aweights: Operand = None, *, dtype: Any = None,
 ) -> Any:  # fmt: skip
     values = (value_of(x) for x in (m, y, rowvar, bias, ddof, fweights, aweights))
-    if np.cov(*values, dtype=dtype).size == 0:  # errors, and a warning of too few samples
+    if np.cov(*values, dtype=dtype).size == 0:  # raises NumPy's errors; warns of too few samples
         return np.zeros((0, 0))
     if dtype is None:
         dtype = np.result_type(np.float64, *(value_of(x) for x in (m, y) if x is not None))

@@ -1,7 +1,7 @@
 """Options and methods of ufuncs: out, where and dtype; reduce, accumulate, reduceat, outer and at.
 
-Sums, products and extrema are left to the rules of reductions. Any other ufunc of two operands is applied element after
-element along the axis, as NumPy does.
+Sums, products and extrema use the rules of reductions. Any other ufunc of two operands is applied element after element
+along the axis, as NumPy does.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numbafunc.rules.arguments import UNSET, as_array, cast, into, refuse_plain_
 from numbafunc.rules.reductions import first_largest_number, first_smallest_number
 from numbafunc.rules.register import ON_VALUE, ufunc_method
 
-# Options that are accepted with these values, their defaults.
+# Options that are accepted only with these values, their defaults.
 _HARMLESS: dict[str, Any] = {"casting": "same_kind", "order": "K", "subok": True, "signature": None, "extobj": None}
 
 
@@ -59,7 +59,7 @@ def _into(target: Any, result: Any, name: str) -> Any:
 
 
 def _where(ufunc: np.ufunc, inputs: tuple[Any, ...], targets: tuple[Any, ...], where: Any) -> Any:
-    """The results where the mask is true, computed there only; what is in the targets elsewhere, or zero."""
+    """The results where the mask is true, computed there only; elsewhere the elements of the targets, or zero."""
     if ufunc.signature is not None:
         raise TypeError(f"numpy.{ufunc.__name__}: the argument where is not supported for dual arrays")
     shapes = [np.shape(x) for x in (*inputs, *targets) if x is not None]
@@ -112,8 +112,8 @@ def _logarithm_of_sum(ufunc: np.ufunc, array: Dual, axis: Any, shape: tuple[int,
     value = ufunc.reduce(rows.primal, -1, keepdims=True)
 
     def tangent_of(x: Operand, dx: Operand) -> Any:
-        # Each term in proportion to its share of the sum; what is -inf has none. The shares come from differences to
-        # the largest term: the value has lost digits where it is large.
+        # Each term contributes in proportion to its share of the sum; one of -inf has none. The shares come from
+        # differences to the largest term, since a large value has lost digits.
         plain = value_of(x)
         largest = np.max(plain, -1, keepdims=True)
         terms = np.where(np.isneginf(plain), x.dtype.type(0), _EXPONENTIALS[ufunc](x - largest))
@@ -142,7 +142,7 @@ def reduce(
         return into(out, _SHORTER[ufunc](array, axis, initial=initial, **options), name)
     if dtype is not None:
         array = cast(as_array(array), dtype)
-    # Errors, and the shape.
+    # NumPy's errors, and the shape of the result.
     expected = np.asarray(ufunc.reduce(value_of(array), axis, initial=value_of(initial), **options))
     if ufunc in _OF_NUMBERS and where is True and initial is UNSET:
         return into(out, pick(array, axis, keepdims, _OF_NUMBERS[ufunc]), name)
@@ -152,7 +152,7 @@ def reduce(
     mask = None if where is True else merged(np.broadcast_to(where, array.shape), axis)
     result: Any = None
     if initial is UNSET and mask is not None:
-        # The first element may be one that the mask leaves out.
+        # The mask may leave out the first element.
         initial = ufunc.identity
     if initial is not UNSET and initial is not None:
         start = initial if type(initial) is Dual else np.asarray(initial, expected.dtype)
@@ -181,7 +181,7 @@ def accumulate(ufunc: np.ufunc, array: Operand, axis: int = 0, dtype: Any = None
     if ufunc in _TAKES_LATER:
         index = _running_index(ufunc, np.moveaxis(value_of(array), axis, -1))
         return into(out, np.take_along_axis(array, np.moveaxis(index, -1, axis), axis), name)
-    ufunc.accumulate(value_of(array), axis)  # errors
+    ufunc.accumulate(value_of(array), axis)  # raises NumPy's errors
     rows = np.moveaxis(array, axis, 0)
     steps = [rows[0]] if len(rows) else []
     for row in list(rows)[1:]:
@@ -216,7 +216,7 @@ def reduceat(ufunc: np.ufunc, array: Operand, indices: Any, axis: int = 0, dtype
     axis = normalize_axis_index(axis, array.ndim)
     if ufunc is np.add:
         return into(out, componentwise(array, lambda v, lead: np.add.reduceat(v, indices, axis + lead)), name)
-    ufunc.reduceat(value_of(array), indices, axis)  # errors
+    ufunc.reduceat(value_of(array), indices, axis)  # raises NumPy's errors
     rows = np.moveaxis(array, axis, 0)
     indices = np.asarray(indices)
     stops = np.append(indices[1:], len(rows))
@@ -255,7 +255,7 @@ def at(ufunc: np.ufunc, a: Operand, indices: Any, b: Any = UNSET, /) -> None:
 
 
 def _occurrence(flat: Any) -> Any:
-    """For each number of the vector, how often it occurs before that place."""
+    """For each number of a vector, the count of its occurrences before that place."""
     order = np.argsort(flat, kind="stable")
     ordered = flat[order]
     starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])) if flat.size else np.zeros(0, int)

@@ -3,9 +3,9 @@
 At points where the derivative jumps: ``absolute`` has +1 at 0 (and -1 at NaN), ``maximum``, ``minimum``, ``fmax``,
 ``fmin`` and ``clip`` follow their first operand at a tie, and the operand not taken contributes nothing even if its
 tangent is infinite or NaN. Functions that are constant between jumps (``floor``, ``sign``, ``floor_divide``,
-``round``, ...) and predicates give plain arrays: their derivative is zero, and an array says so at no cost.
+``round``, ...) and predicates give plain arrays: their derivative is zero, which a plain array expresses at no cost.
 
-What only complex values need is in :mod:`numbafunc.rules.complex_values`: with it this file would be too long.
+Rules for complex values alone are in :mod:`numbafunc.rules.complex_values`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from numbafunc.rules.register import Rule, define_on_value, register, register_l
 _LOG_2 = math.log(2.0)
 
 BinaryTangent: TypeAlias = Callable[[Operand, Operand, Operand, Tangent, Tangent], Tangent]
-"""tangent(x, y, z, dx, dy) of z = f(x, y); dx or dy is None where that operand does not move."""
+"""tangent(x, y, z, dx, dy) of z = f(x, y); dx or dy is None where that operand has no tangent."""
 
 
 # One operand.
@@ -46,13 +46,13 @@ def unary(ufunc: Callable[[Any], Any], derivative: Callable[[Any, Any], Any]) ->
     return rule
 
 
-@np.errstate(all="ignore")  # as a decorator it takes half the time of a with statement
+@np.errstate(all="ignore")  # a decorator takes half the time of a with statement
 def _chain(derivative: Callable[[Any, Any], Any], x: Operand, y: Operand, dx: Tangent) -> Tangent:
     return scale(derivative(x, y), dx)
 
 
 def _define_linear(ufunc: np.ufunc) -> None:
-    """Register an elementwise function that is its own derivative."""
+    """Register a linear elementwise function, which acts on tangents as on values."""
 
     @rule_for(ufunc)
     def rule(x: Dual) -> Any:
@@ -76,7 +76,7 @@ _quotient = np.errstate(all="ignore")(divide)
 
 @rule_for(np.log)
 def _log(x: Dual) -> Any:
-    # A quotient by itself takes less time than a product with 1 / x.
+    # A division takes less time than a product with 1 / x.
     value = np.log(x.primal)
     return make(value if type(value) is Dual else np.asarray(value), _quotient(x.tangent, x.primal), x.level)
 
@@ -136,7 +136,7 @@ def binary(ufunc: Callable[..., Any], tangent_of: BinaryTangent) -> Rule:
             value = np.asarray(value)
         ndim = value.ndim
         dtype = value.dtype
-        # An integer operand must not take part as an integer: n - 1 wraps, and int64 would widen.
+        # An integer operand is converted: as an integer, n - 1 could wrap, and int64 would widen the result.
         if getattr(x, "dtype", dtype) != dtype:
             x = x.astype(dtype)
         if getattr(y, "dtype", dtype) != dtype:
@@ -175,7 +175,7 @@ def by_partials(
 def _sum_of_products(a: Operand, dx: Tangent, b: Operand, dy: Tangent) -> Tangent:
     """``a * dx + b * dy``, without a term whose tangent is zero."""
     if type(dx) is np.ndarray and type(dy) is np.ndarray and type(a) is not Dual and type(b) is not Dual:
-        # Both in one go; what is not finite is looked at term by term.
+        # Both products at once; results that are not finite are computed again, term by term.
         tangent = beside(a, dx) * dx
         second = beside(b, dy) * dy
         if tangent.shape == second.shape:
@@ -260,7 +260,7 @@ def _heaviside(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> 
 
 
 class Helper:
-    """A smooth function of two operands that slopes need and NumPy lacks, with slopes of its own."""
+    """A smooth function of two operands that derivatives need and NumPy lacks, with its own partial derivatives."""
 
     def __init__(
         self,
@@ -292,8 +292,8 @@ def _hypot_slope(x: Operand, y: Operand, z: Operand) -> Any:
 
 
 def _share(x: Operand, y: Operand) -> Operand:
-    # exp(x) / (exp(x) + exp(y)). With the logarithm of the sum, exp(x - z), it would lose what rounding to a large z
-    # has lost, and its derivative all of the smaller share.
+    # exp(x) / (exp(x) + exp(y)). Computed as exp(x - z), with z the logarithm of the sum, it would lose the digits that
+    # a large z lost by rounding, and its derivative would lose the smaller share.
     if type(x) is Dual or type(y) is Dual:
         return elementary.logistic(x - y)
     ratio = np.exp(y - x)

@@ -22,7 +22,7 @@ from numbafunc.numbers.number import VALUE
 from numbafunc_cuda import elementwise
 from numbafunc_cuda.arrays import View, arranged, empty, pointer, stream_for, view
 from numbafunc_cuda.launch import BLOCK, SIMULATED, access, compiled, inline, launch
-from numbafunc_cuda.layout import Operand, Shape, Slot, contiguous, merged, span_of
+from numbafunc_cuda.layout import Shape, Slot, StoredOperand, contiguous, merged, span_of
 
 # Words on a side of a tile: as many as there are threads in a warp.
 TILE = 32
@@ -90,13 +90,13 @@ def _same(x: Any) -> Any:
     return x
 
 
-def _slot(span: str, word: str) -> tuple[Operand]:
-    return (Operand(word, None, (Slot(VALUE, span),)),)
+def _slot(span: str, word: str) -> tuple[StoredOperand]:
+    return (StoredOperand(word, None, (Slot(VALUE, span),)),)
 
 
-def build(form: elementwise.Form | Tiles) -> Callable[..., Any]:
+def build(form: elementwise.KernelSpec | Tiles) -> Callable[..., Any]:
     """The kernel, not compiled yet; its arguments are described where it is called."""
-    if isinstance(form, elementwise.Form):
+    if isinstance(form, elementwise.KernelSpec):
         return elementwise.build(inline(_same), form)
     axes = range(form.others)
     lengths = [f"length{axis}" for axis in axes[1:]]
@@ -126,7 +126,7 @@ _KERNELS: Bounded = Bounded(math.inf)
 _WAYS: Bounded = Bounded(4096)
 
 
-def _kernel(form: elementwise.Form | Tiles) -> Any:
+def _kernel(form: elementwise.KernelSpec | Tiles) -> Any:
     kernel = _KERNELS.get(form)
     if kernel is None:
         kernel = _KERNELS[form] = compiled(build(form), form.argument_types())
@@ -151,7 +151,7 @@ def _way(shape: Shape, strides: Shape, itemsize: int, address: int) -> _Way:
     span = span_of(lengths, steps)
     table = span == "strided"
     ndim = len(lengths) if table else 0
-    form = elementwise.Form(_slot(span, word), word, (VALUE,), (0 if table else -1,), -1, ndim, 1, wide)
+    form = elementwise.KernelSpec(_slot(span, word), word, (VALUE,), (0 if table else -1,), -1, ndim, 1, wide)
     lanes = elementwise.lanes_for(form, [itemsize])
     if address % min(_VECTOR, itemsize * lanes):
         lanes = 1

@@ -18,8 +18,8 @@ from numbafunc.numbers.number import Key
 from numbafunc_cuda.arrays import View, address, empty, pointer, stream_for
 from numbafunc_cuda.launch import access, compiled, inline, launch
 from numbafunc_cuda.layout import (
-    Operand,
     Slot,
+    StoredOperand,
     argument_type,
     broadcast_strides,
     contiguous,
@@ -71,14 +71,14 @@ def kernel({slots}, {results}, size, {lengths}{strides}):
 """
 
 
-class Form(NamedTuple):
+class KernelSpec(NamedTuple):
     """Parameters from which a kernel is generated.
 
     ``strided`` tells for each slot which of the arrays that need strides it belongs to, counted from 0, or -1;
     ``result`` is the number of that of the results, or -1. ``ndim`` is the number of axes where there are any such.
     """
 
-    operands: tuple[Operand, ...]
+    operands: tuple[StoredOperand, ...]
     storage: str
     keys: tuple[Key, ...]
     strided: tuple[int, ...]
@@ -96,14 +96,14 @@ class Form(NamedTuple):
         return (*slots, *[types.uint64] * len(self.keys), index, *lengths, *[stride] * (tables * self.ndim))
 
 
-def build(definition: Any, form: Form) -> Callable[..., Any]:
+def build(definition: Any, form: KernelSpec) -> Callable[..., Any]:
     """The kernel, not compiled yet.
 
     Parameters
     ----------
     definition : callable
         What :func:`numbafunc_cuda.launch.inline` made of the scalar function.
-    form : Form
+    form : KernelSpec
         What it is made for.
     """
     slots = tuple(f"slot{number}" for number in range(len(form.strided)))
@@ -152,7 +152,7 @@ def build(definition: Any, form: Form) -> Callable[..., Any]:
     return namespace["kernel"]  # type: ignore[no-any-return]
 
 
-def lanes_for(form: Form, itemsizes: Sequence[int]) -> int:
+def lanes_for(form: KernelSpec, itemsizes: Sequence[int]) -> int:
     """Number of elements that a thread handles at once where addresses are aligned."""
     if 1 + max(*form.strided, form.result):
         return 1
@@ -163,7 +163,7 @@ def lanes_for(form: Form, itemsizes: Sequence[int]) -> int:
 class _Plan(NamedTuple):
     """The plan of a call, for operands and ``out`` of one description."""
 
-    form: Form
+    form: KernelSpec
     lanes: int
     itemsizes: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -243,7 +243,7 @@ class ElementwiseOnDevice:
         kernel = self._kernel(plan.form._replace(lanes=lanes))
         launch(kernel, -(-size // lanes), (*given, size, *plan.tail), stream)
 
-    def _kernel(self, form: Form) -> Any:
+    def _kernel(self, form: KernelSpec) -> Any:
         kernel = self._kernels.get(form)
         if kernel is None:
             if self._inlined is None:
@@ -294,7 +294,7 @@ def _plan(
     for position, (parts, value) in enumerate(zip(operands.parts, operands.values)):
         keys = steps.operand_keys(parts)
         given = isinstance(value, View)
-        description = Operand(
+        description = StoredOperand(
             value.dtype.name if given else "number",
             compute,
             tuple(Slot(key, spans[position, component_of(key)] if given else "number") for key in keys),
@@ -308,7 +308,9 @@ def _plan(
     itemsizes += [dtype.itemsize] * len(keys)
     reach = [sum((n - 1) * abs(s) for n, s in zip(lengths, table)) for table in tables]
     wide = max(math.prod(shape), *reach, 0) >= 2**31
-    form = Form(tuple(descriptions), dtype.name, keys, tuple(strided), result, len(lengths) if tables else 0, 1, wide)
+    form = KernelSpec(
+        tuple(descriptions), dtype.name, keys, tuple(strided), result, len(lengths) if tables else 0, 1, wide
+    )
     tail = (*lengths[1:], *(stride for table in tables for stride in table)) if tables else ()
     return _Plan(
         form,

@@ -31,8 +31,8 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Operand:
-    """Storage of an operand of a kernel, like :class:`numbafunc.cpu.load_store.Operand`."""
+class StoredOperand:
+    """Storage of an operand of a kernel, like :class:`numbafunc.cpu.load_store.StoredOperand`."""
 
     storage: str
     compute: str | None
@@ -49,7 +49,7 @@ class Operand:
         return self.slots[0].span == "number"
 
 
-def argument_type(operand: Operand) -> Any:
+def argument_type(operand: StoredOperand) -> Any:
     """Numba's type of an argument of a kernel."""
     if operand.number:
         return types.int64 if operand.compute is None else getattr(types, operand.compute)

@@ -19,7 +19,7 @@ from numbafunc.numbers.cores import CORES
 from numbafunc.numbers.numba_type import NumberType, pack
 from numbafunc.numbers.number import Key, Number
 from numbafunc_cuda.compiler import DeviceBuilder, intrinsic, unpack
-from numbafunc_cuda.layout import Operand, argument_type
+from numbafunc_cuda.layout import StoredOperand, argument_type
 
 # The address space of memory that all threads see.
 _GLOBAL = 1
@@ -55,7 +55,7 @@ def load_from(builder: Any, pointer: Any, align: int) -> Any:
     return loaded
 
 
-def _raise_to_number(context: Any, builder: Any, operand: Operand, word: Any) -> tuple[Any, Any]:
+def _raise_to_number(context: Any, builder: Any, operand: StoredOperand, word: Any) -> tuple[Any, Any]:
     """Type and value of what was loaded."""
     if operand.storage in HALF:
         return types.float32, widen(builder, operand.storage, word)
@@ -64,13 +64,13 @@ def _raise_to_number(context: Any, builder: Any, operand: Operand, word: Any) ->
     return _stored(operand.storage), word
 
 
-def _number_type(operand: Operand) -> Any:
+def _number_type(operand: StoredOperand) -> Any:
     if operand.compute is not None:
         return NumberType(FLOATS[operand.compute], operand.keys)
     return types.int64 if operand.number or operand.storage == "bool" else _stored(operand.storage)
 
 
-def _assembled(context: Any, builder: Any, operand: Operand, words: list[tuple[Any, Any]]) -> Any:
+def _assembled(context: Any, builder: Any, operand: StoredOperand, words: list[tuple[Any, Any]]) -> Any:
     """The number of an operand, given type and value of each of its slots."""
     target = _number_type(operand)
     if operand.compute is None:
@@ -82,7 +82,7 @@ def _assembled(context: Any, builder: Any, operand: Operand, words: list[tuple[A
     return pack(context, builder, target, Number(parts, CORES))
 
 
-def make_load(operands: tuple[Operand, ...]) -> Callable[..., Any]:
+def make_load(operands: tuple[StoredOperand, ...]) -> Callable[..., Any]:
     """The intrinsic ``load(slots, indices)``: a tuple with one number for each operand.
 
     ``indices`` has the index at which to read for each slot.
@@ -153,7 +153,7 @@ def group_of(builder: Any, type_: Any, size: int, elements: list[Any]) -> Any:
     return group
 
 
-def make_load_vector(operands: tuple[Operand, ...], lanes: int) -> Callable[..., Any]:
+def make_load_vector(operands: tuple[StoredOperand, ...], lanes: int) -> Callable[..., Any]:
     """The intrinsic ``load_vector(slots, index)``: what ``load`` gives for each of the elements of a group, a tuple."""
 
     @intrinsic

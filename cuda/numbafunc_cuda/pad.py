@@ -28,7 +28,7 @@ from numbafunc_cuda.arrays import View, empty, pointer, stream_for, view
 from numbafunc_cuda.copy import copied, in_order
 from numbafunc_cuda.fill import signed
 from numbafunc_cuda.launch import SIMULATED, access, compiled, inline, launch
-from numbafunc_cuda.layout import Operand, Shape, Slot
+from numbafunc_cuda.layout import Shape, Slot, StoredOperand
 from numbafunc_cuda.tables import table
 
 _KERNEL = """
@@ -243,9 +243,9 @@ def build_margin(form: str, storage: str) -> Any:
     word: Any = np.uint64 if storage == "uint64" else np.int64
     if SIMULATED:  # whose integers have no bounds
         word = (lambda x: int(x) % 2**64) if storage == "uint64" else int
-    operands = [Operand(storage, compute, (Slot(VALUE, "strided"),))]
+    operands = [StoredOperand(storage, compute, (Slot(VALUE, "strided"),))]
     if form == "ramp":
-        operands.append(Operand("number", compute, (Slot(VALUE, "number"),)))
+        operands.append(StoredOperand("number", compute, (Slot(VALUE, "number"),)))
     namespace: dict[str, Any] = {
         "__name__": __name__,
         "cuda": cuda,

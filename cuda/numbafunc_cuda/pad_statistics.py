@@ -170,7 +170,7 @@ _INTEGER = types.int64
 _FEW = 1  # threads of a team where each line has one
 
 
-class Form(NamedTuple):
+class KernelSpec(NamedTuple):
     """Parameters from which a kernel is generated.
 
     ``work`` is "mean", "maximum" or "minimum"; "tied maximum" or "tied minimum" for tangents; "places" of the median,
@@ -182,7 +182,7 @@ class Form(NamedTuple):
     team: int
 
 
-def _body(form: Form) -> str:
+def _body(form: KernelSpec) -> str:
     kind = "float" if form.storage in FLOATS else form.storage if form.storage == "bool" else "integer"
     if form.work == "places":
         by_key, by_place = _TALLY.format(key="bound", place=-1), _TALLY.format(key="key", place="middle")
@@ -198,7 +198,7 @@ def _body(form: Form) -> str:
     return body + _FILL
 
 
-def build(form: Form) -> Any:
+def build(form: KernelSpec) -> Any:
     """The kernel, not compiled yet."""
     storage = "uint8" if form.storage == "bool" else form.storage
     compute = "float32" if storage in HALF else storage
@@ -248,7 +248,7 @@ ARGUMENT_TYPES = (types.uint64, types.uint64, *[types.int64] * 8)
 
 
 @cache
-def _kernel(form: Form) -> Any:
+def _kernel(form: KernelSpec) -> Any:
     return compiled(build(form), ARGUMENT_TYPES)
 
 
@@ -267,7 +267,7 @@ def _run(work: str, array: View, other: View, axis: int, values: Lines, region: 
     if not count:
         return
     alone = work == "middle" or region.elements < SHORT or (along.inner > 1 and count >= MANY)
-    form = Form(work, array.dtype.name, _FEW if alone else BLOCK)
+    form = KernelSpec(work, array.dtype.name, _FEW if alone else BLOCK)
     words = [np.dtype(np.uint8) if one.dtype.kind == "b" else None for one in (array, other)]
     arrays = (pointer(array, word=words[0]), pointer(other, word=words[1]))
     numbers = (count, own, along.length, along.inner, *region)

@@ -14,9 +14,9 @@ from numbafunc.kinds.plan import Chunks, Levels, chunks_of, component_of, result
 from numbafunc.numbers.number import Key
 from numbafunc_cuda.arrays import View, empty, pointer, stream_for
 from numbafunc_cuda.launch import SIMULATED, compiled, inline, launch
-from numbafunc_cuda.layout import Operand, Slot, broadcast_strides, contiguous, merged
+from numbafunc_cuda.layout import Slot, StoredOperand, broadcast_strides, contiguous, merged
 from numbafunc_cuda.operands import Operands, check_out
-from numbafunc_cuda.reduction_kernels import SEGMENT, THREADS, Form, build, scratch_size
+from numbafunc_cuda.reduction_kernels import SEGMENT, THREADS, KernelSpec, build, scratch_size
 
 # Rows at least this long, if there are at most this many, are split into segments for several blocks.
 _LONG, _FEW = 4 * SEGMENT, 16 if SIMULATED else 64
@@ -28,7 +28,7 @@ SHORT, MANY = 32, 32 if SIMULATED else 1 << 13
 class _Plan(NamedTuple):
     """The plan of a call, for operands and ``out`` of one description."""
 
-    form: Form
+    form: KernelSpec
     steps: Chunks
     slots: tuple[tuple[int, Key], ...]
     rows: int
@@ -172,7 +172,7 @@ def _plan(
     descriptions, slots, chosen = [], [], []
     for position, (parts, value) in enumerate(zip(operands.parts, operands.values)):
         array = isinstance(value, View)
-        description = Operand(
+        description = StoredOperand(
             value.dtype.name if array else "number",
             None if position in stages.integers else compute,
             tuple(Slot(key, "strided" if array else "number") for key in steps.operand_keys(parts)),
@@ -186,7 +186,7 @@ def _plan(
         sum((n - 1) * abs(s) for n, s in zip((*kept_lengths, *reduced_lengths), (*first, *second)))
         for first, second in tables
     ]
-    form = Form(
+    form = KernelSpec(
         _team(rows, count, outer, inner),
         tuple(descriptions),
         dtype.name,

@@ -17,7 +17,7 @@ from numba.core import types
 from numbafunc.cpu.load_store import FLOATS
 from numbafunc.numbers.number import VALUE, Key
 from numbafunc_cuda.launch import BLOCK, SIMULATED, access, inline
-from numbafunc_cuda.layout import Operand, Slot, argument_type
+from numbafunc_cuda.layout import Slot, StoredOperand, argument_type
 
 if SIMULATED:
     from numbafunc_cuda.simulator import accumulate
@@ -32,7 +32,7 @@ _WARPS = THREADS // _WARP
 _DISTANCES = tuple(1 << bit for bit in reversed(range(_WARP.bit_length() - 1)))
 
 
-class Form(NamedTuple):
+class KernelSpec(NamedTuple):
     """Parameters from which kernels are generated.
 
     ``tables`` tells for each slot of the operands which pair of strides is its own, or -1 for numbers; ``result`` is
@@ -40,7 +40,7 @@ class Form(NamedTuple):
     """
 
     team: str  # "block", "thread" or "segments"
-    operands: tuple[Operand, ...]
+    operands: tuple[StoredOperand, ...]
     storage: str
     compute: str
     keys: tuple[Key, ...]
@@ -54,7 +54,7 @@ class Form(NamedTuple):
 class _Source:
     """Generates the pieces of source of the kernels of a form."""
 
-    def __init__(self, stages: Any, form: Form) -> None:
+    def __init__(self, stages: Any, form: KernelSpec) -> None:
         self.stages, self.form = stages, form
         self.width = len(form.keys)
         self.slots = [f"slot{i}" for i in range(len(form.tables))]
@@ -243,8 +243,8 @@ class _Source:
     def namespace(self, inlined: dict[str, Any]) -> dict[str, Any]:
         """The names that the source uses."""
         form = self.form
-        plain = Operand(form.compute, form.compute, (Slot(VALUE, "strided"),))
-        full = Operand(form.compute, form.compute, tuple(Slot(key, "strided") for key in form.keys))
+        plain = StoredOperand(form.compute, form.compute, (Slot(VALUE, "strided"),))
+        full = StoredOperand(form.compute, form.compute, tuple(Slot(key, "strided") for key in form.keys))
         names: dict[str, Any] = {
             "__name__": __name__,
             "cuda": cuda,
@@ -401,20 +401,20 @@ def _segments(source: _Source) -> dict[str, str]:
     return texts
 
 
-def scratch_size(stages: Any, form: Form, rows: int, count: int) -> int:
+def scratch_size(stages: Any, form: KernelSpec, rows: int, count: int) -> int:
     """Number of elements of the scratch memory for rows in segments."""
     tasks = rows * -(-count // SEGMENT)
     return tasks * (1 + len(form.keys) * (2 * int(stages.sums) + int(stages.finals)))
 
 
-def build(stages: Any, form: Form, inlined: dict[str, Any]) -> tuple[list[Callable[..., Any]], tuple[Any, ...]]:
+def build(stages: Any, form: KernelSpec, inlined: dict[str, Any]) -> tuple[list[Callable[..., Any]], tuple[Any, ...]]:
     """The kernels of a call in their order, not compiled yet, and the types of the arguments that all of them have.
 
     Parameters
     ----------
     stages : Stages
         What the op declares.
-    form : Form
+    form : KernelSpec
         What the kernels are made for.
     inlined : dict
         What :func:`numbafunc_cuda.launch.inline` made of the functions among the stages, by their names.

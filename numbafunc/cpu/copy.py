@@ -129,20 +129,20 @@ def innermost(source, result, s, d, row, length, stride, apart, breadth):
 {innermost}
 
 
-def copy_rows(source, result, plan, start, first, last):
-    length, stride, apart, breadth = plan[2], plan[3], plan[4], plan[5]
-    rows, row_source, row_result = plan[6], plan[7], plan[8]
-    columns, column_source, column_result = plan[9], plan[10], plan[11]
+def copy_rows(source, result, numbers, start, first, last):
+    length, stride, apart, breadth = numbers[2], numbers[3], numbers[4], numbers[5]
+    rows, row_source, row_result = numbers[6], numbers[7], numbers[8]
+    columns, column_source, column_result = numbers[9], numbers[10], numbers[11]
     done = first
     while done < last:
         outer = done // rows
         begin = done - outer * rows
         from_, to = start, int64(0)
-        for axis in range(plan[12]):
-            size = plan[13 + 3 * axis]
+        for axis in range(numbers[12]):
+            size = numbers[13 + 3 * axis]
             rest = outer // size
-            from_ += (outer - rest * size) * plan[14 + 3 * axis]
-            to += (outer - rest * size) * plan[15 + 3 * axis]
+            from_ += (outer - rest * size) * numbers[14 + 3 * axis]
+            to += (outer - rest * size) * numbers[15 + 3 * axis]
             outer = rest
         end = min(rows, begin + last - done)
         for row in range(begin, end):
@@ -154,23 +154,29 @@ def copy_rows(source, result, plan, start, first, last):
         done += end - begin
 
 
-def kernel(source, result, plan, start):
-    total, task = plan[0], plan[1]
+def kernel(source, result, numbers, start):
+    total, task = numbers[0], numbers[1]
     {dynamic}
     for index in {tasks}((total + task - 1) // task):
         first = int64(index) * task
-        copy_rows(source, result, plan, start, first, min(first + task, total))
+        copy_rows(source, result, numbers, start, first, min(first + task, total))
     {static}
 """
 
 
-def build(plan: Traversal, word: str, itemsize: int, *, parallel: bool) -> Any:
+def build(traversal: Traversal, word: str, itemsize: int, *, parallel: bool) -> Any:
     """Kernel ``kernel(source, result, numbers, start)`` over flat arrays of words, which are floats for larger sizes.
 
     The first element of the view has the index ``start`` in the source.
     """
-    woven = plan.form in ("interleave", "deinterleave")
-    return _build(plan.form, plan.block, lanes(plan.length, plan.block, itemsize) if woven else 1, word, parallel)
+    woven = traversal.form in ("interleave", "deinterleave")
+    return _build(
+        traversal.form,
+        traversal.block,
+        lanes(traversal.length, traversal.block, itemsize) if woven else 1,
+        word,
+        parallel,
+    )
 
 
 @functools.cache

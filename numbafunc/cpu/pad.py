@@ -40,11 +40,11 @@ _MARGINS = {
 """,
     False: """
         for column in range(first, left_end):
-            entry = get(plan, columns + column)
-            gather_column(source, result, plan, to + column, width, place, many, plane_entry + entry)
+            entry = get(table, columns + column)
+            gather_column(source, result, table, to + column, width, place, many, plane_entry + entry)
         for column in range(right_begin, last):
-            entry = get(plan, columns - middle + column)
-            gather_column(source, result, plan, to + column, width, place, many, plane_entry + entry)
+            entry = get(table, columns - middle + column)
+            gather_column(source, result, table, to + column, width, place, many, plane_entry + entry)
 """,
 }
 
@@ -54,7 +54,7 @@ _COPY = {
                 move(result, goal, source, plane_entry + entry + begin - left, count)
             goal += width
         for index in range(many):
-            entry = get(plan, place + index)
+            entry = get(table, place + index)
             if (entry | plane_entry) < 0:
                 value = get(constants, -1 - (entry if entry < 0 else plane_entry))
                 fill(result, to + index * width + begin, count, value)
@@ -66,8 +66,8 @@ _COPY = {
 }
 
 _CONSTANTS = """
-    before = get(constants, -1 - get(plan, columns) if left > 0 else 0)
-    after = get(constants, -1 - get(plan, columns + left) if right > 0 else 0)
+    before = get(constants, -1 - get(table, columns) if left > 0 else 0)
+    after = get(constants, -1 - get(table, columns + left) if right > 0 else 0)
 """
 
 _KERNEL = """
@@ -81,13 +81,13 @@ def fill_column(result, to, width, many, value):
         put(result, to + row * width, value)
 
 
-def gather_column(source, result, plan, to, width, place, many, base):
+def gather_column(source, result, table, to, width, place, many, base):
     for row in range(many):
-        put(result, to + row * width, get(source, base + get(plan, place + row)))
+        put(result, to + row * width, get(source, base + get(table, place + row)))
 
 
-def pad_rows(source, constants, result, plan, start, stop, first, last):
-    planes, rows, left, middle, right = plan[0], plan[1], plan[2], plan[3], plan[4]
+def pad_rows(source, constants, result, table, start, stop, first, last):
+    planes, rows, left, middle, right = table[0], table[1], table[2], table[3], table[4]
     columns = HEADER + planes + rows
     width = left + middle + right
     left_end, right_begin = min(last, left), max(first, left + middle)
@@ -99,12 +99,12 @@ def pad_rows(source, constants, result, plan, start, stop, first, last):
     row = start - plane * rows
     to = start * width
     while start < stop:
-        plane_entry = get(plan, HEADER + plane)
+        plane_entry = get(table, HEADER + plane)
         place = HEADER + planes + row
         many = min(rows - row, stop - start, band)
         goal = to + begin
         for index in range(place, place + many):
-            entry = get(plan, index)
+            entry = get(table, index)
 {copy}
 {margins}
         to += many * width
@@ -115,9 +115,9 @@ def pad_rows(source, constants, result, plan, start, stop, first, last):
             plane += 1
 
 
-def kernel(source, constants, result, plan):
-    width = plan[2] + plan[3] + plan[4]
-    total = plan[0] * plan[1]
+def kernel(source, constants, result, table):
+    width = table[2] + table[3] + table[4]
+    total = table[0] * table[1]
     pieces = (width + TASK - 1) // TASK
     group = max(1, TASK // width)
     {dynamic}
@@ -126,16 +126,16 @@ def kernel(source, constants, result, plan):
         start = task // pieces * group
         first = task % pieces * TASK
         stop, last = min(start + group, total), min(first + TASK, width)
-        pad_rows(source, constants, result, plan, start, stop, first, last)
+        pad_rows(source, constants, result, table, start, stop, first, last)
     {static}
 """
 
 
 @functools.cache
 def build(word: str, *, constant: bool, parallel: bool) -> Any:
-    """Kernel ``kernel(source, constants, result, plan)`` over flat arrays of words.
+    """Kernel ``kernel(source, constants, result, table)`` over flat arrays of words.
 
-    The plan is the header and the table, which has an entry for each plane, each row, each column on the left and each
+    The table has a header, then an entry for each plane, each row, each column on the left and each
     on the right. Only kernels for ``constant`` margins know entries for constants.
     """
     separation = Separation(("operands", "result"))

@@ -286,7 +286,7 @@ def pad(
             if not length and any(width):
                 raise ShapeError(f"array has shape {operand.shape}; wanted: elements on axis {axis} for mode {mode!r}")
     shortcut = new_shortcut()
-    if shortcut is not None and (mode in ("constant", "empty") or mode in MAPS):
+    if shortcut is not None and shortcut.operands[0] is operand and (mode in ("constant", "empty") or mode in MAPS):
         _keep(shortcut, widths, mode, constant_values)
     return _by_name(operand, widths, mode, options)
 

@@ -236,7 +236,7 @@ def _pool(op: Linear | Selection, form: str, x: Any, size: Any, strides: Any, pa
     prepared = _prepare(form, operand.shape, operand.dtype, windows)
     result = prepared.run(operand)
     shortcut = new_shortcut()
-    if shortcut is not None and result.size and _planes(operand).dtype == operand.dtype:
+    if shortcut is not None and shortcut.operands[0] is operand and result.size and _planes(x).dtype == x.dtype:
         shortcut.keep_kernel(prepared.kernel, result, prepared.places, flat=False)
     return result
 

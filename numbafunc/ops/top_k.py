@@ -169,7 +169,8 @@ def top_k(operand: Any, k: int) -> TopK:
         return TopK(*_selection(x, count))
     result = _top_k(x, count)
     shortcut = new_shortcut()
-    if shortcut is not None and x.ndim == 2 and result.values.size and _words(x, shape[-1]).dtype == x.dtype:
+    usual = x.ndim == 2 and result.values.size and _words(x, shape[-1]).dtype == x.dtype
+    if shortcut is not None and shortcut.operands[0] is x and usual:
         shortcut.keep(_prepared(x, result, count))
     return result
 

@@ -22,7 +22,7 @@ from unittest import mock
 from numba import cuda
 from numbafunc_cuda import elementwise
 from numbafunc_cuda.launch import inline
-from numbafunc_cuda.layout import Operand, Slot
+from numbafunc_cuda.layout import Slot, StoredOperand
 
 from numbafunc.kinds.plan import chunks_of, component_of, result_keys
 
@@ -184,12 +184,12 @@ def _elementwise(
     for position, _ in enumerate(op.parameters):
         keys = steps.operand_keys(components if position < moving else [()])
         slots = tuple(Slot(key, "strided" if strided else "element") for key in keys)
-        operands.append(Operand(storage, compute, slots))
+        operands.append(StoredOperand(storage, compute, slots))
         for key in keys:
             place = position, component_of(key)
             tables.append(numbers.setdefault(place, len(numbers)) if strided else -1)
             itemsizes.append({**FLOATS, **INTEGERS, "bool": 1}[storage])
     results = result_keys([operand.keys for operand in operands])
-    form = elementwise.Form(tuple(operands), dtype, results, tuple(tables), -1, 3 if strided else 0, 1, wide)
+    form = elementwise.KernelSpec(tuple(operands), dtype, results, tuple(tables), -1, 3 if strided else 0, 1, wide)
     form = form._replace(lanes=elementwise.lanes_for(form, itemsizes))
     return elementwise.build(_inlined(op), form), form.argument_types()

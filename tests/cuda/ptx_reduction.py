@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
-from numbafunc_cuda.layout import Operand, Slot
+from numbafunc_cuda.layout import Slot, StoredOperand
 from numbafunc_cuda.reduction import ReductionOnDevice
-from numbafunc_cuda.reduction_kernels import Form, build
+from numbafunc_cuda.reduction_kernels import KernelSpec, build
 from ptx import FLOATS, ORDERS, Case
 
 from numbafunc.kinds.plan import chunks_of, result_keys
@@ -27,7 +27,7 @@ def _op(name: str) -> ReductionOnDevice:
     return ReductionOnDevice(REGISTRY[name])
 
 
-def form(stages: Stages, dtype: str, order: str, team: str, *, wide: bool = False) -> Form:
+def form(stages: Stages, dtype: str, order: str, team: str, *, wide: bool = False) -> KernelSpec:
     """A kernel of which the first operand moves, each with strides of its own."""
     compute = "float64" if dtype == "float64" else "float32"
     counts = ORDERS[order]
@@ -39,14 +39,14 @@ def form(stages: Stages, dtype: str, order: str, team: str, *, wide: bool = Fals
         storage = "int64" if integer else _STORED.get(name, dtype)
         keys = steps.operand_keys([()] if position else moving)
         span = "number" if storage == "number" else "strided"
-        operands.append(Operand(storage, None if integer else compute, tuple(Slot(key, span) for key in keys)))
+        operands.append(StoredOperand(storage, None if integer else compute, tuple(Slot(key, span) for key in keys)))
         tables += [-1 if span == "number" else position] * len(keys)
     keys = result_keys([operand.keys for operand in operands])
     result = -1 if stages.epilogue is None else 0
-    return Form(team, tuple(operands), dtype, compute, keys, tuple(tables), result, 1, 1, wide)
+    return KernelSpec(team, tuple(operands), dtype, compute, keys, tuple(tables), result, 1, 1, wide)
 
 
-def _maker(name: str, made: Form, number: int) -> Callable[[], tuple[Callable[..., Any], tuple[Any, ...]]]:
+def _maker(name: str, made: KernelSpec, number: int) -> Callable[[], tuple[Callable[..., Any], tuple[Any, ...]]]:
     def make() -> tuple[Callable[..., Any], tuple[Any, ...]]:
         kernels, types = build(REGISTRY[name].stages, made, _op(name).inlined())
         return kernels[number], types

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numbafunc_cuda import copy, elementwise, fill, gather, pad, pool, resize
-from numbafunc_cuda.layout import Operand, Slot
+from numbafunc_cuda.layout import Slot, StoredOperand
 from ptx import FLOATS, INTEGERS, Case, ScalarFunction, elementwise_case
 from ptx_reduction import TEAMS, reduction_cases
 
@@ -42,8 +42,8 @@ def cases() -> Iterator[Case]:
         kernel = fill.build(element, dtype)
         yield _case("fill", name, dtype, "once each", kernel, fill.ARGUMENT_TYPES)
     for word, (span, ndim) in product(_WORDS, (("element", 0), ("once", 0), ("strided", 3))):
-        operand = Operand(word, None, (Slot(VALUE, span),))
-        form = elementwise.Form((operand,), word, (VALUE,), (0 if ndim else -1,), -1, ndim, 1, wide=False)
+        operand = StoredOperand(word, None, (Slot(VALUE, span),))
+        form = elementwise.KernelSpec((operand,), word, (VALUE,), (0 if ndim else -1,), -1, ndim, 1, wide=False)
         form = form._replace(lanes=elementwise.lanes_for(form, [np.dtype(word).itemsize]))
         yield _case("movement", "copy", word, span, copy.build(form), form.argument_types())
     yield from _wide()

@@ -46,7 +46,7 @@ def cases() -> Iterator[Case]:
         if work.startswith("tied") and dtype not in FLOATS:
             continue  # which have no tangents
         if (work, dtype) != ("mean", "bool") and (work, team) != ("middle", BLOCK):
-            kernel = pad_statistics.build(pad_statistics.Form(work, dtype, team))
+            kernel = pad_statistics.build(pad_statistics.KernelSpec(work, dtype, team))
             yield _case(
                 "statistics", f"{work} of lines", dtype, f"{team} threads a line", kernel, pad_statistics.ARGUMENT_TYPES
             )

@@ -151,6 +151,39 @@ def test_settings_that_equal_accepted_ones_are_still_refused(call, accepted, ref
                 call(setting)
 
 
+OF_ONE_ARRAY = {
+    "softmax": (numbafunc.softmax, X),
+    "logsumexp": (numbafunc.logsumexp, X),
+    "l2": (loss.l2, X),
+    "kl": (lambda x: divergence.kl(x, Y[0]), X[0]),
+    "mean_squared_error": (lambda x: loss.mean_squared_error(x, x), X),
+    "cross_entropy_logits_sparse": (lambda x: loss.cross_entropy_logits_sparse(x, LABELS), X),
+    "max_pool_2d": (numbafunc.max_pool_2d, IMAGES),
+    "average_pool_2d": (numbafunc.average_pool_2d, IMAGES),
+    "top_k": (lambda x: numbafunc.top_k(x, 2).values, X),
+    "pad": (lambda x: numbafunc.pad(x, 1), X),
+    "dynamic_slice": (lambda x: numbafunc.dynamic_slice(x, (1, 1), (2, 2)), X),
+    "interpolate": (lambda x: numbafunc.interpolate(x, 6), X),
+    "upsample_2d": (lambda x: numbafunc.upsample_2d(x, 2, "nearest"), IMAGES),
+    "flatten": (numbafunc.flatten, IMAGES),
+    "space_to_channel2d": (numbafunc.space_to_channel2d, IMAGES),
+    "upscale_nn": (numbafunc.upscale_nn, IMAGES),
+}
+
+
+@pytest.mark.parametrize(("call", "x"), OF_ONE_ARRAY.values(), ids=OF_ONE_ARRAY)
+@pytest.mark.parametrize("dtype", ["f4", "f2", "i4", "i8", "u1"])
+def test_arrays_that_kernels_do_not_take_as_they_are(call, x, dtype):
+    plain = (8 * x).astype(dtype)
+    expected = call(plain)
+    swapped = plain.astype(plain.dtype.newbyteorder())
+    locked = plain.copy()
+    locked.flags.writeable = False
+    for other in (swapped, locked, plain[..., ::-1].copy()[..., ::-1]):
+        for _ in range(3):
+            np.testing.assert_array_equal(call(other), expected, strict=True)
+
+
 def test_equal_tuples_share_a_short_cut():
     for _ in range(3):
         widths = tuple(tuple(map(int, pair)) for pair in np.ones((2, 2)))

@@ -164,7 +164,7 @@ def top_k(operand: Any, k: int) -> TopK:
     if shape[-1] > np.iinfo(np.int32).max:
         raise ValueError(f"operand has shape {shape}; wanted: a last axis that int32 can index")
     if not isinstance(x, np.ndarray):
-        return TopK(*_selection(x, count))
+        return TopK(*Backend.top_k.of(backend.of(x), "top_k")(x, count))
     if usual and x.ndim == 2 and x.size and count and x.dtype in _DTYPES:
         _QUICK[x.shape, x.dtype, k] = _prepare(x.shape, x.dtype, count)
     return _top_k(x, count)

@@ -166,7 +166,7 @@ def top_k(operand: Any, k: int) -> TopK:
     if shape[-1] > np.iinfo(np.int32).max:
         raise ValueError(f"operand has shape {shape}; wanted: a last axis that int32 can index")
     if not isinstance(x, np.ndarray):
-        return TopK(*_selection(x, count))
+        return TopK(*Backend.top_k.of(backend.of(x), "top_k")(x, count))
     result = _top_k(x, count)
     shortcut = new_shortcut()
     usual = x.ndim == 2 and result.values.size and _words(x, shape[-1]).dtype == x.dtype

@@ -155,6 +155,10 @@ def shortcut(
             signature, key = f"signature_of({', '.join(operands)})", ["*signature", *settings]
             conditions[:0] = ["signature is not None"]
         output = "out" in parameters
+        if tuples and output:
+            raise TypeError(
+                f"{checked.__name__} has out and settings that may be tuples; a short cut serves one of both"
+            )
         names = {
             "name": checked.__name__,
             "parameters": ", ".join((*positional, "*", *named) if named else positional),

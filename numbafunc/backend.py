@@ -234,8 +234,8 @@ def _load_cuda() -> Backend:
 _OWNERS: list[_Owner] = [_Owner(speaks_cuda, "a CUDA device", _load_cuda)]
 # Types of objects that hold an array as `primal`: a dual array belongs to the back end of its value.
 _HOLDERS: set[type] = set()
-# The commonest types, which are looked up first.
-_IN_MAIN_MEMORY = frozenset((np.ndarray, float, int))
+# The commonest types of operands and options, which are looked up first.
+IN_MAIN_MEMORY = frozenset((np.ndarray, float, int, tuple, list, str, bool, type(None)))
 
 
 def register(backend: Backend, owns: Callable[[Any], bool]) -> None:
@@ -272,7 +272,7 @@ def place_of(x: Any) -> str:
 def of(*operands: Any) -> Backend:
     """The back end of the first operand that has one other than :data:`CPU`."""
     for x in operands:
-        if type(x) not in _IN_MAIN_MEMORY:
+        if type(x) not in IN_MAIN_MEMORY:
             while type(x) in _HOLDERS:
                 x = x.primal
             owner = _owner(x)

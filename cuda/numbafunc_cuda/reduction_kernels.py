@@ -102,14 +102,14 @@ class _Source:
         return f"load({_tuple(self.slots)}, {_tuple(places)})"
 
     def shift(self, stop: str) -> list[str]:
-        """The largest key of a run of elements, seen by this thread."""
-        if self.stages.key is None:
+        """The shift of a run of elements, as far as this thread sees it."""
+        if self.stages.shift_of is None:
             return ["shift = plain((0.0,))"]
         return [
             "shift = plain((-inf,))",
             "i = begin",
             f"while i < {stop}:",
-            f"    shift = larger(shift, key(*{self.element('i')}))",
+            f"    shift = larger(shift, shift_of(*{self.element('i')}))",
             "    i = advance(i, hop)",
         ]
 
@@ -200,8 +200,8 @@ class _Source:
         return lines + _indented(join)
 
     def join_shift(self) -> list[str]:
-        """The largest key of all threads."""
-        if self.stages.key is None:
+        """The shift of all threads."""
+        if self.stages.shift_of is None:
             return []
         return self._joined(["shift"], ["shift = larger(shift, other_shift)"], ["shift = plain((-inf,))"])
 
@@ -357,7 +357,7 @@ def _whole(source: _Source) -> dict[str, str]:
 def _segments(source: _Source) -> dict[str, str]:
     """The kernels for rows in segments: shifts, sums, results of rows, results of elements."""
     stages = source.stages
-    keyed = stages.key is not None
+    keyed = stages.shift_of is not None
     known = ["shift = plain((0.0,))"]
     if keyed:
         known = [

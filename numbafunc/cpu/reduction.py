@@ -82,13 +82,13 @@ class _Source:
         return f"*load({_tuple(self.slots)}, {_tuple(indices)})"
 
     def shift(self, element: str, start: str, stop: str) -> list[str]:
-        """The largest key of a run of elements."""
-        if self.stages.key is None:
+        """The shift of a run of elements."""
+        if self.stages.shift_of is None:
             return ["shift = number(0.0)"]
         return [
             "shift = number(-inf)",
             f"for i in range({start}, {stop}):",
-            f"    shift = larger(shift, key({element}))",
+            f"    shift = larger(shift, shift_of({element}))",
         ]
 
     def sums(self, element: str, start: str, stop: str) -> list[str]:
@@ -178,7 +178,7 @@ class _Source:
             "load_result": make_load(
                 (StoredOperand(layout.compute, layout.compute, layout.keys),), tuple(self.results[:width]), separation
             ),
-            "key": stages.key and inline(stages.key),
+            "shift_of": stages.shift_of and inline(stages.shift_of),
             "lift": inline(stages.lift),
             "finish": inline(stages.finish),
             "epilogue": stages.epilogue and inline(stages.epilogue),
@@ -344,9 +344,13 @@ def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel
         ]
 
     shift: list[str] = []
-    if stages.key is not None:
+    if stages.shift_of is not None:
         shift = over_rows(
-            "0", "count", [f"best = {get('shift')}"], [f"best = larger(best, key({element}))"], [put("shift", "best")]
+            "0",
+            "count",
+            [f"best = {get('shift')}"],
+            [f"best = larger(best, shift_of({element}))"],
+            [put("shift", "best")],
         )
     sums = [f"{_tuple(source.terms)} = lift(shift, {element})"]
     if source.keep:
@@ -395,7 +399,7 @@ def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel
         **schedule(parallel),
         allocate=_joined(allocate, 1),
         clear=_joined(
-            [put("shift", "number(0.0)" if stages.key is None else "number(-inf)")]
+            [put("shift", "number(0.0)" if stages.shift_of is None else "number(-inf)")]
             + [put(name, "number(0.0)") for name in source.totals + source.lost],
             2,
         ),

@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TypeAlias, final
 import numpy as np
 
 from numbafunc import backend
-from numbafunc.backend import CPU, Backend, is_device_array
+from numbafunc.backend import CPU, IN_MAIN_MEMORY, Backend, is_device_array
 from numbafunc.dual.dtypes import is_inexact
 from numbafunc.dual.errors import IN_ARRAYS, IN_NUMBERS, dropped, without_rule
 from numbafunc.dual.levels import FIRST_DRAWN, LIVE, admit, leaked
@@ -54,7 +54,7 @@ def _binary_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
     def operator(self: Dual, other: Operand) -> Any:
         if getattr(other, "__array_ufunc__", True) is None:
             return NotImplemented
-        if not (type(self.primal) is np.ndarray and type(other) in _IN_MAIN_MEMORY) and on_device(self, other):
+        if not (type(self.primal) is np.ndarray and type(other) in IN_MAIN_MEMORY) and on_device(self, other):
             return _apply_on_device(ufunc, self, other)
         return UFUNC_RULES[ufunc](self, other)
 
@@ -65,7 +65,7 @@ def _reflected_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
     def operator(self: Dual, other: Operand) -> Any:
         if getattr(other, "__array_ufunc__", True) is None:
             return NotImplemented
-        if not (type(self.primal) is np.ndarray and type(other) in _IN_MAIN_MEMORY) and on_device(self, other):
+        if not (type(self.primal) is np.ndarray and type(other) in IN_MAIN_MEMORY) and on_device(self, other):
             return _apply_on_device(ufunc, other, self)
         return UFUNC_RULES[ufunc](other, self)
 
@@ -537,15 +537,12 @@ def _name_of(ufunc: np.ufunc) -> str:
     return f"numpy.{name}" if getattr(np, name, None) is ufunc else f"the ufunc {name}"
 
 
-_IN_MAIN_MEMORY = frozenset((np.ndarray, float, int))
-
-
 def on_device(*operands: Operand) -> bool:
     """Whether any operand, or its value, is an array that is not in main memory."""
     for x in operands:
         while type(x) is Dual:
             x = x.primal
-        if type(x) not in _IN_MAIN_MEMORY and is_device_array(x):
+        if type(x) not in IN_MAIN_MEMORY and is_device_array(x):
             return True
     return False
 

@@ -52,8 +52,8 @@ class Stages(NamedTuple):
         ``lift(shift, *operands)``: a tuple of the terms to sum.
     finish : callable
         ``finish(shift, count, *totals)``: a tuple, the results of a row or what the epilogue needs.
-    key : callable, optional
-        ``key(*operands)``; its largest value in a row is the shift, a constant for derivatives. Without a key it is 0.
+    shift_of : callable, optional
+        ``shift_of(*operands)``; its largest value in a row is the shift, a constant for derivatives. Without it, 0.
     epilogue : callable, optional
         ``epilogue(*operands, *finals)``: the result for each element of the row, which then keeps its length.
     kept : bool
@@ -69,7 +69,7 @@ class Stages(NamedTuple):
 
     lift: Callable[..., Any]
     finish: Callable[..., Any]
-    key: Callable[..., Any] | None = None
+    shift_of: Callable[..., Any] | None = None
     epilogue: Callable[..., Any] | None = None
     kept: bool = False
     integers: tuple[int, ...] = ()

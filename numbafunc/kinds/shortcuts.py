@@ -144,7 +144,9 @@ def shortcut(
         settings = [name for name in parameters if name not in (*operands, *unset, "out")]
         conditions = [f"{name} is {parameters[name].default!r}" for name in unset]
         for name in settings:
-            condition = f"type({name}) in {'tuple_settings' if name in tuples else 'settings'}"
+            condition = f"type({name}) in settings"
+            if name in tuples:
+                condition = f"type({name}) is tuple or {condition}"
             if name in floats:  # 0.0 is equal to -0.0
                 condition += f" or (type({name}) is float and {name})"
             conditions.append(f"({condition})")
@@ -180,7 +182,7 @@ def shortcut(
         exec(_TEMPLATE.format(lines=lines.format(**names), **names), checked.__globals__, namespace)
         made = namespace["make_shortcut"](
             *(checked, table, table.get, Shortcut, _CURRENT, ndarray, FLAGS, PLAIN),
-            *(_SETTINGS, _SETTINGS | {tuple}, signature_of, _whole),
+            *(_SETTINGS, signature_of, _whole),
         )
         made.__defaults__, made.__kwdefaults__ = checked.__defaults__, checked.__kwdefaults__
         update_wrapper(made, checked)
@@ -192,7 +194,7 @@ def shortcut(
 # Written out for each function, since look-ups in tables of its parameters would cost more than the short cut saves.
 _TEMPLATE = """\
 def make_shortcut(
-    checked, table, find, Shortcut, current, ndarray, FLAGS, PLAIN, settings, tuple_settings, signature_of, whole
+    checked, table, find, Shortcut, current, ndarray, FLAGS, PLAIN, settings, signature_of, whole
 ):
     def {name}({parameters}):
         shortcut = None

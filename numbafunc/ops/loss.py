@@ -79,7 +79,7 @@ def _sum(shift: Any, count: Any, total: Any) -> Any:
 
 _cross_entropy = Reduction(
     "cross_entropy_logits",
-    Stages(key=_logit, lift=_exponential_and_product, finish=_log_total_less, sums=2),
+    Stages(shift_of=_logit, lift=_exponential_and_product, finish=_log_total_less, sums=2),
 )
 inner_product = Reduction("inner_product", Stages(lift=_product, finish=_sum))
 
@@ -91,7 +91,7 @@ def _exponential(shift: Any, logit: Any, label: Any) -> Any:
 
 _cross_entropy_sparse = Reduction(
     "cross_entropy_logits_sparse",
-    Stages(key=_logit, lift=_exponential, finish=_log_total_less, integers=(1,), picks=True),
+    Stages(shift_of=_logit, lift=_exponential, finish=_log_total_less, integers=(1,), picks=True),
 )
 
 

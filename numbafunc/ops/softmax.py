@@ -33,7 +33,7 @@ def _share(exponential: Any, total: Any) -> Any:
     return exponential / total
 
 
-_softmax = Reduction("softmax", Stages(key=_itself, lift=_exponential, finish=_total, epilogue=_share, kept=True))
+_softmax = Reduction("softmax", Stages(shift_of=_itself, lift=_exponential, finish=_total, epilogue=_share, kept=True))
 
 
 def _shift_and_log_total(shift: Any, count: Any, total: Any) -> Any:
@@ -45,11 +45,12 @@ def _log_share(x: Any, shift: Any, log_total: Any) -> Any:
 
 
 _log_softmax = Reduction(
-    "log_softmax", Stages(key=_itself, lift=_exponential, finish=_shift_and_log_total, epilogue=_log_share, finals=2)
+    "log_softmax",
+    Stages(shift_of=_itself, lift=_exponential, finish=_shift_and_log_total, epilogue=_log_share, finals=2),
 )
 
 
-def _key_where(x: Any, mask: Any, initial: Any) -> Any:
+def _shift_where(x: Any, mask: Any, initial: Any) -> Any:
     key = x if mask != 0 else -_INFINITY
     return maximum(initial, key)
 
@@ -72,11 +73,13 @@ def _shift_and_total(shift: Any, count: Any, total: Any) -> Any:
 
 _softmax_where = Reduction(
     "softmax_where",
-    Stages(key=_key_where, lift=_exponential_where, finish=_shift_and_total, epilogue=_share_where, finals=2),
+    Stages(shift_of=_shift_where, lift=_exponential_where, finish=_shift_and_total, epilogue=_share_where, finals=2),
 )
 _log_softmax_where = Reduction(
     "log_softmax_where",
-    Stages(key=_key_where, lift=_exponential_where, finish=_shift_and_log_total, epilogue=_log_share_where, finals=2),
+    Stages(
+        shift_of=_shift_where, lift=_exponential_where, finish=_shift_and_log_total, epilogue=_log_share_where, finals=2
+    ),
 )
 
 
@@ -92,10 +95,10 @@ def _log_total(shift: Any, count: Any, total: Any) -> Any:
     return (with_slope_of(result, total * _INFINITY) if shift == -_INFINITY else result,)
 
 
-_logsumexp = Reduction("logsumexp", Stages(key=_itself, lift=_exponential_safe, finish=_log_total))
+_logsumexp = Reduction("logsumexp", Stages(shift_of=_itself, lift=_exponential_safe, finish=_log_total))
 
 
-def _key_weighted(x: Any, weight: Any) -> Any:
+def _shift_weighted(x: Any, weight: Any) -> Any:
     return x if weight != 0 else -_INFINITY
 
 
@@ -105,7 +108,7 @@ def _exponential_weighted(shift: Any, x: Any, weight: Any) -> Any:
 
 
 _logsumexp_weighted = Reduction(
-    "logsumexp_weighted", Stages(key=_key_weighted, lift=_exponential_weighted, finish=_log_total)
+    "logsumexp_weighted", Stages(shift_of=_shift_weighted, lift=_exponential_weighted, finish=_log_total)
 )
 
 
@@ -117,7 +120,7 @@ def _log_total_and_sign(shift: Any, count: Any, total: Any) -> Any:
 
 _logsumexp_signed = Reduction(
     "logsumexp_signed",
-    Stages(key=_key_weighted, lift=_exponential_weighted, finish=_log_total_and_sign, finals=2, results=2),
+    Stages(shift_of=_shift_weighted, lift=_exponential_weighted, finish=_log_total_and_sign, finals=2, results=2),
 )
 
 

@@ -71,7 +71,7 @@ def reduction_cases(
     if team != "segments":
         yield Case("reduction", name, dtype, order, layout, _maker(name, made, 0))
         return
-    steps = ["shifts"] if stages.key is not None else []
+    steps = ["shifts"] if stages.shift_of is not None else []
     steps += ["sums", "rows"] + (["elements"] if stages.epilogue is not None else [])
     for number, step in enumerate(steps):
         yield Case("reduction", name, dtype, order, f"{layout}, {step}", _maker(name, made, number))

@@ -186,19 +186,6 @@ class Elementwise:
             run = self._elsewhere[here] = Backend.elementwise.of(here, self.name)(self)
         return run(operands, out, dtype)
 
-    def anywhere(
-        self,
-        checked: Sequence[Any],
-        *,
-        out: Any = None,
-        dtype: np.dtype[Any] | None = None,
-        shortcut: Shortcut | None = None,
-    ) -> Array:
-        """The result of :meth:`evaluate`, for operands of any back end."""
-        if shortcut is None and any(map(on_device, checked)):
-            return self.on_device(checked, out, dtype)
-        return self.evaluate(checked, out=out, dtype=dtype, shortcut=shortcut)
-
     def evaluate(
         self,
         checked: Sequence[Any],
@@ -208,6 +195,8 @@ class Elementwise:
         shortcut: Shortcut | None = None,
     ) -> Array:
         """The result for checked operands, in the given dtype if there is one; the plan is kept in the short cut."""
+        if shortcut is None and any(map(on_device, checked)):
+            return self.on_device(checked, out, dtype)
         if self.keep_integers:
             checked = [x.astype(np.int64) if type(x) is ndarray and x.dtype.kind == "b" else x for x in checked]
         operands = Operands(checked)

@@ -456,7 +456,7 @@ def sigmoid_cross_entropy_logits(logits: Any, labels: Any, *, out: Any = None) -
         if shapes[0] != shapes[1]:
             _warn_of_shapes(_NAMES, shapes)
             shortcut = None  # a prepared call would not warn
-    return _sigmoid_cross_entropy_logits.anywhere([x, y], out=out, shortcut=shortcut)
+    return _sigmoid_cross_entropy_logits.evaluate([x, y], out=out, shortcut=shortcut)
 
 
 __all__ = [

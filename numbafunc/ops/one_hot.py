@@ -82,7 +82,7 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
         shape, max(kind, np.dtype(np.intp), key=lambda dtype: dtype.itemsize), "num_classes", num_classes
     )
     compared = backend.of(indices).one_hot(indices, classes, position)
-    return _one_hot.anywhere(compared, dtype=kind, shortcut=new_shortcut())
+    return _one_hot.evaluate(compared, dtype=kind, shortcut=new_shortcut())
 
 
 @backend.CPU.brings(Backend.one_hot)

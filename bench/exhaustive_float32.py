@@ -1,14 +1,14 @@
 """Every float32 input of every function, compared with float64 evaluations by NumPy and SciPy.
 
-    python bench/exhaustive_float32.py                  # all 2**32 inputs of all functions, written to results/
-    python bench/exhaustive_float32.py --functions exp log1p --threads 2
-    python bench/exhaustive_float32.py --stride 4093    # a quick sample, nothing written
+    python -m bench.exhaustive_float32                  # all 2**32 inputs of all functions, written to results/
+    python -m bench.exhaustive_float32 --functions exp log1p --threads 2
+    python -m bench.exhaustive_float32 --stride 4093    # a quick sample, nothing written
 
 The error of a result is ``|ours - reference| / ulp``, where ``ulp`` is the distance of float32 numbers in the
 binade of the reference, 2**-149 for subnormal ones. Wrong special values are counted apart: NaN in one of both only,
 an infinity where the reference is within the finite range or the reverse, a zero of the wrong sign.
 
-To have a further function checked, add a line to ``CASES``.
+To have a further function checked, add a line to ``REFERENCES``.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ def record(results: dict[str, Errors]) -> None:
     table = {name: table[name] for name in sorted(table)}
     stored.write_text(json.dumps(table, indent=2) + "\n")
     lines = "\n".join(row(name, Errors(**entry)) for name, entry in table.items())
-    title = "# All 2**32 float32 inputs\n\nWritten by `python bench/exhaustive_float32.py`.\n\n"
+    title = "# All 2**32 float32 inputs\n\nWritten by `python -m bench.exhaustive_float32`.\n\n"
     RESULTS.with_suffix(".md").write_text(f"{title}{HEADER}\n{lines}\n")
 
 

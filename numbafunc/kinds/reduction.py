@@ -51,7 +51,8 @@ class Stages(NamedTuple):
     lift : callable
         ``lift(shift, *operands)``: a tuple of the terms to sum.
     finish : callable
-        ``finish(shift, count, *totals)``: a tuple, the results of a row or what the epilogue needs.
+        ``finish(shift, count, *totals)``: a tuple, the results of a row or what the epilogue needs. ``count`` is the
+        number of elements of the row.
     shift_of : callable, optional
         ``shift_of(*operands)``; its largest value in a row is the shift, a constant for derivatives. Without it, 0.
     epilogue : callable, optional

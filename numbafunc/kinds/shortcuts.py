@@ -204,7 +204,7 @@ def make_shortcut(
 {lines}
                 shortcut = Shortcut(table, key, ({operands},), ({tuples}))
         outer = current.shortcut
-        if outer is shortcut:
+        if outer is shortcut:  # both None, as in most calls: nothing to restore
             return checked({arguments})
         current.shortcut = shortcut
         try:

@@ -153,7 +153,7 @@ def cross_entropy_logits(logits: Any, labels: Any) -> Any:
     _warn_of_shapes(_NAMES, shapes)
     last, dtype = (len(shape) - 1,), arguments.float_dtype([x, y])
     if shapes[0][-1] == shape[-1]:
-        shortcut = new_shortcut() if shapes[0] == shapes[1] else None  # a prepared call would not warn
+        shortcut = new_shortcut() if shapes[0] == shapes[1] else None  # a short cut would skip the warning
         return _cross_entropy([x, y], last, dtype, shape=shape, shortcut=shortcut, names=_NAMES)
     terms = logsumexp(x, -1), inner_product([x, y], last, dtype, shape=shape, names=_NAMES)
     return backend.of(*terms).ufunc(np.subtract, *terms)
@@ -274,12 +274,13 @@ def _mean_over(op: Reduction, names: tuple[str, str], x: Any, y: Any, keep_axis:
     shape = arguments.broadcast(dict(zip(names, shapes)))
     kept = _kept_axes(keep_axis)
     _warn_of_shapes(names, shapes, depth=1)
-    shortcut = new_shortcut() if shapes[0] == shapes[1] else None  # a prepared call would not warn
+    shortcut = new_shortcut() if shapes[0] == shapes[1] else None  # a short cut would skip the warning
     axes = tuple(axis for axis in range(len(shape)) if axis not in kept)
     return op(operands, axes, arguments.float_dtype(checked), shape=shape, shortcut=shortcut, names=names)
 
 
 def _kept_axes(keep_axis: Any) -> set[int]:
+    # The number 0 keeps no axis, as the original has it; (0,) keeps the first.
     if keep_axis is None or (type(keep_axis) is int and keep_axis == 0):
         return set()
     if not isinstance(keep_axis, (tuple, list, set, frozenset, range)) or any(
@@ -455,7 +456,7 @@ def sigmoid_cross_entropy_logits(logits: Any, labels: Any, *, out: Any = None) -
         arguments.broadcast(dict(zip(_NAMES, shapes)))
         if shapes[0] != shapes[1]:
             _warn_of_shapes(_NAMES, shapes)
-            shortcut = None  # a prepared call would not warn
+            shortcut = None  # a short cut would skip the warning
     return _sigmoid_cross_entropy_logits.evaluate([x, y], out=out, shortcut=shortcut)
 
 

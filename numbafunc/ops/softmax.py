@@ -91,7 +91,7 @@ def _exponential_safe(shift: Any, x: Any) -> Any:
 def _log_total(shift: Any, count: Any, total: Any) -> Any:
     bounded = shift if abs(shift) < _INFINITY else 0
     result = log(total) + bounded
-    # Where every term is zero the derivative is made 0 / 0.
+    # Where all elements are -inf, the derivative is made NaN: that of total * inf, whose terms are 0 * inf.
     return (with_slope_of(result, total * _INFINITY) if shift == -_INFINITY else result,)
 
 

@@ -24,6 +24,7 @@ Array = Any  # numpy.ndarray
 
 # Arrays above this size travel by themselves: copying them costs more than a call of MPI.
 FUSED_BYTES = 1 << 15
+# Words of data in a frame: agreement.PAYLOAD, written again since to import that module costs time at the start.
 _PAYLOAD = 28
 
 form_of = attrgetter("shape", "dtype")

@@ -156,3 +156,9 @@ def test_set_timeout_refuses_what_is_no_time():
     for wrong in ("5", None):
         with pytest.raises(TypeError, match="seconds is"):
             parallel.set_timeout(wrong)
+
+
+def test_the_plan_knows_the_size_of_a_frame():
+    from numbafunc.parallel import agreement, plan
+
+    assert plan._PAYLOAD == agreement.PAYLOAD

@@ -41,8 +41,8 @@ UFUNC_METHODS: dict[str, Callable[..., Any]] = {}
 itself with options."""
 
 HOOKS: dict[str, Callable[..., Any]] = {}
-"""Other functions of the rules that this module calls, by name: ``find_ufunc_rule(ufunc)`` gives the rule of a ufunc
-that the table lacks, or None."""
+"""Other functions of the rules that are called from here, by name: ``find_ufunc_rule(ufunc)`` gives the rule of a ufunc
+that the table lacks, or None; ``reduce(x)`` tells pickle how to restore a dual array."""
 
 
 def _is_number(x: Dual) -> bool:
@@ -161,6 +161,9 @@ class Dual(ArrayMethods):
         self.tangent = tangent
         self.level = level
         self.family = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return HOOKS["reduce"](self)  # type: ignore[no-any-return]
 
     def __deepcopy__(self, memo: Any) -> Dual:
         return self.copy()

@@ -1,11 +1,22 @@
 """Short cuts: a call like an earlier one goes straight to machine code, past checks whose outcome is known.
 
-Small arrays would otherwise spend their time on those checks. Calls are alike if their operands are plain arrays of the
-same shapes and dtypes, or Python floats, and all other arguments, the settings, are equal and of equal types. A Python
-int among the operands counts as a setting.
+Small arrays would otherwise spend their time on those checks. Calls are alike if their operands are C-contiguous arrays
+of the same shapes and dtypes, or Python floats, and all other arguments, the settings, are equal and of equal types.
 
 :func:`shortcut` decorates a public function, which checks its arguments and calls its kind. If possible the kind keeps
-a prepared call in the :class:`Shortcut` that :func:`new_shortcut` gives.
+a prepared call in the :class:`Shortcut` that :func:`new_shortcut` gives. What the decorator makes of
+``top_k(operand, k)`` is in short::
+
+    def top_k(operand, k):
+        shortcut = None
+        if type(operand) is ndarray and operand.flags.num & READABLE == READABLE and type(k) in settings:
+            key = (operand.shape, operand.dtype, k)
+            call = find(key)
+            if call is not None:
+                return call(operand)
+            shortcut = Shortcut(table, key, (operand,), ())
+        # While the function runs, new_shortcut() gives this one.
+        return checked(operand, k)
 """
 
 from __future__ import annotations
@@ -37,6 +48,11 @@ _SETTINGS = frozenset(
 FLAT, WORDS_OF_IT, AS_IT_IS, ITEM, LEFT_OUT = "{}.ravel()", "{}.ravel().view(word)", "{}", "{}.item()", ""
 
 _MOST = 4096
+
+# Codes of dtypes whose arrays kernels take as they are. 16-bit floats come as words, bool as bytes.
+AS_STORED = "bBhHiIlLqQfd"
+# Bits of NumPy's flags: C-contiguous and aligned. Machine code only reads operands, so these may be read-only.
+READABLE = 0x101
 
 
 class Shortcut(NamedTuple):
@@ -97,15 +113,15 @@ def new_shortcut() -> Shortcut | None:
     return _CURRENT.shortcut
 
 
-def signature_of(*operands: Any) -> tuple[Any, ...] | None:
-    """Shapes and dtypes of plain arrays, ``float`` for floats, and ints; None if anything else is among them."""
+def signature_of(*operands: Any, ints: bool = False) -> tuple[Any, ...] | None:
+    """Shapes and dtypes of arrays, ``float`` for floats, and ints if wanted; None if anything else is among them."""
     signature: list[Any] = []
     for x in operands:
-        if type(x) is ndarray and x.flags.num & FLAGS == PLAIN:
+        if type(x) is ndarray and x.flags.num & READABLE == READABLE:
             signature += (x.shape, x.dtype)
         elif type(x) is float:
             signature.append(float)
-        elif type(x) is int:
+        elif ints and type(x) is int:
             signature.append(x)
         else:
             return None
@@ -123,14 +139,23 @@ def _whole(setting: Any) -> bool:
 
 
 def shortcut(
-    *operands: str, tuples: Sequence[str] = (), floats: Sequence[str] = (), unset: Sequence[str] = ()
+    *operands: str,
+    numbers: bool = False,
+    ints: bool = False,
+    tuples: Sequence[str] = (),
+    floats: Sequence[str] = (),
+    unset: Sequence[str] = (),
 ) -> Callable[[Function], Function]:
     """Decorate a public function so that calls like an earlier one take a short cut.
 
     Parameters
     ----------
     *operands : str
-        Parameters that take arrays; where there are several, Python numbers too.
+        Parameters that take arrays; where there are several, Python floats too.
+    numbers : bool
+        Whether the only operand may be a Python float.
+    ints : bool
+        Whether operands may be Python ints, for each of which there is a short cut of its own.
     tuples, floats : sequence of str
         Parameters whose settings may be tuples of ints, or floats.
     unset : sequence of str
@@ -150,11 +175,12 @@ def shortcut(
             if name in floats:  # 0.0 is equal to -0.0
                 condition += f" or (type({name}) is float and {name})"
             conditions.append(f"({condition})")
-        if len(operands) == 1:
+        if len(operands) == 1 and not numbers:
             signature, key = "None", [f"{operands[0]}.shape", f"{operands[0]}.dtype", *settings]
-            conditions[:0] = [f"type({operands[0]}) is ndarray", f"{operands[0]}.flags.num & FLAGS == PLAIN"]
+            conditions[:0] = [f"type({operands[0]}) is ndarray", f"{operands[0]}.flags.num & READABLE == READABLE"]
         else:
-            signature, key = f"signature_of({', '.join(operands)})", ["*signature", *settings]
+            options = ", ints=True" if ints else ""
+            signature, key = f"signature_of({', '.join(operands)}{options})", ["*signature", *settings]
             conditions[:0] = ["signature is not None"]
         output = "out" in parameters
         if tuples and output:
@@ -179,9 +205,11 @@ def shortcut(
         table = Kernels(_MOST)
         namespace: dict[str, Any] = {}
         # With the globals of the function's module, as if written there: doctest finds a module's functions by them.
-        exec(_TEMPLATE.format(lines=lines.format(**names), **names), checked.__globals__, namespace)
+        source = _TEMPLATE.format(lines=lines.format(**names), **names)
+        place = f"<short cut of {checked.__module__}.{checked.__name__}>"
+        exec(compile(source, place, "exec"), checked.__globals__, namespace)
         made = namespace["make_shortcut"](
-            *(checked, table, table.get, Shortcut, _CURRENT, ndarray, FLAGS, PLAIN),
+            *(checked, table, table.get, Shortcut, _CURRENT, ndarray, READABLE),
             *(_SETTINGS, signature_of, _whole),
         )
         made.__defaults__, made.__kwdefaults__ = checked.__defaults__, checked.__kwdefaults__
@@ -194,7 +222,7 @@ def shortcut(
 # Written out for each function, since look-ups in tables of its parameters would cost more than the short cut saves.
 _TEMPLATE = """\
 def make_shortcut(
-    checked, table, find, Shortcut, current, ndarray, FLAGS, PLAIN, settings, signature_of, whole
+    checked, table, find, Shortcut, current, ndarray, READABLE, settings, signature_of, whole
 ):
     def {name}({parameters}):
         shortcut = None
@@ -230,7 +258,7 @@ _LINES_WITH_OUT = """\
 _LINES_WITH_TUPLES = """\
             try:
                 known = find(key)
-            except TypeError:  # a list in a tuple
+            except Exception:  # such as a list in a tuple, which has no hash
                 known = False
             if known:
                 call{seen} = known
@@ -312,17 +340,19 @@ def make(code, shape, dtype, before, after, word, empty, fits):
 def _planned_call(plan: Plan, given: Sequence[Any], operands: Sequence[Any]) -> Callable[..., Any] | None:
     if len(plan.calls) != 1 or len(plan.sources) != len(operands) or len(plan.targets) != 1:
         return None
+    if plan.dtype.char not in AS_STORED + "?":
+        return None
     flats = [source.flatten(operands[source.operand]) for source in plan.sources]
     ways = [_way(x, flat) for x, flat in zip(given, flats)]
+    first = next((number for number, way in enumerate(ways) if way == LEFT_OUT), len(ways))
+    if None in ways or any(ways[first:]):
+        return None
     target = plan.targets[0]
     stored = empty(target.shape, plan.dtype)
     restored = stored if target.restore is None else target.restore(stored)
-    if None in ways or not restored.flags.c_contiguous or plan.dtype.char not in _STORED_AS_THEY_ARE:
+    if not restored.flags.c_contiguous:
         return None
     code = machine_code(plan.kernel, (*flats, *plan.middle, restored.ravel(), *plan.tail))
-    first = next((number for number, way in enumerate(ways) if way == LEFT_OUT), len(ways))
-    if any(ways[first:]):
-        return None
     before = (*flats[first:], *plan.middle)
     return kernel_call(code, restored.shape, plan.dtype, [way or "" for way in ways], before, plan.tail)
 
@@ -362,11 +392,8 @@ def _may_overlap(a: ndarray[Any, Any], b: ndarray[Any, Any]) -> bool:
     return a is b or (not (a.base is None and b.base is None) and may_share_memory(a, b))
 
 
-# Kernels take 16-bit floats as words, and complex numbers not at all.
-_STORED_AS_THEY_ARE = "?bBhHiIlLqQfd"
-
-
 __all__ = [
+    "AS_STORED",
     "FLAT",
     "WORDS_OF_IT",
     "Shortcut",

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.numbers.evaluate import evaluator
+from numbafunc.numbers.evaluate import evaluator as _evaluator
 
 Derivative = Callable[[Any, Any], Any]
 
@@ -107,32 +107,32 @@ swish = _define(
 )
 
 # x * tanh(softplus(x)), and its limit -0 at -inf.
-mish = _define("mish", lambda x, y: _mish_slope(x), evaluator("mish"))
+mish = _define("mish", lambda x, y: _mish_slope(x), _evaluator("mish"))
 
 # Error functions and the normal distribution. NumPy has none of them: their cores evaluate them everywhere. exp(-x * x)
 # would lose digits in the tails to the rounding of the square, so gaussian and normal_pdf are functions of their own.
-erf = _define("erf", lambda x, y: _TWO_OVER_ROOT_PI * gaussian(x), evaluator("erf"))
-erfc = _define("erfc", lambda x, y: -_TWO_OVER_ROOT_PI * gaussian(x), evaluator("erfc"))
-gaussian: ElementaryFunction = _define("gaussian", lambda x, y: -2 * damped(x, y), evaluator("gaussian"))
-normal_pdf: ElementaryFunction = _define("normal_pdf", lambda x, y: -damped(x, y), evaluator("normal_pdf"))
-normal_cdf = _define("normal_cdf", lambda x, y: normal_pdf(x), evaluator("normal_cdf"))
+erf = _define("erf", lambda x, y: _TWO_OVER_ROOT_PI * gaussian(x), _evaluator("erf"))
+erfc = _define("erfc", lambda x, y: -_TWO_OVER_ROOT_PI * gaussian(x), _evaluator("erfc"))
+gaussian: ElementaryFunction = _define("gaussian", lambda x, y: -2 * damped(x, y), _evaluator("gaussian"))
+normal_pdf: ElementaryFunction = _define("normal_pdf", lambda x, y: -damped(x, y), _evaluator("normal_pdf"))
+normal_cdf = _define("normal_cdf", lambda x, y: normal_pdf(x), _evaluator("normal_cdf"))
 
 # (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))) / 2, which is close to normal_cdf(x).
 normal_cdf_tanh: ElementaryFunction = _define(
     "normal_cdf_tanh",
     lambda x, y: damped(_CUBIC_SLOPE + 3 * _CUBIC * (x * x), y * normal_cdf_tanh(-x)),
-    evaluator("normal_cdf_tanh"),
+    _evaluator("normal_cdf_tanh"),
 )
 
 # x * normal_cdf(x) and x * normal_cdf_tanh(x), and their limit -0 at -inf.
-gelu = _define("gelu", lambda x, y: normal_cdf(x) + damped(x, normal_pdf(x)), evaluator("gelu"))
+gelu = _define("gelu", lambda x, y: normal_cdf(x) + damped(x, normal_pdf(x)), _evaluator("gelu"))
 gelu_tanh = _define(
     "gelu_tanh",
     lambda x, y: damped(
         1 + damped(x * (_CUBIC_SLOPE + 3 * _CUBIC * (x * x)), normal_cdf_tanh(-x)),
         normal_cdf_tanh(x),
     ),
-    evaluator("gelu_tanh"),
+    _evaluator("gelu_tanh"),
 )
 
 # Circular functions.
@@ -180,11 +180,12 @@ def _sech(x: Any) -> Any:
 
 
 def _mish_slope(x: Any) -> Any:
-    # tanh(softplus(x)) = p * (1 + q) / (1 + q * q), with p = logistic(x) and q = 1 - p.
+    # tanh(softplus(x)) = p * (1 + q) / (1 + q * q), with p = logistic(x) and q = 1 - p. It equals 1 - 2 * q * q /
+    # (1 + q * q), which has the same derivative without the terms that cancel where q is small.
     p, q = logistic(x), logistic(-x)
     below = 1 + q * q
     ratio = 2 * q / below
-    return damped((1 + q) / below + damped(x, ratio * ratio), p)
+    return with_slope_of(p * (1 + q) / below, 1 - 2 * (q * q) / below) + damped(x, p * (ratio * ratio))
 
 
 def _logistic(x: Any, decay: Any) -> Any:

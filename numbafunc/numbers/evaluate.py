@@ -15,8 +15,10 @@ def evaluator(name: str) -> Callable[[Any], Any]:
     @np.errstate(all="ignore")  # branches that are not taken may overflow
     def evaluate(x: Any) -> Any:
         x = x if isinstance(x, np.generic) else np.asarray(x)
-        if x.dtype.char in "fd" or x.dtype.kind in "iub":
+        if x.dtype.char in "fd":
             return _ufunc(name)(x)
+        if x.dtype.kind in "iub":
+            return _ufunc(name)(x.astype(np.float64))
         if x.dtype.itemsize == 2 and x.dtype.kind in "fV":  # float16 and bfloat16
             return _ufunc(name)(x.astype(np.float32)).astype(x.dtype)
         raise TypeError(f"{name} is given {x.dtype}; wanted: real numbers of at most 64 bits")

@@ -159,7 +159,7 @@ def cross_entropy_logits(logits: Any, labels: Any) -> Any:
     return backend.of(*terms).ufunc(np.subtract, *terms)
 
 
-@shortcut("logits", "labels")
+@shortcut("logits", "labels", ints=True)
 def cross_entropy_logits_sparse(logits: Any, labels: Any) -> Any:
     r"""Cross entropy of the softmax of logits with one class per row, over the last axis.
 
@@ -235,7 +235,7 @@ def _labels(labels: Any, ndim: int, classes: int) -> Any:
     return labels.astype(np.int64, copy=False)[..., None]
 
 
-@shortcut("x")
+@shortcut("x", numbers=True)
 def l2(x: Any) -> Any:
     r"""Half the sum of squares of all elements.
 

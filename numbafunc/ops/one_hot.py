@@ -20,7 +20,7 @@ def _one_hot(x: Any, index: Any) -> Any:
     return 1 if x == index else 0
 
 
-@shortcut("x")
+@shortcut("x", numbers=True)
 def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1) -> Any:
     r"""Vectors that are 1 at the given index and 0 elsewhere.
 

@@ -16,7 +16,7 @@ from numbafunc.kinds import arguments
 from numbafunc.kinds.linear import Linear
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.selection import Positions, Selection
-from numbafunc.kinds.shortcuts import new_shortcut, shortcut
+from numbafunc.kinds.shortcuts import AS_STORED, new_shortcut, shortcut
 
 __all__ = ["average_pool_2d", "max_pool_2d"]
 
@@ -236,7 +236,7 @@ def _pool(op: Linear | Selection, form: str, x: Any, size: Any, strides: Any, pa
     prepared = _prepare(form, operand.shape, operand.dtype, windows)
     result = prepared.run(operand)
     shortcut = new_shortcut()
-    if shortcut is not None and shortcut.operands[0] is operand and result.size and _planes(x).dtype == x.dtype:
+    if shortcut is not None and shortcut.operands[0] is operand and result.size and x.dtype.char in AS_STORED:
         shortcut.keep_kernel(prepared.kernel, result, prepared.places, flat=False)
     return result
 

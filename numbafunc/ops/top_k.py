@@ -18,7 +18,7 @@ from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.selection import Positions, Selection
-from numbafunc.kinds.shortcuts import new_shortcut, shortcut
+from numbafunc.kinds.shortcuts import AS_STORED, new_shortcut, shortcut
 
 __all__ = ["TopK", "top_k"]
 
@@ -169,7 +169,7 @@ def top_k(operand: Any, k: int) -> TopK:
         return TopK(*Backend.top_k.of(backend.of(x), "top_k")(x, count))
     result = _top_k(x, count)
     shortcut = new_shortcut()
-    usual = x.ndim == 2 and result.values.size and _words(x, shape[-1]).dtype == x.dtype
+    usual = x.ndim == 2 and result.values.size and x.dtype.char in AS_STORED
     if shortcut is not None and shortcut.operands[0] is x and usual:
         shortcut.keep(_prepared(x, result, count))
     return result

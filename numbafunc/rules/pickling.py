@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import copyreg
 import os
 from typing import Any
 
 from numbafunc.dual.array import Dual, make
 from numbafunc.dual.levels import admit
+from numbafunc.rules.register import hook
 
 
 def _restore(primal: Any, tangent: Any, level: int, process: int) -> Dual:
@@ -17,8 +17,6 @@ def _restore(primal: Any, tangent: Any, level: int, process: int) -> Dual:
     return make(primal, tangent, level)
 
 
+@hook("reduce")
 def _reduce(x: Dual) -> tuple[Any, ...]:
     return _restore, (x.primal, x.tangent, x.level, os.getpid())
-
-
-copyreg.pickle(Dual, _reduce)

@@ -107,8 +107,6 @@ def _apply_over_axes(func: Callable[..., Any], a: Operand, axes: Any) -> Any:
 
 # Padding.
 
-_numpy_pad: Any = np.pad
-
 
 def _extremum(find: Any) -> Any:
     """An extremum along an axis; where several elements tie, its tangent is the mean of theirs, as in numbafunc.pad."""
@@ -185,7 +183,8 @@ def _stacked(nest: Any) -> Any:
 def _pad_by_variables(x: Operand, pairs: Any, mode: str, name: str, options: dict[str, Any]) -> Any:
     """Padding by constants, or by ramps to ends, that have tangents."""
     ends = _stacked(options[name])
-    _numpy_pad(value_of(x), pairs, mode, **{**options, name: value_of(ends)})  # raises NumPy's errors
+    # It raises NumPy's errors.
+    np.pad(value_of(x), pairs, mode, **{**options, name: value_of(ends)})  # type: ignore[call-overload]
     ends = np.broadcast_to(ends.astype(x.dtype), (x.ndim, 2))
     for axis, (before, after) in enumerate(pairs):
         edges = np.take(x, [0], axis), np.take(x, [-1], axis)

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import copy
+import io
 import multiprocessing
 import pickle
 
@@ -158,6 +159,17 @@ def test_made_by_hand_is_always_in_use():
 def test_copies_in_use():
     for duplicate in (copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))):
         np.testing.assert_array_equal(grad(lambda x, d=duplicate: np.sum(d(x) * x))(X), 2 * X)
+
+
+def test_pickled_with_a_table_of_its_own():
+    x = Dual(np.array([1.0, 2.0]), np.eye(2), 1)
+    content = io.BytesIO()
+    pickler = pickle.Pickler(content)
+    pickler.dispatch_table = {}
+    pickler.dump(x)
+    np.testing.assert_array_equal((pickle.loads(content.getvalue()) * x).tangent, (x * x).tangent)
+    function, arguments = x.__reduce__()
+    assert function(*arguments).level == 1
 
 
 def test_pickled_and_kept():

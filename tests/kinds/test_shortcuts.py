@@ -1,5 +1,6 @@
 """A call like an earlier one takes a short cut: it gives the same, and refuses the same."""
 
+import inspect
 import warnings
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 import numbafunc
 from numbafunc import divergence, loss
+from numbafunc.kinds.elementwise import REGISTRY
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut, signature_of
 
 RANDOM = np.random.default_rng(5)
@@ -261,14 +263,16 @@ def test_different_shapes_warn_every_time():
 
 
 def test_signatures():
-    assert signature_of(X, 1.0, 2) == ((6, 4), X.dtype, float, 2)
+    assert signature_of(X, 1.0) == ((6, 4), X.dtype, float)
+    assert signature_of(X, 2) is None
+    assert signature_of(X, 2, ints=True) == ((6, 4), X.dtype, 2)
     locked = X.copy()
     locked.flags.writeable = False
+    assert signature_of(locked) == signature_of(X)  # kernels only read operands
     for other in (
         X.T,
         X[:, ::2],
         X.view(np.matrix),
-        locked,
         True,
         np.float64(1),
         [1.0],
@@ -303,3 +307,30 @@ def test_tangent_with_a_derivative_after_a_call_of_the_same_form():
     expected = numbafunc.jvp(slope, (direction,), (direction,))
     slope(direction)
     np.testing.assert_array_equal(numbafunc.jvp(slope, (direction,), (direction,)), expected)
+
+
+def test_settings_that_can_not_be_looked_up():
+    class Unhashable:
+        def __hash__(self):
+            raise RuntimeError
+
+        def __index__(self):
+            return 2
+
+    for _ in range(2):
+        np.testing.assert_array_equal(
+            numbafunc.space_to_batch2d(IMAGES, (Unhashable(), 2)), numbafunc.space_to_batch2d(IMAGES, 2)
+        )
+
+
+def test_ints_that_differ_from_call_to_call_leave_nothing():
+    before = dict(REGISTRY["celu"]._prepared)
+    for i in range(1, 20):
+        np.testing.assert_array_equal(numbafunc.celu(X, i), X)
+        np.testing.assert_allclose(numbafunc.celu(i, X + 1), i)
+    assert REGISTRY["celu"]._prepared == before
+
+
+def test_frames_name_the_function():
+    assert "numbafunc.ops.softmax.softmax" in numbafunc.softmax.__code__.co_filename
+    assert "def softmax" in inspect.getsource(numbafunc.softmax)

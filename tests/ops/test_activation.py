@@ -1,5 +1,6 @@
 """Special values, kinks and odd parameters of the activations, one case for each rule of their definition."""
 
+import mpmath
 import numpy as np
 import pytest
 from chosen_backend import numbafunc
@@ -109,6 +110,21 @@ def test_accuracy_in_the_tails():
     np.testing.assert_allclose(numbafunc.softplus(-40.0), 4.248354255291589e-18, rtol=1e-15)
     np.testing.assert_allclose(numbafunc.elu(-1e-10), -9.9999999995e-11, rtol=1e-15)
     np.testing.assert_allclose(slope_of(numbafunc.sigmoid, [40.0]), [4.248354255291589e-18], rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("x", "second"), [(20.0, -6.4574985e-16), (30.0, -2.0315105e-24), (40.0, -5.6311e-33), (45.0, -2.884e-37)]
+)
+def test_second_derivative_of_mish_in_the_right_tail(x, second):
+    exact = second_derivative_of_mish(x)
+    assert exact == pytest.approx(second, rel=1e-3)
+    assert float(numbafunc.derivative(numbafunc.mish, 2)(x)) == pytest.approx(exact, rel=1e-13)
+    assert float(numbafunc.derivative(numbafunc.mish, 2)(np.array(x))) == pytest.approx(exact, rel=1e-13)
+
+
+def second_derivative_of_mish(x):
+    with mpmath.workdps(80):
+        return float(mpmath.diff(lambda t: t * mpmath.tanh(mpmath.log1p(mpmath.exp(t))), mpmath.mpf(x), 2))
 
 
 def test_subnormal_numbers_are_kept():

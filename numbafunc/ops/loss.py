@@ -235,7 +235,7 @@ def _labels(labels: Any, ndim: int, classes: int) -> Any:
     return labels.astype(np.int64, copy=False)[..., None]
 
 
-@shortcut("x", numbers=True)
+@shortcut("x")
 def l2(x: Any) -> Any:
     r"""Half the sum of squares of all elements.
 

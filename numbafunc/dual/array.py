@@ -4,7 +4,8 @@ A :class:`Dual` of level ``l`` stands for ``primal + sum_d tangent[d] * e_d`` wi
 (:func:`numbafunc.jvp`, ...) takes a fresh level, so derivatives of nested functions never mix: an operation works
 at the highest level among its operands, and everything of a lower level is a constant there.
 
-The rules by which NumPy's functions act on dual arrays are in tables, which :mod:`numbafunc.rules` fills.
+The rules by which NumPy's functions act on dual arrays are in tables, which :mod:`numbafunc.rules` fills. The class and
+the functions that take it apart and assemble it need each other, so they share this file.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numbafunc.backend import CPU, Backend
+from numbafunc.backend import Backend
 from numbafunc.cpu import threads
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import WORDS, empty, is_plain, span
@@ -47,14 +47,12 @@ class Movement(Linear):
     """
 
     def __init__(self, name: str, arrange: Callable[..., tuple[np.ndarray[Any, Any], tuple[int, ...]]]) -> None:
-        super().__init__(name, self._moved)
-        self.entry = Backend.copy
+        super().__init__(name, _copied, Backend.copy)
         self.arrange = arrange
 
     def anywhere(self, part: Any, leading: int, *static: Any) -> Any:
         """See :meth:`numbafunc.kinds.linear.Linear.anywhere`."""
-        given = () if isinstance(part, np.ndarray) else (self.arrange,)
-        return super().anywhere(part, leading, *given, *static)
+        return super().anywhere(part, leading, self.arrange, *static)
 
     def __call__(self, x: Any, *static: Any, shortcut: Shortcut | None = None) -> Any:
         """The result for a checked operand; a call on a plain array is kept in the short cut."""
@@ -69,12 +67,7 @@ class Movement(Linear):
         shortcut.keep(call)
         return call(x)
 
-    def _moved(self, array: np.ndarray[Any, Any], leading: int, *static: Any) -> np.ndarray[Any, Any]:
-        view, shape = self.arrange(array, leading, *static)
-        return contiguous(view, array).reshape(shape)
 
-
-@CPU.brings(Backend.copy)
 def _copied(array: np.ndarray[Any, Any], leading: int, arrange: Any, *static: Any) -> np.ndarray[Any, Any]:
     view, shape = arrange(array, leading, *static)
     return contiguous(view, array).reshape(shape)

@@ -19,7 +19,6 @@ from numbafunc.dual.array import Dual, assemble, components, levels_of
 from numbafunc.numbers.number import Key, closed_keys, sort_keys
 
 Index = tuple[int, ...]
-Description = tuple[Any, ...]
 
 
 class Source(NamedTuple):

@@ -18,7 +18,10 @@ _DEFINITIONS = {
         *("celu", "elu", "gelu", "hard_swish", "leaky_relu", "log_sigmoid", "mish", "relu", "rsqrt", "selu", "sigmoid"),
         *("softplus", "swish", "tanh"),
     ),
-    "autodiff": (*("Dual", "derivative", "grad", "hessian", "hvp", "jacfwd", "jvp", "linearize", "value_and_grad"),),
+    "autodiff": (
+        *("Dual", "checkpoint", "custom_derivative", "derivative", "grad", "hessian", "hvp", "jacfwd", "jacrev", "jvp"),
+        *("linearize", "value_and_grad", "vjp"),
+    ),
     "constants": ("ConvPadding", "Interpolate"),
     "ops.stop_gradient": ("stop_gradient",),
     "ops.one_hot": ("one_hot",),

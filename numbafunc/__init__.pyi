@@ -7,12 +7,15 @@ from numbafunc import (
     loss as loss,
     parallel as parallel,
 )
+from numbafunc.autodiff.custom import custom_derivative as custom_derivative
 from numbafunc.autodiff.drivers import grad as grad, jacfwd as jacfwd, jvp as jvp, value_and_grad as value_and_grad
 from numbafunc.autodiff.linearization import linearize as linearize
 from numbafunc.autodiff.nth_derivative import derivative as derivative
+from numbafunc.autodiff.reverse import jacrev as jacrev, vjp as vjp
 from numbafunc.autodiff.second_order import hessian as hessian, hvp as hvp
 from numbafunc.constants import ConvPadding as ConvPadding, Interpolate as Interpolate
 from numbafunc.dual.array import Dual as Dual
+from numbafunc.dual.checkpoint import checkpoint as checkpoint
 from numbafunc.kinds.elementwise import elementwise as elementwise
 from numbafunc.ops.activation import (
     celu as celu,
@@ -56,7 +59,9 @@ __all__ = [
     "batch_to_space2d",
     "celu",
     "channel_to_space2d",
+    "checkpoint",
     "constants",
+    "custom_derivative",
     "derivative",
     "divergence",
     "dynamic_slice",
@@ -71,6 +76,7 @@ __all__ = [
     "hvp",
     "interpolate",
     "jacfwd",
+    "jacrev",
     "jvp",
     "leaky_relu",
     "linearize",
@@ -99,6 +105,7 @@ __all__ = [
     "upsample_2d",
     "upscale_nn",
     "value_and_grad",
+    "vjp",
 ]
 
 __version__: str

@@ -1,4 +1,4 @@
-"""Forward-mode differentiation: dual arrays, their rules, and the functions that take derivatives."""
+"""Differentiation: dual arrays, their rules, and the functions that take derivatives in both modes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import Any as _Any
 # Loaded when first used, like the names of the package: ops have to know dual arrays, but only derivatives need the
 # rules.
 _DEFINITIONS = {
+    "autodiff.custom": ("custom_derivative",),
     "autodiff.drivers": ("grad", "jacfwd", "jvp", "value_and_grad"),
     "autodiff.linearization": ("linearize",),
     "autodiff.nth_derivative": ("derivative",),
+    "autodiff.reverse": ("jacrev", "vjp"),
     "autodiff.second_order": ("hessian", "hvp"),
+    "dual.checkpoint": ("checkpoint",),
     "dual.array": ("Dual", "assemble", "components", "levels_of", "value_of"),
 }
 _HOMES = {name: module for module, names in _DEFINITIONS.items() for name in names}

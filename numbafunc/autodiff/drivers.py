@@ -1,7 +1,8 @@
 """Derivatives of functions: jvp, grad, value_and_grad, jacfwd.
 
-Each call of a differentiated function takes a fresh level and runs it on dual arrays. ``grad`` and ``jacfwd`` push
-all unit directions through one run, or through several where the tangents would take too much memory.
+Each call of a differentiated function takes a fresh level and runs it on dual arrays. Forward mode pushes all unit
+directions through one run, or through several where the tangents would take too much memory; reverse mode, which ``grad``
+takes for many variables, runs the function once and goes back over its steps.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from numbafunc import backend
 from numbafunc.autodiff.array_helpers import joined, only_direction, tangents
+from numbafunc.autodiff.reverse import check_mode, reverse_value_and_grad, takes_reverse
 from numbafunc.autodiff.variables import (
     Variables,
     check_argnums,
@@ -107,6 +109,7 @@ def grad(
     has_aux: bool = False,
     *,
     chunk_size: int | None = None,
+    mode: str | None = None,
 ) -> Callable[..., Any]:
     r"""Make the function that evaluates the gradient of a scalar function.
 
@@ -122,8 +125,11 @@ def grad(
     has_aux : bool
         Whether `f` returns a pair of the scalar and something else, which is handed through.
     chunk_size : int, optional
-        How many directions run through `f` at once. By default as many as keep their tangents of the arguments below
-        64 MiB, at most 1024.
+        How many directions run through `f` at once, in forward mode. By default as many as keep their tangents of the
+        arguments below 64 MiB, at most 1024.
+    mode : {"forward", "reverse"}, optional
+        How the gradient is found. By default by forward mode for up to 16 variables (elements of the arguments), or with
+        a `chunk_size`, and by reverse mode for more.
 
     Returns
     -------
@@ -135,12 +141,20 @@ def grad(
     Raises
     ------
     TypeError
-        From the returned function: an argument that is not floating, a result that is not a floating scalar.
+        From the returned function: an argument that is not floating, a result that is not a floating scalar; in reverse
+        mode, a function of tangents that has no transpose.
+    ValueError
+        A `mode` of another name, or reverse mode with a `chunk_size`.
 
     See Also
     --------
     value_and_grad : value and gradient together.
-    jacfwd : derivatives of functions that are not scalar.
+    jacfwd, jacrev : derivatives of functions that are not scalar.
+
+    Notes
+    -----
+    The time of forward mode is in proportion to the number of variables. Reverse mode takes that of a few evaluations of
+    `f`, and memory for its intermediate values; see :func:`checkpoint` for less.
 
     Examples
     --------
@@ -149,7 +163,7 @@ def grad(
     >>> numbafunc.grad(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
     array([ 3., 12.])
     """
-    evaluate = value_and_grad(f, argnums, has_aux, chunk_size=chunk_size)
+    evaluate = value_and_grad(f, argnums, has_aux, chunk_size=chunk_size, mode=mode)
 
     @functools.wraps(f)
     def gradient(*args: Any, **options: Any) -> Any:
@@ -165,12 +179,13 @@ def value_and_grad(
     has_aux: bool = False,
     *,
     chunk_size: int | None = None,
+    mode: str | None = None,
 ) -> Callable[..., Any]:
     """Make the function that evaluates a scalar function together with its gradient, in one pass.
 
     Parameters
     ----------
-    f, argnums, has_aux, chunk_size
+    f, argnums, has_aux, chunk_size, mode
         As for :func:`grad`.
 
     Returns
@@ -181,7 +196,7 @@ def value_and_grad(
 
     Raises
     ------
-    TypeError
+    TypeError, ValueError
         As for :func:`grad`.
 
     Examples
@@ -193,10 +208,16 @@ def value_and_grad(
     """
     positions = check_argnums(argnums)
     check_chunk_size(chunk_size)
+    check_mode(mode, chunk_size)
 
     @functools.wraps(f)
     def value_and_gradient(*args: Any, **options: Any) -> Any:
         variables = Variables(args, positions)
+        if takes_reverse(variables, mode, chunk_size):
+            value, aux, gradients = reverse_value_and_grad(f, variables, options, has_aux)
+            found = iter(gradients)
+            result = variables.nest(lambda x, start, stop: next(found), argnums)
+            return ((value, aux), result) if has_aux else (value, result)
         value = aux = None
         pieces = []
         for result, level, directions in variables.runs(f, options, chunk_size):

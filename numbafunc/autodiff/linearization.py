@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.array_helpers import in_main_memory
-from numbafunc.autodiff.drivers import jvp
+from numbafunc.autodiff.array_helpers import in_main_memory, only_direction
+from numbafunc.autodiff.reverse import Tape
 from numbafunc.autodiff.variables import Variables, constant, pair, paired, split
 from numbafunc.dual.array import quiet, value_of
 from numbafunc.dual.dtypes import is_finite
 from numbafunc.dual.levels import Level
 from numbafunc.dual.products import scale
+from numbafunc.dual.tape import walk_forth
 from numbafunc.dual.trees import flatten_with_names
 from numbafunc.kinds.njit import register
 
@@ -56,10 +57,9 @@ def linearize(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tu
 
     Notes
     -----
-    Up to 32 variables, `f` runs once, along all unit directions, and a call of ``push`` is a product with the
-    Jacobian, which is kept. With more, a Jacobian would cost more than it saves, and nothing of the run of `f` is kept:
-    each call of ``push`` runs it again. `f` has to be a function of its arguments alone, and arrays in `primals` must
-    not be written to as long as ``push`` is in use.
+    `f` runs once. Up to 32 variables it does so along all unit directions, and a call of ``push`` is a product with the
+    Jacobian, which is kept. With more, the linear steps by which `f` computes tangents are kept, and ``push`` takes them
+    again; they need as much memory as the intermediate values of `f`, which is freed with ``push``.
 
     Examples
     --------
@@ -71,25 +71,51 @@ def linearize(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tu
     """
     in_main_memory("linearize", primals)
     variables = Variables(primals, tuple(range(len(primals))))
-    few = variables.total <= _FEW
+    if variables.total > _FEW:
+        return _by_tape(f, variables, primals, has_aux)
     with Level() as level:
-        result = f(*(variables.moved({level: range(variables.total)}) if few else primals))
+        result = f(*variables.moved({level: range(variables.total)}))
     result, aux = pair(result) if has_aux else (result, None)
     leaves, names, structure = flatten_with_names(result)
     parts = [split(leaf, level, f"the output of f{name}") for leaf, name in zip(leaves, names, strict=True)]
 
     def push(*tangents: Any) -> Any:
-        if not few:
-            return jvp(f, primals, tangents, has_aux)[1]
         directions = [
             np.zeros(leaf.size, leaf.dtype) if direction is None else direction.reshape(leaf.size)
-            for _, leaves, given in paired(primals, tangents)
-            for leaf, direction in zip(leaves, given, strict=True)
+            for leaf, direction in _directions(primals, tangents)
         ]
         return structure.unflatten([_product(primal, change, directions) for primal, change in parts])
 
     value = structure.unflatten([primal for primal, _ in parts])
     return (value, push, constant(aux, level)) if has_aux else (value, push)
+
+
+def _directions(primals: Sequence[Any], tangents: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    """The leaves and their parts of a direction, None for zero."""
+    for _, leaves, given in paired(primals, tangents):
+        yield from zip(leaves, given, strict=True)
+
+
+def _by_tape(f: Callable[..., Any], variables: Variables, primals: Sequence[Any], has_aux: bool) -> tuple[Any, ...]:
+    tape = Tape(variables.leaves, lambda moved: f(*variables.arguments(moved)), has_aux)
+    values, ends, _, structure = tape.outputs()
+    tape.result = None
+
+    def push(*tangents: Any) -> Any:
+        starts = {
+            node.number: direction.reshape((1, *leaf.shape))
+            for node, (leaf, direction) in zip(tape.nodes, _directions(primals, tangents), strict=True)
+            if direction is not None
+        }
+        changes = iter(walk_forth(starts, [*(end for end in ends if end is not None), *tape.shared]))
+        results = []
+        for value, end in zip(values, ends, strict=True):
+            change = None if end is None else next(changes)
+            results.append(only_direction(value, change, list(starts.values())))
+        return structure.unflatten(results)
+
+    value = structure.unflatten(values)
+    return (value, push, tape.aux) if has_aux else (value, push)
 
 
 def _product(primal: Any, jacobian: Any, directions: list[Any]) -> Any:

@@ -1,7 +1,8 @@
 """Second derivatives of scalar functions: hvp, hessian.
 
-Both run the function on dual arrays of two levels. The Hessian is found in blocks of as many rows and columns as the
-memory for tangents allows; by its symmetry those on one side of the diagonal are enough.
+Both take the derivative of the gradient along directions: of a gradient by reverse mode for many variables; of one by
+forward mode for few, where the Hessian is found in blocks of as many rows and columns as the memory for tangents allows,
+and by its symmetry those on one side of the diagonal are enough.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.autodiff.array_helpers import in_main_memory
+from numbafunc.autodiff.array_helpers import in_main_memory, tangents
 from numbafunc.autodiff.drivers import grad, jvp
+from numbafunc.autodiff.reverse import check_mode, reverse_value_and_grad, takes_reverse
 from numbafunc.autodiff.variables import Variables, check_argnums, check_chunk_size, constant, pair, scalar, split
 from numbafunc.dual.levels import Level
 from numbafunc.kinds.njit import register
 
 __all__ = ["hessian", "hvp"]
+
+GRADIENT_DIRECTIONS = 64
+"""Directions along which the gradient is differentiated in one run of the function."""
 
 
 def hvp(
@@ -28,6 +33,7 @@ def hvp(
     has_aux: bool = False,
     *,
     chunk_size: int | None = None,
+    mode: str | None = None,
 ) -> Any:
     r"""Evaluate the product of the Hessian of a scalar function and a direction.
 
@@ -43,8 +49,8 @@ def hvp(
         The direction v, as for :func:`jvp`.
     has_aux : bool
         Whether `f` returns a pair of the scalar and something else, which is handed through.
-    chunk_size : int, optional
-        How many components of the result are found in one run of `f`, see :func:`grad`.
+    chunk_size, mode : optional
+        How the gradient is found, as for :func:`grad`.
 
     Returns
     -------
@@ -71,7 +77,7 @@ def hvp(
     array([  6., 120.])
     """
     argnums = 0 if len(primals) == 1 else range(len(primals))
-    _, product, *aux = jvp(grad(f, argnums, has_aux, chunk_size=chunk_size), primals, tangents, has_aux)
+    _, product, *aux = jvp(grad(f, argnums, has_aux, chunk_size=chunk_size, mode=mode), primals, tangents, has_aux)
     return (product, *aux) if has_aux else product
 
 
@@ -81,6 +87,7 @@ def hessian(
     has_aux: bool = False,
     *,
     chunk_size: int | None = None,
+    mode: str | None = None,
 ) -> Callable[..., Any]:
     r"""Make the function that evaluates the Hessian of a scalar function.
 
@@ -93,8 +100,10 @@ def hessian(
     argnums, has_aux
         As for :func:`grad`.
     chunk_size : int, optional
-        How many rows and how many columns are found in one run of `f`, whose arrays then carry ``chunk_size**2``
-        tangents. By default as many as keep those of the arguments below 16 MiB, at most 48.
+        In forward mode, how many rows and how many columns are found in one run of `f`, whose arrays then carry
+        ``chunk_size**2`` tangents. By default as many as keep those of the arguments below 16 MiB, at most 48.
+    mode : {"forward", "reverse"}, optional
+        How the gradient is found of which the derivatives are taken, as for :func:`grad`.
 
     Returns
     -------
@@ -114,9 +123,9 @@ def hessian(
 
     Notes
     -----
-    Forward mode twice: for n variables the cost is that of about n (n + 1) / 2 evaluations of `f`, many at a time.
-    Where the variables of a block of rows never meet those of a block of columns in a product, as in sums of terms of
-    few variables each, the block costs about one evaluation.
+    For n variables, reverse mode takes the derivatives of the gradient along n directions, many at a time. Forward mode
+    twice costs about n (n + 1) / 2 evaluations of `f`, many at a time; where the variables of a block of rows never meet
+    those of a block of columns in a product, as in sums of terms of few variables each, the block costs about one.
 
     Examples
     --------
@@ -128,27 +137,16 @@ def hessian(
     """
     positions = check_argnums(argnums)
     check_chunk_size(chunk_size)
+    check_mode(mode, chunk_size)
 
     @functools.wraps(f)
     def second_derivatives(*args: Any, **options: Any) -> Any:
         variables = Variables(args, positions)
         in_main_memory("hessian", [args[position] for position in positions])
-        chunks = variables.chunks(chunk_size, mixed=True)
-        blocks: dict[tuple[int, int], Any] = {}
-        aux = None
-        for i, rows in enumerate(chunks):
-            for j, columns in enumerate(chunks[: i + 1]):
-                with Level() as inner, Level() as outer:
-                    result = f(*variables.moved({inner: columns, outer: rows}), **options)
-                    result, other = pair(result) if has_aux else (result, None)
-                    if not blocks:
-                        aux = constant(other, inner, outer)
-                    block = _mixed(result, inner, outer, len(rows), len(columns))
-                blocks[j, i] = block
-                blocks[i, j] = block.T
-        matrix = np.concatenate(
-            [np.concatenate([blocks[i, j] for j in range(len(chunks))], 1) for i in range(len(chunks))]
-        )
+        if takes_reverse(variables, mode, chunk_size):
+            matrix, aux = _by_gradients(f, variables, options, has_aux)
+        else:
+            matrix, aux = _by_blocks(f, variables, options, has_aux, chunk_size)
         result = variables.nest(
             lambda x, a, b: variables.nest(
                 lambda y, c, d: matrix[a:b, c:d].reshape(x.shape + y.shape).astype(x.dtype), argnums
@@ -158,6 +156,50 @@ def hessian(
         return (result, aux) if has_aux else result
 
     return second_derivatives
+
+
+def _by_gradients(
+    f: Callable[..., Any], variables: Variables, options: dict[str, Any], has_aux: bool
+) -> tuple[Any, Any]:
+    """The Hessian, a row for each direction in which the gradient of reverse mode is differentiated, and the aux."""
+    aux = None
+    rows = []
+    for chunk in variables.chunks(min(GRADIENT_DIRECTIONS, variables.directions())):
+        with Level() as level:
+            moved = Variables(tuple(variables.moved({level: chunk})), tuple(variables.positions))
+            _, other, gradients = reverse_value_and_grad(f, moved, options, has_aux)
+        if not rows:
+            aux = constant(other, level)
+        changes = []
+        for leaf, gradient in zip(variables.leaves, gradients, strict=True):
+            _, change = split(gradient, level, "the gradient")
+            change = tangents(len(chunk), leaf, change)
+            changes.append(change.reshape((len(chunk), leaf.size)))
+        rows.append(np.concatenate(changes, 1))
+    return np.concatenate(rows), aux
+
+
+def _by_blocks(
+    f: Callable[..., Any], variables: Variables, options: dict[str, Any], has_aux: bool, chunk_size: int | None
+) -> tuple[Any, Any]:
+    """The Hessian by forward mode twice, and the aux."""
+    chunks = variables.chunks(chunk_size, mixed=True)
+    blocks: dict[tuple[int, int], Any] = {}
+    aux = None
+    for i, rows in enumerate(chunks):
+        for j, columns in enumerate(chunks[: i + 1]):
+            with Level() as inner, Level() as outer:
+                result = f(*variables.moved({inner: columns, outer: rows}), **options)
+                result, other = pair(result) if has_aux else (result, None)
+                if not blocks:
+                    aux = constant(other, inner, outer)
+                block = _mixed(result, inner, outer, len(rows), len(columns))
+            blocks[j, i] = block
+            blocks[i, j] = block.T
+    matrix = np.concatenate(
+        [np.concatenate([blocks[i, j] for j in range(len(chunks))], 1) for i in range(len(chunks))]
+    )
+    return matrix, aux
 
 
 def _mixed(result: Any, inner: int, outer: int, rows: int, columns: int) -> Any:

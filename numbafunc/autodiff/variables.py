@@ -69,13 +69,15 @@ class Variables:
         By default the tangents of the arguments stay below ``CHUNK_BYTES``, `mixed` ones below ``MIXED_CHUNK_BYTES``.
         """
         if chunk_size is None:
-            bytes_of_one = sum(leaf.size * leaf.dtype.itemsize for leaf in self.leaves)
-            if mixed:
-                most = min(MIXED_CHUNK_DIRECTIONS, math.isqrt(MIXED_CHUNK_BYTES // max(1, bytes_of_one)))
-            else:
-                most = min(CHUNK_DIRECTIONS, CHUNK_BYTES // max(1, bytes_of_one))
-            chunk_size = max(1, most)
+            chunk_size = self.directions(mixed)
         return [range(first, min(first + chunk_size, self.total)) for first in range(0, max(1, self.total), chunk_size)]
+
+    def directions(self, mixed: bool = False) -> int:
+        """How many directions keep the memory of their tangents of the arguments within bounds."""
+        bytes_of_one = max(1, sum(leaf.size * leaf.dtype.itemsize for leaf in self.leaves))
+        if mixed:
+            return max(1, min(MIXED_CHUNK_DIRECTIONS, math.isqrt(MIXED_CHUNK_BYTES // bytes_of_one)))
+        return max(1, min(CHUNK_DIRECTIONS, CHUNK_BYTES // bytes_of_one))
 
     def runs(
         self, f: Callable[..., Any], options: dict[str, Any], chunk_size: int | None
@@ -97,6 +99,10 @@ class Variables:
                 if tangent is not None:
                     x = make(x, tangent, level)
             duals.append(x)
+        return self.arguments(duals)
+
+    def arguments(self, duals: list[Any]) -> list[Any]:
+        """The arguments of f with other leaves in place of the variables."""
         arguments = list(self.args)
         remaining = iter(duals)
         for position, (structure, count) in zip(self.positions, self.structures, strict=True):

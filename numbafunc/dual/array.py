@@ -22,6 +22,7 @@ from numbafunc.dual.dtypes import is_inexact
 from numbafunc.dual.errors import IN_ARRAYS, IN_NUMBERS, dropped, without_rule
 from numbafunc.dual.levels import FIRST_DRAWN, LIVE, admit, leaked
 from numbafunc.dual.methods import ArrayMethods
+from numbafunc.dual.recorder import Recorder
 from numbafunc.numbers import elementary
 
 Operand: TypeAlias = Any
@@ -55,8 +56,11 @@ def _binary_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
     def operator(self: Dual, other: Operand) -> Any:
         if getattr(other, "__array_ufunc__", True) is None:
             return NotImplemented
-        if not (type(self.primal) is np.ndarray and type(other) in IN_MAIN_MEMORY) and on_device(self, other):
-            return _apply_on_device(ufunc, self, other)
+        if not (type(self.primal) is np.ndarray and type(other) in IN_MAIN_MEMORY):
+            if type(other) is Recorder:
+                return NotImplemented  # a constant of the recorder's level
+            if on_device(self, other):
+                return _apply_on_device(ufunc, self, other)
         return UFUNC_RULES[ufunc](self, other)
 
     return operator
@@ -66,8 +70,11 @@ def _reflected_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
     def operator(self: Dual, other: Operand) -> Any:
         if getattr(other, "__array_ufunc__", True) is None:
             return NotImplemented
-        if not (type(self.primal) is np.ndarray and type(other) in IN_MAIN_MEMORY) and on_device(self, other):
-            return _apply_on_device(ufunc, other, self)
+        if not (type(self.primal) is np.ndarray and type(other) in IN_MAIN_MEMORY):
+            if type(other) is Recorder:
+                return NotImplemented  # a constant of the recorder's level
+            if on_device(self, other):
+                return _apply_on_device(ufunc, other, self)
         return UFUNC_RULES[ufunc](other, self)
 
     return operator
@@ -246,6 +253,8 @@ class Dual(ArrayMethods):
     # NumPy's protocols.
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Operand, **options: Any) -> Any:
+        if any(type(x) is Recorder for x in inputs):
+            return NotImplemented
         if on_device(*inputs):
             if method != "__call__" or options:
                 place = backend.of(*inputs).place
@@ -263,6 +272,8 @@ class Dual(ArrayMethods):
     def __array_function__(
         self, function: Callable[..., Any], types: Any, args: tuple[Any, ...], options: dict[str, Any]
     ) -> Any:
+        if Recorder in types:
+            return NotImplemented
         rule = FUNCTION_RULES.get(function)
         if rule is None:
             module = (getattr(function, "__module__", None) or "numpy").replace("numpy._core.multiarray", "numpy")

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from numbafunc.dual.recorder import Recorder
+
 
 def is_float(dtype: np.dtype[Any]) -> bool:
     """Whether a dtype is one of the floating-point types that ops compute with."""
@@ -28,4 +30,5 @@ def is_finite(array: Any) -> bool:
         if array.ndim != 1:
             array = array.reshape(-1)
         return cmath.isfinite(array.dot(array))
-    return cmath.isfinite(array)
+    # A recorder has no elements that could be looked at.
+    return type(array) is not Recorder and cmath.isfinite(array)

@@ -14,6 +14,7 @@ import numpy as np
 
 from numbafunc.dual.array import Dual, Operand, make
 from numbafunc.dual.dtypes import is_finite
+from numbafunc.dual.recorder import RECORDED, Recorder
 
 
 def scale(factor: Operand, tangent: Operand) -> Any:
@@ -21,12 +22,19 @@ def scale(factor: Operand, tangent: Operand) -> Any:
 
     `tangent` has the leading axis of directions and at least as many axes behind it as `factor` has.
     """
+    if type(tangent) is Recorder and _is_constant(factor, tangent):
+        return RECORDED[scale](factor, tangent)
     if type(factor) is not Dual and type(tangent) is not Dual:
         product = beside(factor, tangent) * tangent
         if is_finite(factor):
             return product
         return np.where(tangent == 0, product.dtype.type(0), product)
     return _product(factor, tangent, scale)
+
+
+def _is_constant(x: Operand, recorder: Recorder) -> bool:
+    """Whether an operand is a constant at the level of a recorder."""
+    return type(x) is not Dual or x.level < recorder.level
 
 
 def beside(factor: Any, tangent: Any) -> Any:
@@ -38,6 +46,8 @@ def beside(factor: Any, tangent: Any) -> Any:
 
 def divide(tangent: Operand, divisor: Operand) -> Any:
     """``tangent / divisor``, zero where `tangent` is zero."""
+    if type(tangent) is Recorder and _is_constant(divisor, tangent):
+        return RECORDED[divide](tangent, divisor)
     if type(divisor) is not Dual and type(tangent) is not Dual:
         quotient = tangent / beside(divisor, tangent)
         if is_finite(quotient):
@@ -46,14 +56,16 @@ def divide(tangent: Operand, divisor: Operand) -> Any:
     return scale(1 / divisor, tangent)
 
 
-def _mixed(a: Operand, b: Operand) -> Any:
+def mixed(a: Operand, b: Operand) -> Any:
     """``a * b`` of two tangents (of different levels), zero where either is zero."""
+    if (type(a) is Recorder and _is_constant(b, a)) or (type(b) is Recorder and _is_constant(a, b)):
+        return RECORDED[mixed](a, b)
     if type(a) is not Dual and type(b) is not Dual:
         product = a * b
         if is_finite(a) and is_finite(b):
             return product
         return np.where((a == 0) | (b == 0), product.dtype.type(0), product)
-    return _product(a, b, _mixed)
+    return _product(a, b, mixed)
 
 
 def _product(factor: Operand, tangent: Operand, multiply: Any) -> Any:
@@ -70,7 +82,7 @@ def _product(factor: Operand, tangent: Operand, multiply: Any) -> Any:
     if factor_moves is not None:
         factor_moves = align(factor_moves, primal.ndim)
         if not _never_meet(factor_moves, tangent):
-            change = _mixed(factor_moves, tangent)
+            change = mixed(factor_moves, tangent)
     if tangent_moves is not None:
         second = multiply(factor, align(tangent_moves, primal.ndim))
         change = second if change is None else change + second
@@ -86,7 +98,7 @@ def _never_meet(a: Operand, b: Operand) -> bool:
 
     This holds for most blocks of the Hessian of a sum in which each variable meets few others.
     """
-    if type(a) is Dual or type(b) is Dual or a.shape[2:] != b.shape[1:] or a.shape[0] * b.size < _LARGE:
+    if type(a) is not np.ndarray or type(b) is not np.ndarray or a.shape[2:] != b.shape[1:] or a.shape[0] * b.size < _LARGE:
         return False
     return not (a.any((0, 1)) & b.any(0)).any()
 

@@ -7,10 +7,13 @@ that are views of one another form a family: it holds the storage, and for each 
 storage to it. Nothing is copied until a member is assigned to. Then the storage is given memory of its own, the
 assignment is made in the member's view of that, and all members that are alive are derived anew. An array that belongs
 to the caller of a differentiated function is therefore never written to.
+
+A recorder has no memory: it refers to a step of a tape, and an assignment makes it refer to another one.
 """
 
 from __future__ import annotations
 
+import operator
 import sys
 import weakref
 from collections.abc import Callable
@@ -19,6 +22,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from numbafunc.dual.array import Components, Dual, Operand, assemble, components, make, value_of
+from numbafunc.dual.recorder import Recorder, variable
 
 Part: TypeAlias = "np.ndarray[Any, Any]"
 Apply: TypeAlias = Callable[[Any, int], Any]
@@ -80,15 +84,33 @@ def view(x: Operand, apply: Apply) -> Any:
     return result
 
 
-def _derive(member: Dual, family: Family, path: Any) -> None:
+def _follow(storage: Any, path: Any) -> Any:
+    """The view of a storage that a path leads to."""
     functions = []
     while path is not None:
         path, apply = path
         functions.append(apply)
-    derived = family.storage
     for apply in reversed(functions):
-        derived = componentwise(derived, apply)
+        storage = componentwise(storage, apply)
+    return storage
+
+
+def _derive(member: Dual, family: Family, path: Any) -> None:
+    derived = _follow(family.storage, path)
     member.primal, member.tangent, member.level = derived.primal, derived.tangent, derived.level
+
+
+def _write_back(member: Dual, family: Family, path: Any) -> None:
+    """Let the recorders of a storage see what was written to those of a member, which share no memory with them."""
+    storage = family.storage
+    written, whole = components(member), components(storage)
+    if path is None or not any(type(part) is Recorder for part in whole.values()):
+        return
+    positions = _follow(np.arange(storage.size).reshape(storage.shape), path)
+    behind = np.unravel_index(np.asarray(positions), storage.shape or (1,))
+    for levels, part in whole.items():
+        if type(part) is Recorder:
+            write_behind(part, len(levels), behind, written[levels])
 
 
 # Indexing.
@@ -142,7 +164,8 @@ def gather(x: Operand, positions: Any) -> Any:
     size = x.size
 
     def apply(v: Any, lead: int) -> Any:
-        return np.asarray(np.take(v.reshape((*v.shape[:lead], size)), positions, lead))
+        taken = np.take(v.reshape((*v.shape[:lead], size)), positions, lead)
+        return taken if type(taken) is Recorder else np.asarray(taken)
 
     return componentwise(x, apply)
 
@@ -179,6 +202,8 @@ def _has_own_parts(x: Dual, strides: tuple[int, ...]) -> bool:
         if type(part) is Dual:
             if not _is_alone(part) or not _has_own_parts(part, strides):
                 return False
+        elif type(part) is Recorder:
+            continue
         elif part.base is not None or not part.flags.writeable or part.strides[part.ndim - len(strides) :] != strides:
             return False
     return True
@@ -206,7 +231,7 @@ def _laid_out_like(value: Part, lead: tuple[int, ...]) -> Part:
 def _own(x: Dual, parts: Components) -> None:
     """Give a Dual memory of its own, with all the components that a value of these `parts` needs."""
     have = components(x)
-    missing = {key: part.shape[: len(key)] for key, part in parts.items() if key not in have}
+    missing = {key: part for key, part in parts.items() if key not in have or _replaces_zeros(part, have[key])}
     if not missing:
         del have
         if _is_own(x):
@@ -215,12 +240,24 @@ def _own(x: Dual, parts: Components) -> None:
     value = have[()]
     owned: Components = {}
     for key, part in have.items():
-        owned[key] = _laid_out_like(value, part.shape[: len(key)])
-        owned[key][...] = part
-    for key, directions in missing.items():
-        owned[key] = _laid_out_like(value, directions)
+        if type(part) is Recorder:
+            owned[key] = part.copy()
+        else:
+            owned[key] = _laid_out_like(value, part.shape[: len(key)])
+            owned[key][...] = part
+    for key, part in missing.items():
+        directions = part.shape[: len(key)]
+        if type(part) is Recorder:
+            owned[key] = variable((*directions, *value.shape), value.dtype, part.level)
+        else:
+            owned[key] = _laid_out_like(value, directions)
     y = assemble(owned)
     x.primal, x.tangent, x.level = y.primal, y.tangent, y.level
+
+
+def _replaces_zeros(part: Any, own: Any) -> bool:
+    """Whether a recorded tangent is to be stored among tangents of zeros, which are a plain array."""
+    return type(part) is Recorder and type(own) is not Recorder
 
 
 def _check_writeable(x: Dual) -> None:
@@ -281,6 +318,7 @@ def change(x: Dual, parts: Components, write: Callable[[Components], None]) -> N
         _own(family.storage, parts)
         _derive(x, family, path)
         write(components(x))
+        _write_back(x, family, path)
     finally:
         for member in members:
             _derive(member, *member.family)
@@ -297,14 +335,24 @@ def _store(own: Components, key: Any, parts: Components) -> None:
         shape = value.shape or (1,)
         positions = np.arange(value.size).reshape(value.shape)[key]
         behind = np.unravel_index(positions, shape)
-        if not value.shape:
-            own = {levels: array[..., np.newaxis] for levels, array in own.items()}
     for levels, array in own.items():
         if not levels:
             continue
-        lead = (slice(None),) * len(levels)
         part = parts.get(levels)
-        array[(*lead, *behind)] = 0 if part is None else _fitting(part, len(levels), value, key)
+        fitting = 0 if part is None else _fitting(part, len(levels), value, key)
+        write_behind(array, len(levels), behind, fitting)
+
+
+def write_behind(array: Any, lead: int, behind: Any, values: Any, write: Callable[..., Any] = operator.setitem) -> None:
+    """Write values to a component at an index of the axes behind its directions, or at one of an axis that it lacks."""
+    key = (*(slice(None),) * lead, *behind)
+    if array.ndim > lead or not any(type(part) is np.ndarray for part in behind):
+        write(array, key, values)
+        return
+    with_axis = array[..., np.newaxis]
+    write(with_axis, key, values)
+    if type(array) is Recorder:
+        array.become(with_axis[..., 0])
 
 
 def _fitting(part: Part, lead: int, value: Part, key: Any) -> Part:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from numbafunc.backend import Backend
 from numbafunc.cpu import threads
@@ -47,17 +48,13 @@ class Movement(Linear):
     """
 
     def __init__(self, name: str, arrange: Callable[..., tuple[np.ndarray[Any, Any], tuple[int, ...]]]) -> None:
-        super().__init__(name, _copied, Backend.copy)
+        super().__init__(name, _copied, Backend.copy, _scattered)
         self.arrange = arrange
-
-    def anywhere(self, part: Any, leading: int, *static: Any) -> Any:
-        """See :meth:`numbafunc.kinds.linear.Linear.anywhere`."""
-        return super().anywhere(part, leading, self.arrange, *static)
 
     def __call__(self, x: Any, *static: Any, shortcut: Shortcut | None = None) -> Any:
         """The result for a checked operand; a call on a plain array is kept in the short cut."""
         if shortcut is None or shortcut.operands[0] is not x:
-            return super().__call__(x, *static)
+            return super().__call__(x, self.arrange, *static)
         view, shape = self.arrange(x, 0, *static)
         if not view.size:
             return empty(shape, x.dtype)
@@ -71,6 +68,23 @@ class Movement(Linear):
 def _copied(array: np.ndarray[Any, Any], leading: int, arrange: Any, *static: Any) -> np.ndarray[Any, Any]:
     view, shape = arrange(array, leading, *static)
     return contiguous(view, array).reshape(shape)
+
+
+def _scattered(
+    array: np.ndarray[Any, Any], leading: int, shape: tuple[int, ...], arrange: Any, *static: Any
+) -> np.ndarray[Any, Any]:
+    """The transpose of a copy: each element of the operand gets the sum of the elements that are copies of it."""
+    result = np.zeros((*array.shape[:leading], *shape), array.dtype)
+    view, _ = arrange(result, leading, *static)
+    moved = array.reshape(view.shape)
+    repeated = tuple(axis for axis, stride in enumerate(view.strides) if stride == 0 and view.shape[axis] > 1)
+    if repeated:
+        moved = moved.sum(repeated)
+        lengths = [1 if axis in repeated else length for axis, length in enumerate(view.shape)]
+        view = as_strided(result, lengths, view.strides)
+        moved = moved.reshape(lengths)
+    view[...] = moved
+    return result
 
 
 _KERNELS = threads.Kernels(1024)

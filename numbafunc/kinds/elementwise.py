@@ -17,6 +17,7 @@ from numbafunc.cpu import threads
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import FLAGS, PLAIN, empty, flat_words
 from numbafunc.dual.array import Dual, make, on_device
+from numbafunc.dual.recorded import recorded_level
 from numbafunc.kinds import arguments
 from numbafunc.kinds.plan import (
     Operands,
@@ -180,6 +181,8 @@ class Elementwise:
 
     def on_device(self, operands: Sequence[Any], out: Any, dtype: np.dtype[Any] | None = None) -> Any:
         """The result where an operand, or ``out``, belongs to another back end; in a dtype if one is given."""
+        if recorded_level(*operands):
+            return self._recorded(operands, out, dtype)
         here = backend.of(*operands, out)
         run = self._elsewhere.get(here)
         if run is None:
@@ -195,8 +198,11 @@ class Elementwise:
         shortcut: Shortcut | None = None,
     ) -> Array:
         """The result for checked operands, in the given dtype if there is one; the plan is kept in the short cut."""
-        if shortcut is None and any(map(on_device, checked)):
-            return self.on_device(checked, out, dtype)
+        if shortcut is None:
+            if any(map(on_device, checked)):
+                return self.on_device(checked, out, dtype)
+            if recorded_level(*checked):
+                return self._recorded(checked, out, dtype)
         if self.keep_integers:
             checked = [x.astype(np.int64) if type(x) is ndarray and x.dtype.kind == "b" else x for x in checked]
         operands = Operands(checked)
@@ -212,6 +218,14 @@ class Elementwise:
         if shortcut is not None:
             shortcut.keep_plan(plan, checked)
         return result
+
+    def _recorded(self, operands: Sequence[Any], out: Any, dtype: np.dtype[Any] | None) -> Array:
+        """The result where an operand has a recorded tangent."""
+        from numbafunc.kinds.partials import by_partials
+
+        if out is not None:
+            raise TypeError("out can't take a result with tangents; leave it out when differentiating")
+        return by_partials(lambda *rests: self.evaluate(rests, dtype=dtype), operands)
 
     def settled(self) -> Callable[..., Any]:
         """The definition; a user's definition is frozen at the first call, and must not raise."""

@@ -9,35 +9,38 @@ import numpy as np
 
 from numbafunc import backend
 from numbafunc.backend import Entry
-from numbafunc.dual.array import Dual, assemble, components
+from numbafunc.dual.array import Components, Dual, assemble, components
+from numbafunc.dual.recorder import Primitive, Recorder, variable
 
 Array = Any  # numpy.ndarray or Dual
 
 REGISTRY: dict[str, Linear] = {}
 
 
-class Linear:
-    """An op of the linear kind.
+class LinearFunction:
+    """A linear function of arrays and dual arrays whose first axes are directions of tangents.
 
     Parameters
     ----------
     name : str
-        Name of the op, for messages and for the registry.
+        Its name, for messages.
     apply : callable
-        ``apply(array, leading, *static)``: the result for a plain array whose first ``leading`` axes are directions of
-        tangents; it acts behind them and leaves them in front. Whatever else the op depends on is in ``static``.
+        ``apply(array, leading, *static)``: the result for a plain array whose first ``leading`` axes are directions; it
+        acts behind them and leaves them in front. Whatever else the function depends on is in ``static``.
     entry : Entry, optional
         Entry of back ends for the function of these arguments; ``apply`` becomes the one for main memory. Without an
-        entry the op is for arrays in main memory only.
+        entry the function is for arrays in main memory only.
     """
 
-    def __init__(self, name: str, apply: Callable[..., np.ndarray[Any, Any]], entry: Entry | None = None) -> None:
+    def __init__(
+        self, name: str, apply: Callable[..., np.ndarray[Any, Any]], entry: Entry | None = None
+    ) -> None:
         self.name = name
         self.apply = apply
         self.entry = entry
+        self.step: Primitive | None = None
         if entry is not None:
             backend.CPU.bring(entry, apply)
-        REGISTRY[name] = self
 
     def anywhere(self, part: Array, leading: int, *static: Any) -> Array:
         """The result for a component of an operand, an array of any back end."""
@@ -49,11 +52,76 @@ class Linear:
             raise TypeError(f"{self.name} is given an array of {here.place}; wanted: one in main memory")
         return self.entry.of(here, self.name)(part, leading, *static)
 
-    def __call__(self, x: Array, *static: Any) -> Array:
-        """The result for a checked operand: an array, or a Dual whose components are taken one by one."""
+    def behind(self, x: Array, leading: int, *static: Any) -> Array:
+        """The result for an array, or for a Dual whose components are taken one by one."""
         if type(x) is not Dual:
-            return self.anywhere(x, 0, *static)
-        return assemble({levels: self.anywhere(part, len(levels), *static) for levels, part in components(x).items()})
+            return self.anywhere(x, leading, *static)
+        parts = components(x)
+        value = self.anywhere(parts.pop(()), leading, *static)
+        results: Components = {(): value}
+        for levels, part in parts.items():
+            results[levels] = self.of_tangents(part, len(levels), leading, value, *static)
+        return assemble(results)
+
+    def of_tangents(self, part: Any, added: int, leading: int, value: Array, *static: Any) -> Any:
+        """The result for tangents, which have ``added`` axes in front of those of the value whose result is given."""
+        if type(part) is not Recorder:
+            return self.anywhere(part, added + leading, *static)
+        if self.step is None:
+            return self.apply(part, added + leading, *static)
+        shape = (*part.shape[:added], *value.shape)
+        return self.step.record(shape, value.dtype, part, added + leading, *static)
+
+    def transposed_by(self, transpose: Callable[..., np.ndarray[Any, Any]], entry: Entry | None = None) -> None:
+        """Let tangents be recorded, given the transpose of the function.
+
+        Parameters
+        ----------
+        transpose : callable
+            ``transpose(cotangent, leading, shape, *static)``, for operands that have a shape behind the directions.
+        entry : Entry, optional
+            Entry of back ends for the function of these arguments.
+        """
+        transposed = LinearFunction(f"the transpose of {self.name}", transpose, entry)
+
+        def back(cotangent: Array, place: int, x: Any, leading: int, *static: Any) -> Array:
+            return transposed.behind(cotangent, leading, x.shape[leading:], *static)
+
+        def forth(cotangent: Array, place: int, x: Any, leading: int, shape: Any, *static: Any) -> Array:
+            return self.behind(cotangent, leading, *static)
+
+        self.step = Primitive(self.name, self.behind, back)
+        transposed.step = Primitive(transposed.name, transposed.behind, forth)
+
+
+class Linear(LinearFunction):
+    """An op of the linear kind.
+
+    Parameters
+    ----------
+    name, apply, entry
+        As of :class:`LinearFunction`; the name is that in the registry too.
+    transpose, transpose_entry : optional
+        As of :meth:`LinearFunction.transposed_by`. Without them, ``apply`` consists of NumPy's functions and takes
+        recorded tangents.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        apply: Callable[..., np.ndarray[Any, Any]],
+        entry: Entry | None = None,
+        transpose: Callable[..., np.ndarray[Any, Any]] | None = None,
+        transpose_entry: Entry | None = None,
+    ) -> None:
+        super().__init__(name, apply, entry)
+        if transpose is not None:
+            self.transposed_by(transpose, transpose_entry)
+        REGISTRY[name] = self
+
+    def __call__(self, x: Array, *static: Any) -> Array:
+        """The result for a checked operand."""
+        return self.behind(x, 0, *static)
 
 
 class JointlyLinear(Linear):
@@ -70,12 +138,17 @@ class JointlyLinear(Linear):
         directions = {key: part.shape[: len(key)] for parts in taken for key, part in parts.items()}
         results = {}
         for key in sorted(directions, key=lambda key: (len(key), key)):
-            arrays = tuple(parts[key] if key in parts else _zeros(parts[()], directions[key]) for parts in taken)
-            results[key] = self.anywhere(arrays, len(key), *static)
+            recorded = next((parts[key] for parts in taken if type(parts.get(key)) is Recorder), None)
+            arrays = tuple(
+                parts[key] if key in parts else _zeros(parts[()], directions[key], recorded) for parts in taken
+            )
+            results[key] = (self.anywhere if recorded is None else self.apply)(arrays, len(key), *static)
         return assemble(results)
 
 
-def _zeros(value: Any, directions: tuple[int, ...]) -> Any:
+def _zeros(value: Any, directions: tuple[int, ...], recorded: Recorder | None) -> Any:
+    if recorded is not None:
+        return variable((*directions, *value.shape), value.dtype, recorded.level)
     if not isinstance(value, np.ndarray):
         return backend.of(value).zeros((*directions, *value.shape), value.dtype, value)
     return np.broadcast_to(np.zeros((), value.dtype), (*directions, *value.shape))

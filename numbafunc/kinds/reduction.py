@@ -12,6 +12,7 @@ from numbafunc import backend
 from numbafunc.backend import Backend
 from numbafunc.cpu import threads
 from numbafunc.cpu.memory import flat_words
+from numbafunc.dual.recorded import recorded_level
 from numbafunc.kinds import arguments
 from numbafunc.kinds.plan import (
     Operands,
@@ -109,6 +110,13 @@ class Reduction:
         """
         if shape is None:
             shape = arguments.broadcast({"operand": arguments.shape_of(operands[0])})
+        if recorded_level(*operands):
+            from numbafunc.kinds.stages import by_stages
+
+            if out is not None:
+                raise TypeError("out can't take a result with tangents; leave it out when differentiating")
+            results = by_stages(self, operands, axes, dtype, shape, keepdims)
+            return results[0] if len(results) == 1 else tuple(results)
         here = backend.of(*operands)
         if here is not backend.CPU:
             results = self._run_on(here)(operands, names, axes, dtype, shape, keepdims, out)

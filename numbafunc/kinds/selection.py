@@ -13,6 +13,8 @@ from numbafunc.backend import Entry
 from numbafunc.cpu import threads
 from numbafunc.cpu.memory import empty, flat_words
 from numbafunc.dual.array import Components, Dual, assemble, components
+from numbafunc.dual.recorded import recorded_level
+from numbafunc.kinds.linear import LinearFunction
 
 REGISTRY: dict[str, Selection] = {}
 
@@ -64,6 +66,26 @@ class Positions(NamedTuple):
         return result
 
 
+    def scatter(self, array: np.ndarray[Any, Any], leading: int, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+        """The transpose of :meth:`gather`: an operand of a shape in which each element is the sum of its copies."""
+        directions = array.shape[:leading]
+        result = np.zeros((*directions, *shape), array.dtype)
+        blocks, count = self.within.shape
+        if array.size:
+            number = math.prod(directions)
+            starts = np.arange(blocks)[:, np.newaxis] * (math.prod(shape) // blocks)
+            found = self.within >= 0
+            positions = (self.within + starts)[found]
+            values, targets = array.reshape(number, blocks, count), result.reshape(number, -1)
+            for direction in range(number):
+                np.add.at(targets[direction], positions, values[direction][found])
+        return result
+
+
+_gathered = LinearFunction("selection", lambda part, leading, positions: positions.gather(part, leading))
+_gathered.transposed_by(lambda array, leading, shape, positions: positions.scatter(array, leading, shape))
+
+
 class Selection:
     """An op of the selection kind.
 
@@ -108,6 +130,7 @@ class Selection:
         parts = components(x)
         value = parts.pop(())
         few = value.size and sum(part.size for part in parts.values()) <= FEW * value.size
+        few = few and not recorded_level(x)
         if self.follow is None or not few:
             return self.gather(x, self.find(value, *static))
         tangents = [part.reshape(-1, *value.shape) for part in parts.values()]
@@ -119,10 +142,12 @@ class Selection:
 
     def gather(self, x: Dual, positions: Positions, value: np.ndarray[Any, Any] | None = None) -> Dual:
         """The elements of a Dual at positions, with all their tangents; their value may be known."""
-        gathered: Components = {
-            levels: positions.gather(part, len(levels)) if levels or value is None else value
-            for levels, part in components(x).items()
-        }
+        parts = components(x)
+        plain = parts.pop(())
+        result = positions.gather(plain, 0) if value is None else value
+        gathered: Components = {(): result}
+        for levels, part in parts.items():
+            gathered[levels] = _gathered.of_tangents(part, len(levels), 0, result, positions)
         return assemble(gathered)  # type: ignore[no-any-return]
 
 

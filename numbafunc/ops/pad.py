@@ -13,6 +13,7 @@ from numbafunc.backend import CPU, Backend
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import WORDS, empty, flat_words
 from numbafunc.dual.array import Dual, assemble, components
+from numbafunc.dual.recorder import Recorder
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.linear import JointlyLinear, Linear
@@ -170,7 +171,8 @@ def _replaced(x: Any, axis: int, function: Callable[[Any], Any]) -> Any:
     if not new:
         return x
     result = np.moveaxis(np.stack(new).reshape(lines.shape), -1, axis)
-    return assemble({levels: np.ascontiguousarray(part) for levels, part in components(result).items()})
+    parts = components(result)
+    return assemble({key: part if type(part) is Recorder else np.ascontiguousarray(part) for key, part in parts.items()})
 
 
 def _keep(shortcut: Shortcut, widths: Widths, mode: str, constant: Any) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from numbafunc.cpu import threads
 from numbafunc.cpu.memory import WORDS, empty, flat_words
+from numbafunc.dual.recorder import Recorder
 from numbafunc.kinds.copy import PARALLEL_FROM, contiguous
 
 Widths = tuple[tuple[int, int], ...]  # before and after each axis
@@ -162,6 +163,8 @@ def padded(
 
     ``constants`` has the directions in front too, then a value before and one after each axis, in the array's dtype.
     """
+    if type(array) is Recorder:
+        return _recorded(array, leading, widths, mode, constants)
     directions, shape = array.shape[:leading], array.shape[leading:]
     if not shape:
         return array.copy()
@@ -180,3 +183,25 @@ def padded(
     for direction in range(count):
         kernel(sources[direction], values[direction], results[direction], padding.plan)
     return result
+
+
+def _recorded(x: Any, leading: int, widths: Widths, mode: str, constants: Any) -> Any:
+    """The same for a recorded tangent, axis by axis."""
+    directions, ndim = x.shape[:leading], x.ndim - leading
+    for number, (before, after) in enumerate(widths):
+        axis = leading + number
+        if not before and not after:
+            continue
+        margins = []
+        for side, places in enumerate((np.arange(-before, 0), np.arange(after) + x.shape[axis])):
+            if mode != "constant":
+                margins.append(np.take(x, MAPS[mode](places, x.shape[axis]), axis))
+                continue
+            shape = (*x.shape[:axis], len(places), *x.shape[axis + 1 :])
+            if type(constants) is Recorder:
+                value: Any = constants[..., number, side].reshape((*directions, *(1,) * ndim))
+                margins.append(np.broadcast_to(value, shape))
+            else:
+                margins.append(np.zeros(shape, x.dtype))
+        x = np.concatenate([margins[0], x, margins[1]], axis)
+    return x

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from numbafunc.dual.array import Components, assemble, components
+from numbafunc.dual.recorder import Recorder
 from numbafunc.kinds.arguments import is_float
 from numbafunc.ops.pad_index import Widths, padded
 
@@ -64,6 +65,8 @@ def _between(end: NDArray, edge: NDArray, step: NDArray, count: int) -> NDArray:
         first, last = end.astype(np.float64), edge.astype(np.float64)
         with np.errstate(invalid="ignore", over="ignore"):
             points = between(first, last, step / count)
+            if type(points) is Recorder:
+                return points.astype(dtype)  # type: ignore[return-value]
             # From an end at infinity, infinite steps towards the edge reach no defined point.
             return np.where(np.isfinite(first), points, np.nan).astype(dtype)
     if dtype.kind == "b":
@@ -229,6 +232,8 @@ def _middle(a: NDArray, b: NDArray) -> NDArray:
     """Halfway between two numbers; integers are rounded half to even, and bool is true where either is."""
     if is_float(a.dtype):
         halves = a.astype(np.float64) * 0.5 + b.astype(np.float64) * 0.5
+        if type(halves) is Recorder:
+            return halves.astype(a.dtype)
         return np.where(a == b, a, halves.astype(a.dtype))
     if a.dtype.kind == "b":
         return a | b

@@ -203,6 +203,30 @@ def _average(x: np.ndarray[Any, Any], leading: int, windows: Windows) -> np.ndar
     return _prepare("mean", x.shape, x.dtype, windows).run(x)
 
 
+def _average_transpose(
+    array: np.ndarray[Any, Any], leading: int, shape: tuple[int, ...], windows: Windows
+) -> np.ndarray[Any, Any]:
+    """Each element of an image gets its share of all windows that it lies in: first along columns, then along rows."""
+    (high, wide), (down, across) = windows.size, windows.strides
+    part = array / array.dtype.type(high * wide)
+    part = np.swapaxes(_spread(part, wide, across, shape[-1], windows.padding[1][0]), -1, -2)
+    return np.swapaxes(_spread(part, high, down, shape[-2], windows.padding[0][0]), -1, -2)
+
+
+def _spread(
+    array: np.ndarray[Any, Any], size: int, step: int, length: int, before: int
+) -> np.ndarray[Any, Any]:
+    """The last axis, of windows, spread over an axis of a length with padding before it."""
+    count = array.shape[-1]
+    whole = np.zeros((*array.shape[:-1], max(before + length, (count - 1) * step + size, 0)), array.dtype)
+    for place in range(size if count else 0):
+        whole[..., place : place + (count - 1) * step + 1 : step] += array
+    if before < 0:
+        whole = np.concatenate([np.zeros((*array.shape[:-1], -before), array.dtype), whole], -1)
+        before = 0
+    return whole[..., before : before + length]
+
+
 def _largest(x: np.ndarray[Any, Any], windows: Windows) -> Positions:
     # float16 has no arithmetic; the order of float32 is the same.
     wide = x if x.dtype.itemsize > 2 else x.astype(np.float32)
@@ -224,7 +248,7 @@ def _follow(
     return [results[0][0], *results[1:]]
 
 
-_average_pool_2d = Linear("average_pool_2d", _average, Backend.average_pool)
+_average_pool_2d = Linear("average_pool_2d", _average, Backend.average_pool, _average_transpose)
 _max_pool_2d = Selection("max_pool_2d", _largest, Backend.max_pool, _follow)
 
 

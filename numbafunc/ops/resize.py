@@ -13,7 +13,7 @@ from numbafunc.kinds import arguments
 from numbafunc.kinds.linear import Linear
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
-from numbafunc.ops.resize_taps import resample, steps_to
+from numbafunc.ops.resize_taps import resample, resample_transpose, steps_to
 
 __all__ = ["interpolate", "upsample_2d"]
 
@@ -25,8 +25,8 @@ _METHODS = {
     "lanczos5": "lanczos5",
 }
 
-_interpolate = Linear("interpolate", resample, Backend.resize)
-_upsample_2d = Linear("upsample_2d", resample, Backend.resize)
+_interpolate = Linear("interpolate", resample, Backend.resize, resample_transpose)
+_upsample_2d = Linear("upsample_2d", resample, Backend.resize, resample_transpose)
 
 
 @shortcut("input", tuples=["size", "scale_factor"])

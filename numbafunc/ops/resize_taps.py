@@ -300,4 +300,46 @@ def resample(x: Array, leading: int, target: Shape, method: str) -> Array:
     return x
 
 
-__all__ = ["FILTERS", "Step", "Taps", "nearest", "order_of_axes", "resample", "steps_to", "taps"]
+@functools.lru_cache(maxsize=64)
+def _taps_back(n: int, m: int, method: str) -> tuple[Array, Array]:
+    """For each of n elements the results that it enters, of m, and with which weights: arrays (most results, n)."""
+    if method == "nearest":
+        sources, weights = nearest(n, m), np.ones(m)
+        results = np.arange(m)
+    else:
+        made = taps(n, m, method)
+        count = made.weights.shape[1]
+        sources = (made.first[:, None] + np.arange(count)).reshape(-1)
+        weights = made.weights.reshape(-1)
+        results = np.repeat(np.arange(m), count)
+    order = np.argsort(sources, kind="stable")
+    sources, weights, results = sources[order], weights[order], results[order]
+    number = np.arange(len(sources)) - np.searchsorted(sources, sources)
+    table = (int(number.max(initial=0)) + 1, n)
+    entered, shares = np.zeros(table, np.int64), np.zeros(table)
+    entered[number, sources] = results
+    shares[number, sources] = weights
+    return entered, shares
+
+
+def resample_transpose(cotangent: Array, leading: int, shape: Shape, target: Shape, method: str) -> Array:
+    """The transpose of :func:`resample`: each element gets the weighted sum of the results that it enters."""
+    compute = np.float32 if cotangent.dtype.itemsize == 2 else cotangent.dtype
+    x = cotangent.astype(compute)
+    for number, (n, m) in enumerate(zip(shape, target)):
+        if n == m:
+            continue
+        axis = leading + number
+        if n == 0 or m == 0:
+            x = np.zeros((*x.shape[:axis], n, *x.shape[axis + 1 :]), x.dtype)
+            continue
+        entered, shares = _taps_back(n, m, method)
+        behind = (1,) * (len(shape) - number - 1)
+        total = np.take(x, entered[0], axis) * shares[0].astype(compute).reshape((n, *behind))
+        for results, share in zip(entered[1:], shares[1:]):
+            total += np.take(x, results, axis) * share.astype(compute).reshape((n, *behind))
+        x = total
+    return x.astype(cotangent.dtype)
+
+
+__all__ = ["FILTERS", "Step", "Taps", "nearest", "order_of_axes", "resample", "resample_transpose", "steps_to", "taps"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import operator
 import sys
 from collections.abc import Callable
@@ -15,7 +16,10 @@ from numbafunc.backend import CPU, Backend
 from numbafunc.cpu import scan as compiled
 from numbafunc.cpu.scan import carry_error
 from numbafunc.dual.array import Dual, assemble, components
+from numbafunc.dual.checkpoint import checkpoint
 from numbafunc.dual.dtypes import is_float
+from numbafunc.dual.levels import LIVE
+from numbafunc.dual.recorder import Recorder, variable
 from numbafunc.dual.trees import Structure, flatten, flatten_with_names
 from numbafunc.kinds.arguments import check_flag, is_array
 from numbafunc.kinds.njit import register
@@ -90,6 +94,12 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
     reverse = check_flag(reverse, "reverse")
     entries, x_structure = _entries(xs)
     steps = _length(entries, xs, length)
+    step = getattr(f, "keeps_arguments", None)
+    if step is not None:
+        # Memory matters where a derivative is being taken.
+        if steps > _SHORTEST and LIVE and backend.of(*flatten(init)[0], *entries) is CPU:
+            return _in_segments(step, init, entries, x_structure, steps, reverse)
+        f = step
     leaves, structure = _start(init)
     jitted = _is_dispatcher(f)
     here = backend.of(*leaves, *entries)
@@ -102,6 +112,30 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
         with contextlib.suppress(Exception):
             leaves = loop.promoted(leaves)
     return compiled.run(f, init, leaves, weak, xs, entries, steps, reverse)
+
+
+_SHORTEST = 3
+"""Steps up to which a loop is not cut into segments."""
+
+
+def _in_segments(
+    f: Any, init: Any, entries: list[Any], x_structure: Structure, steps: int, reverse: bool
+) -> tuple[Any, Any]:
+    """The loop in segments of about as many steps as there are segments, which keep nothing but their first carries."""
+    size = math.isqrt(steps - 1) + 1
+    starts = range(0, steps, size)
+    carry, results = init, []
+    for start in reversed(starts) if reverse else starts:
+        count = min(size, steps - start)
+
+        def segment(carry: Any, parts: Any, count: int = count) -> tuple[Any, Any]:
+            return scan(f, carry, parts, count, reverse)
+
+        parts = x_structure.unflatten([entry[start : start + count] for entry in entries])
+        carry, ys = checkpoint(segment)(carry, parts)
+        results.append(flatten(ys))
+    joined = [np.concatenate(pieces) for pieces in zip(*(leaves for leaves, _ in results[:: -1 if reverse else 1]))]
+    return carry, results[0][1].unflatten(joined)
 
 
 def _is_dispatcher(f: Any) -> bool:
@@ -434,8 +468,11 @@ class _Stack:
         self.steps = steps
         # The component of each set of levels. A step without some tangent leaves zeros there.
         self.parts: dict[tuple[int, ...], np.ndarray[Any, Any]] = {}
+        # Recorded tangents of the steps, which have no memory to be put in.
+        self.recorded: dict[tuple[int, ...], list[Any]] = {}
         for levels, part in (components(first) if type(first) is Dual else {(): np.asarray(first)}).items():
-            self._add(levels, part)
+            if type(part) is not Recorder:
+                self._add(levels, part)
 
     def _add(self, levels: tuple[int, ...], part: Any) -> None:
         axis = len(levels)
@@ -447,6 +484,12 @@ class _Stack:
             self.parts[()][i] = leaf
             return
         for levels, part in components(leaf).items():
+            if type(part) is Recorder:
+                if levels not in self.recorded:
+                    zeros = variable(part.shape, part.dtype, part.level)
+                    self.recorded[levels] = [zeros] * self.steps
+                self.recorded[levels][i] = part
+                continue
             if levels not in self.parts:
                 self._add(levels, part)
             place: Any = (*(slice(None),) * len(levels), i)
@@ -454,7 +497,10 @@ class _Stack:
 
     def stacked(self) -> Any:
         """The results of all steps, along a new first axis."""
-        return assemble(self.parts) if len(self.parts) > 1 else self.parts[()]
+        parts = dict(self.parts)
+        for levels, steps in self.recorded.items():
+            parts[levels] = np.stack(steps, len(levels))
+        return assemble(parts) if len(parts) > 1 else parts[()]
 
 
 register(__name__)

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from numbafunc.dual.array import Dual, assemble, components, on_device
+from numbafunc.dual.recorded import recorded_level
 from numbafunc.dual.trees import flatten, flatten_with_names
 from numbafunc.parallel import axes
 from numbafunc.parallel.axes import digest_of
 from numbafunc.parallel.call_site import Place
 from numbafunc.parallel.device import through_main_memory
 from numbafunc.parallel.dtypes import SUM, as_leaf, wire_of
-from numbafunc.parallel.tangents import describe_derivatives
+from numbafunc.parallel.tangents import apart_from_recorded, describe_derivatives, shared
 
 _CHUNK = 1 << 30
 
@@ -38,6 +39,17 @@ def broadcast(x: Any, axis_name: Any, root: Any, place: Place) -> Any:
     operands = [as_leaf(leaf, f"x{name}") for leaf, name in zip(leaves, flatten_with_names(x)[1])]
     for operand in operands:
         wire_of(SUM, operand.dtype)  # raises for what is not a number
+    if recorded_level(*operands):
+        # The value of the root is the sum of the ranks' values, zero but for the root's; so is its tangent.
+        nest = f"{structure}, broadcast from rank {root}"
+        rests, recorded = apart_from_recorded(operands)
+        values = flatten(broadcast(structure.unflatten(rests), axis_name, root, place))[0]
+        results = [components(value) for value in values]
+        for result, some in zip(results, recorded, strict=True):
+            for key, part in some.items():
+                own: Any = np.where(axis.rank == root, part, 0)
+                result[key] = shared(SUM, own, axis, nest, False, place)
+        return structure.unflatten([assemble(result) for result in results])
     parts = [components(operand) if type(operand) is Dual else {(): operand} for operand in operands]
     arrays = [np.array(array, order="C") for part in parts for array in part.values()]
 
@@ -57,5 +69,5 @@ def broadcast(x: Any, axis_name: Any, root: Any, place: Place) -> Any:
         for array in arrays:
             array.reshape(-1).view(np.uint8)[...] = buffer[position : position + array.nbytes]
             position += array.nbytes
-    results = iter(arrays)
-    return structure.unflatten([assemble({levels: next(results) for levels in part}) for part in parts])
+    sent = iter(arrays)
+    return structure.unflatten([assemble({levels: next(sent) for levels in part}) for part in parts])

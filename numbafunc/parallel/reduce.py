@@ -18,9 +18,9 @@ from numbafunc.parallel import axes
 from numbafunc.parallel.axes import MOST_PLANS
 from numbafunc.parallel.call_site import Place
 from numbafunc.parallel.device import reduce_on_device, through_main_memory
-from numbafunc.parallel.dtypes import MAX, MIN, as_leaf
+from numbafunc.parallel.dtypes import as_leaf
 from numbafunc.parallel.plan import Plan, SingleCall, form_of, plan_for
-from numbafunc.parallel.tangents import extremum, reduce_components
+from numbafunc.parallel.tangents import reduce_duals
 
 # Calls on single arrays, by the arguments of the user.
 _prepared = Bounded(MOST_PLANS)
@@ -72,9 +72,7 @@ def reduce(
     if any(type(operand) is Dual for operand in operands):
         if out is not None:
             raise TypeError("out can't hold the result for a dual array, which is a new dual array")
-        if operation in (MAX, MIN):
-            return structure.unflatten(extremum(operation, operands, axis, str(structure), place))
-        return structure.unflatten(reduce_components(operation, operands, axis, str(structure), reproducible, place))
+        return structure.unflatten(reduce_duals(operation, operands, axis, str(structure), reproducible, place))
     plan = plan_for(operation, operands, axis, structure, reproducible)
     outs = None if out is None else _checked_out(out, structure, plan, operands)
     if key is not None and operands[0] is x:

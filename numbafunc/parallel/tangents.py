@@ -2,6 +2,9 @@
 
 Sums and means act on values and tangents alike. The derivative of a maximum or minimum is that of the rank that wins,
 the lowest rank at ties.
+
+In reverse mode the cotangents of the ranks are those of one function of all ranks' variables, the sum of their results:
+a sum over the ranks is its own transpose.
 """
 
 from __future__ import annotations
@@ -12,12 +15,78 @@ from typing import Any
 import numpy as np
 
 from numbafunc.dual.array import Dual, assemble, components, levels_of, value_of
+from numbafunc.dual.products import whole
+from numbafunc.dual.recorded import recorded_level
+from numbafunc.dual.recorder import SHARED, Primitive, Recorder
 from numbafunc.parallel.axes import Axis
 from numbafunc.parallel.call_site import Place
-from numbafunc.parallel.dtypes import MIN, SUM
+from numbafunc.parallel.dtypes import MAX, MIN, SUM
 from numbafunc.parallel.plan import plan_for
 
 _BITS = {2: np.uint16, 4: np.uint32, 8: np.uint64}
+
+
+def reduce_duals(
+    operation: str, operands: Sequence[Any], axis: Axis, nest: str, reproducible: bool, place: Place
+) -> list[Any]:
+    """The results of a reduction of operands of which at least one is a dual array."""
+    if recorded_level(*operands):
+        return _reduce_recorded(operation, operands, axis, nest, reproducible, place)
+    if operation in (MAX, MIN):
+        return extremum(operation, operands, axis, nest, place)
+    return reduce_components(operation, operands, axis, nest, reproducible, place)
+
+
+def _reduce(operation: str, operands: list[Any], axis: Axis, nest: str, reproducible: bool, place: Place) -> list[Any]:
+    if any(type(operand) is Dual for operand in operands):
+        return reduce_duals(operation, operands, axis, nest, reproducible, place)
+    return plan_for(operation, operands, axis, nest, reproducible).run(operands, None, place)
+
+
+def _reduce_recorded(
+    operation: str, operands: Sequence[Any], axis: Axis, nest: str, reproducible: bool, place: Place
+) -> list[Any]:
+    nest = f"{nest}, with recorded derivatives {describe_derivatives(operands)}"
+    rests, recorded = apart_from_recorded(operands)
+    with axis:  # several reductions that belong together
+        values = [whole(x) for x in _reduce(operation, rests, axis, nest, reproducible, place)]
+        if operation in (MAX, MIN):
+            plain = [value_of(x) for x in operands]
+            winners = _winners(operation, plain, [value_of(x) for x in values], axis, nest, place)
+            recorded = [
+                {key: np.where(winner == axis.rank, part, 0) for key, part in parts.items()}
+                for winner, parts in zip(winners, recorded, strict=True)
+            ]
+            operation = SUM
+    return [
+        assemble({**components(value), **{key: shared(operation, part, axis, nest, reproducible, place)
+                                          for key, part in parts.items()}})
+        for value, parts in zip(values, recorded, strict=True)
+    ]  # fmt: skip
+
+
+def apart_from_recorded(operands: Sequence[Any]) -> tuple[list[Any], list[dict[tuple[int, ...], Recorder]]]:
+    """The operands without recorded tangents, and these."""
+    rests, recorded = [], []
+    for operand in operands:
+        parts = components(operand)
+        recorded.append({key: part for key, part in parts.items() if type(part) is Recorder})
+        rests.append(assemble({key: part for key, part in parts.items() if type(part) is not Recorder}))
+    return rests, recorded
+
+
+def shared(
+    operation: str, part: Recorder, axis: Axis, nest: str, reproducible: bool, place: Place
+) -> Recorder:
+    """The sum or mean over the ranks of recorded tangents; all ranks take the step back together."""
+
+    def run(x: Any) -> Any:
+        return _reduce(operation, [x if type(x) is Dual else np.array(x)], axis, nest, reproducible, place)[0]
+
+    step = Primitive(f"p{operation}", run, lambda cotangent, place, x: run(cotangent))
+    result = step.record(part.shape, part.dtype, part)
+    SHARED.setdefault(part.level, []).append(result.node)
+    return result
 
 
 def reduce_components(
@@ -43,20 +112,27 @@ def extremum(operation: str, operands: Sequence[Any], axis: Axis, nest: str, pla
         return _extremum(operation, operands, axis, nest, place)
 
 
+def _winners(
+    operation: str, values: Sequence[Any], best: Sequence[Any], axis: Axis, nest: str, place: Place
+) -> list[Any]:
+    """The lowest rank that has the extremum, for each element."""
+    # A NaN that wins is not equal to itself.
+    candidates = [
+        np.where((x == y) | (np.isnan(x) & np.isnan(y)), axis.rank, axis.size).astype(np.int32)
+        for x, y in zip(values, best, strict=True)
+    ]
+    return plan_for(MIN, candidates, axis, f"{nest}: winners of {operation}").run(candidates, None, place)
+
+
 def _extremum(operation: str, operands: Sequence[Any], axis: Axis, nest: str, place: Place) -> list[Any]:
     nest = f"{nest}, with derivatives {describe_derivatives(operands)}"
     values = [value_of(operand) for operand in operands]
     best = plan_for(operation, values, axis, nest).run(values, None, place)
 
     dual = [index for index, operand in enumerate(operands) if type(operand) is Dual]
-    # A NaN that wins is not equal to itself.
-    candidates = [
-        np.where(
-            (values[index] == best[index]) | (np.isnan(values[index]) & np.isnan(best[index])), axis.rank, axis.size
-        ).astype(np.int32)
-        for index in dual
-    ]
-    winners = plan_for(MIN, candidates, axis, f"{nest}: winners of {operation}").run(candidates, None, place)
+    winners = _winners(
+        operation, [values[index] for index in dual], [best[index] for index in dual], axis, nest, place
+    )
 
     # All ranks but the winner send zero bits: the sum of integers has the winner's bits, the sign of a zero included.
     parts = [components(operands[index]) for index in dual]

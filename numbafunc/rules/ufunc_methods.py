@@ -14,7 +14,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from numbafunc.dual.array import UFUNC_RULES, Components, Dual, Operand, make, value_of
 from numbafunc.dual.products import scale
-from numbafunc.dual.storage import change, componentwise, parts_to_store
+from numbafunc.dual.storage import change, componentwise, parts_to_store, write_behind
 from numbafunc.rules.application import along, merged, pick
 from numbafunc.rules.arguments import UNSET, as_array, cast, into, refuse_plain_target
 from numbafunc.rules.reductions import first_largest_number, first_smallest_number
@@ -273,9 +273,8 @@ def _add_at(ufunc: np.ufunc, a: Dual, positions: Any, b: Operand) -> None:
             part = parts.get(levels)
             if part is None:
                 continue
-            lead = (slice(None),) * len(levels)
-            if array.ndim == len(levels):
-                array = array[..., np.newaxis]
-            ufunc.at(array, (*lead, *np.unravel_index(positions, array.shape[len(levels) :])), part)
+            # At least one axis, so that there is something to index.
+            behind = np.unravel_index(positions, array.shape[len(levels) :] or (1,))
+            write_behind(array, len(levels), behind, part, ufunc.at)
 
     change(a, parts, write)

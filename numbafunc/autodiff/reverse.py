@@ -1,0 +1,362 @@
+"""Reverse mode: vjp, jacrev, and the gradient in one walk back over the tape of a run.
+
+A run of the function on recorded tangents makes the tape; see :mod:`numbafunc.dual.recorder`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+import numbafunc.transposes as _transposes  # noqa: F401  (fills the table of recorders)
+from numbafunc import backend
+from numbafunc.autodiff.array_helpers import unit_directions
+from numbafunc.autodiff.variables import (
+    Variables,
+    as_array,
+    check_argnums,
+    check_chunk_size,
+    constant,
+    floating,
+    pair,
+    scalar,
+    split,
+)
+from numbafunc.dual.array import Dual, make
+from numbafunc.dual.levels import Level
+from numbafunc.dual.recorder import SHARED, Node, Recorder, variable
+from numbafunc.dual.tape import walk_back
+from numbafunc.dual.trees import Structure, flatten, flatten_with_names
+from numbafunc.kinds.njit import register
+
+__all__ = ["jacrev", "vjp"]
+
+
+FEW = 16
+"""Variables up to which forward mode is taken where the mode is not given."""
+
+
+def check_mode(mode: str | None, chunk_size: int | None) -> None:
+    """Raise unless a mode is a name or None, and takes the chunk size."""
+    if mode not in (None, "forward", "reverse"):
+        raise ValueError(f"mode is {mode!r}; it must be 'forward', 'reverse' or None")
+    if mode == "reverse" and chunk_size is not None:
+        raise ValueError(f"chunk_size is {chunk_size}; reverse mode has no chunks, leave it out")
+
+
+def takes_reverse(variables: Variables, mode: str | None, chunk_size: int | None = None) -> bool:
+    """Whether reverse mode is taken for some variables."""
+    if mode is None and chunk_size is None:
+        return variables.total > FEW
+    return mode == "reverse"
+
+
+class Tape:
+    """What a run of a function on recorded tangents leaves: its outputs, and the steps that lead to them.
+
+    Parameters
+    ----------
+    leaves : sequence of array or Dual
+        The variables.
+    run : callable
+        ``run(moved)``: the result of the function, a pair with `has_aux`, with ``moved`` in place of the variables.
+    has_aux : bool
+        Whether the result is a pair of the value and something else.
+    directions : int
+        Number of cotangents that are pulled back at once.
+    """
+
+    def __init__(
+        self, leaves: Sequence[Any], run: Callable[[list[Any]], Any], has_aux: bool = False, directions: int = 1
+    ) -> None:
+        self.leaves = leaves
+        with Level() as level:
+            recorders = [variable((directions, *leaf.shape), leaf.dtype, level) for leaf in leaves]
+            self.nodes: list[Node] = [recorder.node for recorder in recorders]
+            result = run([make(leaf, recorder, level) for leaf, recorder in zip(leaves, recorders, strict=True)])
+        result, other = pair(result) if has_aux else (result, None)
+        self.level = level
+        self.shared = SHARED.pop(level, [])
+        self.result = result
+        self.aux = constant(other, level)
+
+    def outputs(self) -> tuple[list[Any], list[Any], list[str], Structure]:
+        """The values of the outputs, their steps (None for one that does not depend on the variables), their names."""
+        found, names, structure = flatten_with_names(self.result)
+        values, ends = [], []
+        for leaf, name in zip(found, names, strict=True):
+            value, tangent = split(leaf, self.level, f"the output of f{name}")
+            values.append(value)
+            ends.append(tangent.node if type(tangent) is Recorder else None)
+        return values, ends, names, structure
+
+    def cotangents(self, starts: Sequence[tuple[Node, Any]], keep: bool) -> list[Any]:
+        """The cotangents of the variables, with their directions; None for one that has none."""
+        found = walk_back(starts, keep=keep, visit=self.shared)
+        return [found[node.number][1] if node.number in found else None for node in self.nodes]
+
+    def gradients(self, starts: Sequence[tuple[Node, Any]], keep: bool) -> list[Any]:
+        """The cotangents of the variables in their shapes, in memory of their own."""
+        memory: set[int] = set()
+        results = []
+        for leaf, cotangent in zip(self.leaves, self.cotangents(starts, keep), strict=True):
+            if cotangent is None:
+                results.append(backend.of(leaf).zeros(leaf.shape, leaf.dtype, leaf))
+            else:
+                results.append(_owned(cotangent.reshape(leaf.shape), memory))
+        return results
+
+
+def _owned(x: Any, memory: set[int]) -> Any:
+    """The array, or a copy where it is read-only, part of a larger one, or another gradient has the same memory."""
+    if type(x) is not np.ndarray:
+        return x.copy() if type(x) is Dual else x
+    owner = x
+    while type(owner.base) is np.ndarray:
+        owner = owner.base
+    if not x.flags.writeable or owner.size != x.size or id(owner) in memory:
+        x = owner = np.array(x)
+    memory.add(id(owner))
+    return x
+
+
+def reverse_value_and_grad(
+    f: Callable[..., Any], variables: Variables, options: dict[str, Any], has_aux: bool
+) -> tuple[Any, Any, list[Any]]:
+    """The value of a scalar function, the other result, and the gradient with respect to each leaf."""
+    tape = Tape(variables.leaves, lambda moved: f(*variables.arguments(moved), **options), has_aux)
+    value, tangent = scalar(tape.result, tape.level)
+    tape.result = None
+    starts = []
+    if type(tangent) is Recorder:
+        starts.append((tangent.node, backend.of(value).full(tangent.shape, 1, tangent.dtype, value)))
+    del tangent
+    return value, tape.aux, tape.gradients(starts, keep=False)
+
+
+def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
+    r"""Evaluate a function, and make the function that pulls cotangents of its value back to the primals.
+
+    .. math:: \left(f(x),\; c \mapsto J^T c\right), \qquad J_{i j} = \frac{\partial f(x)_i}{\partial x_j}
+
+    Parameters
+    ----------
+    f : callable
+        Function of as many positional arguments as there are `primals`; it may return a nest.
+    *primals
+        The arguments x: floating arrays, Python floats or nests of these. Leaves that are not floating are constants.
+    has_aux : bool
+        Whether `f` returns a pair of the value and something else, which is handed through.
+
+    Returns
+    -------
+    value : array or nest
+        ``f(*primals)``.
+    pull : callable
+        ``pull(cotangent)``, with a cotangent nested as the value, of its shapes and dtypes, or None in place of a leaf,
+        is the tuple of the gradients of ``sum(cotangent * value)``, one for each primal and nested as it, with None for
+        leaves that are not floating. It may be called any number of times.
+    aux
+        The other result, with `has_aux`.
+
+    Raises
+    ------
+    TypeError
+        Primals without a floating leaf; from ``pull``, a cotangent of another nest or dtype than the value.
+    ValueError
+        From ``pull``, a cotangent of another shape than the value.
+
+    See Also
+    --------
+    jvp : the derivative along a direction.
+
+    Notes
+    -----
+    Reverse mode [1]_: the steps by which `f` computes tangents are kept, and transposed in reverse order; they need as
+    much memory as the intermediate values of `f`, which is freed with ``pull``. Of a complex value the real part of the
+    sum is meant, so the cotangent of ``real(z)`` is 1 and that of ``imag(z)`` is -1j.
+
+    References
+    ----------
+    .. [1] A. Griewank and A. Walther, Evaluating Derivatives, 2nd edition, SIAM (2008), chapter 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbafunc
+    >>> value, pull = numbafunc.vjp(lambda x, y: x * y, np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    >>> pull(np.array([1.0, 10.0]))
+    (array([ 3., 40.]), array([ 1., 20.]))
+    """
+    taken: list[Any] = []
+    nests: list[tuple[list[Any], list[int], Structure]] = []
+    for number, primal in enumerate(primals):
+        leaves, names, structure = flatten_with_names(primal)
+        moving = []
+        for i, (leaf, name) in enumerate(zip(leaves, names, strict=True)):
+            array = as_array(leaf, f"primals[{number}]{name}")
+            if array.dtype.kind in "fcV":
+                moving.append(i)
+                taken.append(floating(leaf, f"primals[{number}]{name}"))
+        nests.append((leaves, moving, structure))
+    if not taken:
+        raise TypeError("vjp is given no floating array among primals; wanted: at least one to differentiate")
+
+    def run(moved: list[Any]) -> Any:
+        remaining = iter(moved)
+        arguments = []
+        for leaves, moving, structure in nests:
+            new = list(leaves)
+            for i in moving:
+                new[i] = next(remaining)
+            arguments.append(structure.unflatten(new))
+        return f(*arguments)
+
+    tape = Tape(taken, run, has_aux)
+    values, ends, names, structure = tape.outputs()
+    tape.result = None
+
+    def pull(cotangent: Any) -> tuple[Any, ...]:
+        given = structure.flatten_like(cotangent)
+        if given is None:
+            raise TypeError(
+                f"cotangent is nested as {flatten(cotangent)[1]}; it must be nested as the value, {structure}"
+            )
+        starts = []
+        for part, value, end, name in zip(given, values, ends, names, strict=True):
+            if part is not None:
+                part = _cotangent(part, value, f"cotangent{name}")
+                if end is not None:
+                    starts.append((end, part.reshape((1, *value.shape))))
+        gradients = iter(tape.gradients(starts, keep=True))
+        results = []
+        for leaves, moving, nest in nests:
+            found: list[Any] = [None] * len(leaves)
+            for i in moving:
+                found[i] = next(gradients)
+            results.append(nest.unflatten(found))
+        return tuple(results)
+
+    value = structure.unflatten(values)
+    return (value, pull, tape.aux) if has_aux else (value, pull)
+
+
+def _cotangent(x: Any, value: Any, name: str) -> Any:
+    """A cotangent of a value as an array."""
+    if isinstance(x, (int, float)) and value.ndim == 0:
+        x = np.asarray(x, value.dtype)
+    x = as_array(x, name)
+    if x.dtype != value.dtype:
+        raise TypeError(f"{name} has dtype {x.dtype}; it must be that of the value, {value.dtype}")
+    if x.shape != value.shape:
+        raise ValueError(f"{name} has shape {x.shape}; it must be that of the value, {value.shape}")
+    return x
+
+
+def jacrev(
+    f: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    *,
+    chunk_size: int | None = None,
+) -> Callable[..., Any]:
+    r"""Make the function that evaluates the Jacobian, by reverse mode.
+
+    .. math:: J_{i j} = \frac{\partial f(x)_i}{\partial x_j}
+
+    Parameters
+    ----------
+    f : callable
+        Function that returns an array or a nest of arrays.
+    argnums, has_aux
+        As for :func:`grad`.
+    chunk_size : int, optional
+        How many rows of the Jacobian are found in one walk. By default as many as keep those of the arguments below
+        64 MiB, at most 256.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of `f`, returns what :func:`jacfwd` gives.
+
+    Raises
+    ------
+    TypeError
+        From the returned function: an argument that is not floating.
+
+    See Also
+    --------
+    jacfwd : the same by forward mode, for fewer variables than outputs.
+
+    Notes
+    -----
+    `f` runs twice: to learn the shape of its value, and on recorded tangents.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbafunc
+    >>> numbafunc.jacrev(lambda x: x * x[0])(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [2., 1.]])
+    """
+    positions = check_argnums(argnums)
+    check_chunk_size(chunk_size)
+
+    @functools.wraps(f)
+    def jacobian(*args: Any, **options: Any) -> Any:
+        variables = Variables(args, positions)
+        result = f(*args, **options)
+        result, aux = pair(result) if has_aux else (result, None)
+        found, names, structure = flatten_with_names(result)
+        outputs = [as_array(leaf, f"the output of f{name}") for leaf, name in zip(found, names, strict=True)]
+        # The real and the imaginary part of a complex output are rows of their own.
+        rows = [(leaf, turn) for leaf, x in enumerate(outputs) for turn in ((1, -1j) if x.dtype.kind == "c" else (1,))]
+        stops = np.cumsum([outputs[leaf].size for leaf, _ in rows]).tolist()
+        total = stops[-1] if stops else 0
+        chunk = min(max(1, total), chunk_size or min(256, variables.directions()))
+        tape = Tape(variables.leaves, lambda moved: f(*variables.arguments(moved), **options), has_aux, chunk)
+        ends = tape.outputs()[1]
+        tape.result = None
+        pieces: list[list[Any]] = [[] for _ in variables.leaves]
+        for first in range(0, max(1, total), chunk):
+            span = range(first, first + chunk)
+            starts = []
+            for (leaf, turn), stop in zip(rows, stops, strict=True):
+                x, end = outputs[leaf], ends[leaf]
+                unit = None if end is None else unit_directions(span, stop - x.size, stop, x)
+                if unit is not None:
+                    starts.append((end, unit if turn == 1 else unit * turn))
+            for piece, cotangent, leaf in zip(
+                pieces, tape.cotangents(starts, keep=True), variables.leaves, strict=True
+            ):
+                if cotangent is None:
+                    cotangent = backend.of(leaf).zeros((chunk, *leaf.shape), leaf.dtype, leaf)
+                piece.append(cotangent[: total - first] if first + chunk > total else cotangent)
+        columns = [np.concatenate(piece) if len(piece) > 1 else piece[0] for piece in pieces]
+        results = []
+        for leaf, x in enumerate(outputs):
+            blocks = [
+                slice(stop - x.size, stop) for (other, _), stop in zip(rows, stops, strict=True) if other == leaf
+            ]
+            parts = iter(_rows(column, blocks, x) for column in columns)
+            results.append(variables.nest(lambda y, a, b, parts=parts: next(parts), argnums))
+        jacobian = structure.unflatten(results)
+        return (jacobian, constant(aux)) if has_aux else jacobian
+
+    return jacobian
+
+
+def _rows(column: Any, blocks: list[slice], x: Any) -> Any:
+    """The rows of an output, in the shapes of output and variable, and the dtype of the output."""
+    part = column[blocks[0]]
+    if len(blocks) == 2:
+        part = part + 1j * column[blocks[1]]
+    part = part.reshape((*x.shape, *column.shape[1:]))
+    return part.astype(x.dtype)
+
+
+register(__name__)

@@ -1,0 +1,175 @@
+"""Functions that keep nothing of a run but its arguments: reverse mode runs them again when it comes to them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from numbafunc.dual.array import Dual, make
+from numbafunc.dual.dtypes import is_inexact
+from numbafunc.dual.levels import LIVE
+from numbafunc.dual.recorded import recorded_level
+from numbafunc.dual.recorder import PICKED, Node, Primitive, Recorder, variable
+from numbafunc.dual.tape import walk_back, walk_forth
+from numbafunc.dual.trees import Structure, flatten
+
+__all__ = ["checkpoint"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def checkpoint(f: Function) -> Function:
+    """Make the function that takes less memory in reverse mode: it keeps its arguments, and runs again for the gradient.
+
+    Parameters
+    ----------
+    f : callable
+        Function of nests of arrays, without side effects; it may refer to other arrays that are differentiated, which
+        must not be changed in place after the call.
+
+    Returns
+    -------
+    callable
+        The same function, with the same derivatives. As the function of :func:`scan` over n steps it keeps about
+        ``2 * sqrt(n)`` carries, in place of all that each step computes.
+
+    Notes
+    -----
+    Between the steps of `f` memory is needed only while its gradient is taken, at the price of a second run of `f` [1]_.
+    Forward mode, and evaluation without derivatives, run `f` as it is.
+
+    References
+    ----------
+    .. [1] A. Griewank and A. Walther, "Algorithm 799: revolve: an implementation of checkpointing for the reverse or
+       adjoint mode of computational differentiation", ACM Transactions on Mathematical Software 26 (2000).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbafunc
+    >>> layer = numbafunc.checkpoint(lambda x: np.tanh(x) * np.exp(-x * x))
+    >>> numbafunc.grad(lambda x: np.sum(layer(layer(x))), mode="reverse")(np.array([0.5])).round(4)
+    array([0.1957])
+    """
+    if not callable(f):
+        raise TypeError(f"checkpoint is given a {type(f).__name__}; wanted: a function")
+
+    @functools.wraps(f)
+    def checkpointed(*args: Any, **options: Any) -> Any:
+        leaves, structure = flatten([args, options])
+        level = recorded_level(*leaves)
+        moving = [number for number, x in enumerate(leaves) if _is_recorded(x, level)]
+        # Tangents of higher levels would have to be kept apart: the function is then run as it is.
+        if not moving or any(type(x) is Dual and x.level > level for x in leaves):
+            return f(*args, **options)
+        return _Run(f, leaves, structure, moving, level).result()
+
+    checkpointed.keeps_arguments = f  # type: ignore[attr-defined]
+    return checkpointed  # type: ignore[return-value]
+
+
+def _is_recorded(x: Any, level: int) -> bool:
+    return type(x) is Dual and x.level == level and type(x.tangent) is Recorder
+
+
+class _Run:
+    """A run of a function whose steps are not kept."""
+
+    def __init__(
+        self, f: Callable[..., Any], leaves: list[Any], structure: Structure, moving: Sequence[int], level: int
+    ) -> None:
+        self.f = f
+        self.structure = structure
+        self.moving = moving
+        self.level = level
+        self.recorders = [leaves[number].tangent for number in moving]
+        self.leaves = [x.primal if number in moving else x for number, x in enumerate(leaves)]
+
+    def _call(self, leaves: list[Any]) -> tuple[list[Any], Structure]:
+        args, options = self.structure.unflatten(leaves)
+        return flatten(self.f(*args, **options))
+
+    def result(self) -> Any:
+        """The result, whose tangents are results of one step of the tape."""
+        start = variable((), np.dtype(float), self.level).node.number
+        outputs, structure = self._call(self.leaves)
+        directions = self.recorders[0].shape[0]
+        captured = self._captured(outputs, start)
+        self.captured = [node.number for node in captured]
+        step = Primitive("checkpoint", self._push, self._pull, joint=True)
+        taken = [Recorder(node) for node in captured]
+        joint = step.record((), np.dtype(float), *self.recorders, *taken)
+        results: list[Any] = []
+        for number, x in enumerate(outputs):
+            value = x.primal if _is_recorded(x, self.level) else x
+            if type(value) is not Dual:
+                value = np.asarray(value)
+            if is_inexact(value.dtype):
+                tangent = PICKED.record((directions, *value.shape), value.dtype, joint, number)
+                value = make(value, tangent, self.level)
+            results.append(value if type(value) is Dual else x)
+        return structure.unflatten(results)
+
+    def _captured(self, outputs: list[Any], start: int) -> list[Node]:
+        """The steps before the run that its outputs depend on, by arrays that are not among the arguments."""
+        found: dict[int, Node] = {}
+        seen: set[int] = set()
+        waiting = [x.tangent.node for x in outputs if _is_recorded(x, self.level)]
+        while waiting:
+            node = waiting.pop()
+            if node.number in seen:
+                continue
+            seen.add(node.number)
+            if node.number < start:
+                found[node.number] = node
+            else:
+                waiting.extend(parent for parent, _ in node.parents)
+        return [found[number] for number in sorted(found)]
+
+    def _again(self) -> tuple[list[Recorder], list[Any], int]:
+        """The recorders of the arguments and the outputs of another run, and the number of its first step."""
+        recorders = [variable(one.shape, one.dtype, self.level) for one in self.recorders]
+        leaves = list(self.leaves)
+        was_live = self.level in LIVE
+        LIVE.add(self.level)
+        try:
+            for number, recorder in zip(self.moving, recorders, strict=True):
+                leaves[number] = make(leaves[number], recorder, self.level)
+            outputs, _ = self._call(leaves)
+        finally:
+            if not was_live:
+                LIVE.discard(self.level)
+        return recorders, outputs, recorders[0].node.number
+
+    def _pull(self, cotangents: dict[int, Any], *arguments: Node) -> list[Any]:
+        """The contributions to the arguments and to what the function refers to."""
+        recorders, outputs, start = self._again()
+        starts = []
+        for number, cotangent in cotangents.items():
+            if _is_recorded(outputs[number], self.level):
+                starts.append((outputs[number].tangent.node, cotangent))
+        del outputs
+        found = walk_back(starts, since=start)
+        known = {node.number for node in arguments}
+        own = {recorder.node.number for recorder in recorders}
+        if any(number < start and number not in known for number in found):
+            raise RuntimeError("checkpoint: the function refers to another array in its second run than in its first")
+        nodes = [*(recorder.node for recorder in recorders), *arguments[len(own) :]]
+        return [found[node.number][1] if node.number in found else None for node in nodes]
+
+    def _push(self, *tangents: Any) -> list[Any]:
+        """The tangents of the outputs."""
+        recorders, outputs, _ = self._again()
+        numbers = [*(recorder.node.number for recorder in recorders), *self.captured]
+        starts = dict(zip(numbers, tangents, strict=True))
+        ends = [x.tangent.node if _is_recorded(x, self.level) else None for x in outputs]
+        found = iter(walk_forth(starts, [end for end in ends if end is not None]))
+        results = []
+        for x, end in zip(outputs, ends, strict=True):
+            change = next(found) if end is not None else None
+            directions = tangents[0].shape[0]
+            results.append(np.zeros((directions, *np.shape(x))) if change is None else change)
+        return results

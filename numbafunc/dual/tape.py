@@ -1,0 +1,222 @@
+"""Walks over the steps that recorders noted: backwards with cotangents, forwards with tangents.
+
+The steps were numbered as they were made, so the walk back takes them by descending number: when it comes to a step, all
+that used its result have been passed, and the cotangent of the result is complete.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from numbafunc.dual.array import Dual, quiet
+from numbafunc.dual.recorder import At, Node, One
+
+Cotangent = Any  # an array or a Dual
+
+
+class _Pending:
+    """The cotangent of a step, complete when the walk comes to it; ``own`` if nothing else refers to its memory."""
+
+    __slots__ = ("cotangent", "node", "own")
+
+    def __init__(self, node: Node, cotangent: Cotangent, own: bool) -> None:
+        self.node = node
+        self.cotangent = cotangent
+        self.own = own
+
+
+def walk_back(
+    starts: Iterable[tuple[Node, Cotangent]], *, keep: bool = False, since: int = 0, visit: Iterable[Node] = ()
+) -> dict[int, tuple[Node, Cotangent]]:
+    """The cotangents of the nodes where the tape begins, by their numbers.
+
+    Parameters
+    ----------
+    starts : iterable of (Node, array or Dual)
+        Steps and the cotangents of their results.
+    keep : bool
+        Whether the steps stay as they are; otherwise each gives up what it refers to when the walk has passed it.
+    since : int
+        Steps with a lower number count as the beginning of the tape.
+    visit : iterable of Node
+        Steps that are taken in any case, with a cotangent of zeros.
+
+    Returns
+    -------
+    dict of int to (Node, array or Dual)
+        The cotangent of each variable, or step before ``since``, that the results depend on.
+    """
+    pending: dict[int, _Pending] = {}
+    heap: list[int] = []
+    found: dict[int, tuple[Node, Cotangent]] = {}
+    for node in visit:
+        _add(pending, heap, node, np.zeros(node.shape, node.dtype))
+    for node, cotangent in starts:
+        _add(pending, heap, node, cotangent)
+    with quiet():
+        while heap:
+            number = -heapq.heappop(heap)
+            entry = pending.pop(number)
+            node, cotangent = entry.node, entry.cotangent
+            primitive = node.primitive
+            if primitive is None or number < since:
+                found[number] = (node, cotangent)
+                continue
+            own = False
+            if primitive.overwrites:
+                own = entry.own and type(cotangent) is np.ndarray
+                if not own:
+                    cotangent, own = cotangent.copy(), True
+            del entry
+            transpose, arguments = primitive.transpose, node.arguments
+            if primitive.joint:
+                for (parent, _), contribution in zip(node.parents, transpose(cotangent, *arguments), strict=True):
+                    if contribution is not None:
+                        _add(pending, heap, parent, contribution)
+            else:
+                for parent, place in reversed(node.parents):
+                    _add(pending, heap, parent, transpose(cotangent, place, *arguments), own and place == 0)
+            if not keep:
+                node.arguments = node.parents = ()
+    return found
+
+
+def _add(
+    pending: dict[int, _Pending], heap: list[int], node: Node, contribution: Any, own: bool = False
+) -> None:
+    """Add a contribution to the cotangent of a node."""
+    number = node.number
+    entry = pending.get(number)
+    if type(contribution) is At:
+        _add_at(pending, heap, node, entry, contribution)
+        return
+    if type(contribution) is One:
+        if entry is None:
+            entry = pending[number] = _Pending(node, {}, True)
+            heapq.heappush(heap, -number)
+        had = entry.cotangent.get(contribution.number)
+        entry.cotangent[contribution.number] = contribution.cotangent if had is None else had + contribution.cotangent
+        return
+    contribution = fitted(contribution, node)
+    if entry is None:
+        pending[number] = _Pending(node, contribution, own)
+        heapq.heappush(heap, -number)
+    elif entry.own and type(contribution) is np.ndarray and type(entry.cotangent) is np.ndarray:
+        np.add(entry.cotangent, contribution, out=entry.cotangent)
+    else:
+        entry.cotangent = entry.cotangent + contribution
+        if type(entry.cotangent) is not Dual and type(entry.cotangent) is not np.ndarray:
+            entry.cotangent = np.asarray(entry.cotangent)
+        entry.own = True
+
+
+def _add_at(pending: dict[int, _Pending], heap: list[int], node: Node, entry: _Pending | None, part: At) -> None:
+    values = part.values
+    if type(values) is not np.ndarray or (entry is not None and type(entry.cotangent) is not np.ndarray):
+        _add(pending, heap, node, spread(part, node.shape, node.dtype))
+        return
+    if values.dtype != node.dtype:
+        values = _converted(values, node.dtype)
+    if entry is None:
+        entry = pending[node.number] = _Pending(node, np.zeros(node.shape, node.dtype), True)
+        heapq.heappush(heap, -node.number)
+    elif not entry.own:
+        entry.cotangent, entry.own = entry.cotangent.copy(), True
+    if part.flat:
+        scatter(entry.cotangent.reshape(-1), part.key, values)
+    else:
+        entry.cotangent[part.key] += values
+
+
+def scatter(target: Any, positions: Any, values: Any) -> None:
+    """Add values to the elements of a vector at positions, which may repeat, in the order in which they are given."""
+    np.add.at(target, positions.reshape(-1), values.reshape(-1))
+
+
+def spread(part: At, shape: tuple[int, ...], dtype: Any) -> Cotangent:
+    """The contribution as a cotangent of all elements."""
+    values = part.values
+    if values.dtype != dtype:
+        values = _converted(values, dtype)
+    whole = np.zeros_like(values, shape=shape)
+    if not part.flat:
+        whole[part.key] = values
+        return whole
+    flat = whole.reshape(-1)
+    np.add.at(flat, part.key.reshape(-1), values.reshape(-1))
+    return flat.reshape(shape)
+
+
+def fitted(cotangent: Cotangent, node: Node) -> Cotangent:
+    """A contribution in the shape and dtype of the node: summed over the axes along which the node was repeated."""
+    if cotangent.shape != node.shape:
+        cotangent = summed_to(cotangent, node.shape)
+    if cotangent.dtype != node.dtype:
+        cotangent = _converted(cotangent, node.dtype)
+    return cotangent
+
+
+def _converted(cotangent: Cotangent, dtype: Any) -> Cotangent:
+    if cotangent.dtype.kind == "c" and dtype.kind != "c":
+        cotangent = cotangent.real
+    return cotangent if cotangent.dtype == dtype else cotangent.astype(dtype)
+
+
+def summed_to(cotangent: Cotangent, shape: tuple[int, ...]) -> Cotangent:
+    """The sum over the axes that broadcasting from this shape has added or lengthened."""
+    extra = cotangent.ndim - len(shape)
+    axes = tuple(range(extra)) + tuple(
+        extra + axis for axis, length in enumerate(shape) if length == 1 and cotangent.shape[extra + axis] != 1
+    )
+    if axes:
+        cotangent = cotangent.sum(axes)
+    return cotangent.reshape(shape)
+
+
+def walk_forth(starts: dict[int, Any], ends: Sequence[Node]) -> list[Any]:
+    """The tangents of the results of steps, given those of the variables by the numbers of their nodes; None for zero."""
+    reached: dict[int, Node] = {}
+    waiting = list(ends)
+    while waiting:
+        node = waiting.pop()
+        if node.number not in reached:
+            reached[node.number] = node
+            waiting.extend(parent for parent, _ in node.parents)
+    tangents = dict(starts)
+    uses = _last_uses(reached, ends)
+    with quiet():
+        for number in sorted(reached):
+            node = reached[number]
+            if node.primitive is None or number in starts:
+                continue
+            moving = {place: tangents.get(parent.number) for parent, place in node.parents}
+            if any(tangent is not None for tangent in moving.values()):
+                arguments = list(node.arguments)
+                for parent, place in node.parents:
+                    tangent = moving[place]
+                    arguments[place] = np.zeros(parent.shape, parent.dtype) if tangent is None else tangent
+                result = node.primitive.apply(*arguments)
+                plain = type(result) is not Dual and not node.primitive.joint
+                tangents[number] = np.asarray(result) if plain else result
+            for parent, _ in node.parents:
+                if uses.get(parent.number) == number:
+                    tangents.pop(parent.number, None)
+    return [tangents.get(node.number) for node in ends]
+
+
+def _last_uses(reached: dict[int, Node], ends: Sequence[Node]) -> dict[int, int]:
+    """For each node the number of the last step that uses its result; not for those that are asked for."""
+    uses: dict[int, int] = {}
+    for number in sorted(reached):
+        for parent, _ in reached[number].parents:
+            uses[parent.number] = number
+    for node in ends:
+        uses.pop(node.number, None)
+    return uses
+
+
+__all__ = ["Cotangent", "fitted", "scatter", "spread", "summed_to", "walk_back", "walk_forth"]

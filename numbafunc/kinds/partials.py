@@ -1,0 +1,44 @@
+"""Partial derivatives of elementwise functions, for tangents that are recorded.
+
+The function is evaluated once, with each operand that moves along a direction of its own: the tangents of the result are
+the partial derivatives, by which the recorded tangents are multiplied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from numbafunc import backend
+from numbafunc.dual.array import Dual, make
+from numbafunc.dual.levels import Level
+from numbafunc.dual.products import align, scale
+from numbafunc.dual.recorded import added, recorded_level, shaped_like, taken_apart, with_level
+
+
+def by_partials(function: Callable[..., Any], operands: Sequence[Any]) -> Any:
+    """The result of an elementwise function of operands of which at least one has a recorded tangent."""
+    level = recorded_level(*operands)
+    rests, tangents = taken_apart(operands, level)
+    moving = [number for number, tangent in enumerate(tangents) if tangent is not None]
+    with Level() as own:
+        for direction, number in enumerate(moving):
+            rests[number] = make(rests[number], _units(rests[number], len(moving), direction), own)
+        result = function(*rests)
+        if type(result) is not Dual or result.level != own:
+            return result
+        value, partials = result.primal, result.tangent
+    change = None
+    for direction, number in enumerate(moving):
+        tangent = align(tangents[number], value.ndim)
+        term = scale(partials[direction], tangent)
+        change = term if change is None else added(change, term)
+    return with_level(value, shaped_like(change, value), level)
+
+
+def _units(x: Any, count: int, direction: int) -> Any:
+    """Unit tangents along one of some directions."""
+    units = backend.of(x).zeros((count, *x.shape), x.dtype, x)
+    units[direction] = 1
+    return units
+

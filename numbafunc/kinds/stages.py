@@ -1,0 +1,105 @@
+"""Reductions of operands with recorded tangents: each stage becomes an elementwise op, with a sum between two of them.
+
+The value comes from the loop of the reduction; the steps of the tape from the stages, whose partial derivatives the
+elementwise kind finds.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from numbafunc.dual.array import quiet, value_of
+from numbafunc.dual.recorded import recorded_level, shaped_like, taken_apart, with_level, without_level
+from numbafunc.kinds import arguments
+from numbafunc.kinds.elementwise import Elementwise
+
+if TYPE_CHECKING:
+    from numbafunc.kinds.reduction import Reduction
+
+
+@cache
+def _stage(function: Callable[..., Any], place: int, reduction: str, stage: str) -> Elementwise:
+    """The elementwise op that computes one of the numbers that a stage returns; the only one for a negative place."""
+    from numbafunc.cpu.cache import inline
+
+    names = ", ".join(f"x{number}" for number in range(len(inspect.signature(function).parameters)))
+    picked = f"[{place}]" if place >= 0 else ""
+    namespace: dict[str, Any] = {"stage": inline(function), "__name__": __name__}
+    exec(f"def definition({names}):\n    return stage({names}){picked}\n", namespace)
+    name = f"{stage} {place} of {reduction}"
+    return Elementwise(namespace["definition"], name=name, identity=name)
+
+
+def by_stages(
+    op: Reduction, operands: Sequence[Any], axes: tuple[int, ...], dtype: Any, shape: tuple[int, ...], keepdims: bool
+) -> list[Any]:
+    """The results of a reduction of operands of which at least one has a recorded tangent."""
+    level = recorded_level(*operands)
+    rests, tangents = taken_apart(operands, level)
+    values = op(rests, axes, dtype, shape=shape, keepdims=keepdims)
+    values = list(values) if type(values) is tuple else [values]
+    compute = np.dtype(np.float64 if dtype.itemsize == 8 else np.float32)
+    moving = [
+        rest if tangent is None else with_level(rest, tangent, level)
+        for rest, tangent in zip(rests, tangents, strict=True)
+    ]
+    with quiet():
+        found = _results(op, [_in(x, compute) for x in moving], axes, compute, shape)
+    results = []
+    for value, result in zip(values, found, strict=True):
+        _, change = without_level(result, level)
+        if change is None:
+            results.append(value)
+            continue
+        results.append(with_level(value, shaped_like(change, value), level))
+    return results
+
+
+def _in(x: Any, dtype: Any) -> Any:
+    if not hasattr(x, "dtype"):
+        return x
+    return x if x.dtype == dtype or not arguments.is_float(x.dtype) else x.astype(dtype)
+
+
+def _results(op: Reduction, operands: list[Any], axes: tuple[int, ...], dtype: Any, shape: Any) -> list[Any]:
+    """The results with the reduced axes kept, with derivatives; their values are rounded in another order."""
+    stages = op.stages
+    reals = [0.0 if position in stages.integers else x for position, x in enumerate(operands)]
+    shift: Any = 0.0
+    if stages.shift_of is not None:
+        keys = _stage(stages.shift_of, -1, op.name, "shift").evaluate([value_of(x) for x in reals], dtype=dtype)
+        keys = np.broadcast_to(keys, shape)
+        shift = np.max(keys, axes, keepdims=True, initial=-np.inf)
+    terms = [_stage(stages.lift, place, op.name, "lift").evaluate([shift, *reals], dtype=dtype)
+             for place in range(stages.sums)]  # fmt: skip
+    totals = [np.sum(np.broadcast_to(term, shape), axes, keepdims=True) for term in terms]
+    count = math.prod(shape[axis] for axis in axes)
+    picked = [_picked(operands[0], operands[-1], axes[-1], count)] if stages.picks else []
+    finals = [
+        _stage(stages.finish, place, op.name, "finish").evaluate([shift, float(count), *totals, *picked], dtype=dtype)
+        for place in range(stages.finals)
+    ]
+    if stages.epilogue is None:
+        return finals[: stages.results]
+    elements = terms[:1] if stages.kept else reals
+    return [_stage(stages.epilogue, -1, op.name, "epilogue").evaluate([*elements, *finals], dtype=dtype)]
+
+
+def _picked(x: Any, index: Any, axis: int, count: int) -> Any:
+    """The element of each row at its index; NaN where the row has none."""
+    places = np.asarray(index)
+    places = np.where(places < 0, places + count, places).astype(np.int64)
+    inside = (places >= 0) & (places < count)
+    if not count:
+        return np.full(places.shape, np.nan, x.dtype)
+    places = np.broadcast_to(np.where(inside, places, 0), (*x.shape[:axis], 1, *x.shape[axis + 1 :]))
+    found = np.take_along_axis(x, places, axis)
+    return np.where(inside, found, x.dtype.type(np.nan))
+
+

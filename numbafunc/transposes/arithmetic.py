@@ -1,0 +1,181 @@
+"""Transposes of sums, and of products and quotients with constants; of choices by a condition; of parts of complex values.
+
+A zero cotangent contributes nothing, whatever the factor, as a zero tangent does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from numbafunc.dual.products import divide, mixed, scale
+from numbafunc.dual.recorder import RECORDED, Primitive, Recorder, Shape, not_linear
+from numbafunc.transposes.register import records
+
+_WEAK = (int, float, complex)
+
+
+def broadcast(x: Recorder, other: Any) -> Shape:
+    """The shape of an elementwise function of two operands."""
+    shape = getattr(other, "shape", ())
+    return x.shape if shape == x.shape or shape == () else np.broadcast_shapes(x.shape, shape)
+
+
+def common_dtype(x: Recorder, other: Any) -> Any:
+    """The dtype of an elementwise function of two operands; Python's numbers leave it as it is."""
+    dtype = getattr(other, "dtype", None)
+    if dtype is None:
+        return np.result_type(x.dtype, other) if type(other) in _WEAK else np.result_type(x.dtype, np.asarray(other))
+    return dtype if dtype == x.dtype else np.result_type(x.dtype, dtype)
+
+
+# Products.
+
+
+def _one_factor(what: str, x: Any, y: Any) -> tuple[Recorder, Any]:
+    if type(x) is not Recorder:
+        x, y = y, x
+    if type(y) is Recorder:
+        raise not_linear(f"{what} of two tangents")
+    return x, y
+
+
+SCALED = Primitive(
+    "product with a constant",
+    lambda x, factor: scale(factor, x),
+    lambda cotangent, place, x, factor: scale(factor, cotangent),
+)
+MIXED = Primitive(
+    "product with a tangent of another level",
+    lambda x, factor: mixed(factor, x),
+    lambda cotangent, place, x, factor: mixed(factor, cotangent),
+)
+QUOTIENT = Primitive(
+    "quotient by a constant",
+    lambda x, divisor: divide(x, divisor),
+    lambda cotangent, place, x, divisor: divide(cotangent, divisor),
+)
+
+
+@records(np.multiply, scale)
+def multiply(x: Any, y: Any) -> Recorder:
+    x, y = _one_factor("a product", x, y)
+    return SCALED.record(broadcast(x, y), common_dtype(x, y), x, y)
+
+
+@records(mixed)
+def _mixed(x: Any, y: Any) -> Recorder:
+    x, y = _one_factor("a product", x, y)
+    return MIXED.record(broadcast(x, y), common_dtype(x, y), x, y)
+
+
+@records(np.divide, divide)
+def _divide(x: Any, y: Any) -> Recorder:
+    if type(y) is Recorder:
+        raise not_linear("a quotient")
+    return QUOTIENT.record(broadcast(x, y), common_dtype(x, y), x, y)
+
+
+@records(np.ldexp)
+def _ldexp(x: Recorder, exponent: Any) -> Recorder:
+    return multiply(x, np.ldexp(np.ones((), x.dtype), exponent))
+
+
+# Sums. An operand that is no recorder is a tangent of zeros, of an operand that does not move.
+
+
+SUM_OF_TWO = Primitive("sum of two", lambda x, y: x + y, lambda cotangent, place, x, y: cotangent)
+NEGATIVE = Primitive("negative", lambda x: -x, lambda cotangent, place, x: -cotangent)
+
+
+def _repeated(x: Recorder, other: Any) -> Recorder:
+    shape, dtype = broadcast(x, other), common_dtype(x, other)
+    if shape != x.shape:
+        x = RECORDED[np.broadcast_to](x, shape)
+    return x if dtype == x.dtype else x.astype(dtype)
+
+
+@records(np.add)
+def _add(x: Any, y: Any) -> Recorder:
+    if type(x) is not Recorder:
+        return _repeated(y, x)
+    if type(y) is not Recorder:
+        return _repeated(x, y)
+    return SUM_OF_TWO.record(broadcast(x, y), common_dtype(x, y), x, y)
+
+
+@records(np.negative)
+def _negative(x: Recorder) -> Recorder:
+    return NEGATIVE.record(x.shape, x.dtype, x)
+
+
+@records(np.subtract)
+def _subtract(x: Any, y: Any) -> Recorder:
+    return _add(x, -y)
+
+
+@records(np.positive)
+def _positive(x: Recorder) -> Recorder:
+    return x
+
+
+for _function in (np.deg2rad, np.radians, np.rad2deg, np.degrees):
+    records(_function)(lambda x, function=_function: multiply(x, float(function(1.0))))
+
+
+# Choices.
+
+
+def _where_transpose(cotangent: Any, place: int, condition: Any, x: Any, y: Any) -> Any:
+    zero = cotangent.dtype.type(0)
+    return np.where(condition, cotangent, zero) if place == 1 else np.where(condition, zero, cotangent)
+
+
+CHOICE = Primitive("choice", np.where, _where_transpose)
+
+
+@records(np.where)
+def _where(condition: Any, x: Any, y: Any) -> Recorder:
+    condition = np.asarray(condition)
+    one, other = (x, y) if type(x) is Recorder else (y, x)
+    shape, dtype = broadcast(one, other), common_dtype(one, other)
+    if condition.shape != shape:
+        shape = np.broadcast_shapes(shape, condition.shape)
+    return CHOICE.record(shape, dtype, condition, x, y)
+
+
+# Dtypes and complex values.
+
+
+CONVERSION = Primitive(
+    "conversion", lambda x, dtype: x.astype(dtype), lambda cotangent, place, x, dtype: cotangent
+)
+REAL_PART = Primitive("real part", lambda x: x.real, lambda cotangent, place, x: cotangent)
+IMAGINARY_PART = Primitive("imaginary part", lambda x: x.imag, lambda cotangent, place, x: -1j * cotangent)
+CONJUGATE = Primitive("conjugate", np.conjugate, lambda cotangent, place, x: np.conjugate(cotangent))
+
+
+@records(np.astype)
+def _astype(x: Recorder, dtype: Any, /, *, copy: bool = True) -> Recorder:
+    dtype = np.dtype(dtype)
+    return x.copy() if dtype == x.dtype else CONVERSION.record(x.shape, dtype, x, dtype)
+
+
+def _part_dtype(x: Recorder) -> Any:
+    return np.empty(0, x.dtype).real.dtype
+
+
+@records(np.real)
+def _real(x: Recorder) -> Recorder:
+    return REAL_PART.record(x.shape, _part_dtype(x), x) if x.dtype.kind == "c" else x.copy()
+
+
+@records(np.imag)
+def _imag(x: Recorder) -> Any:
+    return IMAGINARY_PART.record(x.shape, _part_dtype(x), x) if x.dtype.kind == "c" else np.zeros(x.shape, x.dtype)
+
+
+@records(np.conjugate)
+def _conjugate(x: Recorder) -> Recorder:
+    return CONJUGATE.record(x.shape, x.dtype, x) if x.dtype.kind == "c" else x.copy()

@@ -45,10 +45,10 @@ def broadcast(x: Any, axis_name: Any, root: Any, place: Place) -> Any:
         rests, recorded = apart_from_recorded(operands)
         values = flatten(broadcast(structure.unflatten(rests), axis_name, root, place))[0]
         results = [components(value) for value in values]
-        for result, some in zip(results, recorded, strict=True):
+        for operand, result, some in zip(operands, results, recorded, strict=True):
             for key, part in some.items():
                 own: Any = np.where(axis.rank == root, part, 0)
-                result[key] = shared(SUM, own, axis, nest, False, place)
+                result[key] = shared(SUM, operand, own, axis, nest, False, place)
         return structure.unflatten([assemble(result) for result in results])
     parts = [components(operand) if type(operand) is Dual else {(): operand} for operand in operands]
     arrays = [np.array(array, order="C") for part in parts for array in part.values()]

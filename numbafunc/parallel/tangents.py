@@ -17,7 +17,7 @@ import numpy as np
 from numbafunc.dual.array import Dual, assemble, components, levels_of, value_of
 from numbafunc.dual.products import whole
 from numbafunc.dual.recorded import recorded_level
-from numbafunc.dual.recorder import SHARED, Primitive, Recorder
+from numbafunc.dual.recorder import SHARED, Primitive, Recorder, variable
 from numbafunc.parallel.axes import Axis
 from numbafunc.parallel.call_site import Place
 from numbafunc.parallel.dtypes import MAX, MIN, SUM
@@ -58,11 +58,13 @@ def _reduce_recorded(
                 for winner, parts in zip(winners, recorded, strict=True)
             ]
             operation = SUM
-    return [
-        assemble({**components(value), **{key: shared(operation, part, axis, nest, reproducible, place)
-                                          for key, part in parts.items()}})
-        for value, parts in zip(values, recorded, strict=True)
-    ]  # fmt: skip
+    results = []
+    for operand, value, parts in zip(operands, values, recorded, strict=True):
+        result = components(value)
+        for key, part in parts.items():
+            result[key] = shared(operation, operand, part, axis, nest, reproducible, place)
+        results.append(assemble(result))
+    return results
 
 
 def apart_from_recorded(operands: Sequence[Any]) -> tuple[list[Any], list[dict[tuple[int, ...], Recorder]]]:
@@ -76,12 +78,20 @@ def apart_from_recorded(operands: Sequence[Any]) -> tuple[list[Any], list[dict[t
 
 
 def shared(
-    operation: str, part: Recorder, axis: Axis, nest: str, reproducible: bool, place: Place
+    operation: str, operand: Any, part: Recorder, axis: Axis, nest: str, reproducible: bool, place: Place
 ) -> Recorder:
-    """The sum or mean over the ranks of recorded tangents; all ranks take the step back together."""
+    """The sum or mean over the ranks of recorded tangents of an operand; all ranks take the step back together."""
+    lower = {key: other for key, other in components(operand).items() if key and key[-1] < part.level}
 
     def run(x: Any) -> Any:
-        return _reduce(operation, [x if type(x) is Dual else np.array(x)], axis, nest, reproducible, place)[0]
+        # The cotangents of some ranks may be zero, but all ranks have to send the same derivatives.
+        parts = components(x)
+        parts[()] = np.array(parts[()])
+        for key, other in lower.items():
+            shape = (*other.shape[: len(key)], *parts[()].shape)
+            zeros: Any = variable(shape, part.dtype, other.level) if type(other) is Recorder else None
+            parts.setdefault(key, np.zeros(shape, part.dtype) if zeros is None else zeros)
+        return _reduce(operation, [assemble(parts)], axis, nest, reproducible, place)[0]
 
     step = Primitive(f"p{operation}", run, lambda cotangent, place, x: run(cotangent))
     result = step.record(part.shape, part.dtype, part)

@@ -339,9 +339,7 @@ def jacrev(
         columns = [np.concatenate(piece) if len(piece) > 1 else piece[0] for piece in pieces]
         results = []
         for leaf, x in enumerate(outputs):
-            blocks = [
-                slice(stop - x.size, stop) for (other, _), stop in zip(rows, stops, strict=True) if other == leaf
-            ]
+            blocks = [slice(stop - x.size, stop) for (other, _), stop in zip(rows, stops, strict=True) if other == leaf]
             parts = iter(_rows(column, blocks, x) for column in columns)
             results.append(variables.nest(lambda y, a, b, parts=parts: next(parts), argnums))
         jacobian = structure.unflatten(results)

@@ -196,9 +196,7 @@ def _by_blocks(
                 block = _mixed(result, inner, outer, len(rows), len(columns))
             blocks[j, i] = block
             blocks[i, j] = block.T
-    matrix = np.concatenate(
-        [np.concatenate([blocks[i, j] for j in range(len(chunks))], 1) for i in range(len(chunks))]
-    )
+    matrix = np.concatenate([np.concatenate([blocks[i, j] for j in range(len(chunks))], 1) for i in range(len(chunks))])
     return matrix, aux
 
 

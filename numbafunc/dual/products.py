@@ -98,7 +98,12 @@ def _never_meet(a: Operand, b: Operand) -> bool:
 
     This holds for most blocks of the Hessian of a sum in which each variable meets few others.
     """
-    if type(a) is not np.ndarray or type(b) is not np.ndarray or a.shape[2:] != b.shape[1:] or a.shape[0] * b.size < _LARGE:
+    if (
+        type(a) is not np.ndarray
+        or type(b) is not np.ndarray
+        or a.shape[2:] != b.shape[1:]
+        or a.shape[0] * b.size < _LARGE
+    ):
         return False
     return not (a.any((0, 1)) & b.any(0)).any()
 

@@ -85,9 +85,7 @@ def walk_back(
     return found
 
 
-def _add(
-    pending: dict[int, _Pending], heap: list[int], node: Node, contribution: Any, own: bool = False
-) -> None:
+def _add(pending: dict[int, _Pending], heap: list[int], node: Node, contribution: Any, own: bool = False) -> None:
     """Add a contribution to the cotangent of a node."""
     number = node.number
     entry = pending.get(number)

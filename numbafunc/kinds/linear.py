@@ -32,9 +32,7 @@ class LinearFunction:
         entry the function is for arrays in main memory only.
     """
 
-    def __init__(
-        self, name: str, apply: Callable[..., np.ndarray[Any, Any]], entry: Entry | None = None
-    ) -> None:
+    def __init__(self, name: str, apply: Callable[..., np.ndarray[Any, Any]], entry: Entry | None = None) -> None:
         self.name = name
         self.apply = apply
         self.entry = entry

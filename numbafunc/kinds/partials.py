@@ -41,4 +41,3 @@ def _units(x: Any, count: int, direction: int) -> Any:
     units = backend.of(x).zeros((count, *x.shape), x.dtype, x)
     units[direction] = 1
     return units
-

@@ -65,7 +65,6 @@ class Positions(NamedTuple):
             )
         return result
 
-
     def scatter(self, array: np.ndarray[Any, Any], leading: int, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
         """The transpose of :meth:`gather`: an operand of a shape in which each element is the sum of its copies."""
         directions = array.shape[:leading]

@@ -101,5 +101,3 @@ def _picked(x: Any, index: Any, axis: int, count: int) -> Any:
     places = np.broadcast_to(np.where(inside, places, 0), (*x.shape[:axis], 1, *x.shape[axis + 1 :]))
     found = np.take_along_axis(x, places, axis)
     return np.where(inside, found, x.dtype.type(np.nan))
-
-

@@ -172,7 +172,9 @@ def _replaced(x: Any, axis: int, function: Callable[[Any], Any]) -> Any:
         return x
     result = np.moveaxis(np.stack(new).reshape(lines.shape), -1, axis)
     parts = components(result)
-    return assemble({key: part if type(part) is Recorder else np.ascontiguousarray(part) for key, part in parts.items()})
+    return assemble(
+        {key: part if type(part) is Recorder else np.ascontiguousarray(part) for key, part in parts.items()}
+    )
 
 
 def _keep(shortcut: Shortcut, widths: Widths, mode: str, constant: Any) -> None:

@@ -213,9 +213,7 @@ def _average_transpose(
     return np.swapaxes(_spread(part, high, down, shape[-2], windows.padding[0][0]), -1, -2)
 
 
-def _spread(
-    array: np.ndarray[Any, Any], size: int, step: int, length: int, before: int
-) -> np.ndarray[Any, Any]:
+def _spread(array: np.ndarray[Any, Any], size: int, step: int, length: int, before: int) -> np.ndarray[Any, Any]:
     """The last axis, of windows, spread over an axis of a length with padding before it."""
     count = array.shape[-1]
     whole = np.zeros((*array.shape[:-1], max(before + length, (count - 1) * step + size, 0)), array.dtype)

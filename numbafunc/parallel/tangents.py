@@ -140,9 +140,7 @@ def _extremum(operation: str, operands: Sequence[Any], axis: Axis, nest: str, pl
     best = plan_for(operation, values, axis, nest).run(values, None, place)
 
     dual = [index for index, operand in enumerate(operands) if type(operand) is Dual]
-    winners = _winners(
-        operation, [values[index] for index in dual], [best[index] for index in dual], axis, nest, place
-    )
+    winners = _winners(operation, [values[index] for index in dual], [best[index] for index in dual], axis, nest, place)
 
     # All ranks but the winner send zero bits: the sum of integers has the winner's bits, the sign of a zero included.
     parts = [components(operands[index]) for index in dual]

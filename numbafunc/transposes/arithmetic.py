@@ -148,9 +148,7 @@ def _where(condition: Any, x: Any, y: Any) -> Recorder:
 # Dtypes and complex values.
 
 
-CONVERSION = Primitive(
-    "conversion", lambda x, dtype: x.astype(dtype), lambda cotangent, place, x, dtype: cotangent
-)
+CONVERSION = Primitive("conversion", lambda x, dtype: x.astype(dtype), lambda cotangent, place, x, dtype: cotangent)
 REAL_PART = Primitive("real part", lambda x: x.real, lambda cotangent, place, x: cotangent)
 IMAGINARY_PART = Primitive("imaginary part", lambda x: x.imag, lambda cotangent, place, x: -1j * cotangent)
 CONJUGATE = Primitive("conjugate", np.conjugate, lambda cotangent, place, x: np.conjugate(cotangent))

@@ -136,9 +136,7 @@ def _added(x: Any, values: Any, positions: Any) -> Any:
 ADDED = Primitive(
     "add.at",
     _added,
-    lambda cotangent, place, x, values, positions: (
-        cotangent.reshape(-1)[positions] if place == 1 else cotangent
-    ),
+    lambda cotangent, place, x, values, positions: cotangent.reshape(-1)[positions] if place == 1 else cotangent,
 )
 
 

@@ -128,9 +128,7 @@ def _einsum(text: str, *operands: Any, optimize: Any = False) -> Recorder:
 # Linear systems.
 
 
-SOLVED = Primitive(
-    "solve", np.linalg.solve, lambda cotangent, place, a, b: np.linalg.solve(_turned(a), cotangent)
-)
+SOLVED = Primitive("solve", np.linalg.solve, lambda cotangent, place, a, b: np.linalg.solve(_turned(a), cotangent))
 
 
 @records(np.linalg.solve)

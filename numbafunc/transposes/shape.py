@@ -115,9 +115,7 @@ def _joined_transpose(cotangent: Any, place: int, axis: int, starts: Sequence[in
     return cotangent[(*(slice(None),) * axis, slice(start, start + length))]
 
 
-JOINED = Primitive(
-    "concatenate", lambda axis, starts, *parts: np.concatenate(parts, axis), _joined_transpose
-)
+JOINED = Primitive("concatenate", lambda axis, starts, *parts: np.concatenate(parts, axis), _joined_transpose)
 
 
 @records(np.concatenate)

@@ -88,8 +88,8 @@ class custom_derivative:
             bound = inspect.signature(self.f).bind(*args, **options)
             bound.apply_defaults()
             if bound.kwargs:
-                names = ", ".join(bound.kwargs)
-                raise TypeError(f"{self._name} has keyword arguments ({names}), which a rule is not given")
+                given = ", ".join(bound.kwargs)
+                raise TypeError(f"{self._name} has keyword arguments ({given}), which a rule is not given")
             args = bound.args
         leaves, structure = flatten(args)
         level = max((x.level for x in leaves if type(x) is Dual), default=0)

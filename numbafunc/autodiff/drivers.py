@@ -1,8 +1,8 @@
 """Derivatives of functions: jvp, grad, value_and_grad, jacfwd.
 
 Each call of a differentiated function takes a fresh level and runs it on dual arrays. Forward mode pushes all unit
-directions through one run, or through several where the tangents would take too much memory; reverse mode, which ``grad``
-takes for many variables, runs the function once and goes back over its steps.
+directions through one run, or through several where the tangents would take too much memory; reverse mode, which
+``grad`` takes for many variables, runs the function once and goes back over its steps.
 """
 
 from __future__ import annotations
@@ -128,8 +128,8 @@ def grad(
         How many directions run through `f` at once, in forward mode. By default as many as keep their tangents of the
         arguments below 64 MiB, at most 1024.
     mode : {"forward", "reverse"}, optional
-        How the gradient is found. By default by forward mode for up to 16 variables (elements of the arguments), or with
-        a `chunk_size`, and by reverse mode for more.
+        How the gradient is found. By default by forward mode for up to 16 variables (elements of the arguments), or
+        with a `chunk_size`, and by reverse mode for more.
 
     Returns
     -------
@@ -153,8 +153,8 @@ def grad(
 
     Notes
     -----
-    The time of forward mode is in proportion to the number of variables. Reverse mode takes that of a few evaluations of
-    `f`, and memory for its intermediate values; see :func:`checkpoint` for less.
+    The time of forward mode is in proportion to the number of variables. Reverse mode takes that of a few evaluations
+    of `f`, and memory for its intermediate values; see :func:`checkpoint` for less.
 
     Examples
     --------
@@ -215,8 +215,7 @@ def value_and_grad(
         variables = Variables(args, positions)
         if takes_reverse(variables, mode, chunk_size):
             value, aux, gradients = reverse_value_and_grad(f, variables, options, has_aux)
-            found = iter(gradients)
-            result = variables.nest(lambda x, start, stop: next(found), argnums)
+            result = variables.put(gradients, argnums)
             return ((value, aux), result) if has_aux else (value, result)
         value = aux = None
         pieces = []

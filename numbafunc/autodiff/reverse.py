@@ -50,7 +50,7 @@ def check_mode(mode: str | None, chunk_size: int | None) -> None:
 def takes_reverse(variables: Variables, mode: str | None, chunk_size: int | None = None) -> bool:
     """Whether reverse mode is taken for some variables."""
     if mode is None and chunk_size is None:
-        return variables.total > FEW
+        return bool(variables.total > FEW)
     return mode == "reverse"
 
 
@@ -340,8 +340,7 @@ def jacrev(
         results = []
         for leaf, x in enumerate(outputs):
             blocks = [slice(stop - x.size, stop) for (other, _), stop in zip(rows, stops, strict=True) if other == leaf]
-            parts = iter(_rows(column, blocks, x) for column in columns)
-            results.append(variables.nest(lambda y, a, b, parts=parts: next(parts), argnums))
+            results.append(variables.put([_rows(column, blocks, x) for column in columns], argnums))
         jacobian = structure.unflatten(results)
         return (jacobian, constant(aux)) if has_aux else jacobian
 

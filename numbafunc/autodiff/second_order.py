@@ -1,8 +1,8 @@
 """Second derivatives of scalar functions: hvp, hessian.
 
 Both take the derivative of the gradient along directions: of a gradient by reverse mode for many variables; of one by
-forward mode for few, where the Hessian is found in blocks of as many rows and columns as the memory for tangents allows,
-and by its symmetry those on one side of the diagonal are enough.
+forward mode for few, where the Hessian is found in blocks of as many rows and columns as the memory for tangents
+allows, and by its symmetry those on one side of the diagonal are enough.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ def hessian(
     Notes
     -----
     For n variables, reverse mode takes the derivatives of the gradient along n directions, many at a time. Forward mode
-    twice costs about n (n + 1) / 2 evaluations of `f`, many at a time; where the variables of a block of rows never meet
-    those of a block of columns in a product, as in sums of terms of few variables each, the block costs about one.
+    twice costs about n (n + 1) / 2 evaluations of `f`, many at a time; where the variables of a block of rows never
+    meet those of a block of columns in a product, as in sums of terms of few variables each, the block costs about one.
 
     Examples
     --------
@@ -163,7 +163,7 @@ def _by_gradients(
 ) -> tuple[Any, Any]:
     """The Hessian, a row for each direction in which the gradient of reverse mode is differentiated, and the aux."""
     aux = None
-    rows = []
+    rows: list[Any] = []
     for chunk in variables.chunks(min(GRADIENT_DIRECTIONS, variables.directions())):
         with Level() as level:
             moved = Variables(tuple(variables.moved({level: chunk})), tuple(variables.positions))

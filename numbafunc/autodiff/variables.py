@@ -57,7 +57,11 @@ class Variables:
 
     def nest(self, part: Callable[[Any, int, int], Any], argnums: int | Sequence[int]) -> Any:
         """Put ``part(leaf, start, stop)``, of each leaf and its range of variables, where the leaf came from."""
-        remaining = map(part, self.leaves, self.starts, self.stops)
+        return self.put(list(map(part, self.leaves, self.starts, self.stops)), argnums)
+
+    def put(self, parts: list[Any], argnums: int | Sequence[int]) -> Any:
+        """Put one thing for each leaf where the leaf came from."""
+        remaining = iter(parts)
         nested = tuple(
             structure.unflatten(list(itertools.islice(remaining, count))) for structure, count in self.structures
         )
@@ -74,7 +78,7 @@ class Variables:
 
     def directions(self, mixed: bool = False) -> int:
         """How many directions keep the memory of their tangents of the arguments within bounds."""
-        bytes_of_one = max(1, sum(leaf.size * leaf.dtype.itemsize for leaf in self.leaves))
+        bytes_of_one: int = max(1, sum(leaf.size * leaf.dtype.itemsize for leaf in self.leaves))
         if mixed:
             return max(1, min(MIXED_CHUNK_DIRECTIONS, math.isqrt(MIXED_CHUNK_BYTES // bytes_of_one)))
         return max(1, min(CHUNK_DIRECTIONS, CHUNK_BYTES // bytes_of_one))

@@ -28,7 +28,7 @@ from numbafunc.numbers import elementary
 Operand: TypeAlias = Any
 """A Dual, an array or a number: the rules accept all three and tell them apart at run time."""
 
-Components: TypeAlias = dict[tuple[int, ...], "np.ndarray[Any, Any]"]
+Components: TypeAlias = dict[tuple[int, ...], Any]
 
 UFUNC_RULES: dict[Callable[..., Any], Callable[..., Any]] = {}
 """The rule of each ufunc, called with its operands, of which at least one is a Dual; also of the functions of

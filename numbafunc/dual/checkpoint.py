@@ -22,7 +22,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def checkpoint(f: Function) -> Function:
-    """Make the function that takes less memory in reverse mode: it keeps its arguments, and runs again for the gradient.
+    """Make the function that takes less memory in reverse mode: it keeps its arguments alone, and runs again.
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ def checkpoint(f: Function) -> Function:
 
     Notes
     -----
-    Between the steps of `f` memory is needed only while its gradient is taken, at the price of a second run of `f` [1]_.
-    Forward mode, and evaluation without derivatives, run `f` as it is.
+    What `f` computes on the way takes memory only while its gradient is found, at the price of a second run of `f`
+    [1]_. Forward mode, and evaluation without derivatives, run `f` as it is.
 
     References
     ----------

@@ -54,9 +54,8 @@ def without_level(x: Operand, level: int) -> tuple[Any, Any]:
 
 def with_level(value: Operand, change: Any, level: int) -> Any:
     """The Dual of a value and its tangent at a level: the inverse of :func:`without_level`."""
-    if type(value) is not Dual or value.level < level:
-        if type(change) is not Dual or change.level < level:
-            return make(value, change, level)
+    if all(type(x) is not Dual or x.level < level for x in (value, change)):
+        return make(value, change, level)
     parts = dict(components(value))
     for key, part in components(change).items():
         place = sum(other < level for other in key)

@@ -1,13 +1,13 @@
 """Recorders: tangents that note what is computed from them, so that the linear function can be transposed.
 
-A rule computes the tangent of its result by NumPy arithmetic that is linear in the tangents of its operands. Reverse mode
-runs the same rules with tangents that hold no numbers: a :class:`Recorder` has the shape and dtype of a tangent, and each
-linear step that is made with it becomes a :class:`Node`. A walk back over the nodes turns cotangents of the results into
-those of the variables, by the transpose of each step.
+A rule computes the tangent of its result by NumPy arithmetic that is linear in the tangents of its operands. Reverse
+mode runs the same rules with tangents that hold no numbers: a :class:`Recorder` has the shape and dtype of a tangent,
+and each linear step that is made with it becomes a :class:`Node`. A walk back over the nodes turns cotangents of the
+results into those of the variables, by the transpose of each step.
 
-A recorder belongs to one level. All that it meets of lower levels is a constant, dual arrays included, so that derivatives
-of derivatives are had by letting the walk compute with dual arrays. A cotangent c of a tangent t contributes
-``Re(sum(c * t))``, without a conjugate, to the derivative that is sought.
+A recorder belongs to one level. All that it meets of lower levels is a constant, dual arrays included, so that
+derivatives of derivatives are had by letting the walk compute with dual arrays. A cotangent c of a tangent t
+contributes ``Re(sum(c * t))``, without a conjugate, to the derivative that is sought.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import numpy as np
 Shape: TypeAlias = tuple[int, ...]
 
 RECORDED: dict[Callable[..., Any], Callable[..., Any]] = {}
-"""For each function of NumPy that recorders know, the function that records it; also for indexing and assignment, by the
-functions of the standard module `operator`. The modules of :mod:`numbafunc.transposes` fill it."""
+"""For each function of NumPy that recorders know, the function that records it; also for indexing and assignment, by
+the functions of the standard module `operator`. The modules of :mod:`numbafunc.transposes` fill it."""
 
 RECORDED_METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {}
 """The same for methods of ufuncs, by ufunc and name of the method."""
@@ -45,15 +45,16 @@ class Primitive:
     apply : callable
         ``apply(*arguments)``: the function, linear in the arguments that are recorded, of arrays in their places.
     transpose : callable
-        ``transpose(cotangent, place, *arguments)``: what the cotangent of the result contributes to that of the recorded
-        argument number ``place``, each of which is a :class:`Node`. The contribution may have the shape that the argument
-        is broadcast to, and any dtype; it may be an :class:`At`; it shares memory with the cotangent or is new.
+        ``transpose(cotangent, place, *arguments)``: what the cotangent of the result contributes to that of the
+        recorded argument number ``place``, each of which is a :class:`Node`. The contribution may have the shape that
+        the argument is broadcast to, and any dtype; it may be an :class:`At`; it shares memory with the cotangent or
+        is new.
     overwrites : bool
         Whether ``transpose`` may write to the cotangent when it is called for the first place, after all others.
     joint : bool
-        Whether the step has several results, each the step :data:`PICKED` of this one. Then ``apply`` returns a list, and
-        ``transpose(cotangents, *arguments)``, with a dict of the cotangents by the numbers of the results, the list of
-        the contributions to all recorded arguments, None for zero.
+        Whether the step has several results, each the step :data:`PICKED` of this one. Then ``apply`` returns a list,
+        and ``transpose(cotangents, *arguments)``, with a dict of the cotangents by the numbers of the results, the
+        list of the contributions to all recorded arguments, None for zero.
     """
 
     __slots__ = ("apply", "joint", "name", "overwrites", "transpose")
@@ -221,10 +222,7 @@ class Recorder:
     # NumPy's protocols.
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *operands: Any, **options: Any) -> Any:
-        if method == "__call__":
-            step = RECORDED.get(ufunc)
-        else:
-            step = RECORDED_METHODS.get((ufunc, method))
+        step = RECORDED.get(ufunc) if method == "__call__" else RECORDED_METHODS.get((ufunc, method))
         if step is None:
             name = f"numpy.{ufunc.__name__}"
             raise without_transpose(name if method == "__call__" else f"{name}.{method}")
@@ -245,8 +243,8 @@ class Recorder:
     __le__ = _refused("a comparison")
     __gt__ = _refused("a comparison")
     __ge__ = _refused("a comparison")
-    __eq__ = _refused("a comparison")  # type: ignore[assignment]
-    __ne__ = _refused("a comparison")  # type: ignore[assignment]
+    __eq__ = _refused("a comparison")
+    __ne__ = _refused("a comparison")
 
     # Operators.
 

@@ -1,7 +1,7 @@
 """Walks over the steps that recorders noted: backwards with cotangents, forwards with tangents.
 
-The steps were numbered as they were made, so the walk back takes them by descending number: when it comes to a step, all
-that used its result have been passed, and the cotangent of the result is complete.
+The steps were numbered as they were made, so the walk back takes them by descending number: when it comes to a step,
+all that used its result have been passed, and the cotangent of the result is complete.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def summed_to(cotangent: Cotangent, shape: tuple[int, ...]) -> Cotangent:
 
 
 def walk_forth(starts: dict[int, Any], ends: Sequence[Node]) -> list[Any]:
-    """The tangents of the results of steps, given those of the variables by the numbers of their nodes; None for zero."""
+    """The tangents of the results of steps, given those of the variables by number; None for zero."""
     reached: dict[int, Node] = {}
     waiting = list(ends)
     while waiting:

@@ -1,7 +1,7 @@
 """Partial derivatives of elementwise functions, for tangents that are recorded.
 
-The function is evaluated once, with each operand that moves along a direction of its own: the tangents of the result are
-the partial derivatives, by which the recorded tangents are multiplied.
+The function is evaluated once, with each operand that moves along a direction of its own: the tangents of the result
+are the partial derivatives, by which the recorded tangents are multiplied.
 """
 
 from __future__ import annotations

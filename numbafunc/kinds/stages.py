@@ -10,7 +10,7 @@ import inspect
 import math
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,9 +18,6 @@ from numbafunc.dual.array import quiet, value_of
 from numbafunc.dual.recorded import recorded_level, shaped_like, taken_apart, with_level, without_level
 from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import Elementwise
-
-if TYPE_CHECKING:
-    from numbafunc.kinds.reduction import Reduction
 
 
 @cache
@@ -37,7 +34,7 @@ def _stage(function: Callable[..., Any], place: int, reduction: str, stage: str)
 
 
 def by_stages(
-    op: Reduction, operands: Sequence[Any], axes: tuple[int, ...], dtype: Any, shape: tuple[int, ...], keepdims: bool
+    op: Any, operands: Sequence[Any], axes: tuple[int, ...], dtype: Any, shape: tuple[int, ...], keepdims: bool
 ) -> list[Any]:
     """The results of a reduction of operands of which at least one has a recorded tangent."""
     level = recorded_level(*operands)
@@ -67,7 +64,7 @@ def _in(x: Any, dtype: Any) -> Any:
     return x if x.dtype == dtype or not arguments.is_float(x.dtype) else x.astype(dtype)
 
 
-def _results(op: Reduction, operands: list[Any], axes: tuple[int, ...], dtype: Any, shape: Any) -> list[Any]:
+def _results(op: Any, operands: list[Any], axes: tuple[int, ...], dtype: Any, shape: Any) -> list[Any]:
     """The results with the reduced axes kept, with derivatives; their values are rounded in another order."""
     stages = op.stages
     reals = [0.0 if position in stages.integers else x for position, x in enumerate(operands)]

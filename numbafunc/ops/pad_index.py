@@ -156,9 +156,7 @@ def prepare(shape: tuple[int, ...], widths: Widths, mode: str, itemsize: int) ->
     return known
 
 
-def padded(
-    array: np.ndarray[Any, Any], leading: int, widths: Widths, mode: str, constants: np.ndarray[Any, Any] | None = None
-) -> np.ndarray[Any, Any]:
+def padded(array: Any, leading: int, widths: Widths, mode: str, constants: np.ndarray[Any, Any] | None = None) -> Any:
     """The array padded behind its directions.
 
     ``constants`` has the directions in front too, then a value before and one after each axis, in the array's dtype.

@@ -55,7 +55,7 @@ def ramp(arrays: tuple[NDArray, NDArray], leading: int, widths: Widths) -> NDArr
                 steps = steps[::-1]
             place = index(0, before) if side == 0 else index(stop, None)
             result[place] = _between(end, result[edge], steps, count)
-    return result
+    return result  # type: ignore[no-any-return]
 
 
 def _between(end: NDArray, edge: NDArray, step: NDArray, count: int) -> NDArray:
@@ -64,7 +64,7 @@ def _between(end: NDArray, edge: NDArray, step: NDArray, count: int) -> NDArray:
     if is_float(dtype):
         first, last = end.astype(np.float64), edge.astype(np.float64)
         with np.errstate(invalid="ignore", over="ignore"):
-            points = between(first, last, step / count)
+            points: Any = between(first, last, step / count)
             if type(points) is Recorder:
                 return points.astype(dtype)  # type: ignore[return-value]
             # From an end at infinity, infinite steps towards the edge reach no defined point.
@@ -109,7 +109,7 @@ def odd(array: NDArray, leading: int, widths: Widths, repeat_edge: bool) -> NDAr
             inside = result[index(last - skipped - count, last - skipped)]
             result[index(last, last + count)] = _mirrored(inside, result[index(last - 1, last)], leading + axis)
             last += count
-    return result.astype(array.dtype) if work is not array else result
+    return result.astype(array.dtype) if work is not array else result  # type: ignore[no-any-return]
 
 
 def mirrored(edge: Any, inside: Any) -> Any:
@@ -231,9 +231,9 @@ def _median(values: NDArray, axis: int) -> tuple[NDArray, Taken]:
 def _middle(a: NDArray, b: NDArray) -> NDArray:
     """Halfway between two numbers; integers are rounded half to even, and bool is true where either is."""
     if is_float(a.dtype):
-        halves = a.astype(np.float64) * 0.5 + b.astype(np.float64) * 0.5
+        halves: Any = a.astype(np.float64) * 0.5 + b.astype(np.float64) * 0.5
         if type(halves) is Recorder:
-            return halves.astype(a.dtype)
+            return halves.astype(a.dtype)  # type: ignore[no-any-return]
         return np.where(a == b, a, halves.astype(a.dtype))
     if a.dtype.kind == "b":
         return a | b

@@ -129,7 +129,7 @@ def _in_segments(
         count = min(size, steps - start)
 
         def segment(carry: Any, parts: Any, count: int = count) -> tuple[Any, Any]:
-            return scan(f, carry, parts, count, reverse)
+            return scan(f, carry, parts, count, reverse)  # type: ignore[no-any-return]
 
         parts = x_structure.unflatten([entry[start : start + count] for entry in entries])
         carry, ys = checkpoint(segment)(carry, parts)

@@ -23,6 +23,9 @@ from numbafunc.parallel.call_site import Place
 from numbafunc.parallel.dtypes import MAX, MIN, SUM
 from numbafunc.parallel.plan import plan_for
 
+# The annotations of NumPy's function don't allow for recorders.
+_where: Any = np.where
+
 _BITS = {2: np.uint16, 4: np.uint32, 8: np.uint64}
 
 
@@ -54,7 +57,7 @@ def _reduce_recorded(
             plain = [value_of(x) for x in operands]
             winners = _winners(operation, plain, [value_of(x) for x in values], axis, nest, place)
             recorded = [
-                {key: np.where(winner == axis.rank, part, 0) for key, part in parts.items()}
+                {key: _where(winner == axis.rank, part, 0) for key, part in parts.items()}
                 for winner, parts in zip(winners, recorded, strict=True)
             ]
             operation = SUM

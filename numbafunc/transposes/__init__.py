@@ -1,4 +1,4 @@
-"""Transposes of the linear functions that rules apply to tangents. Importing this package fills the table of recorders."""
+"""Transposes of the linear functions that rules apply to tangents. The import fills the table of recorders."""
 
 from numbafunc.transposes import (  # noqa: F401
     arithmetic,

@@ -1,4 +1,4 @@
-"""Transposes of sums, and of products and quotients with constants; of choices by a condition; of parts of complex values.
+"""Transposes of sums, of products and quotients with constants, of choices, and of parts of complex values.
 
 A zero cotangent contributes nothing, whatever the factor, as a zero tangent does.
 """
@@ -7,11 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
+import numpy
 
 from numbafunc.dual.products import divide, mixed, scale
 from numbafunc.dual.recorder import RECORDED, Primitive, Recorder, Shape, not_linear
 from numbafunc.transposes.register import records
+
+# The annotations of NumPy's functions don't allow for recorders.
+np: Any = numpy
+
+_function: Any
 
 _WEAK = (int, float, complex)
 
@@ -60,6 +65,7 @@ QUOTIENT = Primitive(
 
 @records(np.multiply, scale)
 def multiply(x: Any, y: Any) -> Recorder:
+    """The product of a recorded tangent and a constant."""
     x, y = _one_factor("a product", x, y)
     return SCALED.record(broadcast(x, y), common_dtype(x, y), x, y)
 

@@ -8,12 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
+import numpy
 from numpy.lib.array_utils import normalize_axis_index
 
 from numbafunc.dual.recorder import Primitive, Recorder
 from numbafunc.transposes.arithmetic import multiply
 from numbafunc.transposes.register import records
+
+# The annotations of NumPy's functions don't allow for recorders.
+np: Any = numpy
+
+_function: Any
 
 
 def _cut(x: Any, axis: int, length: int) -> Any:
@@ -123,7 +128,7 @@ def _define_shift(function: Any, sign: int) -> None:
     @records(function)
     def step(x: Recorder, axes: Any = None) -> Any:
         axes = tuple(range(x.ndim)) if axes is None else (axes,) if isinstance(axes, int) else tuple(axes)
-        return np.roll(x, [sign * (x.shape[axis] // 2) for axis in axes], axes)  # type: ignore[call-overload]
+        return np.roll(x, [sign * (x.shape[axis] // 2) for axis in axes], axes)
 
 
 _define_shift(np.fft.fftshift, 1)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-import numpy as np
+import numpy
 from numpy.lib.array_utils import normalize_axis_index
 
 from numbafunc.dual.recorder import RECORDED_METHODS, At, Primitive, Recorder
 from numbafunc.transposes.register import records
 from numbafunc.transposes.shape import outline, reshaped
+
+# The annotations of NumPy's functions don't allow for recorders.
+np: Any = numpy
+
+_function: Any
 
 _BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
 
@@ -114,7 +119,7 @@ def assigned(x: Recorder, key: Any, values: Any) -> Recorder:
         last = winner[positions.reshape(-1)] == places
         if type(values) is Recorder:
             if values.shape != positions.shape:
-                values = np.broadcast_to(values, positions.shape)  # type: ignore[call-overload]
+                values = np.broadcast_to(values, positions.shape)
             values = elements(values, np.flatnonzero(last))
         flat = ASSIGNED.record((x.size,), x.dtype, reshaped(x, (x.size,)), values, positions.reshape(-1)[last])
         return reshaped(flat, x.shape)
@@ -123,7 +128,7 @@ def assigned(x: Recorder, key: Any, values: Any) -> Recorder:
         if values.ndim > len(shape):
             values = reshaped(values, values.shape[values.ndim - len(shape) :])
         if values.shape != shape:
-            values = np.broadcast_to(values, shape)  # type: ignore[call-overload]
+            values = np.broadcast_to(values, shape)
     return ASSIGNED.record(x.shape, x.dtype, x, values, key)
 
 

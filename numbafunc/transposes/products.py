@@ -5,11 +5,14 @@ from __future__ import annotations
 import string
 from typing import Any
 
-import numpy as np
+import numpy
 
 from numbafunc.dual.recorder import At, Primitive, Recorder, not_linear
 from numbafunc.transposes.arithmetic import common_dtype, multiply
 from numbafunc.transposes.register import records
+
+# The annotations of NumPy's functions don't allow for recorders.
+np: Any = numpy
 
 
 def _turned(x: Any) -> Any:

@@ -6,11 +6,16 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
+import numpy
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from numbafunc.dual.recorder import Primitive, Recorder, Shape
 from numbafunc.transposes.register import records
+
+# The annotations of NumPy's functions don't allow for recorders.
+np: Any = numpy
+
+_function: Any
 
 _FALSE = np.zeros((), bool)
 
@@ -164,7 +169,7 @@ def _margins(x: Recorder, axis: int, before: int, after: int, mode: str, odd: bo
     length = x.shape[axis]
 
     def take(places: Any) -> Any:
-        return np.take(x, places, axis)  # type: ignore[call-overload]
+        return np.take(x, places, axis)
 
     if mode in ("constant", "empty"):
         return tuple(np.zeros((*x.shape[:axis], n, *x.shape[axis + 1 :]), x.dtype) for n in (before, after))
@@ -179,10 +184,10 @@ def _margins(x: Recorder, axis: int, before: int, after: int, mode: str, odd: bo
             end * share.astype(x.dtype).reshape((-1, *behind)) for end, share in zip(ends, shares, strict=True)
         )
     if not odd:
-        places = np.pad(np.arange(length), (before, after), mode)  # type: ignore[call-overload]
+        places = np.pad(np.arange(length), (before, after), mode)
         return take(places[:before]), take(places[before + length :])
     # Padded unit vectors are the weights with which each element enters the margins.
-    weights = np.pad(np.eye(length), ((before, after), (0, 0)), mode, reflect_type="odd")  # type: ignore[call-overload]
+    weights = np.pad(np.eye(length), ((before, after), (0, 0)), mode, reflect_type="odd")
     moved = np.moveaxis(x, axis, -1)
     parts = (weights[:before], weights[before + length :])
     return tuple(np.moveaxis(np.matmul(moved, part.T.astype(x.dtype)), -1, axis) for part in parts)

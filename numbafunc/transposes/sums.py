@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
+import numpy
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from numbafunc.dual.recorder import RECORDED_METHODS, Primitive, Recorder
 from numbafunc.transposes.arithmetic import multiply
 from numbafunc.transposes.register import records
 from numbafunc.transposes.shape import concatenate
+
+# The annotations of NumPy's functions don't allow for recorders.
+np: Any = numpy
 
 
 def _summed(x: Any, axes: Any, kept: Any, keepdims: bool) -> Any:
@@ -32,7 +35,7 @@ def total(
 ) -> Recorder:  # fmt: skip
     """The sum along axes."""
     if where is not True and where is not np._NoValue:
-        x = np.where(where, x, 0)  # type: ignore[assignment]
+        x = np.where(where, x, 0)
     if dtype is not None:
         x = x.astype(dtype)
     axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
@@ -80,7 +83,7 @@ def _cumsum(x: Recorder, axis: int | None = None, dtype: Any = None, out: Any = 
 
 @records(np.trace)
 def _trace(x: Recorder, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Recorder:
-    return total(np.diagonal(x, offset, axis1, axis2), -1)  # type: ignore[arg-type]
+    return total(np.diagonal(x, offset, axis1, axis2), -1)
 
 
 def _slices(x: Recorder, axis: int) -> Any:

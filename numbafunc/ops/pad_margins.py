@@ -233,7 +233,7 @@ def _middle(a: NDArray, b: NDArray) -> NDArray:
     if is_float(a.dtype):
         halves: Any = a.astype(np.float64) * 0.5 + b.astype(np.float64) * 0.5
         if type(halves) is Recorder:
-            return halves.astype(a.dtype)  # type: ignore[no-any-return]
+            return halves.astype(a.dtype)  # type: ignore[return-value]
         return np.where(a == b, a, halves.astype(a.dtype))
     if a.dtype.kind == "b":
         return a | b

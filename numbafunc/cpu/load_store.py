@@ -17,7 +17,7 @@ from numba.extending import intrinsic
 
 from numbafunc.numbers.cores import CORES
 from numbafunc.numbers.numba_type import NumberType, pack, unpack
-from numbafunc.numbers.number import Key, Number
+from numbafunc.numbers.number import VALUE, Key, Number, sort_keys
 from numbafunc.numbers.real import Real
 
 FLOATS = {"float32": types.float32, "float64": types.float64}
@@ -36,12 +36,15 @@ class StoredOperand(NamedTuple):
         The coefficients that it has, one slot each.
     indexed : bool
         Whether slots are arrays read at the index of the element; otherwise numbers, the same for all elements.
+    units : tuple of Key
+        Further coefficients, which are 1 for all elements and have no slot.
     """
 
     storage: str
     compute: str | None
     keys: tuple[Key, ...]
     indexed: bool = True
+    units: tuple[Key, ...] = ()
 
     @property
     def slots(self) -> int:
@@ -109,7 +112,7 @@ def make_load(
 
     def type_of(operand: StoredOperand, slot: Any) -> Any:
         if operand.compute is not None:
-            return NumberType(FLOATS[operand.compute], operand.keys)
+            return NumberType(FLOATS[operand.compute], sort_keys((*operand.keys, *operand.units)))
         return slot.dtype if operand.indexed else slot
 
     def fetch(context: Any, builder: Any, operand: StoredOperand, name: str, type_: Any, value: Any, index: Any) -> Any:
@@ -139,6 +142,8 @@ def make_load(
                         values.append(value)
                         break
                     parts[key] = unpack(context, builder, plain, value, target.dtype).value
+                for key in operand.units:
+                    parts[key] = parts[VALUE].constant(1.0)
                 if operand.compute is not None:
                     values.append(pack(context, builder, target, Number(parts, CORES)))
             return context.make_tuple(builder, sig.return_type, values)

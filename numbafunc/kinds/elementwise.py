@@ -20,6 +20,7 @@ from numbafunc.dual.array import Dual, make, on_device
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.kinds import arguments
 from numbafunc.kinds.plan import (
+    Chunks,
     Operands,
     Plan,
     Source,
@@ -225,7 +226,21 @@ class Elementwise:
 
         if out is not None:
             raise TypeError("out can't take a result with tangents; leave it out when differentiating")
-        return by_partials(lambda *rests: self.evaluate(rests, dtype=dtype), operands)
+        return by_partials(self, operands, dtype)
+
+    def partials(
+        self, checked: Sequence[Any], moving: Sequence[int], dtype: np.dtype[Any] | None = None, value: bool = True
+    ) -> list[np.ndarray[Any, Any]]:
+        """The value, unless it is not wanted, and an array of the partial derivatives by the operands at some positions.
+
+        The operands are plain arrays in main memory and numbers.
+        """
+        operands = Operands(checked)
+        key = ("partials", *moving, value, dtype, *operands.description)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = self._plan(operands, checked, dtype, tuple(moving), value)
+        return plan.arrays(operands)
 
     def settled(self) -> Callable[..., Any]:
         """The definition; a user's definition is frozen at the first call, and must not raise."""
@@ -247,7 +262,14 @@ class Elementwise:
         dtype = arguments.float_dtype(operands)
         return dtype, "float64" if dtype.itemsize == 8 else "float32"
 
-    def _plan(self, operands: Operands, checked: Sequence[Any], wanted: np.dtype[Any] | None) -> Plan:
+    def _plan(
+        self,
+        operands: Operands,
+        checked: Sequence[Any],
+        wanted: np.dtype[Any] | None,
+        moving: tuple[int, ...] = (),
+        value: bool = True,
+    ) -> Plan:
         from numbafunc.cpu.load_store import StoredOperand
 
         dtype, compute = self._precision(checked)
@@ -259,10 +281,11 @@ class Elementwise:
         stored = tuple(shape[axis] for axis in order)
         lengths = [_lengths(value.shape, order) if isinstance(value, ndarray) else None for value in values]
         spans, columns = _spans(lengths, stored)
-        steps = chunks_of(operands.counts())
+        steps = Chunks((len(moving),), len(moving)) if moving else chunks_of(operands.counts())
+        units = {position: (((0, direction),),) for direction, position in enumerate(moving)}
         descriptions = []
         sources: list[Source] = []
-        for position, (parts, value, span) in enumerate(zip(operands.parts, values, spans)):
+        for position, (parts, given, span) in enumerate(zip(operands.parts, values, spans)):
             indexed = span != "number"
             for component in parts:
                 flatten: Any = _integer
@@ -273,16 +296,19 @@ class Elementwise:
                 elif indexed:
                     flatten = functools.partial(_run_of, leading=len(component), ndim=len(shape), order=order)
                 sources.append(Source(position, component, flatten))
-            storage = value.dtype.name if indexed else "number"
-            descriptions.append(StoredOperand(storage, compute, steps.operand_keys(parts), indexed))
-        keys = result_keys([description.keys for description in descriptions])
+            storage = given.dtype.name if indexed else "number"
+            own = units.get(position, ())
+            descriptions.append(StoredOperand(storage, compute, steps.operand_keys(parts), indexed, own))
+        keys = result_keys([(*description.keys, *description.units) for description in descriptions])
+        keys = keys if value else keys[1:]
         restore = functools.partial(_restored, order=order) if order != tuple(range(len(order))) else None
         targets = []
         for component in sorted({component_of(key) for key in keys}, key=lambda c: (len(c), c)):
             targets.append(Target(0, component, steps.shape(component, stored), restore))
         kernel = self._kernel(tuple(descriptions), dtype.name, keys, spans, math.prod(shape))
-        self._keep_machine_code(kernel, operands, values, shape, dtype if wanted is None else None)
-        calls = calls_of(steps, [description.keys for description in descriptions], sources, targets)
+        if not moving:
+            self._keep_machine_code(kernel, operands, values, shape, dtype if wanted is None else None)
+        calls = calls_of(steps, [description.keys for description in descriptions], sources, targets, keys)
         tail = (columns,) if columns is not None else ()
         return Plan(kernel, dtype, tuple(sources), tuple(targets), calls, (), tail, [])
 

@@ -1,39 +1,59 @@
-"""Partial derivatives of elementwise functions, for tangents that are recorded.
+"""Elementwise functions of operands with recorded tangents: products of these with the partial derivatives.
 
-The function is evaluated once, with each operand that moves along a direction of its own: the tangents of the result
-are the partial derivatives, by which the recorded tangents are multiplied.
+The op is evaluated once, with each operand that moves along a direction of its own: the tangents of the result are the
+partial derivatives.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from numbafunc import backend
 from numbafunc.dual.array import Dual, make
 from numbafunc.dual.levels import Level
 from numbafunc.dual.products import align, scale
 from numbafunc.dual.recorded import added, recorded_level, shaped_like, taken_apart, with_level
+from numbafunc.kinds.plan import LARGEST_CHUNK
+
+_PLAIN = (np.ndarray, float, int)
 
 
-def by_partials(function: Callable[..., Any], operands: Sequence[Any]) -> Any:
-    """The result of an elementwise function of operands of which at least one has a recorded tangent."""
+def by_partials(op: Any, operands: Sequence[Any], dtype: Any) -> Any:
+    """The result of an op of operands of which at least one has a recorded tangent."""
     level = recorded_level(*operands)
     rests, tangents = taken_apart(operands, level)
     moving = [number for number, tangent in enumerate(tangents) if tangent is not None]
-    with Level() as own:
-        for direction, number in enumerate(moving):
-            rests[number] = make(rests[number], _units(rests[number], len(moving), direction), own)
-        result = function(*rests)
-        if type(result) is not Dual or result.level != own:
-            return result
-        value, partials = result.primal, result.tangent
+    value, partials = partials_of(op, rests, moving, dtype)
+    if partials is None:
+        return value
     change = None
-    for direction, number in enumerate(moving):
-        tangent = align(tangents[number], value.ndim)
-        term = scale(partials[direction], tangent)
+    for partial, number in zip(partials, moving, strict=True):
+        term = scale(partial, align(tangents[number], value.ndim))
         change = term if change is None else added(change, term)
     return with_level(value, shaped_like(change, value), level)
+
+
+def partials_of(
+    op: Any, rests: Sequence[Any], moving: Sequence[int], dtype: Any, value: bool = True
+) -> tuple[Any, Any]:
+    """The value, and the partial derivatives by the operands at some positions; None if all are zero.
+
+    The value may be left out, and is None then.
+    """
+    if len(moving) <= LARGEST_CHUNK and all(type(x) in _PLAIN for x in rests):
+        found = op.partials(rests, moving, dtype, value)
+        return (found[0], found[1]) if value else (None, found[0])
+    seeded = list(rests)
+    with Level() as own:
+        for direction, number in enumerate(moving):
+            seeded[number] = make(rests[number], _units(rests[number], len(moving), direction), own)
+        result = op.evaluate(seeded, dtype=dtype)
+    if type(result) is not Dual or result.level != own:
+        return result, None
+    return result.primal, [result.tangent[direction] for direction in range(len(moving))]
 
 
 def _units(x: Any, count: int, direction: int) -> Any:

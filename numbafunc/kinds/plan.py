@@ -70,6 +70,18 @@ class Plan(NamedTuple):
 
     def run(self, operands: Operands, out: Any = None) -> list[Any]:
         """The results, as arrays or duals; ``out`` takes the value of the only one."""
+        arrays = self.arrays(operands, out)
+        if out is not None:
+            return arrays
+        groups: list[dict[Levels, Any]] = []
+        for target, array in zip(self.targets, arrays):
+            while len(groups) <= target.result:
+                groups.append({})
+            groups[target.result][tuple(operands.levels[level] for level in target.component)] = array
+        return [group[()] if len(group) == 1 else assemble(group) for group in groups]
+
+    def arrays(self, operands: Operands, out: Any = None) -> list[Any]:
+        """The arrays of all targets; ``out`` takes the value of the only one."""
         parts = operands.parts
         flats = [source.flatten(parts[source.operand][source.component]) for source in self.sources]
         arrays = [empty(target.shape, self.dtype) for target in self.targets]
@@ -86,13 +98,9 @@ class Plan(NamedTuple):
                 restore = self.targets[0].restore
                 np.copyto(out, arrays[0] if restore is None else restore(arrays[0]))
             return [out]
-        groups: list[dict[Levels, Any]] = []
-        for target, array in zip(self.targets, arrays):
-            while len(groups) <= target.result:
-                groups.append({})
-            levels = tuple(operands.levels[level] for level in target.component)
-            groups[target.result][levels] = array if target.restore is None else target.restore(array)
-        return [group[()] if len(group) == 1 else assemble(group) for group in groups]
+        return [
+            array if target.restore is None else target.restore(array) for target, array in zip(self.targets, arrays)
+        ]
 
     def _call(self, slots: list[Any], results: list[Any]) -> None:
         """Call the kernel."""
@@ -221,9 +229,17 @@ def result_keys(operand_keys: list[tuple[Key, ...]]) -> tuple[Key, ...]:
 
 
 def calls_of(
-    chunks: Chunks, operand_keys: Sequence[tuple[Key, ...]], sources: Sequence[Source], targets: Sequence[Target]
+    chunks: Chunks,
+    operand_keys: Sequence[tuple[Key, ...]],
+    sources: Sequence[Source],
+    targets: Sequence[Target],
+    keys: tuple[Key, ...] | None = None,
 ) -> tuple[Call, ...]:
-    """The calls of a kernel with a slot for each key of its operands, and then of its results."""
+    """The calls of a kernel with a slot for each key of its operands, and then of its results.
+
+    The keys of a result follow from those of the operands where they are not given.
+    """
+    keys = result_keys(list(operand_keys)) if keys is None else keys
     source_numbers = {(source.operand, source.component): number for number, source in enumerate(sources)}
     target_numbers = {(target.result, target.component): number for number, target in enumerate(targets)}
     slots = [
@@ -232,7 +248,7 @@ def calls_of(
     results = [
         (target_numbers[result, component_of(key)], key)
         for result in dict.fromkeys(target.result for target in targets)
-        for key in result_keys(list(operand_keys))
+        for key in keys
     ]
     return tuple(
         Call(

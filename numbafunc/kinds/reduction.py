@@ -84,13 +84,26 @@ class Stages(NamedTuple):
 class Reduction:
     """An op of the reduction kind."""
 
-    def __init__(self, name: str, stages: Stages) -> None:
+    def __init__(self, name: str, stages: Stages, listed: bool = True) -> None:
         self.name = name
         self.stages = stages
         self._kernels = threads.Kernels()
         self._plans = threads.Kernels(4096)
         self._elsewhere: dict[Backend, Callable[..., Any]] = {}
-        REGISTRY[name] = self
+        if listed:
+            REGISTRY[name] = self
+
+    @functools.cached_property
+    def composed(self) -> Any:
+        """The elementwise functions that reverse mode composes of the stages."""
+        from numbafunc.kinds.stages import Composed
+
+        return Composed(self)
+
+    @functools.cached_property
+    def with_totals(self) -> Reduction:
+        """The reduction to the finals of each row with its shift and its totals."""
+        return Reduction(f"{self.name} with totals", self.composed.totals_op, listed=False)
 
     def __call__(
         self,

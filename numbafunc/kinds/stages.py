@@ -1,36 +1,152 @@
-"""Reductions of operands with recorded tangents: each stage becomes an elementwise op, with a sum between two of them.
+"""Reductions of operands with recorded tangents: the transpose of their derivative, from the stages.
 
-The value comes from the loop of the reduction; the steps of the tape from the stages, whose partial derivatives the
-elementwise kind finds.
+With the terms l of an element, their totals t over a row, the finals f of ``finish``, and the epilogue e, the cotangent c
+of a result gives that of an operand x:
+
+- of each final, ``g = sum(c * de/df)`` over the row, or the cotangent of the result itself where there is no epilogue;
+- of each total, ``b = sum(g * df/dt)`` over the finals;
+- of the operand, ``c * de/dx + sum(b * dl/dx)`` over the terms.
+
+Each of these derivatives is that of an elementwise function, which is composed of stages here and compiled by the
+elementwise kind. The totals are kept, one number of each for a row; all else is computed again.
 """
 
 from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import quiet, value_of
+from numbafunc.dual.array import Dual, make, quiet, value_of
+from numbafunc.dual.levels import Level
 from numbafunc.dual.recorded import recorded_level, shaped_like, taken_apart, with_level, without_level
+from numbafunc.dual.recorder import PICKED, Node, Primitive
 from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import Elementwise
+from numbafunc.kinds.partials import partials_of
+
+_EXACT = 2**24
+"""Indices from which on float32 leaves some out."""
 
 
-@cache
-def _stage(function: Callable[..., Any], place: int, reduction: str, stage: str) -> Elementwise:
-    """The elementwise op that computes one of the numbers that a stage returns; the only one for a negative place."""
-    from numbafunc.cpu.cache import inline
+def _names(letter: str, count: int) -> list[str]:
+    return [f"{letter}{number}" for number in range(count)]
 
-    names = ", ".join(f"x{number}" for number in range(len(inspect.signature(function).parameters)))
-    picked = f"[{place}]" if place >= 0 else ""
-    namespace: dict[str, Any] = {"stage": inline(function), "__name__": __name__}
-    exec(f"def definition({names}):\n    return stage({names}){picked}\n", namespace)
-    name = f"{stage} {place} of {reduction}"
-    return Elementwise(namespace["definition"], name=name, identity=name)
+
+class Composed:
+    """The elementwise functions that are composed of the stages of a reduction."""
+
+    def __init__(self, op: Any) -> None:
+        self.name = op.name
+        self.stages = stages = op.stages
+        self.operands = _names("x", len(inspect.signature(stages.lift).parameters) - 1)
+        self.terms, self.totals = _names("b", stages.sums), _names("t", stages.sums)
+        self.picked = ["picked"] if stages.picks else []
+        self.finals = _names("f", stages.finals)
+        self.results = 1 if stages.epilogue is not None else stages.results
+        # Without an epilogue the results are the first finals.
+        self.weights = _names("g", stages.finals if stages.epilogue is not None else stages.results)
+
+    def _compiled(self, what: str, parameters: Sequence[str], lines: Sequence[str]) -> Elementwise:
+        from numbafunc.cpu.cache import inline
+
+        stages = self.stages
+        namespace: dict[str, Any] = {"__name__": __name__}
+        for stage in ("shift_of", "lift", "finish", "epilogue"):
+            function = getattr(stages, stage)
+            namespace[stage] = function and inline(function)
+        source = f"def definition({', '.join(parameters)}):\n    " + "\n    ".join(lines)
+        exec(compile(source, f"<{what} of {self.name}>", "exec"), namespace)
+        name = f"{what} of {self.name}"
+        return Elementwise(namespace["definition"], name=name, identity=name)
+
+    def _called(self, stage: str) -> str:
+        """The expression that calls a stage."""
+        if stage == "finish":
+            return f"finish(shift, count, {', '.join([*self.totals, *self.picked])})"
+        if stage == "epilogue":
+            return f"epilogue({', '.join([*(['terms[0]'] if self.stages.kept else self.operands), *self.finals])})"
+        return f"lift(shift, {', '.join(self.operands)})"
+
+    @cached_property
+    def shift(self) -> Elementwise:
+        """The key whose largest value in a row is the shift."""
+        return self._compiled("shift", self.operands, [f"return shift_of({', '.join(self.operands)})"])
+
+    @cached_property
+    def lifted(self) -> list[Elementwise]:
+        """The terms of an element."""
+        parameters = ["shift", *self.operands]
+        return [
+            self._compiled(f"term {number}", parameters, [f"return {self._called('lift')}[{number}]"])
+            for number in range(self.stages.sums)
+        ]
+
+    @cached_property
+    def finished(self) -> list[Elementwise]:
+        """The finals of a row."""
+        parameters = ["shift", "count", *self.totals, *self.picked]
+        return [
+            self._compiled(f"final {number}", parameters, [f"return {self._called('finish')}[{number}]"])
+            for number in range(self.stages.finals)
+        ]
+
+    @cached_property
+    def closed(self) -> Elementwise:
+        """The result of an element."""
+        lines = [f"terms = {self._called('lift')}"] if self.stages.kept else []
+        parameters = ["shift", *self.operands, *self.finals]
+        return self._compiled("epilogue", parameters, [*lines, f"return {self._called('epilogue')}"])
+
+    @cached_property
+    def of_finals(self) -> Elementwise:
+        """A cotangent times the result of an element."""
+        lines = [f"terms = {self._called('lift')}"] if self.stages.kept else []
+        parameters = ["cotangent", "shift", *self.operands, *self.finals]
+        return self._compiled("finals' part", parameters, [*lines, f"return cotangent * {self._called('epilogue')}"])
+
+    @cached_property
+    def of_totals(self) -> Elementwise:
+        """The sum of weights times the finals of a row."""
+        parameters = [*self.weights, "shift", "count", *self.totals, *self.picked]
+        products = " + ".join(f"{weight} * finals[{number}]" for number, weight in enumerate(self.weights))
+        return self._compiled("totals' part", parameters, [f"finals = {self._called('finish')}", f"return {products}"])
+
+    @cached_property
+    def of_operands(self) -> Elementwise:
+        """The sum of weights times the terms of an element, and of a cotangent times its result."""
+        lines = [f"terms = {self._called('lift')}"]
+        total = " + ".join(f"{weight} * terms[{number}]" for number, weight in enumerate(self.terms))
+        parameters = [*self.terms, "shift", *self.operands]
+        if self.stages.epilogue is not None:
+            parameters = ["cotangent", *parameters, *self.finals]
+            total += f" + cotangent * {self._called('epilogue')}"
+        if self.picked:
+            parameters = [*parameters, "weight", "place", "index"]
+            total += " + (weight * x0 if place == index else 0)"
+        return self._compiled("operands' part", parameters, [*lines, f"return {total}"])
+
+    @cached_property
+    def totals_op(self) -> Any:
+        """The reduction to the results of a row, or the finals before an epilogue, its shift, its totals, its element."""
+        from numbafunc.cpu.cache import inline
+
+        stages = self.stages
+        kept = stages.finals if stages.epilogue is not None else stages.results
+        parameters = ["shift", "count", *self.totals, *self.picked]
+        namespace: dict[str, Any] = {"finish": inline(stages.finish), "__name__": __name__}
+        finals = ", ".join(f"finals[{number}]" for number in range(kept))
+        exec(
+            f"def totals({', '.join(parameters)}):\n    finals = {self._called('finish')}\n"
+            f"    return ({finals}, {', '.join(['shift', *self.totals, *self.picked])},)\n",
+            namespace,
+        )
+        number = kept + 1 + stages.sums + len(self.picked)
+        return stages._replace(finish=namespace["totals"], epilogue=None, kept=False, finals=number, results=number)
 
 
 def by_stages(
@@ -39,23 +155,100 @@ def by_stages(
     """The results of a reduction of operands of which at least one has a recorded tangent."""
     level = recorded_level(*operands)
     rests, tangents = taken_apart(operands, level)
-    values = op(rests, axes, dtype, shape=shape, keepdims=keepdims)
-    values = list(values) if type(values) is tuple else [values]
     compute = np.dtype(np.float64 if dtype.itemsize == 8 else np.float32)
-    moving = [
-        rest if tangent is None else with_level(rest, tangent, level)
-        for rest, tangent in zip(rests, tangents, strict=True)
+    composed = op.composed
+    count = math.prod(shape[axis] for axis in axes)
+    nested = any(type(x) is Dual and x.level > level for x in operands)
+    if nested or (composed.picked and count > _EXACT and compute.itemsize < 8):
+        return _step_by_step(op, composed, rests, tangents, level, axes, dtype, compute, shape, keepdims)
+    # Rows with one number of each, and with the results themselves if there is no epilogue.
+    rows = op.with_totals(rests, axes, compute, shape=shape, keepdims=True)
+    kept = len(composed.weights)
+    finals, shift, totals = rows[:kept], value_of(rows[kept]), rows[kept + 1 :]
+    if composed.stages.epilogue is not None:
+        values = [op(rests, axes, dtype, shape=shape)]
+    else:
+        lengths = [length for axis, length in enumerate(shape) if axis not in axes]
+        values = [x if keepdims else x.reshape(lengths) for x in finals]
+        values = [x if x.dtype == dtype else x.astype(dtype) for x in values]
+    moving = [number for number, tangent in enumerate(tangents) if tangent is not None]
+    run = _Run(op, composed, rests, moving, axes, shape, compute, shift, totals, finals, count, dtype, keepdims)
+    step = Primitive(op.name, run.push, run.pull, joint=True)
+    recorders = [tangents[number] for number in moving]
+    directions = recorders[0].shape[0]
+    if len(values) == 1:
+        return [make(values[0], step.record((directions, *values[0].shape), dtype, *recorders), level)]
+    joint = step.record((), compute, *recorders)
+    return [
+        make(value, PICKED.record((directions, *value.shape), dtype, joint, number), level)
+        for number, value in enumerate(values)
     ]
-    with quiet():
-        found = _results(op, [_in(x, compute) for x in moving], axes, compute, shape)
-    results = []
-    for value, result in zip(values, found, strict=True):
-        _, change = without_level(result, level)
-        if change is None:
-            results.append(value)
-            continue
-        results.append(with_level(value, shaped_like(change, value), level))
-    return results
+
+
+class _Run:
+    """What a reduction keeps for the walk back."""
+
+    def __init__(
+        self, op: Any, composed: Composed, rests: list[Any], moving: list[int], axes: tuple[int, ...],
+        shape: tuple[int, ...], compute: Any, shift: Any, totals: Sequence[Any], finals: Sequence[Any], count: int,
+        dtype: Any, keepdims: bool,
+    ) -> None:  # fmt: skip
+        self.op, self.composed, self.rests, self.moving = op, composed, rests, moving
+        self.axes, self.shape, self.compute, self.count = axes, shape, compute, count
+        self.shift, self.totals, self.finals = shift, totals, finals
+        self.dtype, self.keepdims = dtype, keepdims
+
+    def push(self, *tangents: Any) -> Any:
+        """The tangents of the results, given those of the operands."""
+        operands = list(self.rests)
+        with Level() as level:
+            for number, tangent in zip(self.moving, tangents, strict=True):
+                operands[number] = make(operands[number], tangent, level)
+            results = self.op(operands, self.axes, self.dtype, shape=self.shape, keepdims=self.keepdims)
+        several = results if type(results) is tuple else (results,)
+        found = [
+            x.tangent if type(x) is Dual and x.level == level else np.zeros((tangents[0].shape[0], *x.shape), x.dtype)
+            for x in several
+        ]
+        return found if type(results) is tuple else found[0]
+
+    def pull(self, cotangents: Any, *arguments: Node) -> list[Any]:
+        """The cotangents of the operands that move, given those of the results."""
+        composed, stages = self.composed, self.composed.stages
+        given = cotangents if type(cotangents) is dict else {0: cotangents}
+        reals = [0.0 if number in stages.integers else x for number, x in enumerate(self.rests)]
+        directions = arguments[0].shape[0]
+        row = tuple(1 if axis in self.axes else length for axis, length in enumerate(self.shape))
+        lengths = self.shape if stages.epilogue is not None else row
+        cotangent = {number: _in(x.reshape((directions, *lengths)), self.compute) for number, x in given.items()}
+        if stages.epilogue is None:
+            weights = [cotangent.get(number, 0.0) for number in range(len(composed.weights))]
+        else:
+            moving = [len(reals) + 2 + number for number in range(stages.finals)]
+            parts = self._partials(composed.of_finals, [cotangent[0], self.shift, *reals, *self.finals], moving)
+            behind = tuple(axis + 1 for axis in self.axes)
+            weights = [np.sum(np.broadcast_to(x, (directions, *self.shape)), behind, keepdims=True) for x in parts]
+        start = len(weights) + 2
+        operands = [*weights, self.shift, float(self.count), *self.totals]
+        parts = self._partials(composed.of_totals, operands, range(start, start + len(self.totals)))
+        terms, picked = parts[: stages.sums], parts[stages.sums :]
+        operands = [*terms, self.shift, *reals]
+        first = stages.sums + 1
+        if stages.epilogue is not None:
+            operands = [cotangent[0], *operands, *self.finals]
+            first += 1
+        if picked:
+            places = np.asarray(self.rests[-1])
+            axis = self.axes[-1]
+            place = np.arange(self.count).reshape((-1,) + (1,) * (len(self.shape) - axis - 1))
+            operands += [picked[0], place, np.where(places < 0, places + self.count, places)]
+        return self._partials(composed.of_operands, operands, [first + number for number in self.moving])
+
+    def _partials(self, op: Elementwise, operands: Sequence[Any], moving: Sequence[int]) -> list[Any]:
+        _, partials = partials_of(op, operands, list(moving), self.compute, value=False)
+        if partials is None:
+            return [0.0] * len(moving)
+        return list(partials)
 
 
 def _in(x: Any, dtype: Any) -> Any:
@@ -64,28 +257,45 @@ def _in(x: Any, dtype: Any) -> Any:
     return x if x.dtype == dtype or not arguments.is_float(x.dtype) else x.astype(dtype)
 
 
-def _results(op: Any, operands: list[Any], axes: tuple[int, ...], dtype: Any, shape: Any) -> list[Any]:
+# Recorded tangents of operands that move at higher levels as well: each stage is a step of its own.
+
+
+def _step_by_step(
+    op: Any, composed: Composed, rests: list[Any], tangents: list[Any], level: int, axes: tuple[int, ...], dtype: Any,
+    compute: Any, shape: tuple[int, ...], keepdims: bool,
+) -> list[Any]:  # fmt: skip
+    values = op(rests, axes, dtype, shape=shape, keepdims=keepdims)
+    moving = [
+        rest if tangent is None else with_level(rest, tangent, level)
+        for rest, tangent in zip(rests, tangents, strict=True)
+    ]
+    with quiet():
+        found = _results(composed, [_in(x, compute) for x in moving], axes, compute, shape)
+    results = []
+    for value, result in zip(values if type(values) is tuple else [values], found, strict=True):
+        _, change = without_level(result, level)
+        results.append(value if change is None else with_level(value, shaped_like(change, value), level))
+    return results
+
+
+def _results(
+    composed: Composed, operands: list[Any], axes: tuple[int, ...], dtype: Any, shape: tuple[int, ...]
+) -> list[Any]:
     """The results with the reduced axes kept, with derivatives; their values are rounded in another order."""
-    stages = op.stages
+    stages = composed.stages
     reals = [0.0 if position in stages.integers else x for position, x in enumerate(operands)]
     shift: Any = 0.0
     if stages.shift_of is not None:
-        keys = _stage(stages.shift_of, -1, op.name, "shift").evaluate([value_of(x) for x in reals], dtype=dtype)
-        keys = np.broadcast_to(keys, shape)
-        shift = np.max(keys, axes, keepdims=True, initial=-np.inf)
-    terms = [_stage(stages.lift, place, op.name, "lift").evaluate([shift, *reals], dtype=dtype)
-             for place in range(stages.sums)]  # fmt: skip
+        keys = composed.shift.evaluate([value_of(x) for x in reals], dtype=dtype)
+        shift = np.max(np.broadcast_to(keys, shape), axes, keepdims=True, initial=-np.inf)
+    terms = [term.evaluate([shift, *reals], dtype=dtype) for term in composed.lifted]
     totals = [np.sum(np.broadcast_to(term, shape), axes, keepdims=True) for term in terms]
     count = math.prod(shape[axis] for axis in axes)
     picked = [_picked(operands[0], operands[-1], axes[-1], count)] if stages.picks else []
-    finals = [
-        _stage(stages.finish, place, op.name, "finish").evaluate([shift, float(count), *totals, *picked], dtype=dtype)
-        for place in range(stages.finals)
-    ]
+    finals = [final.evaluate([shift, float(count), *totals, *picked], dtype=dtype) for final in composed.finished]
     if stages.epilogue is None:
         return finals[: stages.results]
-    elements = terms[:1] if stages.kept else reals
-    return [_stage(stages.epilogue, -1, op.name, "epilogue").evaluate([*elements, *finals], dtype=dtype)]
+    return [composed.closed.evaluate([shift, *reals, *finals], dtype=dtype)]
 
 
 def _picked(x: Any, index: Any, axis: int, count: int) -> Any:
@@ -96,5 +306,6 @@ def _picked(x: Any, index: Any, axis: int, count: int) -> Any:
     if not count:
         return np.full(places.shape, np.nan, x.dtype)
     places = np.broadcast_to(np.where(inside, places, 0), (*x.shape[:axis], 1, *x.shape[axis + 1 :]))
-    found = np.take_along_axis(x, places, axis)
-    return np.where(inside, found, x.dtype.type(np.nan))
+    return np.where(inside, np.take_along_axis(x, places, axis), x.dtype.type(np.nan))
+
+

@@ -77,11 +77,13 @@ class Tape:
             recorders = [variable((directions, *leaf.shape), leaf.dtype, level) for leaf in leaves]
             self.nodes: list[Node] = [recorder.node for recorder in recorders]
             result = run([make(leaf, recorder, level) for leaf, recorder in zip(leaves, recorders, strict=True)])
-        result, other = pair(result) if has_aux else (result, None)
         self.level = level
         self.shared = SHARED.pop(level, [])
+        self.aux = None
+        if has_aux:
+            result, other = pair(result)
+            self.aux = constant(other, level)
         self.result = result
-        self.aux = constant(other, level)
 
     def outputs(self) -> tuple[list[Any], list[Any], list[str], Structure]:
         """The values of the outputs, their steps (None for one that does not depend on the variables), their names."""

@@ -1,4 +1,4 @@
-"""The loop of the selection kind: elements at positions that were found before."""
+"""The loops of the selection kind: elements taken from positions that were found before, and added to them."""
 
 from __future__ import annotations
 
@@ -31,6 +31,24 @@ def kernel(source, positions, result, directions, blocks, size, count, missing):
     {static}
 """
 
+_SCATTER = """
+def kernel(source, positions, result, directions, blocks, size, count):
+    per_task = max(1, TASK // max(1, count))
+    {dynamic}
+    for index in {tasks}((directions * blocks + per_task - 1) // per_task):
+        first = int64(index) * per_task
+        for row in range(first, min(first + per_task, directions * blocks)):
+            begin = row * size
+            block = row % blocks
+            taken = positions[block * count : (block + 1) * count]
+            values = source[row * count : (row + 1) * count]
+            for i in range(count):
+                position = taken[i]
+                if position >= 0:
+                    result[unsigned(begin + position)] += values[i]
+    {static}
+"""
+
 
 @cache
 def build_gather(parallel: bool) -> Any:
@@ -39,6 +57,20 @@ def build_gather(parallel: bool) -> Any:
     ``positions`` has ``count`` positions in each of ``blocks`` blocks of ``size`` elements; ``source`` has such blocks
     for each of ``directions``, and ``missing`` stands where the position is negative.
     """
+    return _build(_GATHER, "gather", parallel)
+
+
+@cache
+def build_scatter(parallel: bool) -> Any:
+    """Kernel ``kernel(source, positions, result, directions, blocks, size, count)``: the transpose of the other one.
+
+    It adds ``source`` to the elements of ``result``, which is laid out as the source of the other one, in order; each
+    block belongs to one thread, so the sums do not depend on their number.
+    """
+    return _build(_SCATTER, "scatter", parallel)
+
+
+def _build(template: str, name: str, parallel: bool) -> Any:
     namespace: dict[str, Any] = {
         "__name__": __name__,
         "set_parallel_chunksize": SET_CHUNK,
@@ -48,5 +80,5 @@ def build_gather(parallel: bool) -> Any:
         "unsigned": np.uint64,
         "TASK": TASK,
     }
-    exec(compile(_GATHER.format(**schedule(parallel)), "<numbafunc gather>", "exec"), namespace)
-    return compile_lazily(namespace["kernel"], "gather", parallel=parallel)
+    exec(compile(template.format(**schedule(parallel)), f"<numbafunc {name}>", "exec"), namespace)
+    return compile_lazily(namespace["kernel"], name, parallel=parallel)

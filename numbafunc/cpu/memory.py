@@ -34,6 +34,8 @@ def flat_words(array: np.ndarray[Any, Any], leading: int) -> np.ndarray[Any, Any
     16-bit floats come as words, unaligned arrays as copies. A read-only array gets a writeable alias: kernels only read
     operands, and Numba would compile every kernel once more for the read-only type.
     """
+    if type(array) is np.ndarray and array.flags.num & FLAGS == PLAIN and array.itemsize != 2 and not leading:
+        return array if array.ndim == 1 else array.reshape(-1)
     array = np.ascontiguousarray(array)
     if not array.flags.num & _ALIGNED:
         array = array.copy()

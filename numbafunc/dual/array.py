@@ -253,7 +253,11 @@ class Dual(ArrayMethods):
     # NumPy's protocols.
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Operand, **options: Any) -> Any:
-        if any(type(x) is Recorder for x in inputs):
+        if len(inputs) == 1 and type(self.primal) is np.ndarray and method == "__call__" and not options:
+            rule = UFUNC_RULES.get(ufunc)
+            if rule is not None:
+                return rule(self)
+        if Recorder in map(type, inputs):
             return NotImplemented
         if on_device(*inputs):
             if method != "__call__" or options:

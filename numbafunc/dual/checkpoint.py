@@ -126,7 +126,7 @@ class _Run:
             if node.number < start:
                 found[node.number] = node
             else:
-                waiting.extend(parent for parent, _ in node.parents)
+                waiting.extend(node.parents())
         return [found[number] for number in sorted(found)]
 
     def _again(self) -> tuple[list[Recorder], list[Any], int]:

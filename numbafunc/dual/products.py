@@ -8,13 +8,14 @@ product shows.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from numbafunc.dual.array import Dual, Operand, make
 from numbafunc.dual.dtypes import is_finite
-from numbafunc.dual.recorder import RECORDED, Recorder
+from numbafunc.dual.recorder import RECORDED, Primitive, Recorder
 
 
 def scale(factor: Operand, tangent: Operand) -> Any:
@@ -54,6 +55,21 @@ def divide(tangent: Operand, divisor: Operand) -> Any:
             return quotient
         return np.where(tangent == 0, quotient.dtype.type(0), quotient)
     return scale(1 / divisor, tangent)
+
+
+_CHAINED = Primitive(
+    "product with a derivative",
+    lambda dx, derivative, x, y: scale(derivative(x, y), dx),
+    lambda cotangent, place, dx, derivative, x, y: scale(derivative(x, y), cotangent),
+)
+
+
+def chained(derivative: Callable[[Any, Any], Any], x: Operand, y: Operand, dx: Recorder) -> Recorder:
+    """The recorded tangent of ``y = f(x)``: the derivative is computed when the walk comes to it, if it does.
+
+    In place of the derivative the tape keeps operand and result, which are mostly in use elsewhere.
+    """
+    return _CHAINED.record(dx.shape, dx.dtype, dx, derivative, x, y)
 
 
 def mixed(a: Operand, b: Operand) -> Any:

@@ -33,6 +33,9 @@ SHARED: dict[int, list[Node]] = {}
 """For each level the steps that a walk has to take even if nothing depends on them, since other processes take part."""
 
 _next_number = itertools.count().__next__
+_new: Any = object.__new__
+_ALONE = [(place,) for place in range(16)]
+"""The places of the only recorded argument, one tuple for all steps."""
 
 
 class Primitive:
@@ -76,13 +79,20 @@ class Primitive:
 
     def record(self, shape: Shape, dtype: Any, *arguments: Any) -> Recorder:
         """The recorder of the step's result, which has this shape and dtype."""
-        parents = []
-        taken = list(arguments)
-        for place, argument in enumerate(arguments):
-            if type(argument) is Recorder:
-                taken[place] = argument.node
-                parents.append((argument.node, place))
-        return Recorder(Node(shape, dtype, parents[0][0].level, self, taken, parents))
+        first, *others = places = tuple([place for place, x in enumerate(arguments) if type(x) is Recorder])
+        level = arguments[first].level
+        if others:
+            arguments = tuple([x.node if type(x) is Recorder else x for x in arguments])
+        else:
+            arguments = (*arguments[:first], arguments[first].node, *arguments[first + 1 :])
+            places = _ALONE[first]
+        node: Node = _new(Node)
+        node.number = _next_number()
+        node.shape, node.dtype, node.level = shape, dtype, level
+        node.primitive, node.arguments, node.places = self, arguments, places
+        recorder: Recorder = _new(Recorder)
+        recorder.node, recorder.shape, recorder.dtype, recorder.level = node, shape, dtype, level
+        return recorder
 
     def __repr__(self) -> str:
         return f"<linear step {self.name}>"
@@ -122,24 +132,21 @@ PICKED = Primitive(
 class Node:
     """A step of a tape: the result of a :class:`Primitive`, or, without one, a variable or zeros."""
 
-    __slots__ = ("arguments", "dtype", "level", "number", "parents", "primitive", "shape")
+    __slots__ = ("arguments", "dtype", "level", "number", "places", "primitive", "shape")
 
-    def __init__(
-        self,
-        shape: Shape,
-        dtype: Any,
-        level: int,
-        primitive: Primitive | None = None,
-        arguments: Sequence[Any] = (),
-        parents: Sequence[tuple[Node, int]] = (),
-    ) -> None:
+    primitive: Primitive | None
+    arguments: tuple[Any, ...]
+    places: tuple[int, ...]
+    """The numbers of the arguments that are nodes."""
+
+    def __init__(self, shape: Shape, dtype: Any, level: int) -> None:
         self.number = _next_number()
         self.shape = shape
         self.dtype = dtype
         self.level = level
-        self.primitive = primitive
-        self.arguments = arguments
-        self.parents = parents
+        self.primitive = None
+        self.arguments = ()
+        self.places = ()
 
     @property
     def ndim(self) -> int:
@@ -148,6 +155,10 @@ class Node:
     @property
     def size(self) -> int:
         return math.prod(self.shape)
+
+    def parents(self) -> list[Node]:
+        """The arguments that are nodes."""
+        return [self.arguments[place] for place in self.places]
 
 
 def _refused(what: str) -> Callable[..., NoReturn]:

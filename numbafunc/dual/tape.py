@@ -18,15 +18,8 @@ from numbafunc.dual.recorder import At, Node, One
 Cotangent = Any  # an array or a Dual
 
 
-class _Pending:
-    """The cotangent of a step, complete when the walk comes to it; ``own`` if nothing else refers to its memory."""
-
-    __slots__ = ("cotangent", "node", "own")
-
-    def __init__(self, node: Node, cotangent: Cotangent, own: bool) -> None:
-        self.node = node
-        self.cotangent = cotangent
-        self.own = own
+_Pending = list[Any]
+"""A step that the walk has not come to yet: its node, its cotangent, whether nothing else refers to that."""
 
 
 def walk_back(
@@ -61,27 +54,28 @@ def walk_back(
         while heap:
             number = -heapq.heappop(heap)
             entry = pending.pop(number)
-            node, cotangent = entry.node, entry.cotangent
+            node, cotangent, own = entry
             primitive = node.primitive
             if primitive is None or number < since:
                 found[number] = (node, cotangent)
                 continue
-            own = False
-            if primitive.overwrites:
-                own = entry.own and type(cotangent) is np.ndarray
-                if not own:
-                    cotangent, own = cotangent.copy(), True
             del entry
+            if not primitive.overwrites:
+                own = False
+            elif not own or type(cotangent) is not np.ndarray:
+                cotangent, own = cotangent.copy(), True
             transpose, arguments = primitive.transpose, node.arguments
             if primitive.joint:
-                for (parent, _), contribution in zip(node.parents, transpose(cotangent, *arguments), strict=True):
+                for place, contribution in zip(node.places, transpose(cotangent, *arguments), strict=True):
                     if contribution is not None:
-                        _add(pending, heap, parent, contribution)
+                        _add(pending, heap, arguments[place], contribution)
             else:
-                for parent, place in reversed(node.parents):
-                    _add(pending, heap, parent, transpose(cotangent, place, *arguments), own and place == 0)
+                for place in reversed(node.places):
+                    contribution = transpose(cotangent, place, *arguments)
+                    _add(pending, heap, arguments[place], contribution, own and place == 0)
             if not keep:
-                node.arguments = node.parents = ()
+                node.arguments = node.places = ()
+            del arguments
     return found
 
 
@@ -94,45 +88,50 @@ def _add(pending: dict[int, _Pending], heap: list[int], node: Node, contribution
         return
     if type(contribution) is One:
         if entry is None:
-            entry = pending[number] = _Pending(node, {}, True)
+            entry = pending[number] = [node, {}, True]
             heapq.heappush(heap, -number)
-        had = entry.cotangent.get(contribution.number)
-        entry.cotangent[contribution.number] = contribution.cotangent if had is None else had + contribution.cotangent
+        had = entry[1].get(contribution.number)
+        entry[1][contribution.number] = contribution.cotangent if had is None else had + contribution.cotangent
         return
     contribution = fitted(contribution, node)
     if entry is None:
-        pending[number] = _Pending(node, contribution, own)
+        pending[number] = [node, contribution, own]
         heapq.heappush(heap, -number)
-    elif entry.own and type(contribution) is np.ndarray and type(entry.cotangent) is np.ndarray:
-        np.add(entry.cotangent, contribution, out=entry.cotangent)
+    elif entry[2] and type(contribution) is np.ndarray and type(entry[1]) is np.ndarray:
+        np.add(entry[1], contribution, out=entry[1])
     else:
-        entry.cotangent = entry.cotangent + contribution
-        if type(entry.cotangent) is not Dual and type(entry.cotangent) is not np.ndarray:
-            entry.cotangent = np.asarray(entry.cotangent)
-        entry.own = True
+        entry[1] = entry[1] + contribution
+        if type(entry[1]) is not Dual and type(entry[1]) is not np.ndarray:
+            entry[1] = np.asarray(entry[1])
+        entry[2] = True
 
 
 def _add_at(pending: dict[int, _Pending], heap: list[int], node: Node, entry: _Pending | None, part: At) -> None:
     values = part.values
-    if type(values) is not np.ndarray or (entry is not None and type(entry.cotangent) is not np.ndarray):
+    if type(values) is not np.ndarray or (entry is not None and type(entry[1]) is not np.ndarray):
         _add(pending, heap, node, spread(part, node.shape, node.dtype))
         return
     if values.dtype != node.dtype:
         values = _converted(values, node.dtype)
     if entry is None:
-        entry = pending[node.number] = _Pending(node, np.zeros(node.shape, node.dtype), True)
+        entry = pending[node.number] = [node, np.zeros(node.shape, node.dtype), True]
         heapq.heappush(heap, -node.number)
-    elif not entry.own:
-        entry.cotangent, entry.own = entry.cotangent.copy(), True
+    elif not entry[2]:
+        entry[1], entry[2] = entry[1].copy(), True
     if part.flat:
-        scatter(entry.cotangent.reshape(-1), part.key, values)
+        scatter(entry[1].reshape(-1), part.key, values)
     else:
-        entry.cotangent[part.key] += values
+        entry[1][part.key] += values
 
 
 def scatter(target: Any, positions: Any, values: Any) -> None:
     """Add values to the elements of a vector at positions, which may repeat, in the order in which they are given."""
-    np.add.at(target, positions.reshape(-1), values.reshape(-1))
+    positions, values = positions.reshape(-1), values.reshape(-1)
+    if values.dtype == np.float64 and 8 * positions.size > target.size:
+        # The same sums in a tenth of the time, but for all elements.
+        target += np.bincount(positions, values, target.size)
+    else:
+        np.add.at(target, positions, values)
 
 
 def spread(part: At, shape: tuple[int, ...], dtype: Any) -> Cotangent:
@@ -183,7 +182,7 @@ def walk_forth(starts: dict[int, Any], ends: Sequence[Node]) -> list[Any]:
         node = waiting.pop()
         if node.number not in reached:
             reached[node.number] = node
-            waiting.extend(parent for parent, _ in node.parents)
+            waiting.extend(node.parents())
     tangents = dict(starts)
     uses = _last_uses(reached, ends)
     with quiet():
@@ -191,16 +190,16 @@ def walk_forth(starts: dict[int, Any], ends: Sequence[Node]) -> list[Any]:
             node = reached[number]
             if node.primitive is None or number in starts:
                 continue
-            moving = {place: tangents.get(parent.number) for parent, place in node.parents}
-            if any(tangent is not None for tangent in moving.values()):
+            moving = [tangents.get(parent.number) for parent in node.parents()]
+            if any(tangent is not None for tangent in moving):
                 arguments = list(node.arguments)
-                for parent, place in node.parents:
-                    tangent = moving[place]
+                for place, tangent in zip(node.places, moving, strict=True):
+                    parent = arguments[place]
                     arguments[place] = np.zeros(parent.shape, parent.dtype) if tangent is None else tangent
                 result = node.primitive.apply(*arguments)
                 plain = type(result) is not Dual and not node.primitive.joint
                 tangents[number] = np.asarray(result) if plain else result
-            for parent, _ in node.parents:
+            for parent in node.parents():
                 if uses.get(parent.number) == number:
                     tangents.pop(parent.number, None)
     return [tangents.get(node.number) for node in ends]
@@ -210,7 +209,7 @@ def _last_uses(reached: dict[int, Node], ends: Sequence[Node]) -> dict[int, int]
     """For each node the number of the last step that uses its result; not for those that are asked for."""
     uses: dict[int, int] = {}
     for number in sorted(reached):
-        for parent, _ in reached[number].parents:
+        for parent in reached[number].parents():
             uses[parent.number] = number
     for node in ends:
         uses.pop(node.number, None)

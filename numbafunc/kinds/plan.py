@@ -88,7 +88,7 @@ class Plan(NamedTuple):
         direct = out is not None and self.targets[0].restore is None and is_plain(out)
         if direct:
             arrays[0] = out
-        words = [flat_words(array, len(target.component)) for array, target in zip(arrays, self.targets)]
+        words = [_words(array, len(target.component)) for array, target in zip(arrays, self.targets)]
         for call in self.calls:
             slots = [flats[number][index] if index else flats[number] for number, index in call.slots]
             results = [words[number][index] if index else words[number] for number, index in call.results]
@@ -112,6 +112,13 @@ class Plan(NamedTuple):
         else:
             self.code.append(machine_code(self.kernel, given))
             self.code[0](*given)
+
+
+def _words(array: np.ndarray[Any, Any], leading: int) -> np.ndarray[Any, Any]:
+    """A new array as a kernel takes it."""
+    if leading or array.itemsize == 2:
+        return flat_words(array, leading)
+    return array.reshape(-1)
 
 
 class Operands:

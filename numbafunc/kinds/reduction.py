@@ -180,9 +180,14 @@ class Reduction:
             middle += view.strides(varies)
         keys = result_keys([description.keys for description in descriptions])
         elementwise = self.stages.epilogue is not None
-        stored = (view.blocks, view.length, view.inner) if elementwise else (view.blocks, view.inner)
-        finished = tuple(1 if axis in axes else length for axis, length in enumerate(shape))
-        restore = functools.partial(view.restore, elementwise=elementwise, shape=finished if keepdims else None)
+        stored = (view.blocks, view.length, view.inner)
+        restore: Any = view.restore
+        if not elementwise:
+            # What is left of the axes is in their order.
+            stored = tuple(
+                1 if axis in axes else length for axis, length in enumerate(shape) if keepdims or axis not in axes
+            )
+            restore = None
         targets = [
             Target(result, component, steps.shape(component, stored), restore)
             for result in range(self.stages.results)
@@ -310,16 +315,9 @@ class _View(NamedTuple):
         width = self.inner if column else 1
         return [(width * self.length if row else width) if block else 0, width if row else 0]
 
-    def restore(
-        self, target: np.ndarray[Any, Any], elementwise: bool, shape: tuple[int, ...] | None
-    ) -> np.ndarray[Any, Any]:
-        """A result, stored as (directions, blocks, [count,] inner), in the order of the axes of the operands."""
-        directions = target.shape[: target.ndim - (3 if elementwise else 2)]
-        if not elementwise:
-            kept = tuple(
-                n for axis, n in enumerate(self.shape) if axis not in self.order[self.split[0] : self.split[1]]
-            )
-            return target.reshape((*directions, *(kept if shape is None else shape)))
+    def restore(self, target: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """A result, stored as (directions, blocks, count, inner), in the order of the axes of the operands."""
+        directions = target.shape[: target.ndim - 3]
         shaped = target.reshape((*directions, *(self.shape[axis] for axis in self.order)))
         leading = len(directions)
         ranks = sorted(range(len(self.order)), key=self.order.__getitem__)

@@ -67,18 +67,24 @@ class Positions(NamedTuple):
 
     def scatter(self, array: np.ndarray[Any, Any], leading: int, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
         """The transpose of :meth:`gather`: an operand of a shape in which each element is the sum of its copies."""
+        from numbafunc.cpu.gather import build_scatter
+
         directions = array.shape[:leading]
-        result = np.zeros((*directions, *shape), array.dtype)
+        compute = np.dtype(np.float32) if array.itemsize == 2 else array.dtype
+        result = np.zeros((*directions, *shape), compute)
         blocks, count = self.within.shape
         if array.size:
-            number = math.prod(directions)
-            starts = np.arange(blocks)[:, np.newaxis] * (math.prod(shape) // blocks)
-            found = self.within >= 0
-            positions = (self.within + starts)[found]
-            values, targets = array.reshape(number, blocks, count), result.reshape(number, -1)
-            for direction in range(number):
-                np.add.at(targets[direction], positions, values[direction][found])
-        return result
+            parallel = array.size >= PARALLEL_FROM and threads.parallel_allowed()
+            build_scatter(parallel)(
+                np.ascontiguousarray(array, compute).reshape(-1),
+                flat_words(self.within, 0),
+                result.reshape(-1),
+                math.prod(directions),
+                blocks,
+                math.prod(shape) // blocks,
+                count,
+            )
+        return result if compute == array.dtype else result.astype(array.dtype)
 
 
 _gathered = LinearFunction("selection", lambda part, leading, positions: positions.gather(part, leading))

@@ -18,6 +18,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from numbafunc.dual.array import UFUNC_RULES, Operand, ndim_of, quiet
 from numbafunc.dual.products import align, finish, whole
+from numbafunc.dual.recorder import Recorder
 from numbafunc.dual.storage import componentwise
 from numbafunc.rules.application import Tangent, combine
 from numbafunc.rules.arguments import as_array, refuse, separate
@@ -45,7 +46,7 @@ def _without_padding(tangent: Tangent, ndim: int) -> Tangent:
 
 
 def _moving_left(dx: Tangent, y: Operand, x_ndim: int) -> Tangent:
-    if y.ndim == 1:
+    if y.ndim == 1 or (y.ndim == 2 and type(dx) is Recorder):
         return np.matmul(dx, y)
     if y.ndim == 2:
         *rows, inner = dx.shape
@@ -60,6 +61,8 @@ def _moving_left(dx: Tangent, y: Operand, x_ndim: int) -> Tangent:
 def _moving_right(x: Operand, dy: Tangent, y_ndim: int) -> Tangent:
     if y_ndim == 1 and x.ndim == 1:
         return np.matmul(dy, x)
+    if type(dy) is Recorder:
+        return np.matmul(dy, x.T) if y_ndim == 1 and x.ndim == 2 else _moving_right_recorded(x, dy, y_ndim)
     if y_ndim == 1:
         # x @ dy[d] for all d: the directions become columns, and lead again at the end.
         return np.moveaxis(np.matmul(x, dy.T), -1, 0)
@@ -67,6 +70,13 @@ def _moving_right(x: Operand, dy: Tangent, y_ndim: int) -> Tangent:
         directions, inner, columns = dy.shape
         product = np.matmul(x, dy.transpose(1, 0, 2).reshape((inner, directions * columns)))
         return product.reshape((x.shape[0], directions, columns)).transpose(1, 0, 2)
+    return np.matmul(x, align(dy, x.ndim))
+
+
+def _moving_right_recorded(x: Operand, dy: Tangent, y_ndim: int) -> Tangent:
+    """The same for a recorded tangent, in one step where there is no vector that has to become columns."""
+    if y_ndim == 1:
+        return np.moveaxis(np.matmul(x, dy.T), -1, 0)
     return np.matmul(x, align(dy, x.ndim))
 
 

@@ -18,7 +18,8 @@ import numpy as np
 
 from numbafunc.dual.array import UFUNC_RULES, Dual, Operand, make, quiet, value_of
 from numbafunc.dual.dtypes import is_finite
-from numbafunc.dual.products import align, beside, divide, finish, scale, whole
+from numbafunc.dual.products import align, beside, chained, divide, finish, scale, whole
+from numbafunc.dual.recorder import Recorder
 from numbafunc.numbers import elementary
 from numbafunc.rules.application import Tangent, combine, select
 from numbafunc.rules.arguments import constant, into
@@ -41,7 +42,10 @@ def unary(ufunc: Callable[[Any], Any], derivative: Callable[[Any, Any], Any]) ->
         primal = x.primal
         # A function that is not a ufunc can't be called with a Dual; the rule can.
         value = rule(primal) if type(primal) is Dual else np.asarray(ufunc(primal))
-        return make(value, _chain(derivative, primal, value, x.tangent), x.level)
+        tangent = x.tangent
+        if type(tangent) is Recorder:
+            return make(value, chained(derivative, primal, value, tangent), x.level)
+        return make(value, _chain(derivative, primal, value, tangent), x.level)
 
     return rule
 
@@ -78,7 +82,8 @@ _quotient = np.errstate(all="ignore")(divide)
 def _log(x: Dual) -> Any:
     # A division takes less time than a product with 1 / x.
     value = np.log(x.primal)
-    return make(value if type(value) is Dual else np.asarray(value), _quotient(x.tangent, x.primal), x.level)
+    quotient = divide if type(x.tangent) is Recorder else _quotient
+    return make(value if type(value) is Dual else np.asarray(value), quotient(x.tangent, x.primal), x.level)
 
 
 @rule_for(np.sign)
@@ -145,6 +150,8 @@ def binary(ufunc: Callable[..., Any], tangent_of: BinaryTangent) -> Rule:
             dx = align(dx, ndim)
         if dy is not None and dy.ndim <= ndim:
             dy = align(dy, ndim)
+        if tangent_of in _QUIET and (dx is None or type(dx) is Recorder) and (dy is None or type(dy) is Recorder):
+            return finish(value, tangent_of(x, y, value, dx, dy), level)
         return _finish(tangent_of, x, y, value, dx, dy, level)
 
     return rule
@@ -212,6 +219,10 @@ def _multiply(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> T
     if dy is None:
         return scale(y, dx)
     return _sum_of_products(y, dx, x, dy)
+
+
+# Rules that do nothing with recorded tangents that could warn.
+_QUIET = {_add, _subtract, _multiply}
 
 
 def _divide(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:

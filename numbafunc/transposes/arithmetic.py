@@ -24,7 +24,10 @@ _WEAK = (int, float, complex)
 def broadcast(x: Recorder, other: Any) -> Shape:
     """The shape of an elementwise function of two operands."""
     shape = getattr(other, "shape", ())
-    return x.shape if shape == x.shape or shape == () else np.broadcast_shapes(x.shape, shape)
+    own = x.shape
+    if shape == () or shape == own or (shape == own[1:] and own):
+        return own
+    return np.broadcast_shapes(own, shape)  # type: ignore[no-any-return]
 
 
 def common_dtype(x: Recorder, other: Any) -> Any:
@@ -66,7 +69,10 @@ QUOTIENT = Primitive(
 @records(np.multiply, scale)
 def multiply(x: Any, y: Any) -> Recorder:
     """The product of a recorded tangent and a constant."""
-    x, y = _one_factor("a product", x, y)
+    if type(x) is not Recorder:
+        x, y = y, x
+    if type(y) is Recorder:
+        raise not_linear("a product of two tangents")
     return SCALED.record(broadcast(x, y), common_dtype(x, y), x, y)
 
 

@@ -11,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from numbafunc.dual.recorder import RECORDED_METHODS, Primitive, Recorder
 from numbafunc.transposes.arithmetic import multiply
 from numbafunc.transposes.register import records
-from numbafunc.transposes.shape import concatenate
+from numbafunc.transposes.shape import concatenate, repeated
 
 # The annotations of NumPy's functions don't allow for recorders.
 np: Any = numpy
@@ -24,8 +24,18 @@ def _summed(x: Any, axes: Any, kept: Any, keepdims: bool) -> Any:
 SUMMED = Primitive(
     "sum",
     _summed,
-    lambda cotangent, place, x, axes, kept, keepdims: np.broadcast_to(cotangent.reshape(kept), x.shape),
+    lambda cotangent, place, x, axes, kept, keepdims: repeated(cotangent.reshape(kept), x.shape),
 )
+
+
+def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    if axis is None:
+        return tuple(range(ndim))
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis % ndim,)
+    if type(axis) is tuple and len(axis) == 1:
+        return _axes(axis[0], ndim)
+    return normalize_axis_tuple(axis, ndim)
 
 
 @records(np.sum)
@@ -38,7 +48,7 @@ def total(
         x = np.where(where, x, 0)
     if dtype is not None:
         x = x.astype(dtype)
-    axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
+    axes = _axes(axis, x.ndim)
     kept = tuple(1 if one in axes else length for one, length in enumerate(x.shape))
     keepdims = keepdims is not np._NoValue and bool(keepdims)
     shape = kept if keepdims else tuple(length for one, length in enumerate(x.shape) if one not in axes)

@@ -9,21 +9,32 @@ from pathlib import Path
 import numpy as np
 
 from numbafunc import parallel
-from numbafunc.demo.data import CLASSES, PIXELS, load, split
+from numbafunc.demo.data import load, split
 from numbafunc.demo.report import progress, save_figure
-from numbafunc.demo.train import Processes, Settings, confusion_matrix, fit
+from numbafunc.demo.train import Processes, Settings, confusion_matrix, first_weights, fit
 
 REQUIRED_ACCURACY = 0.95
+REQUIRED_WITH_HIDDEN_LAYER = 0.97
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the demo's command-line options."""
-    defaults = Settings()
-    parser.add_argument("--steps", type=_positive, default=defaults.steps, help="how many steps (default: %(default)s)")
+    plain, layered = Settings.of(0), Settings.of(1)
+    parser.add_argument("--hidden", type=_count, default=0, help="units of a hidden layer (default: %(default)s, none)")
     parser.add_argument(
-        "--learning-rate", type=float, default=defaults.learning_rate, help="size of a step (default: %(default)s)"
+        "--steps", type=_positive, help=f"how many steps (default: {plain.steps}, {layered.steps} with a hidden layer)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of the split into two parts (default: %(default)s)")
+    parser.add_argument(
+        "--learning-rate",
+        type=float,
+        help=f"size of a step (default: {plain.learning_rate}, {layered.learning_rate} with a hidden layer)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="seed of the split into two parts, and of first weights (default: %(default)s)",
+    )
     parser.add_argument(
         "--output",
         type=Path,
@@ -34,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, processes: Processes | None = None) -> int:
-    """Train, test, report, and return the exit status: 0 if the held-out accuracy is at least 0.95.
+    """Train, test, report, and return the exit status: 0 if the held-out accuracy is at least 0.95, or 0.97 with a hidden layer.
 
     Parameters
     ----------
@@ -48,14 +59,15 @@ def run(arguments: argparse.Namespace, processes: Processes | None = None) -> in
     first = processes.rank == 0
     quiet = arguments.quiet or not first
     training, held_out = split(load(), arguments.seed)
+    given = {name: getattr(arguments, name) for name in ("steps", "learning_rate", "seed")}
+    settings = Settings.of(arguments.hidden, **{name: value for name, value in given.items() if value is not None})
     if not quiet:
         print(
             f"{len(training.labels)} images of handwritten digits to train on, {len(held_out.labels)} held out.\n"
-            f"Forward-mode gradient of {(PIXELS + 1) * CLASSES} weights in every step"
+            f"Gradient of {sum(array.size for array in first_weights(settings).values())} weights in every step"
             + (f", on {processes.count} processes." if processes.count > 1 else ".")
         )
 
-    settings = Settings(steps=arguments.steps, learning_rate=arguments.learning_rate)
     start = time.perf_counter()
     with progress(settings.steps, quiet) as report:
         weights, history = fit(training, settings, processes, report)
@@ -63,16 +75,24 @@ def run(arguments: argparse.Namespace, processes: Processes | None = None) -> in
 
     confusion = confusion_matrix(weights, held_out)
     accuracy = float(np.trace(confusion) / confusion.sum())
-    enough = accuracy >= REQUIRED_ACCURACY
+    required = REQUIRED_WITH_HIDDEN_LAYER if settings.hidden else REQUIRED_ACCURACY
+    enough = accuracy >= required
     if first:
         verdict = "reached" if enough else "missed"
         print(f"Trained in {seconds:.1f} s; the objective fell from {history[0]:.4f} to {history[-1]:.4f}.")
-        print(f"Accuracy on held-out images: {accuracy:.2%} ({REQUIRED_ACCURACY:.0%} {verdict}).")
+        print(f"Accuracy on held-out images: {accuracy:.2%} ({required:.0%} {verdict}).")
         if save_figure(arguments.output, history, confusion):
             print(f"Loss curve and confusion matrix: {arguments.output}")
         else:
             print('No figure: matplotlib is not installed (pip install "numbafunc[demo]").')
     return 0 if enough else 1
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"must be at least 0, not {number}")
+    return number
 
 
 def _positive(text: str) -> int:

@@ -1,4 +1,7 @@
-"""Softmax regression by gradient descent with momentum, on one process or on several that share the data."""
+"""A classifier trained by gradient descent with momentum, on one process or on several that share the data.
+
+It is softmax regression, or, with a hidden layer, a perceptron.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +16,41 @@ from numpy.typing import NDArray
 import numbafunc
 from numbafunc.demo.data import CLASSES, PIXELS, Digits, shard
 
-# Dictionary with "kernel" of shape (64, 10) and "bias" of shape (10,).
+# Dictionary with "kernel" of shape (features, 10) and "bias" of shape (10,); the features are the 64 pixels or, with
+# a hidden layer, its units, of which "hidden_kernel", of shape (64, units), and "hidden_bias" are the weights.
 Weights = Any
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of the training: number of steps, step size, momentum, and weight of the penalty on large weights."""
+    """Settings of the training.
+
+    Attributes
+    ----------
+    steps : int
+        How many there are.
+    learning_rate, momentum : float
+        Size of a step, and the share of the last one that goes on.
+    penalty : float
+        Weight of the penalty on large weights.
+    hidden : int
+        Units of the hidden layer; 0 for none.
+    seed : int
+        Of the first weights of a hidden layer.
+    """
 
     steps: int = 80
     learning_rate: float = 3.0
     momentum: float = 0.85
     penalty: float = 3e-4
+    hidden: int = 0
+    seed: int = 0
+
+    @classmethod
+    def of(cls, hidden: int, **options: Any) -> Settings:
+        """Settings that suit a number of hidden units, but for the options that are given."""
+        suited = {"steps": 400, "learning_rate": 0.4, "momentum": 0.95, "penalty": 1e-3} if hidden else {}
+        return cls(**{**suited, "hidden": hidden, **options})
 
 
 @dataclass(frozen=True)
@@ -48,6 +74,8 @@ class Processes:
 
 def logits(weights: Weights, images: NDArray[np.float32]) -> Any:
     """Score of every class for every image, shape (images, 10)."""
+    if "hidden_kernel" in weights:
+        images = numbafunc.relu(images @ weights["hidden_kernel"] + weights["hidden_bias"])
     return images @ weights["kernel"] + weights["bias"]
 
 
@@ -64,10 +92,22 @@ def objective(weights: Weights, digits: Digits, share: float, penalty: float) ->
         Number of this part's images divided by the average number per process. The mean over processes
         is then the mean over all images, also where the parts differ in size.
     penalty : float
-        Factor of half the sum of the squared kernel.
+        Factor of half the sum of the squared kernels.
     """
     losses = numbafunc.loss.cross_entropy_logits_sparse(logits(weights, digits.images), digits.labels)
-    return share * losses.mean() + penalty * numbafunc.loss.l2(weights["kernel"])
+    large = sum(numbafunc.loss.l2(weights[name]) for name in weights if name.endswith("kernel"))
+    return share * losses.mean() + penalty * large
+
+
+def first_weights(settings: Settings) -> Weights:
+    """Zeros, but for the weights of a hidden layer, which must differ from unit to unit."""
+    features = settings.hidden or PIXELS
+    weights = {"kernel": np.zeros((features, CLASSES), np.float32), "bias": np.zeros(CLASSES, np.float32)}
+    if settings.hidden:
+        draws = np.random.default_rng(settings.seed).standard_normal((PIXELS, settings.hidden), np.float32)
+        weights["hidden_kernel"] = draws * np.float32(2 / PIXELS**0.5)
+        weights["hidden_bias"] = np.zeros(settings.hidden, np.float32)
+    return weights
 
 
 def fit(
@@ -85,10 +125,7 @@ def fit(
     share = len(part.labels) * processes.count / len(digits.labels)
     evaluate = numbafunc.value_and_grad(objective)
 
-    weights: Weights = {
-        "kernel": np.zeros((PIXELS, CLASSES), np.float32),
-        "bias": np.zeros(CLASSES, np.float32),
-    }
+    weights = first_weights(settings)
     velocity: Weights = optree.tree_map(np.zeros_like, weights)
     history: list[float] = []
     for step in range(settings.steps):

@@ -31,7 +31,7 @@ from numbafunc.kinds.plan import (
     number,
     result_keys,
 )
-from numbafunc.kinds.shortcuts import Shortcut, fits, signature_of
+from numbafunc.kinds.shortcuts import Shortcut, fits, planned_arrays, signature_of
 
 Array = Any  # numpy.ndarray or Dual
 
@@ -235,11 +235,20 @@ class Elementwise:
 
         The operands are plain arrays in main memory and numbers.
         """
+        moving = tuple(moving)
+        signature = signature_of(*checked)
+        call = None if signature is None else self._prepared.get((moving, value, dtype, signature))
+        if call is not None:
+            return call(checked)  # type: ignore[no-any-return]
         operands = Operands(checked)
-        key = ("partials", *moving, value, dtype, *operands.description)
+        key = (moving, value, dtype, *operands.description)
         plan = self._plans.get(key)
         if plan is None:
-            plan = self._plans[key] = self._plan(operands, checked, dtype, tuple(moving), value)
+            plan = self._plans[key] = self._plan(operands, checked, dtype, moving, value)
+        if signature is not None:
+            call = planned_arrays(plan, checked)
+            if call is not None:
+                self._prepared[moving, value, dtype, signature] = call
         return plan.arrays(operands)
 
     def settled(self) -> Callable[..., Any]:

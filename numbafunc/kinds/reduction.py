@@ -25,7 +25,7 @@ from numbafunc.kinds.plan import (
     number,
     result_keys,
 )
-from numbafunc.kinds.shortcuts import Shortcut
+from numbafunc.kinds.shortcuts import Shortcut, planned_arrays, signature_of
 
 Array = Any  # numpy.ndarray or Dual
 
@@ -89,6 +89,7 @@ class Reduction:
         self.stages = stages
         self._kernels = threads.Kernels()
         self._plans = threads.Kernels(4096)
+        self._prepared = threads.Kernels(4096)
         self._elsewhere: dict[Backend, Callable[..., Any]] = {}
         if listed:
             REGISTRY[name] = self
@@ -147,6 +148,24 @@ class Reduction:
         if shortcut is not None:
             shortcut.keep_plan(plan, operands)
         return results[0] if len(results) == 1 else tuple(results)
+
+    def rows(
+        self, operands: Sequence[Any], axes: tuple[int, ...], dtype: np.dtype[Any], shape: tuple[int, ...]
+    ) -> Sequence[Any]:
+        """The results with the reduced axes kept, of an op that has several; calls on plain arrays are prepared."""
+        signature = signature_of(*operands)
+        key = (axes, dtype, shape, signature)
+        call = None if signature is None else self._prepared.get(key)
+        if call is not None:
+            return call(operands)  # type: ignore[no-any-return]
+        results: Sequence[Any] = self(operands, axes, dtype, shape=shape, keepdims=True)
+        if signature is not None:
+            taken = Operands(operands)
+            plan = self._plans[(shape, axes, dtype, True, taken.description)]
+            call = planned_arrays(plan, operands)
+            if call is not None:
+                self._prepared[key] = call
+        return results
 
     def _run_on(self, here: Backend) -> Callable[..., Any]:
         """The function that reduces arrays of another back end."""

@@ -22,6 +22,7 @@ a prepared call in the :class:`Shortcut` that :func:`new_shortcut` gives. What t
 from __future__ import annotations
 
 import inspect
+import math
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache, update_wrapper
@@ -32,7 +33,7 @@ from numpy import empty, may_share_memory, ndarray
 
 from numbafunc.constants import ConvPadding, Interpolate
 from numbafunc.cpu.machine_code import machine_code
-from numbafunc.cpu.memory import FLAGS, PLAIN, WORDS
+from numbafunc.cpu.memory import FLAGS, PLAIN, WORDS, flat_words
 from numbafunc.cpu.threads import Kernels
 from numbafunc.kinds.plan import Plan
 
@@ -357,6 +358,43 @@ def _planned_call(plan: Plan, given: Sequence[Any], operands: Sequence[Any]) -> 
     return kernel_call(code, restored.shape, plan.dtype, [way or "" for way in ways], before, plan.tail)
 
 
+def planned_arrays(plan: Plan, given: Sequence[Any]) -> Callable[[Sequence[Any]], list[ndarray[Any, Any]]] | None:
+    """A function of operands like the given ones, plain arrays and floats, that returns the arrays of a plan's targets.
+
+    None where it does not come down to one call of the kernel on operands as they lie in memory.
+    """
+    if len(plan.calls) != 1 or plan.dtype.char not in AS_STORED:
+        return None
+    flats = [source.flatten(given[source.operand]) for source in plan.sources]
+    ways = [_way(x, flat) for x, flat in zip(given, flats)]
+    if not all(ways):
+        return None
+    call = plan.calls[0]
+    shapes = [target.shape for target in plan.targets]
+    restored = [target.restore for target in plan.targets]
+    results = [empty(shape, plan.dtype) for shape in shapes]
+    words = [flat_words(array, len(target.component)) for array, target in zip(results, plan.targets)]
+    parts = [words[number][index] if index else words[number] for number, index in call.results]
+    code = machine_code(plan.kernel, (*flats, *plan.middle, *parts, *plan.tail))
+    simple = all(len(shape) - len(target.component) == 1 for shape, target in zip(shapes, plan.targets))
+    dtype, middle, tail, numbers = plan.dtype, plan.middle, plan.tail, call.results
+    flat = [math.prod(shape[len(target.component) :]) for shape, target in zip(shapes, plan.targets)]
+    leads = [shape[: len(target.component)] for shape, target in zip(shapes, plan.targets)]
+
+    def run(operands: Sequence[Any]) -> list[ndarray[Any, Any]]:
+        arrays = [empty(shape, dtype) for shape in shapes]
+        rows = arrays if simple else [x.reshape((*lead, n)) for x, lead, n in zip(arrays, leads, flat)]
+        code(
+            *[x.ravel() if way is FLAT else x if way is AS_IT_IS else x.item() for x, way in zip(operands, ways)],
+            *middle,
+            *[rows[number][index] if index else rows[number] for number, index in numbers],
+            *tail,
+        )
+        return [x if restore is None else restore(x) for x, restore in zip(arrays, restored)]
+
+    return run
+
+
 def _way(given: Any, flat: Any) -> str | None:
     """Expression that hands an operand to a kernel that took it as ``flat``; None where it had to be converted."""
     if type(given) is int:
@@ -400,6 +438,7 @@ __all__ = [
     "fits",
     "kernel_call",
     "new_shortcut",
+    "planned_arrays",
     "shortcut",
     "signature_of",
 ]

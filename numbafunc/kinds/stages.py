@@ -1,7 +1,7 @@
 """Reductions of operands with recorded tangents: the transpose of their derivative, from the stages.
 
-With the terms l of an element, their totals t over a row, the finals f of ``finish``, and the epilogue e, the cotangent c
-of a result gives that of an operand x:
+With the terms l of an element, their totals t over a row, the finals f of ``finish``, and the epilogue e, the
+cotangent c of a result gives that of an operand x:
 
 - of each final, ``g = sum(c * de/df)`` over the row, or the cotangent of the result itself where there is no epilogue;
 - of each total, ``b = sum(g * df/dt)`` over the finals;
@@ -162,7 +162,7 @@ def by_stages(
     if nested or (composed.picked and count > _EXACT and compute.itemsize < 8):
         return _step_by_step(op, composed, rests, tangents, level, axes, dtype, compute, shape, keepdims)
     # Rows with one number of each, and with the results themselves if there is no epilogue.
-    rows = op.with_totals(rests, axes, compute, shape=shape, keepdims=True)
+    rows = op.with_totals.rows(rests, axes, compute, shape)
     kept = len(composed.weights)
     finals, shift, totals = rows[:kept], value_of(rows[kept]), rows[kept + 1 :]
     if composed.stages.epilogue is not None:
@@ -307,5 +307,3 @@ def _picked(x: Any, index: Any, axis: int, count: int) -> Any:
         return np.full(places.shape, np.nan, x.dtype)
     places = np.broadcast_to(np.where(inside, places, 0), (*x.shape[:axis], 1, *x.shape[axis + 1 :]))
     return np.where(inside, np.take_along_axis(x, places, axis), x.dtype.type(np.nan))
-
-

@@ -24,7 +24,7 @@ from numbafunc.rules.application import Tangent, combine
 from numbafunc.rules.arguments import as_array, refuse, separate
 from numbafunc.rules.complex_values import conjugate
 from numbafunc.rules.register import define_on_value, register, rule_for
-from numbafunc.rules.ufuncs import binary
+from numbafunc.rules.ufuncs import QUIET, binary
 
 # Products of two matrices.
 
@@ -80,6 +80,7 @@ def _moving_right_recorded(x: Operand, dy: Tangent, y_ndim: int) -> Tangent:
     return np.matmul(x, align(dy, x.ndim))
 
 
+QUIET.add(_matmul)
 register(np.matmul, binary(np.matmul, _matmul))
 register(np.linalg.matmul, UFUNC_RULES[np.matmul])
 

@@ -150,7 +150,7 @@ def binary(ufunc: Callable[..., Any], tangent_of: BinaryTangent) -> Rule:
             dx = align(dx, ndim)
         if dy is not None and dy.ndim <= ndim:
             dy = align(dy, ndim)
-        if tangent_of in _QUIET and (dx is None or type(dx) is Recorder) and (dy is None or type(dy) is Recorder):
+        if tangent_of in QUIET and (dx is None or type(dx) is Recorder) and (dy is None or type(dy) is Recorder):
             return finish(value, tangent_of(x, y, value, dx, dy), level)
         return _finish(tangent_of, x, y, value, dx, dy, level)
 
@@ -221,8 +221,8 @@ def _multiply(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> T
     return _sum_of_products(y, dx, x, dy)
 
 
-# Rules that do nothing with recorded tangents that could warn.
-_QUIET = {_add, _subtract, _multiply}
+QUIET = {_add, _subtract, _multiply}
+"""The functions of tangents that compute nothing with recorded ones, so that nothing can warn."""
 
 
 def _divide(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:

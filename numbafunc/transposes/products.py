@@ -8,7 +8,7 @@ from typing import Any
 import numpy
 
 from numbafunc.dual.recorder import At, Primitive, Recorder, not_linear
-from numbafunc.transposes.arithmetic import common_dtype, multiply
+from numbafunc.transposes.arithmetic import common_dtype, joined_shape, multiply
 from numbafunc.transposes.register import records
 
 # The annotations of NumPy's functions don't allow for recorders.
@@ -48,7 +48,7 @@ def matmul(x: Any, y: Any) -> Recorder:
         raise ValueError(f"matmul of shapes {x.shape} and {y.shape}, whose inner lengths differ")
     rows = x.shape[:-2] if x.ndim > 1 else ()
     others = y.shape[:-2] if y.ndim > 1 else ()
-    loops = rows if rows == others else np.broadcast_shapes(rows, others)
+    loops = rows or others if not rows or not others or rows == others else joined_shape(rows, others)
     shape = (*loops, *x.shape[-2:-1], *(y.shape[-1:] if y.ndim > 1 else ()))
     recorder, other = (x, y) if type(x) is Recorder else (y, x)
     return PRODUCT.record(shape, common_dtype(recorder, other), x, y)

@@ -31,6 +31,14 @@ def test_demo_reaches_the_required_accuracy_and_draws_a_figure(tmp_path: Path) -
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_demo_with_a_hidden_layer_is_more_accurate(tmp_path: Path) -> None:
+    result = run("demo", "--hidden", "128", "--output", "figure.png", folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "Gradient of 9610 weights" in result.stdout
+    assert "(97% reached)" in result.stdout
+    assert "step  400 of 400" in result.stdout
+
+
 def test_demo_fails_when_it_stops_too_early(tmp_path: Path) -> None:
     result = run("demo", "--steps", "1", "--quiet", folder=tmp_path)
     assert result.returncode == 1

@@ -31,15 +31,16 @@ def test_inside_compiled_functions_that_are_cached(tmp_path):
         assert all("done" in log for log in result.logs), str(result)
 
 
-def test_the_demo_finds_the_weights_of_a_single_process_and_rank_0_alone_reports(tmp_path):
+@pytest.mark.parametrize("hidden", [0, 128])
+def test_the_demo_finds_the_weights_of_a_single_process_and_rank_0_alone_reports(tmp_path, hidden):
     from numbafunc.demo.data import load, split
     from numbafunc.demo.train import Processes, Settings, fit
 
     training, _ = split(load(), 0)
-    weights, history = fit(training, Settings(steps=4), Processes(), lambda step, loss: None)
-    for ranks in (2, 4):
+    weights, history = fit(training, Settings.of(hidden, steps=4), Processes(), lambda step, loss: None)
+    for ranks in (2,) if hidden else (2, 4):
         path = tmp_path / f"weights-{ranks}.npz"
-        result = run_ranks(tmp_path, ranks, "demo.py", path)
+        result = run_ranks(tmp_path, ranks, "demo.py", path, hidden)
         stored = np.load(path)
         for name in weights:
             np.testing.assert_allclose(stored[name], weights[name], rtol=0, atol=1e-5)

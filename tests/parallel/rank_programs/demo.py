@@ -19,7 +19,7 @@ if __name__ == "__main__":
     demo.fit = fit
     parser = argparse.ArgumentParser()
     demo.add_arguments(parser)
-    demo.run(parser.parse_args(["--steps", "4", "--output", "figure.png"]))
+    demo.run(parser.parse_args(["--steps", "4", "--output", "figure.png", "--hidden", sys.argv[2]]))
     import numpy as np
 
     from numbafunc import parallel

@@ -231,7 +231,7 @@ class Elementwise:
     def partials(
         self, checked: Sequence[Any], moving: Sequence[int], dtype: np.dtype[Any] | None = None, value: bool = True
     ) -> list[np.ndarray[Any, Any]]:
-        """The value, unless it is not wanted, and an array of the partial derivatives by the operands at some positions.
+        """The value, unless it is not wanted, and the partial derivatives by the operands at some positions.
 
         The operands are plain arrays in main memory and numbers.
         """

@@ -199,7 +199,7 @@ class Reduction:
             middle += view.strides(varies)
         keys = result_keys([description.keys for description in descriptions])
         elementwise = self.stages.epilogue is not None
-        stored = (view.blocks, view.length, view.inner)
+        stored: tuple[int, ...] = (view.blocks, view.length, view.inner)
         restore: Any = view.restore
         if not elementwise:
             # What is left of the axes is in their order.

@@ -132,7 +132,7 @@ class Composed:
 
     @cached_property
     def totals_op(self) -> Any:
-        """The reduction to the results of a row, or the finals before an epilogue, its shift, its totals, its element."""
+        """The reduction to results of a row, or finals before an epilogue, its shift, totals and picked element."""
         from numbafunc.cpu.cache import inline
 
         stages = self.stages

@@ -32,7 +32,7 @@ def broadcast(x: Recorder, other: Any) -> Shape:
 
 def joined_shape(a: Shape, b: Shape) -> Shape:
     """The shape that two shapes broadcast to; NumPy's function takes several times as long."""
-    if len(a) == len(b) and all([m == n or m == 1 or n == 1 for m, n in zip(a, b)]):
+    if len(a) == len(b) and all(m == n or m == 1 or n == 1 for m, n in zip(a, b)):
         return tuple([n if m == 1 else m for m, n in zip(a, b)])
     return np.broadcast_shapes(a, b)  # type: ignore[no-any-return]
 

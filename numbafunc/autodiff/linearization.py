@@ -14,6 +14,7 @@ from numbafunc.dual.array import quiet, value_of
 from numbafunc.dual.dtypes import is_finite
 from numbafunc.dual.levels import Level
 from numbafunc.dual.products import scale
+from numbafunc.dual.recorder import check_watched
 from numbafunc.dual.tape import walk_forth
 from numbafunc.dual.trees import flatten_with_names
 from numbafunc.kinds.njit import register
@@ -98,10 +99,12 @@ def _directions(primals: Sequence[Any], tangents: Sequence[Any]) -> Iterator[tup
 
 def _by_tape(f: Callable[..., Any], variables: Variables, primals: Sequence[Any], has_aux: bool) -> tuple[Any, ...]:
     tape = Tape(variables.leaves, lambda moved: f(*variables.arguments(moved)), has_aux)
+    tape.watch_variables()
     values, ends, _, structure = tape.outputs()
     tape.result = None
 
     def push(*tangents: Any) -> Any:
+        check_watched(tape.watched)
         starts = {
             node.number: direction.reshape((1, *leaf.shape))
             for node, (leaf, direction) in zip(tape.nodes, _directions(primals, tangents), strict=True)

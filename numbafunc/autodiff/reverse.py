@@ -27,7 +27,7 @@ from numbafunc.autodiff.variables import (
 )
 from numbafunc.dual.array import Dual, make
 from numbafunc.dual.levels import Level
-from numbafunc.dual.recorder import SHARED, Node, Recorder, variable
+from numbafunc.dual.recorder import SHARED, WATCHED, Node, Recorder, check_watched, variable, watch
 from numbafunc.dual.tape import walk_back
 from numbafunc.dual.trees import Structure, flatten, flatten_with_names
 from numbafunc.kinds.njit import register
@@ -35,7 +35,7 @@ from numbafunc.kinds.njit import register
 __all__ = ["jacrev", "vjp"]
 
 
-FEW = 16
+FEW = 4
 """Variables up to which forward mode is taken where the mode is not given."""
 
 
@@ -76,14 +76,23 @@ class Tape:
         with Level() as level:
             recorders = [variable((directions, *leaf.shape), leaf.dtype, level) for leaf in leaves]
             self.nodes: list[Node] = [recorder.node for recorder in recorders]
-            result = run([make(leaf, recorder, level) for leaf, recorder in zip(leaves, recorders, strict=True)])
+            try:
+                result = run([make(leaf, recorder, level) for leaf, recorder in zip(leaves, recorders, strict=True)])
+            finally:
+                self.shared = SHARED.pop(level, [])
+                self.watched = WATCHED.pop(level, {})
         self.level = level
-        self.shared = SHARED.pop(level, [])
         self.aux = None
         if has_aux:
             result, other = pair(result)
             self.aux = constant(other, level)
         self.result = result
+
+    def watch_variables(self) -> None:
+        """Note the variables too, since the caller may change them before the walk."""
+        for leaf in self.leaves:
+            watch(leaf, self.level)
+        self.watched.update(WATCHED.pop(self.level, {}))
 
     def outputs(self) -> tuple[list[Any], list[Any], list[str], Structure]:
         """The values of the outputs, their steps (None for one that does not depend on the variables), their names."""
@@ -97,6 +106,7 @@ class Tape:
 
     def cotangents(self, starts: Sequence[tuple[Node, Any]], keep: bool) -> list[Any]:
         """The cotangents of the variables, with their directions; None for one that has none."""
+        check_watched(self.watched)
         found = walk_back(starts, keep=keep, visit=self.shared)
         return [found[node.number][1] if node.number in found else None for node in self.nodes]
 
@@ -218,6 +228,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
         return f(*arguments)
 
     tape = Tape(taken, run, has_aux)
+    tape.watch_variables()
     values, ends, names, structure = tape.outputs()
     tape.result = None
 

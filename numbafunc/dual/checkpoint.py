@@ -12,7 +12,7 @@ from numbafunc.dual.array import Dual, make
 from numbafunc.dual.dtypes import is_inexact
 from numbafunc.dual.levels import LIVE
 from numbafunc.dual.recorded import recorded_level
-from numbafunc.dual.recorder import PICKED, Node, Primitive, Recorder, variable
+from numbafunc.dual.recorder import PICKED, WATCHED, Node, Primitive, Recorder, variable, watch
 from numbafunc.dual.tape import walk_back, walk_forth
 from numbafunc.dual.trees import Structure, flatten
 
@@ -96,6 +96,8 @@ class _Run:
         """The result, whose tangents are results of one step of the tape."""
         start = variable((), np.dtype(float), self.level).node.number
         outputs, structure = self._call(self.leaves)
+        for x in self.leaves:
+            watch(x, self.level)
         directions = self.recorders[0].shape[0]
         captured = self._captured(outputs, start)
         self.captured = [node.number for node in captured]
@@ -140,6 +142,7 @@ class _Run:
                 leaves[number] = make(leaves[number], recorder, self.level)
             outputs, _ = self._call(leaves)
         finally:
+            WATCHED.pop(self.level, None)
             if not was_live:
                 LIVE.discard(self.level)
         return recorders, outputs, recorders[0].node.number

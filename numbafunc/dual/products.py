@@ -69,7 +69,7 @@ def chained(derivative: Callable[[Any, Any], Any], x: Operand, y: Operand, dx: R
 
     In place of the derivative the tape keeps operand and result, which are mostly in use elsewhere.
     """
-    return _CHAINED.record(dx.shape, dx.dtype, dx, derivative, x, y)
+    return _CHAINED.of(dx, dx.shape, dx.dtype, derivative, x, y)
 
 
 def mixed(a: Operand, b: Operand) -> Any:

@@ -32,10 +32,12 @@ RECORDED_METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {}
 SHARED: dict[int, list[Node]] = {}
 """For each level the steps that a walk has to take even if nothing depends on them, since other processes take part."""
 
+WATCHED: dict[int, dict[int, tuple[np.ndarray[Any, Any], Any]]] = {}
+"""For each level the user's arrays that its steps refer to, by their identity, with what tells whether they changed."""
+
 _next_number = itertools.count().__next__
 _new: Any = object.__new__
-_ALONE = [(place,) for place in range(16)]
-"""The places of the only recorded argument, one tuple for all steps."""
+_FIRST = (0,)
 
 
 class Primitive:
@@ -79,19 +81,20 @@ class Primitive:
 
     def record(self, shape: Shape, dtype: Any, *arguments: Any) -> Recorder:
         """The recorder of the step's result, which has this shape and dtype."""
-        first, *others = places = tuple([place for place, x in enumerate(arguments) if type(x) is Recorder])
-        level = arguments[first].level
-        if others:
-            arguments = tuple([x.node if type(x) is Recorder else x for x in arguments])
-        else:
-            arguments = (*arguments[:first], arguments[first].node, *arguments[first + 1 :])
-            places = _ALONE[first]
+        places = tuple([place for place, x in enumerate(arguments) if type(x) is Recorder])
+        node = Node(shape, dtype, arguments[places[0]].level)
+        node.primitive, node.places = self, places
+        node.arguments = tuple([x.node if type(x) is Recorder else x for x in arguments])
+        return Recorder(node)
+
+    def of(self, x: Recorder, shape: Shape, dtype: Any, *others: Any) -> Recorder:
+        """The recorder of the result of a step of which the first argument alone is recorded."""
         node: Node = _new(Node)
         node.number = _next_number()
-        node.shape, node.dtype, node.level = shape, dtype, level
-        node.primitive, node.arguments, node.places = self, arguments, places
+        node.shape, node.dtype, node.level = shape, dtype, x.level
+        node.primitive, node.arguments, node.places = self, (x.node, *others), _FIRST
         recorder: Recorder = _new(Recorder)
-        recorder.node, recorder.shape, recorder.dtype, recorder.level = node, shape, dtype, level
+        recorder.node, recorder.shape, recorder.dtype, recorder.level = node, shape, dtype, x.level
         return recorder
 
     def __repr__(self) -> str:
@@ -355,3 +358,54 @@ class Recorder:
 def variable(shape: Shape, dtype: Any, level: int) -> Recorder:
     """The recorder of a variable, or of zeros, where the tape of a level begins."""
     return Recorder(Node(shape, dtype, level))
+
+
+# Arrays of the user's that a step needs for the walk back are not copied, so they must stay as they are.
+
+_SAMPLE = 2**14
+_WEIGHTS = np.random.default_rng(0).random(2 * _SAMPLE)
+
+
+def watch(array: Any, level: int) -> None:
+    """Note an array that steps of a level refer to; ValueError if it has changed since it was noted."""
+    if type(array) is not np.ndarray or not array.flags.writeable:
+        return
+    known = WATCHED.setdefault(level, {})
+    seen = known.get(id(array))
+    sign = _fingerprint(array)
+    if seen is None:
+        known[id(array)] = (array, sign)
+    elif not _same(seen[1], sign):
+        raise _changed(array)
+
+
+def check_watched(watched: dict[int, tuple[np.ndarray[Any, Any], Any]]) -> None:
+    """ValueError if one of the arrays has changed since it was noted."""
+    for array, sign in watched.values():
+        if not _same(sign, _fingerprint(array)):
+            raise _changed(array)
+
+
+def _fingerprint(array: np.ndarray[Any, Any]) -> Any:
+    """A sum of all elements with weights that tell them apart, or of a sample of a large array."""
+    if array.dtype.kind not in "fc" or array.itemsize == 2:
+        array = array.view(f"u{array.itemsize}")
+    if array.size > _SAMPLE:
+        while array.ndim > 1 and array.size > array.shape[-1] and not array.flags.forc:
+            array = array[array.shape[0] // 2]
+        array = array.reshape(-1, order="A")[:: max(1, array.size // _SAMPLE)]
+    if array.ndim != 1:
+        array = array.reshape(-1)
+    return array.dot(_WEIGHTS[: array.size])
+
+
+def _same(a: Any, b: Any) -> bool:
+    return bool(a == b or (a != a and b != b))
+
+
+def _changed(array: np.ndarray[Any, Any]) -> ValueError:
+    return ValueError(
+        f"an array of shape {array.shape} and dtype {array.dtype} was changed in place after the differentiated function "
+        "used it, and reverse mode needs it as it was; use a copy, make a new array in place of the change, or "
+        "differentiate with mode='forward'"
+    )

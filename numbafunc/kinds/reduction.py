@@ -104,7 +104,7 @@ class Reduction:
     @functools.cached_property
     def with_totals(self) -> Reduction:
         """The reduction to the finals of each row with its shift and its totals."""
-        return Reduction(f"{self.name} with totals", self.composed.totals_op, listed=False)
+        return Reduction(f"{self.name} with totals", self.composed.stages_with_totals, listed=False)
 
     def __call__(
         self,

@@ -24,7 +24,7 @@ import numpy as np
 from numbafunc.dual.array import Dual, make, quiet, value_of
 from numbafunc.dual.levels import Level
 from numbafunc.dual.recorded import recorded_level, shaped_like, taken_apart, with_level, without_level
-from numbafunc.dual.recorder import PICKED, Node, Primitive
+from numbafunc.dual.recorder import PICKED, Node, Primitive, watch
 from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import Elementwise
 from numbafunc.kinds.partials import partials_of
@@ -131,7 +131,7 @@ class Composed:
         return self._compiled("operands' part", parameters, [*lines, f"return {total}"])
 
     @cached_property
-    def totals_op(self) -> Any:
+    def stages_with_totals(self) -> Any:
         """The reduction to results of a row, or finals before an epilogue, its shift, totals and picked element."""
         from numbafunc.cpu.cache import inline
 
@@ -172,6 +172,9 @@ def by_stages(
         values = [x if keepdims else x.reshape(lengths) for x in finals]
         values = [x if x.dtype == dtype else x.astype(dtype) for x in values]
     moving = [number for number, tangent in enumerate(tangents) if tangent is not None]
+    for number, rest in enumerate(rests):
+        if number not in moving:
+            watch(rest, level)
     run = _Run(op, composed, rests, moving, axes, shape, compute, shift, totals, finals, count, dtype, keepdims)
     step = Primitive(op.name, run.push, run.pull, joint=True)
     recorders = [tangents[number] for number in moving]

@@ -9,6 +9,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from numbafunc.dual.array import Dual, Operand
 from numbafunc.dual.errors import refuse_subclass
+from numbafunc.dual.recorder import Recorder, watch
 from numbafunc.dual.storage import replace
 
 UNSET: Any = np._NoValue
@@ -119,4 +120,8 @@ def separate(name: str, *operands: Operand) -> tuple[int, list[Any], list[Any]]:
         else:
             primals.append(x if type(x) is Dual else np.asarray(constant(x, name)))
             tangents.append(None)
+    if any(type(tangent) is Recorder for tangent in tangents):
+        for primal, tangent in zip(primals, tangents, strict=True):
+            if tangent is None:
+                watch(primal, level)
     return level, primals, tangents

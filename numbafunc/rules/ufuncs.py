@@ -19,7 +19,7 @@ import numpy as np
 from numbafunc.dual.array import UFUNC_RULES, Dual, Operand, make, quiet, value_of
 from numbafunc.dual.dtypes import is_finite
 from numbafunc.dual.products import align, beside, chained, divide, finish, scale, whole
-from numbafunc.dual.recorder import Recorder
+from numbafunc.dual.recorder import Recorder, watch
 from numbafunc.numbers import elementary
 from numbafunc.rules.application import Tangent, combine, select
 from numbafunc.rules.arguments import constant, into
@@ -150,6 +150,11 @@ def binary(ufunc: Callable[..., Any], tangent_of: BinaryTangent) -> Rule:
             dx = align(dx, ndim)
         if dy is not None and dy.ndim <= ndim:
             dy = align(dy, ndim)
+        if tangent_of not in KEEPING_NOTHING:
+            if type(dx) is Recorder and not y_level:
+                watch(y, level)
+            if type(dy) is Recorder and not x_level:
+                watch(x, level)
         if tangent_of in QUIET and (dx is None or type(dx) is Recorder) and (dy is None or type(dy) is Recorder):
             return finish(value, tangent_of(x, y, value, dx, dy), level)
         return _finish(tangent_of, x, y, value, dx, dy, level)
@@ -220,6 +225,9 @@ def _multiply(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> T
         return scale(y, dx)
     return _sum_of_products(y, dx, x, dy)
 
+
+KEEPING_NOTHING = {_add, _subtract}
+"""The functions of tangents for which recorded ones need no operand."""
 
 QUIET = {_add, _subtract, _multiply}
 """The functions of tangents that compute nothing with recorded ones, so that nothing can warn."""

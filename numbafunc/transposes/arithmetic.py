@@ -80,20 +80,20 @@ def multiply(x: Any, y: Any) -> Recorder:
         x, y = y, x
     if type(y) is Recorder:
         raise not_linear("a product of two tangents")
-    return SCALED.record(broadcast(x, y), common_dtype(x, y), x, y)
+    return SCALED.of(x, broadcast(x, y), common_dtype(x, y), y)
 
 
 @records(mixed)
 def _mixed(x: Any, y: Any) -> Recorder:
     x, y = _one_factor("a product", x, y)
-    return MIXED.record(broadcast(x, y), common_dtype(x, y), x, y)
+    return MIXED.of(x, broadcast(x, y), common_dtype(x, y), y)
 
 
 @records(np.divide, divide)
 def _divide(x: Any, y: Any) -> Recorder:
     if type(y) is Recorder:
         raise not_linear("a quotient")
-    return QUOTIENT.record(broadcast(x, y), common_dtype(x, y), x, y)
+    return QUOTIENT.of(x, broadcast(x, y), common_dtype(x, y), y)
 
 
 @records(np.ldexp)
@@ -126,7 +126,7 @@ def _add(x: Any, y: Any) -> Recorder:
 
 @records(np.negative)
 def _negative(x: Recorder) -> Recorder:
-    return NEGATIVE.record(x.shape, x.dtype, x)
+    return NEGATIVE.of(x, x.shape, x.dtype)
 
 
 @records(np.subtract)
@@ -176,7 +176,7 @@ CONJUGATE = Primitive("conjugate", np.conjugate, lambda cotangent, place, x: np.
 @records(np.astype)
 def _astype(x: Recorder, dtype: Any, /, *, copy: bool = True) -> Recorder:
     dtype = np.dtype(dtype)
-    return x.copy() if dtype == x.dtype else CONVERSION.record(x.shape, dtype, x, dtype)
+    return x.copy() if dtype == x.dtype else CONVERSION.of(x, x.shape, dtype, dtype)
 
 
 def _part_dtype(x: Recorder) -> Any:
@@ -185,14 +185,14 @@ def _part_dtype(x: Recorder) -> Any:
 
 @records(np.real)
 def _real(x: Recorder) -> Recorder:
-    return REAL_PART.record(x.shape, _part_dtype(x), x) if x.dtype.kind == "c" else x.copy()
+    return REAL_PART.of(x, x.shape, _part_dtype(x)) if x.dtype.kind == "c" else x.copy()
 
 
 @records(np.imag)
 def _imag(x: Recorder) -> Any:
-    return IMAGINARY_PART.record(x.shape, _part_dtype(x), x) if x.dtype.kind == "c" else np.zeros(x.shape, x.dtype)
+    return IMAGINARY_PART.of(x, x.shape, _part_dtype(x)) if x.dtype.kind == "c" else np.zeros(x.shape, x.dtype)
 
 
 @records(np.conjugate)
 def _conjugate(x: Recorder) -> Recorder:
-    return CONJUGATE.record(x.shape, x.dtype, x) if x.dtype.kind == "c" else x.copy()
+    return CONJUGATE.of(x, x.shape, x.dtype) if x.dtype.kind == "c" else x.copy()

@@ -21,4 +21,4 @@ CONVOLVED = Primitive("convolve", lambda x, other: np.convolve(x, other), _trans
 
 @records(np.convolve)
 def _convolve(x: Recorder, other: Any) -> Recorder:
-    return CONVOLVED.record((x.shape[0] + other.shape[0] - 1,), common_dtype(x, other), x, other)
+    return CONVOLVED.of(x, (x.shape[0] + other.shape[0] - 1,), common_dtype(x, other), other)

@@ -48,13 +48,13 @@ ELEMENTS = Primitive(
 
 def elements(x: Recorder, positions: Any) -> Recorder:
     """The elements at positions in row-major order, in the shape of these."""
-    return ELEMENTS.record(positions.shape, x.dtype, x, positions)
+    return ELEMENTS.of(x, positions.shape, x.dtype, positions)
 
 
 @records(operator.getitem)
 def _getitem(x: Recorder, key: Any) -> Recorder:
     if is_basic(key):
-        return PART.record(outline(x)[key].shape, x.dtype, x, key)
+        return PART.of(x, outline(x)[key].shape, x.dtype, key)
     return elements(x, _positions(x.shape, key))
 
 
@@ -186,7 +186,7 @@ SEGMENTS = Primitive("add.reduceat", lambda x, indices, axis: np.add.reduceat(x,
 def _reduceat(x: Recorder, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Recorder:
     axis, indices = normalize_axis_index(axis, x.ndim), np.asarray(indices)
     shape = (*x.shape[:axis], len(indices), *x.shape[axis + 1 :])
-    return SEGMENTS.record(shape, x.dtype, x, indices, axis)
+    return SEGMENTS.of(x, shape, x.dtype, indices, axis)
 
 
 RECORDED_METHODS[np.add, "reduceat"] = _reduceat

@@ -48,7 +48,7 @@ def repeated(x: Any, shape: Shape) -> Any:
 
 def reshaped(x: Recorder, shape: Shape) -> Recorder:
     """The elements in another shape, which has as many."""
-    return x.copy() if shape == x.shape else RESHAPED.record(shape, x.dtype, x, shape)
+    return x.copy() if shape == x.shape else RESHAPED.of(x, shape, x.dtype, shape)
 
 
 @records(np.reshape)
@@ -76,7 +76,7 @@ def _transpose(x: Recorder, axes: Any = None) -> Recorder:
     if order == tuple(range(x.ndim)):
         return x.copy()
     back = tuple(sorted(range(x.ndim), key=order.__getitem__))
-    return TRANSPOSED.record(tuple(x.shape[axis] for axis in order), x.dtype, x, order, back)
+    return TRANSPOSED.of(x, tuple(x.shape[axis] for axis in order), x.dtype, order, back)
 
 
 def _exchanged(function: Callable[..., Any]) -> None:
@@ -99,13 +99,13 @@ def _broadcast_to(x: Recorder, shape: Any, subok: bool = False) -> Recorder:
     if shape == x.shape:
         return x.copy()
     np.broadcast_to(outline(x), shape)  # raises NumPy's errors
-    return REPEATED.record(shape, x.dtype, x, shape)
+    return REPEATED.of(x, shape, x.dtype, shape)
 
 
 @records(np.flip)
 def _flip(x: Recorder, axis: Any = None) -> Recorder:
     axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
-    return FLIPPED.record(x.shape, x.dtype, x, axes)
+    return FLIPPED.of(x, x.shape, x.dtype, axes)
 
 
 @records(np.copy)

@@ -52,7 +52,7 @@ def total(
     kept = tuple(1 if one in axes else length for one, length in enumerate(x.shape))
     keepdims = keepdims is not np._NoValue and bool(keepdims)
     shape = kept if keepdims else tuple(length for one, length in enumerate(x.shape) if one not in axes)
-    return SUMMED.record(shape, x.dtype, x, axes, kept, keepdims)
+    return SUMMED.of(x, shape, x.dtype, axes, kept, keepdims)
 
 
 def _reduce(
@@ -88,7 +88,7 @@ CUMULATED = Primitive(
 def _cumsum(x: Recorder, axis: int | None = None, dtype: Any = None, out: Any = None) -> Recorder:
     if axis is None:
         x, axis = x.reshape(-1), 0
-    return CUMULATED.record(x.shape, x.dtype, x, normalize_axis_index(axis, x.ndim))
+    return CUMULATED.of(x, x.shape, x.dtype, normalize_axis_index(axis, x.ndim))
 
 
 @records(np.trace)

@@ -29,7 +29,7 @@ def hessian_of_rosenbrock(x):
 def test_hessian(chunk_size):
     result = hessian(rosenbrock, chunk_size=chunk_size)(X)
     assert type(result) is np.ndarray
-    np.testing.assert_allclose(result, hessian_of_rosenbrock(X), rtol=1e-14)
+    np.testing.assert_allclose(result, hessian_of_rosenbrock(X), rtol=1e-14, atol=1e-12)
     result += 1
 
 

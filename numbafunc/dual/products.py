@@ -8,6 +8,8 @@ product shows.
 
 from __future__ import annotations
 
+import dis
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -67,9 +69,25 @@ _CHAINED = Primitive(
 def chained(derivative: Callable[[Any, Any], Any], x: Operand, y: Operand, dx: Recorder) -> Recorder:
     """The recorded tangent of ``y = f(x)``: the derivative is computed when the walk comes to it, if it does.
 
-    In place of the derivative the tape keeps operand and result, which are mostly in use elsewhere.
+    In place of the derivative the tape keeps operand or result, whichever it depends on; they are mostly in use
+    elsewhere.
     """
-    return _CHAINED.of(dx, dx.shape, dx.dtype, derivative, x, y)
+    by_x, by_y = _depends(derivative)
+    return _CHAINED.of(dx, dx.shape, dx.dtype, derivative, x if by_x else None, y if by_y else None)
+
+
+@functools.cache
+def _depends(derivative: Callable[[Any, Any], Any]) -> tuple[bool, bool]:
+    """Whether a function of two arguments reads the first, and the second."""
+    code = getattr(derivative, "__code__", None)
+    if code is None:
+        return True, True
+    read: set[Any] = set()
+    for instruction in dis.get_instructions(code):
+        # From Python 3.13 on, one instruction may load two variables.
+        read.update(instruction.argval if type(instruction.argval) is tuple else (instruction.argval,))
+    first, second = code.co_varnames[:2]
+    return first in read, second in read
 
 
 def mixed(a: Operand, b: Operand) -> Any:

@@ -35,11 +35,19 @@ BinaryTangent: TypeAlias = Callable[[Operand, Operand, Operand, Tangent, Tangent
 # One operand.
 
 
-def unary(ufunc: Callable[[Any], Any], derivative: Callable[[Any, Any], Any]) -> Rule:
-    """The rule of a smooth function of one operand by ``derivative(x, y)``, ``y = ufunc(x)``."""
+def unary(
+    ufunc: Callable[[Any], Any],
+    of_real: Callable[[Any, Any], Any],
+    of_complex: Callable[[Any, Any], Any] | None = None,
+) -> Rule:
+    """The rule of a smooth function of one operand by its derivative, a function of ``x`` and ``y = ufunc(x)``.
+
+    The one for complex values may be another.
+    """
 
     def rule(x: Dual) -> Any:
         primal = x.primal
+        derivative = of_real if of_complex is None or not is_complex(primal) else of_complex
         # A function that is not a ufunc can't be called with a Dual; the rule can.
         value = rule(primal) if type(primal) is Dual else np.asarray(ufunc(primal))
         tangent = x.tangent
@@ -93,7 +101,7 @@ def _sign(x: Dual) -> Any:
 
 for _name, _function in elementary.FUNCTIONS.items():
     if _name == "tanh":
-        register(np.tanh, unary(np.tanh, tanh_slope))
+        register(np.tanh, unary(np.tanh, _function.derivative, tanh_slope))
     elif _name != "log":
         register_like_ufunc(_function.evaluate, unary(_function.evaluate, _function.derivative))
 

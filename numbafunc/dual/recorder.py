@@ -406,6 +406,6 @@ def _same(a: Any, b: Any) -> bool:
 def _changed(array: np.ndarray[Any, Any]) -> ValueError:
     return ValueError(
         f"an array of shape {array.shape} and dtype {array.dtype} was changed in place after the differentiated "
-        "function used it, and reverse mode needs it as it was; use a copy, make a new array in place of the change, or "
-        "differentiate with mode='forward'"
+        "function used it, and reverse mode needs it as it was; use a copy, make a new array in place of the "
+        "change, or differentiate with mode='forward'"
     )

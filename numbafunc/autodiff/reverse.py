@@ -98,9 +98,12 @@ class Tape:
         found = walk_back(starts, keep=keep, visit=self.shared)
         return [found[node.number][1] if node.number in found else None for node in self.nodes]
 
-    def gradients(self, starts: Sequence[tuple[Node, Any]], keep: bool) -> list[Any]:
-        """The cotangents of the variables in their shapes, in memory of their own."""
-        memory: set[int] = set()
+    def gradients(self, starts: Sequence[tuple[Node, Any]], keep: bool, own: bool) -> list[Any]:
+        """The cotangents of the variables in their shapes, in memory of their own.
+
+        With ``own`` they may take that of the cotangents they start from; otherwise it is the caller's.
+        """
+        memory: set[int] = set() if own else {id(_owner(x)) for _, x in starts}
         results = []
         for leaf, cotangent in zip(self.leaves, self.cotangents(starts, keep), strict=True):
             if cotangent is None:
@@ -114,12 +117,17 @@ def _owned(x: Any, memory: set[int]) -> Any:
     """The array, or a copy where it is read-only, part of a larger one, or another gradient has the same memory."""
     if type(x) is not np.ndarray:
         return x.copy() if type(x) is Dual else x
-    owner = x
-    while type(owner.base) is np.ndarray:
-        owner = owner.base
+    owner = _owner(x)
     if not x.flags.writeable or owner.size != x.size or id(owner) in memory:
         x = owner = np.array(x)
     memory.add(id(owner))
+    return x
+
+
+def _owner(x: Any) -> Any:
+    """The array that an array is a view of, or itself."""
+    while type(x) is np.ndarray and type(x.base) is np.ndarray:
+        x = x.base
     return x
 
 
@@ -134,7 +142,7 @@ def reverse_value_and_grad(
     if type(tangent) is Recorder:
         starts.append((tangent.node, backend.of(value).full(tangent.shape, 1, tangent.dtype, value)))
     del tangent
-    return value, tape.aux, tape.gradients(starts, keep=False)
+    return value, tape.aux, tape.gradients(starts, keep=False, own=True)
 
 
 def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
@@ -231,7 +239,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
                 part = _cotangent(part, value, f"cotangent{name}")
                 if end is not None:
                     starts.append((end, part.reshape((1, *value.shape))))
-        gradients = iter(tape.gradients(starts, keep=True))
+        gradients = iter(tape.gradients(starts, keep=True, own=False))
         results = []
         for leaves, moving, nest in nests:
             found: list[Any] = [None] * len(leaves)

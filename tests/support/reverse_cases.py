@@ -135,7 +135,7 @@ def pool_cases():
 def resize_cases():
     for mode in ("nearest", "linear", "cubic", "lanczos3", "lanczos5"):
         for size in ((3, 9), (10, 4), (7, 5), (12, 14)):
-            resize = functools.partial(numbafunc.interpolate, shape=size, mode=mode)
+            resize = functools.partial(numbafunc.interpolate, size=size, mode=mode)
             yield Case(f"interpolate {mode} {size}", resize, (normal(2, 6, 7),))
 
 

@@ -34,7 +34,7 @@ def checkpoint(f: Function) -> Function:
     -------
     callable
         The same function, with the same derivatives. As the function of :func:`scan` over n steps it keeps about
-        ``2 * sqrt(n)`` carries, in place of all that each step computes.
+        ``sqrt(n)`` carries and what as many steps compute, in place of what all steps do.
 
     Notes
     -----
@@ -63,9 +63,13 @@ def checkpoint(f: Function) -> Function:
         level = recorded_level(*leaves)
         moving = [number for number, x in enumerate(leaves) if _is_recorded(x, level)]
         # Tangents of higher levels would have to be kept apart: the function is then run as it is.
-        if not moving or any(type(x) is Dual and x.level > level for x in leaves):
-            return f(*args, **options)
-        return _Run(f, leaves, structure, moving, level).result()
+        if moving and not _above(leaves, level):
+            run = _Run(f, leaves, structure, moving, level)
+            outputs = run.outputs()
+            # Arrays that the function refers to may have some as well.
+            if not _above(outputs, level):
+                return run.result(outputs)
+        return f(*args, **options)
 
     checkpointed.keeps_arguments = f  # type: ignore[attr-defined]
     return checkpointed  # type: ignore[return-value]
@@ -73,6 +77,11 @@ def checkpoint(f: Function) -> Function:
 
 def _is_recorded(x: Any, level: int) -> bool:
     return type(x) is Dual and x.level == level and type(x.tangent) is Recorder
+
+
+def _above(leaves: list[Any], level: int) -> bool:
+    """Whether an array has tangents of a higher level."""
+    return any(type(x) is Dual and x.level > level for x in leaves)
 
 
 class _Run:
@@ -87,17 +96,22 @@ class _Run:
         self.level = level
         self.recorders = [leaves[number].tangent for number in moving]
         self.leaves = [x.primal if number in moving else x for number, x in enumerate(leaves)]
+        self.start = 0
 
     def _call(self, leaves: list[Any]) -> tuple[list[Any], Structure]:
         args, options = self.structure.unflatten(leaves)
         return flatten(self.f(*args, **options))
 
-    def result(self) -> Any:
+    def outputs(self) -> list[Any]:
+        """The outputs of the run, whose tangents are those that come from what the function refers to."""
+        self.start = variable((), np.dtype(float), self.level).node.number
+        outputs, self.nest = self._call(self.leaves)
+        return outputs
+
+    def result(self, outputs: list[Any]) -> Any:
         """The result, whose tangents are results of one step of the tape."""
-        start = variable((), np.dtype(float), self.level).node.number
-        outputs, structure = self._call(self.leaves)
         directions = self.recorders[0].shape[0]
-        captured = self._captured(outputs, start)
+        captured = self._captured(outputs, self.start)
         self.captured = [node.number for node in captured]
         step = Primitive("checkpoint", self._push, self._pull, joint=True)
         taken = [Recorder(node) for node in captured]
@@ -111,7 +125,7 @@ class _Run:
                 tangent = PICKED.record((directions, *value.shape), value.dtype, joint, number)
                 value = make(value, tangent, self.level)
             results.append(value if type(value) is Dual else x)
-        return structure.unflatten(results)
+        return self.nest.unflatten(results)
 
     def _captured(self, outputs: list[Any], start: int) -> list[Node]:
         """The steps before the run that its outputs depend on, by arrays that are not among the arguments."""

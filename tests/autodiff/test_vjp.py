@@ -121,7 +121,7 @@ def test_dtypes(dtype):
 
 
 def test_empty_arrays():
-    value, pull = vjp(lambda x, y: np.concatenate([x, y]) * 2.0, np.zeros((0, 2)), np.ones((1, 2)))
+    _, pull = vjp(lambda x, y: np.concatenate([x, y]) * 2.0, np.zeros((0, 2)), np.ones((1, 2)))
     x, y = pull(np.ones((1, 2)))
     assert x.shape == (0, 2)
     np.testing.assert_array_equal(y, [[2, 2]])
@@ -133,7 +133,11 @@ def test_empty_arrays():
     [
         ((np.ones(2), {"a": None}), ValueError, r"cotangent\[0\] has shape \(2,\); .* of the value, \(3,\)"),
         ((np.ones((1, 3)), {"a": None}), ValueError, r"cotangent\[0\] has shape \(1, 3\)"),
-        ((np.ones(3, np.float32), {"a": None}), TypeError, r"cotangent\[0\] has dtype float32; .* of the value, float64"),
+        (
+            (np.ones(3, np.float32), {"a": None}),
+            TypeError,
+            r"cotangent\[0\] has dtype float32; .* of the value, float64",
+        ),
         ((np.ones(3, int), {"a": None}), TypeError, r"cotangent\[0\] has dtype int64"),
         ((np.ones(3, complex), {"a": None}), TypeError, r"cotangent\[0\] has dtype complex128"),
         ((None, {"a": np.ones(3, np.float64)}), ValueError, r"cotangent\[1\]\['a'\] has shape \(3,\)"),

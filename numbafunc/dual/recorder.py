@@ -151,7 +151,7 @@ class Node:
 
 
 def _refused(what: str) -> Callable[..., NoReturn]:
-    def refuse(self: Recorder, *args: Any) -> NoReturn:
+    def refuse(self: Recorder, *args: Any, **options: Any) -> NoReturn:
         raise not_linear(what)
 
     return refuse

@@ -155,7 +155,7 @@ def test_runs():
     jvp(counted, (X,), (X,))
     assert len(calls) == 2
     calls.clear()
-    value, pull = vjp(counted, X)
+    _, pull = vjp(counted, X)
     assert len(calls) == 1
     pull(X)
     assert len(calls) == 2
@@ -178,6 +178,7 @@ def test_what_is_no_function_is_refused(f):
 def test_exceptions_in_either_run_leave_no_level():
     before = set(levels.LIVE)
     calls = []
+    limit = 0
 
     def failing(x):
         calls.append(1)
@@ -185,8 +186,9 @@ def test_exceptions_in_either_run_leave_no_level():
             raise RuntimeError("in a run")
         return np.sin(x)
 
-    for limit in (0, 1):
+    for runs in (0, 1):
         calls.clear()
+        limit = runs
         with pytest.raises(RuntimeError, match="in a run"):
             grad(lambda x: np.sum(checkpoint(failing)(x)), mode="reverse")(X)
         assert before == levels.LIVE
@@ -325,7 +327,8 @@ def test_memory_of_scan(steps):
 
         return np.sum(scan(wrap(step), x, None, length=steps)[0])
 
-    plain, checkpointed = (peak(lambda: grad(f, mode="reverse")(x, wrap)) / x.nbytes for wrap in (identity, checkpoint))
+    plain = peak(lambda: grad(f, mode="reverse")(x, identity)) / x.nbytes
+    checkpointed = peak(lambda: grad(f, mode="reverse")(x, checkpoint)) / x.nbytes
     # Each of 5 functions a step keeps its derivative; with checkpoints those of sqrt(steps) steps do, and as many
     # carries are kept.
     assert plain > 5 * steps

@@ -1,6 +1,6 @@
 """Reverse mode of whole programs: masks and infinities, changes in place, what can't be transposed, large operands."""
 
-import numba
+import elementwise_table
 import numpy as np
 import pytest
 
@@ -23,12 +23,8 @@ def same_as_forward(f, *args, tolerance=1e-13):
 
 # Cotangents of zero contribute nothing, whatever the derivative that they are multiplied by.
 
-ZERO = np.array([0.0, 4.0, 0.0, 1.0])
+ZERO = np.array([0.0, 4.0, 0.0, 2.5])
 QUIET = pytest.mark.filterwarnings("ignore::RuntimeWarning")
-
-
-def logarithm_of_a_quotient(x):
-    return np.where(x > 0, np.log(x / x[::2].sum()), x)
 
 
 MASKED = {
@@ -39,25 +35,25 @@ MASKED = {
     "reciprocal": lambda x: np.where(x > 0, 1 / x, x),
     "power": lambda x: np.where(x > 0, x**-1.5, x),
     "power of the variable": lambda x: np.where(x > 0, x**x, x),
-    "arcsine": lambda x: np.where(x < 1, np.arcsin(np.minimum(x, 1.0)), x),
-    "times infinity": lambda x: np.where(x > 0, x, x * np.inf),
-    "times NaN": lambda x: np.where(x > 0, x, x * np.nan),
-    "matrix of infinities": lambda x: np.where(x > 0, x @ np.where(np.eye(4) > 0, np.inf, 1.0), 0.0) * 0.0 + x,
-    "norm": lambda x: np.where(x > 0, x * np.linalg.norm(x * 0.0), x),
+    "arcsine": lambda x: np.where(x < 1, np.arcsin(x / 2.5), x),
+    "times infinity": lambda x: np.where(x > 0, x, 1.0 + x * np.inf)[1::2],
+    "times NaN": lambda x: np.where(x > 0, x, x * np.nan)[1::2],
+    "norm": lambda x: np.linalg.norm(np.reshape(x, (2, 2)).T, axis=1),
+    "deviation": lambda x: np.std(np.stack([x[::2], x[1::2]]), axis=1),
     "hypotenuse": lambda x: np.where(x > 0, np.hypot(x, 0 * x), 0.0),
     "angle": lambda x: np.where(x > 0, np.arctan2(x, 0 * x), 0.0),
     "by an index": lambda x: np.sqrt(x)[[1, 3]],
     "by a slice": lambda x: (1 / x)[1::2],
     "by a mask": lambda x: np.log(x)[x > 0],
     "by assignment": lambda x: np.array([0.0, 1.0, 0.0, 1.0]) * numbafunc.stop_gradient(x) + x,
-    "product": lambda x: np.prod(x) + x,
+    "product": lambda x: np.prod(x) + np.prod(x[1:]) + x,
+    "product with a logarithm": lambda x: np.where(x > 0, x * np.log(x), 0.0),
     "where in a sum": lambda x: np.sum(np.sqrt(x), where=x > 0),
     "op": lambda x: np.where(x > 0, numbafunc.rsqrt(x), 0.0),
     "selected": lambda x: np.select([x > 2, x > 0], [np.sqrt(x), np.log(x)], x),
     "largest": lambda x: np.maximum(np.log(x), -1.0),
     "chain": lambda x: np.where(x > 0, np.sqrt(np.log(x + (x == 0) * 0.0) ** 2), 0.0),
     "cumulated": lambda x: np.cumsum(np.where(x > 0, 1 / np.sqrt(x), 0.0)),
-    "quotients": logarithm_of_a_quotient,
 }
 
 
@@ -70,8 +66,7 @@ def test_masked_elements(name):
     wanted = grad(f, mode="forward")(ZERO)
     got = grad(f, mode="reverse")(ZERO)
     np.testing.assert_allclose(got, wanted, rtol=1e-13)
-    if name not in ("product",):
-        assert np.all(np.isfinite(wanted)), "the case is no case"
+    assert np.all(np.isfinite(wanted)), "the case is no case"
 
 
 @QUIET
@@ -103,7 +98,55 @@ def test_cotangents_that_the_caller_sets_to_zero():
 @QUIET
 def test_infinite_slopes_are_kept():
     assert grad(np.sqrt, mode="reverse")(0.0) == np.inf
-    np.testing.assert_array_equal(grad(lambda x: np.sum(np.sqrt(x)), mode="reverse")(ZERO), [np.inf, 0.25, np.inf, 0.5])
+    np.testing.assert_array_equal(
+        grad(lambda x: np.sum(np.sqrt(x)), mode="reverse")(np.array([0.0, 4.0])), [np.inf, 0.25]
+    )
+
+
+# Kinks, infinities and the ends of what a function is defined on.
+
+EDGES = np.array([0, -0.0, 3, -3, 1, -1, np.inf, -np.inf, np.nan, 1e-300, 700, -700, 6, 1e300])
+UFUNCS = [
+    np.abs, np.sqrt, np.cbrt, np.exp, np.exp2, np.expm1, np.log, np.log1p, np.tan, np.arcsin, np.arctan, np.tanh,
+    np.arccosh, np.arctanh, np.square, np.reciprocal, np.sign, np.rint, np.sinc,
+]  # fmt: skip
+OF_TWO = [
+    np.multiply, np.divide, np.power, np.maximum, np.minimum, np.fmax, np.fmin, np.hypot, np.arctan2, np.logaddexp,
+    np.remainder, np.fmod, np.copysign, np.heaviside,
+]  # fmt: skip
+SMOOTH = [name for name in elementwise_table.SMOOTH if name != "log_ratio"]
+
+
+def at_edges(f, *operands):
+    """First and mixed second derivatives, with respect to all operands, element by element."""
+    argnums = tuple(range(len(operands)))
+    v = tuple(np.ones_like(x) for x in operands)
+
+    def by(mode):
+        slopes = grad(lambda *xs: np.sum(f(*xs)), argnums, mode=mode)
+        return [*slopes(*operands), *jvp(slopes, operands, v)[1]]
+
+    for got, wanted in zip(by("reverse"), by("forward"), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-300)
+
+
+@QUIET
+@pytest.mark.parametrize("ufunc", UFUNCS, ids=lambda ufunc: ufunc.__name__)
+def test_edges_of_ufuncs(ufunc):
+    at_edges(ufunc, EDGES)
+
+
+@QUIET
+@pytest.mark.parametrize("ufunc", OF_TWO, ids=lambda ufunc: ufunc.__name__)
+def test_edges_of_ufuncs_of_two(ufunc):
+    at_edges(ufunc, *(x.ravel() for x in np.meshgrid(EDGES, EDGES)))
+
+
+@QUIET
+@pytest.mark.parametrize("name", SMOOTH)
+def test_edges_of_ops(name):
+    op = elementwise_table.TABLE[name]
+    at_edges(op.function, EDGES, *(np.full(EDGES.shape, 0.5) for _ in op.domains[1:]))
 
 
 # Changes in place, and views.
@@ -206,21 +249,6 @@ def test_changes_in_place(program):
     )
 
 
-def test_changes_of_constants_after_they_were_used():
-    # What a step keeps of the caller's arrays is what they were when it was made.
-    table = np.array([1.0, 2.0, 3.0])
-
-    def f(x):
-        table[:] = [1.0, 2.0, 3.0]
-        y = x * table
-        table[:] = 100.0
-        return np.sum(y * table)
-
-    wanted = grad(f, mode="forward")(np.ones(3))
-    np.testing.assert_array_equal(wanted, [100, 200, 300])
-    np.testing.assert_array_equal(grad(f, mode="reverse")(np.ones(3)), wanted)
-
-
 # What reverse mode can't pass through.
 
 
@@ -253,8 +281,8 @@ def test_function_of_tangents_without_a_transpose_is_named():
         (np.exp, "numpy.exp of a tangent has no transpose"),
         (np.multiply.accumulate, r"numpy.multiply.accumulate of a tangent has no transpose"),
         (lambda t: t * t, "a product of two tangents"),
-        (lambda t: t if t > 0 else t, "a comparison"),
-        (lambda t: t if t else t, "a condition"),
+        (lambda t: np.where(t > 0, t, t), "a comparison"),
+        (lambda t: t and 2.0 * t, "a condition"),
         (lambda t: float(t), r"float\(\)"),
         (np.array, "conversion to a NumPy array"),
     ):
@@ -266,9 +294,10 @@ def test_function_of_tangents_without_a_transpose_is_named():
 
 
 def test_function_without_a_rule_is_named_in_both_modes():
+    stranger = np.frompyfunc(lambda x: x, 1, 1)
     for mode in ("forward", "reverse"):
-        with pytest.raises(TypeError, match="spacing"):
-            grad(lambda x: np.sum(np.spacing(x)), mode=mode)(X)
+        with pytest.raises(TypeError, match="has no rule"):
+            grad(lambda x: np.sum(stranger(x)), mode=mode)(X)
 
 
 def test_values_are_looked_at_freely():
@@ -282,9 +311,6 @@ def test_values_are_looked_at_freely():
     same_as_forward(f, -X)
 
 
-# The ops of several operands in one program, and compiled functions.
-
-
 def test_perceptron():
     w, b, u = GENERATOR.normal(size=(4, 5)), GENERATOR.normal(size=5), GENERATOR.normal(size=(5, 3))
     labels = np.array([2, 0, 1])
@@ -294,19 +320,3 @@ def test_perceptron():
         return np.mean(numbafunc.loss.cross_entropy_logits_sparse(hidden @ u, labels))
 
     same_as_forward(f, w, b, u)
-
-
-def test_compiled_functions_refuse_or_agree():
-    @numba.njit
-    def f(x):
-        return numbafunc.sigmoid(x)
-
-    try:
-        wanted = grad(lambda x: np.sum(f(x)), mode="forward")(X)
-    except TypeError as error:
-        with pytest.raises(TypeError, match="njit|Dual|dual|compiled|Cannot determine"):
-            raise error from None
-        with pytest.raises(TypeError):
-            grad(lambda x: np.sum(f(x)), mode="reverse")(X)
-    else:
-        np.testing.assert_allclose(grad(lambda x: np.sum(f(x)), mode="reverse")(X), wanted)

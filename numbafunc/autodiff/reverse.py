@@ -76,10 +76,12 @@ class Tape:
         with Level() as level:
             recorders = [variable((directions, *leaf.shape), leaf.dtype, level) for leaf in leaves]
             self.nodes: list[Node] = [recorder.node for recorder in recorders]
-            result = run([make(leaf, recorder, level) for leaf, recorder in zip(leaves, recorders, strict=True)])
+            try:
+                result = run([make(leaf, recorder, level) for leaf, recorder in zip(leaves, recorders, strict=True)])
+            finally:
+                self.shared = SHARED.pop(level, [])
         result, other = pair(result) if has_aux else (result, None)
         self.level = level
-        self.shared = SHARED.pop(level, [])
         self.result = result
         self.aux = constant(other, level)
 

@@ -12,7 +12,7 @@ from numbafunc.dual.array import Dual, make
 from numbafunc.dual.dtypes import is_inexact
 from numbafunc.dual.levels import LIVE
 from numbafunc.dual.recorded import recorded_level
-from numbafunc.dual.recorder import PICKED, Node, Primitive, Recorder, variable
+from numbafunc.dual.recorder import PICKED, SHARED, Node, Primitive, Recorder, collective_calls, variable
 from numbafunc.dual.tape import walk_back, walk_forth
 from numbafunc.dual.trees import Structure, flatten
 
@@ -97,6 +97,7 @@ class _Run:
         self.recorders = [leaves[number].tangent for number in moving]
         self.leaves = [x.primal if number in moving else x for number, x in enumerate(leaves)]
         self.start = 0
+        self.collective = False
 
     def _call(self, leaves: list[Any]) -> tuple[list[Any], Structure]:
         args, options = self.structure.unflatten(leaves)
@@ -105,7 +106,15 @@ class _Run:
     def outputs(self) -> list[Any]:
         """The outputs of the run, whose tangents are those that come from what the function refers to."""
         self.start = variable((), np.dtype(float), self.level).node.number
-        outputs, self.nest = self._call(self.leaves)
+        counts = {level: len(nodes) for level, nodes in SHARED.items()}
+        calls = collective_calls[0]
+        try:
+            outputs, self.nest = self._call(self.leaves)
+        finally:
+            # The steps of this run are not taken back.
+            for level in list(SHARED):
+                del SHARED[level][counts.get(level, 0) :]
+        self.collective = collective_calls[0] > calls
         return outputs
 
     def result(self, outputs: list[Any]) -> Any:
@@ -116,6 +125,9 @@ class _Run:
         step = Primitive("checkpoint", self._push, self._pull, joint=True)
         taken = [Recorder(node) for node in captured]
         joint = step.record((), np.dtype(float), *self.recorders, *taken)
+        if self.collective:
+            # Other processes run the function again, whether or not this one needs its derivative.
+            SHARED.setdefault(self.level, []).append(joint.node)
         results: list[Any] = []
         for number, x in enumerate(outputs):
             value = x.primal if _is_recorded(x, self.level) else x
@@ -143,30 +155,35 @@ class _Run:
                 waiting.extend(parent for parent, _ in node.parents)
         return [found[number] for number in sorted(found)]
 
-    def _again(self) -> tuple[list[Recorder], list[Any], int]:
-        """The recorders of the arguments and the outputs of another run, and the number of its first step."""
+    def _again(self) -> tuple[list[Recorder], list[Any], list[Node]]:
+        """The recorders of the arguments and the outputs of another run, and the steps that are taken in any case."""
         recorders = [variable(one.shape, one.dtype, self.level) for one in self.recorders]
         leaves = list(self.leaves)
         was_live = self.level in LIVE
+        others = SHARED.pop(self.level, None)
         LIVE.add(self.level)
         try:
             for number, recorder in zip(self.moving, recorders, strict=True):
                 leaves[number] = make(leaves[number], recorder, self.level)
             outputs, _ = self._call(leaves)
         finally:
+            shared = SHARED.pop(self.level, [])
+            if others is not None:
+                SHARED[self.level] = others
             if not was_live:
                 LIVE.discard(self.level)
-        return recorders, outputs, recorders[0].node.number
+        return recorders, outputs, shared
 
     def _pull(self, cotangents: dict[int, Any], *arguments: Node) -> list[Any]:
         """The contributions to the arguments and to what the function refers to."""
-        recorders, outputs, start = self._again()
+        recorders, outputs, shared = self._again()
+        start = recorders[0].node.number
         starts = []
         for number, cotangent in cotangents.items():
             if _is_recorded(outputs[number], self.level):
                 starts.append((outputs[number].tangent.node, cotangent))
         del outputs
-        found = walk_back(starts, since=start)
+        found = walk_back(starts, since=start, visit=shared)
         known = {node.number for node in arguments}
         own = {recorder.node.number for recorder in recorders}
         if any(number < start and number not in known for number in found):
@@ -176,11 +193,11 @@ class _Run:
 
     def _push(self, *tangents: Any) -> list[Any]:
         """The tangents of the outputs."""
-        recorders, outputs, _ = self._again()
+        recorders, outputs, shared = self._again()
         numbers = [*(recorder.node.number for recorder in recorders), *self.captured]
         starts = dict(zip(numbers, tangents, strict=True))
         ends = [x.tangent.node if _is_recorded(x, self.level) else None for x in outputs]
-        found = iter(walk_forth(starts, [end for end in ends if end is not None]))
+        found = iter(walk_forth(starts, [*(end for end in ends if end is not None), *shared]))
         results = []
         for x, end in zip(outputs, ends, strict=True):
             change = next(found) if end is not None else None

@@ -32,6 +32,9 @@ RECORDED_METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {}
 SHARED: dict[int, list[Node]] = {}
 """For each level the steps that a walk has to take even if nothing depends on them, since other processes take part."""
 
+collective_calls = [0]
+"""How many calls were made that other processes take part in: which runs make some is told by a difference."""
+
 _next_number = itertools.count().__next__
 
 

@@ -19,11 +19,22 @@ FAST = [
     "logsumexp_weighted last", "max_pool_2d 3 1 SAME", "ops of ops", "pad linear_ramp", "pad median", "scan",
     "softmax last", "top_k two (3, 5)",
 ]  # fmt: skip
-NARROW = ["average_pool_2d 3 1 SAME", "elu", "max_pool_2d 3 1 SAME", "mean_squared_error last", "pad wrap", "softmax last"]
+NARROW = [
+    "average_pool_2d 3 1 SAME",
+    "elu",
+    "max_pool_2d 3 1 SAME",
+    "mean_squared_error last",
+    "pad wrap",
+    "softmax last",
+]
 BY_NAME = {case.name: case for case in OPS}
 
 
-@pytest.mark.parametrize("case", [case for case in ARRAYS + COMPLEX + TRANSFORMS + LINEAR_ALGEBRA + STATISTICS if case.keeps_float32], ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case",
+    [case for case in ARRAYS + COMPLEX + TRANSFORMS + LINEAR_ALGEBRA + STATISTICS if case.keeps_float32],
+    ids=lambda case: case.name,
+)
 def test_float32(case):
     reverse_checks.check_precision(case.function, case.arrays, "float32", 2e-2)
 

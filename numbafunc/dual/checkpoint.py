@@ -106,14 +106,14 @@ class _Run:
     def outputs(self) -> list[Any]:
         """The outputs of the run, whose tangents are those that come from what the function refers to."""
         self.start = variable((), np.dtype(float), self.level).node.number
-        counts = {level: len(nodes) for level, nodes in SHARED.items()}
+        shared = SHARED.setdefault(self.level, [])
+        known = len(shared)
         calls = collective_calls[0]
         try:
             outputs, self.nest = self._call(self.leaves)
         finally:
-            # The steps of this run are not taken back.
-            for level in list(SHARED):
-                del SHARED[level][counts.get(level, 0) :]
+            # The steps of this run at this level are not taken back.
+            del shared[known:]
         self.collective = collective_calls[0] > calls
         return outputs
 
@@ -127,7 +127,7 @@ class _Run:
         joint = step.record((), np.dtype(float), *self.recorders, *taken)
         if self.collective:
             # Other processes run the function again, whether or not this one needs its derivative.
-            SHARED.setdefault(self.level, []).append(joint.node)
+            SHARED[self.level].append(joint.node)
         results: list[Any] = []
         for number, x in enumerate(outputs):
             value = x.primal if _is_recorded(x, self.level) else x

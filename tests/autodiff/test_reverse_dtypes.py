@@ -3,13 +3,13 @@
 import ml_dtypes
 import pytest
 import reverse_checks
-from reverse_cases import CASES as OPS
-from sweep import mostly_thorough
 from dual_table import CASES as ARRAYS
 from dual_table_complex import CASES as COMPLEX
 from dual_table_fft import CASES as TRANSFORMS
 from dual_table_linalg import CASES as LINEAR_ALGEBRA
 from dual_table_statistics import CASES as STATISTICS
+from reverse_cases import CASES as OPS
+from sweep import mostly_thorough
 
 TOLERANCE = {"float32": 1e-4, "float16": 5e-2, "bfloat16": 0.2}
 

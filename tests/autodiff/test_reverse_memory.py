@@ -25,6 +25,11 @@ WEIGHTS = {"a": GENERATOR.normal(size=(3, 4)), "b": np.zeros(4)}
 X = GENERATOR.normal(size=(5, 3))
 
 
+@numbafunc.checkpoint
+def steps(x):
+    return numbafunc.scan(numbafunc.checkpoint(lambda c, _: (np.sin(c), None)), x, None, 5)[0]
+
+
 def failing(w, x):
     network(w, x)
     raise RuntimeError
@@ -44,9 +49,10 @@ def failing_gradient():
         (lambda: linearize(np.sin, np.ones(40)), 1000),
         (lambda: jacrev(lambda x: np.outer(x, x))(X[0]), 1000),
         (lambda: hvp(lambda x: np.sum(x**3), (X,), (X,), mode="reverse"), 1000),
+        (lambda: grad(lambda x: steps(steps(x)).sum(), mode="reverse")(X[0]), 100),
         (failing_gradient, 300),
     ],
-    ids=["gradient", "network", "vjp", "linearize", "jacrev", "hvp", "failure"],
+    ids=["gradient", "network", "vjp", "linearize", "jacrev", "hvp", "checkpoint", "failure"],
 )
 def test_nothing_is_left_behind(call, times):
     live = set(levels.LIVE)

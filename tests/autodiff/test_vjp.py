@@ -182,6 +182,7 @@ ALIASES = {
     "views": lambda x, y: np.sum(x[::-1].reshape(3, 1)) + np.sum(y.T),
     "identity": lambda x, y: np.sum(np.stack([x, y])),
     "part": lambda x, y: np.sum(np.concatenate([x, y])),
+    "halves": lambda x, y: np.sum(np.concatenate([x, y]) ** 2),
     "unused": lambda x, y: 3.0,
 }
 
@@ -194,6 +195,13 @@ def test_gradients_share_no_memory(name):
     assert second.flags.writeable
     assert not np.shares_memory(first, second)
     assert first.base is None or first.base.size == first.size
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1), (3,)])
+def test_gradients_can_be_written_to(shape):
+    for f in (np.sum, np.mean, lambda x: np.sum(np.broadcast_to(x, (2, *x.shape))), lambda x: np.reshape(x, -1)[0]):
+        gradient = grad(f, mode="reverse")(np.ones(shape))
+        gradient += 1.0
 
 
 def test_gradients_share_no_memory_with_the_callers_arrays():

@@ -9,6 +9,7 @@ from dual_table_fft import CASES as TRANSFORMS
 from dual_table_linalg import CASES as LINEAR_ALGEBRA
 from dual_table_statistics import CASES as STATISTICS
 from reverse_cases import CASES as OPS
+from sweep import mostly_thorough
 
 from numbafunc.kinds import linear, reduction, selection
 
@@ -19,6 +20,11 @@ each = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 @each
 def test_gradient(case):
     reverse_checks.check_gradient(case.function, case.arrays)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if len(case.arrays) > 1], ids=lambda case: case.name)
+def test_each_operand(case):
+    reverse_checks.check_each_operand(case.function, case.arrays)
 
 
 @each
@@ -53,6 +59,23 @@ def test_every_op_is_among_them():
 @ops(1)
 def test_gradient_of_op(case):
     reverse_checks.check_gradient(case.function, case.arrays)
+
+
+@pytest.mark.parametrize(
+    "name",
+    mostly_thorough(
+        [case.name for case in OPS if len(case.arrays) > 1],
+        [
+            "celu broadcast",
+            "logsumexp_weighted last",
+            "elementwise with a condition",
+            "pad constant of values that move",
+        ],
+    ),
+)
+def test_each_operand_of_op(name):
+    case = next(case for case in OPS if case.name == name)
+    reverse_checks.check_each_operand(case.function, case.arrays)
 
 
 @ops(1)

@@ -237,6 +237,7 @@ def test_reverse_mode(name):
 
     arrays = tuple(operands[position] for position in moving)
     reverse_checks.check_gradient(restricted, arrays)
+    reverse_checks.check_each_operand(restricted, arrays)
     reverse_checks.check_second_order(restricted, arrays)
 
 

@@ -76,16 +76,19 @@ def agree(got, wanted, tolerance):
 
 
 def check_gradient(function, arrays, tolerance=1e-11):
-    """The gradient with respect to all operands, then each operand alone, the others constant."""
+    """The gradient with respect to all operands."""
+    _check_gradient(with_flat_results(function), arrays, tolerance)
+
+
+def check_each_operand(function, arrays, tolerance=1e-11):
+    """The gradient with respect to each of several operands alone, the others constant."""
     function = with_flat_results(function)
-    _check_gradient(function, arrays, tolerance)
-    if len(arrays) > 1:
-        for position, x in enumerate(arrays):
+    for position, x in enumerate(arrays):
 
-            def restricted(moving, position=position):
-                return function(*arrays[:position], moving, *arrays[position + 1 :])
+        def restricted(moving, position=position):
+            return function(*arrays[:position], moving, *arrays[position + 1 :])
 
-            _check_gradient(restricted, (x,), tolerance)
+        _check_gradient(restricted, (x,), tolerance)
 
 
 def _check_gradient(function, arrays, tolerance):

@@ -52,7 +52,7 @@ def checkpoint(f: Function) -> Function:
     >>> import numbafunc
     >>> layer = numbafunc.checkpoint(lambda x: np.tanh(x) * np.exp(-x * x))
     >>> numbafunc.grad(lambda x: np.sum(layer(layer(x))), mode="reverse")(np.array([0.5])).round(4)
-    array([0.1957])
+    array([0.1403])
     """
     if not callable(f):
         raise TypeError(f"checkpoint is given a {type(f).__name__}; wanted: a function")

@@ -147,7 +147,7 @@ def test_work_is_shared_between_directions():
         calls.append(x.tangent.shape if isinstance(x, Dual) else None)
         return np.sum(x)
 
-    grad(g)(np.ones(1000))
+    grad(g, mode="forward")(np.ones(1000))
     assert calls == [(1000, 1000)]
     calls.clear()
     grad(g, chunk_size=400)(np.ones(1000))
@@ -162,14 +162,14 @@ def test_memory_is_bounded(monkeypatch):
         return np.sum(x)
 
     monkeypatch.setattr(variables, "CHUNK_BYTES", 2**14)
-    np.testing.assert_array_equal(grad(g)(np.ones(100)), np.ones(100))
+    np.testing.assert_array_equal(grad(g, mode="forward")(np.ones(100)), np.ones(100))
     assert max(sizes) <= 2**14
     assert len(sizes) == 5
     monkeypatch.setattr(variables, "CHUNK_BYTES", 1)
     assert grad(np.sum)(np.ones(3)).sum() == 3
     monkeypatch.setattr(variables, "CHUNK_BYTES", 2**30)
     sizes.clear()
-    grad(g)(np.ones(1500))
+    grad(g, mode="forward")(np.ones(1500))
     assert len(sizes) == 2
 
 

@@ -30,8 +30,8 @@ def test_agrees_with_jvp(size, dtype):
         assert tangent["b"][2] == 0
 
 
-@pytest.mark.parametrize(("size", "runs"), [(32, 1), (33, 4)])
-def test_runs(size, runs):
+@pytest.mark.parametrize("size", [32, 33])
+def test_runs(size):
     calls = []
 
     def g(x):
@@ -42,7 +42,7 @@ def test_runs(size, runs):
     _, push = linearize(g, x)
     for _ in range(3):
         push(x)
-    assert len(calls) == runs
+    assert len(calls) == 1
 
 
 def test_auxiliary_result():

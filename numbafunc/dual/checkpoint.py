@@ -36,6 +36,13 @@ def checkpoint(f: Function) -> Function:
         The same function, with the same derivatives. As the function of :func:`scan` over n steps it keeps about
         ``sqrt(n)`` carries and what as many steps compute, in place of what all steps do.
 
+    Raises
+    ------
+    TypeError
+        For an `f` that is no function.
+    RuntimeError
+        While the gradient is found, where `f` refers to another array in its second run than in its first.
+
     Notes
     -----
     What `f` computes on the way takes memory only while its gradient is found, at the price of a second run of `f`

@@ -29,7 +29,7 @@ from numbafunc.dual.array import Dual, make
 from numbafunc.dual.levels import Level
 from numbafunc.dual.recorder import SHARED, Node, Recorder, variable
 from numbafunc.dual.tape import walk_back
-from numbafunc.dual.trees import Structure, flatten, flatten_with_names
+from numbafunc.dual.trees import Structure, flatten, flatten_with_names, tree_map
 from numbafunc.kinds.njit import register
 
 __all__ = ["jacrev", "vjp"]
@@ -67,12 +67,19 @@ class Tape:
         Whether the result is a pair of the value and something else.
     directions : int
         Number of cotangents that are pulled back at once.
+    kept : bool
+        Whether the caller may change the variables in place before the tape is gone.
     """
 
     def __init__(
-        self, leaves: Sequence[Any], run: Callable[[list[Any]], Any], has_aux: bool = False, directions: int = 1
+        self,
+        leaves: Sequence[Any],
+        run: Callable[[list[Any]], Any],
+        has_aux: bool = False,
+        directions: int = 1,
+        kept: bool = False,
     ) -> None:
-        self.leaves = leaves
+        self.leaves = leaves = [snapshot(leaf) for leaf in leaves] if kept else leaves
         with Level() as level:
             recorders = [variable((directions, *leaf.shape), leaf.dtype, level) for leaf in leaves]
             self.nodes: list[Node] = [recorder.node for recorder in recorders]
@@ -113,6 +120,11 @@ class Tape:
             else:
                 results.append(_owned(cotangent.reshape(leaf.shape), memory))
         return results
+
+
+def snapshot(x: Any) -> Any:
+    """An array that stays as it is whatever its owner does; those of a device, which steps don't refer to, as given."""
+    return x.copy() if type(x) is np.ndarray or type(x) is Dual else x
 
 
 def _owned(x: Any, memory: set[int]) -> Any:
@@ -225,7 +237,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
             arguments.append(structure.unflatten(new))
         return f(*arguments)
 
-    tape = Tape(taken, run, has_aux)
+    tape = Tape(taken, run, has_aux, kept=True)
     values, ends, names, structure = tape.outputs()
     tape.result = None
 
@@ -250,8 +262,9 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
             results.append(nest.unflatten(found))
         return tuple(results)
 
-    value = structure.unflatten(values)
-    return (value, pull, tape.aux) if has_aux else (value, pull)
+    # The steps refer to values too, and what is given away may be changed in place.
+    value = structure.unflatten(map(snapshot, values))
+    return (value, pull, tree_map(snapshot, tape.aux)) if has_aux else (value, pull)
 
 
 def _cotangent(x: Any, value: Any, name: str) -> Any:

@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from numbafunc.autodiff import grad, jvp, value_and_grad, vjp
+from numbafunc.autodiff import checkpoint, grad, jvp, linearize, value_and_grad, vjp
 from numbafunc.dual import levels
 
 X = np.array([1.0, -2.0, 0.5])
@@ -272,3 +272,55 @@ def test_dual_array_that_was_kept_is_refused():
         grad(lambda x: np.sum(x * kept[0]), mode="reverse")(X)
     with pytest.raises(ValueError, match="kept beyond the derivative"):
         vjp(lambda x: kept[0], X)
+
+
+# Changes in place after the function has run.
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, checkpoint], ids=["alone", "in a checkpoint"])
+@pytest.mark.parametrize("function", [lambda x: x * x, np.exp, lambda x: x, lambda x: x[::-1] * x])
+def test_pull_is_that_of_the_point_where_the_function_ran(function, wrap):
+    x = X.copy()
+    value, pull = vjp(wrap(function), x)
+    assert not np.shares_memory(value, x)
+    wanted = pull(Y)[0]
+    np.testing.assert_array_equal(wanted, vjp(function, X)[1](Y)[0])
+    # An optimiser's step, and a residual, both in place.
+    x -= 0.1 * wanted
+    value -= Y
+    np.testing.assert_array_equal(pull(Y)[0], wanted)
+
+
+def test_auxiliary_result_may_be_changed():
+    def f(x):
+        y = np.exp(x)
+        return np.sum(y * y), {"y": y, "name": "text"}
+
+    _, pull, aux = vjp(f, X, has_aux=True)
+    wanted = pull(1.0)[0]
+    aux["y"] += 1.0
+    np.testing.assert_array_equal(pull(1.0)[0], wanted)
+
+
+def test_value_with_derivatives_may_be_changed():
+    def f(x):
+        value, pull = vjp(np.exp, x)
+        value -= Y
+        value[0] = 0.0
+        return np.sum(pull(value)[0])
+
+    def plain(x):
+        return np.sum((np.exp(x) - Y)[1:] * np.exp(x)[1:])
+
+    for mode in ("forward", "reverse"):
+        np.testing.assert_allclose(grad(f, mode=mode)(X), grad(plain, mode=mode)(X), rtol=1e-14)
+
+
+@pytest.mark.parametrize("size", [5, 50])
+def test_push_is_that_of_the_point_where_the_function_ran(size):
+    x = np.linspace(0.1, 1.0, size)
+    value, push = linearize(np.exp, x)
+    wanted = np.exp(x)
+    x += 1.0
+    value -= 1.0
+    np.testing.assert_array_equal(push(np.ones(size)), wanted)

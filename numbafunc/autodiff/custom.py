@@ -127,7 +127,7 @@ class custom_derivative:
         if type(change) is not Dual or change.level != level:
             return value
         value = value if type(value) is Dual or backend.is_device_array(value) else np.asarray(value)
-        if not is_inexact(value.dtype) or np.broadcast_shapes(change.shape, value.shape) != value.shape:
+        if not is_inexact(value.dtype) or not _can_be_broadcast(change.shape, value.shape):
             raise TypeError(
                 f"the rule of {self._name} returns a value{name} of dtype {value.dtype} and shape {value.shape} with a "
                 f"tangent of dtype {change.dtype} and shape {change.shape}; wanted: floating and alike"
@@ -137,6 +137,13 @@ class custom_derivative:
         if extra:
             tangent = tangent.reshape((tangent.shape[0], *extra, *change.shape))
         return finish(value, tangent, level)
+
+
+def _can_be_broadcast(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(shape, wanted) == wanted
+    except ValueError:
+        return False
 
 
 def _zeros(x: Any) -> Any:

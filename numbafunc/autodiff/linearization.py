@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from numbafunc.autodiff.array_helpers import in_main_memory, only_direction
-from numbafunc.autodiff.reverse import Tape
+from numbafunc.autodiff.reverse import Tape, snapshot
 from numbafunc.autodiff.variables import Variables, constant, pair, paired, split
 from numbafunc.dual.array import quiet, value_of
 from numbafunc.dual.dtypes import is_finite
@@ -16,7 +16,7 @@ from numbafunc.dual.levels import Level
 from numbafunc.dual.products import scale
 from numbafunc.dual.recorder import check_watched
 from numbafunc.dual.tape import walk_forth
-from numbafunc.dual.trees import flatten_with_names
+from numbafunc.dual.trees import flatten_with_names, tree_map
 from numbafunc.kinds.njit import register
 
 __all__ = ["linearize"]
@@ -98,8 +98,7 @@ def _directions(primals: Sequence[Any], tangents: Sequence[Any]) -> Iterator[tup
 
 
 def _by_tape(f: Callable[..., Any], variables: Variables, primals: Sequence[Any], has_aux: bool) -> tuple[Any, ...]:
-    tape = Tape(variables.leaves, lambda moved: f(*variables.arguments(moved)), has_aux)
-    tape.watch_variables()
+    tape = Tape(variables.leaves, lambda moved: f(*variables.arguments(moved)), has_aux, kept=True)
     values, ends, _, structure = tape.outputs()
     tape.result = None
 
@@ -117,8 +116,8 @@ def _by_tape(f: Callable[..., Any], variables: Variables, primals: Sequence[Any]
             results.append(only_direction(value, change, list(starts.values())))
         return structure.unflatten(results)
 
-    value = structure.unflatten(values)
-    return (value, push, tape.aux) if has_aux else (value, push)
+    value = structure.unflatten(map(snapshot, values))
+    return (value, push, tree_map(snapshot, tape.aux)) if has_aux else (value, push)
 
 
 def _product(primal: Any, jacobian: Any, directions: list[Any]) -> Any:

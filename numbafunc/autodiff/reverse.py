@@ -27,9 +27,9 @@ from numbafunc.autodiff.variables import (
 )
 from numbafunc.dual.array import Dual, make
 from numbafunc.dual.levels import Level
-from numbafunc.dual.recorder import SHARED, WATCHED, Node, Recorder, check_watched, variable, watch
+from numbafunc.dual.recorder import SHARED, WATCHED, Node, Recorder, check_watched, variable
 from numbafunc.dual.tape import walk_back
-from numbafunc.dual.trees import Structure, flatten, flatten_with_names
+from numbafunc.dual.trees import Structure, flatten, flatten_with_names, tree_map
 from numbafunc.kinds.njit import register
 
 __all__ = ["jacrev", "vjp"]
@@ -67,12 +67,19 @@ class Tape:
         Whether the result is a pair of the value and something else.
     directions : int
         Number of cotangents that are pulled back at once.
+    kept : bool
+        Whether the caller may change the variables in place before the tape is gone.
     """
 
     def __init__(
-        self, leaves: Sequence[Any], run: Callable[[list[Any]], Any], has_aux: bool = False, directions: int = 1
+        self,
+        leaves: Sequence[Any],
+        run: Callable[[list[Any]], Any],
+        has_aux: bool = False,
+        directions: int = 1,
+        kept: bool = False,
     ) -> None:
-        self.leaves = leaves
+        self.leaves = leaves = [snapshot(leaf) for leaf in leaves] if kept else leaves
         with Level() as level:
             recorders = [variable((directions, *leaf.shape), leaf.dtype, level) for leaf in leaves]
             self.nodes: list[Node] = [recorder.node for recorder in recorders]
@@ -87,12 +94,6 @@ class Tape:
             result, other = pair(result)
             self.aux = constant(other, level)
         self.result = result
-
-    def watch_variables(self) -> None:
-        """Note the variables too, since the caller may change them before the walk."""
-        for leaf in self.leaves:
-            watch(leaf, self.level)
-        self.watched.update(WATCHED.pop(self.level, {}))
 
     def outputs(self) -> tuple[list[Any], list[Any], list[str], Structure]:
         """The values of the outputs, their steps (None for one that does not depend on the variables), their names."""
@@ -110,9 +111,12 @@ class Tape:
         found = walk_back(starts, keep=keep, visit=self.shared)
         return [found[node.number][1] if node.number in found else None for node in self.nodes]
 
-    def gradients(self, starts: Sequence[tuple[Node, Any]], keep: bool) -> list[Any]:
-        """The cotangents of the variables in their shapes, in memory of their own."""
-        memory: set[int] = set()
+    def gradients(self, starts: Sequence[tuple[Node, Any]], keep: bool, own: bool) -> list[Any]:
+        """The cotangents of the variables in their shapes, in memory of their own.
+
+        With ``own`` they may take that of the cotangents they start from; otherwise it is the caller's.
+        """
+        memory: set[int] = set() if own else {id(_owner(x)) for _, x in starts}
         results = []
         for leaf, cotangent in zip(self.leaves, self.cotangents(starts, keep), strict=True):
             if cotangent is None:
@@ -122,16 +126,26 @@ class Tape:
         return results
 
 
+def snapshot(x: Any) -> Any:
+    """An array that stays as it is whatever its owner does; those of a device, which steps don't refer to, as given."""
+    return x.copy() if type(x) is np.ndarray or type(x) is Dual else x
+
+
 def _owned(x: Any, memory: set[int]) -> Any:
     """The array, or a copy where it is read-only, part of a larger one, or another gradient has the same memory."""
     if type(x) is not np.ndarray:
         return x.copy() if type(x) is Dual else x
-    owner = x
-    while type(owner.base) is np.ndarray:
-        owner = owner.base
+    owner = _owner(x)
     if not x.flags.writeable or owner.size != x.size or id(owner) in memory:
         x = owner = np.array(x)
     memory.add(id(owner))
+    return x
+
+
+def _owner(x: Any) -> Any:
+    """The array that an array is a view of, or itself."""
+    while type(x) is np.ndarray and type(x.base) is np.ndarray:
+        x = x.base
     return x
 
 
@@ -146,7 +160,7 @@ def reverse_value_and_grad(
     if type(tangent) is Recorder:
         starts.append((tangent.node, backend.of(value).full(tangent.shape, 1, tangent.dtype, value)))
     del tangent
-    return value, tape.aux, tape.gradients(starts, keep=False)
+    return value, tape.aux, tape.gradients(starts, keep=False, own=True)
 
 
 def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
@@ -227,8 +241,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
             arguments.append(structure.unflatten(new))
         return f(*arguments)
 
-    tape = Tape(taken, run, has_aux)
-    tape.watch_variables()
+    tape = Tape(taken, run, has_aux, kept=True)
     values, ends, names, structure = tape.outputs()
     tape.result = None
 
@@ -244,7 +257,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
                 part = _cotangent(part, value, f"cotangent{name}")
                 if end is not None:
                     starts.append((end, part.reshape((1, *value.shape))))
-        gradients = iter(tape.gradients(starts, keep=True))
+        gradients = iter(tape.gradients(starts, keep=True, own=False))
         results = []
         for leaves, moving, nest in nests:
             found: list[Any] = [None] * len(leaves)
@@ -253,8 +266,9 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
             results.append(nest.unflatten(found))
         return tuple(results)
 
-    value = structure.unflatten(values)
-    return (value, pull, tape.aux) if has_aux else (value, pull)
+    # The steps refer to values too, and what is given away may be changed in place.
+    value = structure.unflatten(map(snapshot, values))
+    return (value, pull, tree_map(snapshot, tape.aux)) if has_aux else (value, pull)
 
 
 def _cotangent(x: Any, value: Any, name: str) -> Any:

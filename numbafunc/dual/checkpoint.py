@@ -12,7 +12,17 @@ from numbafunc.dual.array import Dual, make
 from numbafunc.dual.dtypes import is_inexact
 from numbafunc.dual.levels import LIVE
 from numbafunc.dual.recorded import recorded_level
-from numbafunc.dual.recorder import PICKED, WATCHED, Node, Primitive, Recorder, variable, watch
+from numbafunc.dual.recorder import (
+    PICKED,
+    SHARED,
+    WATCHED,
+    Node,
+    Primitive,
+    Recorder,
+    collective_calls,
+    variable,
+    watch,
+)
 from numbafunc.dual.tape import walk_back, walk_forth
 from numbafunc.dual.trees import Structure, flatten
 
@@ -34,7 +44,14 @@ def checkpoint(f: Function) -> Function:
     -------
     callable
         The same function, with the same derivatives. As the function of :func:`scan` over n steps it keeps about
-        ``2 * sqrt(n)`` carries, in place of all that each step computes.
+        ``sqrt(n)`` carries and what as many steps compute, in place of what all steps do.
+
+    Raises
+    ------
+    TypeError
+        For an `f` that is no function.
+    RuntimeError
+        While the gradient is found, where `f` refers to another array in its second run than in its first.
 
     Notes
     -----
@@ -52,7 +69,7 @@ def checkpoint(f: Function) -> Function:
     >>> import numbafunc
     >>> layer = numbafunc.checkpoint(lambda x: np.tanh(x) * np.exp(-x * x))
     >>> numbafunc.grad(lambda x: np.sum(layer(layer(x))), mode="reverse")(np.array([0.5])).round(4)
-    array([0.1957])
+    array([0.1403])
     """
     if not callable(f):
         raise TypeError(f"checkpoint is given a {type(f).__name__}; wanted: a function")
@@ -63,9 +80,13 @@ def checkpoint(f: Function) -> Function:
         level = recorded_level(*leaves)
         moving = [number for number, x in enumerate(leaves) if _is_recorded(x, level)]
         # Tangents of higher levels would have to be kept apart: the function is then run as it is.
-        if not moving or any(type(x) is Dual and x.level > level for x in leaves):
-            return f(*args, **options)
-        return _Run(f, leaves, structure, moving, level).result()
+        if moving and not _above(leaves, level):
+            run = _Run(f, leaves, structure, moving, level)
+            outputs = run.outputs()
+            # Arrays that the function refers to may have some as well.
+            if not _above(outputs, level):
+                return run.result(outputs)
+        return f(*args, **options)
 
     checkpointed.keeps_arguments = f  # type: ignore[attr-defined]
     return checkpointed  # type: ignore[return-value]
@@ -73,6 +94,11 @@ def checkpoint(f: Function) -> Function:
 
 def _is_recorded(x: Any, level: int) -> bool:
     return type(x) is Dual and x.level == level and type(x.tangent) is Recorder
+
+
+def _above(leaves: list[Any], level: int) -> bool:
+    """Whether an array has tangents of a higher level."""
+    return any(type(x) is Dual and x.level > level for x in leaves)
 
 
 class _Run:
@@ -87,23 +113,40 @@ class _Run:
         self.level = level
         self.recorders = [leaves[number].tangent for number in moving]
         self.leaves = [x.primal if number in moving else x for number, x in enumerate(leaves)]
+        self.start = 0
+        self.collective = False
 
     def _call(self, leaves: list[Any]) -> tuple[list[Any], Structure]:
         args, options = self.structure.unflatten(leaves)
         return flatten(self.f(*args, **options))
 
-    def result(self) -> Any:
+    def outputs(self) -> list[Any]:
+        """The outputs of the run, whose tangents are those that come from what the function refers to."""
+        self.start = variable((), np.dtype(float), self.level).node.number
+        shared = SHARED.setdefault(self.level, [])
+        known = len(shared)
+        calls = collective_calls[0]
+        try:
+            outputs, self.nest = self._call(self.leaves)
+        finally:
+            # The steps of this run at this level are not taken back.
+            del shared[known:]
+        self.collective = collective_calls[0] > calls
+        return outputs
+
+    def result(self, outputs: list[Any]) -> Any:
         """The result, whose tangents are results of one step of the tape."""
-        start = variable((), np.dtype(float), self.level).node.number
-        outputs, structure = self._call(self.leaves)
         for x in self.leaves:
             watch(x, self.level)
         directions = self.recorders[0].shape[0]
-        captured = self._captured(outputs, start)
+        captured = self._captured(outputs, self.start)
         self.captured = [node.number for node in captured]
         step = Primitive("checkpoint", self._push, self._pull, joint=True)
         taken = [Recorder(node) for node in captured]
         joint = step.record((), np.dtype(float), *self.recorders, *taken)
+        if self.collective:
+            # Other processes run the function again, whether or not this one needs its derivative.
+            SHARED[self.level].append(joint.node)
         results: list[Any] = []
         for number, x in enumerate(outputs):
             value = x.primal if _is_recorded(x, self.level) else x
@@ -113,7 +156,7 @@ class _Run:
                 tangent = PICKED.record((directions, *value.shape), value.dtype, joint, number)
                 value = make(value, tangent, self.level)
             results.append(value if type(value) is Dual else x)
-        return structure.unflatten(results)
+        return self.nest.unflatten(results)
 
     def _captured(self, outputs: list[Any], start: int) -> list[Node]:
         """The steps before the run that its outputs depend on, by arrays that are not among the arguments."""
@@ -131,11 +174,12 @@ class _Run:
                 waiting.extend(node.parents())
         return [found[number] for number in sorted(found)]
 
-    def _again(self) -> tuple[list[Recorder], list[Any], int]:
-        """The recorders of the arguments and the outputs of another run, and the number of its first step."""
+    def _again(self) -> tuple[list[Recorder], list[Any], list[Node]]:
+        """The recorders of the arguments and the outputs of another run, and the steps that are taken in any case."""
         recorders = [variable(one.shape, one.dtype, self.level) for one in self.recorders]
         leaves = list(self.leaves)
         was_live = self.level in LIVE
+        others = SHARED.pop(self.level, None)
         LIVE.add(self.level)
         try:
             for number, recorder in zip(self.moving, recorders, strict=True):
@@ -143,19 +187,23 @@ class _Run:
             outputs, _ = self._call(leaves)
         finally:
             WATCHED.pop(self.level, None)
+            shared = SHARED.pop(self.level, [])
+            if others is not None:
+                SHARED[self.level] = others
             if not was_live:
                 LIVE.discard(self.level)
-        return recorders, outputs, recorders[0].node.number
+        return recorders, outputs, shared
 
     def _pull(self, cotangents: dict[int, Any], *arguments: Node) -> list[Any]:
         """The contributions to the arguments and to what the function refers to."""
-        recorders, outputs, start = self._again()
+        recorders, outputs, shared = self._again()
+        start = recorders[0].node.number
         starts = []
         for number, cotangent in cotangents.items():
             if _is_recorded(outputs[number], self.level):
                 starts.append((outputs[number].tangent.node, cotangent))
         del outputs
-        found = walk_back(starts, since=start)
+        found = walk_back(starts, since=start, visit=shared)
         known = {node.number for node in arguments}
         own = {recorder.node.number for recorder in recorders}
         if any(number < start and number not in known for number in found):
@@ -165,11 +213,11 @@ class _Run:
 
     def _push(self, *tangents: Any) -> list[Any]:
         """The tangents of the outputs."""
-        recorders, outputs, _ = self._again()
+        recorders, outputs, shared = self._again()
         numbers = [*(recorder.node.number for recorder in recorders), *self.captured]
         starts = dict(zip(numbers, tangents, strict=True))
         ends = [x.tangent.node if _is_recorded(x, self.level) else None for x in outputs]
-        found = iter(walk_forth(starts, [end for end in ends if end is not None]))
+        found = iter(walk_forth(starts, [*(end for end in ends if end is not None), *shared]))
         results = []
         for x, end in zip(outputs, ends, strict=True):
             change = next(found) if end is not None else None

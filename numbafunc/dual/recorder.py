@@ -35,6 +35,9 @@ SHARED: dict[int, list[Node]] = {}
 WATCHED: dict[int, dict[int, tuple[np.ndarray[Any, Any], Any]]] = {}
 """For each level the user's arrays that its steps refer to, by their identity, with what tells whether they changed."""
 
+collective_calls = [0]
+"""How many calls were made that other processes take part in: which runs make some is told by a difference."""
+
 _next_number = itertools.count().__next__
 _new: Any = object.__new__
 _FIRST = (0,)
@@ -165,7 +168,7 @@ class Node:
 
 
 def _refused(what: str) -> Callable[..., NoReturn]:
-    def refuse(self: Recorder, *args: Any) -> NoReturn:
+    def refuse(self: Recorder, *args: Any, **options: Any) -> NoReturn:
         raise not_linear(what)
 
     return refuse

@@ -47,7 +47,11 @@ def walk_back(
     heap: list[int] = []
     found: dict[int, tuple[Node, Cotangent]] = {}
     for node in visit:
-        _add(pending, heap, node, np.zeros(node.shape, node.dtype))
+        if node.primitive is not None and node.primitive.joint:
+            pending[node.number] = [node, {}, True]
+            heapq.heappush(heap, -node.number)
+        else:
+            _add(pending, heap, node, np.zeros(node.shape, node.dtype))
     for node, cotangent in starts:
         _add(pending, heap, node, cotangent)
     with quiet():

@@ -17,6 +17,7 @@ import numpy as np
 
 from numbafunc import launcher
 from numbafunc.bounded import Bounded
+from numbafunc.dual.recorder import collective_calls
 from numbafunc.errors import CollectiveMismatchError
 from numbafunc.parallel.call_site import Place
 from numbafunc.parallel.watchdog import Board, abort, leave_with, watchdog
@@ -128,6 +129,7 @@ class Axis:
         with self:
             self._call = (describe, place)
             self._guard.axis = self
+            collective_calls[0] += 1
             status = self.kernels.agree(self.state, digest ^ place.digest, how, count)
             if status:
                 self._disagreement(status)
@@ -139,6 +141,7 @@ class Axis:
         with self:
             self._call = (describe, place)
             self._guard.axis = self
+            collective_calls[0] += 1
             status = kernel(self.state, digest ^ place.digest, fixed, source, target)
             if status:
                 self._disagreement(status)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from dual_table_linalg import CASES
 
-from numbafunc import grad, jacfwd, jvp
+from numbafunc import grad, jacfwd, jacrev, jvp
 from numbafunc.autodiff import Dual
 from numbafunc.dual.array import FUNCTION_RULES, UFUNC_RULES
 
@@ -34,10 +34,11 @@ def test_every_function_is_decided(module):
 # Kinks, ties and points where no derivative exists.
 
 
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
 @pytest.mark.parametrize("order", [None, 2, 3, 1.5, "fro", "nuc"])
-def test_norm_of_zero(order):
+def test_norm_of_zero(order, mode):
     shape = (2, 2) if isinstance(order, str) else (3,)
-    slope = grad(lambda x: np.linalg.norm(x, order))(np.zeros(shape))
+    slope = grad(lambda x: np.linalg.norm(x, order), mode=mode)(np.zeros(shape))
     if order == "nuc":
         # A subgradient: its singular values are at most 1.
         assert np.linalg.norm(slope, 2) <= 1 + 1e-15
@@ -45,9 +46,10 @@ def test_norm_of_zero(order):
         np.testing.assert_array_equal(slope, np.zeros(shape))
 
 
-def test_norm_of_zero_spoils_no_other_row():
+@pytest.mark.parametrize("driver", [jacfwd, jacrev])
+def test_norm_of_zero_spoils_no_other_row(driver):
     x = np.array([[0.0, 0.0], [3.0, 4.0]])
-    jacobian = jacfwd(lambda x: np.linalg.norm(x, axis=1))(x)
+    jacobian = driver(lambda x: np.linalg.norm(x, axis=1))(x)
     np.testing.assert_allclose(jacobian, [[[0, 0], [0, 0]], [[0, 0], [0.6, 0.8]]])
 
 

@@ -6,6 +6,7 @@ import sys
 import mpmath
 import numpy as np
 import pytest
+import reverse_checks
 from scipy import special
 
 import numbafunc
@@ -214,6 +215,30 @@ def test_several_operands(name):
             TypeError, match=rf"scipy.special.{name} has no derivative with respect to operand {position}"
         ):
             derivative(function, position)(*arguments)
+
+
+@pytest.mark.parametrize("name", [*UNARY, *BINARY, *BY_LAST])
+def test_reverse_mode(name):
+    points = (UNARY | BINARY | BY_LAST)[name][1]
+    operands = tuple(np.array(points, float).reshape(len(points), -1).T)
+    partials = scipy_special.BINARY.get("_zeta" if name == "zeta" else name)
+    if name in UNARY:
+        moving = [0]
+    elif partials is None:
+        moving = [len(operands) - 1]
+    else:
+        moving = [i for i, by in enumerate(partials) if by is not scipy_special.by_nothing]
+
+    def restricted(*moved):
+        arguments = list(operands)
+        for position, x in zip(moving, moved, strict=True):
+            arguments[position] = x
+        return getattr(special, name)(*arguments)
+
+    arrays = tuple(operands[position] for position in moving)
+    reverse_checks.check_gradient(restricted, arrays)
+    reverse_checks.check_each_operand(restricted, arrays)
+    reverse_checks.check_second_order(restricted, arrays)
 
 
 @pytest.mark.parametrize("name", UNARY)

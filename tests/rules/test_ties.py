@@ -71,6 +71,19 @@ def test_tangent(function, values, tangent):
     np.testing.assert_allclose(result.tangent[0], tangent, rtol=1e-12)
 
 
+@pytest.mark.parametrize(("function", "values", "tangent"), CASES)
+def test_gradient_by_reverse_mode(function, values, tangent):
+    x = dual(values)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _, pull = numbafunc.vjp(function, x.primal)
+        for position, wanted in np.ndenumerate(np.asarray(tangent, float)):
+            cotangent = np.zeros(np.shape(tangent))
+            cotangent[position] = 1.0
+            (gradient,) = pull(cotangent)
+            np.testing.assert_allclose(np.sum(gradient * x.tangent[0]), wanted, rtol=1e-12)
+
+
 @pytest.mark.parametrize("pad", [np.pad, numbafunc.pad], ids=["numpy", "numbafunc"])
 @pytest.mark.parametrize(
     ("mode", "values", "margins"),

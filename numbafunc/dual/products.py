@@ -62,7 +62,7 @@ def divide(tangent: Operand, divisor: Operand) -> Any:
 _CHAINED = Primitive(
     "product with a derivative",
     lambda dx, derivative, x, y: scale(derivative(x, y), dx),
-    lambda cotangent, place, dx, derivative, x, y: scale(derivative(x, y), cotangent),
+    lambda cotangent, place, dx, derivative, x, y: mixed(derivative(x, y), cotangent),
 )
 
 
@@ -91,12 +91,16 @@ def _depends(derivative: Callable[[Any, Any], Any]) -> tuple[bool, bool]:
 
 
 def mixed(a: Operand, b: Operand) -> Any:
-    """``a * b`` of two tangents (of different levels), zero where either is zero."""
+    """``a * b``, zero where either is zero: of tangents of two levels, or of a factor and a cotangent.
+
+    In forward mode a tangent that a factor has made zero stays zero, whatever slope comes behind, and so does a
+    cotangent that comes to that factor with an infinite slope.
+    """
     if (type(a) is Recorder and _is_constant(b, a)) or (type(b) is Recorder and _is_constant(a, b)):
         return RECORDED[mixed](a, b)
     if type(a) is not Dual and type(b) is not Dual:
-        product = a * b
-        if is_finite(a) and is_finite(b):
+        product = beside(a, b) * b
+        if is_finite(product):
             return product
         return np.where((a == 0) | (b == 0), product.dtype.type(0), product)
     return _product(a, b, mixed)

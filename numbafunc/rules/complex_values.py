@@ -10,7 +10,6 @@ At z = 0, where they have no derivative, ``absolute`` has the slope +1 along the
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -36,11 +35,11 @@ def adjoint(x: Operand) -> Any:
     return conjugate(np.swapaxes(x, -1, -2))
 
 
-def real_product(x: Operand, y: Operand, multiply: Callable[[Any, Any], Any] = scale) -> Any:
+def real_product(x: Operand, y: Operand) -> Any:
     """``Re(conj(x) y)``: the product of two numbers as vectors in the plane, zero where `y` is zero."""
     if not is_complex(x):
-        return multiply(x, y.real)
-    return multiply(x.real, y.real) + multiply(x.imag, y.imag)
+        return scale(x, y.real)
+    return scale(x.real, y.real) + scale(x.imag, y.imag)
 
 
 def absolute_tangent(x: Operand, dx: Operand) -> Any:

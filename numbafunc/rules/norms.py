@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from numbafunc.dual.array import Operand, quiet, value_of
-from numbafunc.dual.products import divide, finish, mixed, scale, whole
+from numbafunc.dual.products import divide, finish, scale, whole
 from numbafunc.rules.application import Tangent, with_axes
 from numbafunc.rules.arguments import axes_of, from_end
 from numbafunc.rules.complex_values import absolute_tangent, real_product
@@ -33,8 +33,7 @@ from numbafunc.rules.register import rule_for
 
 
 def _euclidean(x: Operand, norm: Operand, dx: Tangent, axis: Any) -> Tangent:
-    # Where the norm is zero, reverse mode comes to the elements, zeros, with a cotangent that was divided by it.
-    return divide(np.add.reduce(real_product(x, dx, mixed), axis), norm)
+    return divide(np.add.reduce(real_product(x, dx), axis), norm)
 
 
 def _pick(dx: Tangent, positions: Any, axis: int) -> Tangent:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from numbafunc.dual.array import Dual, Operand, quiet, value_of
-from numbafunc.dual.products import divide, mixed, scale
+from numbafunc.dual.products import divide, scale
 from numbafunc.rules.application import along, linear
 from numbafunc.rules.arguments import UNSET, as_array, cast, from_end, given, into, weights_beside
-from numbafunc.rules.complex_values import conjugate, is_complex, real_product
+from numbafunc.rules.complex_values import conjugate, is_complex
 from numbafunc.rules.register import rule_for
 
 # Averages.
@@ -106,9 +106,11 @@ def _moment(
         deviation = x - np.add.reduce(x, axes, keepdims=True) / (np.asarray(count, x.dtype) if masked else count)
         if masked:
             deviation = np.where(mask, deviation, zero)
-        # Where a deviation is zero, reverse mode comes to its terms with a cotangent that was divided by it.
-        multiply = scale if function is np.var or function is np.nanvar else mixed
-        total = np.add.reduce(real_product(deviation, dx, multiply), axes, keepdims=True)
+        if x.dtype.kind == "c":
+            products = scale(deviation.real, dx.real) + scale(deviation.imag, dx.imag)
+        else:
+            products = scale(deviation, dx)
+        total = np.add.reduce(products, axes, keepdims=True)
         weight = np.asarray(np.maximum(count - ddof, 0), total.dtype) if masked else max(count - ddof, 0)
         if function is np.var or function is np.nanvar:
             return divide(total + total, weight)

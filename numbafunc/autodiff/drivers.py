@@ -266,6 +266,10 @@ def jacfwd(
     TypeError
         From the returned function: an argument that is not floating.
 
+    See Also
+    --------
+    jacrev : the same by reverse mode, for fewer outputs than variables.
+
     Examples
     --------
     >>> import numpy as np

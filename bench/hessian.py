@@ -113,9 +113,8 @@ def main(options: Options) -> list[str]:
     title = "Hessians, float64"
     show(title, rows)
     legend = (
-        f"Medians of {repeats} calls after the first, and growth of the process's memory over all calls. JAX and "
-        "autograd have reverse mode, in which a Hessian costs as much as n gradients; forward mode costs n times that. "
-        "`!`: faster."
+        f"Medians of {repeats} calls after the first, and growth of the process's memory over all calls. All take "
+        "derivatives of the gradient by reverse mode along n directions. `!`: faster."
     )
     verdict = "\n".join(f"- {line}" for line in lines) or "None."
     write("hessian", title, {"Times": f"{legend}\n\n{markdown(rows)}", "A peer was faster": verdict}, records, options)

@@ -144,7 +144,8 @@ def grad(
         From the returned function: an argument that is not floating, a result that is not a floating scalar; in reverse
         mode, a function of tangents that has no transpose.
     ValueError
-        A `mode` of another name, or reverse mode with a `chunk_size`.
+        A `mode` of another name, or reverse mode with a `chunk_size`; from the returned function, in reverse mode, a
+        plain array that was changed in place after `f` had used it, where that is noticed.
 
     See Also
     --------
@@ -153,8 +154,9 @@ def grad(
 
     Notes
     -----
-    The time of forward mode is in proportion to the number of variables. Reverse mode takes that of a few evaluations
-    of `f`, and memory for its intermediate values; see :func:`checkpoint` for less.
+    The time of forward mode is in proportion to the number of variables. That of reverse mode does not depend on it: it
+    takes the time of a few evaluations of `f`, more where arrays are small, and memory for its intermediate values; see
+    :func:`checkpoint` for less. Plain arrays that `f` has used must not be changed in place while it runs.
 
     Examples
     --------
@@ -263,6 +265,10 @@ def jacfwd(
     ------
     TypeError
         From the returned function: an argument that is not floating.
+
+    See Also
+    --------
+    jacrev : the same by reverse mode, for fewer outputs than variables.
 
     Examples
     --------

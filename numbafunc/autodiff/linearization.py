@@ -60,7 +60,8 @@ def linearize(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tu
     -----
     `f` runs once. Up to 32 variables it does so along all unit directions, and a call of ``push`` is a product with the
     Jacobian, which is kept. With more, the linear steps by which `f` computes tangents are kept, and ``push`` takes
-    them again; they need as much memory as the intermediate values of `f`, which is freed with ``push``.
+    them again; they need as much memory as the intermediate values of `f`, which is freed with ``push``. The arrays
+    that `f` refers to are not copied then, so they must stay as they are for as long.
 
     Examples
     --------

@@ -193,7 +193,8 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
     TypeError
         Primals without a floating leaf; from ``pull``, a cotangent of another nest or dtype than the value.
     ValueError
-        From ``pull``, a cotangent of another shape than the value.
+        From ``pull``, a cotangent of another shape than the value, or an array that was changed in place after `f` had
+        used it, where that is noticed.
 
     See Also
     --------
@@ -202,8 +203,9 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
     Notes
     -----
     Reverse mode [1]_: the steps by which `f` computes tangents are kept, and transposed in reverse order; they need as
-    much memory as the intermediate values of `f`, which is freed with ``pull``. Of a complex value the real part of the
-    sum is meant, so the cotangent of ``real(z)`` is 1 and that of ``imag(z)`` is -1j.
+    much memory as the intermediate values of `f`, which is freed with ``pull``. The arrays that `f` refers to are not
+    copied, so they must stay as they are for as long. Of a complex value the real part of the sum is meant, so the
+    cotangent of ``real(z)`` is 1 and that of ``imag(z)`` is -1j.
 
     References
     ----------

@@ -1,1 +1,1 @@
-"""Dual arrays as a data structure: a value with its tangents, without the rules that act on them."""
+"""Dual arrays, and the tapes of reverse mode: values with their tangents, without the rules that act on them."""

@@ -71,7 +71,8 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
     Notes
     -----
     Derivatives go through the carry, through ``xs``, and through all that ``f`` refers to. A carry without tangents may
-    get some during the loop.
+    get some during the loop. Reverse mode keeps what each step computes; with ``checkpoint(f)`` in place of ``f``, see
+    :func:`checkpoint`, it needs memory for about ``2 * sqrt(n)`` of n steps.
 
     Without any step ``f`` is called once all the same, with zeros for ``x``, to learn the shapes. Where ``init`` has
     Python numbers the first step is taken twice.

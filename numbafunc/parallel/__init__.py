@@ -80,7 +80,8 @@ def psum(
 
     Notes
     -----
-    Linear: tangents are summed as the values are. They have to be there on all ranks or on none.
+    Linear: tangents are summed as the values are. They have to be there on all ranks or on none. A gradient by reverse
+    mode is that of the sum of the results of all ranks, so the cotangents of the ranks are summed.
 
     Inside functions under ``numba.njit`` arrays and numbers can be summed, with ``axis_name`` as the only option.
 

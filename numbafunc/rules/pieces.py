@@ -11,6 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from numbafunc.dual.array import Dual, Operand, quiet, value_of
 from numbafunc.dual.products import align, finish
+from numbafunc.dual.recorder import Recorder, watch
 from numbafunc.dual.storage import componentwise
 from numbafunc.rules.arguments import UNSET, as_array, refuse
 from numbafunc.rules.register import define_refusal, rule_for
@@ -35,6 +36,8 @@ def _where(condition: Any, x: Operand = UNSET, y: Operand = UNSET, /) -> Any:
         x, dx = x.primal, align(x.tangent, ndim)
     if y_level == level:
         y, dy = y.primal, align(y.tangent, ndim)
+    if type(dx) is Recorder or type(dy) is Recorder:
+        watch(condition, level)
     value: Any = np.where(condition, x, y)
     with quiet():
         return finish(value, np.where(condition, dx, dy), level)

@@ -216,9 +216,11 @@ def value_and_grad(
     def value_and_gradient(*args: Any, **options: Any) -> Any:
         variables = Variables(args, positions)
         if takes_reverse(variables, mode, chunk_size):
-            value, aux, gradients = reverse_value_and_grad(f, variables, options, has_aux)
-            result = variables.put(gradients, argnums)
-            return ((value, aux), result) if has_aux else (value, result)
+            found = reverse_value_and_grad(f, variables, options, has_aux, by_default=mode is None)
+            if found is not None:
+                value, aux, gradients = found
+                result = variables.put(gradients, argnums)
+                return ((value, aux), result) if has_aux else (value, result)
         value = aux = None
         pieces = []
         for result, level, directions in variables.runs(f, options, chunk_size):

@@ -150,10 +150,16 @@ def _owner(x: Any) -> Any:
 
 
 def reverse_value_and_grad(
-    f: Callable[..., Any], variables: Variables, options: dict[str, Any], has_aux: bool
-) -> tuple[Any, Any, list[Any]]:
-    """The value of a scalar function, the other result, and the gradient with respect to each leaf."""
+    f: Callable[..., Any], variables: Variables, options: dict[str, Any], has_aux: bool, by_default: bool = False
+) -> tuple[Any, Any, list[Any]] | None:
+    """The value of a scalar function, the other result, and the gradient with respect to each leaf.
+
+    None if reverse mode was taken by default and the function calls collective functions of several ranks, through
+    which the modes take different derivatives: that must not depend on the number of variables.
+    """
     tape = Tape(variables.leaves, lambda moved: f(*variables.arguments(moved), **options), has_aux)
+    if by_default and tape.shared:
+        return None
     value, tangent = scalar(tape.result, tape.level)
     tape.result = None
     starts = []

@@ -143,10 +143,12 @@ def hessian(
     def second_derivatives(*args: Any, **options: Any) -> Any:
         variables = Variables(args, positions)
         in_main_memory("hessian", [args[position] for position in positions])
+        found = None
         if takes_reverse(variables, mode, chunk_size):
-            matrix, aux = _by_gradients(f, variables, options, has_aux)
-        else:
-            matrix, aux = _by_blocks(f, variables, options, has_aux, chunk_size)
+            found = _by_gradients(f, variables, options, has_aux, by_default=mode is None)
+        if found is None:
+            found = _by_blocks(f, variables, options, has_aux, chunk_size)
+        matrix, aux = found
         result = variables.nest(
             lambda x, a, b: variables.nest(
                 lambda y, c, d: matrix[a:b, c:d].reshape(x.shape + y.shape).astype(x.dtype), argnums
@@ -159,15 +161,21 @@ def hessian(
 
 
 def _by_gradients(
-    f: Callable[..., Any], variables: Variables, options: dict[str, Any], has_aux: bool
-) -> tuple[Any, Any]:
-    """The Hessian, a row for each direction in which the gradient of reverse mode is differentiated, and the aux."""
+    f: Callable[..., Any], variables: Variables, options: dict[str, Any], has_aux: bool, by_default: bool
+) -> tuple[Any, Any] | None:
+    """The Hessian, a row for each direction in which the gradient of reverse mode is differentiated, and the aux.
+
+    None where reverse mode was taken by default and gives no gradient.
+    """
     aux = None
     rows: list[Any] = []
     for chunk in variables.chunks(min(GRADIENT_DIRECTIONS, variables.directions())):
         with Level() as level:
             moved = Variables(tuple(variables.moved({level: chunk})), tuple(variables.positions))
-            _, other, gradients = reverse_value_and_grad(f, moved, options, has_aux)
+            found = reverse_value_and_grad(f, moved, options, has_aux, by_default)
+        if found is None:
+            return None
+        _, other, gradients = found
         if not rows:
             aux = constant(other, level)
         changes = []

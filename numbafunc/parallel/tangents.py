@@ -98,7 +98,8 @@ def shared(
 
     step = Primitive(f"p{operation}", run, lambda cotangent, place, x: run(cotangent))
     result = step.record(part.shape, part.dtype, part)
-    SHARED.setdefault(part.level, []).append(result.node)
+    if axis.size > 1:
+        SHARED.setdefault(part.level, []).append(result.node)
     return result
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy
 
 from numbafunc.dual.products import divide, mixed, scale
-from numbafunc.dual.recorder import RECORDED, Primitive, Recorder, Shape, not_linear, watch
+from numbafunc.dual.recorder import RECORDED, Primitive, Recorder, Shape, not_linear
 from numbafunc.transposes.register import records
 
 # The annotations of NumPy's functions don't allow for recorders.
@@ -159,7 +159,6 @@ def _where(condition: Any, x: Any, y: Any) -> Recorder:
     condition = np.asarray(condition)
     one, other = (x, y) if type(x) is Recorder else (y, x)
     shape, dtype = broadcast(one, other), common_dtype(one, other)
-    watch(condition, one.level)
     if condition.shape != shape:
         shape = np.broadcast_shapes(shape, condition.shape)
     return CHOICE.record(shape, dtype, condition, x, y)

@@ -13,7 +13,8 @@ import numpy as np
 
 import numbafunc.transposes as _transposes  # noqa: F401  (fills the table of recorders)
 from numbafunc import backend
-from numbafunc.autodiff.array_helpers import unit_directions
+from numbafunc.backend import CPU
+from numbafunc.autodiff.array_helpers import joined, unit_directions
 from numbafunc.autodiff.variables import (
     Variables,
     as_array,
@@ -25,7 +26,8 @@ from numbafunc.autodiff.variables import (
     scalar,
     split,
 )
-from numbafunc.dual.array import Dual, make
+from numbafunc.dual import anywhere
+from numbafunc.dual.array import make
 from numbafunc.dual.levels import Level
 from numbafunc.dual.recorder import SHARED, Node, Recorder, variable
 from numbafunc.dual.tape import walk_back
@@ -106,14 +108,14 @@ class Tape:
             if cotangent is None:
                 results.append(backend.of(leaf).zeros(leaf.shape, leaf.dtype, leaf))
             else:
-                results.append(_owned(cotangent.reshape(leaf.shape), memory))
+                results.append(_owned(anywhere.reshaped(cotangent, leaf.shape), memory))
         return results
 
 
 def _owned(x: Any, memory: set[int]) -> Any:
     """The array, or a copy where it is read-only, part of a larger one, or another gradient has the same memory."""
     if type(x) is not np.ndarray:
-        return x.copy() if type(x) is Dual else x
+        return anywhere.copied(x)
     owner = x
     while type(owner.base) is np.ndarray:
         owner = owner.base
@@ -134,7 +136,12 @@ def reverse_value_and_grad(
     if type(tangent) is Recorder:
         starts.append((tangent.node, backend.of(value).full(tangent.shape, 1, tangent.dtype, value)))
     del tangent
-    return value, tape.aux, tape.gradients(starts, keep=False)
+    gradients = tape.gradients(starts, keep=False)
+    here = backend.of(value)
+    if here is not CPU:
+        # Where the value is, as from forward mode.
+        gradients = [anywhere.sent(gradient, here) for gradient in gradients]
+    return value, tape.aux, gradients
 
 
 def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
@@ -230,7 +237,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
             if part is not None:
                 part = _cotangent(part, value, f"cotangent{name}")
                 if end is not None:
-                    starts.append((end, part.reshape((1, *value.shape))))
+                    starts.append((end, anywhere.reshaped(part, (1, *value.shape))))
         gradients = iter(tape.gradients(starts, keep=True))
         results = []
         for leaves, moving, nest in nests:
@@ -246,9 +253,12 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
 
 def _cotangent(x: Any, value: Any, name: str) -> Any:
     """A cotangent of a value as an array."""
+    here = backend.of(value)
     if isinstance(x, (int, float)) and value.ndim == 0:
-        x = np.asarray(x, value.dtype)
+        x = here.full((), x, value.dtype, value)
     x = as_array(x, name)
+    if backend.of(x) is not here:
+        raise TypeError(f"{name} is in {backend.of(x).place}; it must be where the value is, in {here.place}")
     if x.dtype != value.dtype:
         raise TypeError(f"{name} has dtype {x.dtype}; it must be that of the value, {value.dtype}")
     if x.shape != value.shape:
@@ -335,8 +345,9 @@ def jacrev(
             ):
                 if cotangent is None:
                     cotangent = backend.of(leaf).zeros((chunk, *leaf.shape), leaf.dtype, leaf)
-                piece.append(cotangent[: total - first] if first + chunk > total else cotangent)
-        columns = [np.concatenate(piece) if len(piece) > 1 else piece[0] for piece in pieces]
+                rest = slice(total - first)
+                piece.append(anywhere.part(cotangent, rest) if first + chunk > total else cotangent)
+        columns = [joined(piece) for piece in pieces]
         results = []
         for leaf, x in enumerate(outputs):
             blocks = [slice(stop - x.size, stop) for (other, _), stop in zip(rows, stops, strict=True) if other == leaf]
@@ -349,11 +360,10 @@ def jacrev(
 
 def _rows(column: Any, blocks: list[slice], x: Any) -> Any:
     """The rows of an output, in the shapes of output and variable, and the dtype of the output."""
-    part = column[blocks[0]]
+    part = anywhere.part(column, blocks[0])
     if len(blocks) == 2:
         part = part + 1j * column[blocks[1]]
-    part = part.reshape((*x.shape, *column.shape[1:]))
-    return part.astype(x.dtype)
+    return anywhere.converted(anywhere.reshaped(part, (*x.shape, *column.shape[1:])), x.dtype)
 
 
 register(__name__)

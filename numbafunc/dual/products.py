@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import Dual, Operand, make
+from numbafunc import backend
+from numbafunc.backend import CPU, Backend
+from numbafunc.dual.array import Dual, Operand, make, on_device
 from numbafunc.dual.dtypes import is_finite
 from numbafunc.dual.recorder import RECORDED, Recorder
 
@@ -24,6 +26,8 @@ def scale(factor: Operand, tangent: Operand) -> Any:
     """
     if type(tangent) is Recorder and _is_constant(factor, tangent):
         return RECORDED[scale](factor, tangent)
+    if type(tangent) is not np.ndarray and on_device(tangent):
+        return backend.of(tangent).scale(factor, tangent)
     if type(factor) is not Dual and type(tangent) is not Dual:
         product = beside(factor, tangent) * tangent
         if is_finite(factor):
@@ -60,12 +64,18 @@ def mixed(a: Operand, b: Operand) -> Any:
     """``a * b`` of two tangents (of different levels), zero where either is zero."""
     if (type(a) is Recorder and _is_constant(b, a)) or (type(b) is Recorder and _is_constant(a, b)):
         return RECORDED[mixed](a, b)
+    if type(b) is not np.ndarray and on_device(b) and type(a) is not Recorder:
+        return backend.of(b).mixed(a, b)
     if type(a) is not Dual and type(b) is not Dual:
         product = a * b
         if is_finite(a) and is_finite(b):
             return product
         return np.where((a == 0) | (b == 0), product.dtype.type(0), product)
     return _product(a, b, mixed)
+
+
+CPU.bring(Backend.scale, scale)
+CPU.bring(Backend.mixed, mixed)
 
 
 def _product(factor: Operand, tangent: Operand, multiply: Any) -> Any:

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from numbafunc.backend import CPU
+from numbafunc.dual import anywhere
 from numbafunc.dual.array import Dual, quiet
 from numbafunc.dual.recorder import At, Node, One
 
@@ -70,7 +72,7 @@ def walk_back(
             if primitive.overwrites:
                 own = entry.own and type(cotangent) is np.ndarray
                 if not own:
-                    cotangent, own = cotangent.copy(), True
+                    cotangent, own = anywhere.copied(cotangent), True
             del entry
             transpose, arguments = primitive.transpose, node.arguments
             if primitive.joint:
@@ -97,7 +99,8 @@ def _add(pending: dict[int, _Pending], heap: list[int], node: Node, contribution
             entry = pending[number] = _Pending(node, {}, True)
             heapq.heappush(heap, -number)
         had = entry.cotangent.get(contribution.number)
-        entry.cotangent[contribution.number] = contribution.cotangent if had is None else had + contribution.cotangent
+        new = contribution.cotangent
+        entry.cotangent[contribution.number] = new if had is None else anywhere.added(had, new)
         return
     contribution = fitted(contribution, node)
     if entry is None:
@@ -106,8 +109,9 @@ def _add(pending: dict[int, _Pending], heap: list[int], node: Node, contribution
     elif entry.own and type(contribution) is np.ndarray and type(entry.cotangent) is np.ndarray:
         np.add(entry.cotangent, contribution, out=entry.cotangent)
     else:
-        entry.cotangent = entry.cotangent + contribution
-        if type(entry.cotangent) is not Dual and type(entry.cotangent) is not np.ndarray:
+        here = anywhere.place_of(contribution)
+        entry.cotangent = anywhere.added(entry.cotangent, contribution)
+        if here is CPU and type(entry.cotangent) is not Dual and type(entry.cotangent) is not np.ndarray:
             entry.cotangent = np.asarray(entry.cotangent)
         entry.own = True
 
@@ -161,7 +165,7 @@ def fitted(cotangent: Cotangent, node: Node) -> Cotangent:
 def _converted(cotangent: Cotangent, dtype: Any) -> Cotangent:
     if cotangent.dtype.kind == "c" and dtype.kind != "c":
         cotangent = cotangent.real
-    return cotangent if cotangent.dtype == dtype else cotangent.astype(dtype)
+    return cotangent if cotangent.dtype == dtype else anywhere.converted(cotangent, dtype)
 
 
 def summed_to(cotangent: Cotangent, shape: tuple[int, ...]) -> Cotangent:
@@ -171,8 +175,8 @@ def summed_to(cotangent: Cotangent, shape: tuple[int, ...]) -> Cotangent:
         extra + axis for axis, length in enumerate(shape) if length == 1 and cotangent.shape[extra + axis] != 1
     )
     if axes:
-        cotangent = cotangent.sum(axes)
-    return cotangent.reshape(shape)
+        cotangent = anywhere.total(cotangent, axes)
+    return anywhere.reshaped(cotangent, shape)
 
 
 def walk_forth(starts: dict[int, Any], ends: Sequence[Node]) -> list[Any]:
@@ -196,9 +200,12 @@ def walk_forth(starts: dict[int, Any], ends: Sequence[Node]) -> list[Any]:
                 arguments = list(node.arguments)
                 for parent, place in node.parents:
                     tangent = moving[place]
-                    arguments[place] = np.zeros(parent.shape, parent.dtype) if tangent is None else tangent
+                    if tangent is None:
+                        like = next(other for other in moving.values() if other is not None)
+                        tangent = anywhere.place_of(like).zeros(parent.shape, parent.dtype, like)
+                    arguments[place] = tangent
                 result = node.primitive.apply(*arguments)
-                plain = type(result) is not Dual and not node.primitive.joint
+                plain = type(result) is not Dual and not node.primitive.joint and anywhere.place_of(result) is CPU
                 tangents[number] = np.asarray(result) if plain else result
             for parent, _ in node.parents:
                 if uses.get(parent.number) == number:

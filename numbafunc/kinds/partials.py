@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from numbafunc import backend
+from numbafunc.backend import CPU
+from numbafunc.dual import anywhere
 from numbafunc.dual.array import Dual, make
 from numbafunc.dual.levels import Level
 from numbafunc.dual.products import align, scale
@@ -23,21 +25,19 @@ def by_partials(function: Callable[..., Any], operands: Sequence[Any]) -> Any:
     moving = [number for number, tangent in enumerate(tangents) if tangent is not None]
     with Level() as own:
         for direction, number in enumerate(moving):
-            rests[number] = make(rests[number], _units(rests[number], len(moving), direction), own)
+            x = rests[number]
+            rests[number] = make(x, backend.of(x).units(len(moving), direction, x), own)
         result = function(*rests)
         if type(result) is not Dual or result.level != own:
             return result
         value, partials = result.primal, result.tangent
     change = None
+    here = anywhere.place_of(value)
     for direction, number in enumerate(moving):
         tangent = align(tangents[number], value.ndim)
-        term = scale(partials[direction], tangent)
+        if here is not CPU:
+            # The cotangents of numbers of main memory go back there.
+            tangent = anywhere.sent(tangent, here) if backend.of(rests[number]) is CPU else tangent
+        term = scale(anywhere.part(partials, direction), tangent)
         change = term if change is None else added(change, term)
     return with_level(value, shaped_like(change, value), level)
-
-
-def _units(x: Any, count: int, direction: int) -> Any:
-    """Unit tangents along one of some directions."""
-    units = backend.of(x).zeros((count, *x.shape), x.dtype, x)
-    units[direction] = 1
-    return units

@@ -82,15 +82,16 @@ class Stages(NamedTuple):
 
 
 class Reduction:
-    """An op of the reduction kind."""
+    """An op of the reduction kind; ``listed`` in the registry unless it is a part of others."""
 
-    def __init__(self, name: str, stages: Stages) -> None:
+    def __init__(self, name: str, stages: Stages, *, listed: bool = True) -> None:
         self.name = name
         self.stages = stages
         self._kernels = threads.Kernels()
         self._plans = threads.Kernels(4096)
         self._elsewhere: dict[Backend, Callable[..., Any]] = {}
-        REGISTRY[name] = self
+        if listed:
+            REGISTRY[name] = self
 
     def __call__(
         self,

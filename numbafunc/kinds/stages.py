@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from numbafunc.backend import CPU, Backend
+from numbafunc.dual import anywhere
 from numbafunc.dual.array import quiet, value_of
 from numbafunc.dual.recorded import recorded_level, shaped_like, taken_apart, with_level, without_level
 from numbafunc.kinds import arguments
@@ -61,7 +63,7 @@ def by_stages(
 def _in(x: Any, dtype: Any) -> Any:
     if not hasattr(x, "dtype"):
         return x
-    return x if x.dtype == dtype or not arguments.is_float(x.dtype) else x.astype(dtype)
+    return x if x.dtype == dtype or not arguments.is_float(x.dtype) else anywhere.converted(x, dtype)
 
 
 def _results(op: Any, operands: list[Any], axes: tuple[int, ...], dtype: Any, shape: Any) -> list[Any]:
@@ -71,13 +73,15 @@ def _results(op: Any, operands: list[Any], axes: tuple[int, ...], dtype: Any, sh
     shift: Any = 0.0
     if stages.shift_of is not None:
         keys = _stage(stages.shift_of, -1, op.name, "shift").evaluate([value_of(x) for x in reals], dtype=dtype)
-        keys = np.broadcast_to(keys, shape)
-        shift = np.max(keys, axes, keepdims=True, initial=-np.inf)
+        shift = anywhere.place_of(keys).largest(anywhere.repeated(keys, shape), axes)
     terms = [_stage(stages.lift, place, op.name, "lift").evaluate([shift, *reals], dtype=dtype)
              for place in range(stages.sums)]  # fmt: skip
-    totals = [np.sum(np.broadcast_to(term, shape), axes, keepdims=True) for term in terms]
+    kept = tuple(1 if axis in axes else length for axis, length in enumerate(shape))
+    totals = [anywhere.reshaped(anywhere.total(anywhere.repeated(term, shape), axes), kept) for term in terms]
     count = math.prod(shape[axis] for axis in axes)
-    picked = [_picked(operands[0], operands[-1], axes[-1], count)] if stages.picks else []
+    picked = []
+    if stages.picks:
+        picked.append(anywhere.place_of(operands[0]).picked(operands[0], operands[-1], axes[-1]))
     finals = [
         _stage(stages.finish, place, op.name, "finish").evaluate([shift, float(count), *totals, *picked], dtype=dtype)
         for place in range(stages.finals)
@@ -88,8 +92,15 @@ def _results(op: Any, operands: list[Any], axes: tuple[int, ...], dtype: Any, sh
     return [_stage(stages.epilogue, -1, op.name, "epilogue").evaluate([*elements, *finals], dtype=dtype)]
 
 
-def _picked(x: Any, index: Any, axis: int, count: int) -> Any:
+@CPU.brings(Backend.largest)
+def _largest(x: Any, axes: tuple[int, ...]) -> Any:
+    return np.max(x, axes, keepdims=True, initial=-np.inf)
+
+
+@CPU.brings(Backend.picked)
+def _picked(x: Any, index: Any, axis: int) -> Any:
     """The element of each row at its index; NaN where the row has none."""
+    count = x.shape[axis]
     places = np.asarray(index)
     places = np.where(places < 0, places + count, places).astype(np.int64)
     inside = (places >= 0) & (places < count)

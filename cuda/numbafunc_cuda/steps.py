@@ -102,7 +102,9 @@ def _placed(cotangent: View, leading: int, shape: Shape, key: Any) -> View:
 
 
 def _behind(leading: int, key: Any) -> Any:
-    return (*(slice(None),) * leading, *(key if type(key) is tuple else (key,)))
+    key = key if type(key) is tuple else (key,)
+    # With an ellipsis NumPy makes a view of a single element too.
+    return (*(slice(None),) * leading, *key, *(() if Ellipsis in key else (Ellipsis,)))
 
 
 def _ordered(x: View, leading: int, order: Shape) -> View:

@@ -123,12 +123,15 @@ def fetched(x: Any) -> Any:
         return x
     return assemble(
         {
-            key: FETCHED.record(part.shape, part.dtype, part, here)
-            if type(part) is Recorder
-            else here.in_main_memory(part)
+            key: fetched_tangent(part, here) if type(part) is Recorder else here.in_main_memory(part)
             for key, part in components(x).items()
         }
     )
+
+
+def fetched_tangent(x: Recorder, here: Backend) -> Recorder:
+    """A recorded tangent of an array of a back end, as one of an array in main memory."""
+    return FETCHED.record(x.shape, x.dtype, x, here)
 
 
 def sent(x: Any, here: Backend) -> Any:

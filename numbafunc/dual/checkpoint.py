@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from numbafunc.dual.array import Dual, make
+from numbafunc.backend import is_device_array
+from numbafunc.dual import anywhere
+from numbafunc.dual.array import Dual, make, on_device
 from numbafunc.dual.dtypes import is_inexact
 from numbafunc.dual.levels import LIVE
 from numbafunc.dual.recorded import recorded_level
@@ -95,7 +97,11 @@ class _Run:
     def result(self) -> Any:
         """The result, whose tangents are results of one step of the tape."""
         start = variable((), np.dtype(float), self.level).node.number
-        outputs, structure = self._call(self.leaves)
+        if on_device(*self.leaves):
+            # NumPy's functions take dual arrays of a device, not the arrays themselves.
+            outputs, structure = self._again()[1:3]
+        else:
+            outputs, structure = self._call(self.leaves)
         directions = self.recorders[0].shape[0]
         captured = self._captured(outputs, start)
         self.captured = [node.number for node in captured]
@@ -105,7 +111,7 @@ class _Run:
         results: list[Any] = []
         for number, x in enumerate(outputs):
             value = x.primal if _is_recorded(x, self.level) else x
-            if type(value) is not Dual:
+            if type(value) is not Dual and not is_device_array(value):
                 value = np.asarray(value)
             if is_inexact(value.dtype):
                 tangent = PICKED.record((directions, *value.shape), value.dtype, joint, number)
@@ -129,8 +135,8 @@ class _Run:
                 waiting.extend(parent for parent, _ in node.parents)
         return [found[number] for number in sorted(found)]
 
-    def _again(self) -> tuple[list[Recorder], list[Any], int]:
-        """The recorders of the arguments and the outputs of another run, and the number of its first step."""
+    def _again(self) -> tuple[list[Recorder], list[Any], Structure, int]:
+        """The recorders of the arguments, the outputs of another run, their nest, and the number of its first step."""
         recorders = [variable(one.shape, one.dtype, self.level) for one in self.recorders]
         leaves = list(self.leaves)
         was_live = self.level in LIVE
@@ -138,15 +144,15 @@ class _Run:
         try:
             for number, recorder in zip(self.moving, recorders, strict=True):
                 leaves[number] = make(leaves[number], recorder, self.level)
-            outputs, _ = self._call(leaves)
+            outputs, structure = self._call(leaves)
         finally:
             if not was_live:
                 LIVE.discard(self.level)
-        return recorders, outputs, recorders[0].node.number
+        return recorders, outputs, structure, recorders[0].node.number
 
     def _pull(self, cotangents: dict[int, Any], *arguments: Node) -> list[Any]:
         """The contributions to the arguments and to what the function refers to."""
-        recorders, outputs, start = self._again()
+        recorders, outputs, _, start = self._again()
         starts = []
         for number, cotangent in cotangents.items():
             if _is_recorded(outputs[number], self.level):
@@ -162,7 +168,7 @@ class _Run:
 
     def _push(self, *tangents: Any) -> list[Any]:
         """The tangents of the outputs."""
-        recorders, outputs, _ = self._again()
+        recorders, outputs, _, _ = self._again()
         numbers = [*(recorder.node.number for recorder in recorders), *self.captured]
         starts = dict(zip(numbers, tangents, strict=True))
         ends = [x.tangent.node if _is_recorded(x, self.level) else None for x in outputs]
@@ -170,6 +176,9 @@ class _Run:
         results = []
         for x, end in zip(outputs, ends, strict=True):
             change = next(found) if end is not None else None
-            directions = tangents[0].shape[0]
-            results.append(np.zeros((directions, *np.shape(x))) if change is None else change)
+            if change is None:
+                like = tangents[0]
+                shape = (like.shape[0], *getattr(x, "shape", ()))
+                change = anywhere.place_of(like).zeros(shape, getattr(x, "dtype", np.dtype(float)), like)
+            results.append(change)
         return results

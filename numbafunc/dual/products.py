@@ -14,6 +14,7 @@ import numpy as np
 
 from numbafunc import backend
 from numbafunc.backend import CPU, Backend
+from numbafunc.dual import anywhere
 from numbafunc.dual.array import Dual, Operand, make, on_device
 from numbafunc.dual.dtypes import is_finite
 from numbafunc.dual.recorder import RECORDED, Recorder
@@ -95,7 +96,7 @@ def _product(factor: Operand, tangent: Operand, multiply: Any) -> Any:
             change = mixed(factor_moves, tangent)
     if tangent_moves is not None:
         second = multiply(factor, align(tangent_moves, primal.ndim))
-        change = second if change is None else change + second
+        change = second if change is None else anywhere.added(change, second)
     return primal if change is None else finish(primal, change, level)
 
 
@@ -123,7 +124,7 @@ def align(tangent: Any, ndim: int) -> Any:
     missing = ndim + 1 - tangent.ndim
     if missing > 0:
         shape = tangent.shape
-        return tangent.reshape((shape[0],) + (1,) * missing + shape[1:])
+        return anywhere.reshaped(tangent, (shape[0],) + (1,) * missing + shape[1:])
     return tangent
 
 
@@ -136,7 +137,7 @@ def finish(primal: Any, tangent: Any, level: int) -> Dual:
     """The Dual of a result; the tangent takes the result's shape and dtype."""
     shape = (tangent.shape[0], *primal.shape)
     if tangent.shape != shape:
-        tangent = np.broadcast_to(tangent, shape)
+        tangent = anywhere.repeated(tangent, shape)
     if tangent.dtype != primal.dtype:
-        tangent = tangent.astype(primal.dtype)
+        tangent = anywhere.converted(tangent, primal.dtype)
     return make(primal, tangent, level)

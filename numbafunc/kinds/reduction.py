@@ -116,7 +116,7 @@ class Reduction:
 
             if out is not None:
                 raise TypeError("out can't take a result with tangents; leave it out when differentiating")
-            results = by_stages(self, operands, axes, dtype, shape, keepdims)
+            results = by_stages(self, operands, names, axes, dtype, shape, keepdims)
             return results[0] if len(results) == 1 else tuple(results)
         here = backend.of(*operands)
         if here is not backend.CPU:

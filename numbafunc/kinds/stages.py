@@ -36,12 +36,18 @@ def _stage(function: Callable[..., Any], place: int, reduction: str, stage: str)
 
 
 def by_stages(
-    op: Any, operands: Sequence[Any], axes: tuple[int, ...], dtype: Any, shape: tuple[int, ...], keepdims: bool
+    op: Any,
+    operands: Sequence[Any],
+    names: Sequence[str],
+    axes: tuple[int, ...],
+    dtype: Any,
+    shape: tuple[int, ...],
+    keepdims: bool,
 ) -> list[Any]:
     """The results of a reduction of operands of which at least one has a recorded tangent."""
     level = recorded_level(*operands)
     rests, tangents = taken_apart(operands, level)
-    values = op(rests, axes, dtype, shape=shape, keepdims=keepdims)
+    values = op(rests, axes, dtype, shape=shape, keepdims=keepdims, names=names)
     values = list(values) if type(values) is tuple else [values]
     compute = np.dtype(np.float64 if dtype.itemsize == 8 else np.float32)
     moving = [

@@ -12,10 +12,10 @@ from numbafunc.dual.array import Dual, assemble, components, value_of
 from numbafunc.kinds.arguments import shape_of
 from numbafunc.ops.loss import inner_product
 from numbafunc.rules.device_ufuncs import apply, converted, copied_into
-from numbafunc_cuda.arrays import View, arranged, empty, numba_array, part_of, view, with_axis, without_axis
+from numbafunc_cuda.arrays import View, arranged, empty, numba_array, part_of, view, with_axis
 from numbafunc_cuda.fill import units, zeros
-from numbafunc_cuda.steps import reshape, selected, transpose
 from numbafunc_cuda.layout import contiguous
+from numbafunc_cuda.steps import reshape, selected, transpose
 
 
 def adopt(x: Any, name: str) -> Any:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -127,7 +127,10 @@ def _pass(x: View, axis: int, n: int, dtype: np.dtype[Any], key: Hashable, make:
     return result
 
 
-def _along_axes(x: View, leading: int, passes: list[tuple[int, int, Hashable, Callable[[], Entered]]]) -> View:
+Pass = tuple[int, int, Hashable, Callable[[], Entered]]  # an axis, its length, the key of its table, what makes it
+
+
+def _along_axes(x: View, leading: int, passes: list[Pass]) -> View:
     """Passes along axes, with sums in float32 or float64 on the way."""
     dtype = x.dtype
     between = np.dtype(np.float64 if dtype.itemsize == 8 else np.float32)
@@ -136,20 +139,25 @@ def _along_axes(x: View, leading: int, passes: list[tuple[int, int, Hashable, Ca
     return x
 
 
+def _resized(n: int, m: int, method: str) -> Entered:
+    if method == "nearest":
+        return entered(nearest(n, m), n)
+    made = taps(n, m, method)
+    return entered(made.first[:, None] + np.arange(made.weights.shape[1]), n, made.weights)
+
+
 def resized_back(part: Any, leading: int, shape: Shape, target: Shape, method: str) -> Any:
     """See :func:`numbafunc.ops.resize_taps.resample_transpose`."""
-    passes = []
-    for axis, (n, m) in enumerate(zip(shape, target)):
-        if n != m:
-
-            def make(n: int = n, m: int = m) -> Entered:
-                if method == "nearest":
-                    return entered(nearest(n, m), n)
-                made = taps(n, m, method)
-                return entered(made.first[:, None] + np.arange(made.weights.shape[1]), n, made.weights)
-
-            passes.append((axis, n, ("resize", n, m, method), make))
+    passes: list[Pass] = [
+        (axis, n, ("resize", n, m, method), partial(_resized, n, m, method))
+        for axis, (n, m) in enumerate(zip(shape, target))
+        if n != m
+    ]
     return _along_axes(view(part, "a cotangent"), leading, passes).array
+
+
+def _padded(n: int, before: int, after: int, mode: str) -> Entered:
+    return entered(MAPS[mode](np.arange(-before, n + after), n), n)
 
 
 def padded_back(part: Any, leading: int, shape: Shape, widths: Widths, mode: str) -> Any:
@@ -158,13 +166,9 @@ def padded_back(part: Any, leading: int, shape: Shape, widths: Widths, mode: str
     if mode == "constant":
         inner = tuple(slice(before, before + length) for (before, _), length in zip(widths, shape))
         return selected_view(x, lambda array: array[(*(slice(None),) * leading, *inner)]).array
-    passes = []
-    for axis, ((before, after), n) in enumerate(zip(widths, shape)):
-        if before or after:
-
-            def make(n: int = n, before: int = before, after: int = after) -> Entered:
-                return entered(MAPS[mode](np.arange(-before, n + after), n), n)
-
-            passes.append((axis, n, ("pad", n, before, after, mode), make))
+    passes: list[Pass] = [
+        (axis, n, ("pad", n, before, after, mode), partial(_padded, n, before, after, mode))
+        for axis, ((before, after), n) in enumerate(zip(widths, shape))
+        if before or after
+    ]
     return _along_axes(x, leading, passes).array
-

@@ -33,7 +33,8 @@ class DeviceFunction(LinearFunction):
 
     def anywhere(self, part: Any, leading: int, *static: Any) -> Any:
         """The result for a component of an operand."""
-        return self.apply(view(part, "x"), leading, *static).array
+        result: Any = self.apply(view(part, "x"), leading, *static)
+        return result.array
 
 
 def paired(name: str, apply: Callable[..., View], transpose: Callable[..., View]) -> DeviceFunction:
@@ -146,9 +147,7 @@ def _total_back(x: View, leading: int, shape: Shape, axes: Shape) -> View:
     return repeated_view(reshaped_view(x, (*directions, *kept)), (*directions, *shape))
 
 
-_TOTAL = paired(
-    "sum", lambda x, leading, axes: summed(x, tuple(leading + axis for axis in axes)), _total_back
-)
+_TOTAL = paired("sum", lambda x, leading, axes: summed(x, tuple(leading + axis for axis in axes)), _total_back)
 _SELECTED = paired(
     "indexing", lambda x, leading, key: selected_view(x, lambda array: array[_behind(leading, key)]), _placed
 )
@@ -181,14 +180,10 @@ def selected(x: Any, key: Any) -> Any:
 
 # Reductions and elementwise functions. They are not listed among the ops, since no public function calls them.
 
-_SUM = Reduction(
-    "sum", Stages(lift=lambda shift, x: (x,), finish=lambda shift, count, total: (total,)), listed=False
-)
+_SUM = Reduction("sum", Stages(lift=lambda shift, x: (x,), finish=lambda shift, count, total: (total,)), listed=False)
 _LARGEST = Reduction(
     "largest element",
-    Stages(
-        shift_of=lambda x: x, lift=lambda shift, x: (0.0 * x,), finish=lambda shift, count, total: (shift,)
-    ),
+    Stages(shift_of=lambda x: x, lift=lambda shift, x: (0.0 * x,), finish=lambda shift, count, total: (shift,)),
     listed=False,
 )
 
@@ -217,25 +212,33 @@ def _inside(index: Any, count: Any, x: Any) -> Any:
     return x if index >= 0 and index < count else math.nan
 
 
-@cache
-def definition_of(name: str) -> Elementwise:
-    """The elementwise op of a name."""
-    given = {"scale": _scaled, "mixed": _mixed, "chosen": _chosen, "inside": _inside, "wrapped": _wrapped}[name]
-    return Elementwise(given, name=name, identity=f"{name} of the walk back")
-
-
 def _wrapped(index: Any, count: Any) -> Any:
     return index + count if index < 0 else index
 
 
+DEFINITIONS: dict[str, Callable[..., Any]] = {
+    "scale": _scaled,
+    "mixed": _mixed,
+    "chosen": _chosen,
+    "inside": _inside,
+    "wrapped": _wrapped,
+}
+"""The elementwise functions, of which kernels are made."""
+
+
+@cache
+def _op(name: str) -> Elementwise:
+    return Elementwise(DEFINITIONS[name], name=name, identity=f"{name} of the walk back")
+
+
 def scale(factor: Any, tangent: Any) -> Any:
     """The product of a factor and a tangent, zero where the tangent is zero."""
-    return definition_of("scale").on_device((factor, tangent), None, tangent.dtype)
+    return _op("scale").on_device((factor, tangent), None, tangent.dtype)
 
 
 def mixed(a: Any, b: Any) -> Any:
     """The product of two tangents, zero where either is zero."""
-    return definition_of("mixed").on_device((a, b), None, b.dtype)
+    return _op("mixed").on_device((a, b), None, b.dtype)
 
 
 def picked(x: Any, index: Any, axis: int) -> Any:
@@ -244,11 +247,11 @@ def picked(x: Any, index: Any, axis: int) -> Any:
     place = arange(count, view(value_of(x), "x").stream)
     behind = (1,) * (x.ndim - axis - 1)
     places = reshaped_view(place, (count, *behind)).array
-    index = definition_of("wrapped")(index, float(count))
-    chosen = definition_of("chosen").on_device((places, index, x), None, x.dtype)
+    index = _op("wrapped")(index, float(count))
+    chosen = _op("chosen").on_device((places, index, x), None, x.dtype)
     kept = (*chosen.shape[:axis], 1, *chosen.shape[axis + 1 :])
     found = reshape(total(chosen, (axis,)), kept)
-    return definition_of("inside").on_device((index, float(count), found), None, x.dtype)
+    return _op("inside").on_device((index, float(count), found), None, x.dtype)
 
 
 def units(count: int, direction: int, x: Any) -> Any:
@@ -272,5 +275,3 @@ def from_main_memory(x: np.ndarray[Any, Any]) -> Any:
     from numba import cuda
 
     return cuda.to_device(np.ascontiguousarray(x).reshape(x.shape))
-
-

@@ -13,7 +13,6 @@ import numpy as np
 
 import numbafunc.transposes as _transposes  # noqa: F401  (fills the table of recorders)
 from numbafunc import backend
-from numbafunc.backend import CPU
 from numbafunc.autodiff.array_helpers import joined, unit_directions
 from numbafunc.autodiff.variables import (
     Variables,
@@ -26,6 +25,7 @@ from numbafunc.autodiff.variables import (
     scalar,
     split,
 )
+from numbafunc.backend import CPU
 from numbafunc.dual import anywhere
 from numbafunc.dual.array import make
 from numbafunc.dual.levels import Level

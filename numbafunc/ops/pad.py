@@ -13,7 +13,7 @@ from numbafunc.backend import CPU, Backend
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import WORDS, empty, flat_words
 from numbafunc.dual import anywhere
-from numbafunc.dual.array import Dual, assemble, components
+from numbafunc.dual.array import Components, Dual, assemble, components
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.dual.recorder import Recorder
 from numbafunc.errors import ShapeError
@@ -161,7 +161,7 @@ def _with_constants(array: Dual, constants: Any, widths: Widths) -> Any:
     """The array with margins of constants that have no tangents, so those of its tangents are zeros."""
     parts = components(array)
     value = _constant.anywhere((parts.pop(()), constants), 0, widths)
-    results = {(): value}
+    results: Components = {(): value}
     for levels, part in parts.items():
         results[levels] = _mapped.of_tangents(part, len(levels), 0, value, widths, "constant")
     return assemble(results)

@@ -145,9 +145,7 @@ def through_main_memory(leaves: Sequence[Any], collective: Callable[[list[Any]],
             for leaf, parts in zip(leaves, there)
         ]
         results = [
-            assemble({levels: sent(part) for levels, part in components(result).items()})
-            if parts
-            else result
+            assemble({levels: sent(part) for levels, part in components(result).items()}) if parts else result
             for result, parts in zip(collective(host), there)
         ]
         memory.synchronize()

@@ -29,9 +29,7 @@ def outline(x: Any) -> Any:
 RESHAPED = Primitive(
     "reshape", anywhere.reshaped, lambda cotangent, place, x, shape: anywhere.reshaped(cotangent, x.shape)
 )
-REPEATED = Primitive(
-    "broadcast_to", anywhere.repeated, lambda cotangent, place, x, shape: cotangent
-)
+REPEATED = Primitive("broadcast_to", anywhere.repeated, lambda cotangent, place, x, shape: cotangent)
 TRANSPOSED = Primitive(
     "transpose",
     lambda x, order, back: anywhere.transposed(x, order),

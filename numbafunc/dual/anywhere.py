@@ -107,6 +107,25 @@ def _units(count: int, direction: int, x: Any) -> Any:
     return units
 
 
+@CPU.brings(Backend.largest)
+def _largest(x: Any, axes: Shape) -> Any:
+    return np.max(x, axes, keepdims=True, initial=-np.inf)
+
+
+@CPU.brings(Backend.picked)
+def _picked(x: Any, index: Any, axis: int) -> Any:
+    """The element of each row at its index; NaN where the row has none."""
+    count = x.shape[axis]
+    places = np.asarray(index)
+    places = np.where(places < 0, places + count, places).astype(np.int64)
+    inside = (places >= 0) & (places < count)
+    if not count:
+        return np.full(places.shape, np.nan, x.dtype)
+    places = np.broadcast_to(np.where(inside, places, 0), (*x.shape[:axis], 1, *x.shape[axis + 1 :]))
+    found = np.take_along_axis(x, places, axis)
+    return np.where(inside, found, x.dtype.type(np.nan))
+
+
 # To main memory and back, for what other places lack.
 
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.backend import CPU, Backend
 from numbafunc.dual import anywhere
 from numbafunc.dual.array import quiet, value_of
 from numbafunc.dual.recorded import recorded_level, shaped_like, taken_apart, with_level, without_level
@@ -96,22 +95,3 @@ def _results(op: Any, operands: list[Any], axes: tuple[int, ...], dtype: Any, sh
         return finals[: stages.results]
     elements = terms[:1] if stages.kept else reals
     return [_stage(stages.epilogue, -1, op.name, "epilogue").evaluate([*elements, *finals], dtype=dtype)]
-
-
-@CPU.brings(Backend.largest)
-def _largest(x: Any, axes: tuple[int, ...]) -> Any:
-    return np.max(x, axes, keepdims=True, initial=-np.inf)
-
-
-@CPU.brings(Backend.picked)
-def _picked(x: Any, index: Any, axis: int) -> Any:
-    """The element of each row at its index; NaN where the row has none."""
-    count = x.shape[axis]
-    places = np.asarray(index)
-    places = np.where(places < 0, places + count, places).astype(np.int64)
-    inside = (places >= 0) & (places < count)
-    if not count:
-        return np.full(places.shape, np.nan, x.dtype)
-    places = np.broadcast_to(np.where(inside, places, 0), (*x.shape[:axis], 1, *x.shape[axis + 1 :]))
-    found = np.take_along_axis(x, places, axis)
-    return np.where(inside, found, x.dtype.type(np.nan))

@@ -91,7 +91,7 @@ def summed_to(x: View, shape: Shape) -> View:
 
 def summed(x: View, axes: Shape) -> View:
     """The sum over axes."""
-    return view(_SUM((x,), axes, x.dtype, shape=x.shape), "a sum") if axes else x
+    return view(SUM((x,), axes, x.dtype, shape=x.shape), "a sum") if axes else x
 
 
 def _placed(cotangent: View, leading: int, shape: Shape, key: Any) -> View:
@@ -180,8 +180,8 @@ def selected(x: Any, key: Any) -> Any:
 
 # Reductions and elementwise functions. They are not listed among the ops, since no public function calls them.
 
-_SUM = Reduction("sum", Stages(lift=lambda shift, x: (x,), finish=lambda shift, count, total: (total,)), listed=False)
-_LARGEST = Reduction(
+SUM = Reduction("sum", Stages(lift=lambda shift, x: (x,), finish=lambda shift, count, total: (total,)), listed=False)
+LARGEST = Reduction(
     "largest element",
     Stages(shift_of=lambda x: x, lift=lambda shift, x: (0.0 * x,), finish=lambda shift, count, total: (shift,)),
     listed=False,
@@ -191,7 +191,7 @@ _LARGEST = Reduction(
 def largest(x: Any, axes: Shape) -> Any:
     """The maximum over axes, which are kept."""
     found = view(x, "x")
-    return _LARGEST((found,), axes, found.dtype, shape=found.shape, keepdims=True)
+    return LARGEST((found,), axes, found.dtype, shape=found.shape, keepdims=True)
 
 
 def _scaled(factor: Any, tangent: Any) -> Any:

@@ -22,7 +22,7 @@ from numbafunc.kinds.elementwise import Elementwise
 
 
 @cache
-def _stage(function: Callable[..., Any], place: int, reduction: str, stage: str) -> Elementwise:
+def stage_op(function: Callable[..., Any], place: int, reduction: str, stage: str) -> Elementwise:
     """The elementwise op that computes one of the numbers that a stage returns; the only one for a negative place."""
     from numbafunc.cpu.cache import inline
 
@@ -77,9 +77,9 @@ def _results(op: Any, operands: list[Any], axes: tuple[int, ...], dtype: Any, sh
     reals = [0.0 if position in stages.integers else x for position, x in enumerate(operands)]
     shift: Any = 0.0
     if stages.shift_of is not None:
-        keys = _stage(stages.shift_of, -1, op.name, "shift").evaluate([value_of(x) for x in reals], dtype=dtype)
+        keys = stage_op(stages.shift_of, -1, op.name, "shift").evaluate([value_of(x) for x in reals], dtype=dtype)
         shift = anywhere.place_of(keys).largest(anywhere.repeated(keys, shape), axes)
-    terms = [_stage(stages.lift, place, op.name, "lift").evaluate([shift, *reals], dtype=dtype)
+    terms = [stage_op(stages.lift, place, op.name, "lift").evaluate([shift, *reals], dtype=dtype)
              for place in range(stages.sums)]  # fmt: skip
     kept = tuple(1 if axis in axes else length for axis, length in enumerate(shape))
     totals = [anywhere.reshaped(anywhere.total(anywhere.repeated(term, shape), axes), kept) for term in terms]
@@ -88,10 +88,10 @@ def _results(op: Any, operands: list[Any], axes: tuple[int, ...], dtype: Any, sh
     if stages.picks:
         picked.append(anywhere.place_of(operands[0]).picked(operands[0], operands[-1], axes[-1]))
     finals = [
-        _stage(stages.finish, place, op.name, "finish").evaluate([shift, float(count), *totals, *picked], dtype=dtype)
+        stage_op(stages.finish, place, op.name, "finish").evaluate([shift, float(count), *totals, *picked], dtype=dtype)
         for place in range(stages.finals)
     ]
     if stages.epilogue is None:
         return finals[: stages.results]
     elements = terms[:1] if stages.kept else reals
-    return [_stage(stages.epilogue, -1, op.name, "epilogue").evaluate([*elements, *finals], dtype=dtype)]
+    return [stage_op(stages.epilogue, -1, op.name, "epilogue").evaluate([*elements, *finals], dtype=dtype)]

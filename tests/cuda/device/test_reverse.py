@@ -35,6 +35,7 @@ def arrays_without_operators(monkeypatch):
     names = ("add", "sub", "mul", "truediv", "pow", "neg", "radd", "rmul", "setitem", "array_ufunc", "array")
     for name in (*(f"__{name}__" for name in names), "reshape", "transpose", "ravel"):
         monkeypatch.setattr(FakeCUDAArray, name, refused, raising=False)
+    monkeypatch.setattr(FakeCUDAArray, "__array_interface__", property(refused), raising=False)
 
 
 def moved(tree):
@@ -231,7 +232,7 @@ def test_infinite_slopes():
 def test_numbers_of_main_memory():
     # Numbers are taken by kernels where they are; their gradients come back by way of main memory.
     def f(x, theta):
-        return loss.l2(np.sin(x) * theta[0] + np.tanh(theta[1]) * x)
+        return loss.l2(np.sin(x) * theta[0] + np.tanh(theta[1]) * x + np.dot(theta, theta) * x)
 
     theta = np.array([0.3, 0.7])
     wanted = numbafunc.grad(f, (0, 1), mode="forward")(ROWS, theta)
@@ -262,10 +263,13 @@ def test_jacobians_and_pulls():
     for chunk_size in (None, 3):
         found = numbafunc.jacrev(numbafunc.softmax, chunk_size=chunk_size)(moved(ROWS[0].copy()))
         np.testing.assert_allclose(back(found), wanted, 1e-12, 1e-14)
-    value, pull = numbafunc.vjp(lambda x, y: (x, x + y), moved(ROWS), moved(OTHERS))
+    pooled = numbafunc.jacrev(lambda x: numbafunc.max_pool_2d(x, 2, 1))
+    np.testing.assert_array_equal(back(pooled(moved(IMAGES))), pooled(IMAGES))
+    value, pull = numbafunc.vjp(lambda x, y: (x, x * y, y), moved(ROWS), moved(OTHERS))
     given = moved(ROWS)
     for _ in range(2):  # as often as one likes, in memory apart from all else
-        one, other = pull((given, given))
+        one, other = pull((given, None, given))
+        np.testing.assert_array_equal(back(one), ROWS)
         one.copy_to_device(np.zeros((3, 4)))
         np.testing.assert_array_equal(back(other), ROWS)
         np.testing.assert_array_equal(back(given), ROWS)

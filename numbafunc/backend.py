@@ -140,7 +140,7 @@ class Backend:
     reshape = Entry("(x, shape)", "the elements in another shape")
     transpose = Entry("(x, order)", "the array with its axes in another order")
     broadcast_to = Entry("(x, shape)", "the array broadcast to a shape")
-    total = Entry("(x, axes)", "the sum over axes, which go")
+    total = Entry("(x, axes, keepdims)", "the sum over axes")
     largest = Entry("(x, axes)", "the maximum of an array over axes, which are kept; of none, minus infinity")
     picked = Entry("(x, index, axis)", "the element of each row along an axis at its index; NaN where there is none")
     selected = Entry("(x, key)", "the part that an index of numbers and slices selects")

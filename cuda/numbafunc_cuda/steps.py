@@ -89,9 +89,9 @@ def summed_to(x: View, shape: Shape) -> View:
     return reshaped_view(summed(x, tuple(axes)), shape)
 
 
-def summed(x: View, axes: Shape) -> View:
+def summed(x: View, axes: Shape, keepdims: bool = False) -> View:
     """The sum over axes."""
-    return view(SUM((x,), axes, x.dtype, shape=x.shape), "a sum") if axes else x
+    return view(SUM((x,), axes, x.dtype, shape=x.shape, keepdims=keepdims), "a sum") if axes else x
 
 
 def _placed(cotangent: View, leading: int, shape: Shape, key: Any) -> View:
@@ -141,13 +141,17 @@ def _repeat_back(x: View, leading: int, shape: Shape, to: Shape) -> View:
 _REPEATED = paired("broadcast_to", _repeat_behind, _repeat_back)
 
 
-def _total_back(x: View, leading: int, shape: Shape, axes: Shape) -> View:
+def _total_of(x: View, leading: int, axes: Shape, keepdims: bool) -> View:
+    return summed(x, tuple(leading + axis for axis in axes), keepdims)
+
+
+def _total_back(x: View, leading: int, shape: Shape, axes: Shape, keepdims: bool) -> View:
     directions = x.shape[:leading]
     kept = tuple(1 if axis in axes else length for axis, length in enumerate(shape))
     return repeated_view(reshaped_view(x, (*directions, *kept)), (*directions, *shape))
 
 
-_TOTAL = paired("sum", lambda x, leading, axes: summed(x, tuple(leading + axis for axis in axes)), _total_back)
+_TOTAL = paired("sum", _total_of, _total_back)
 _SELECTED = paired(
     "indexing", lambda x, leading, key: selected_view(x, lambda array: array[_behind(leading, key)]), _placed
 )
@@ -168,9 +172,9 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
     return _REPEATED.behind(x, 0, tuple(shape))
 
 
-def total(x: Any, axes: Sequence[int]) -> Any:
+def total(x: Any, axes: Sequence[int], keepdims: bool) -> Any:
     """The sum over axes, which are ascending."""
-    return _TOTAL.behind(x, 0, tuple(axes))
+    return _TOTAL.behind(x, 0, tuple(axes), keepdims)
 
 
 def selected(x: Any, key: Any) -> Any:
@@ -249,8 +253,7 @@ def picked(x: Any, index: Any, axis: int) -> Any:
     places = reshaped_view(place, (count, *behind)).array
     index = _op("wrapped")(index, float(count))
     chosen = _op("chosen").on_device((places, index, x), None, x.dtype)
-    kept = (*chosen.shape[:axis], 1, *chosen.shape[axis + 1 :])
-    found = reshape(total(chosen, (axis,)), kept)
+    found = total(chosen, (axis,), keepdims=True)
     return _op("inside").on_device((index, float(count), found), None, x.dtype)
 
 

@@ -100,9 +100,9 @@ class Tape:
         found = walk_back(starts, keep=keep, visit=self.shared)
         return [found[node.number][1] if node.number in found else None for node in self.nodes]
 
-    def gradients(self, starts: Sequence[tuple[Node, Any]], keep: bool) -> list[Any]:
-        """The cotangents of the variables in their shapes, in memory of their own."""
-        memory: set[int] = set()
+    def gradients(self, starts: Sequence[tuple[Node, Any]], keep: bool, given: Sequence[Any] = ()) -> list[Any]:
+        """The cotangents of the variables in their shapes, in memory of their own, apart from ``given`` arrays."""
+        memory = {id(_owner(x)) for x in given if type(x) is np.ndarray}
         results = []
         for leaf, cotangent in zip(self.leaves, self.cotangents(starts, keep), strict=True):
             if cotangent is None:
@@ -112,13 +112,18 @@ class Tape:
         return results
 
 
+def _owner(x: Any) -> Any:
+    """The array that an array is a view of."""
+    while type(x.base) is np.ndarray:
+        x = x.base
+    return x
+
+
 def _owned(x: Any, memory: set[int]) -> Any:
     """The array, or a copy where it is read-only, part of a larger one, or another gradient has the same memory."""
     if type(x) is not np.ndarray:
         return anywhere.copied(x)
-    owner = x
-    while type(owner.base) is np.ndarray:
-        owner = owner.base
+    owner = _owner(x)
     if not x.flags.writeable or owner.size != x.size or id(owner) in memory:
         x = owner = np.array(x)
     memory.add(id(owner))
@@ -238,7 +243,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
                 part = _cotangent(part, value, f"cotangent{name}")
                 if end is not None:
                     starts.append((end, anywhere.reshaped(part, (1, *value.shape))))
-        gradients = iter(tape.gradients(starts, keep=True))
+        gradients = iter(tape.gradients(starts, keep=True, given=given))
         results = []
         for leaves, moving, nest in nests:
             found: list[Any] = [None] * len(leaves)

@@ -20,6 +20,8 @@ Shape = tuple[int, ...]
 
 def place_of(x: Any) -> Backend:
     """The back end of an array, a Dual or a recorder."""
+    while type(x) is Dual:
+        x = x.primal
     return CPU if type(x) is np.ndarray or type(x) is Recorder else backend.of(x)
 
 
@@ -60,15 +62,17 @@ def transposed(x: Any, order: Shape) -> Any:
 
 
 def repeated(x: Any, shape: Shape) -> Any:
-    """The array broadcast to a shape, in the same memory."""
+    """The array broadcast to a shape, in the same memory; the array itself where it has that shape."""
+    if x.shape == shape:
+        return x
     here = place_of(x)
     return np.broadcast_to(x, shape) if here is CPU else here.broadcast_to(x, shape)
 
 
-def total(x: Any, axes: Shape) -> Any:
+def total(x: Any, axes: Shape, keepdims: bool = False) -> Any:
     """The sum over axes."""
     here = place_of(x)
-    return x.sum(axes) if here is CPU else here.total(x, axes)
+    return x.sum(axes, keepdims=keepdims) if here is CPU else here.total(x, axes, keepdims)
 
 
 def part(x: Any, key: Any) -> Any:
@@ -91,8 +95,8 @@ CPU.bring(Backend.broadcast_to, np.broadcast_to)
 
 
 @CPU.brings(Backend.total)
-def _total(x: Any, axes: Shape) -> Any:
-    return x.sum(axes)
+def _total(x: Any, axes: Shape, keepdims: bool) -> Any:
+    return x.sum(axes, keepdims=keepdims)
 
 
 @CPU.brings(Backend.selected)

@@ -81,8 +81,7 @@ def _results(op: Any, operands: list[Any], axes: tuple[int, ...], dtype: Any, sh
         shift = anywhere.place_of(keys).largest(anywhere.repeated(keys, shape), axes)
     terms = [stage_op(stages.lift, place, op.name, "lift").evaluate([shift, *reals], dtype=dtype)
              for place in range(stages.sums)]  # fmt: skip
-    kept = tuple(1 if axis in axes else length for axis, length in enumerate(shape))
-    totals = [anywhere.reshaped(anywhere.total(anywhere.repeated(term, shape), axes), kept) for term in terms]
+    totals = [anywhere.total(anywhere.repeated(term, shape), axes, keepdims=True) for term in terms]
     count = math.prod(shape[axis] for axis in axes)
     picked = []
     if stages.picks:

@@ -255,6 +255,7 @@ def test_scan_and_checkpoint():
     agree(f, OTHERS[0].copy(), ROWS)
     agree(lambda xs: loss.l2(numbafunc.scan(step, 1.0, xs, reverse=True)[1]), ROWS[0].copy())
     agree(lambda x: loss.l2(numbafunc.checkpoint(lambda x: np.tanh(x) * x)(x) * x), ROWS)
+    agree(lambda xs: loss.l2(numbafunc.scan(numbafunc.checkpoint(step), 1.0, xs)[1]), RANDOM.normal(size=6))
 
 
 def test_jacobians_and_pulls():

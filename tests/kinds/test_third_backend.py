@@ -182,7 +182,7 @@ RECORDING = ("top_k", "max_pool_2d", "scan", "cross_entropy_logits_sparse", "kl 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name not in ("one_hot", *RECORDING)])
 def test_reverse_mode(name):
-    op, x, entry = CASES[name]
+    op, x, _entry = CASES[name]
     value, pull = numbafunc.vjp(op, x)
     cotangent = RANDOM.normal(size=value.shape).astype(value.dtype)
     same(numbafunc.vjp(op, Shelf(x))[1](Shelf(cotangent))[0], pull(cotangent)[0])

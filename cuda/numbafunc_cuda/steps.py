@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from numba import cuda
 from numpy.lib.stride_tricks import as_strided
 
 from numbafunc.dual.array import value_of
@@ -24,6 +25,7 @@ from numbafunc.rules.device_ufuncs import copied_into
 from numbafunc_cuda.arrays import View, arranged, numba_array, view
 from numbafunc_cuda.copy import in_order
 from numbafunc_cuda.fill import arange, zeros
+from numbafunc_cuda.launch import SIMULATED
 from numbafunc_cuda.layout import Shape, broadcast_strides, contiguous
 from numbafunc_cuda.tables import table
 
@@ -275,6 +277,8 @@ def in_main_memory(x: Any) -> np.ndarray[Any, Any]:
 
 def from_main_memory(x: np.ndarray[Any, Any]) -> Any:
     """A copy of an array of main memory on the device."""
-    from numba import cuda
-
-    return cuda.to_device(np.ascontiguousarray(x).reshape(x.shape))
+    result = cuda.to_device(np.ascontiguousarray(x).reshape(x.shape))
+    if not SIMULATED:
+        # Small copies return before they are done, and other streams do not wait for the default one.
+        cuda.default_stream().synchronize()
+    return result

@@ -135,6 +135,25 @@ class Backend:
     zeros = Entry("(shape, dtype, like)", "zeros where another array is")
     full = Entry("(shape, value, dtype, like)", "one number all over, where another array is")
 
+    # Reverse mode: what recorded steps compute with. Here x may have recorded tangents. The transposes get parts of
+    # cotangents, and the shape of the operand behind the directions.
+    reshape = Entry("(x, shape)", "the elements in another shape")
+    transpose = Entry("(x, order)", "the array with its axes in another order")
+    broadcast_to = Entry("(x, shape)", "the array broadcast to a shape")
+    total = Entry("(x, axes, keepdims)", "the sum over axes")
+    largest = Entry("(x, axes)", "the maximum of an array over axes, which are kept; of none, minus infinity")
+    picked = Entry("(x, index, axis)", "the element of each row along an axis at its index; NaN where there is none")
+    selected = Entry("(x, key)", "the part that an index of numbers and slices selects")
+    units = Entry("(count, direction, x)", "tangents of x along some directions: 1 along one of them, else 0")
+    scale = Entry("(factor, tangent)", "their product, zero where the tangent is zero")
+    mixed = Entry("(a, b)", "their product, zero where either is zero")
+    in_main_memory = Entry("(x)", "an array, without tangents, copied to main memory")
+    from_main_memory = Entry("(x)", "an array of main memory, without tangents, copied to the back end")
+    copy_transpose = Entry("(part, leading, shape, arrange, *static)", "the transpose of copy")
+    average_pool_transpose = Entry("(part, leading, shape, windows)", "the transpose of average_pool")
+    resize_transpose = Entry("(part, leading, shape, target, method)", "the transpose of resize")
+    pad_mapped_transpose = Entry("(part, leading, shape, widths, mode)", "the transpose of pad_mapped")
+
     # Drivers of derivatives.
     add_direction = Entry("(x)", "a direction as tangents along one")
     only_direction = Entry(

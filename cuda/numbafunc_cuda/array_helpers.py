@@ -12,9 +12,10 @@ from numbafunc.dual.array import Dual, assemble, components, value_of
 from numbafunc.kinds.arguments import shape_of
 from numbafunc.ops.loss import inner_product
 from numbafunc.rules.device_ufuncs import apply, converted, copied_into
-from numbafunc_cuda.arrays import View, arranged, empty, numba_array, part_of, view, with_axis, without_axis
+from numbafunc_cuda.arrays import View, arranged, empty, numba_array, part_of, view, with_axis
 from numbafunc_cuda.fill import units, zeros
 from numbafunc_cuda.layout import contiguous
+from numbafunc_cuda.steps import reshape, selected, transpose
 
 
 def adopt(x: Any, name: str) -> Any:
@@ -43,15 +44,7 @@ def dot(p: Any, q: Any, dtype: np.dtype[Any]) -> Any:
         return apply(np.multiply, p, q)
     if len(columns) > 1:
         # The sum is over the last axis but one of what both are broadcast to.
-        others = len(columns) - 2
-        positions = (*[len(rows) - 1] * others, len(rows) + others)
-
-        def grown(part: View, levels: int) -> View:
-            for position in positions:
-                part = with_axis(part, levels + position)
-            return part
-
-        p = mapped(grown, p)
+        p = reshape(p, (*rows[:-1], *(1,) * (len(columns) - 2), rows[-1], 1))
         rows = (*rows[:-1], *columns)
     return inner_product((p, q), (len(rows) - min(2, len(columns)),), dtype, shape=rows, names=("p", "log(p / q)"))
 
@@ -75,19 +68,18 @@ def full(shape: Sequence[int], value: float, dtype: np.dtype[Any], like: Any) ->
 
 def add_direction(direction: Any) -> Any:
     """A direction as the tangents along one."""
-    return mapped(lambda part, levels: with_axis(part, levels), direction)
+    return reshape(direction, (1, *direction.shape))
 
 
 def only_direction(tangent: Any, given: Sequence[Any]) -> Any:
     """The tangent along the only direction, in memory apart from some arrays."""
-    change = mapped(lambda part, levels: without_axis(part, levels), tangent)
-    others = [view(one, "x") for one in given if type(one) is not Dual and is_device_array(one)]
-    if type(change) is Dual or not any(view(change, "x").overlaps(other) for other in others):
+    change = selected(tangent, 0)
+    if type(change) is Dual:
         return change
-    found = view(change, "x")
-    result = empty(found.shape, found.dtype, None, found.stream)
-    copied_into(result.array, change)
-    return result.array
+    others = [view(one, "x") for one in given if type(one) is not Dual and is_device_array(one)]
+    if any(view(change, "x").overlaps(other) for other in others):
+        return converted(change, change.dtype)
+    return change
 
 
 def nothing(shape: Sequence[int], dtype: np.dtype[Any], like: Any) -> Any:
@@ -121,30 +113,11 @@ def joined(pieces: Sequence[Any]) -> Any:
 
 def part(gradient: Any, start: int, stop: int, x: Any) -> Any:
     """The part of a gradient that belongs to a leaf, in its shape and dtype."""
-
-    def cut(found: View, levels: int) -> View:
-        rows = part_of(found, start, stop - start, levels)
-        shape = (*rows.shape[:levels], *x.shape)
-        strides = (*rows.strides[:levels], *(step * rows.strides[levels] for step in contiguous(x.shape)))
-        own = arranged(rows, shape, strides)
-        result = empty(shape, value_of(x).dtype, None, found.stream)
-        copied_into(result.array, own.array)
-        return result
-
-    return mapped(cut, gradient)
+    return converted(reshape(selected(gradient, slice(start, stop)), x.shape), value_of(x).dtype)
 
 
 def block(rows: Any, start: int, stop: int, shape: Sequence[int], x: Any) -> Any:
     """The part of a Jacobian that belongs to a leaf; its directions, which come first, become the last axes."""
-
-    def turned(found: View, levels: int) -> View:
-        own = part_of(found, start, stop - start, levels)
-        before, after = own.shape[:levels], own.shape[levels + 1 :]
-        axes = (*range(levels), *range(levels + 1, own.ndim), levels)
-        moved = arranged(own, tuple(own.shape[a] for a in axes), tuple(own.strides[a] for a in axes))
-        result = empty((*before, *after, stop - start), found.dtype, None, found.stream)
-        copied_into(result.array, moved.array)
-        final = (*before, *shape, *x.shape)
-        return arranged(result, final, contiguous(final, found.dtype.itemsize))
-
-    return mapped(turned, rows)
+    own = selected(rows, slice(start, stop))
+    turned = transpose(own, (*range(1, own.ndim), 0))
+    return reshape(converted(turned, own.dtype), (*shape, *x.shape))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -147,4 +147,84 @@ def largest(x: Any, windows: Any) -> Any:
         return _pooled("largest", x, windows).array
     value = view(value_of(x), "x")
     found = _pooled("find", value, windows)
-    return gathered(x, Positions(found, max(1, math.prod(value.shape[:-2])), found.shape, -math.inf))
+    blocks = max(1, math.prod(value.shape[:-2]))
+    back = partial(_spread, windows, found)
+    return gathered(x, Positions(found, blocks, found.shape, -math.inf, back))
+
+
+# Transposes: a thread adds up what an element of an image gets from the windows that it lies in.
+
+_SPREAD = """
+def kernel(x, {found}y, size, new_rows, new_columns, rows, columns, top, left, high, wide, down, across, planes):
+    step = index_like(cuda.gridsize(1), size)
+    i = index_like(cuda.grid(1), size)
+    while i < size:
+        plane, row, column = split(i, (rows, columns))
+        r, c = row + top, column + left
+        first, first_column = max(0, -((high - 1 - r) // down)), max(0, -((wide - 1 - c) // across))
+        last, last_column = min(new_rows - 1, r // down), min(new_columns - 1, c // across)
+        value = number(0)
+        for o in range(first, last + 1):
+            for p in range(first_column, last_column + 1):
+                place = (plane * new_rows + o) * new_columns + p
+                {add}
+        put(y, i, value)
+        i = advance(i, step)
+"""
+
+_SHARE = "value += number(get(x, place)) / number(high * wide)"
+_CHOSEN = """
+                if get_found(found, ((plane % planes) * new_rows + o) * new_columns + p) == row * columns + column:
+                    value += number(get(x, place))
+"""
+
+
+def build_transpose(form: str, storage: str, index: str = "int64") -> Any:
+    """The kernel of the transpose of a form, "mean" or "find", not compiled yet."""
+    found = form == "find"
+    namespace: dict[str, Any] = {
+        "__name__": __name__,
+        "cuda": cuda,
+        "get": access.make_read(storage),
+        "get_found": access.make_read(index),
+        "put": access.make_write(storage),
+        "split": access.split,
+        "index_like": access.index_like,
+        "advance": access.advance,
+        "number": np.float64 if storage == "float64" else np.float32,
+    }
+    source = _SPREAD.format(found="found, " if found else "", add=_CHOSEN.strip() if found else _SHARE)
+    exec(compile(source, f"<numbafunc transpose of pooling {form} on a device>", "exec"), namespace)
+    return namespace["kernel"]
+
+
+def transpose_types(form: str, wide: bool) -> tuple[Any, ...]:
+    """Numba's types of the arguments of the kernel."""
+    index = types.uint64 if wide else types.uint32
+    arrays = [types.uint64] * (3 if form == "find" else 2)
+    return (*arrays, index, types.int64, types.int64, index, index, *[types.int64] * 7)
+
+
+@cache
+def _transpose_kernel(form: str, storage: str, index: str, wide: bool) -> Any:
+    return compiled(build_transpose(form, storage, index), transpose_types(form, wide))
+
+
+def _spread(windows: Any, found: View | None, x: View, leading: int, shape: tuple[int, ...]) -> View:
+    """What windows give back to the elements that they cover, or to those at the positions that were found."""
+    stream = stream_for([x] if found is None else [x, found])
+    result = empty((*x.shape[:leading], *shape), x.dtype, None, stream)
+    if result.size:
+        x = in_order(x)
+        places = (*windows.padding[0][:1], *windows.padding[1][:1], *windows.size, *windows.strides)
+        sizes = (result.size, *x.shape[-2:], *shape[-2:], *places, max(1, math.prod(shape[:-2])))
+        form, index = ("mean", "int64") if found is None else ("find", found.dtype.name)
+        kernel = _transpose_kernel(form, x.dtype.name, index, max(x.size, result.size) >= 2**31)
+        arrays = [pointer(x)] if found is None else [pointer(x), pointer(found)]
+        launch(kernel, result.size, (*arrays, pointer(result), *sizes), stream)
+    return result
+
+
+def average_back(part: Any, leading: int, shape: tuple[int, ...], windows: Any) -> Any:
+    """The transpose of :func:`average`."""
+    return _spread(windows, None, view(part, "a cotangent"), leading, shape).array

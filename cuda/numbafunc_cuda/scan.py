@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from numbafunc.dual.array import Dual, assemble, components, on_device
+from numbafunc.dual.recorder import Recorder, variable
 from numbafunc.kinds.arguments import check_dtype
 from numbafunc.rules.device_ufuncs import apply, copied_into
-from numbafunc_cuda.array_helpers import mapped
 from numbafunc_cuda.arrays import View, arranged, empty, follow, numba_array, part_of, stream_for, view, without_axis
 from numbafunc_cuda.copy import copied, copy_into
 from numbafunc_cuda.fill import integer, zeros
+from numbafunc_cuda.steps import selected
 
 
 def leaves_of(leaves: list[Any], name: str) -> list[Any]:
@@ -23,11 +24,14 @@ def leaves_of(leaves: list[Any], name: str) -> list[Any]:
 def adopt(x: Any, name: str) -> Any:
     """Numba's array on the memory of any array of a device, or a Dual of such; TypeError for complex elements."""
 
-    def checked(part: View, levels: int) -> View:
-        check_dtype(part.dtype, name)
-        return part._replace(array=numba_array(part))
+    def checked(part: Any) -> Any:
+        if type(part) is Recorder:
+            return part
+        found = view(part, name)
+        check_dtype(found.dtype, name)
+        return numba_array(found)
 
-    return mapped(checked, x, name)
+    return assemble({levels: checked(part) for levels, part in components(x).items()})
 
 
 def own(x: Any, shared: bool = False) -> Any:
@@ -42,16 +46,19 @@ def entries(leaves: list[Any], i: int) -> list[Any]:
 
 def entry(x: Any, i: int) -> Any:
     """The entry of an array, or of a Dual, along the first axis."""
-    return mapped(lambda part, levels: without_axis(part_of(part, i, 1, levels), levels), x)
+    return selected(x, i)
 
 
 def nothing(x: Any) -> Any:
     """An entry of zeros."""
 
-    def cleared(part: View, levels: int) -> View:
-        return zeros((*part.shape[:levels], *part.shape[levels + 1 :]), part.dtype, part.stream)
+    def cleared(part: Any, levels: int) -> Any:
+        shape = (*part.shape[:levels], *part.shape[levels + 1 :])
+        if type(part) is Recorder:
+            return variable(shape, part.dtype, part.level)
+        return zeros(shape, part.dtype, view(part, "x").stream).array
 
-    return mapped(cleared, x)
+    return assemble({levels: cleared(part, len(levels)) for levels, part in components(x).items()})
 
 
 def number(x: Any, dtype: np.dtype[Any], like: Any) -> Any:
@@ -69,7 +76,11 @@ def number(x: Any, dtype: np.dtype[Any], like: Any) -> Any:
 
 
 def _stream(x: Any) -> Any:
-    return stream_for([view(part, "x") for part in components(x).values()])
+    return stream_for([view(part, "x") for part in components(x).values() if type(part) is not Recorder])
+
+
+# The annotation of NumPy's function doesn't allow for recorders.
+_stack: Any = np.stack
 
 
 class Stack:
@@ -80,9 +91,12 @@ class Stack:
         # One array for each component. The axis of steps comes first, so that a step writes one contiguous part; where
         # a step has no tangent, zeros stay.
         self.parts: dict[tuple[int, ...], View] = {}
+        # Recorded tangents of the steps, which have no memory to be put in.
+        self.recorded: dict[tuple[int, ...], list[Any]] = {}
         self.stream = _stream(first)
         for levels, part in components(first).items():
-            self._add(levels, view(part, "the result of f"))
+            if type(part) is not Recorder:
+                self._add(levels, view(part, "the result of f"))
 
     def _add(self, levels: tuple[int, ...], part: View) -> None:
         self.parts[levels] = zeros((self.steps, *part.shape), part.dtype, self.stream)
@@ -93,6 +107,10 @@ class Stack:
             value = self.parts[()]
             leaf = number(leaf, value.dtype, value.array)
         for levels, part in components(leaf).items():
+            if type(part) is Recorder:
+                none = variable(part.shape, part.dtype, part.level)
+                self.recorded.setdefault(levels, [none] * self.steps)[i] = part
+                continue
             source = view(part, "the result of f")
             if levels not in self.parts:
                 self._add(levels, source)
@@ -103,7 +121,10 @@ class Stack:
 
     def stacked(self) -> Any:
         """All of them, along a new first axis."""
-        return assemble({levels: _turned(stack, len(levels)).array for levels, stack in self.parts.items()})
+        parts = {levels: _turned(stack, len(levels)).array for levels, stack in self.parts.items()}
+        for levels, steps in self.recorded.items():
+            parts[levels] = _stack(steps, len(levels))
+        return assemble(parts)
 
 
 def _turned(stack: View, levels: int) -> View:

@@ -23,7 +23,7 @@ def in_main_memory(driver: str, arguments: Sequence[Any]) -> None:
         if here is not CPU:
             raise TypeError(
                 f"{driver} is given an array of {here.place} (differentiated argument {number}); wanted: arrays in "
-                "main memory. jvp, grad, value_and_grad, jacfwd and hvp take those of a device"
+                "main memory. jvp, vjp, grad, value_and_grad, jacfwd, jacrev and hvp take those of a device"
             )
 
 

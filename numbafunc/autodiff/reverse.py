@@ -13,7 +13,7 @@ import numpy as np
 
 import numbafunc.transposes as _transposes  # noqa: F401  (fills the table of recorders)
 from numbafunc import backend
-from numbafunc.autodiff.array_helpers import unit_directions
+from numbafunc.autodiff.array_helpers import joined, unit_directions
 from numbafunc.autodiff.variables import (
     Variables,
     as_array,
@@ -25,6 +25,8 @@ from numbafunc.autodiff.variables import (
     scalar,
     split,
 )
+from numbafunc.backend import CPU
+from numbafunc.dual import anywhere
 from numbafunc.dual.array import Dual, make
 from numbafunc.dual.levels import Level
 from numbafunc.dual.recorder import SHARED, WATCHED, Node, Recorder, check_watched, variable
@@ -122,30 +124,30 @@ class Tape:
             if cotangent is None:
                 results.append(backend.of(leaf).zeros(leaf.shape, leaf.dtype, leaf))
             else:
-                results.append(_owned(cotangent.reshape(leaf.shape), memory))
+                results.append(_owned(anywhere.reshaped(cotangent, leaf.shape), memory))
         return results
 
 
 def snapshot(x: Any) -> Any:
     """An array that stays as it is whatever its owner does; those of a device, which steps don't refer to, as given."""
-    return x.copy() if type(x) is np.ndarray or type(x) is Dual else x
-
-
-def _owned(x: Any, memory: set[int]) -> Any:
-    """The array, or a copy where it is read-only, part of a larger one, or another gradient has the same memory."""
-    if type(x) is not np.ndarray:
-        return x.copy() if type(x) is Dual else x
-    owner = _owner(x)
-    if not x.flags.writeable or owner.size != x.size or id(owner) in memory:
-        x = owner = np.array(x)
-    memory.add(id(owner))
-    return x
+    return x.copy() if type(x) is np.ndarray or (type(x) is Dual and backend.of(x) is CPU) else x
 
 
 def _owner(x: Any) -> Any:
     """The array that an array is a view of, or itself."""
     while type(x) is np.ndarray and type(x.base) is np.ndarray:
         x = x.base
+    return x
+
+
+def _owned(x: Any, memory: set[int]) -> Any:
+    """The array, or a copy where it is read-only, part of a larger one, or another gradient has the same memory."""
+    if type(x) is not np.ndarray:
+        return anywhere.copied(x)
+    owner = _owner(x)
+    if not x.flags.writeable or owner.size != x.size or id(owner) in memory:
+        x = owner = np.array(x)
+    memory.add(id(owner))
     return x
 
 
@@ -166,7 +168,12 @@ def reverse_value_and_grad(
     if type(tangent) is Recorder:
         starts.append((tangent.node, backend.of(value).full(tangent.shape, 1, tangent.dtype, value)))
     del tangent
-    return value, tape.aux, tape.gradients(starts, keep=False, own=True)
+    gradients = tape.gradients(starts, keep=False, own=True)
+    here = backend.of(value)
+    if here is not CPU:
+        # Where the value is, as from forward mode.
+        gradients = [anywhere.sent(gradient, here) for gradient in gradients]
+    return value, tape.aux, gradients
 
 
 def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
@@ -264,7 +271,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
             if part is not None:
                 part = _cotangent(part, value, f"cotangent{name}")
                 if end is not None:
-                    starts.append((end, part.reshape((1, *value.shape))))
+                    starts.append((end, anywhere.reshaped(part, (1, *value.shape))))
         gradients = iter(tape.gradients(starts, keep=True, own=False))
         results = []
         for leaves, moving, nest in nests:
@@ -281,9 +288,12 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
 
 def _cotangent(x: Any, value: Any, name: str) -> Any:
     """A cotangent of a value as an array."""
+    here = backend.of(value)
     if isinstance(x, (int, float)) and value.ndim == 0:
-        x = np.asarray(x, value.dtype)
+        x = here.full((), x, value.dtype, value)
     x = as_array(x, name)
+    if backend.of(x) is not here:
+        raise TypeError(f"{name} is in {backend.of(x).place}; it must be where the value is, in {here.place}")
     if x.dtype != value.dtype:
         raise TypeError(f"{name} has dtype {x.dtype}; it must be that of the value, {value.dtype}")
     if x.shape != value.shape:
@@ -370,8 +380,9 @@ def jacrev(
             ):
                 if cotangent is None:
                     cotangent = backend.of(leaf).zeros((chunk, *leaf.shape), leaf.dtype, leaf)
-                piece.append(cotangent[: total - first] if first + chunk > total else cotangent)
-        columns = [np.concatenate(piece) if len(piece) > 1 else piece[0] for piece in pieces]
+                rest = slice(total - first)
+                piece.append(anywhere.part(cotangent, rest) if first + chunk > total else cotangent)
+        columns = [joined(piece) for piece in pieces]
         results = []
         for leaf, x in enumerate(outputs):
             blocks = [slice(stop - x.size, stop) for (other, _), stop in zip(rows, stops, strict=True) if other == leaf]
@@ -384,11 +395,10 @@ def jacrev(
 
 def _rows(column: Any, blocks: list[slice], x: Any) -> Any:
     """The rows of an output, in the shapes of output and variable, and the dtype of the output."""
-    part = column[blocks[0]]
+    part = anywhere.part(column, blocks[0])
     if len(blocks) == 2:
         part = part + 1j * column[blocks[1]]
-    part = part.reshape((*x.shape, *column.shape[1:]))
-    return part.astype(x.dtype)
+    return anywhere.converted(anywhere.reshaped(part, (*x.shape, *column.shape[1:])), x.dtype)
 
 
 register(__name__)

@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from numbafunc.dual.array import Dual, make
+from numbafunc.backend import is_device_array
+from numbafunc.dual import anywhere
+from numbafunc.dual.array import Dual, make, on_device
 from numbafunc.dual.dtypes import is_inexact
 from numbafunc.dual.levels import LIVE
 from numbafunc.dual.recorded import recorded_level
@@ -127,7 +129,11 @@ class _Run:
         known = len(shared)
         calls = collective_calls[0]
         try:
-            outputs, self.nest = self._call(self.leaves)
+            if on_device(*self.leaves):
+                # NumPy's functions take dual arrays of a device, not the arrays themselves.
+                _, outputs, self.nest, _ = self._again()
+            else:
+                outputs, self.nest = self._call(self.leaves)
         finally:
             # The steps of this run at this level are not taken back.
             del shared[known:]
@@ -150,7 +156,7 @@ class _Run:
         results: list[Any] = []
         for number, x in enumerate(outputs):
             value = x.primal if _is_recorded(x, self.level) else x
-            if type(value) is not Dual:
+            if type(value) is not Dual and not is_device_array(value):
                 value = np.asarray(value)
             if is_inexact(value.dtype):
                 tangent = PICKED.record((directions, *value.shape), value.dtype, joint, number)
@@ -174,8 +180,8 @@ class _Run:
                 waiting.extend(node.parents())
         return [found[number] for number in sorted(found)]
 
-    def _again(self) -> tuple[list[Recorder], list[Any], list[Node]]:
-        """The recorders of the arguments and the outputs of another run, and the steps that are taken in any case."""
+    def _again(self) -> tuple[list[Recorder], list[Any], Structure, list[Node]]:
+        """The recorders of the arguments, the outputs of another run, their nest, and the steps to take in any case."""
         recorders = [variable(one.shape, one.dtype, self.level) for one in self.recorders]
         leaves = list(self.leaves)
         was_live = self.level in LIVE
@@ -184,7 +190,7 @@ class _Run:
         try:
             for number, recorder in zip(self.moving, recorders, strict=True):
                 leaves[number] = make(leaves[number], recorder, self.level)
-            outputs, _ = self._call(leaves)
+            outputs, structure = self._call(leaves)
         finally:
             WATCHED.pop(self.level, None)
             shared = SHARED.pop(self.level, [])
@@ -192,11 +198,11 @@ class _Run:
                 SHARED[self.level] = others
             if not was_live:
                 LIVE.discard(self.level)
-        return recorders, outputs, shared
+        return recorders, outputs, structure, shared
 
     def _pull(self, cotangents: dict[int, Any], *arguments: Node) -> list[Any]:
         """The contributions to the arguments and to what the function refers to."""
-        recorders, outputs, shared = self._again()
+        recorders, outputs, _, shared = self._again()
         start = recorders[0].node.number
         starts = []
         for number, cotangent in cotangents.items():
@@ -213,7 +219,7 @@ class _Run:
 
     def _push(self, *tangents: Any) -> list[Any]:
         """The tangents of the outputs."""
-        recorders, outputs, shared = self._again()
+        recorders, outputs, _, shared = self._again()
         numbers = [*(recorder.node.number for recorder in recorders), *self.captured]
         starts = dict(zip(numbers, tangents, strict=True))
         ends = [x.tangent.node if _is_recorded(x, self.level) else None for x in outputs]
@@ -221,6 +227,9 @@ class _Run:
         results = []
         for x, end in zip(outputs, ends, strict=True):
             change = next(found) if end is not None else None
-            directions = tangents[0].shape[0]
-            results.append(np.zeros((directions, *np.shape(x))) if change is None else change)
+            if change is None:
+                like = tangents[0]
+                shape = (like.shape[0], *getattr(x, "shape", ()))
+                change = anywhere.place_of(like).zeros(shape, getattr(x, "dtype", np.dtype(float)), like)
+            results.append(change)
         return results

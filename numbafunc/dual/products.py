@@ -15,7 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import Dual, Operand, make
+from numbafunc import backend
+from numbafunc.backend import CPU, Backend
+from numbafunc.dual import anywhere
+from numbafunc.dual.array import Dual, Operand, make, on_device
 from numbafunc.dual.dtypes import is_finite
 from numbafunc.dual.recorder import RECORDED, Primitive, Recorder
 
@@ -27,6 +30,8 @@ def scale(factor: Operand, tangent: Operand) -> Any:
     """
     if type(tangent) is Recorder and _is_constant(factor, tangent):
         return RECORDED[scale](factor, tangent)
+    if type(tangent) is not np.ndarray and on_device(tangent):
+        return backend.of(tangent).scale(factor, tangent)
     if type(factor) is not Dual and type(tangent) is not Dual:
         product = beside(factor, tangent) * tangent
         if is_finite(factor):
@@ -98,12 +103,18 @@ def mixed(a: Operand, b: Operand) -> Any:
     """
     if (type(a) is Recorder and _is_constant(b, a)) or (type(b) is Recorder and _is_constant(a, b)):
         return RECORDED[mixed](a, b)
+    if type(b) is not np.ndarray and on_device(b) and type(a) is not Recorder:
+        return backend.of(b).mixed(a, b)
     if type(a) is not Dual and type(b) is not Dual:
         product = beside(a, b) * b
         if is_finite(product):
             return product
         return np.where((a == 0) | (b == 0), product.dtype.type(0), product)
     return _product(a, b, mixed)
+
+
+CPU.bring(Backend.scale, scale)
+CPU.bring(Backend.mixed, mixed)
 
 
 def _product(factor: Operand, tangent: Operand, multiply: Any) -> Any:
@@ -123,7 +134,7 @@ def _product(factor: Operand, tangent: Operand, multiply: Any) -> Any:
             change = mixed(factor_moves, tangent)
     if tangent_moves is not None:
         second = multiply(factor, align(tangent_moves, primal.ndim))
-        change = second if change is None else change + second
+        change = second if change is None else anywhere.added(change, second)
     return primal if change is None else finish(primal, change, level)
 
 
@@ -151,7 +162,7 @@ def align(tangent: Any, ndim: int) -> Any:
     missing = ndim + 1 - tangent.ndim
     if missing > 0:
         shape = tangent.shape
-        return tangent.reshape((shape[0],) + (1,) * missing + shape[1:])
+        return anywhere.reshaped(tangent, (shape[0],) + (1,) * missing + shape[1:])
     return tangent
 
 
@@ -164,7 +175,7 @@ def finish(primal: Any, tangent: Any, level: int) -> Dual:
     """The Dual of a result; the tangent takes the result's shape and dtype."""
     shape = (tangent.shape[0], *primal.shape)
     if tangent.shape != shape:
-        tangent = np.broadcast_to(tangent, shape)
+        tangent = anywhere.repeated(tangent, shape)
     if tangent.dtype != primal.dtype:
-        tangent = tangent.astype(primal.dtype)
+        tangent = anywhere.converted(tangent, primal.dtype)
     return make(primal, tangent, level)

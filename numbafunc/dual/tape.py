@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from numbafunc.backend import CPU
+from numbafunc.dual import anywhere
 from numbafunc.dual.array import Dual, quiet
 from numbafunc.dual.recorder import At, Node, One
 
@@ -67,7 +69,7 @@ def walk_back(
             if not primitive.overwrites:
                 own = False
             elif not own or type(cotangent) is not np.ndarray:
-                cotangent, own = cotangent.copy(), True
+                cotangent, own = anywhere.copied(cotangent), True
             transpose, arguments = primitive.transpose, node.arguments
             if primitive.joint:
                 for place, contribution in zip(node.places, transpose(cotangent, *arguments), strict=True):
@@ -94,8 +96,8 @@ def _add(pending: dict[int, _Pending], heap: list[int], node: Node, contribution
         if entry is None:
             entry = pending[number] = [node, {}, True]
             heapq.heappush(heap, -number)
-        had = entry[1].get(contribution.number)
-        entry[1][contribution.number] = contribution.cotangent if had is None else had + contribution.cotangent
+        had, new = entry[1].get(contribution.number), contribution.cotangent
+        entry[1][contribution.number] = new if had is None else anywhere.added(had, new)
         return
     contribution = fitted(contribution, node)
     if entry is None:
@@ -104,8 +106,9 @@ def _add(pending: dict[int, _Pending], heap: list[int], node: Node, contribution
     elif entry[2] and type(contribution) is np.ndarray and type(entry[1]) is np.ndarray:
         np.add(entry[1], contribution, out=entry[1])
     else:
-        entry[1] = entry[1] + contribution
-        if type(entry[1]) is not Dual and type(entry[1]) is not np.ndarray:
+        here = anywhere.place_of(contribution)
+        entry[1] = anywhere.added(entry[1], contribution)
+        if here is CPU and type(entry[1]) is not Dual and type(entry[1]) is not np.ndarray:
             entry[1] = np.asarray(entry[1])
         entry[2] = True
 
@@ -164,7 +167,7 @@ def fitted(cotangent: Cotangent, node: Node) -> Cotangent:
 def _converted(cotangent: Cotangent, dtype: Any) -> Cotangent:
     if cotangent.dtype.kind == "c" and dtype.kind != "c":
         cotangent = cotangent.real
-    return cotangent if cotangent.dtype == dtype else cotangent.astype(dtype)
+    return cotangent if cotangent.dtype == dtype else anywhere.converted(cotangent, dtype)
 
 
 def summed_to(cotangent: Cotangent, shape: tuple[int, ...]) -> Cotangent:
@@ -174,8 +177,8 @@ def summed_to(cotangent: Cotangent, shape: tuple[int, ...]) -> Cotangent:
         extra + axis for axis, length in enumerate(shape) if length == 1 and cotangent.shape[extra + axis] != 1
     )
     if axes:
-        cotangent = cotangent.sum(axes)
-    return cotangent.reshape(shape)
+        cotangent = anywhere.total(cotangent, axes)
+    return anywhere.reshaped(cotangent, shape)
 
 
 def walk_forth(starts: dict[int, Any], ends: Sequence[Node]) -> list[Any]:
@@ -198,10 +201,13 @@ def walk_forth(starts: dict[int, Any], ends: Sequence[Node]) -> list[Any]:
             if any(tangent is not None for tangent in moving):
                 arguments = list(node.arguments)
                 for place, tangent in zip(node.places, moving, strict=True):
-                    parent = arguments[place]
-                    arguments[place] = np.zeros(parent.shape, parent.dtype) if tangent is None else tangent
+                    if tangent is None:
+                        parent = arguments[place]
+                        like = next(other for other in moving if other is not None)
+                        tangent = anywhere.place_of(like).zeros(parent.shape, parent.dtype, like)
+                    arguments[place] = tangent
                 result = node.primitive.apply(*arguments)
-                plain = type(result) is not Dual and not node.primitive.joint
+                plain = type(result) is not Dual and not node.primitive.joint and anywhere.place_of(result) is CPU
                 tangents[number] = np.asarray(result) if plain else result
             for parent in node.parents():
                 if uses.get(parent.number) == number:

@@ -48,7 +48,7 @@ class Movement(Linear):
     """
 
     def __init__(self, name: str, arrange: Callable[..., tuple[np.ndarray[Any, Any], tuple[int, ...]]]) -> None:
-        super().__init__(name, _copied, Backend.copy, _scattered)
+        super().__init__(name, _copied, Backend.copy, _scattered, Backend.copy_transpose)
         self.arrange = arrange
 
     def __call__(self, x: Any, *static: Any, shortcut: Shortcut | None = None) -> Any:

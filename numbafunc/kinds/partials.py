@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from numbafunc import backend
-from numbafunc.dual.array import Dual, make
+from numbafunc.backend import CPU
+from numbafunc.dual import anywhere
+from numbafunc.dual.array import Dual, assemble, components, make
 from numbafunc.dual.levels import Level
 from numbafunc.dual.products import align, scale
 from numbafunc.dual.recorded import added, recorded_level, shaped_like, taken_apart, with_level
@@ -30,8 +32,13 @@ def by_partials(op: Any, operands: Sequence[Any], dtype: Any) -> Any:
     if partials is None:
         return value
     change = None
+    here = anywhere.place_of(value)
     for partial, number in zip(partials, moving, strict=True):
-        term = scale(partial, align(tangents[number], value.ndim))
+        tangent = _aligned(tangents[number], value.ndim)
+        if here is not CPU and backend.of(rests[number]) is CPU:
+            # The cotangents of numbers of main memory go back there.
+            tangent = anywhere.sent(tangent, here)
+        term = scale(partial, tangent)
         change = term if change is None else added(change, term)
     return with_level(value, shaped_like(change, value), level)
 
@@ -49,15 +56,24 @@ def partials_of(
     seeded = list(rests)
     with Level() as own:
         for direction, number in enumerate(moving):
-            seeded[number] = make(rests[number], _units(rests[number], len(moving), direction), own)
+            seeded[number] = make(
+                rests[number], backend.of(rests[number]).units(len(moving), direction, rests[number]), own
+            )
         result = op.evaluate(seeded, dtype=dtype)
     if type(result) is not Dual or result.level != own:
         return result, None
-    return result.primal, [result.tangent[direction] for direction in range(len(moving))]
+    return result.primal, [anywhere.part(result.tangent, direction) for direction in range(len(moving))]
 
 
-def _units(x: Any, count: int, direction: int) -> Any:
-    """Unit tangents along one of some directions."""
-    units = backend.of(x).zeros((count, *x.shape), x.dtype, x)
-    units[direction] = 1
-    return units
+def _aligned(tangent: Any, ndim: int) -> Any:
+    """The tangent of an operand that is broadcast to some axes with those that it lacks, behind its directions."""
+    if type(tangent) is not Dual:
+        return align(tangent, ndim)
+    parts = {}
+    for key, part in components(tangent).items():
+        leading = len(key) + 1
+        missing = ndim + leading - part.ndim
+        if missing > 0:
+            part = anywhere.reshaped(part, (*part.shape[:leading], *(1,) * missing, *part.shape[leading:]))
+        parts[key] = part
+    return assemble(parts)

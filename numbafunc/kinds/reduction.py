@@ -82,9 +82,9 @@ class Stages(NamedTuple):
 
 
 class Reduction:
-    """An op of the reduction kind."""
+    """An op of the reduction kind; ``listed`` in the registry unless it is a part of others."""
 
-    def __init__(self, name: str, stages: Stages, listed: bool = True) -> None:
+    def __init__(self, name: str, stages: Stages, *, listed: bool = True) -> None:
         self.name = name
         self.stages = stages
         self._kernels = threads.Kernels()
@@ -129,7 +129,7 @@ class Reduction:
 
             if out is not None:
                 raise TypeError("out can't take a result with tangents; leave it out when differentiating")
-            results = by_stages(self, operands, axes, dtype, shape, keepdims)
+            results = by_stages(self, operands, names, axes, dtype, shape, keepdims)
             return results[0] if len(results) == 1 else tuple(results)
         here = backend.of(*operands)
         if here is not backend.CPU:

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import Dual, make, quiet, value_of
+from numbafunc.dual import anywhere
+from numbafunc.dual.array import Dual, make, on_device, quiet, value_of
 from numbafunc.dual.levels import Level
 from numbafunc.dual.recorded import recorded_level, shaped_like, taken_apart, with_level, without_level
 from numbafunc.dual.recorder import PICKED, Node, Primitive, watch
@@ -35,6 +36,19 @@ _EXACT = 2**24
 
 def _names(letter: str, count: int) -> list[str]:
     return [f"{letter}{number}" for number in range(count)]
+
+
+@cache
+def stage_op(function: Callable[..., Any], place: int, reduction: str, stage: str) -> Elementwise:
+    """The elementwise op that computes one of the numbers that a stage returns; the only one for a negative place."""
+    from numbafunc.cpu.cache import inline
+
+    names = ", ".join(_names("x", len(inspect.signature(function).parameters)))
+    picked = f"[{place}]" if place >= 0 else ""
+    namespace: dict[str, Any] = {"stage": inline(function), "__name__": __name__}
+    exec(f"def definition({names}):\n    return stage({names}){picked}\n", namespace)
+    name = f"{stage} {place} of {reduction}"
+    return Elementwise(namespace["definition"], name=name, identity=name)
 
 
 class Composed:
@@ -56,7 +70,7 @@ class Composed:
 
         stages = self.stages
         namespace: dict[str, Any] = {"__name__": __name__}
-        for stage in ("shift_of", "lift", "finish", "epilogue"):
+        for stage in ("lift", "finish", "epilogue"):
             function = getattr(stages, stage)
             namespace[stage] = function and inline(function)
         source = f"def definition({', '.join(parameters)}):\n    " + "\n    ".join(lines)
@@ -71,36 +85,6 @@ class Composed:
         if stage == "epilogue":
             return f"epilogue({', '.join([*(['terms[0]'] if self.stages.kept else self.operands), *self.finals])})"
         return f"lift(shift, {', '.join(self.operands)})"
-
-    @cached_property
-    def shift(self) -> Elementwise:
-        """The key whose largest value in a row is the shift."""
-        return self._compiled("shift", self.operands, [f"return shift_of({', '.join(self.operands)})"])
-
-    @cached_property
-    def lifted(self) -> list[Elementwise]:
-        """The terms of an element."""
-        parameters = ["shift", *self.operands]
-        return [
-            self._compiled(f"term {number}", parameters, [f"return {self._called('lift')}[{number}]"])
-            for number in range(self.stages.sums)
-        ]
-
-    @cached_property
-    def finished(self) -> list[Elementwise]:
-        """The finals of a row."""
-        parameters = ["shift", "count", *self.totals, *self.picked]
-        return [
-            self._compiled(f"final {number}", parameters, [f"return {self._called('finish')}[{number}]"])
-            for number in range(self.stages.finals)
-        ]
-
-    @cached_property
-    def closed(self) -> Elementwise:
-        """The result of an element."""
-        lines = [f"terms = {self._called('lift')}"] if self.stages.kept else []
-        parameters = ["shift", *self.operands, *self.finals]
-        return self._compiled("epilogue", parameters, [*lines, f"return {self._called('epilogue')}"])
 
     @cached_property
     def of_finals(self) -> Elementwise:
@@ -150,8 +134,9 @@ class Composed:
 
 
 def by_stages(
-    op: Any, operands: Sequence[Any], axes: tuple[int, ...], dtype: Any, shape: tuple[int, ...], keepdims: bool
-) -> list[Any]:
+    op: Any, operands: Sequence[Any], names: Sequence[str], axes: tuple[int, ...], dtype: Any, shape: tuple[int, ...],
+    keepdims: bool,
+) -> list[Any]:  # fmt: skip
     """The results of a reduction of operands of which at least one has a recorded tangent."""
     level = recorded_level(*operands)
     rests, tangents = taken_apart(operands, level)
@@ -159,8 +144,9 @@ def by_stages(
     composed = op.composed
     count = math.prod(shape[axis] for axis in axes)
     nested = any(type(x) is Dual and x.level > level for x in operands)
-    if nested or (composed.picked and count > _EXACT and compute.itemsize < 8):
-        return _step_by_step(op, composed, rests, tangents, level, axes, dtype, compute, shape, keepdims)
+    if nested or on_device(*rests) or (composed.picked and count > _EXACT and compute.itemsize < 8):
+        values = op(rests, axes, dtype, shape=shape, keepdims=keepdims, names=names)
+        return _step_by_step(op, values, rests, tangents, level, axes, compute, shape)
     # Rows with one number of each, and with the results themselves if there is no epilogue.
     rows = op.with_totals.rows(rests, axes, compute, shape)
     kept = len(composed.weights)
@@ -257,23 +243,22 @@ class _Run:
 def _in(x: Any, dtype: Any) -> Any:
     if not hasattr(x, "dtype"):
         return x
-    return x if x.dtype == dtype or not arguments.is_float(x.dtype) else x.astype(dtype)
+    return x if x.dtype == dtype or not arguments.is_float(x.dtype) else anywhere.converted(x, dtype)
 
 
-# Recorded tangents of operands that move at higher levels as well: each stage is a step of its own.
+# Recorded tangents of operands that move at higher levels as well, or lie on a device: each stage is a step of its own.
 
 
 def _step_by_step(
-    op: Any, composed: Composed, rests: list[Any], tangents: list[Any], level: int, axes: tuple[int, ...], dtype: Any,
-    compute: Any, shape: tuple[int, ...], keepdims: bool,
+    op: Any, values: Any, rests: list[Any], tangents: list[Any], level: int, axes: tuple[int, ...], compute: Any,
+    shape: tuple[int, ...],
 ) -> list[Any]:  # fmt: skip
-    values = op(rests, axes, dtype, shape=shape, keepdims=keepdims)
     moving = [
         rest if tangent is None else with_level(rest, tangent, level)
         for rest, tangent in zip(rests, tangents, strict=True)
     ]
     with quiet():
-        found = _results(composed, [_in(x, compute) for x in moving], axes, compute, shape)
+        found = _results(op, [_in(x, compute) for x in moving], axes, compute, shape)
     results = []
     for value, result in zip(values if type(values) is tuple else [values], found, strict=True):
         _, change = without_level(result, level)
@@ -281,32 +266,28 @@ def _step_by_step(
     return results
 
 
-def _results(
-    composed: Composed, operands: list[Any], axes: tuple[int, ...], dtype: Any, shape: tuple[int, ...]
-) -> list[Any]:
+def _results(op: Any, operands: list[Any], axes: tuple[int, ...], dtype: Any, shape: tuple[int, ...]) -> list[Any]:
     """The results with the reduced axes kept, with derivatives; their values are rounded in another order."""
-    stages = composed.stages
+    stages = op.stages
     reals = [0.0 if position in stages.integers else x for position, x in enumerate(operands)]
     shift: Any = 0.0
     if stages.shift_of is not None:
-        keys = composed.shift.evaluate([value_of(x) for x in reals], dtype=dtype)
-        shift = np.max(np.broadcast_to(keys, shape), axes, keepdims=True, initial=-np.inf)
-    terms = [term.evaluate([shift, *reals], dtype=dtype) for term in composed.lifted]
-    totals = [np.sum(np.broadcast_to(term, shape), axes, keepdims=True) for term in terms]
+        keys = stage_op(stages.shift_of, -1, op.name, "shift").evaluate([value_of(x) for x in reals], dtype=dtype)
+        shift = anywhere.place_of(keys).largest(anywhere.repeated(keys, shape), axes)
+    terms = [
+        stage_op(stages.lift, place, op.name, "lift").evaluate([shift, *reals], dtype=dtype)
+        for place in range(stages.sums)
+    ]
+    totals = [anywhere.total(anywhere.repeated(term, shape), axes, keepdims=True) for term in terms]
     count = math.prod(shape[axis] for axis in axes)
-    picked = [_picked(operands[0], operands[-1], axes[-1], count)] if stages.picks else []
-    finals = [final.evaluate([shift, float(count), *totals, *picked], dtype=dtype) for final in composed.finished]
+    picked = []
+    if stages.picks:
+        picked.append(anywhere.place_of(operands[0]).picked(operands[0], operands[-1], axes[-1]))
+    finals = [
+        stage_op(stages.finish, place, op.name, "finish").evaluate([shift, float(count), *totals, *picked], dtype=dtype)
+        for place in range(stages.finals)
+    ]
     if stages.epilogue is None:
         return finals[: stages.results]
-    return [composed.closed.evaluate([shift, *reals, *finals], dtype=dtype)]
-
-
-def _picked(x: Any, index: Any, axis: int, count: int) -> Any:
-    """The element of each row at its index; NaN where the row has none."""
-    places = np.asarray(index)
-    places = np.where(places < 0, places + count, places).astype(np.int64)
-    inside = (places >= 0) & (places < count)
-    if not count:
-        return np.full(places.shape, np.nan, x.dtype)
-    places = np.broadcast_to(np.where(inside, places, 0), (*x.shape[:axis], 1, *x.shape[axis + 1 :]))
-    return np.where(inside, np.take_along_axis(x, places, axis), x.dtype.type(np.nan))
+    elements = terms[:1] if stages.kept else reals
+    return [stage_op(stages.epilogue, -1, op.name, "epilogue").evaluate([*elements, *finals], dtype=dtype)]

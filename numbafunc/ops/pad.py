@@ -12,7 +12,9 @@ from numbafunc import backend
 from numbafunc.backend import CPU, Backend
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import WORDS, empty, flat_words
-from numbafunc.dual.array import Dual, assemble, components
+from numbafunc.dual import anywhere
+from numbafunc.dual.array import Components, Dual, assemble, components
+from numbafunc.dual.recorded import recorded_level
 from numbafunc.dual.recorder import Recorder
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
@@ -20,14 +22,14 @@ from numbafunc.kinds.linear import JointlyLinear, Linear
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.shortcuts import FLAT, WORDS_OF_IT, Shortcut, kernel_call, new_shortcut, shortcut
 from numbafunc.ops import pad_margins
-from numbafunc.ops.pad_index import LARGEST_TABLE, MAPS, Widths, padded, prepare
+from numbafunc.ops.pad_index import LARGEST_TABLE, MAPS, Widths, padded, padded_transpose, prepare
 
 _constant = JointlyLinear(
     "pad_constant",
     lambda arrays, leading, widths: padded(arrays[0], leading, widths, "constant", arrays[1]),
     Backend.pad_constant,
 )
-_mapped = Linear("pad_mapped", padded, Backend.pad_mapped)
+_mapped = Linear("pad_mapped", padded, Backend.pad_mapped, padded_transpose, Backend.pad_mapped_transpose)
 _odd = Linear("pad_odd", pad_margins.odd, Backend.pad_odd)
 _ramp = JointlyLinear("pad_linear_ramp", pad_margins.ramp, Backend.pad_ramp)
 
@@ -135,14 +137,42 @@ def _checked(mode: Any, given: dict[str, Any]) -> dict[str, Any]:
 
 def _by_name(array: Any, widths: Widths, mode: str, options: dict[str, Any]) -> Any:
     if mode in ("constant", "empty"):
-        return _constant((array, _values(options.get("constant_values", 0), "constant_values", array)), widths)
+        constants = _values(options.get("constant_values", 0), "constant_values", array)
+        if recorded_level(array) and type(constants) is not Dual:
+            return _with_constants(array, constants, widths)
+        return _joint(_constant, array, constants, widths)
     if mode == "linear_ramp":
-        return _ramp((array, _values(options.get("end_values", 0), "end_values", array)), widths)
+        return _joint(_ramp, array, _values(options.get("end_values", 0), "end_values", array), widths)
     if mode in MAPS:
         odd = options.get("reflect_type") == "odd"
-        return _odd(array, widths, mode == "symmetric") if odd else _mapped(array, widths, mode)
+        if not odd:
+            return _mapped(array, widths, mode)
+        here = backend.of(array)
+        if anywhere.is_recorded_elsewhere(array):
+            return anywhere.sent(_odd(anywhere.fetched(array), widths, mode == "symmetric"), here)
+        return _odd(array, widths, mode == "symmetric")
     lengths = _pairs(options["stat_length"], "stat_length", array.ndim, 1) if "stat_length" in options else None
+    if anywhere.is_recorded_elsewhere(array):
+        return anywhere.sent(CPU.pad_statistics(anywhere.fetched(array), widths, lengths, mode), backend.of(array))
     return backend.of(array).pad_statistics(array, widths, lengths, mode)
+
+
+def _with_constants(array: Dual, constants: Any, widths: Widths) -> Any:
+    """The array with margins of constants that have no tangents, so those of its tangents are zeros."""
+    parts = components(array)
+    value = _constant.anywhere((parts.pop(()), constants), 0, widths)
+    results: Components = {(): value}
+    for levels, part in parts.items():
+        results[levels] = _mapped.of_tangents(part, len(levels), 0, value, widths, "constant")
+    return assemble(results)
+
+
+def _joint(op: JointlyLinear, array: Any, constants: Any, widths: Widths) -> Any:
+    """The op, in main memory where tangents are recorded elsewhere."""
+    here = backend.of(array)
+    if here is not CPU and (recorded_level(array) or recorded_level(constants)):
+        return anywhere.sent(op((anywhere.fetched(array), constants), widths), here)
+    return op((array, constants), widths)
 
 
 @CPU.brings(Backend.pad_statistics)
@@ -152,11 +182,21 @@ def _statistical(array: Any, widths: Widths, lengths: Any, mode: str) -> Any:
 
 def _by_function(array: Any, widths: Widths, function: Callable[..., Any], options: dict[str, Any]) -> Any:
     """The array padded with zeros, each of its lines replaced by the function's result, along each axis in turn."""
-    result = _constant((array, _values(0, "constant_values", array)), widths)
+    result = _by_name(array, widths, "constant", {})
+    here = backend.of(result)
+    recorded = anywhere.is_recorded_elsewhere(result)
+    if recorded:  # lines are taken in main memory, and are where they belong when the function gets them
+        result = anywhere.fetched(result)
     replaced = backend.of(result).pad_function
     for axis, width in enumerate(widths):
-        result = replaced(result, axis, lambda line, axis=axis, width=width: function(line, width, axis, {**options}))
-    return result
+
+        def of_line(line: Any, axis: int = axis, width: Any = width) -> Any:
+            if not recorded:
+                return function(line, width, axis, {**options})
+            return anywhere.fetched(function(anywhere.sent(line, here), width, axis, {**options}))
+
+        result = replaced(result, axis, of_line)
+    return anywhere.sent(result, here) if recorded else result
 
 
 @CPU.brings(Backend.pad_function)

@@ -183,8 +183,24 @@ def padded(array: Any, leading: int, widths: Widths, mode: str, constants: np.nd
     return result
 
 
+def padded_transpose(cotangent: Any, leading: int, shape: tuple[int, ...], widths: Widths, mode: str) -> Any:
+    """The transpose of :func:`padded`: each element gets the sum of its copies, axis by axis."""
+    x = cotangent
+    for number, ((before, after), length) in enumerate(zip(widths, shape)):
+        if not before and not after:
+            continue
+        moved = np.moveaxis(x, leading + number, 0)
+        total = moved[before : before + length].copy()
+        if mode != "constant":
+            places = np.concatenate((np.arange(-before, 0), np.arange(length, length + after)))
+            for place, source in zip(places, MAPS[mode](places, length)):
+                total[source] += moved[before + place]
+        x = np.moveaxis(total, 0, leading + number)
+    return x
+
+
 def _recorded(x: Any, leading: int, widths: Widths, mode: str, constants: Any) -> Any:
-    """The same for a recorded tangent, axis by axis."""
+    """The same for a recorded tangent, axis by axis, where constants have tangents too."""
     directions, ndim = x.shape[:leading], x.ndim - leading
     for number, (before, after) in enumerate(widths):
         axis = leading + number

@@ -246,7 +246,9 @@ def _follow(
     return [results[0][0], *results[1:]]
 
 
-_average_pool_2d = Linear("average_pool_2d", _average, Backend.average_pool, _average_transpose)
+_average_pool_2d = Linear(
+    "average_pool_2d", _average, Backend.average_pool, _average_transpose, Backend.average_pool_transpose
+)
 _max_pool_2d = Selection("max_pool_2d", _largest, Backend.max_pool, _follow)
 
 

@@ -25,8 +25,8 @@ _METHODS = {
     "lanczos5": "lanczos5",
 }
 
-_interpolate = Linear("interpolate", resample, Backend.resize, resample_transpose)
-_upsample_2d = Linear("upsample_2d", resample, Backend.resize, resample_transpose)
+_interpolate = Linear("interpolate", resample, Backend.resize, resample_transpose, Backend.resize_transpose)
+_upsample_2d = Linear("upsample_2d", resample, Backend.resize, resample_transpose, Backend.resize_transpose)
 
 
 @shortcut("input", tuples=["size", "scale_factor"])

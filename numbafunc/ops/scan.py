@@ -98,9 +98,11 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
     step = getattr(f, "keeps_arguments", None)
     if step is not None:
         # Memory matters where a derivative is being taken.
-        if steps > _SHORTEST and LIVE and backend.of(*flatten(init)[0], *entries) is CPU:
-            return _in_segments(step, init, entries, x_structure, steps, reverse)
-        f = step
+        if steps > _SHORTEST and LIVE:
+            if backend.of(*flatten(init)[0], *entries) is CPU:
+                return _in_segments(step, init, entries, x_structure, steps, reverse)
+        else:
+            f = step
     leaves, structure = _start(init)
     jitted = _is_dispatcher(f)
     here = backend.of(*leaves, *entries)

@@ -14,7 +14,9 @@ import numpy as np
 
 from numbafunc import backend
 from numbafunc.backend import Memory, is_device_array, place_of
+from numbafunc.dual import anywhere
 from numbafunc.dual.array import Dual, assemble, components, on_device, value_of
+from numbafunc.dual.recorder import Recorder
 from numbafunc.dual.trees import Structure
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
@@ -118,21 +120,32 @@ def reduce_on_device(
 
 
 def through_main_memory(leaves: Sequence[Any], collective: Callable[[list[Any]], list[Any]]) -> list[Any]:
-    """The results of a collective function of arrays in main memory, each copied back to where its operand is."""
+    """The results of a collective function of arrays in main memory, each copied back to where its operand is.
+
+    Recorded tangents have no memory: copying them is a step of the tape, whose transpose copies the cotangent back.
+    """
     memory = next(_memory(leaf, "x") for leaf in leaves if on_device(leaf))
     memory.synchronize()
     there = [components(leaf) if on_device(leaf) else {} for leaf in leaves]
-    staged = [_checked(memory.view(part), "x") for parts in there for part in parts.values()]
+    here = backend.of(*leaves)
+    staged = [
+        _checked(memory.view(part), "x") for parts in there for part in parts.values() if type(part) is not Recorder
+    ]
     with memory.Staging(staged) as copies:
         remaining = iter(copies)
+
+        def fetched(part: Any) -> Any:
+            return anywhere.fetched_tangent(part, here) if type(part) is Recorder else next(remaining)
+
+        def sent(part: Any) -> Any:
+            return anywhere.sent(part, here) if type(part) is Recorder else memory.to_device(part)
+
         host = [
-            assemble({levels: next(remaining) for levels in parts}) if parts else leaf
+            assemble({levels: fetched(part) for levels, part in parts.items()}) if parts else leaf
             for leaf, parts in zip(leaves, there)
         ]
         results = [
-            assemble({levels: memory.to_device(part) for levels, part in components(result).items()})
-            if parts
-            else result
+            assemble({levels: sent(part) for levels, part in components(result).items()}) if parts else result
             for result, parts in zip(collective(host), there)
         ]
         memory.synchronize()

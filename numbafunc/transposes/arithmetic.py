@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy
 
+from numbafunc.dual import anywhere
 from numbafunc.dual.products import divide, mixed, scale
 from numbafunc.dual.recorder import RECORDED, Primitive, Recorder, Shape, not_linear
 from numbafunc.transposes.register import records
@@ -104,8 +105,8 @@ def _ldexp(x: Recorder, exponent: Any) -> Recorder:
 # Sums. An operand that is no recorder is a tangent of zeros, of an operand that does not move.
 
 
-SUM_OF_TWO = Primitive("sum of two", lambda x, y: x + y, lambda cotangent, place, x, y: cotangent)
-NEGATIVE = Primitive("negative", lambda x: -x, lambda cotangent, place, x: -cotangent)
+SUM_OF_TWO = Primitive("sum of two", anywhere.added, lambda cotangent, place, x, y: cotangent)
+NEGATIVE = Primitive("negative", anywhere.negative, lambda cotangent, place, x: anywhere.negative(cotangent))
 
 
 def _repeated(x: Recorder, other: Any) -> Recorder:
@@ -167,7 +168,7 @@ def _where(condition: Any, x: Any, y: Any) -> Recorder:
 # Dtypes and complex values.
 
 
-CONVERSION = Primitive("conversion", lambda x, dtype: x.astype(dtype), lambda cotangent, place, x, dtype: cotangent)
+CONVERSION = Primitive("conversion", anywhere.converted, lambda cotangent, place, x, dtype: cotangent)
 REAL_PART = Primitive("real part", lambda x: x.real, lambda cotangent, place, x: cotangent)
 IMAGINARY_PART = Primitive("imaginary part", lambda x: x.imag, lambda cotangent, place, x: -1j * cotangent)
 CONJUGATE = Primitive("conjugate", np.conjugate, lambda cotangent, place, x: np.conjugate(cotangent))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from numbafunc.dual import anywhere
 from numbafunc.dual.recorder import Primitive, Recorder, Shape
 from numbafunc.transposes.register import records
 
@@ -26,24 +27,15 @@ def outline(x: Any) -> Any:
 
 
 RESHAPED = Primitive(
-    "reshape", lambda x, shape: x.reshape(shape), lambda cotangent, place, x, shape: cotangent.reshape(x.shape)
+    "reshape", anywhere.reshaped, lambda cotangent, place, x, shape: anywhere.reshaped(cotangent, x.shape)
 )
-REPEATED = Primitive(
-    "broadcast_to", lambda x, shape: np.broadcast_to(x, shape), lambda cotangent, place, x, shape: cotangent
-)
+REPEATED = Primitive("broadcast_to", anywhere.repeated, lambda cotangent, place, x, shape: cotangent)
 TRANSPOSED = Primitive(
     "transpose",
-    lambda x, order, back: x.transpose(order),
-    lambda cotangent, place, x, order, back: cotangent.transpose(back),
+    lambda x, order, back: anywhere.transposed(x, order),
+    lambda cotangent, place, x, order, back: anywhere.transposed(cotangent, back),
 )
 FLIPPED = Primitive("flip", np.flip, lambda cotangent, place, x, axes: np.flip(cotangent, axes))
-
-
-def repeated(x: Any, shape: Shape) -> Any:
-    """The array broadcast to a shape; NumPy's function takes several times as long as this for a single element."""
-    if type(x) is np.ndarray and x.size == 1:
-        return np.ndarray(shape, x.dtype, x if x.flags.c_contiguous else x.copy(), 0, (0,) * len(shape))
-    return np.broadcast_to(x, shape)
 
 
 def reshaped(x: Recorder, shape: Shape) -> Recorder:
@@ -124,7 +116,7 @@ for _function in (np.ndim, np.shape, np.size):
 
 def _joined_transpose(cotangent: Any, place: int, axis: int, starts: Sequence[int], *parts: Any) -> Any:
     start, length = starts[place - 2], parts[place - 2].shape[axis]
-    return cotangent[(*(slice(None),) * axis, slice(start, start + length))]
+    return anywhere.part(cotangent, (*(slice(None),) * axis, slice(start, start + length)))
 
 
 JOINED = Primitive("concatenate", lambda axis, starts, *parts: np.concatenate(parts, axis), _joined_transpose)
@@ -145,7 +137,7 @@ def concatenate(parts: Sequence[Any], axis: int = 0) -> Recorder:
 
 
 def _stacked_transpose(cotangent: Any, place: int, axis: int, *parts: Any) -> Any:
-    return cotangent[(*(slice(None),) * axis, place - 1)]
+    return anywhere.part(cotangent, (*(slice(None),) * axis, place - 1))
 
 
 STACKED = Primitive("stack", lambda axis, *parts: np.stack(parts, axis), _stacked_transpose)

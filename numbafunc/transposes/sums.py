@@ -8,10 +8,11 @@ from typing import Any
 import numpy
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from numbafunc.dual import anywhere
 from numbafunc.dual.recorder import RECORDED_METHODS, Primitive, Recorder
 from numbafunc.transposes.arithmetic import multiply
 from numbafunc.transposes.register import records
-from numbafunc.transposes.shape import concatenate, repeated
+from numbafunc.transposes.shape import concatenate
 
 # The annotations of NumPy's functions don't allow for recorders.
 np: Any = numpy
@@ -24,7 +25,7 @@ def _summed(x: Any, axes: Any, kept: Any, keepdims: bool) -> Any:
 SUMMED = Primitive(
     "sum",
     _summed,
-    lambda cotangent, place, x, axes, kept, keepdims: repeated(cotangent.reshape(kept), x.shape),
+    lambda cotangent, place, x, axes, kept, keepdims: anywhere.repeated(anywhere.reshaped(cotangent, kept), x.shape),
 )
 
 

@@ -11,10 +11,14 @@ from typing import Any
 from numbafunc_cuda.layout import Slot, StoredOperand
 from numbafunc_cuda.reduction import ReductionOnDevice
 from numbafunc_cuda.reduction_kernels import KernelSpec, build
+from numbafunc_cuda.steps import LARGEST, SUM
 from ptx import FLOATS, ORDERS, Case
 
 from numbafunc.kinds.plan import chunks_of, result_keys
 from numbafunc.kinds.reduction import REGISTRY, Stages
+
+# The ops, and the reductions that the walk back of reverse mode computes with.
+OPS = {**REGISTRY, SUM.name: SUM, LARGEST.name: LARGEST}
 
 TEAMS = ("block", "thread", "segments")
 
@@ -24,7 +28,7 @@ _STORED = {"mask": "bool", "initial": "number", "eps": "number"}
 
 @cache
 def _op(name: str) -> ReductionOnDevice:
-    return ReductionOnDevice(REGISTRY[name])
+    return ReductionOnDevice(OPS[name])
 
 
 def form(stages: Stages, dtype: str, order: str, team: str, *, wide: bool = False) -> KernelSpec:
@@ -48,7 +52,7 @@ def form(stages: Stages, dtype: str, order: str, team: str, *, wide: bool = Fals
 
 def _maker(name: str, made: KernelSpec, number: int) -> Callable[[], tuple[Callable[..., Any], tuple[Any, ...]]]:
     def make() -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        kernels, types = build(REGISTRY[name].stages, made, _op(name).inlined())
+        kernels, types = build(OPS[name].stages, made, _op(name).inlined())
         return kernels[number], types
 
     return make
@@ -56,7 +60,7 @@ def _maker(name: str, made: KernelSpec, number: int) -> Callable[[], tuple[Calla
 
 def cases() -> Iterator[Case]:
     """The kernels of each op for each dtype: all of them at orders 0 and 1, and those of blocks at all orders."""
-    for name, op in sorted(REGISTRY.items()):
+    for name, op in sorted(OPS.items()):
         for dtype, order, team in itertools.product(FLOATS, ORDERS, TEAMS):
             if team == "block" or order in ("0", "1"):
                 yield from reduction_cases(name, op.stages, dtype, order, team)

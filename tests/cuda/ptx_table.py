@@ -12,6 +12,7 @@ from typing import Any
 import ptx_reduction
 import ptx_rules
 import ptx_selection
+import ptx_steps
 from ptx import FLOATS, INTEGERS, ORDERS, Case, ScalarFunction, capabilities, elementwise_case, name_of, report
 
 import numbafunc
@@ -40,6 +41,7 @@ def cases() -> Iterator[Case]:
     yield from ptx_reduction.cases()
     yield from ptx_selection.cases()
     yield from ptx_rules.cases()
+    yield from ptx_steps.cases()
 
 
 @cache

@@ -20,8 +20,75 @@ from numbafunc.dual.recorder import At, Node, One
 Cotangent = Any  # an array or a Dual
 
 
-_Pending = list[Any]
-"""A step that the walk has not come to yet: its node, its cotangent, whether nothing else refers to that."""
+class _Walk:
+    """The steps that a walk back has not come to yet, with their cotangents, which are complete when it does."""
+
+    __slots__ = ("cotangents", "heap", "nodes", "own")
+
+    def __init__(self) -> None:
+        self.nodes: dict[int, Node] = {}
+        self.cotangents: dict[int, Cotangent] = {}
+        # Those whose cotangent nothing else refers to, so that it may be written to.
+        self.own: set[int] = set()
+        self.heap: list[int] = []
+
+    def start(self, node: Node, cotangent: Any, own: bool) -> None:
+        """Add a step to those that the walk comes to."""
+        number = node.number
+        self.nodes[number] = node
+        self.cotangents[number] = cotangent
+        if own:
+            self.own.add(number)
+        heapq.heappush(self.heap, -number)
+
+    def add(self, node: Node, contribution: Any, own: bool = False) -> None:
+        """Add a contribution to the cotangent of a step."""
+        if type(contribution) is At:
+            self._add_at(node, contribution)
+            return
+        if type(contribution) is One:
+            self._add_one(node, contribution)
+            return
+        if contribution.shape != node.shape or contribution.dtype is not node.dtype:
+            contribution = fitted(contribution, node)
+        number = node.number
+        had = self.cotangents.get(number)
+        if had is None:
+            self.start(node, contribution, own)
+        elif number in self.own and type(contribution) is np.ndarray and type(had) is np.ndarray:
+            np.add(had, contribution, out=had)
+        else:
+            total = anywhere.added(had, contribution)
+            if type(total) is not np.ndarray and anywhere.place_of(contribution) is CPU and type(total) is not Dual:
+                total = np.asarray(total)
+            self.cotangents[number] = total
+            self.own.add(number)
+
+    def _add_one(self, node: Node, contribution: One) -> None:
+        if node.number not in self.nodes:
+            self.start(node, {}, True)
+        results = self.cotangents[node.number]
+        had, new = results.get(contribution.number), contribution.cotangent
+        results[contribution.number] = new if had is None else anywhere.added(had, new)
+
+    def _add_at(self, node: Node, part: At) -> None:
+        number, values = node.number, part.values
+        had = self.cotangents.get(number)
+        if type(values) is not np.ndarray or (had is not None and type(had) is not np.ndarray):
+            self.add(node, spread(part, node.shape, node.dtype))
+            return
+        if values.dtype != node.dtype:
+            values = _converted(values, node.dtype)
+        if had is None:
+            had = np.zeros(node.shape, node.dtype)
+            self.start(node, had, True)
+        elif number not in self.own or (part.flat and not had.flags.c_contiguous):
+            had = self.cotangents[number] = np.array(had, order="C")
+            self.own.add(number)
+        if part.flat:
+            scatter(had.reshape(-1), part.key, values)
+        else:
+            had[part.key] += values
 
 
 def walk_back(
@@ -45,90 +112,39 @@ def walk_back(
     dict of int to (Node, array or Dual)
         The cotangent of each variable, or step before ``since``, that the results depend on.
     """
-    pending: dict[int, _Pending] = {}
-    heap: list[int] = []
+    walk = _Walk()
     found: dict[int, tuple[Node, Cotangent]] = {}
     for node in visit:
         if node.primitive is not None and node.primitive.joint:
-            pending[node.number] = [node, {}, True]
-            heapq.heappush(heap, -node.number)
+            walk.start(node, {}, True)
         else:
-            _add(pending, heap, node, np.zeros(node.shape, node.dtype))
+            walk.add(node, np.zeros(node.shape, node.dtype))
     for node, cotangent in starts:
-        _add(pending, heap, node, cotangent)
+        walk.add(node, cotangent)
+    heap, nodes, cotangents, add = walk.heap, walk.nodes, walk.cotangents, walk.add
     with quiet():
         while heap:
             number = -heapq.heappop(heap)
-            entry = pending.pop(number)
-            node, cotangent, own = entry
+            node, cotangent = nodes.pop(number), cotangents.pop(number)
             primitive = node.primitive
             if primitive is None or number < since:
                 found[number] = (node, cotangent)
                 continue
-            del entry
-            if not primitive.overwrites:
-                own = False
-            elif not own or type(cotangent) is not np.ndarray:
-                cotangent, own = anywhere.copied(cotangent), True
+            own = primitive.overwrites
+            if own and (number not in walk.own or type(cotangent) is not np.ndarray):
+                cotangent = anywhere.copied(cotangent)
             transpose, arguments = primitive.transpose, node.arguments
             if primitive.joint:
                 for place, contribution in zip(node.places, transpose(cotangent, *arguments), strict=True):
                     if contribution is not None:
-                        _add(pending, heap, arguments[place], contribution)
+                        add(arguments[place], contribution)
             else:
                 for place in reversed(node.places):
-                    contribution = transpose(cotangent, place, *arguments)
-                    _add(pending, heap, arguments[place], contribution, own and place == 0)
+                    add(arguments[place], transpose(cotangent, place, *arguments), own and place == 0)
             if not keep:
                 node.arguments = node.places = ()
             del arguments
     return found
-
-
-def _add(pending: dict[int, _Pending], heap: list[int], node: Node, contribution: Any, own: bool = False) -> None:
-    """Add a contribution to the cotangent of a node."""
-    number = node.number
-    entry = pending.get(number)
-    if type(contribution) is At:
-        _add_at(pending, heap, node, entry, contribution)
-        return
-    if type(contribution) is One:
-        if entry is None:
-            entry = pending[number] = [node, {}, True]
-            heapq.heappush(heap, -number)
-        had, new = entry[1].get(contribution.number), contribution.cotangent
-        entry[1][contribution.number] = new if had is None else anywhere.added(had, new)
-        return
-    contribution = fitted(contribution, node)
-    if entry is None:
-        pending[number] = [node, contribution, own]
-        heapq.heappush(heap, -number)
-    elif entry[2] and type(contribution) is np.ndarray and type(entry[1]) is np.ndarray:
-        np.add(entry[1], contribution, out=entry[1])
-    else:
-        here = anywhere.place_of(contribution)
-        entry[1] = anywhere.added(entry[1], contribution)
-        if here is CPU and type(entry[1]) is not Dual and type(entry[1]) is not np.ndarray:
-            entry[1] = np.asarray(entry[1])
-        entry[2] = True
-
-
-def _add_at(pending: dict[int, _Pending], heap: list[int], node: Node, entry: _Pending | None, part: At) -> None:
-    values = part.values
-    if type(values) is not np.ndarray or (entry is not None and type(entry[1]) is not np.ndarray):
-        _add(pending, heap, node, spread(part, node.shape, node.dtype))
-        return
-    if values.dtype != node.dtype:
-        values = _converted(values, node.dtype)
-    if entry is None:
-        entry = pending[node.number] = [node, np.zeros(node.shape, node.dtype), True]
-        heapq.heappush(heap, -node.number)
-    elif not entry[2]:
-        entry[1], entry[2] = entry[1].copy(), True
-    if part.flat:
-        scatter(entry[1].reshape(-1), part.key, values)
-    else:
-        entry[1][part.key] += values
 
 
 def scatter(target: Any, positions: Any, values: Any) -> None:

@@ -206,6 +206,8 @@ def split(x: Any, level: int, name: str) -> tuple[Any, Any]:
 
 def scalar(x: Any, level: int) -> tuple[Any, Any]:
     """Value and tangent of an output, as :func:`split` gives them; TypeError unless it is a floating scalar."""
+    if type(x) is Dual and x.level == level and x.primal.shape == () and is_float(x.primal.dtype):
+        return x.primal, x.tangent
     wanted = "the function to differentiate must return a floating scalar, of shape (); "
     if not isinstance(x, (Dual, np.ndarray, np.generic, float, int, complex)) and not is_device_array(x):
         raise TypeError(f"{wanted}it returned {'None' if x is None else 'a ' + type(x).__name__}")

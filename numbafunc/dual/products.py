@@ -101,16 +101,17 @@ def mixed(a: Operand, b: Operand) -> Any:
     In forward mode a tangent that a factor has made zero stays zero, whatever slope comes behind, and so does a
     cotangent that comes to that factor with an infinite slope.
     """
-    if (type(a) is Recorder and _is_constant(b, a)) or (type(b) is Recorder and _is_constant(a, b)):
-        return RECORDED[mixed](a, b)
-    if type(b) is not np.ndarray and on_device(b) and type(a) is not Recorder:
-        return backend.of(b).mixed(a, b)
-    if type(a) is not Dual and type(b) is not Dual:
-        product = beside(a, b) * b
-        if is_finite(product):
-            return product
-        return np.where((a == 0) | (b == 0), product.dtype.type(0), product)
-    return _product(a, b, mixed)
+    if type(b) is not np.ndarray or type(a) is Dual or type(a) is Recorder:
+        if (type(a) is Recorder and _is_constant(b, a)) or (type(b) is Recorder and _is_constant(a, b)):
+            return RECORDED[mixed](a, b)
+        if on_device(b) and type(a) is not Recorder:
+            return backend.of(b).mixed(a, b)
+        if type(a) is Dual or type(b) is Dual:
+            return _product(a, b, mixed)
+    product = beside(a, b) * b
+    if is_finite(product):
+        return product
+    return np.where((a == 0) | (b == 0), product.dtype.type(0), product)
 
 
 CPU.bring(Backend.scale, scale)

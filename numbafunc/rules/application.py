@@ -11,6 +11,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from numbafunc.dual.array import Dual, Operand, make, quiet, value_of
 from numbafunc.dual.products import finish
+from numbafunc.dual.recorder import Recorder
 from numbafunc.dual.storage import gather, view
 from numbafunc.rules.arguments import UNSET
 
@@ -28,7 +29,8 @@ def linear(x: Operand, apply: Callable[[Any, int], Any]) -> Any:
     value = apply(x.primal, 0)
     if type(value) is not np.ndarray and type(value) is not Dual:
         value = np.asarray(value)
-    return make(value, _quietly(apply, x.tangent), x.level)
+    tangent = apply(x.tangent, 1) if type(x.tangent) is Recorder else _quietly(apply, x.tangent)
+    return make(value, tangent, x.level)
 
 
 @np.errstate(all="ignore")  # a decorator takes half the time of a with statement

@@ -8,6 +8,7 @@ from typing import Any as _Any
 import numba as _numba  # noqa: F401  (here, so that concurrent first uses don't see a half-loaded module)
 
 from numbafunc.reduction_symbol import name_reduction as _name_reduction
+from numbafunc.tbb_library import load as _load_tbb
 
 __version__ = "0.1.0"
 
@@ -59,4 +60,5 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
+_load_tbb()
 _name_reduction()

@@ -1,6 +1,7 @@
 """Choice of the threading layer for parallel kernels, and of kernels that must run on the calling thread alone.
 
-Numba knows three threading layers. TBB serves any mix of threads and forked processes and is asked for first.
+Numba knows three threading layers. TBB serves any mix of threads and forked processes and is asked for first:
+:mod:`numbafunc.tbb_library` has loaded it.
 OpenMP must not be entered in a process that was forked after its first use: it ends the child. The work queue ends
 the process when two threads enter it at once. So kernels run in parallel on TBB, on OpenMP in the process that
 started it, and never on the work queue.
@@ -8,33 +9,12 @@ started it, and never on the work queue.
 
 from __future__ import annotations
 
-import ctypes
 import math
 import os
-import site
-import sys
 import weakref
 from functools import cache
-from pathlib import Path
 
 from numbafunc.bounded import Bounded
-
-_LIBRARIES = {"linux": "lib/libtbb.so.12", "darwin": "lib/libtbb.12.dylib", "win32": "Library/bin/tbb12.dll"}
-
-
-def _load_tbb() -> None:
-    """Load the TBB library that the wheel ``tbb`` installs outside the loader's search path."""
-    name = _LIBRARIES.get(sys.platform)
-    if name is None:
-        return
-    for prefix in dict.fromkeys((sys.prefix, sys.base_prefix, site.getuserbase())):
-        path = Path(prefix, name)
-        if path.exists():
-            try:
-                ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
-            except OSError:
-                continue
-            return
 
 
 @cache
@@ -49,7 +29,6 @@ def start() -> tuple[str, int]:
 
     from numbafunc.launcher import threads_of_rank
 
-    _load_tbb()
     _launch_threads()
     share = threads_of_rank()
     chosen = "NUMBA_NUM_THREADS" in os.environ or numba.get_num_threads() != numba.config.NUMBA_NUM_THREADS

@@ -10,7 +10,7 @@ import numpy as np
 
 from numbafunc.backend import is_device_array
 from numbafunc.dual import anywhere
-from numbafunc.dual.array import Dual, make, on_device
+from numbafunc.dual.array import Dual, make, on_device, value_of
 from numbafunc.dual.dtypes import is_inexact
 from numbafunc.dual.levels import LIVE
 from numbafunc.dual.recorded import recorded_level
@@ -22,6 +22,7 @@ from numbafunc.dual.recorder import (
     Primitive,
     Recorder,
     collective_calls,
+    fingerprint,
     variable,
     watch,
 )
@@ -103,8 +104,24 @@ def _above(leaves: list[Any], level: int) -> bool:
     return any(type(x) is Dual and x.level > level for x in leaves)
 
 
+def _sums(x: Any) -> tuple[float, float]:
+    """What tells values apart that differ by more than rounding: sums with weights, of elements and their sizes."""
+    x = value_of(x)
+    x = np.asarray(x) if isinstance(x, np.generic) else x
+    if type(x) is not np.ndarray or x.dtype.kind not in "fc" or x.itemsize < 4:
+        return 0.0, 0.0
+    return abs(fingerprint(x)), float(fingerprint(abs(x)))
+
+
+def _alike(first: tuple[float, float], second: tuple[float, float]) -> bool:
+    # A difference of NaN, or infinity, tells nothing.
+    return not abs(first[0] - second[0]) > 1e-3 * (first[1] + second[1])
+
+
 class _Run:
     """A run of a function whose steps are not kept."""
+
+    sums: Sequence[tuple[float, float]] = ()
 
     def __init__(
         self, f: Callable[..., Any], leaves: list[Any], structure: Structure, moving: Sequence[int], level: int
@@ -138,6 +155,7 @@ class _Run:
             # The steps of this run at this level are not taken back.
             del shared[known:]
         self.collective = collective_calls[0] > calls
+        self.sums = [_sums(x) for x in outputs]
         return outputs
 
     def result(self, outputs: list[Any]) -> Any:
@@ -198,6 +216,11 @@ class _Run:
                 SHARED[self.level] = others
             if not was_live:
                 LIVE.discard(self.level)
+        if self.sums and not all(map(_alike, self.sums, map(_sums, outputs))):
+            raise RuntimeError(
+                "checkpoint: the function gives another value in its second run than in its first; what it refers to "
+                "must not be changed in place, and it must not draw random numbers"
+            )
         return recorders, outputs, structure, shared
 
     def _pull(self, cotangents: dict[int, Any], *arguments: Node) -> list[Any]:

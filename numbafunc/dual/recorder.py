@@ -375,7 +375,7 @@ def watch(array: Any, level: int) -> None:
         return
     known = WATCHED.setdefault(level, {})
     seen = known.get(id(array))
-    sign = _fingerprint(array)
+    sign = fingerprint(array)
     if seen is None:
         known[id(array)] = (array, sign)
     elif not _same(seen[1], sign):
@@ -385,11 +385,11 @@ def watch(array: Any, level: int) -> None:
 def check_watched(watched: dict[int, tuple[np.ndarray[Any, Any], Any]]) -> None:
     """ValueError if one of the arrays has changed since it was noted."""
     for array, sign in watched.values():
-        if not _same(sign, _fingerprint(array)):
+        if not _same(sign, fingerprint(array)):
             raise _changed(array)
 
 
-def _fingerprint(array: np.ndarray[Any, Any]) -> Any:
+def fingerprint(array: np.ndarray[Any, Any]) -> Any:
     """A sum of all elements with weights that tell them apart, or of a sample of a large array."""
     if array.dtype.kind not in "fc" or array.itemsize == 2:
         array = array.view(f"u{array.itemsize}")

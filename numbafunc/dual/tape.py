@@ -205,7 +205,8 @@ def walk_forth(starts: dict[int, Any], ends: Sequence[Node]) -> list[Any]:
         node = waiting.pop()
         if node.number not in reached:
             reached[node.number] = node
-            waiting.extend(node.parents())
+            if node.number not in starts:
+                waiting.extend(node.parents())
     tangents = dict(starts)
     uses = _last_uses(reached, ends)
     with quiet():

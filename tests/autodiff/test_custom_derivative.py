@@ -259,10 +259,49 @@ def test_wrong_rules(mode, rule, words):
     assert before == levels.LIVE
 
 
-def test_rule_that_is_not_linear_counts_as_its_derivative_at_zero():
-    for mode in MODES:
-        f = with_rule(lambda p, t: (p[0], np.sin(t[0]) + t[0] ** 2))
-        np.testing.assert_array_equal(grad(lambda x, f=f: np.sum(f(x)), mode=mode)(X), [1, 1, 1])
+def looking(p, t):
+    return p[0], np.zeros_like(t[0]) if not t[0].any() else 3.0 * t[0]
+
+
+def solved(p, t):
+    """A tangent by an iteration that ends by its residual: t / 2."""
+    found = t[0] * 0.0
+    while np.max(np.abs(t[0] - 2.0 * found)) > 1e-12:
+        found = found + 0.4 * (t[0] - 2.0 * found)
+    return p[0], found
+
+
+@pytest.mark.parametrize(("rule", "slope"), [(looking, 3.0), (solved, 0.5)])
+def test_rule_that_looks_at_tangents_works_in_forward_mode_alone(rule, slope):
+    f = with_rule(rule)
+    gradient = grad(lambda x: np.sum(f(x)), mode="forward")(X)
+    np.testing.assert_allclose(gradient, np.full(3, slope), rtol=1e-10)
+    with pytest.raises(TypeError, match="the rule of named looks at the numbers of a tangent, or is not linear"):
+        grad(lambda x: np.sum(f(x)), mode="reverse")(X)
+
+
+@pytest.mark.parametrize(
+    "rule", [lambda p, t: (p[0], t[0] ** 2), lambda p, t: (p[0], 1.0 + t[0]), lambda p, t: (p[0], np.clip(t[0], -1, 1))]
+)
+def test_rule_that_is_not_linear_is_refused_by_reverse_mode(rule):
+    f = with_rule(rule)
+    with pytest.raises(TypeError, match="is not linear in the tangents"):
+        grad(lambda x: np.sum(f(x)), mode="reverse")(X)
+
+
+@modes
+def test_rule_that_calls_its_function_with_tangents_is_named(mode):
+    f = with_rule(None)
+
+    @f.defjvp
+    def rule(primals, tangents):
+        return f(primals[0]), f(primals[0] * 0 + tangents[0])
+
+    g = with_rule(lambda p, t: (p[0], 2.0 * t[0]))
+    np.testing.assert_array_equal(grad(lambda x: np.sum(g(g(x))), mode=mode)(X), [4, 4, 4])
+    if mode == "reverse":
+        with pytest.raises(TypeError, match="the rule of named calls named with tangents"):
+            grad(lambda x: np.sum(f(x)), mode=mode)(X)
 
 
 def test_what_is_no_function_is_refused():

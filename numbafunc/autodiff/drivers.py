@@ -18,6 +18,7 @@ from numbafunc.autodiff.variables import (
     Variables,
     check_argnums,
     check_chunk_size,
+    check_function,
     constant,
     pair,
     paired,
@@ -165,6 +166,7 @@ def grad(
     >>> numbafunc.grad(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
     array([ 3., 12.])
     """
+    check_function(f, "grad")
     evaluate = value_and_grad(f, argnums, has_aux, chunk_size=chunk_size, mode=mode)
 
     @functools.wraps(f)
@@ -208,6 +210,7 @@ def value_and_grad(
     >>> numbafunc.value_and_grad(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
     (array(9.), array([ 3., 12.]))
     """
+    check_function(f, "value_and_grad")
     positions = check_argnums(argnums)
     check_chunk_size(chunk_size)
     check_mode(mode, chunk_size)
@@ -280,6 +283,7 @@ def jacfwd(
     array([[2., 0.],
            [2., 1.]])
     """
+    check_function(f, "jacfwd")
     positions = check_argnums(argnums)
     check_chunk_size(chunk_size)
 

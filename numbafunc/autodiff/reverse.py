@@ -19,6 +19,7 @@ from numbafunc.autodiff.variables import (
     as_array,
     check_argnums,
     check_chunk_size,
+    check_function,
     constant,
     floating,
     pair,
@@ -348,6 +349,7 @@ def jacrev(
     array([[2., 0.],
            [2., 1.]])
     """
+    check_function(f, "jacrev")
     positions = check_argnums(argnums)
     check_chunk_size(chunk_size)
 

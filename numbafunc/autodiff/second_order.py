@@ -16,7 +16,16 @@ import numpy as np
 from numbafunc.autodiff.array_helpers import in_main_memory, tangents
 from numbafunc.autodiff.drivers import grad, jvp
 from numbafunc.autodiff.reverse import check_mode, reverse_value_and_grad, takes_reverse
-from numbafunc.autodiff.variables import Variables, check_argnums, check_chunk_size, constant, pair, scalar, split
+from numbafunc.autodiff.variables import (
+    Variables,
+    check_argnums,
+    check_chunk_size,
+    check_function,
+    constant,
+    pair,
+    scalar,
+    split,
+)
 from numbafunc.dual.levels import Level
 from numbafunc.kinds.njit import register
 
@@ -135,6 +144,7 @@ def hessian(
     array([[4., 2.],
            [2., 0.]])
     """
+    check_function(f, "hessian")
     positions = check_argnums(argnums)
     check_chunk_size(chunk_size)
     check_mode(mode, chunk_size)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -241,9 +242,25 @@ def constant(tree: Any, *run: int) -> Any:
 def check_argnums(argnums: int | Sequence[int]) -> tuple[int, ...]:
     """The positions as a tuple; TypeError unless there is at least one and all are ints."""
     positions = tuple(argnums) if isinstance(argnums, (tuple, list, range)) else (argnums,)
-    if not positions or any(type(position) is bool or not hasattr(position, "__index__") for position in positions):
+    if not positions or not all(map(_is_int, positions)):
         raise TypeError(f"argnums must be an int or a non-empty sequence of ints, not {argnums!r}")
     return positions
+
+
+def _is_int(x: Any) -> bool:
+    if isinstance(x, (bool, np.ndarray)) or not hasattr(x, "__index__"):
+        return False
+    try:
+        operator.index(x)
+    except TypeError:
+        return False
+    return True
+
+
+def check_function(f: Any, driver: str) -> None:
+    """Raise TypeError unless a driver is given a function."""
+    if not callable(f):
+        raise TypeError(f"{driver} is given a {type(f).__name__}; wanted: a function to differentiate")
 
 
 def check_chunk_size(chunk_size: int | None) -> None:

@@ -254,6 +254,7 @@ class Recorder:
     # What would need a value.
 
     __bool__ = _refused("a condition")
+    __reduce__ = _refused("pickling")
     __array__ = _refused("conversion to a NumPy array")
     __float__ = _refused("float()")
     __lt__ = _refused("a comparison")

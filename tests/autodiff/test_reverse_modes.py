@@ -1,6 +1,7 @@
 """The argument mode of grad, value_and_grad, hvp and hessian; linearize on many variables; nests of both modes."""
 
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -279,3 +280,17 @@ def test_dual_arrays_that_users_make():
     gradient = pull(np.ones(2))[0]
     np.testing.assert_array_equal(gradient.primal, [3, 24])
     np.testing.assert_array_equal(gradient.tangent, [[3, 120]])
+
+
+@pytest.mark.parametrize("driver", [grad, value_and_grad, hessian, jacfwd, jacrev])
+def test_what_is_no_function_is_refused_at_once(driver):
+    with pytest.raises(TypeError, match=f"{driver.__name__} is given a ndarray; wanted: a function to differentiate"):
+        driver(np.ones(3))
+    for argnums in (np.ones(3), np.ones(3, int), True, "0", ()):
+        with pytest.raises(TypeError, match="argnums must be an int or a non-empty sequence of ints"):
+            driver(np.sum, argnums)
+
+
+def test_a_recorded_tangent_is_not_pickled():
+    with pytest.raises(TypeError, match="pickling looks at the value of a tangent"):
+        grad(lambda x: pickle.dumps(x) and np.sum(x), mode="reverse")(np.ones(3))

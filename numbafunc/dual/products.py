@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dis
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -109,7 +110,8 @@ def mixed(a: Operand, b: Operand) -> Any:
         if type(a) is Dual or type(b) is Dual:
             return _product(a, b, mixed)
     product = beside(a, b) * b
-    if is_finite(product):
+    # A number that is neither zero nor infinite makes no NaN.
+    if (type(a) is float and a != 0 and math.isfinite(a)) or is_finite(product):
         return product
     return np.where((a == 0) | (b == 0), product.dtype.type(0), product)
 

@@ -82,6 +82,9 @@ class _Walk:
         if had is None:
             had = np.zeros(node.shape, node.dtype)
             self.start(node, had, True)
+            if not part.flat:
+                had[part.key] = values
+                return
         elif number not in self.own or (part.flat and not had.flags.c_contiguous):
             had = self.cotangents[number] = np.array(had, order="C")
             self.own.add(number)

@@ -175,7 +175,8 @@ class custom_derivative:
                 continue
             # Far from zero, where a function may look linear.
             drawn = (16 * random.standard_normal(tangent.shape[1:])).astype(tangent.dtype)
-            starts[tangent.node.number] = np.broadcast_to(drawn, tangent.shape)
+            spread = np.array(np.broadcast_to(drawn, tangent.shape))
+            starts[tangent.node.number] = anywhere.sent(spread, backend.of(x))
             given.append(drawn)
         plain = tree_map(_plain, primals)
         wanted = self._call(plain, structure.unflatten(given))[3]
@@ -184,7 +185,7 @@ class custom_derivative:
         for end, want in zip(ends, wanted, strict=True):
             change = None if end is None else next(found)
             want = 0.0 if want is None else np.asarray(value_of(want))
-            have = np.zeros(np.shape(want)) if change is None else np.asarray(value_of(change))[0]
+            have = np.zeros(np.shape(want)) if change is None else anywhere.fetched(value_of(change))[0]
             tolerance = float(np.finfo(have.dtype).eps) ** 0.5
             size = float(np.max(np.abs(want), initial=0, where=np.isfinite(want)))
             if not np.allclose(have, want, rtol=tolerance, atol=tolerance * size, equal_nan=True):

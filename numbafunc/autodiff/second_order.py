@@ -55,7 +55,7 @@ def hvp(
     primals : tuple or list
         The arguments x: floating arrays, Python floats or nests of these.
     tangents : tuple or list
-        The direction v, as for :func:`jvp`.
+        The direction v: for each primal the same nest, shapes and dtypes.
     has_aux : bool
         Whether `f` returns a pair of the scalar and something else, which is handed through.
     chunk_size, mode : optional

@@ -129,7 +129,7 @@ def grad(
         How many directions run through `f` at once, in forward mode. By default as many as keep their tangents of the
         arguments below 64 MiB, at most 1024.
     mode : {"forward", "reverse"}, optional
-        How the gradient is found. By default by forward mode for up to 4 variables (elements of the arguments), or
+        How the gradient is found. By default by forward mode for up to 2 variables (elements of the arguments), or
         with a `chunk_size`, and by reverse mode for more, unless `f` calls collective functions of several ranks.
 
     Returns

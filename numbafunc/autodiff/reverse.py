@@ -38,8 +38,12 @@ from numbafunc.kinds.njit import register
 __all__ = ["jacrev", "vjp"]
 
 
-FEW = 4
-"""Variables up to which forward mode is taken where the mode is not given."""
+FEW = 2
+"""Variables up to which forward mode is taken where the mode is not given; `bench.modes` measures both.
+
+With more, forward mode saves up to 60 microseconds where arrays are small, and takes ten times as long where they are
+large.
+"""
 
 
 def check_mode(mode: str | None, chunk_size: int | None) -> None:

@@ -33,9 +33,9 @@ def is_reverse(size, **options):
 
 
 def test_choice_of_the_mode():
-    assert not is_reverse(4)
-    assert is_reverse(5)
-    assert is_reverse(2, mode="reverse")
+    assert not is_reverse(2)
+    assert is_reverse(3)
+    assert is_reverse(1, mode="reverse")
     assert not is_reverse(1000, mode="forward")
     assert not is_reverse(1000, chunk_size=500)
     assert not is_reverse(1000, chunk_size=500, mode="forward")

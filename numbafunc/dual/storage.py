@@ -106,11 +106,23 @@ def _write_back(member: Dual, family: Family, path: Any) -> None:
     written, whole = components(member), components(storage)
     if path is None or not any(type(part) is Recorder for part in whole.values()):
         return
-    positions = _follow(np.arange(storage.size).reshape(storage.shape), path)
-    behind = np.unravel_index(np.asarray(positions), storage.shape or (1,))
+    numbers = np.arange(storage.size).reshape(storage.shape)
+    positions = np.asarray(_follow(numbers if storage.dtype.kind != "c" else numbers + 1j * (numbers + 0.5), path))
+    # Halves tell that the member consists of imaginary parts.
+    of_imaginary = positions.dtype.kind == "f" and bool((positions % 1 == 0.5).any())
+    behind = np.unravel_index(positions.real.astype(np.intp), storage.shape or (1,))
     for levels, part in whole.items():
         if type(part) is Recorder:
-            write_behind(part, len(levels), behind, written[levels])
+            new = written[levels]
+            if new.dtype.kind != part.dtype.kind:
+                had = _read_behind(part, len(levels), behind)
+                new = had.real + 1j * new if of_imaginary else new + 1j * had.imag
+            write_behind(part, len(levels), behind, new)
+
+
+def _read_behind(array: Any, lead: int, behind: Any) -> Any:
+    """The elements of a component at an index of the axes behind its directions."""
+    return (array if array.ndim > lead else array[..., np.newaxis])[(*(slice(None),) * lead, *behind)]
 
 
 # Indexing.

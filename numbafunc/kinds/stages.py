@@ -231,13 +231,20 @@ class _Run:
             axis = self.axes[-1]
             place = np.arange(self.count).reshape((-1,) + (1,) * (len(self.shape) - axis - 1))
             operands += [picked[0], place, np.where(places < 0, places + self.count, places)]
-        return self._partials(composed.of_operands, operands, [first + number for number in self.moving])
+        parts = self._partials(composed.of_operands, operands, [first + number for number in self.moving])
+        return [_summed_behind(part, node) for part, node in zip(parts, arguments, strict=True)]
 
     def _partials(self, op: Elementwise, operands: Sequence[Any], moving: Sequence[int]) -> list[Any]:
         _, partials = partials_of(op, operands, list(moving), self.compute, value=False)
         if partials is None:
             return [0.0] * len(moving)
         return list(partials)
+
+
+def _summed_behind(part: Any, node: Node) -> Any:
+    """The sum over the axes behind the directions that broadcasting has given to an operand of fewer axes."""
+    extra = part.ndim - node.ndim
+    return anywhere.total(part, tuple(range(1, 1 + extra))) if extra > 0 else part
 
 
 def _in(x: Any, dtype: Any) -> Any:

@@ -16,6 +16,8 @@ def assert_as_numpy(program, x):
     np.testing.assert_allclose(value, program(x), rtol=1e-14, atol=1e-14)
     step = 1e-5 * np.cos(x)
     np.testing.assert_allclose(slope, (program(x + step) - program(x - step)) / 2e-5, rtol=1e-8, atol=1e-8)
+    rows = numbafunc.jacrev(program)(x)
+    np.testing.assert_allclose(np.tensordot(rows, np.cos(x), x.ndim), slope, rtol=1e-13, atol=1e-13)
     second = numbafunc.jvp(lambda x: numbafunc.jvp(program, (x,), (np.ones_like(x),))[1], (x,), (np.cos(x),))[1]
     slopes = [numbafunc.jvp(program, (x + way * step,), (np.ones_like(x),))[1] for way in (1, -1)]
     np.testing.assert_allclose(second, (slopes[0] - slopes[1]) / 2e-5, rtol=1e-7, atol=1e-7)

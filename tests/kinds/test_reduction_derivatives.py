@@ -174,13 +174,18 @@ def test_derivatives_of_different_levels_are_kept_apart():
     np.testing.assert_allclose(result, oracles.complex_step(slope, 1.5, 1.0), rtol=1e-13)
 
 
-def test_derivatives_along_broadcast_weights():
-    a = np.random.default_rng(0).normal(size=(4, 3))
+@pytest.mark.parametrize("mode", ["jacfwd", "jacrev"])
+def test_derivatives_along_broadcast_weights(mode):
+    # As many results as rows: the axis of directions could be taken for that of rows.
+    a = np.random.default_rng(0).normal(size=(3, 3))
     b = np.array([0.5, 2.0, 1.0])
-    jacobian = numbafunc.jacfwd(lambda b: numbafunc.logsumexp(a, 0, b))(b)
+    jacobian_of = getattr(numbafunc, mode)
+    jacobian = jacobian_of(lambda b: numbafunc.logsumexp(a, 0, b))(b)
     np.testing.assert_allclose(jacobian, np.diag(1 / b), rtol=1e-13, atol=1e-15)
-    jacobian = numbafunc.jacfwd(lambda b: numbafunc.logsumexp(a, 1, b))(b)
+    jacobian = jacobian_of(lambda b: numbafunc.logsumexp(a, 1, b))(b)
     np.testing.assert_allclose(jacobian, np.exp(a) / (np.exp(a) @ b)[:, None], rtol=1e-13)
+    jacobian = jacobian_of(lambda b: numbafunc.logsumexp(np.ones((2, 4, 3)), 0, b))(b)
+    np.testing.assert_allclose(jacobian, np.broadcast_to(np.diag(1 / b), (4, 3, 3)), rtol=1e-13, atol=1e-15)
     slope = numbafunc.grad(lambda b: numbafunc.logsumexp(a, None, b))(2.0)
     np.testing.assert_allclose(slope, 0.5, rtol=1e-14)
 

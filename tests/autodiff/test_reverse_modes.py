@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from numbafunc.autodiff import Dual, derivative, grad, hessian, hvp, jacfwd, jacrev, jvp, linearize, value_and_grad, vjp
+from numbafunc.ops.softmax import logsumexp
 from numbafunc.ops.stop_gradient import stop_gradient
 
 GENERATOR = np.random.default_rng(6)
@@ -279,3 +280,18 @@ def test_dual_arrays_that_users_make():
     gradient = pull(np.ones(2))[0]
     np.testing.assert_array_equal(gradient.primal, [3, 24])
     np.testing.assert_array_equal(gradient.tangent, [[3, 120]])
+
+
+@pytest.mark.parametrize("modes", list(itertools.product(["forward", "reverse"], repeat=3)))
+def test_third_order_of_a_reduction(modes):
+    x, direction = np.linspace(0.5, 1.5, 6), np.cos(np.arange(6.0))
+
+    def along(f, mode):
+        return lambda x: np.sum(grad(f, mode=mode)(x) * direction)
+
+    f = logsumexp
+    for mode in modes:
+        f = along(f, mode)
+    # The third cumulant of the direction under the probabilities.
+    p = np.exp(x) / np.exp(x).sum()
+    np.testing.assert_allclose(f(x), p @ (direction - p @ direction) ** 3, rtol=1e-11)

@@ -352,3 +352,17 @@ def test_memory_of_layers():
     checkpointed = peak(lambda: grad(f, mode="reverse")(x, checkpoint)) / x.nbytes
     assert plain > 200
     assert checkpointed < 10 + 20 * 3
+
+
+def test_arguments_that_are_changed_in_place_are_refused():
+    def doubled(x):
+        x *= 2
+        return x * x
+
+    x = np.arange(6.0)
+    for function in (lambda x: np.sum(checkpoint(doubled)(x)), lambda x: np.sum(checkpoint(doubled)(x * 1))):
+        with pytest.raises(ValueError, match="read-only"):
+            grad(function, mode="reverse")(x)
+    np.testing.assert_array_equal(x, np.arange(6.0))
+    gradient = grad(lambda x: np.sum(checkpoint(lambda x: doubled(x.copy()))(x)), mode="reverse")(x)
+    np.testing.assert_allclose(gradient, 8 * x)

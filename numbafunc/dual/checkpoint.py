@@ -17,7 +17,6 @@ from numbafunc.dual.recorded import recorded_level
 from numbafunc.dual.recorder import (
     PICKED,
     SHARED,
-    WATCHED,
     Node,
     Primitive,
     Recorder,
@@ -202,7 +201,6 @@ class _Run:
                 leaves[number] = make(leaves[number], recorder, self.level)
             outputs, structure = self._call(leaves)
         finally:
-            WATCHED.pop(self.level, None)
             shared = SHARED.pop(self.level, [])
             if others is not None:
                 SHARED[self.level] = others

@@ -90,6 +90,7 @@ class Tape:
         with Level() as level:
             recorders = [variable((directions, *leaf.shape), leaf.dtype, level) for leaf in leaves]
             self.nodes: list[Node] = [recorder.node for recorder in recorders]
+            WATCHED[level] = {}
             try:
                 result = run([make(leaf, recorder, level) for leaf, recorder in zip(leaves, recorders, strict=True)])
             finally:

@@ -17,7 +17,6 @@ from numbafunc.dual.recorded import recorded_level
 from numbafunc.dual.recorder import (
     PICKED,
     SHARED,
-    WATCHED,
     Node,
     Primitive,
     Recorder,
@@ -40,8 +39,8 @@ def checkpoint(f: Function) -> Function:
     Parameters
     ----------
     f : callable
-        Function of nests of arrays, without side effects; it may refer to other arrays that are differentiated, which
-        must not be changed in place after the call.
+        Function of nests of arrays, without side effects, which must not change its arguments in place either; it may
+        refer to other arrays that are differentiated, which must not be changed in place after the call.
 
     Returns
     -------
@@ -99,6 +98,14 @@ def _is_recorded(x: Any, level: int) -> bool:
     return type(x) is Dual and x.level == level and type(x.tangent) is Recorder
 
 
+def _read_only(x: Any) -> Any:
+    """A view that can't be changed in place: the second run would find the change, and so would the caller."""
+    if type(x) is np.ndarray:
+        x = x.view()
+        x.flags.writeable = False
+    return x
+
+
 def _above(leaves: list[Any], level: int) -> bool:
     """Whether an array has tangents of a higher level."""
     return any(type(x) is Dual and x.level > level for x in leaves)
@@ -150,7 +157,9 @@ class _Run:
                 # NumPy's functions take dual arrays of a device, not the arrays themselves.
                 _, outputs, self.nest, _ = self._again()
             else:
-                outputs, self.nest = self._call(self.leaves)
+                moving = set(self.moving)
+                leaves = [_read_only(x) if number in moving else x for number, x in enumerate(self.leaves)]
+                outputs, self.nest = self._call(leaves)
         finally:
             # The steps of this run at this level are not taken back.
             del shared[known:]
@@ -210,7 +219,6 @@ class _Run:
                 leaves[number] = make(leaves[number], recorder, self.level)
             outputs, structure = self._call(leaves)
         finally:
-            WATCHED.pop(self.level, None)
             shared = SHARED.pop(self.level, [])
             if others is not None:
                 SHARED[self.level] = others

@@ -19,8 +19,9 @@ import numpy as np
 from numbafunc import backend
 from numbafunc.backend import CPU, Backend
 from numbafunc.dual import anywhere
-from numbafunc.dual.array import Dual, Operand, make, on_device
+from numbafunc.dual.array import Dual, Operand, make, on_device, value_of
 from numbafunc.dual.dtypes import is_finite
+from numbafunc.dual.recorded import added
 from numbafunc.dual.recorder import RECORDED, Primitive, Recorder
 
 
@@ -137,8 +138,19 @@ def _product(factor: Operand, tangent: Operand, multiply: Any) -> Any:
             change = mixed(factor_moves, tangent)
     if tangent_moves is not None:
         second = multiply(factor, align(tangent_moves, primal.ndim))
-        change = second if change is None else anywhere.added(change, second)
+        change = second if change is None else _sum(change, second)
     return primal if change is None else finish(primal, change, level)
+
+
+def _sum(x: Operand, y: Operand) -> Any:
+    """The sum of two tangents, whose components may be recorders of a lower level than their own."""
+    for one, other in ((x, y), (y, x)):
+        if type(one) is Recorder and _is_constant(other, one):
+            # A constant is a tangent of zeros.
+            break
+        if type(other) is Dual and (type(one) is Recorder or type(value_of(other)) is Recorder):
+            return added(x, y)
+    return anywhere.added(x, y)
 
 
 _LARGE = 2**15

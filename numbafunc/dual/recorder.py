@@ -376,7 +376,10 @@ def watch(array: Any, level: int) -> None:
     """Note an array that steps of a level refer to; ValueError if it has changed since it was noted."""
     if type(array) is not np.ndarray or not array.flags.writeable:
         return
-    known = WATCHED.setdefault(level, {})
+    known = WATCHED.get(level)
+    if known is None:
+        # The run of this level is over: a second run of a checkpoint, or a dual array that was kept.
+        return
     seen = known.get(id(array))
     sign = fingerprint(array)
     if seen is None:

@@ -365,3 +365,17 @@ def test_array_that_a_function_refers_to_and_that_was_changed_is_seen():
 
     with pytest.raises(RuntimeError, match="another value in its second run than in its first"):
         grad(f, mode="reverse")(np.array([0.5, 1.0, -1.0]))
+
+
+def test_arguments_that_are_changed_in_place_are_refused():
+    def doubled(x):
+        x *= 2
+        return x * x
+
+    x = np.arange(6.0)
+    for function in (lambda x: np.sum(checkpoint(doubled)(x)), lambda x: np.sum(checkpoint(doubled)(x * 1))):
+        with pytest.raises(ValueError, match="read-only"):
+            grad(function, mode="reverse")(x)
+    np.testing.assert_array_equal(x, np.arange(6.0))
+    gradient = grad(lambda x: np.sum(checkpoint(lambda x: doubled(x.copy()))(x)), mode="reverse")(x)
+    np.testing.assert_allclose(gradient, 8 * x)

@@ -115,3 +115,11 @@ def test_arrays_of_other_dtypes_and_layouts():
     large = np.random.default_rng(0).normal(size=(300, 3, 40)).transpose(2, 1, 0)
     found = grad(lambda x: np.sum(x[:, np.newaxis] * large), mode="reverse")(X)
     np.testing.assert_allclose(found, large.sum((0, 2)), rtol=1e-12)
+
+
+def test_a_dual_array_that_was_kept_leaves_nothing_behind():
+    kept = []
+    grad(lambda x: (kept.append(x), np.sum(x * x))[1], mode="reverse")(X)
+    with pytest.raises(ValueError, match="kept beyond the derivative"):
+        grad(lambda y: np.sum(y * kept[0]), mode="reverse")(X)
+    assert not WATCHED

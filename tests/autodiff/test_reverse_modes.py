@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from numbafunc.autodiff import Dual, derivative, grad, hessian, hvp, jacfwd, jacrev, jvp, linearize, value_and_grad, vjp
+from numbafunc.ops.softmax import logsumexp
 from numbafunc.ops.stop_gradient import stop_gradient
 
 GENERATOR = np.random.default_rng(6)
@@ -294,3 +295,18 @@ def test_what_is_no_function_is_refused_at_once(driver):
 def test_a_recorded_tangent_is_not_pickled():
     with pytest.raises(TypeError, match="pickling looks at the value of a tangent"):
         grad(lambda x: pickle.dumps(x) and np.sum(x), mode="reverse")(np.ones(3))
+
+
+@pytest.mark.parametrize("modes", list(itertools.product(["forward", "reverse"], repeat=3)))
+def test_third_order_of_a_reduction(modes):
+    x, direction = np.linspace(0.5, 1.5, 6), np.cos(np.arange(6.0))
+
+    def along(f, mode):
+        return lambda x: np.sum(grad(f, mode=mode)(x) * direction)
+
+    f = logsumexp
+    for mode in modes:
+        f = along(f, mode)
+    # The third cumulant of the direction under the probabilities.
+    p = np.exp(x) / np.exp(x).sum()
+    np.testing.assert_allclose(f(x), p @ (direction - p @ direction) ** 3, rtol=1e-11)

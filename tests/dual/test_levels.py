@@ -158,7 +158,9 @@ def test_made_by_hand_is_always_in_use():
 
 def test_copies_in_use():
     for duplicate in (copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))):
-        np.testing.assert_array_equal(grad(lambda x, d=duplicate: np.sum(d(x) * x))(X), 2 * X)
+        np.testing.assert_array_equal(grad(lambda x, d=duplicate: np.sum(d(x) * x), mode="forward")(X), 2 * X)
+    for duplicate in (copy.copy, copy.deepcopy):
+        np.testing.assert_array_equal(grad(lambda x, d=duplicate: np.sum(d(x) * x), mode="reverse")(X), 2 * X)
 
 
 def test_pickled_with_a_table_of_its_own():
@@ -179,7 +181,7 @@ def test_pickled_and_kept():
         pickled.append(pickle.dumps(x))
         return np.sum(x)
 
-    grad(f)(X)
+    grad(f, mode="forward")(X)
     with pytest.raises(ValueError, match="was kept beyond"):
         pickle.loads(pickled[0])
 

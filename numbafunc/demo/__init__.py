@@ -11,7 +11,7 @@ import numpy as np
 from numbafunc import parallel
 from numbafunc.demo.data import load, split
 from numbafunc.demo.report import progress, save_figure
-from numbafunc.demo.train import Processes, Settings, confusion_matrix, first_weights, fit
+from numbafunc.demo.train import Processes, Settings, blas_threads_of_rank, confusion_matrix, first_weights, fit
 
 REQUIRED_ACCURACY = 0.95
 REQUIRED_WITH_HIDDEN_LAYER = 0.97
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace, processes: Processes | None = None) -> in
         )
 
     start = time.perf_counter()
-    with progress(settings.steps, quiet) as report:
+    with progress(settings.steps, quiet) as report, blas_threads_of_rank():
         weights, history = fit(training, settings, processes, report)
     seconds = time.perf_counter() - start
 

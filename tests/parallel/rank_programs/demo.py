@@ -4,14 +4,21 @@ import argparse
 import sys
 from pathlib import Path
 
+from threadpoolctl import threadpool_info
+
 from numbafunc import demo
 from numbafunc.demo import train
+from numbafunc.launcher import threads_of_rank
 
 if __name__ == "__main__":
     found = {}
     original = train.fit
 
     def fit(*arguments):
+        # A matrix product starts no more threads than this rank's share of the cores.
+        share = threads_of_rank()
+        for library in threadpool_info():
+            assert library["user_api"] != "blas" or library["num_threads"] <= share, (library, share)
         weights, history = original(*arguments)
         found.update(weights, history=history)
         return weights, history

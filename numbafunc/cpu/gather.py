@@ -14,8 +14,9 @@ from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
 # Elements per task: fewer are not worth one.
 TASK = 1 << 14
 
-_GATHER = """
-def kernel(source, positions, result, directions, blocks, size, count, missing):
+# A block of positions after the other, each on one thread.
+_LOOP = """
+def kernel(source, positions, result, directions, blocks, size, count{missing}):
     per_task = max(1, TASK // max(1, count))
     {dynamic}
     for index in {tasks}((directions * blocks + per_task - 1) // per_task):
@@ -24,30 +25,22 @@ def kernel(source, positions, result, directions, blocks, size, count, missing):
             begin = row * size
             block = row % blocks
             taken = positions[block * count : (block + 1) * count]
-            filled = result[row * count : (row + 1) * count]
+            part = {part}[row * count : (row + 1) * count]
             for i in range(count):
                 position = taken[i]
-                filled[i] = source[unsigned(begin + position)] if position >= 0 else missing
+                {step}
     {static}
 """
-
-_SCATTER = """
-def kernel(source, positions, result, directions, blocks, size, count):
-    per_task = max(1, TASK // max(1, count))
-    {dynamic}
-    for index in {tasks}((directions * blocks + per_task - 1) // per_task):
-        first = int64(index) * per_task
-        for row in range(first, min(first + per_task, directions * blocks)):
-            begin = row * size
-            block = row % blocks
-            taken = positions[block * count : (block + 1) * count]
-            values = source[row * count : (row + 1) * count]
-            for i in range(count):
-                position = taken[i]
-                if position >= 0:
-                    result[unsigned(begin + position)] += values[i]
-    {static}
-"""
+_GATHER = {
+    "missing": ", missing",
+    "part": "result",
+    "step": "part[i] = source[unsigned(begin + position)] if position >= 0 else missing",
+}
+_SCATTER = {
+    "missing": "",
+    "part": "source",
+    "step": "if position >= 0: result[unsigned(begin + position)] += part[i]",
+}
 
 
 @cache
@@ -70,7 +63,7 @@ def build_scatter(parallel: bool) -> Any:
     return _build(_SCATTER, "scatter", parallel)
 
 
-def _build(template: str, name: str, parallel: bool) -> Any:
+def _build(parts: dict[str, str], name: str, parallel: bool) -> Any:
     namespace: dict[str, Any] = {
         "__name__": __name__,
         "set_parallel_chunksize": SET_CHUNK,
@@ -80,5 +73,5 @@ def _build(template: str, name: str, parallel: bool) -> Any:
         "unsigned": np.uint64,
         "TASK": TASK,
     }
-    exec(compile(template.format(**schedule(parallel)), f"<numbafunc {name}>", "exec"), namespace)
+    exec(compile(_LOOP.format(**parts, **schedule(parallel)), f"<numbafunc {name}>", "exec"), namespace)
     return compile_lazily(namespace["kernel"], name, parallel=parallel)

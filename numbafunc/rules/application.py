@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from numbafunc.dual.array import Dual, Operand, make, quiet, value_of
+from numbafunc.dual.axes import axes_of
 from numbafunc.dual.products import finish
 from numbafunc.dual.recorder import Recorder
 from numbafunc.dual.storage import gather, view
@@ -136,5 +137,5 @@ def with_axes(reduced: Operand, x: Operand, axis: Any, keepdims: Any) -> Any:
     """The result of a reduction of `x`; with `keepdims`, the reduced axes are kept with length 1."""
     if keepdims is UNSET or not keepdims:
         return reduced
-    axes = set(range(x.ndim)) if axis is None else set(normalize_axis_tuple(axis, x.ndim))
+    axes = set(axes_of(axis, x.ndim))
     return np.reshape(reduced, [1 if one in axes else length for one, length in enumerate(x.shape)])

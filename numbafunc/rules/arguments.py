@@ -8,6 +8,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from numbafunc.dual.array import Dual, Operand
+from numbafunc.dual.axes import axes_of
 from numbafunc.dual.errors import refuse_subclass
 from numbafunc.dual.recorder import Recorder, watch
 from numbafunc.dual.storage import replace
@@ -64,11 +65,6 @@ def from_end(axis: Any, ndim: int, allow_duplicate: bool = False) -> tuple[int, 
     if type(axis) is int:
         return (normalize_axis_index(axis, ndim) - ndim,)
     return tuple(one - ndim for one in normalize_axis_tuple(axis, ndim, allow_duplicate=allow_duplicate))
-
-
-def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
-    """Axes counted from the front; all of them for None."""
-    return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
 
 
 # Operands.

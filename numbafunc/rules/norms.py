@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 
 from numbafunc.dual.array import Operand, quiet, value_of
+from numbafunc.dual.axes import axes_of
 from numbafunc.dual.products import divide, finish, scale, whole
 from numbafunc.rules.application import Tangent, with_axes
-from numbafunc.rules.arguments import axes_of, from_end
+from numbafunc.rules.arguments import from_end
 from numbafunc.rules.complex_values import absolute_tangent, real_product
 from numbafunc.rules.linalg import singular_value_tangents
 from numbafunc.rules.register import rule_for

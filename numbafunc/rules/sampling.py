@@ -13,10 +13,11 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from numbafunc.dual.array import Dual, Operand, assemble, components, make, quiet, value_of
+from numbafunc.dual.axes import axes_of
 from numbafunc.dual.products import align, finish, scale, whole
 from numbafunc.dual.storage import componentwise
 from numbafunc.rules.application import combine, several
-from numbafunc.rules.arguments import as_array, axes_of, refuse, separate
+from numbafunc.rules.arguments import as_array, refuse, separate
 from numbafunc.rules.register import rule_for
 
 # Differences and integrals.

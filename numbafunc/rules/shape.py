@@ -12,9 +12,10 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from numbafunc.dual.array import Dual, Operand, value_of
+from numbafunc.dual.axes import axes_of
 from numbafunc.dual.storage import gather, view
 from numbafunc.rules.application import linear, rearranged, reordered, several
-from numbafunc.rules.arguments import as_array, axes_of, into, refuse
+from numbafunc.rules.arguments import as_array, into, refuse
 from numbafunc.rules.register import register, rule_for
 
 

@@ -10,6 +10,7 @@ import numpy
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from numbafunc.dual import anywhere
+from numbafunc.dual.axes import axes_of
 from numbafunc.dual.recorder import Primitive, Recorder, Shape
 from numbafunc.transposes.register import records
 
@@ -96,7 +97,7 @@ def _broadcast_to(x: Recorder, shape: Any, subok: bool = False) -> Recorder:
 
 @records(np.flip)
 def _flip(x: Recorder, axis: Any = None) -> Recorder:
-    axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
+    axes = axes_of(axis, x.ndim)
     return FLIPPED.of(x, x.shape, x.dtype, axes)
 
 

@@ -6,9 +6,10 @@ import math
 from typing import Any
 
 import numpy
-from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_index
 
 from numbafunc.dual import anywhere
+from numbafunc.dual.axes import axes_of
 from numbafunc.dual.recorder import RECORDED_METHODS, Primitive, Recorder
 from numbafunc.transposes.arithmetic import multiply
 from numbafunc.transposes.register import records
@@ -29,16 +30,6 @@ SUMMED = Primitive(
 )
 
 
-def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
-    if axis is None:
-        return tuple(range(ndim))
-    if type(axis) is int and -ndim <= axis < ndim:
-        return (axis % ndim,)
-    if type(axis) is tuple and len(axis) == 1:
-        return _axes(axis[0], ndim)
-    return normalize_axis_tuple(axis, ndim)
-
-
 @records(np.sum)
 def total(
     x: Recorder, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, where: Any = True,
@@ -49,7 +40,7 @@ def total(
         x = np.where(where, x, 0)
     if dtype is not None:
         x = x.astype(dtype)
-    axes = _axes(axis, x.ndim)
+    axes = axes_of(axis, x.ndim)
     kept = tuple(1 if one in axes else length for one, length in enumerate(x.shape))
     keepdims = keepdims is not np._NoValue and bool(keepdims)
     shape = kept if keepdims else tuple(length for one, length in enumerate(x.shape) if one not in axes)
@@ -69,7 +60,7 @@ RECORDED_METHODS[np.add, "reduce"] = _reduce
 @records(np.mean)
 def _mean(x: Recorder, axis: Any = None, dtype: Any = None, out: Any = None, *, keepdims: Any = False,
           where: Any = True) -> Recorder:  # fmt: skip
-    axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
+    axes = axes_of(axis, x.ndim)
     count: Any
     if where is True or where is np._NoValue:
         count = math.prod(x.shape[one] for one in axes)

@@ -39,6 +39,8 @@ _DEFINITIONS = {
     "ops.dynamic_slice": ("dynamic_slice",),
 }
 _MODULES = ("constants", "divergence", "errors", "loss", "parallel")
+# Modules that ``from numbafunc import *`` leaves out; the name of the last is often in use.
+_NOT_STARRED = ("autodiff", "elementary", "numpy")
 _HOMES = {name: module for module, names in _DEFINITIONS.items() for name in names}
 
 __all__ = sorted([*_HOMES, *_MODULES])
@@ -48,7 +50,7 @@ def __getattr__(name: str) -> _Any:
     home = _HOMES.get(name)
     if home is not None:
         found = getattr(_import_module(f"numbafunc.{home}"), name)
-    elif name in _MODULES or name in ("autodiff", "elementary"):
+    elif name in _MODULES or name in _NOT_STARRED:
         found = _import_module(f"numbafunc.{name}")
     else:
         raise AttributeError(f"module 'numbafunc' has no attribute {name!r}")

@@ -5,6 +5,7 @@ from numbafunc import (
     elementary as elementary,
     errors as errors,
     loss as loss,
+    numpy as numpy,
     parallel as parallel,
 )
 from numbafunc.autodiff.custom import custom_derivative as custom_derivative

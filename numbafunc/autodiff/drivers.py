@@ -26,7 +26,7 @@ from numbafunc.autodiff.variables import (
     split,
 )
 from numbafunc.dual.array import make
-from numbafunc.dual.levels import Level
+from numbafunc.dual.levels import Run
 from numbafunc.dual.trees import Structure, flatten_with_names
 from numbafunc.kinds.njit import register
 
@@ -86,7 +86,7 @@ def jvp(
     """
     arguments = []
     given: list[Any] = []
-    with Level() as level:
+    with Run(1) as level:
         for structure, leaves, directions in paired(primals, tangents):
             for i, direction in enumerate(directions):
                 if direction is not None:

@@ -12,7 +12,7 @@ from numbafunc.autodiff.reverse import Tape, snapshot
 from numbafunc.autodiff.variables import Variables, constant, pair, paired, split
 from numbafunc.dual.array import quiet, value_of
 from numbafunc.dual.dtypes import is_finite
-from numbafunc.dual.levels import Level
+from numbafunc.dual.levels import Run
 from numbafunc.dual.products import scale
 from numbafunc.dual.recorder import check_watched
 from numbafunc.dual.tape import walk_forth
@@ -75,7 +75,7 @@ def linearize(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tu
     variables = Variables(primals, tuple(range(len(primals))))
     if variables.total > _FEW:
         return _by_tape(f, variables, primals, has_aux)
-    with Level() as level:
+    with Run(variables.total) as level:
         result = f(*variables.moved({level: range(variables.total)}))
     result, aux = pair(result) if has_aux else (result, None)
     leaves, names, structure = flatten_with_names(result)

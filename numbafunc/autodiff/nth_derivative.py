@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from numbafunc.autodiff.array_helpers import in_main_memory
 from numbafunc.autodiff.variables import constant, floating, pair, split
 from numbafunc.dual.array import Dual, make
-from numbafunc.dual.levels import LIVE, draw
+from numbafunc.dual.levels import Run
 from numbafunc.dual.trees import flatten_with_names
 from numbafunc.kinds.njit import register
 
@@ -76,8 +77,8 @@ def derivative(f: Callable[..., Any], n: int = 1, argnum: int = 0, has_aux: bool
         in_main_memory("derivative", [args[position]])
         x = floating(args[position], f"argument {position}")
         unit = np.ones((1, *x.shape), x.dtype)
-        run = [draw() for _ in range(n)]
-        try:
+        with contextlib.ExitStack() as stack:
+            run = [stack.enter_context(Run(1)) for _ in range(n)]
             moved = x
             for level in run:
                 moved = make(moved, unit, level)
@@ -88,8 +89,6 @@ def derivative(f: Callable[..., Any], n: int = 1, argnum: int = 0, has_aux: bool
             derived = structure.unflatten(
                 [_change(leaf, place, run, x.shape) for leaf, place in zip(leaves, places, strict=True)]
             )
-        finally:
-            LIVE.difference_update(run)
         return (derived, constant(aux, *run)) if has_aux else derived
 
     return of_order_n

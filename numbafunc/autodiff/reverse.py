@@ -29,7 +29,7 @@ from numbafunc.autodiff.variables import (
 from numbafunc.backend import CPU
 from numbafunc.dual import anywhere
 from numbafunc.dual.array import Dual, make
-from numbafunc.dual.levels import Level
+from numbafunc.dual.levels import Run
 from numbafunc.dual.recorder import SHARED, WATCHED, Node, Recorder, check_watched, variable
 from numbafunc.dual.tape import walk_back
 from numbafunc.dual.trees import Structure, flatten, flatten_with_names, tree_map
@@ -87,7 +87,7 @@ class Tape:
         kept: bool = False,
     ) -> None:
         self.leaves = leaves = [snapshot(leaf) for leaf in leaves] if kept else leaves
-        with Level() as level:
+        with Run(directions) as level:
             recorders = [variable((directions, *leaf.shape), leaf.dtype, level) for leaf in leaves]
             self.nodes: list[Node] = [recorder.node for recorder in recorders]
             WATCHED[level] = {}

@@ -26,7 +26,7 @@ from numbafunc.autodiff.variables import (
     scalar,
     split,
 )
-from numbafunc.dual.levels import Level
+from numbafunc.dual.levels import Run
 from numbafunc.kinds.njit import register
 
 __all__ = ["hessian", "hvp"]
@@ -180,7 +180,7 @@ def _by_gradients(
     aux = None
     rows: list[Any] = []
     for chunk in variables.chunks(min(GRADIENT_DIRECTIONS, variables.directions())):
-        with Level() as level:
+        with Run(len(chunk)) as level:
             moved = Variables(tuple(variables.moved({level: chunk})), tuple(variables.positions))
             found = reverse_value_and_grad(f, moved, options, has_aux, by_default)
         if found is None:
@@ -206,7 +206,7 @@ def _by_blocks(
     aux = None
     for i, rows in enumerate(chunks):
         for j, columns in enumerate(chunks[: i + 1]):
-            with Level() as inner, Level() as outer:
+            with Run(len(columns)) as inner, Run(len(rows)) as outer:
                 result = f(*variables.moved({inner: columns, outer: rows}), **options)
                 result, other = pair(result) if has_aux else (result, None)
                 if not blocks:

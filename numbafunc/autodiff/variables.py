@@ -17,10 +17,10 @@ import numpy as np
 from numbafunc import backend, rules as _rules  # noqa: F401  (fills the tables of rules, which derivatives need)
 from numbafunc.autodiff.array_helpers import unit_directions
 from numbafunc.backend import is_device_array
-from numbafunc.dual.array import Dual, make
+from numbafunc.dual.array import Dual, make, settled
 from numbafunc.dual.dtypes import is_float
 from numbafunc.dual.errors import refuse_subclass
-from numbafunc.dual.levels import LIVE, Level, leaked
+from numbafunc.dual.levels import LIVE, Run, leaked
 from numbafunc.dual.trees import SINGLE, Structure, flatten, flatten_with_names, tree_map
 
 # Bytes of tangents of the arguments in one run. For second derivatives, larger chunks repeat the first-order part less
@@ -93,7 +93,7 @@ class Variables:
     ) -> Iterator[tuple[Any, int, int]]:
         """Run f until every variable has moved: the results, their levels and numbers of directions."""
         for chunk in self.chunks(chunk_size):
-            with Level() as level:
+            with Run(len(chunk)) as level:
                 result = f(*self.moved({level: chunk}), **options)
             yield result, level, len(chunk)
 
@@ -126,6 +126,7 @@ def _is_usual(x: Any) -> bool:
 
 def as_array(x: Any, name: str) -> Any:
     """A Dual as it is if its derivative is being taken, anything else as an array of numbers."""
+    x = settled(x)
     if type(x) is Dual:
         if x.level not in LIVE:
             raise leaked(x.level)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import operator as operators
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn, TypeAlias, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
 
@@ -52,10 +52,25 @@ def _is_number(x: Dual) -> bool:
     return x.primal.ndim == 0 and (x.family is None or x.family[0].storage.ndim == 0)
 
 
+def is_blank(x: Operand) -> bool:
+    """Whether something is a dual array that holds constants so far: made by a function of :mod:`numbafunc.numpy`.
+
+    It counts as the plain array of its values until a value with tangents is assigned to it or to a view of it.
+    """
+    return type(x) is Dual and x.family is not None and x.family[0].blank
+
+
+def settled(x: Operand) -> Any:
+    """A dual array that holds constants so far as a plain array, in the same memory; anything else as it is."""
+    return value_of(x) if type(x) is Dual and x.family is not None and x.family[0].blank else x
+
+
 def _binary_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
     def operator(self: Dual, other: Operand) -> Any:
         if getattr(other, "__array_ufunc__", True) is None:
             return NotImplemented
+        if (self.family is not None and self.family[0].blank) or is_blank(other):
+            return ufunc(settled(self), settled(other))
         if not (type(self.primal) is np.ndarray and type(other) in IN_MAIN_MEMORY):
             if type(other) is Recorder:
                 return NotImplemented  # a constant of the recorder's level
@@ -70,6 +85,8 @@ def _reflected_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
     def operator(self: Dual, other: Operand) -> Any:
         if getattr(other, "__array_ufunc__", True) is None:
             return NotImplemented
+        if self.family is not None and self.family[0].blank:
+            return ufunc(other, value_of(self))
         if not (type(self.primal) is np.ndarray and type(other) in IN_MAIN_MEMORY):
             if type(other) is Recorder:
                 return NotImplemented  # a constant of the recorder's level
@@ -223,13 +240,19 @@ class Dual(ArrayMethods):
 
     # Conversions that would drop the tangent raise.
 
-    def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        if is_blank(self):
+            return np.array(value_of(self), dtype, copy=copy)
         raise dropped("conversion to a NumPy array", IN_ARRAYS)
 
     def __float__(self) -> float:
+        if is_blank(self):
+            return float(value_of(self))
         raise dropped("float()", IN_NUMBERS)
 
     def __int__(self) -> int:
+        if is_blank(self):
+            return int(value_of(self))
         raise dropped("int()")
 
     def __index__(self) -> int:
@@ -242,17 +265,25 @@ class Dual(ArrayMethods):
         return round(value_of(self)[()], decimals)
 
     def __complex__(self) -> complex:
+        if is_blank(self):
+            return complex(value_of(self))
         raise dropped("complex()")
 
-    def item(self, *args: int) -> NoReturn:
+    def item(self, *args: int) -> Any:
+        if is_blank(self):
+            return value_of(self).item(*args)
         raise dropped("item()")
 
-    def tolist(self) -> NoReturn:
+    def tolist(self) -> Any:
+        if is_blank(self):
+            return value_of(self).tolist()
         raise dropped("tolist()")
 
     # NumPy's protocols.
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Operand, **options: Any) -> Any:
+        if any(map(is_blank, inputs)):
+            return getattr(ufunc, method)(*map(settled, inputs), **options)
         if len(inputs) == 1 and type(self.primal) is np.ndarray and method == "__call__" and not options:
             rule = UFUNC_RULES.get(ufunc)
             if rule is not None:
@@ -278,6 +309,10 @@ class Dual(ArrayMethods):
     ) -> Any:
         if Recorder in types:
             return NotImplemented
+        if is_blank(self):
+            plain = _of_blanks(function, args, options)
+            if plain is not None:
+                return plain
         rule = FUNCTION_RULES.get(function)
         if rule is None:
             module = (getattr(function, "__module__", None) or "numpy").replace("numpy._core.multiarray", "numpy")
@@ -352,6 +387,14 @@ class Dual(ArrayMethods):
     # Indexing.
 
     def __getitem__(self, key: Any) -> Any:
+        if self.family is not None and self.family[0].blank:
+            plain = value_of(self)[key]
+            if (
+                type(plain) is not np.ndarray
+                or self.level not in LIVE
+                or not np.may_share_memory(plain, value_of(self))
+            ):
+                return plain
         refuse_on_device(operators.getitem, self)
         return FUNCTION_RULES[operators.getitem](self, key)
 
@@ -432,6 +475,8 @@ class Dual(ArrayMethods):
         return _call(np.clip, self, min, max)
 
     def copy(self, order: str = "C") -> Dual:
+        if is_blank(self):
+            return blank(value_of(self).copy(), self.tangent.shape[0], self.level)
         if on_device(self):
             return backend.of(self).convert(self, self.dtype)  # type: ignore[no-any-return]
         return make(self.primal.copy(), self.tangent.copy(), self.level)
@@ -472,6 +517,12 @@ def make(primal: Any, tangent: Any, level: int) -> Dual:
     dual.level = level
     dual.family = None
     return dual
+
+
+def blank(value: np.ndarray[Any, Any], directions: int, level: int) -> Dual:
+    """The dual array of constants that count as a plain array until a value with tangents is assigned."""
+    # The tangent takes no memory: the first assignment of such a value gives the array memory of its own.
+    return HOOKS["blank"](make(value, np.broadcast_to(value.dtype.type(0), (directions, *value.shape)), level))  # type: ignore[no-any-return]
 
 
 def levels_of(*operands: Operand) -> tuple[int, ...]:
@@ -577,6 +628,8 @@ def _apply_in_main_memory(ufunc: Any, *operands: Operand) -> Any:
 
 
 def _apply(ufunc: Callable[..., Any], *operands: Operand) -> Any:
+    if any(map(is_blank, operands)):
+        return ufunc(*map(settled, operands))
     return _apply_on_device(ufunc, *operands) if on_device(*operands) else UFUNC_RULES[ufunc](*operands)
 
 
@@ -588,7 +641,43 @@ def refuse_on_device(function: Callable[..., Any], *operands: Operand) -> None:
         raise TypeError(f"{module}.{function.__name__} has no rule for dual arrays of {place}")
 
 
+def _of_blanks(function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """The result of a function of plain arrays and arrays that hold constants so far, the first argument among them.
+
+    None if another argument has tangents, or if the result is a view, in which such a value may be stored later.
+    """
+    duals = _duals_in((*args, *options.values()))
+    if not all(map(is_blank, duals)):
+        return None
+    result = function(*map(_plain_nest, args), **{name: _plain_nest(option) for name, option in options.items()})
+    views = result if isinstance(result, (list, tuple)) else (result,)
+    if duals[0].level in LIVE and function in FUNCTION_RULES:
+        for view in views:
+            if type(view) is np.ndarray and any(np.may_share_memory(view, value_of(x)) for x in duals):
+                return None
+    return result
+
+
+def _duals_in(nest: Any) -> list[Dual]:
+    """The dual arrays in a nest of lists and tuples."""
+    found: list[Dual] = []
+    for x in nest:
+        if type(x) is Dual:
+            found.append(x)
+        elif type(x) is list or type(x) is tuple:
+            found += _duals_in(x)
+    return found
+
+
+def _plain_nest(x: Any) -> Any:
+    return type(x)(map(_plain_nest, x)) if type(x) is list or type(x) is tuple else settled(x)
+
+
 def _call(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    if is_blank(args[0]):
+        plain = _of_blanks(function, args, options)
+        if plain is not None:
+            return plain
     refuse_on_device(function, *args)
     return FUNCTION_RULES[function](*args, **options)
 

@@ -12,7 +12,7 @@ from numbafunc.backend import is_device_array
 from numbafunc.dual import anywhere
 from numbafunc.dual.array import Dual, make, on_device, value_of
 from numbafunc.dual.dtypes import is_inexact
-from numbafunc.dual.levels import LIVE
+from numbafunc.dual.levels import LIVE, begin_run, end_run
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.dual.recorder import (
     PICKED,
@@ -214,11 +214,13 @@ class _Run:
         was_live = self.level in LIVE
         others = SHARED.pop(self.level, None)
         LIVE.add(self.level)
+        begin_run(self.level, recorders[0].shape[0])
         try:
             for number, recorder in zip(self.moving, recorders, strict=True):
                 leaves[number] = make(leaves[number], recorder, self.level)
             outputs, structure = self._call(leaves)
         finally:
+            end_run()
             shared = SHARED.pop(self.level, [])
             if others is not None:
                 SHARED[self.level] = others

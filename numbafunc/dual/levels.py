@@ -8,16 +8,25 @@ derivative any more: whatever is computed from it is refused.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 FIRST_DRAWN = 10**6
 """Levels below are for dual arrays that users make themselves."""
+
+INSIDE = threading.local()
+"""Its attribute ``runs`` is the list of the runs of differentiated functions in this thread, the innermost last: the
+level and the number of directions of each."""
+
+WATCHERS: list[Callable[[bool], None]] = []
+"""Functions that are told when the first of all runs begins, and when the last has ended."""
 
 LIVE: set[int] = set()
 """The levels that may take part in computations."""
 
 _lock = threading.Lock()
 _next = FIRST_DRAWN
+_runs = 0
 
 
 def draw() -> int:
@@ -31,7 +40,7 @@ def draw() -> int:
 
 
 class Level:
-    """A fresh level, live inside a ``with`` block: that of one run of a differentiated function."""
+    """A fresh level, live inside a ``with`` block."""
 
     __slots__ = ("_level",)
 
@@ -41,6 +50,69 @@ class Level:
 
     def __exit__(self, *exception: Any) -> None:
         LIVE.discard(self._level)
+
+
+class Run:
+    """A fresh level, live inside a ``with`` block in which a function of the user's is differentiated.
+
+    Parameters
+    ----------
+    directions : int
+        The number of directions of its tangents.
+    """
+
+    __slots__ = ("_directions", "_level")
+
+    def __init__(self, directions: int) -> None:
+        self._directions = directions
+
+    def __enter__(self) -> int:
+        self._level = level = draw()
+        begin_run(level, self._directions)
+        return level
+
+    def __exit__(self, *exception: Any) -> None:
+        LIVE.discard(self._level)
+        end_run()
+
+
+def begin_run(level: int, directions: int) -> None:
+    """Note that a run of a differentiated function begins in this thread; :func:`end_run` ends it."""
+    global _runs
+    try:
+        INSIDE.runs.append((level, directions))
+    except AttributeError:
+        INSIDE.runs = [(level, directions)]
+    with _lock:
+        _runs += 1
+        if _runs == 1:
+            for watcher in WATCHERS:
+                watcher(True)
+
+
+def end_run() -> None:
+    """Note the end of the innermost run of this thread."""
+    global _runs
+    INSIDE.runs.pop()
+    with _lock:
+        _runs -= 1
+        if _runs == 0:
+            for watcher in WATCHERS:
+                watcher(False)
+
+
+def watch_runs(watcher: Callable[[bool], None]) -> None:
+    """Have a function told when the first of all runs begins, and when the last has ended."""
+    with _lock:
+        WATCHERS.append(watcher)
+        if _runs:
+            watcher(True)
+
+
+def innermost() -> tuple[int, int] | None:
+    """Level and number of directions of the innermost run of this thread; None outside of all."""
+    runs = getattr(INSIDE, "runs", None)
+    return runs[-1] if runs else None
 
 
 def admit(level: int) -> None:

@@ -21,7 +21,18 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from numbafunc.dual.array import Components, Dual, Operand, assemble, components, make, value_of
+from numbafunc.dual.array import (
+    HOOKS,
+    Components,
+    Dual,
+    Operand,
+    assemble,
+    components,
+    is_blank,
+    make,
+    settled,
+    value_of,
+)
 from numbafunc.dual.recorder import Recorder, variable
 
 Part: TypeAlias = "np.ndarray[Any, Any]"
@@ -32,10 +43,11 @@ Apply: TypeAlias = Callable[[Any, int], Any]
 class Family:
     """Dual arrays that are views of one storage."""
 
-    __slots__ = ("limit", "members", "storage")
+    __slots__ = ("blank", "limit", "members", "storage")
 
     def __init__(self, storage: Dual) -> None:
         self.storage = storage
+        self.blank = False
         self.members: list[weakref.ref[Dual]] = []
         self.limit = 8
 
@@ -52,6 +64,17 @@ class Family:
         found = [(reference, member) for reference in self.members if (member := reference()) is not None]
         self.members = [reference for reference, _ in found]
         return [member for _, member in found]
+
+
+def as_blank(x: Dual) -> Dual:
+    """A new dual array of constants, which counts as a plain array until a value with tangents is stored in it."""
+    family = Family(make(x.primal, x.tangent, x.level))
+    family.blank = True
+    family.add(x, None)
+    return x
+
+
+HOOKS["blank"] = as_blank
 
 
 def componentwise(x: Operand, apply: Apply, lead: int = 0) -> Any:
@@ -240,9 +263,12 @@ def _laid_out_like(value: Part, lead: tuple[int, ...]) -> Part:
     return storage.transpose((*range(len(lead)), *(len(lead) + axis for axis in back)))
 
 
-def _own(x: Dual, parts: Components) -> None:
-    """Give a Dual memory of its own, with all the components that a value of these `parts` needs."""
-    have = components(x)
+def _own(x: Dual, parts: Components, constant: bool = False) -> None:
+    """Give a Dual memory of its own, with all the components that a value of these `parts` needs.
+
+    A constant one has no tangents before.
+    """
+    have: Components = {(): value_of(x)} if constant else components(x)
     missing = {key: part for key, part in parts.items() if key not in have or _replaces_zeros(part, have[key])}
     if not missing:
         del have
@@ -279,6 +305,7 @@ def _check_writeable(x: Dual) -> None:
 
 def parts_to_store(x: Dual, value: Operand) -> Components:
     """The components of a value that is about to be stored in `x`."""
+    value = settled(value)
     if type(value) is not Dual:
         value = np.asarray(value)
     kind = value.dtype.kind
@@ -317,8 +344,14 @@ def assign(x: Dual, key: Any, value: Operand) -> None:
 def change(x: Dual, parts: Components, write: Callable[[Components], None]) -> None:
     """Write to the components of `x`, in memory of its own, and let all views see it."""
     _check_writeable(x)
+    constant = is_blank(x)
+    if constant:
+        if len(parts) == 1:
+            write({(): value_of(x)})  # all views share this memory
+            return
+        x.family[0].blank = False
     if _is_alone(x):
-        _own(x, parts)
+        _own(x, parts, constant)
         write(components(x))
         return
     family, path = x.family
@@ -327,7 +360,7 @@ def change(x: Dual, parts: Components, write: Callable[[Components], None]) -> N
         # Their references would count as other owners of the arrays.
         member.primal = member.tangent = None
     try:
-        _own(family.storage, parts)
+        _own(family.storage, parts, constant)
         _derive(x, family, path)
         write(components(x))
         _write_back(x, family, path)

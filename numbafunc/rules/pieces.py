@@ -56,6 +56,13 @@ def _select(condlist: Sequence[Any], choicelist: Sequence[Operand], default: Ope
 
 @rule_for(np.piecewise)
 def _piecewise(x: Operand, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Any:
+    return pieces(x, condlist, funclist, np.zeros_like(x), args, kw)
+
+
+def pieces(
+    x: Operand, condlist: Any, funclist: Sequence[Any], result: Any, args: tuple[Any, ...], kw: dict[str, Any]
+) -> Any:
+    """The ``result`` array, filled where each condition holds by its function of these elements."""
     conditions = value_of(condlist)
     if np.isscalar(conditions) or (not isinstance(conditions[0], (list, np.ndarray)) and x.ndim != 0):
         conditions = [conditions]
@@ -67,7 +74,6 @@ def _piecewise(x: Operand, condlist: Any, funclist: Sequence[Any], *args: Any, *
             f"with {len(conditions)} condition(s), either {len(conditions)} or {len(conditions) + 1} functions "
             "are expected"
         )
-    result = np.zeros_like(x)
     for condition, function in zip(conditions, funclist, strict=True):
         if not callable(function):
             result[condition] = function
@@ -80,7 +86,8 @@ def _piecewise(x: Operand, condlist: Any, funclist: Sequence[Any], *args: Any, *
 
 
 @rule_for(np.apply_along_axis)
-def _apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Operand, *args: Any, **kwargs: Any) -> Any:
+def along_axis(func1d: Callable[..., Any], axis: int, arr: Operand, *args: Any, **kwargs: Any) -> Any:
+    """The results of a function of each slice along an axis, which may be dual where the array is not."""
     axis = normalize_axis_index(axis, arr.ndim)
     rows = np.moveaxis(arr, axis, -1)
     outer = rows.shape[:-1]

@@ -12,7 +12,7 @@ import numpy as np
 
 from numbafunc import backend
 from numbafunc.backend import Backend, is_device_array, place_of
-from numbafunc.dual.array import Dual, value_of
+from numbafunc.dual.array import Dual, settled, value_of
 from numbafunc.dual.dtypes import is_float
 from numbafunc.errors import ShapeError
 
@@ -56,6 +56,7 @@ def as_operand(x: Any, name: str, *, boolean: bool = True, device: bool = False)
     TypeError
         For None, strings, masked arrays and dtypes that are not real numbers.
     """
+    x = settled(x)
     if type(x) is np.ndarray:
         array = x
     elif type(x) is Dual:

@@ -20,8 +20,8 @@ _DEFINITIONS = {
         *("softplus", "swish", "tanh"),
     ),
     "autodiff": (
-        *("Dual", "checkpoint", "custom_derivative", "derivative", "grad", "hessian", "hvp", "jacfwd", "jacrev", "jvp"),
-        *("linearize", "value_and_grad", "vjp"),
+        *("Dual", "checkpoint", "custom_derivative", "custom_root", "derivative", "grad", "hessian", "hvp", "jacfwd"),
+        *("jacrev", "jvp", "linearize", "value_and_grad", "vjp"),
     ),
     "constants": ("ConvPadding", "Interpolate"),
     "ops.stop_gradient": ("stop_gradient",),

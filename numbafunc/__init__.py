@@ -36,6 +36,7 @@ _DEFINITIONS = {
     ),
     "ops.resize": ("interpolate", "upsample_2d"),
     "ops.scan": ("scan",),
+    "ops.odeint": ("odeint",),
     "ops.dynamic_slice": ("dynamic_slice",),
 }
 _MODULES = ("constants", "divergence", "errors", "loss", "parallel")

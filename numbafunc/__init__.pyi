@@ -35,6 +35,7 @@ from numbafunc.ops.activation import (
     tanh as tanh,
 )
 from numbafunc.ops.dynamic_slice import dynamic_slice as dynamic_slice
+from numbafunc.ops.odeint import odeint as odeint
 from numbafunc.ops.one_hot import one_hot as one_hot
 from numbafunc.ops.pad import pad as pad
 from numbafunc.ops.pool import average_pool_2d as average_pool_2d, max_pool_2d as max_pool_2d
@@ -88,6 +89,7 @@ __all__ = [
     "loss",
     "max_pool_2d",
     "mish",
+    "odeint",
     "one_hot",
     "pad",
     "parallel",

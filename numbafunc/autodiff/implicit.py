@@ -14,7 +14,7 @@ from numbafunc.autodiff.drivers import jacfwd
 from numbafunc.dual.array import Dual, Operand, assemble, components, levels_of, make, value_of
 from numbafunc.dual.dtypes import is_float
 from numbafunc.dual.levels import LIVE, Level
-from numbafunc.dual.trees import flatten, flatten_with_names
+from numbafunc.dual.trees import SINGLE, as_one_array, flatten, flatten_with_names
 from numbafunc.kinds.arguments import check_flag
 from numbafunc.kinds.njit import register
 
@@ -35,7 +35,8 @@ def custom_root(
     ----------
     residual : callable
         The equation: ``residual(x, *args, **options)`` is zero at the solution x, for the arguments that the solver was
-        called with. It is nested as x, of the same shapes. It may refer to other arrays that are differentiated.
+        called with. It is nested as x, of the same shapes; where x is an array, a list or tuple is taken as the array
+        of its elements. It may refer to other arrays that are differentiated.
     elementwise : bool
         Whether each element of the residual depends on the element of x at its place alone, among all of x: each is
         then an equation of its own, and the derivative is a quotient in place of the solution of a linear system.
@@ -207,7 +208,7 @@ class _Equation:
             parts.append(part if part.dtype == value.dtype else part.astype(value.dtype))
             start += value.size
         result = self.residual(self.structure.unflatten(parts), *args, **options)
-        leaves, structure = flatten(result)
+        leaves, structure = flatten(as_one_array(result) if self.structure is SINGLE else result)
         if structure != self.structure:
             raise TypeError(
                 f"the residual of {self.name} is nested as {structure}, and the solution as {self.structure}; wanted: "

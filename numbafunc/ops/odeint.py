@@ -14,7 +14,7 @@ from numbafunc.dual.array import Dual, assemble, components, levels_of, value_of
 from numbafunc.dual.checkpoint import checkpoint
 from numbafunc.dual.combination import combination
 from numbafunc.dual.levels import LIVE
-from numbafunc.dual.trees import SINGLE, Structure, flatten, flatten_with_names, tree_map
+from numbafunc.dual.trees import SINGLE, as_one_array, flatten, flatten_with_names, tree_map
 from numbafunc.kinds.njit import register
 from numbafunc.ops.dormand_prince import NODES, SOLUTION, STAGES, Control, Step, dense_weights, steps
 
@@ -146,6 +146,9 @@ def _leaf(x: Any, name: str) -> Any:
     return x
 
 
+_SEQUENCES = (list, tuple)
+
+
 class _System:
     """A differential equation with the state at the first time."""
 
@@ -160,6 +163,7 @@ class _System:
         self.shapes = [x.shape for x in self.leaves]
         self.dtypes = [x.dtype for x in self.leaves]
         self.dtype = np.result_type(np.float32, *self.dtypes)
+        self.sequence = type(y0)
         self.alone = self.structure is SINGLE
         self.real = np.zeros(0, self.dtype).real.dtype
         self.number = self.real.type
@@ -234,13 +238,14 @@ class _System:
     def checked(self, result: Any) -> list[Any]:
         """The leaves that `f` has returned."""
         if self.alone:
-            if isinstance(result, (list, tuple)):
-                result = np.stack(result) if any(type(x) is Dual for x in result) else np.asarray(result)
-            leaves, structure = [result], SINGLE if not isinstance(result, dict) and result is not None else None
-        else:
-            leaves, structure = flatten(result)
+            result = as_one_array(result)
+        elif type(result) in _SEQUENCES and self.sequence in _SEQUENCES:
+            result = self.sequence(result)
+        leaves, structure = flatten(result)
         if structure != self.structure:
-            raise self.nested(structure, result)
+            raise TypeError(
+                f"f returns a derivative nested as {structure}, and y0 is nested as {self.structure}; wanted: alike"
+            )
         for i, shape in enumerate(self.shapes):
             leaf = leaves[i]
             if type(leaf) is not np.ndarray and type(leaf) is not Dual:
@@ -257,11 +262,6 @@ class _System:
                     f"{self.dtypes[i]}; wanted: a derivative that the state can hold"
                 )
         return leaves
-
-    def nested(self, structure: Structure | None, result: Any) -> TypeError:
-        """The error for a derivative of another nest."""
-        what = f"a {type(result).__name__}" if structure is None else f"a nest of structure {structure}"
-        return TypeError(f"f returns {what}, and y0 is nested as {self.structure}; wanted: alike")
 
     # Steps.
 

@@ -289,6 +289,18 @@ def test_without_derivatives_it_is_the_solver():
     assert grad(lambda x: started(1.0, 2.0) * x)(3.0) == 1
 
 
+@modes
+def test_residual_of_an_array_may_be_a_list(mode):
+    def residual(x, k):
+        return [k * x[0] - x[1], x[0] + x[1] - 1]
+
+    @custom_root(residual)
+    def balance(k):
+        return scipy.optimize.fsolve(residual, [0.5, 0.5], (k,))
+
+    np.testing.assert_allclose(grad(lambda k: balance(k)[0], mode=mode)(2.0), -1 / 9, rtol=1e-9)
+
+
 def refused(solver, residual, error, match, p=2.0, **options):
     with pytest.raises(error, match=match):
         grad(lambda p: np.sum(custom_root(residual, **options)(solver)(p)))(p)
@@ -302,7 +314,9 @@ def test_errors():
         return np.zeros(2)
 
     refused(solve, lambda x, p: x[0] - p, ValueError, r"of solve has shape \(\), and the solution has shape \(2,\)")
-    refused(solve, lambda x, p: (x - p,), TypeError, r"residual of solve is nested as .*, and the solution as a single")
+    refused(
+        solve, lambda x, p: {0: x - p}, TypeError, r"residual of solve is nested as .*, and the solution as a single"
+    )
     refused(solve, lambda x, p: x - 1j * p, TypeError, r"residual of solve has dtype complex128; wanted: real")
     refused(lambda p: 1j, lambda x, p: x - p, TypeError, r"solution that <lambda> returns is a complex; wanted")
     refused(lambda p: scipy.optimize.OptimizeResult(x=1.0), lambda x, p: x - p, TypeError, "OptimizeResult; wanted")

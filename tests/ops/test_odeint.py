@@ -303,6 +303,13 @@ def test_arguments_are_not_changed_and_functions_may_work_in_place():
     np.testing.assert_array_equal(y0, 1.0)
 
 
+def test_lists_and_tuples_of_numbers():
+    for y0, kind in itertools.product(((1.0, 2), [1.0, 2]), (list, tuple)):
+        got = odeint(lambda y, t, kind=kind: kind([y[1], -y[0]]), y0, [0.0, 1.0])
+        assert type(got) is type(y0)
+        np.testing.assert_allclose(got[0], [1.0, math.cos(1) + 2 * math.sin(1)], rtol=1e-7)
+
+
 def test_one_time_and_equal_times():
     np.testing.assert_array_equal(odeint(lambda y, t: y, 2, [3.0]), [2.0])
     np.testing.assert_array_equal(odeint(lambda y, t: y, [2, 3], [3.0, 3.0])[1], [3.0, 3.0])
@@ -325,12 +332,12 @@ ERRORS = {
         lambda f: odeint(lambda y, t: y[0], np.ones(2), [0.0, 1.0]),
     ),
     "nest": (
-        *(TypeError, r"f returns a nest of structure .*, and y0 is nested as .*; wanted: alike"),
+        *(TypeError, r"f returns a derivative nested as .*, and y0 is nested as .*; wanted: alike"),
         lambda f: odeint(lambda y, t: (y["a"],), {"a": 1.0}, [0.0, 1.0]),
     ),
     "None": (
         TypeError,
-        r"f returns a NoneType, and y0 is nested",
+        r"nested as .*, and y0 is nested as a single",
         lambda f: odeint(lambda y, t: None, 1.0, [0.0, 1.0]),
     ),
     "complex": (

@@ -116,6 +116,7 @@ def odeint(
 
 def _times(t: Any) -> tuple[list[float], Any]:
     """The times as numbers, and as the array that may have tangents."""
+    t = as_one_array(t)
     array = t if type(t) is Dual else np.asarray(t)
     if backend.of(array) is not CPU or array.dtype.kind not in "iuf":
         raise TypeError(f"t is {t!r}; wanted: real numbers in main memory")

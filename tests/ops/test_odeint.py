@@ -314,6 +314,7 @@ def test_one_time_and_equal_times():
     np.testing.assert_array_equal(odeint(lambda y, t: y, 2, [3.0]), [2.0])
     np.testing.assert_array_equal(odeint(lambda y, t: y, [2, 3], [3.0, 3.0])[1], [3.0, 3.0])
     assert grad(lambda y: odeint(lambda y, t: y, y, [3.0, 3.0])[1])(2.0) == 1
+    assert grad(lambda end: odeint(lambda y, t: 3.0, 1.0, [0.0, end])[1])(2.0) == 3
 
 
 ERRORS = {

@@ -20,8 +20,8 @@ _DEFINITIONS = {
         *("softplus", "swish", "tanh"),
     ),
     "autodiff": (
-        *("Dual", "checkpoint", "custom_derivative", "derivative", "grad", "hessian", "hvp", "jacfwd", "jacrev", "jvp"),
-        *("linearize", "value_and_grad", "vjp"),
+        *("Dual", "checkpoint", "custom_derivative", "custom_root", "derivative", "grad", "hessian", "hvp", "jacfwd"),
+        *("jacrev", "jvp", "linearize", "value_and_grad", "vjp"),
     ),
     "constants": ("ConvPadding", "Interpolate"),
     "ops.stop_gradient": ("stop_gradient",),
@@ -36,6 +36,7 @@ _DEFINITIONS = {
     ),
     "ops.resize": ("interpolate", "upsample_2d"),
     "ops.scan": ("scan",),
+    "ops.odeint": ("odeint",),
     "ops.dynamic_slice": ("dynamic_slice",),
 }
 _MODULES = ("constants", "divergence", "errors", "loss", "parallel")

@@ -10,6 +10,7 @@ from numbafunc import (
 )
 from numbafunc.autodiff.custom import custom_derivative as custom_derivative
 from numbafunc.autodiff.drivers import grad as grad, jacfwd as jacfwd, jvp as jvp, value_and_grad as value_and_grad
+from numbafunc.autodiff.implicit import custom_root as custom_root
 from numbafunc.autodiff.linearization import linearize as linearize
 from numbafunc.autodiff.nth_derivative import derivative as derivative
 from numbafunc.autodiff.reverse import jacrev as jacrev, vjp as vjp
@@ -35,6 +36,7 @@ from numbafunc.ops.activation import (
     tanh as tanh,
 )
 from numbafunc.ops.dynamic_slice import dynamic_slice as dynamic_slice
+from numbafunc.ops.odeint import odeint as odeint
 from numbafunc.ops.one_hot import one_hot as one_hot
 from numbafunc.ops.pad import pad as pad
 from numbafunc.ops.pool import average_pool_2d as average_pool_2d, max_pool_2d as max_pool_2d
@@ -63,6 +65,7 @@ __all__ = [
     "checkpoint",
     "constants",
     "custom_derivative",
+    "custom_root",
     "derivative",
     "divergence",
     "dynamic_slice",
@@ -87,6 +90,7 @@ __all__ = [
     "loss",
     "max_pool_2d",
     "mish",
+    "odeint",
     "one_hot",
     "pad",
     "parallel",

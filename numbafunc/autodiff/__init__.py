@@ -10,6 +10,7 @@ from typing import Any as _Any
 _DEFINITIONS = {
     "autodiff.custom": ("custom_derivative",),
     "autodiff.drivers": ("grad", "jacfwd", "jvp", "value_and_grad"),
+    "autodiff.implicit": ("custom_root",),
     "autodiff.linearization": ("linearize",),
     "autodiff.nth_derivative": ("derivative",),
     "autodiff.reverse": ("jacrev", "vjp"),

@@ -1,5 +1,6 @@
 from numbafunc.autodiff.custom import custom_derivative as custom_derivative
 from numbafunc.autodiff.drivers import grad as grad, jacfwd as jacfwd, jvp as jvp, value_and_grad as value_and_grad
+from numbafunc.autodiff.implicit import custom_root as custom_root
 from numbafunc.autodiff.linearization import linearize as linearize
 from numbafunc.autodiff.nth_derivative import derivative as derivative
 from numbafunc.autodiff.reverse import jacrev as jacrev, vjp as vjp

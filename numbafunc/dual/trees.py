@@ -82,3 +82,10 @@ def tree_map(function: Callable[[Any], Any], tree: Any) -> Any:
     """The nest with `function` applied to each leaf."""
     leaves, structure = flatten(tree)
     return structure.unflatten([function(leaf) for leaf in leaves])
+
+
+def as_one_array(x: Any) -> Any:
+    """A list or tuple of numbers, dual ones too, as the array of these; anything else as it is."""
+    if isinstance(x, (list, tuple)):
+        return np.stack(x) if any(type(entry) is Dual for entry in x) else np.asarray(x)
+    return x

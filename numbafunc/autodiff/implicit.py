@@ -13,7 +13,7 @@ from numbafunc.autodiff.array_helpers import in_main_memory
 from numbafunc.autodiff.drivers import jacfwd
 from numbafunc.dual.array import Dual, Operand, assemble, components, levels_of, make, value_of
 from numbafunc.dual.dtypes import is_float
-from numbafunc.dual.levels import LIVE, Level
+from numbafunc.dual.levels import LIVE, Run
 from numbafunc.dual.trees import SINGLE, as_one_array, flatten, flatten_with_names
 from numbafunc.kinds.arguments import check_flag
 from numbafunc.kinds.njit import register
@@ -236,7 +236,7 @@ class _Equation:
         """The diagonal of the Jacobian, which has nothing else."""
         other = np.random.default_rng(0).standard_normal(x.size).astype(x.dtype)
         directions = np.stack([np.ones_like(x), other])
-        with Level() as level:
+        with Run(len(directions)) as level:
             result = f(make(x, directions, level))
             moves = type(result) is Dual and result.level == level
             slopes, along = value_of(result.tangent) if moves else np.zeros_like(directions)

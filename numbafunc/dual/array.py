@@ -16,6 +16,7 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
+import numbafunc
 from numbafunc import backend
 from numbafunc.backend import CPU, IN_MAIN_MEMORY, Backend, is_device_array
 from numbafunc.dual.dtypes import is_inexact
@@ -279,11 +280,38 @@ class Dual(ArrayMethods):
             return value_of(self).tolist()
         raise dropped("tolist()")
 
+    # The Python array API standard.
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """The module of functions for this array, :mod:`numbafunc.numpy`; ValueError for an unknown version."""
+        value_of(self).__array_namespace__(api_version=api_version)
+        return numbafunc.numpy
+
+    @property
+    def device(self) -> Any:
+        """Where the array is: ``"cpu"`` for main memory."""
+        return value_of(self).device
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Dual:
+        """The array itself; ValueError for another device than its own."""
+        value_of(self).to_device(device, stream=stream)
+        return self
+
+    def __dlpack__(self, **options: Any) -> Any:
+        if is_blank(self):
+            return value_of(self).__dlpack__(**options)
+        raise dropped("export by DLPack")
+
+    def __dlpack_device__(self) -> Any:
+        return value_of(self).__dlpack_device__()
+
     # NumPy's protocols.
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Operand, **options: Any) -> Any:
         if any(map(is_blank, inputs)):
-            return getattr(ufunc, method)(*map(settled, inputs), **options)
+            plain = tuple(map(settled, inputs))
+            if method != "at" or Dual not in map(type, plain[1:]):
+                return getattr(ufunc, method)(*plain, **options)
         if len(inputs) == 1 and type(self.primal) is np.ndarray and method == "__call__" and not options:
             rule = UFUNC_RULES.get(ufunc)
             if rule is not None:

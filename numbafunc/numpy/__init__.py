@@ -1,9 +1,9 @@
 """NumPy with the same names, for functions that are differentiated: ``import numbafunc.numpy as np``.
 
-All names are NumPy's own objects, so that nothing is slower. While a function is being differentiated, those that can't
-know of dual arrays give others in their place: then lists and tuples may hold dual numbers, and ``zeros(n)`` and its
-like give arrays to which dual numbers can be assigned. Write ``np.zeros``: a name that was taken out of this module by
-``from numbafunc.numpy import zeros`` remains NumPy's.
+All names but `vectorize` are NumPy's own objects, so that nothing is slower. While a function is being
+differentiated, those that can't know of dual arrays give others in their place: then lists and tuples may hold dual
+numbers, and ``zeros(n)`` and its like give arrays to which dual numbers can be assigned. Write ``np.zeros``: a name
+that was taken out of this module by ``from numbafunc.numpy import zeros`` remains NumPy's.
 
 Examples
 --------
@@ -34,6 +34,7 @@ import numpy
 from numbafunc.dual.levels import watch_runs
 from numbafunc.numpy import fft, linalg
 from numbafunc.numpy.functions import replacements
+from numbafunc.numpy.iteration import vectorize as _vectorize
 
 __all__ = numpy.__all__
 
@@ -57,6 +58,7 @@ _MODULES = {sys.modules[__name__]: numpy, linalg: numpy.linalg, fft: numpy.fft}
 
 for _module, _original in _MODULES.items():
     vars(_module).update(_names_of(_original))
+vectorize = _vectorize
 
 
 def _constant_property(found: Any) -> property:

@@ -1,8 +1,8 @@
 """What stands in the place of NumPy's functions while a function is being differentiated.
 
 NumPy asks a dual array how a function acts on it (``__array_function__``, ``__array_ufunc__``), but it does not look
-into lists, and it asks nobody which array ``zeros(n)`` should give. So each function is called through an
-:class:`Aware` one, which turns lists that hold dual arrays into dual arrays. Functions that make arrays give *blank*
+into lists, and it asks nobody which array ``zeros(n)`` should give. So each function has a
+:class:`StandIn`, which turns lists that hold dual arrays into dual arrays. Functions that make arrays give *blank*
 dual arrays: these count as plain until a value with tangents is assigned to them (``numbafunc.dual.array.is_blank``).
 """
 
@@ -22,69 +22,39 @@ from numbafunc.numpy.creation import array_of, fillable, holds_dual
 _LISTS = (list, tuple)
 
 _TAKE_SEQUENCES = frozenset(
-    (
-        *("choose", "column_stack", "concat", "concatenate", "dstack", "hstack", "lexsort", "multi_dot", "piecewise"),
-        *("row_stack", "select", "stack", "vstack"),
-    )
+    "choose column_stack concat concatenate dstack hstack lexsort multi_dot row_stack select stack vstack".split()
 )
 """Functions that take a list of arrays, of which each may be a list in its turn."""
 
 _MAKE_ARRAYS = frozenset(
-    (
-        *(
-            "arange",
-            "column_stack",
-            "concat",
-            "concatenate",
-            "copy",
-            "diag",
-            "diagflat",
-            "dstack",
-            "empty",
-            "empty_like",
-        ),
-        *("eye", "full", "full_like", "geomspace", "hstack", "identity", "linspace", "logspace", "ones", "ones_like"),
-        *("repeat", "row_stack", "stack", "tile", "tri", "vander", "vstack", "zeros", "zeros_like", "block"),
-    )
+    "arange block column_stack concat concatenate copy diag diagflat dstack empty empty_like eye full_like geomspace "
+    "hstack identity linspace logspace ones ones_like repeat row_stack stack tile tri vander vstack zeros "
+    "zeros_like".split()
 )
 """Functions whose results programs fill or change afterwards."""
 
 _OTHERS: dict[str, Any] = {**creation.FUNCTIONS, **iteration.FUNCTIONS}
 
-# A nest of lists is what this function is given: it asks the arrays in it.
-_AS_THEY_ARE = frozenset(("block", "shape", "ndim", "size", "iscomplexobj", "isrealobj"))
 
-
-class Aware:
-    """A function of NumPy's, for arguments that may be lists of dual arrays.
+class StandIn:
+    """A function in the place of one of NumPy's, of which it has the attributes.
 
     Parameters
     ----------
     function : callable
-        The function or ufunc; its attributes are those of the result.
+        The function, ufunc or class of NumPy's.
+    call : callable
+        What is called in its place.
     """
 
-    __slots__ = ("_convert", "_makes", "function")
+    __slots__ = ("call", "function")
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        name = function.__name__
+    def __init__(self, function: Callable[..., Any], call: Callable[..., Any]) -> None:
         self.function = function
-        self._convert = _items_as_arrays if name in _TAKE_SEQUENCES else array_of
-        self._makes = name in _MAKE_ARRAYS
+        self.call = call
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        for x in args:
-            if type(x) in _LISTS and holds_dual(x):
-                args = tuple([self._argument(one) for one in args])
-                break
-        for name, option in options.items():
-            if type(option) in _LISTS and holds_dual(option):
-                options = {**options, name: self._argument(option)}
-        result = self.function(*args, **options)
-        return fillable(result) if self._makes else result
-
-    def _argument(self, x: Any) -> Any:
-        return self._convert(x) if type(x) in _LISTS and holds_dual(x) else x
+        return self.call(*args, **options)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.function, name)
@@ -100,8 +70,32 @@ class Aware:
         return self.function.__reduce__()
 
 
-@numba.extending.typeof_impl.register(Aware)
-def _type_in_compiled_functions(x: Aware, context: Any) -> Any:
+def looking_into_lists(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function or ufunc of NumPy's, for arguments that may be lists of dual arrays."""
+    if function is numpy.block:
+        return lambda arrays: fillable(numpy.block(arrays))  # it asks the arrays in the nest
+    convert = _items_as_arrays if function.__name__ in _TAKE_SEQUENCES else array_of
+    makes = function.__name__ in _MAKE_ARRAYS
+
+    def argument(x: Any) -> Any:
+        return convert(x) if type(x) in _LISTS and holds_dual(x) else x
+
+    def call(*args: Any, **options: Any) -> Any:
+        for x in args:
+            if type(x) in _LISTS:
+                args = tuple(map(argument, args))
+                break
+        for name, option in options.items():
+            if type(option) in _LISTS:
+                options = {**options, name: argument(option)}
+        result = function(*args, **options)
+        return fillable(result) if makes else result
+
+    return call
+
+
+@numba.extending.typeof_impl.register(StandIn)
+def _type_in_compiled_functions(x: StandIn, context: Any) -> Any:
     """Compiled functions see NumPy's function, whenever they are compiled."""
     from numba.core.registry import cpu_target
 
@@ -136,11 +130,9 @@ def replacements(module: ModuleType) -> dict[str, Any]:
     for name in module.__all__:
         function = vars(module).get(name)
         if module is numpy and name in _OTHERS:
-            found[name] = _OTHERS[name]
-        elif name in _AS_THEY_ARE:
-            continue
+            found[name] = StandIn(function, _OTHERS[name]) if callable(function) else _OTHERS[name]
         elif function is not None and (isinstance(function, (numpy.ufunc, dispatching)) or name in _MAKE_ARRAYS):
-            found[name] = Aware(function)
+            found[name] = StandIn(function, looking_into_lists(function))
     if module is numpy:
         found["ndarray"] = ndarray
     return found

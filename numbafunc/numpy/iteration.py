@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import Dual, Operand, is_blank
+from numbafunc.dual.array import Dual, Operand
+from numbafunc.dual.levels import innermost
 from numbafunc.numpy.creation import array_of, fillable, holds_dual
 
 FUNCTIONS: dict[str, Any] = {}
@@ -51,54 +51,30 @@ def _called(function: Callable[..., Any], operands: Sequence[Operand], dtypes: S
     return tuple(_results(list(output), shape, dtype) for output, dtype in zip(outputs, wanted, strict=True))
 
 
-@stands_in
-class vectorize:
-    """As :class:`numpy.vectorize`, for a function that takes or gives dual numbers."""
+class vectorize(np.vectorize):
+    """As :class:`numpy.vectorize`, for a function that takes or gives dual numbers.
 
-    def __init__(
-        self, pyfunc: Any = None, otypes: Any = None, doc: Any = None, excluded: Any = None, *args: Any, **options: Any
-    ) -> None:
-        self._options = (otypes, doc, excluded, *args), options
-        self._function = pyfunc
-        self._excluded = excluded or ()
-        self._dtypes = otypes
-        self._signature = args[1] if len(args) > 1 else options.get("signature")
-        if pyfunc is not None:
-            functools.update_wrapper(self, pyfunc)
+    It stands in the place of NumPy's outside of derivatives too: most programs make such functions when they begin.
+    """
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        if self._function is None:
-            # It was made by a decorator with options.
-            return vectorize(args[0], *self._options[0], **self._options[1])
-        moving = [place for place in range(len(args)) if place not in self._excluded]
-        named = [name for name in options if name not in self._excluded]
+        waits: Any = self.pyfunc is np._NoValue  # type: ignore[comparison-overlap]  # for the function to decorate
+        if waits or (innermost() is None and not holds_dual(args)):
+            return super().__call__(*args, **options)
+        moving = [place for place in range(len(args)) if place not in self.excluded]
+        named = [name for name in options if name not in self.excluded]
         operands = [*(args[place] for place in moving), *(options[name] for name in named)]
-        if self._signature is not None or not operands or any(np.size(x) == 0 for x in operands):
-            return np.vectorize(self._function, *self._options[0], **self._options[1])(*args, **options)
+        if self.signature is not None or not operands or any(np.size(x) == 0 for x in operands):
+            return super().__call__(*args, **options)
 
         def of_elements(*elements: Any) -> Any:
             arguments, keywords = list(args), dict(options)
             for place, x in zip(moving, elements, strict=False):
                 arguments[place] = x
             keywords.update(zip(named, elements[len(moving) :], strict=True))
-            return self._function(*arguments, **keywords)
+            return self.pyfunc(*arguments, **keywords)
 
-        return _called(of_elements, operands, self._dtypes or ())
-
-    def __get__(self, instance: Any, owner: Any) -> Any:
-        return self if instance is None else functools.partial(self, instance)
-
-
-@stands_in
-def frompyfunc(func: Callable[..., Any], /, nin: int, nout: int, **options: Any) -> Callable[..., Any]:
-    """As :func:`numpy.frompyfunc`; where a dual array takes part, the result is one too."""
-    plain = np.frompyfunc(func, nin, nout, **options)
-
-    def of_arrays(*args: Any, **others: Any) -> Any:
-        duals = any((type(x) is Dual and not is_blank(x)) or (type(x) in _LISTS and holds_dual(x)) for x in args)
-        return _called(func, args, ()) if duals and not others else plain(*args, **others)
-
-    return functools.update_wrapper(of_arrays, func)
+        return _called(of_elements, operands, self.otypes or ())
 
 
 @stands_in

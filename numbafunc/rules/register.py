@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from numbafunc.dual.array import FUNCTION_RULES, HOOKS, UFUNC_METHODS, UFUNC_RULES, value_of
+from numbafunc.dual.array import FUNCTION_RULES, HOOKS, UFUNC_METHODS, UFUNC_RULES, Dual, value_of
 
 Function: TypeAlias = Callable[..., Any]
 Rule: TypeAlias = Callable[..., Any]
@@ -137,9 +137,39 @@ def register_by_name(module: str, name: str, make: Callable[[np.ufunc], Rule]) -
 
 @hook("find_ufunc_rule")
 def find_ufunc_rule(ufunc: np.ufunc) -> Rule | None:
-    """The rule of a ufunc that the table lacks, if it is registered by name and its module has been imported."""
+    """The rule of a ufunc that the table lacks: registered by name and its module has been imported, or of objects."""
     name = ufunc.__name__
     for module, makers in RULES_BY_NAME.items():
         if name in makers and getattr(sys.modules.get(module), name, None) is ufunc:
             return UFUNC_RULES.setdefault(ufunc, makers[name](ufunc))
-    return None
+    return _by_elements(ufunc) if all(set(signature) == set("O->") for signature in ufunc.types) else None
+
+
+def _by_elements(ufunc: np.ufunc) -> Rule:
+    """The rule of a ufunc of objects, as :func:`numpy.frompyfunc` makes it: its function takes dual numbers."""
+
+    def rule(*operands: Any) -> Any:
+        results = ufunc(*map(_as_objects, operands))
+        return tuple(map(_joined, results)) if type(results) is tuple else _joined(results)
+
+    return rule
+
+
+def _as_objects(x: Any) -> Any:
+    """The elements of a dual array, each a dual number, as an array of objects."""
+    if type(x) is not Dual:
+        return x
+    objects = np.empty(x.shape, object)
+    for index in np.ndindex(x.shape):
+        objects[index] = x[index]
+    return objects
+
+
+def _joined(objects: Any) -> Any:
+    """The array of the results that a function gives for each element."""
+    if type(objects) is not np.ndarray:
+        return objects
+    elements = list(objects.flat)
+    if any(type(x) is Dual for x in elements):
+        return np.reshape(np.stack(elements), objects.shape)
+    return objects

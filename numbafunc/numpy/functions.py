@@ -22,14 +22,19 @@ from numbafunc.numpy.creation import array_of, fillable, holds_dual
 _LISTS = (list, tuple)
 
 _TAKE_SEQUENCES = frozenset(
-    "choose column_stack concat concatenate dstack hstack lexsort multi_dot row_stack select stack vstack".split()
+    (
+        *("choose", "column_stack", "concat", "concatenate", "dstack", "hstack", "lexsort", "multi_dot", "row_stack"),
+        *("select", "stack", "vstack"),
+    )
 )
 """Functions that take a list of arrays, of which each may be a list in its turn."""
 
 _MAKE_ARRAYS = frozenset(
-    "arange block column_stack concat concatenate copy diag diagflat dstack empty empty_like eye full_like geomspace "
-    "hstack identity linspace logspace ones ones_like repeat row_stack stack tile tri vander vstack zeros "
-    "zeros_like".split()
+    (
+        *("arange", "block", "column_stack", "concat", "concatenate", "copy", "diag", "diagflat", "dstack", "empty"),
+        *("empty_like", "eye", "full_like", "geomspace", "hstack", "identity", "linspace", "logspace", "ones"),
+        *("ones_like", "repeat", "row_stack", "stack", "tile", "tri", "vander", "vstack", "zeros", "zeros_like"),
+    )
 )
 """Functions whose results programs fill or change afterwards."""
 

@@ -17,7 +17,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from numbafunc.dual.array import Dual, Operand, value_of
 from numbafunc.rules.application import along, merged
 from numbafunc.rules.arguments import UNSET, from_end, given, into, refuse, weights_beside
-from numbafunc.rules.register import rule_for
+from numbafunc.rules.register import register, rule_for
 
 
 def _flattened(a: Operand, axis: int | None) -> tuple[Any, int]:
@@ -55,6 +55,21 @@ def _unique(
     elements = np.take(np.reshape(ar, (ar.size,)), first)
     results = (elements, *([first] if return_index else []), *others)
     return results if len(results) > 1 else elements
+
+
+_function: Any
+for _function in (np.unique_all, np.unique_counts, np.unique_inverse):
+    register(_function, _function.__wrapped__)  # it calls numpy.unique
+
+
+@rule_for(np.unique_values)
+def _unique_values(x: Operand, /) -> Any:
+    values = np.unique_values(value_of(x))
+    find: Any = np.unique
+    first = find(value_of(x), return_index=True, equal_nan=False)[1]
+    places = np.empty_like(first)
+    places[np.argsort(values, kind="stable")] = first  # NumPy leaves the values in any order
+    return np.take(np.reshape(x, (x.size,)), places)
 
 
 def _ranks(rows: Any, skip_nan: bool) -> tuple[Any, Any]:

@@ -384,6 +384,10 @@ ORDER = [
     case("partition", lambda x: np.partition(x * x, 3)[3], VECTOR),
     case("partition axis", lambda x: np.partition(x, [0, 1], 0)[:2], MATRIX),
     case("unique", lambda x: np.unique(np.stack([x, x]) * 2), MATRIX),
+    case("unique_values", lambda x: np.unique_values(np.stack([x, x]) * 2), MATRIX),
+    case("unique_all", lambda x: np.unique_all(np.stack([x * x, x])).values, MATRIX),
+    case("unique_counts", lambda x: np.unique_counts(x * x).values, MATRIX),
+    case("unique_inverse", lambda x: np.unique_inverse(x * x).values, MATRIX),
     case("argsort and take", lambda x: x[np.argsort(x)], VECTOR),
 ]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numbafunc.autodiff.array_helpers import in_main_memory
 from numbafunc.autodiff.variables import constant, floating, pair, split
 from numbafunc.dual.array import Dual, make
-from numbafunc.dual.levels import LIVE, draw
+from numbafunc.dual.levels import LIVE, draw, replace
 from numbafunc.dual.trees import flatten_with_names
 from numbafunc.kinds.njit import register
 
@@ -88,6 +88,9 @@ def derivative(f: Callable[..., Any], n: int = 1, argnum: int = 0, has_aux: bool
             derived = structure.unflatten(
                 [_change(leaf, place, run, x.shape) for leaf, place in zip(leaves, places, strict=True)]
             )
+        except Exception as error:
+            replace(error)
+            raise
         finally:
             LIVE.difference_update(run)
         return (derived, constant(aux, *run)) if has_aux else derived

@@ -19,10 +19,11 @@ import numpy as np
 from numbafunc import backend
 from numbafunc.backend import CPU, IN_MAIN_MEMORY, Backend, is_device_array
 from numbafunc.dual.dtypes import is_inexact
-from numbafunc.dual.errors import IN_ARRAYS, IN_NUMBERS, dropped, without_rule
+from numbafunc.dual.errors import dropped, without_rule
 from numbafunc.dual.levels import FIRST_DRAWN, LIVE, admit, leaked
 from numbafunc.dual.methods import ArrayMethods
 from numbafunc.dual.recorder import Recorder
+from numbafunc.dual.user_line import DUAL_TYPES
 from numbafunc.numbers import elementary
 
 Operand: TypeAlias = Any
@@ -224,16 +225,18 @@ class Dual(ArrayMethods):
     # Conversions that would drop the tangent raise.
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
-        raise dropped("conversion to a NumPy array", IN_ARRAYS)
+        raise dropped(
+            "conversion to a NumPy array", "call functions of NumPy, and numpy.stack([x, y]) in place of numpy.array"
+        )
 
     def __float__(self) -> float:
-        raise dropped("float()", IN_NUMBERS)
+        raise dropped("float()", "functions of math take no dual arrays: call those of NumPy")
 
     def __int__(self) -> int:
         raise dropped("int()")
 
     def __index__(self) -> int:
-        raise TypeError("a dual array can't be an index; take int(numbafunc.stop_gradient(x)) first")
+        raise dropped("an index", "take int(numbafunc.stop_gradient(x))")
 
     def __round__(self, decimals: int | None = None) -> Any:
         """The rounded value, which has no derivative, as :func:`numpy.round` gives it; without decimals an int."""
@@ -452,6 +455,7 @@ class Dual(ArrayMethods):
 
 
 backend.look_inside(Dual)
+DUAL_TYPES.add(Dual)
 
 
 @CPU.brings(Backend.convert)

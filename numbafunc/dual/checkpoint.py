@@ -12,7 +12,7 @@ from numbafunc.backend import is_device_array
 from numbafunc.dual import anywhere
 from numbafunc.dual.array import Dual, make, on_device, value_of
 from numbafunc.dual.dtypes import is_inexact
-from numbafunc.dual.levels import LIVE
+from numbafunc.dual.levels import LIVE, replace
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.dual.recorder import (
     PICKED,
@@ -218,6 +218,9 @@ class _Run:
             for number, recorder in zip(self.moving, recorders, strict=True):
                 leaves[number] = make(leaves[number], recorder, self.level)
             outputs, structure = self._call(leaves)
+        except Exception as error:
+            replace(error)
+            raise
         finally:
             shared = SHARED.pop(self.level, [])
             if others is not None:

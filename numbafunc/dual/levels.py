@@ -8,7 +8,9 @@ derivative any more: whatever is computed from it is refused.
 from __future__ import annotations
 
 import threading
-from typing import Any
+from types import TracebackType
+
+from numbafunc.dual.errors import translated
 
 FIRST_DRAWN = 10**6
 """Levels below are for dual arrays that users make themselves."""
@@ -31,7 +33,11 @@ def draw() -> int:
 
 
 class Level:
-    """A fresh level, live inside a ``with`` block: that of one run of a differentiated function."""
+    """A fresh level, live inside a ``with`` block: that of one run of a differentiated function.
+
+    An error that the function raises because something can't take dual arrays, but in other words, is replaced by a
+    TypeError that says so.
+    """
 
     __slots__ = ("_level",)
 
@@ -39,8 +45,19 @@ class Level:
         self._level = draw()
         return self._level
 
-    def __exit__(self, *exception: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         LIVE.discard(self._level)
+        if error is not None:
+            replace(error, traceback)
+
+
+def replace(error: BaseException, traceback: TracebackType | None = None) -> None:
+    """Raise the TypeError for an error that arises from dual arrays but does not say so."""
+    told = translated(error, traceback)
+    if told is not None:
+        raise told from error
 
 
 def admit(level: int) -> None:

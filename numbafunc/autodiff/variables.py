@@ -21,6 +21,7 @@ from numbafunc.dual.array import Dual, make
 from numbafunc.dual.dtypes import is_float
 from numbafunc.dual.errors import refuse_subclass
 from numbafunc.dual.levels import LIVE, Level, leaked
+from numbafunc.dual.other_arrays import held, holds_arrays
 from numbafunc.dual.trees import SINGLE, Structure, flatten, flatten_with_names, tree_map
 
 # Bytes of tangents of the arguments in one run. For second derivatives, larger chunks repeat the first-order part less
@@ -126,6 +127,7 @@ def _is_usual(x: Any) -> bool:
 
 def as_array(x: Any, name: str) -> Any:
     """A Dual as it is if its derivative is being taken, anything else as an array of numbers."""
+    x = held(x)
     if type(x) is Dual:
         if x.level not in LIVE:
             raise leaked(x.level)
@@ -133,8 +135,12 @@ def as_array(x: Any, name: str) -> Any:
     if type(x) is not np.ndarray and is_device_array(x):
         return backend.of(x).adopt(x, name)
     refuse_subclass(x, name)
+    if holds_arrays(x):
+        raise TypeError(f"{name} is a {type(x).__name__} of xarray; it must be an array or a number")
     if isinstance(x, (np.ndarray, np.generic, float, int, complex)) or hasattr(x, "__array__"):
         array = np.asarray(x)
+        if array.dtype.kind == "O":
+            raise TypeError(f"{name} holds objects, not numbers; join dual arrays with numpy.stack([x, y])")
         return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     raise TypeError(f"{name} is a {type(x).__name__}; it must be an array or a number")
 
@@ -199,6 +205,7 @@ def _fitting(direction: Any, value: Any, place: str) -> Any:
 
 def split(x: Any, level: int, name: str) -> tuple[Any, Any]:
     """An output's value, and its tangent at `level` or None where it does not depend on the variables."""
+    x = held(x)
     if type(x) is Dual and x.level == level:
         return x.primal, x.tangent
     array = as_array(x, name)
@@ -207,6 +214,7 @@ def split(x: Any, level: int, name: str) -> tuple[Any, Any]:
 
 def scalar(x: Any, level: int) -> tuple[Any, Any]:
     """Value and tangent of an output, as :func:`split` gives them; TypeError unless it is a floating scalar."""
+    x = held(x)
     if type(x) is Dual and x.level == level and x.primal.shape == () and is_float(x.primal.dtype):
         return x.primal, x.tangent
     wanted = "the function to differentiate must return a floating scalar, of shape (); "

@@ -22,6 +22,7 @@ from numbafunc.dual.dtypes import is_inexact
 from numbafunc.dual.errors import dropped, without_rule
 from numbafunc.dual.levels import FIRST_DRAWN, LIVE, admit, leaked
 from numbafunc.dual.methods import ArrayMethods
+from numbafunc.dual.other_arrays import PANDAS_PRIORITY, holds_arrays
 from numbafunc.dual.recorder import Recorder
 from numbafunc.dual.user_line import DUAL_TYPES
 from numbafunc.numbers import elementary
@@ -58,8 +59,8 @@ def _binary_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
         if getattr(other, "__array_ufunc__", True) is None:
             return NotImplemented
         if not (type(self.primal) is np.ndarray and type(other) in IN_MAIN_MEMORY):
-            if type(other) is Recorder:
-                return NotImplemented  # a constant of the recorder's level
+            if type(other) is Recorder or (type(other) is not Dual and ufunc is not np.matmul and holds_arrays(other)):
+                return NotImplemented  # a constant of the recorder's level; or what does the work
             if on_device(self, other):
                 return _apply_on_device(ufunc, self, other)
         return UFUNC_RULES[ufunc](self, other)
@@ -72,8 +73,8 @@ def _reflected_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
         if getattr(other, "__array_ufunc__", True) is None:
             return NotImplemented
         if not (type(self.primal) is np.ndarray and type(other) in IN_MAIN_MEMORY):
-            if type(other) is Recorder:
-                return NotImplemented  # a constant of the recorder's level
+            if type(other) is Recorder or (type(other) is not Dual and ufunc is not np.matmul and holds_arrays(other)):
+                return NotImplemented  # a constant of the recorder's level; or what does the work
             if on_device(self, other):
                 return _apply_on_device(ufunc, other, self)
         return UFUNC_RULES[ufunc](other, self)
@@ -143,6 +144,7 @@ class Dual(ArrayMethods):
 
     __slots__ = ("__weakref__", "family", "level", "primal", "tangent")
     __array_priority__ = 1000.0
+    __pandas_priority__ = PANDAS_PRIORITY
     # Equality is elementwise, so a dual array can't be a key.
     __hash__ = None  # type: ignore[assignment]
 
@@ -260,8 +262,10 @@ class Dual(ArrayMethods):
             rule = UFUNC_RULES.get(ufunc)
             if rule is not None:
                 return rule(self)
-        if Recorder in map(type, inputs):
-            return NotImplemented
+        for x in inputs:
+            kind = type(x)
+            if kind is Recorder or (kind is not Dual and kind not in IN_MAIN_MEMORY and holds_arrays(x)):
+                return NotImplemented
         if on_device(*inputs):
             if method != "__call__" or options:
                 place = backend.of(*inputs).place
@@ -335,6 +339,8 @@ class Dual(ArrayMethods):
                 return _apply(np.sqrt, self)
             if exponent == -1:
                 return _apply(np.reciprocal, self)
+        elif holds_arrays(exponent):
+            return NotImplemented
         return _apply(np.power, self, exponent)
 
     def __ipow__(self, exponent: Operand) -> Any:

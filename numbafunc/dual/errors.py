@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import threading
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -55,7 +56,7 @@ def dropped(conversion: str, instead: str = "") -> TypeError:
 class _Last(threading.local):
     """The last conversion refused in this thread: compiled code may replace the error by one of its own."""
 
-    key: tuple[int, int] | None = None
+    key: tuple[object, ...] | None = None
     message: str | None = None
 
 
@@ -123,21 +124,32 @@ def _use(line: UserLine, conversion: str, instead: str) -> tuple[str, str]:
 def _use_of_operator(line: UserLine, node: ast.BinOp, conversion: str, instead: str) -> tuple[str, str]:
     if isinstance(node.op, ast.Mod) and isinstance(node.left, (ast.Constant, ast.JoinedStr)):
         return "formatting by %", 'write f"{x:.3f}", which shows the value'
-    for side in (node.left, node.right):
-        operand = line.value(side)
-        library = type(operand).__module__.partition(".")[0]
-        if library in ("pandas", "scipy", "xarray", "dask"):
-            kind = f"{library}.{'sparse.' if library == 'scipy' else ''}{type(operand).__name__}"
-            return f"an operator of {kind}", _of_values(library, ast.unparse(side))
+    found = _other_array(line, [node.left, node.right])
+    if found is not None:
+        return f"an operator of {found[0]}", found[1]
     if isinstance(node.left, ast.List) or isinstance(node.right, ast.List):
         return "conversion of a list to an array", "join numbers by numpy.stack([x, y])"
     return conversion, instead
 
 
-def _of_values(library: str, x: str) -> str:
-    if library == "scipy":
-        return f"take {x}.toarray(), or define the derivative by numbafunc.custom_derivative"
-    return f"pass {x}.to_numpy()" if library != "dask" else f"pass numpy.asarray({x})"
+def _other_array(line: UserLine, operands: Sequence[ast.expr]) -> tuple[str, str] | None:
+    """The type of the first operand that is of another library than NumPy, and what to take in its place."""
+    for operand in operands:
+        kind: Any = type(line.value(operand))
+        library, name = kind.__module__.partition(".")[0], ast.unparse(operand)
+        if library == "scipy" and hasattr(kind, "toarray"):
+            return own_name(kind), f"take {name}.toarray(), or define the derivative by numbafunc.custom_derivative"
+        if library in ("pandas", "xarray") and hasattr(kind, "to_numpy"):
+            return own_name(kind), f"pass {name}.to_numpy()"
+        if library == "dask":
+            return own_name(kind), f"pass numpy.asarray({name})"
+    return None
+
+
+def _operands(node: ast.Call) -> list[ast.expr]:
+    """The arguments of a call, and what its method belongs to."""
+    owner = [node.func.value] if isinstance(node.func, ast.Attribute) else []
+    return [*owner, *node.args, *(keyword.value for keyword in node.keywords)]
 
 
 def _instead_of(name: str, node: ast.Call | None, line: UserLine) -> str:
@@ -159,8 +171,11 @@ def _instead_of(name: str, node: ast.Call | None, line: UserLine) -> str:
         return f"call {rest} of numbafunc.numpy"
     if name in _OURS:
         return f"call {_OURS[name]}"
+    found = None if node is None else _other_array(line, _operands(node))
+    if found is not None:
+        return found[1]
     if name.startswith("scipy.sparse."):
-        return "take x.toarray(), or define the derivative by numbafunc.custom_derivative"
+        return "define the derivative by numbafunc.custom_derivative"
     if name.startswith("scipy.linalg."):
         return f"call numpy.linalg or numbafunc.scipy.linalg, if these have it; {_VALUE_ALONE}"
     if (
@@ -184,6 +199,8 @@ def _instead_of(name: str, node: ast.Call | None, line: UserLine) -> str:
 
 def translated(error: BaseException, traceback: TracebackType | None) -> TypeError | None:
     """The TypeError for an error that arises from dual arrays but does not say so; None for all others."""
+    refused_at, refusal = _LAST.key, _LAST.message
+    _LAST.key = _LAST.message = None
     if not isinstance(error, Exception) or _is_marked(error):
         return None
     way = entries(traceback if traceback is not None else error.__traceback__)
@@ -197,8 +214,8 @@ def translated(error: BaseException, traceback: TracebackType | None) -> TypeErr
     if not behind and line.is_at("RAISE_VARARGS"):
         return None  # the user's own
     message = _cause(error)
-    if message is None and _LAST.key == line.key:
-        message = _LAST.message
+    if message is None and refused_at == line.key:
+        message = refusal
     if message is None:
         message = _message_for(error, line)
         message = None if message is None else f"{message} {line}"
@@ -207,7 +224,6 @@ def translated(error: BaseException, traceback: TracebackType | None) -> TypeErr
 
 def _after(message: str | None, error: BaseException) -> TypeError | None:
     """The TypeError that follows from an error, without the chain of errors that led to that one."""
-    _LAST.key = _LAST.message = None
     if message is None:
         return None
     error.__cause__ = None
@@ -239,11 +255,18 @@ def _message_for(error: Exception, line: UserLine) -> str | None:
     # Values may be wrong where no derivative is taken either: of a ValueError dual arrays are hardly the reason.
     if not isinstance(error, (TypeError, AttributeError, RuntimeError)) or isinstance(error, RecursionError):
         return None
+    if isinstance(node, ast.BinOp):
+        sides = [node.left, node.right]
+        found = _other_array(line, sides)
+        if found is None or not any(map(line.is_dual, sides)):
+            return None
+        return f"an operator of {found[0]} has no rule for dual arrays; {found[1]}"
     if not isinstance(node, ast.Call) or (isinstance(error, TypeError) and _OF_SIGNATURES.search(text)):
         return None
-    given = [*node.args, *(keyword.value for keyword in node.keywords)]
+    given = _operands(node)
     name = line.name(node.func)
     module, _, rest = name.partition(".")
     if rest and is_library(module) and any(map(line.is_dual, given)):
-        return _NO_RULE.format(name)
+        found = _other_array(line, given)
+        return _NO_RULE.format(name) if found is None else f"{name} has no rule for dual arrays; {found[1]}"
     return None

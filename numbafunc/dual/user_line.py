@@ -68,9 +68,9 @@ class UserLine:
         self.expression = self._expression()
 
     @property
-    def key(self) -> tuple[int, int]:
+    def key(self) -> tuple[object, ...]:
         """What tells this instruction of this frame from others for as long as the frame lives."""
-        return id(self.frame), self.instruction
+        return self.frame.f_code, id(self.frame), self.instruction
 
     def __str__(self) -> str:
         file = self.frame.f_code.co_filename
@@ -100,10 +100,11 @@ class UserLine:
         encoded = [line.encode() for line in lines]
         encoded[-1] = encoded[-1][:stop]
         encoded[0] = encoded[0][start:]
+        source = b"".join(encoded).decode()
         try:
-            return ast.parse(f"({b''.join(encoded).decode()}\n)", mode="eval").body
+            return ast.parse(f"({source}\n)", mode="eval").body
         except (SyntaxError, ValueError):
-            return None
+            return _changing(source)
 
     def value(self, node: ast.expr) -> Any:
         """The value of a name, or of an attribute of a module; None where finding it would run code."""
@@ -156,15 +157,29 @@ class _Shortened(ast.NodeTransformer):
         return ast.Call(self.visit(node.func), arguments, [])
 
 
+def _changing(source: str) -> ast.expr | None:
+    """The operation of a statement such as ``x += y``; None for any other."""
+    try:
+        (statement,) = ast.parse(source).body
+    except (SyntaxError, ValueError):
+        return None
+    if not isinstance(statement, ast.AugAssign):
+        return None
+    return ast.BinOp(statement.target, statement.op, statement.value)
+
+
 def own_name(x: Any, otherwise: str = "") -> str:
-    """The name that something has in its module, without the parts that are private."""
+    """The name that something has in the outermost module of its package that has it."""
     name = getattr(x, "__qualname__", None)
     if not isinstance(name, str) or "<" in name:
         return otherwise
     module = str(getattr(x, "__module__", None) or "")
     if module in ("builtins", "__main__", ""):
         return name
-    return ".".join([part for part in module.split(".") if not part.startswith("_")] + [name])
+    for outer in itertools.accumulate(module.split("."), "{}.{}".format):
+        if vars(sys.modules[outer]).get(name) is x if outer in sys.modules else False:
+            return f"{outer}.{name}"
+    return f"{module}.{name}"
 
 
 def _position(code: CodeType, instruction: int) -> tuple[int, int, int, int] | None:

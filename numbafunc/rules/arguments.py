@@ -10,6 +10,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from numbafunc.dual.array import Dual, Operand
 from numbafunc.dual.axes import axes_of
 from numbafunc.dual.errors import refuse_subclass, refused
+from numbafunc.dual.other_arrays import as_mask
 from numbafunc.dual.recorder import Recorder, watch
 from numbafunc.dual.storage import replace
 
@@ -21,7 +22,11 @@ UNSET: Any = np._NoValue
 
 def given(**options: Any) -> dict[str, Any]:
     """The options that the user has given."""
-    return {name: option for name, option in options.items() if option is not UNSET and option is not None}
+    return {
+        name: as_mask(option) if name == "where" else option
+        for name, option in options.items()
+        if option is not UNSET and option is not None
+    }
 
 
 def refuse(function: str, **options: Any) -> None:

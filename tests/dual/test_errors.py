@@ -76,7 +76,7 @@ REFUSED = [
     (lambda x: cached(x[0]), r"cached keeps values by their hash"),
     (lambda x: {x[0]: 1}, r"a dict or set keeps values by their hash"),
     (lambda x: SPARSE @ x, r"scipy\.sparse\.csr_array .*SPARSE\.toarray\(\)"),
-    (lambda x: SPARSE.dot(x), r"scipy\.sparse\.csr_array\.dot .*toarray\(\)"),
+    (lambda x: SPARSE.dot(x), r"scipy\.sparse\.csr_array\.dot .*SPARSE\.toarray\(\)"),
     (lambda x: x @ SPARSE, r"numpy\.matmul: an operand of type csr_array"),
     (lambda x: scipy.sparse.csr_array(x), r"scipy\.sparse\.csr_array "),
     (lambda x: scipy.linalg.toeplitz(x), r"scipy\.linalg\.toeplitz .*numbafunc\.scipy\.linalg"),

@@ -21,7 +21,7 @@ from numbafunc.dual.array import Dual, make
 from numbafunc.dual.dtypes import is_float
 from numbafunc.dual.errors import refuse_subclass
 from numbafunc.dual.levels import LIVE, Level, leaked
-from numbafunc.dual.other_arrays import held, holds_arrays
+from numbafunc.dual.other_arrays import as_numpy, held, holds_arrays
 from numbafunc.dual.trees import SINGLE, Structure, flatten, flatten_with_names, tree_map
 
 # Bytes of tangents of the arguments in one run. For second derivatives, larger chunks repeat the first-order part less
@@ -138,7 +138,7 @@ def as_array(x: Any, name: str) -> Any:
     if holds_arrays(x):
         raise TypeError(f"{name} is a {type(x).__name__} of xarray; it must be an array or a number")
     if isinstance(x, (np.ndarray, np.generic, float, int, complex)) or hasattr(x, "__array__"):
-        array = np.asarray(x)
+        array = as_numpy(x, name)
         if array.dtype.kind == "O":
             raise TypeError(f"{name} holds objects, not numbers; join dual arrays with numpy.stack([x, y])")
         return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))

@@ -17,6 +17,7 @@ from numbafunc.cpu import threads
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import FLAGS, PLAIN, empty, flat_words
 from numbafunc.dual.array import Dual, make, on_device
+from numbafunc.dual.other_arrays import as_target
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.kinds import arguments
 from numbafunc.kinds.plan import (
@@ -220,14 +221,16 @@ class Elementwise:
         plan = self._plans.get(key)
         if plan is None:
             plan = self._plans[key] = self._plan(operands, checked, dtype)
+        target = out
         if out is not None:
             if operands.levels:
                 raise TypeError("out can't take a result with tangents; leave it out when differentiating")
-            arguments.check_out(out, plan.shape(), plan.dtype, checked)
-        result = plan.run(operands, out)[0]
+            target = as_target(out)
+            arguments.check_out(target, plan.shape(), plan.dtype, checked)
+        result = plan.run(operands, target)[0]
         if shortcut is not None:
             shortcut.keep_plan(plan, checked)
-        return result
+        return result if target is out else out
 
     def _recorded(self, operands: Sequence[Any], out: Any, dtype: np.dtype[Any] | None) -> Array:
         """The result where an operand has a recorded tangent."""

@@ -10,7 +10,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from numbafunc.dual.array import Dual, Operand
 from numbafunc.dual.axes import axes_of
 from numbafunc.dual.errors import refuse_subclass, refused
-from numbafunc.dual.other_arrays import as_mask
+from numbafunc.dual.other_arrays import as_mask, as_numpy
 from numbafunc.dual.recorder import Recorder, watch
 from numbafunc.dual.storage import replace
 
@@ -94,10 +94,11 @@ def constant(x: Operand, name: str) -> Operand:
         return x
     else:
         refuse_subclass(x, f"{name}: an operand that meets a dual array")
-        x = np.asarray(given)
+        x = as_numpy(given, f"{name}: an operand")
         kind = x.dtype.kind
     if kind not in "fiubc":
-        what = f"dtype {x.dtype}" if isinstance(given, (np.ndarray, np.generic)) else f"type {type(given).__name__}"
+        known = kind != "O" or isinstance(given, (np.ndarray, np.generic))
+        what = f"dtype {x.dtype}" if known else f"type {type(given).__name__}"
         raise refused(f"{name}: an operand of {what} can't meet a dual array, which holds numbers")
     return x
 

@@ -22,7 +22,7 @@ from numbafunc.dual.dtypes import is_float
 from numbafunc.dual.errors import refuse_subclass
 from numbafunc.dual.levels import LIVE, Level, leaked
 from numbafunc.dual.other_arrays import as_numpy, held, holds_arrays
-from numbafunc.dual.trees import SINGLE, Structure, flatten, flatten_with_names, tree_map
+from numbafunc.dual.trees import SINGLE, Structure, flatten, flatten_with_names
 
 # Bytes of tangents of the arguments in one run. For second derivatives, larger chunks repeat the first-order part less
 # often, smaller ones are faster in each operation.
@@ -142,7 +142,15 @@ def as_array(x: Any, name: str) -> Any:
         if array.dtype.kind == "O":
             raise TypeError(f"{name} holds objects, not numbers; join dual arrays with numpy.stack([x, y])")
         return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
-    raise TypeError(f"{name} is a {type(x).__name__}; it must be an array or a number")
+    raise TypeError(f"{name} is a {type(x).__name__}; it must be an array or a number{_instead_of(x)}")
+
+
+def _instead_of(x: Any) -> str:
+    """What to make of an object of the user's class."""
+    own = type(x).__module__ != "builtins" and hasattr(x, "__dict__")
+    if not own:
+        return ""
+    return ", or of a dataclass whose constructor takes all fields, or registered by optree.register_pytree_node"
 
 
 def floating(x: Any, name: str, otherwise: str = "") -> Any:
@@ -244,7 +252,10 @@ def constant(tree: Any, *run: int) -> Any:
                 x = x.primal
         return x
 
-    return tree_map(drop, tree)
+    leaves, structure = flatten(tree)
+    plain = list(map(drop, leaves))
+    # Objects in which there is nothing to drop are handed through as they are.
+    return tree if all(map(operator.is_, plain, leaves)) else structure.unflatten(plain)
 
 
 def check_argnums(argnums: int | Sequence[int]) -> tuple[int, ...]:

@@ -91,7 +91,7 @@ _OF_NUMBERS = {
 _MAKERS = frozenset(
     f"numpy.{name}" for name in ("array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray")
 )
-_FILLED = frozenset(f"numpy.{name}" for name in ("full", "zeros", "ones", "empty", "arange", "fromiter", "eye"))
+_SHAPED = frozenset(f"numpy.{name}" for name in ("zeros", "ones", "empty", "eye", "identity"))
 _OURS = {f"scipy.special.{name}": f"numbafunc.{name}" for name in ("logsumexp", "softmax", "log_softmax")}
 
 
@@ -163,12 +163,14 @@ def _instead_of(name: str, node: ast.Call | None, line: UserLine) -> str:
     if name == "range":
         return "call range(int(numbafunc.stop_gradient(x)))"
     first = node.args[0] if node is not None and node.args else None
-    if name in _MAKERS and not isinstance(first, (ast.List, ast.Tuple)):
+    if name in _MAKERS and first is not None and line.is_dual(first) and not line.is_sequence(first):
         return f"leave it out, since x is an array already; {_VALUE_ALONE}"
     if name in _MAKERS:
         return "call numpy.stack([x, y]) or, for arrays that are nested otherwise, array of numbafunc.numpy"
-    if name in _FILLED:
+    if name in ("numpy.full", "numpy.fromiter"):
         return f"call {rest} of numbafunc.numpy"
+    if name in _SHAPED:
+        return "a shape has no derivative: take int(numbafunc.stop_gradient(x))"
     if name in _OURS:
         return f"call {_OURS[name]}"
     found = None if node is None else _other_array(line, _operands(node))

@@ -133,6 +133,10 @@ class UserLine:
             return f"{own_name(type(top))}.{node.attr}"
         return text
 
+    def is_sequence(self, node: ast.expr) -> bool:
+        """Whether an argument is seen to be a list or tuple."""
+        return isinstance(node, (ast.List, ast.Tuple)) or type(self.value(node)) in (list, tuple)
+
     def is_dual(self, node: ast.expr) -> bool:
         """Whether an argument is seen to be a dual array, or a sequence of them, without running code."""
         if isinstance(node, (ast.List, ast.Tuple)):

@@ -228,7 +228,9 @@ class Dual(ArrayMethods):
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
         raise dropped(
-            "conversion to a NumPy array", "call functions of NumPy, and numpy.stack([x, y]) in place of numpy.array"
+            "conversion to a NumPy array",
+            "call functions of NumPy: numpy.dot(a, x) for a.dot(x), numpy.stack([x, y]) for numpy.array([x, y]); fill "
+            "arrays made by numpy.zeros_like(x)",
         )
 
     def __float__(self) -> float:

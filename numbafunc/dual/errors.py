@@ -47,7 +47,9 @@ def dropped(conversion: str, instead: str = "") -> TypeError:
     """
     line = running()
     what, cure = (conversion, instead) if line is None else _use(line, conversion, instead)
-    error = _marked(f"{what} would lose the derivative of a dual array; {cure or _VALUE_ALONE}", line)
+    if not cure or cure == instead:
+        cure = f"{instead}; {_VALUE_ALONE}" if instead else _VALUE_ALONE
+    error = _marked(f"{what} would lose the derivative of a dual array; {cure}", line)
     if line is not None:
         _LAST.key, _LAST.message = line.key, str(error)
     return error
@@ -166,7 +168,7 @@ def _instead_of(name: str, node: ast.Call | None, line: UserLine) -> str:
     if name in _MAKERS and first is not None and line.is_dual(first) and not line.is_sequence(first):
         return f"leave it out, since x is an array already; {_VALUE_ALONE}"
     if name in _MAKERS:
-        return "call numpy.stack([x, y]) or, for arrays that are nested otherwise, array of numbafunc.numpy"
+        return f"call numpy.stack([x, y]), or {rest} of numbafunc.numpy; {_VALUE_ALONE}"
     if name in ("numpy.full", "numpy.fromiter"):
         return f"call {rest} of numbafunc.numpy"
     if name in _SHAPED:

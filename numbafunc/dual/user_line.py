@@ -45,6 +45,12 @@ def is_library(name: str) -> bool:
     return name in LIBRARIES or name in sys.stdlib_module_names
 
 
+def _source(frame: FrameType) -> list[str]:
+    """The lines of the file of a frame; none where it is not known which text has been compiled."""
+    file = frame.f_code.co_filename
+    return [] if file == "<string>" else linecache.getlines(file, frame.f_globals)
+
+
 class UserLine:
     """The innermost instruction of the user's code.
 
@@ -75,7 +81,8 @@ class UserLine:
     def __str__(self) -> str:
         file = self.frame.f_code.co_filename
         name = file if file.startswith("<") else PurePath(file).name
-        text = linecache.getline(file, self.number, self.frame.f_globals).strip()
+        lines = _source(self.frame)
+        text = lines[self.number - 1].strip() if self.number <= len(lines) else ""
         if len(text) > _LONGEST and self.expression is not None:
             text = ast.unparse(self.expression)
         if len(text) > _LONGEST:
@@ -93,7 +100,7 @@ class UserLine:
         if position is None:
             return None
         first, last, start, stop = position
-        lines = linecache.getlines(code.co_filename, self.frame.f_globals)[first - 1 : last]
+        lines = _source(self.frame)[first - 1 : last]
         if len(lines) <= last - first:
             return None
         # Positions count bytes.

@@ -309,5 +309,5 @@ def test_conversions_of_dual_arrays_say_what_to_call():
     with pytest.raises(TypeError, match=r"math\.exp .*call numpy\.exp\(x\)"):
         numbafunc.grad(math.exp)(1.0)
     matrix = np.eye(2)
-    with pytest.raises(TypeError, match=r"numpy\.ndarray\.dot .*call numpy\.dot\(matrix, \.\.\.\)"):
+    with pytest.raises(TypeError, match=r"numpy\.dot\((a, x|matrix, \.\.\.)\)"):
         numbafunc.grad(lambda x: matrix.dot(x).sum())(np.array([0.5, -1.0]))

@@ -182,7 +182,7 @@ UNTOUCHED = [
     (raises(KeyError("mine")), KeyError, "mine"),
     (after_refusal, ValueError, "^my words$"),
     (swallows_refusal, ValueError, "^cannot reshape"),
-    (wrong_call, TypeError, "^reshape.. missing 1 required positional argument"),
+    (wrong_call, TypeError, "^reshape.. missing 1 required positional argument|^numpy.reshape needs a shape"),
     (wrong_bracket, ValueError, r"^f\(a\) and f\(b\) must have different signs"),
     (lambda x: np.ones(2) + x, ValueError, "^operands could not be broadcast"),
     (lambda x: np.linalg.inv(np.zeros((2, 2)) * x[0]), np.linalg.LinAlgError, "^Singular matrix$"),
@@ -206,5 +206,7 @@ def test_function_that_a_driver_calls_is_named():
 
 def test_code_without_source_has_a_message():
     names = {"numbafunc": numbafunc, "math": math}
-    with pytest.raises(TypeError, match=r"^float\(\) .*functions of math .*\(in <string>, line 1\)$"):
+    with pytest.raises(
+        TypeError, match=r"^float\(\) .*functions of math .*stop_gradient\(x\) \(in <string>, line 1\)$"
+    ):
         exec("numbafunc.grad(lambda x: math.exp(x))(1.0)", names)

@@ -21,7 +21,8 @@ from numbafunc.dual.array import Dual, make, settled
 from numbafunc.dual.dtypes import is_float
 from numbafunc.dual.errors import refuse_subclass
 from numbafunc.dual.levels import LIVE, Run, leaked
-from numbafunc.dual.trees import SINGLE, Structure, flatten, flatten_with_names, tree_map
+from numbafunc.dual.other_arrays import as_numpy, held, holds_arrays
+from numbafunc.dual.trees import SINGLE, Structure, flatten, flatten_with_names
 
 # Bytes of tangents of the arguments in one run. For second derivatives, larger chunks repeat the first-order part less
 # often, smaller ones are faster in each operation.
@@ -126,7 +127,7 @@ def _is_usual(x: Any) -> bool:
 
 def as_array(x: Any, name: str) -> Any:
     """A Dual as it is if its derivative is being taken, anything else as an array of numbers."""
-    x = settled(x)
+    x = settled(held(x))
     if type(x) is Dual:
         if x.level not in LIVE:
             raise leaked(x.level)
@@ -134,10 +135,22 @@ def as_array(x: Any, name: str) -> Any:
     if type(x) is not np.ndarray and is_device_array(x):
         return backend.of(x).adopt(x, name)
     refuse_subclass(x, name)
+    if holds_arrays(x):
+        raise TypeError(f"{name} is a {type(x).__name__} of xarray; it must be an array or a number")
     if isinstance(x, (np.ndarray, np.generic, float, int, complex)) or hasattr(x, "__array__"):
-        array = np.asarray(x)
+        array = as_numpy(x, name)
+        if array.dtype.kind == "O":
+            raise TypeError(f"{name} holds objects, not numbers; join dual arrays with numpy.stack([x, y])")
         return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
-    raise TypeError(f"{name} is a {type(x).__name__}; it must be an array or a number")
+    raise TypeError(f"{name} is a {type(x).__name__}; it must be an array or a number{_instead_of(x)}")
+
+
+def _instead_of(x: Any) -> str:
+    """What to make of an object of the user's class."""
+    own = type(x).__module__ != "builtins" and hasattr(x, "__dict__")
+    if not own:
+        return ""
+    return ", or of a dataclass whose constructor takes all fields, or registered by optree.register_pytree_node"
 
 
 def floating(x: Any, name: str, otherwise: str = "") -> Any:
@@ -200,6 +213,7 @@ def _fitting(direction: Any, value: Any, place: str) -> Any:
 
 def split(x: Any, level: int, name: str) -> tuple[Any, Any]:
     """An output's value, and its tangent at `level` or None where it does not depend on the variables."""
+    x = held(x)
     if type(x) is Dual and x.level == level:
         return x.primal, x.tangent
     array = as_array(x, name)
@@ -208,6 +222,7 @@ def split(x: Any, level: int, name: str) -> tuple[Any, Any]:
 
 def scalar(x: Any, level: int) -> tuple[Any, Any]:
     """Value and tangent of an output, as :func:`split` gives them; TypeError unless it is a floating scalar."""
+    x = held(x)
     if type(x) is Dual and x.level == level and x.primal.shape == () and is_float(x.primal.dtype):
         return x.primal, x.tangent
     wanted = "the function to differentiate must return a floating scalar, of shape (); "
@@ -237,7 +252,10 @@ def constant(tree: Any, *run: int) -> Any:
                 x = x.primal
         return x
 
-    return tree_map(drop, tree)
+    leaves, structure = flatten(tree)
+    plain = list(map(drop, leaves))
+    # Objects in which there is nothing to drop are handed through as they are.
+    return tree if all(map(operator.is_, plain, leaves)) else structure.unflatten(plain)
 
 
 def check_argnums(argnums: int | Sequence[int]) -> tuple[int, ...]:

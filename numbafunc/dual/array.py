@@ -20,10 +20,12 @@ import numbafunc
 from numbafunc import backend
 from numbafunc.backend import CPU, IN_MAIN_MEMORY, Backend, is_device_array
 from numbafunc.dual.dtypes import is_inexact
-from numbafunc.dual.errors import IN_ARRAYS, IN_NUMBERS, dropped, without_rule
+from numbafunc.dual.errors import dropped, without_rule
 from numbafunc.dual.levels import FIRST_DRAWN, LIVE, admit, leaked
 from numbafunc.dual.methods import ArrayMethods
+from numbafunc.dual.other_arrays import PANDAS_PRIORITY, holds_arrays
 from numbafunc.dual.recorder import Recorder
+from numbafunc.dual.user_line import DUAL_TYPES
 from numbafunc.numbers import elementary
 
 Operand: TypeAlias = Any
@@ -73,8 +75,8 @@ def _binary_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
         if (self.family is not None and self.family[0].blank) or is_blank(other):
             return ufunc(settled(self), settled(other))
         if not (type(self.primal) is np.ndarray and type(other) in IN_MAIN_MEMORY):
-            if type(other) is Recorder:
-                return NotImplemented  # a constant of the recorder's level
+            if type(other) is Recorder or (type(other) is not Dual and ufunc is not np.matmul and holds_arrays(other)):
+                return NotImplemented  # a constant of the recorder's level; or what does the work
             if on_device(self, other):
                 return _apply_on_device(ufunc, self, other)
         return UFUNC_RULES[ufunc](self, other)
@@ -89,8 +91,8 @@ def _reflected_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
         if self.family is not None and self.family[0].blank:
             return ufunc(other, value_of(self))
         if not (type(self.primal) is np.ndarray and type(other) in IN_MAIN_MEMORY):
-            if type(other) is Recorder:
-                return NotImplemented  # a constant of the recorder's level
+            if type(other) is Recorder or (type(other) is not Dual and ufunc is not np.matmul and holds_arrays(other)):
+                return NotImplemented  # a constant of the recorder's level; or what does the work
             if on_device(self, other):
                 return _apply_on_device(ufunc, other, self)
         return UFUNC_RULES[ufunc](other, self)
@@ -160,6 +162,7 @@ class Dual(ArrayMethods):
 
     __slots__ = ("__weakref__", "family", "level", "primal", "tangent")
     __array_priority__ = 1000.0
+    __pandas_priority__ = PANDAS_PRIORITY
     # Equality is elementwise, so a dual array can't be a key.
     __hash__ = None  # type: ignore[assignment]
 
@@ -244,12 +247,16 @@ class Dual(ArrayMethods):
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         if is_blank(self):
             return np.array(value_of(self), dtype, copy=copy)
-        raise dropped("conversion to a NumPy array", IN_ARRAYS)
+        raise dropped(
+            "conversion to a NumPy array",
+            "call functions of NumPy: numpy.dot(a, x) for a.dot(x), numpy.stack([x, y]) for numpy.array([x, y]); fill "
+            "arrays made by numpy.zeros_like(x)",
+        )
 
     def __float__(self) -> float:
         if is_blank(self):
             return float(value_of(self))
-        raise dropped("float()", IN_NUMBERS)
+        raise dropped("float()", "functions of math take no dual arrays: call those of NumPy")
 
     def __int__(self) -> int:
         if is_blank(self):
@@ -257,7 +264,7 @@ class Dual(ArrayMethods):
         raise dropped("int()")
 
     def __index__(self) -> int:
-        raise TypeError("a dual array can't be an index; take int(numbafunc.stop_gradient(x)) first")
+        raise dropped("an index", "take int(numbafunc.stop_gradient(x))")
 
     def __round__(self, decimals: int | None = None) -> Any:
         """The rounded value, which has no derivative, as :func:`numpy.round` gives it; without decimals an int."""
@@ -316,8 +323,10 @@ class Dual(ArrayMethods):
             rule = UFUNC_RULES.get(ufunc)
             if rule is not None:
                 return rule(self)
-        if Recorder in map(type, inputs):
-            return NotImplemented
+        for x in inputs:
+            kind = type(x)
+            if kind is Recorder or (kind is not Dual and kind not in IN_MAIN_MEMORY and holds_arrays(x)):
+                return NotImplemented
         if on_device(*inputs):
             if method != "__call__" or options:
                 place = backend.of(*inputs).place
@@ -395,6 +404,8 @@ class Dual(ArrayMethods):
                 return _apply(np.sqrt, self)
             if exponent == -1:
                 return _apply(np.reciprocal, self)
+        elif holds_arrays(exponent):
+            return NotImplemented
         return _apply(np.power, self, exponent)
 
     def __ipow__(self, exponent: Operand) -> Any:
@@ -525,6 +536,7 @@ class Dual(ArrayMethods):
 
 
 backend.look_inside(Dual)
+DUAL_TYPES.add(Dual)
 
 
 @CPU.brings(Backend.convert)

@@ -12,7 +12,7 @@ from numbafunc.backend import is_device_array
 from numbafunc.dual import anywhere
 from numbafunc.dual.array import Dual, make, on_device, value_of
 from numbafunc.dual.dtypes import is_inexact
-from numbafunc.dual.levels import LIVE, begin_run, end_run
+from numbafunc.dual.levels import LIVE, begin_run, end_run, replace_error
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.dual.recorder import (
     PICKED,
@@ -219,6 +219,9 @@ class _Run:
             for number, recorder in zip(self.moving, recorders, strict=True):
                 leaves[number] = make(leaves[number], recorder, self.level)
             outputs, structure = self._call(leaves)
+        except Exception as error:
+            replace_error(error)
+            raise
         finally:
             end_run()
             shared = SHARED.pop(self.level, [])

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from types import TracebackType
+
+from numbafunc.dual.errors import translated
 
 FIRST_DRAWN = 10**6
 """Levels below are for dual arrays that users make themselves."""
@@ -48,12 +50,22 @@ class Level:
         self._level = draw()
         return self._level
 
-    def __exit__(self, *exception: Any) -> None:
+    def __exit__(self, *exception: object) -> None:
         LIVE.discard(self._level)
+
+
+def replace_error(error: BaseException, traceback: TracebackType | None = None) -> None:
+    """Raise the TypeError for an error that arises from dual arrays but does not say so."""
+    told = translated(error, traceback)
+    if told is not None:
+        raise told from error
 
 
 class Run:
     """A fresh level, live inside a ``with`` block in which a function of the user's is differentiated.
+
+    An error that the function raises because something can't take dual arrays, but in other words, is replaced by a
+    TypeError that says so.
 
     Parameters
     ----------
@@ -71,9 +83,13 @@ class Run:
         begin_run(level, self._directions)
         return level
 
-    def __exit__(self, *exception: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         LIVE.discard(self._level)
         end_run()
+        if error is not None:
+            replace_error(error, traceback)
 
 
 def begin_run(level: int, directions: int) -> None:

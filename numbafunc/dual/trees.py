@@ -1,4 +1,4 @@
-"""Nests of tuples, lists, dicts and None with arrays at the leaves; a single leaf costs no look-up.
+"""Nests of tuples, lists, dicts, dataclasses and None with arrays at the leaves; a single leaf costs no look-up.
 
 optree takes longer to import than the rest of this package, so it is imported when the first container shows up.
 """
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from numbafunc.dual.array import Dual
+from numbafunc.dual.classes import NAMESPACE, Field, register_classes
 
 _LEAF_TYPES = (Dual, np.ndarray, np.generic, float, int)
 
@@ -61,7 +62,9 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
         return [tree], SINGLE
     import optree
 
-    leaves, definition = optree.tree_flatten(tree)
+    leaves, definition = optree.tree_flatten(tree, namespace=NAMESPACE)
+    while register_classes(leaves):
+        leaves, definition = optree.tree_flatten(tree, namespace=NAMESPACE)
     if definition.is_leaf():
         return leaves, SINGLE
     return leaves, Structure(definition)
@@ -74,8 +77,12 @@ def flatten_with_names(tree: Any) -> tuple[list[Any], list[str], Structure]:
         return leaves, [""], structure
     import optree
 
-    names = ["".join(f"[{entry!r}]" for entry in path) for path in optree.tree_paths(tree)]
+    names = ["".join(map(_place, path)) for path in optree.tree_paths(tree, namespace=NAMESPACE)]
     return leaves, names, structure
+
+
+def _place(entry: Any) -> str:
+    return f".{entry}" if type(entry) is Field else f"[{entry!r}]"
 
 
 def tree_map(function: Callable[[Any], Any], tree: Any) -> Any:

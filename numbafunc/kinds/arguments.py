@@ -14,6 +14,7 @@ from numbafunc import backend
 from numbafunc.backend import Backend, is_device_array, place_of
 from numbafunc.dual.array import Dual, settled, value_of
 from numbafunc.dual.dtypes import is_float
+from numbafunc.dual.other_arrays import as_numpy
 from numbafunc.errors import ShapeError
 
 _KINDS = {
@@ -137,7 +138,7 @@ def _convert(x: Any, name: str) -> np.ndarray[Any, Any]:
     if not hasattr(x, "__array__") and not hasattr(x, "__array_interface__") and hasattr(x, "__dlpack__"):
         return np.from_dlpack(x)
     try:
-        return np.asarray(x)
+        return as_numpy(x, name)
     except ValueError as error:
         raise TypeError(f"{name} can't be made an array: {error}") from None
 

@@ -17,6 +17,7 @@ from numbafunc.cpu import threads
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import FLAGS, PLAIN, empty, flat_words
 from numbafunc.dual.array import Dual, make, on_device
+from numbafunc.dual.other_arrays import as_target
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.kinds import arguments
 from numbafunc.kinds.plan import (
@@ -32,6 +33,7 @@ from numbafunc.kinds.plan import (
     result_keys,
 )
 from numbafunc.kinds.shortcuts import Shortcut, fits, planned_arrays, signature_of
+from numbafunc.kinds.ufunc_protocol import applied
 
 Array = Any  # numpy.ndarray or Dual
 
@@ -71,7 +73,7 @@ class Elementwise:
         light: bool = False,
         identity: str | None = None,
     ) -> None:
-        self._given = definition
+        self.given = definition
         self.definition: Callable[..., Any] | None = definition if identity is not None else None
         self.name = name
         self.boolean = boolean
@@ -94,6 +96,9 @@ class Elementwise:
 
     def __call__(self, *operands: Any, out: Any = None) -> Array:
         return self.call(*operands, out)
+
+    def __reduce__(self) -> Any:
+        return _unpickled, (self.name if self.identity is not None else self.given,)
 
     def _calls(self) -> Callable[..., Array]:
         """The function ``call(*operands, out)`` that the public function calls.
@@ -174,8 +179,13 @@ class Elementwise:
             result = call(*given, out)
             if result is not None:
                 return result
-        if signature is None and any(map(on_device, given)):
-            return self.on_device(given, out)
+        if signature is None:
+            if any(map(on_device, given)):
+                return self.on_device(given, out)
+            if out is None:
+                result = applied(self, given)
+                if result is not NotImplemented:
+                    return result
         checked = [arguments.as_operand(x, n, boolean=self.boolean) for x, n in zip(given, self.parameters)]
         shortcut = None if signature is None else Shortcut(self._prepared, signature, tuple(given), ())
         return self.evaluate(checked, out=out, shortcut=shortcut)
@@ -211,14 +221,16 @@ class Elementwise:
         plan = self._plans.get(key)
         if plan is None:
             plan = self._plans[key] = self._plan(operands, checked, dtype)
+        target = out
         if out is not None:
             if operands.levels:
                 raise TypeError("out can't take a result with tangents; leave it out when differentiating")
-            arguments.check_out(out, plan.shape(), plan.dtype, checked)
-        result = plan.run(operands, out)[0]
+            target = as_target(out)
+            arguments.check_out(target, plan.shape(), plan.dtype, checked)
+        result = plan.run(operands, target)[0]
         if shortcut is not None:
             shortcut.keep_plan(plan, checked)
-        return result
+        return result if target is out else out
 
     def _recorded(self, operands: Sequence[Any], out: Any, dtype: np.dtype[Any] | None) -> Array:
         """The result where an operand has a recorded tangent."""
@@ -257,7 +269,7 @@ class Elementwise:
             from numbafunc.cpu.cache import frozen
             from numbafunc.kinds.compile_errors import refuse_statements
 
-            definition = frozen(self._given)
+            definition = frozen(self.given)
             refuse_statements(definition, self.name)
             self.definition = definition
         return self.definition
@@ -451,6 +463,11 @@ def _in_main_memory(op: Elementwise) -> Callable[..., Array]:
         return op.evaluate(checked, out=out, dtype=dtype)
 
     return run
+
+
+def _unpickled(op: Any) -> Elementwise:
+    """The op of a name, or of a user's definition."""
+    return REGISTRY[op] if isinstance(op, str) else Elementwise(op, name=op.__name__)
 
 
 def define(**options: Any) -> Callable[[Callable[..., Any]], Elementwise]:

@@ -12,6 +12,7 @@ from numbafunc import backend
 from numbafunc.backend import Backend
 from numbafunc.cpu import threads
 from numbafunc.cpu.memory import flat_words
+from numbafunc.dual.other_arrays import as_target
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.kinds import arguments
 from numbafunc.kinds.plan import (
@@ -140,13 +141,17 @@ class Reduction:
         plan = self._plans.get(key)
         if plan is None:
             plan = self._plans[key] = self._plan(taken, shape, axes, dtype, keepdims)
+        target = out
         if out is not None:
             if taken.levels:
                 raise TypeError("out can't take a result with tangents; leave it out when differentiating")
-            arguments.check_out(out, shape, dtype, operands)
-        results = plan.run(taken, out)
+            target = as_target(out)
+            arguments.check_out(target, shape, dtype, operands)
+        results = plan.run(taken, target)
         if shortcut is not None:
             shortcut.keep_plan(plan, operands)
+        if target is not out:
+            return out
         return results[0] if len(results) == 1 else tuple(results)
 
     def rows(

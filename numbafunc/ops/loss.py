@@ -16,6 +16,7 @@ from numbafunc.kinds.elementwise import define
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.reduction import Reduction, Stages
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
+from numbafunc.kinds.ufunc_protocol import applied
 from numbafunc.numbers.elementary import exp, log, log1p, multiply_add
 from numbafunc.ops.softmax import logsumexp
 
@@ -448,6 +449,10 @@ def sigmoid_cross_entropy_logits(logits: Any, labels: Any, *, out: Any = None) -
     >>> numbafunc.loss.sigmoid_cross_entropy_logits([0.0, 100.0, -100.0], [1.0, 1.0, 1.0])
     array([6.93147181e-01, 3.72007598e-44, 1.00000000e+02])
     """
+    if out is None:
+        result = applied(_sigmoid_cross_entropy_logits, (logits, labels))
+        if result is not NotImplemented:
+            return result
     x = arguments.as_operand(logits, "logits", boolean=False, device=True)
     y = arguments.as_operand(labels, "labels", boolean=False, device=True)
     shortcut = new_shortcut()

@@ -9,7 +9,8 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from numbafunc.dual.array import Dual, Operand
 from numbafunc.dual.axes import axes_of
-from numbafunc.dual.errors import refuse_subclass
+from numbafunc.dual.errors import refuse_subclass, refused
+from numbafunc.dual.other_arrays import as_mask, as_numpy
 from numbafunc.dual.recorder import Recorder, watch
 from numbafunc.dual.storage import replace
 
@@ -21,7 +22,11 @@ UNSET: Any = np._NoValue
 
 def given(**options: Any) -> dict[str, Any]:
     """The options that the user has given."""
-    return {name: option for name, option in options.items() if option is not UNSET and option is not None}
+    return {
+        name: as_mask(option) if name == "where" else option
+        for name, option in options.items()
+        if option is not UNSET and option is not None
+    }
 
 
 def refuse(function: str, **options: Any) -> None:
@@ -41,7 +46,7 @@ def into(out: Any, result: Any, name: str) -> Any:
     if type(result) is not Dual:
         target[...] = result
         return target
-    raise TypeError(
+    raise refused(
         f"numpy.{name}: out can't hold the result for a dual array, as a plain array has no tangents; leave it out "
         "(write x = x + y in place of x += y), or make the array by numpy.zeros_like(x), which is dual itself"
     )
@@ -49,7 +54,7 @@ def into(out: Any, result: Any, name: str) -> Any:
 
 def refuse_plain_target(name: str) -> TypeError:
     """The error for writing a dual array to a plain one."""
-    return TypeError(
+    return refused(
         f"numpy.{name}: a plain array can't hold tangents; make the array that is changed by numpy.zeros_like(x), "
         "which is dual itself"
     )
@@ -82,16 +87,19 @@ def cast(x: Operand, dtype: Any) -> Operand:
 
 def constant(x: Operand, name: str) -> Operand:
     """An operand that is not a Dual, as an array or Python number; objects are refused."""
+    given = x
     if type(x) is np.ndarray or isinstance(x, np.generic):
         kind = x.dtype.kind
     elif type(x) is float or type(x) is int or type(x) is bool or type(x) is complex:
         return x
     else:
         refuse_subclass(x, f"{name}: an operand that meets a dual array")
-        x = np.asarray(x)
+        x = as_numpy(given, f"{name}: an operand")
         kind = x.dtype.kind
     if kind not in "fiubc":
-        raise TypeError(f"{name}: an operand of dtype {x.dtype} can't meet a dual array, which holds numbers")
+        known = kind != "O" or isinstance(given, (np.ndarray, np.generic))
+        what = f"dtype {x.dtype}" if known else f"type {type(given).__name__}"
+        raise refused(f"{name}: an operand of {what} can't meet a dual array, which holds numbers")
     return x
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from numbafunc.dual.array import UFUNC_RULES, Components, Dual, Operand, make, value_of
+from numbafunc.dual.other_arrays import as_mask
 from numbafunc.dual.products import scale
 from numbafunc.dual.storage import change, componentwise, parts_to_store, write_behind
 from numbafunc.rules.application import along, merged, pick
@@ -36,7 +37,7 @@ def call(
     """``ufunc(*inputs, **options)``."""
     name = ufunc.__name__
     targets = (None,) * ufunc.nout if out is None else out if type(out) is tuple else (out,)
-    where = value_of(where)
+    where = where if where is True else as_mask(value_of(where))
     if ufunc in ON_VALUE and not any(type(target) is Dual for target in targets):
         return ufunc(*map(value_of, inputs), out=out, where=where, dtype=dtype, **options)
     for option, value in options.items():
@@ -133,7 +134,7 @@ def reduce(
     name = f"{ufunc.__name__}.reduce"
     options: dict[str, Any] = {"keepdims": keepdims}
     if where is not True:
-        options["where"] = where
+        options["where"] = where = as_mask(where)
     if ufunc in ON_VALUE:
         return into(out, ufunc.reduce(value_of(array), axis, dtype, initial=value_of(initial), **options), name)
     if ufunc in _SHORTER:

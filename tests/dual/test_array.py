@@ -305,7 +305,8 @@ def test_every_ufunc_rule_gives_arrays_for_scalars():
 
 
 def test_conversions_of_dual_arrays_say_what_to_call():
-    with pytest.raises(TypeError, match=r"numpy\.exp\(x\) for math\.exp\(x\)"):
+    with pytest.raises(TypeError, match=r"math\.exp .*call numpy\.exp\(x\)"):
         numbafunc.grad(math.exp)(1.0)
-    with pytest.raises(TypeError, match=r"numpy\.dot\(a, x\) for a\.dot\(x\)"):
-        numbafunc.grad(lambda x: np.eye(2).dot(x).sum())(np.array([0.5, -1.0]))
+    matrix = np.eye(2)
+    with pytest.raises(TypeError, match=r"numpy\.dot\((a, x|matrix, \.\.\.)\)"):
+        numbafunc.grad(lambda x: matrix.dot(x).sum())(np.array([0.5, -1.0]))

@@ -38,7 +38,7 @@ _DEFINITIONS = {
     "ops.scan": ("scan",),
     "ops.dynamic_slice": ("dynamic_slice",),
 }
-_MODULES = ("constants", "divergence", "errors", "loss", "parallel")
+_MODULES = ("constants", "divergence", "errors", "loss", "parallel", "scipy")
 _HOMES = {name: module for module, names in _DEFINITIONS.items() for name in names}
 
 __all__ = sorted([*_HOMES, *_MODULES])

@@ -6,6 +6,7 @@ from numbafunc import (
     errors as errors,
     loss as loss,
     parallel as parallel,
+    scipy as scipy,
 )
 from numbafunc.autodiff.custom import custom_derivative as custom_derivative
 from numbafunc.autodiff.drivers import grad as grad, jacfwd as jacfwd, jvp as jvp, value_and_grad as value_and_grad
@@ -92,6 +93,7 @@ __all__ = [
     "relu",
     "rsqrt",
     "scan",
+    "scipy",
     "selu",
     "sigmoid",
     "softmax",

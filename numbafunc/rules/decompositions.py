@@ -39,7 +39,7 @@ from numbafunc.rules.linalg import identity_like, singular_value_tangents
 from numbafunc.rules.register import rule_for
 
 
-def _from_triangle(da: Tangent, upper: bool) -> Tangent:
+def from_triangle(da: Tangent, upper: bool) -> Tangent:
     """The Hermitian matrix with a given triangle."""
     triangle = np.triu(da, 1) if upper else np.tril(da, -1)
     return np.where(np.eye(da.shape[-1], dtype=bool), da.real, triangle + adjoint(triangle))
@@ -61,7 +61,7 @@ def _cholesky(a: Operand, /, *, upper: bool = False) -> Any:
     with quiet():
         lower = adjoint(value) if upper else value
         inverse = np.linalg.inv(lower)
-        change = inverse @ _from_triangle(a.tangent, upper) @ adjoint(inverse)
+        change = inverse @ from_triangle(a.tangent, upper) @ adjoint(inverse)
         tangent = lower @ (np.tril(change) - change * (identity_like(lower) / 2))
         return finish(value, adjoint(tangent) if upper else tangent, a.level)
 
@@ -102,7 +102,7 @@ def _eigh(a: Operand, UPLO: Any = "L") -> Any:
     value: Any = np.linalg.eigh(a.primal, UPLO)
     eigenvalues, v = value
     with quiet():
-        b = adjoint(v) @ _from_triangle(a.tangent, UPLO.upper() == "U") @ v
+        b = adjoint(v) @ from_triangle(a.tangent, UPLO.upper() == "U") @ v
         gaps = eigenvalues[..., np.newaxis, :] - eigenvalues[..., :, np.newaxis]
         return type(value)(
             finish(eigenvalues, _diagonal_part(b).real, a.level), finish(v, v @ _off_diagonal(b, gaps), a.level)
@@ -114,7 +114,7 @@ def _eigvalsh(a: Operand, UPLO: Any = "L") -> Any:
     value = np.linalg.eigvalsh(a.primal, UPLO)
     v = np.linalg.eigh(a.primal, UPLO)[1]
     with quiet():
-        change = _from_triangle(a.tangent, UPLO.upper() == "U") @ v
+        change = from_triangle(a.tangent, UPLO.upper() == "U") @ v
         return finish(value, np.sum((np.conjugate(v) * change).real, axis=-2), a.level)
 
 

@@ -34,8 +34,8 @@ def dropped(what: str, otherwise: str = "") -> TypeError:
 IN_ARRAYS = (
     "; join dual arrays with numpy.stack([x, y]) in place of numpy.array([x, y]), store them in an array "
     "made by numpy.zeros_like(x), which is dual itself; call NumPy's functions, not methods of plain arrays: "
-    "numpy.dot(a, x) for a.dot(x); in place of functions of scipy.linalg, and of scipy.special's logsumexp and the like, "
-    "take those that numbafunc.scipy has under their names"
+    "numpy.dot(a, x) for a.dot(x); in place of functions of scipy.linalg, and of scipy.special's "
+    "logsumexp and the like, take those that numbafunc.scipy has under their names"
 )
 IN_NUMBERS = (
     "; functions of math take no dual arrays, so call numpy.exp(x) for math.exp(x), and store numbers in an array made "

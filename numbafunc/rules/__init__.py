@@ -14,6 +14,7 @@ from numbafunc.rules import (
     complex_values,
     decompositions,
     device_ufuncs,
+    eigenvalues,
     fft,
     linalg,
     norms,

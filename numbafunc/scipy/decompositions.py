@@ -306,6 +306,63 @@ def eigvalsh(
     )  # fmt: skip
 
 
+@differentiable("linalg")
+def eig(
+    a: Any,
+    b: Any = None,
+    left: bool = False,
+    right: bool = True,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    homogeneous_eigvals: bool = False,
+) -> Any:
+    """Eigenvalues and right eigenvectors of a general matrix: :func:`numpy.linalg.eig`, with complex eigenvalues.
+
+    The arguments are those of :func:`scipy.linalg.eig`. For dual arrays ``b``, ``left`` and ``homogeneous_eigvals`` are
+    refused. The derivative exists where eigenvalues are simple. Vectors have length 1; the largest element of a complex
+    one is real.
+
+    Raises
+    ------
+    TypeError
+        For an argument that is refused.
+
+    Examples
+    --------
+    >>> import numbafunc, numpy as np
+    >>> from numbafunc.scipy import linalg
+    >>> rotation = np.array([[0.0, -1.0], [1.0, 0.0]])
+    >>> numbafunc.grad(lambda s: abs(linalg.eig(s * rotation)[0][0]))(2.0)
+    array(1.)
+    """
+    for name, given in (("b", b is not None), ("left", left), ("homogeneous_eigvals", homogeneous_eigvals)):
+        if given:
+            raise TypeError(f"scipy.linalg.eig: the argument {name} is not supported for dual arrays")
+    a = matrix("eig", a, check_finite, square=True)
+    eigenvalues, vectors = np.linalg.eig(a) if right else (np.linalg.eigvals(a), None)
+    eigenvalues = eigenvalues.astype(np.result_type(eigenvalues, np.complex64), copy=False)
+    return (eigenvalues, vectors) if right else eigenvalues
+
+
+@differentiable("linalg")
+def eigvals(
+    a: Any, b: Any = None, overwrite_a: bool = False, check_finite: bool = True, homogeneous_eigvals: bool = False
+) -> Any:
+    """Eigenvalues of a general matrix: those of :func:`eig`.
+
+    The arguments are those of :func:`scipy.linalg.eigvals`.
+
+    Examples
+    --------
+    >>> import numbafunc, numpy as np
+    >>> from numbafunc.scipy import linalg
+    >>> numbafunc.jacfwd(lambda s: linalg.eigvals(s * np.diag([1.0, 2.0])))(3.0)
+    array([1.+0.j, 2.+0.j])
+    """
+    return eig(a, b, right=False, check_finite=check_finite, homogeneous_eigvals=homogeneous_eigvals)
+
+
 # Singular values.
 
 

@@ -5,7 +5,7 @@ Functions go straight to SciPy where no argument is a dual array. See :doc:`/sci
 
 from typing import Any as _Any
 
-from numbafunc.scipy.decompositions import eigh, eigvalsh, lu, lu_factor, lu_solve, qr, svd, svdvals
+from numbafunc.scipy.decompositions import eig, eigh, eigvals, eigvalsh, lu, lu_factor, lu_solve, qr, svd, svdvals
 from numbafunc.scipy.matrix_equations import solve_continuous_lyapunov, solve_discrete_lyapunov, solve_sylvester
 from numbafunc.scipy.matrix_functions import cosm, expm, logm, sinm, sqrtm
 from numbafunc.scipy.original import original as _original
@@ -33,7 +33,9 @@ __all__ = [
     "circulant",
     "cosm",
     "det",
+    "eig",
     "eigh",
+    "eigvals",
     "eigvalsh",
     "expm",
     "hankel",

@@ -107,6 +107,7 @@ def test_plain_arguments_go_to_scipy():
         (lambda a: linalg.qr(a[:, :2]), TypeError, "use mode='economic'"),
         (lambda a: linalg.qr(a, mode="raw"), TypeError, "mode='raw' is not supported"),
         (lambda a: linalg.svd(a[:, :2]), TypeError, "pass full_matrices=False"),
+        (lambda a: linalg.eig(a, left=True), TypeError, "the argument left is not supported"),
         (lambda a: linalg.logm(a, disp=False), TypeError, "the argument disp is not supported"),
         (lambda a: linalg.solve_discrete_lyapunov(a, a, "other"), ValueError, "method is 'other'"),
         (lambda a: linalg.solve_sylvester(a, a, np.stack([a, a])), TypeError, "stacks of matrices"),

@@ -2,7 +2,7 @@
 
 import numpy as np
 from dual_checks import case
-from dual_table_linalg import draws, of_complex, phase_free, positive, regular
+from dual_table_linalg import COMPLEX_SPECTRUM, REAL_SPECTRUM, draws, of_complex, phase_free, positive, regular
 
 from numbafunc.scipy import linalg
 
@@ -132,6 +132,10 @@ DECOMPOSITIONS = [
     case("eigh of a complex pair", complex_pair, regular(3, 3), normal(3, 3), positive(3, 3)),
     case("eigh by index", eigh(subset_by_index=[1, 2]), positive(4, 4)),
     case("eigh by value", eigh(subset_by_value=[1.5, 3.5]), positive(4, 4)),
+    case("eig", lambda a: linalg.eig(a), REAL_SPECTRUM[0]),
+    case("eig, complex", lambda a: linalg.eig(a), COMPLEX_SPECTRUM),
+    case("eigvals", linalg.eigvals, COMPLEX_SPECTRUM),
+    case("eigvals of complex", of_complex(linalg.eigvals), normal(3, 3), normal(3, 3)),
     case("eigvalsh", linalg.eigvalsh, positive(3, 3)),
     case("eigvalsh of a pair", linalg.eigvalsh, regular(3, 3), positive(3, 3)),
     case("svd", lambda a: linalg.svd(a), regular(3, 3)),

@@ -1,6 +1,5 @@
 """Functions of real arrays that go through numpy.polynomial, or what stands for it on dual arrays."""
 
-import numpy as np
 from dual_checks import case
 from dual_table_linalg import draws
 from numpy.polynomial import chebyshev, hermite, hermite_e, laguerre, legendre, polynomial
@@ -32,8 +31,8 @@ def replaced(function):
 COEFFICIENTS = normal(5)
 
 DISPATCHED = [
-    case(f"{name} at points alone", lambda x, f=getattr(module, name): f(x, COEFFICIENTS), normal(2, 3))
-    for name, module in BASES.items()
+    case(f"{name} at points alone", lambda x, name=name: getattr(BASES[name], name)(x, COEFFICIENTS), normal(2, 3))
+    for name in BASES
 ]
 
 POLYNOMIALS = [

@@ -6,8 +6,14 @@ Functions go straight to SciPy where no argument is a dual array. See :doc:`/sci
 from typing import Any as _Any
 
 from numbafunc.scipy.decompositions import eig, eigh, eigvals, eigvalsh, lu, lu_factor, lu_solve, qr, svd, svdvals
-from numbafunc.scipy.matrix_equations import solve_continuous_lyapunov, solve_discrete_lyapunov, solve_sylvester
-from numbafunc.scipy.matrix_functions import cosm, expm, logm, sinm, sqrtm
+from numbafunc.scipy.matrix_equations import (
+    solve_continuous_are,
+    solve_continuous_lyapunov,
+    solve_discrete_are,
+    solve_discrete_lyapunov,
+    solve_sylvester,
+)
+from numbafunc.scipy.matrix_functions import coshm, cosm, expm, logm, sinhm, sinm, sqrtm, tanhm, tanm
 from numbafunc.scipy.original import original as _original
 from numbafunc.scipy.special_matrices import block_diag, circulant, hankel, toeplitz
 from numbafunc.scipy.systems import (
@@ -31,6 +37,7 @@ __all__ = [
     "cho_solve",
     "cholesky",
     "circulant",
+    "coshm",
     "cosm",
     "det",
     "eig",
@@ -48,15 +55,20 @@ __all__ = [
     "norm",
     "pinv",
     "qr",
+    "sinhm",
     "sinm",
     "solve",
+    "solve_continuous_are",
     "solve_continuous_lyapunov",
+    "solve_discrete_are",
     "solve_discrete_lyapunov",
     "solve_sylvester",
     "solve_triangular",
     "sqrtm",
     "svd",
     "svdvals",
+    "tanhm",
+    "tanm",
     "toeplitz",
 ]
 

@@ -151,3 +151,59 @@ def sinm(A: Any) -> Any:
     array(1.)
     """
     return _function_of("sinm", A)
+
+
+@differentiable("linalg")
+def tanm(A: Any) -> Any:
+    """Tangent of a matrix.
+
+    Examples
+    --------
+    >>> import numbafunc, numpy as np
+    >>> from numbafunc.scipy import linalg
+    >>> numbafunc.grad(lambda s: linalg.tanm(s * np.eye(2))[0, 0])(0.0)
+    array(1.)
+    """
+    return _function_of("tanm", A)
+
+
+@differentiable("linalg")
+def coshm(A: Any) -> Any:
+    """Hyperbolic cosine of a matrix.
+
+    Examples
+    --------
+    >>> import numbafunc, numpy as np
+    >>> from numbafunc.scipy import linalg
+    >>> numbafunc.grad(lambda s: linalg.coshm(s * np.eye(2))[0, 0])(0.0)
+    array(0.)
+    """
+    return _function_of("coshm", A)
+
+
+@differentiable("linalg")
+def sinhm(A: Any) -> Any:
+    """Hyperbolic sine of a matrix.
+
+    Examples
+    --------
+    >>> import numbafunc, numpy as np
+    >>> from numbafunc.scipy import linalg
+    >>> numbafunc.grad(lambda s: linalg.sinhm(s * np.eye(2))[0, 0])(0.0)
+    array(1.)
+    """
+    return _function_of("sinhm", A)
+
+
+@differentiable("linalg")
+def tanhm(A: Any) -> Any:
+    """Hyperbolic tangent of a matrix.
+
+    Examples
+    --------
+    >>> import numbafunc, numpy as np
+    >>> from numbafunc.scipy import linalg
+    >>> numbafunc.grad(lambda s: linalg.tanhm(s * np.eye(2))[0, 0])(0.0)
+    array(1.)
+    """
+    return _function_of("tanhm", A)

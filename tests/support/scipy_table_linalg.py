@@ -33,8 +33,12 @@ def complex_pair(x, y, b):
     return values, phase_free(vectors)
 
 
-def cosine_and_sine(a):
-    return linalg.cosm(a), linalg.sinm(a)
+def symmetric(a):
+    return (a + a.T) / 2
+
+
+def riccati(solve):
+    return lambda a, b, q, r: solve(a, b, symmetric(q), symmetric(r))
 
 
 TALL, WIDE = normal(5, 3), normal(3, 5)
@@ -155,7 +159,10 @@ FUNCTIONS = [
     case("sqrtm", linalg.sqrtm, regular(3, 3)),
     case("sqrtm of complex", of_complex(linalg.sqrtm), regular(3, 3), 0.3 * normal(3, 3)),
     case("logm", linalg.logm, regular(3, 3)),
-    case("cosm and sinm", cosine_and_sine, normal(3, 3)),
+    *(
+        case(name, getattr(linalg, name), normal(3, 3) / 2)
+        for name in ("cosm", "sinm", "tanm", "coshm", "sinhm", "tanhm")
+    ),
     case("solve_sylvester", linalg.solve_sylvester, regular(3, 3), regular(2, 2), normal(3, 2)),
     case(
         "solve_sylvester of complex",
@@ -181,6 +188,22 @@ FUNCTIONS = [
             normal(3, 3),
         )
         for method in ("direct", "bilinear")
+    ),
+    *(
+        case(name, riccati(getattr(linalg, name)), normal(3, 3), normal(3, 2), positive(3, 3), positive(2, 2))
+        for name in ("solve_continuous_are", "solve_discrete_are")
+    ),
+    case(
+        "solve_discrete_are of larger matrices",
+        lambda a, q: linalg.solve_discrete_are(a, np.eye(10), symmetric(q), np.eye(10)),
+        normal(10, 10) / 3,
+        positive(10, 10),
+    ),
+    case(
+        "solve_continuous_are of complex",
+        lambda x, y: linalg.solve_continuous_are(x + 1j * y, np.eye(3), np.eye(3), np.eye(3)),
+        normal(3, 3),
+        normal(3, 3),
     ),
     case("block_diag", linalg.block_diag, normal(2, 3), normal(), normal(2)),
     case("block_diag with a constant", lambda x: linalg.block_diag([[1, 2]], x * x), normal(2, 2)),

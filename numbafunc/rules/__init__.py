@@ -25,6 +25,7 @@ from numbafunc.rules import (
     queries,
     reductions,
     sampling,
+    scipy_distributions,
     scipy_elliptic,
     scipy_module,
     scipy_shapes,

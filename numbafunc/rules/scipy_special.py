@@ -25,6 +25,13 @@ from numbafunc.numbers.elementary import with_slope_of
 from numbafunc.rules.application import combine
 from numbafunc.rules.arguments import cast, separate
 from numbafunc.rules.register import Rule, on_value, register_by_name
+from numbafunc.rules.scipy_distributions import (
+    beta_density,
+    fdtr_partials,
+    gamma_density,
+    stdtr_by_degrees,
+    t_density,
+)
 from numbafunc.rules.scipy_elliptic import (
     delta,
     slope_of_e,
@@ -148,6 +155,8 @@ UNARY: dict[str, Callable[[Any, Any], Any]] = {
     "exp10": lambda x, y: _LOG_10 * y,
     "expm1": lambda x, y: np.exp(x),
     "log1p": lambda x, y: 1 / (1 + x),
+    "wofz": lambda z, y: 1j * _TWO_OVER_ROOT_PI - 2 * z * y,
+    "wrightomega": lambda z, y: y / (1 + y),
     "cosm1": lambda x, y: -np.sin(x),
     "cbrt": lambda x, y: 1 / (3 * y * y),
     "exprel": lambda x, y: _exprel_slope(x),
@@ -188,15 +197,15 @@ BINARY: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
         lambda delta, r, y: r / np.sqrt(1 + (r / delta) ** 2),
     ),
     "_zeta": (by_nothing, lambda s, q, y: -s * _zeta(s + 1, q)),
-    "gammainc": (lambda a, x, y: gammainc_by_shape(a, x), lambda a, x, y: _gamma_density(a, x)),
-    "gammaincc": (lambda a, x, y: -gammainc_by_shape(a, x), lambda a, x, y: -_gamma_density(a, x)),
+    "gammainc": (lambda a, x, y: gammainc_by_shape(a, x), lambda a, x, y: gamma_density(a, x)),
+    "gammaincc": (lambda a, x, y: -gammainc_by_shape(a, x), lambda a, x, y: -gamma_density(a, x)),
     "gammaincinv": (
-        lambda a, p, y: -gammainc_by_shape(a, y) / _gamma_density(a, y),
-        lambda a, p, y: 1 / _gamma_density(a, y),
+        lambda a, p, y: -gammainc_by_shape(a, y) / gamma_density(a, y),
+        lambda a, p, y: 1 / gamma_density(a, y),
     ),
     "gammainccinv": (
-        lambda a, q, y: -gammainc_by_shape(a, y) / _gamma_density(a, y),
-        lambda a, q, y: -1 / _gamma_density(a, y),
+        lambda a, q, y: -gammainc_by_shape(a, y) / gamma_density(a, y),
+        lambda a, q, y: -1 / gamma_density(a, y),
     ),
     "ellipkinc": (lambda phi, m, y: 1 / delta(phi, m), lambda phi, m, y: slope_of_f(phi, m)),
     "ellipeinc": (lambda phi, m, y: delta(phi, m), lambda phi, m, y: slope_of_incomplete_e(phi, m)),
@@ -209,17 +218,32 @@ BINARY: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "yn": (by_nothing, lambda n, x, y: (special.yn(n - 1, x) - special.yn(n + 1, x)) / 2),
     "kn": (by_nothing, lambda n, x, y: -(special.kn(n - 1, x) + special.kn(n + 1, x)) / 2),
     "expn": (by_nothing, lambda n, x, y: _expn_slope(n, x)),
-    "stdtr": (by_nothing, lambda n, t, y: _t_density(n, t)),
+    "stdtr": (lambda n, t, y: stdtr_by_degrees(n, t), lambda n, t, y: t_density(n, t)),
+    "stdtrit": (lambda n, p, y: -stdtr_by_degrees(n, y) / t_density(n, y), lambda n, p, y: 1 / t_density(n, y)),
+    "pdtr": (by_nothing, lambda k, m, y: -gamma_density(np.floor(k) + 1, m)),
+    "pdtrc": (by_nothing, lambda k, m, y: gamma_density(np.floor(k) + 1, m)),
+    "owens_t": (
+        lambda h, a, y: -np.exp(-0.5 * h * h) * special.erf(a * h * _ROOT_OF_HALF) / (2 * _ROOT_OF_TWO_PI),
+        lambda h, a, y: np.exp(-0.5 * h * h * (1 + a * a)) / (2 * math.pi * (1 + a * a)),
+    ),
+    "powm1": (lambda x, p, y: p * x ** (p - 1), lambda x, p, y: np.log(x) * x**p),
     "chdtr": (
         lambda n, x, y: gammainc_by_shape(n / 2, x / 2) / 2,
-        lambda n, x, y: _gamma_density(n / 2, x / 2) / 2,
+        lambda n, x, y: gamma_density(n / 2, x / 2) / 2,
     ),
     "chdtrc": (
         lambda n, x, y: -gammainc_by_shape(n / 2, x / 2) / 2,
-        lambda n, x, y: -_gamma_density(n / 2, x / 2) / 2,
+        lambda n, x, y: -gamma_density(n / 2, x / 2) / 2,
     ),
     "boxcox": (lambda x, p, y: x ** (p - 1), lambda x, p, y: _by_power(np.log(x), p)),
     "boxcox1p": (lambda x, p, y: (1 + x) ** (p - 1), lambda x, p, y: _by_power(np.log1p(x), p)),
+    # Orthogonal polynomials.
+    "eval_legendre": (by_nothing, lambda n, x, y: (n + 1) / 2 * _lower("eval_jacobi", n, 1, 1, x)),
+    "eval_chebyt": (by_nothing, lambda n, x, y: n * _lower("eval_chebyu", n, x)),
+    "eval_chebyu": (by_nothing, lambda n, x, y: 2 * _lower("eval_gegenbauer", n, 2, x)),
+    "eval_hermite": (by_nothing, lambda n, x, y: 2 * n * _lower("eval_hermite", n, x)),
+    "eval_hermitenorm": (by_nothing, lambda n, x, y: n * _lower("eval_hermitenorm", n, x)),
+    "eval_laguerre": (by_nothing, lambda n, x, y: -_lower("eval_genlaguerre", n, 1, x)),
     "kve": (by_nothing, lambda n, x, y: y - (special.kve(n - 1, x) + special.kve(n + 1, x)) / 2),
 }
 
@@ -228,22 +252,44 @@ SEVERAL: dict[str, tuple[Callable[..., Any], ...]] = {
     "betainc": (
         lambda a, b, x, y: betainc_by_first(a, b, x),
         lambda a, b, x, y: betainc_by_second(a, b, x),
-        lambda a, b, x, y: _beta_density(a, b, x),
+        lambda a, b, x, y: beta_density(a, b, x),
     ),
     "betaincc": (
         lambda a, b, x, y: -betainc_by_first(a, b, x),
         lambda a, b, x, y: -betainc_by_second(a, b, x),
-        lambda a, b, x, y: -_beta_density(a, b, x),
+        lambda a, b, x, y: -beta_density(a, b, x),
     ),
     "betaincinv": (
-        lambda a, b, p, y: -betainc_by_first(a, b, y) / _beta_density(a, b, y),
-        lambda a, b, p, y: -betainc_by_second(a, b, y) / _beta_density(a, b, y),
-        lambda a, b, p, y: 1 / _beta_density(a, b, y),
+        lambda a, b, p, y: -betainc_by_first(a, b, y) / beta_density(a, b, y),
+        lambda a, b, p, y: -betainc_by_second(a, b, y) / beta_density(a, b, y),
+        lambda a, b, p, y: 1 / beta_density(a, b, y),
     ),
     "betainccinv": (
-        lambda a, b, q, y: -betainc_by_first(a, b, y) / _beta_density(a, b, y),
-        lambda a, b, q, y: -betainc_by_second(a, b, y) / _beta_density(a, b, y),
-        lambda a, b, q, y: -1 / _beta_density(a, b, y),
+        lambda a, b, q, y: -betainc_by_first(a, b, y) / beta_density(a, b, y),
+        lambda a, b, q, y: -betainc_by_second(a, b, y) / beta_density(a, b, y),
+        lambda a, b, q, y: -1 / beta_density(a, b, y),
+    ),
+    "gdtr": (
+        lambda a, b, x, y: x * gamma_density(b, a * x),
+        lambda a, b, x, y: gammainc_by_shape(b, a * x),
+        lambda a, b, x, y: a * gamma_density(b, a * x),
+    ),
+    "gdtrc": (
+        lambda a, b, x, y: -x * gamma_density(b, a * x),
+        lambda a, b, x, y: -gammainc_by_shape(b, a * x),
+        lambda a, b, x, y: -a * gamma_density(b, a * x),
+    ),
+    "fdtr": fdtr_partials(),
+    "bdtr": (*(by_nothing, by_nothing), lambda k, n, p, y: -beta_density(n - np.floor(k), np.floor(k) + 1, 1 - p)),
+    "nbdtr": (*(by_nothing, by_nothing), lambda k, n, p, y: beta_density(n, np.floor(k) + 1, p)),
+    "eval_gegenbauer": (
+        *(by_nothing, by_nothing),
+        lambda n, a, x, y: 2 * a * _lower("eval_gegenbauer", n, a + 1, x),
+    ),
+    "eval_genlaguerre": (*(by_nothing, by_nothing), lambda n, a, x, y: -_lower("eval_genlaguerre", n, a + 1, x)),
+    "eval_jacobi": (
+        *(by_nothing, by_nothing, by_nothing),
+        lambda n, a, b, x, y: (n + a + b + 1) / 2 * _lower("eval_jacobi", n, a + 1, b + 1, x),
     ),
     "hyp1f1": (by_nothing, by_nothing, lambda a, b, z, y: a / b * special.hyp1f1(a + 1, b + 1, z)),
     "hyp2f1": (
@@ -256,15 +302,6 @@ SEVERAL: dict[str, tuple[Callable[..., Any], ...]] = {
 
 # Functions that are constant between jumps.
 ON_VALUE = ("gammasgn",)
-
-
-def _gamma_density(a: Operand, x: Operand) -> Any:
-    return np.exp(special.xlogy(a - 1, x) - x - special.gammaln(a))
-
-
-def _t_density(n: Operand, t: Operand) -> Any:
-    logarithm = special.gammaln((n + 1) / 2) - special.gammaln(n / 2) - (n + 1) / 2 * np.log1p(t * t / n)
-    return np.exp(logarithm) / np.sqrt(math.pi * n)
 
 
 def _rgamma_slope(x: Operand, y: Operand) -> Any:
@@ -291,13 +328,18 @@ def _exprel_slope(u: Operand) -> Any:
 _SERIES_OF_POWER = [(k + 1) / math.factorial(k + 2) for k in range(22, -1, -1)]
 
 
+def _lower(name: str, n: Any, *operands: Operand) -> Any:
+    """A polynomial of degree n - 1; zero for n = 0."""
+    degree = np.where(n == 0, 1, n) - 1
+    # SciPy takes other ways for degrees that are no integers, by their dtype.
+    whole = degree.astype(np.dtype("long"))
+    degree = whole if (whole == degree).all() else degree
+    return np.where(n == 0, 0, getattr(special, name)(degree, *operands))
+
+
 def _expn_slope(n: Operand, x: Operand) -> Any:
     # For n = 0 the function is exp(-x) / x.
     return np.where(n >= 1, -special.expn(np.maximum(n - 1, 0), x), -np.exp(-x) * (1 + 1 / x) / x)
-
-
-def _beta_density(a: Operand, b: Operand, x: Operand) -> Any:
-    return np.exp(special.xlogy(a - 1, x) + special.xlog1py(b - 1, -x) - special.betaln(a, b))
 
 
 def _by_partials(ufunc: np.ufunc, partials: tuple[Callable[..., Any], Callable[..., Any]]) -> Rule:

@@ -176,8 +176,8 @@ def solve_continuous_are(a: Any, b: Any, q: Any, r: Any, e: Any = None, s: Any =
     .. math:: C^* dX + dX \, C = -\left(X (dA - dB \, K) + (dA - dB \, K)^* X + dQ + K^* dR \, K\right),
         \quad K = R^{-1} B^* X, \; C = A - B K
 
-    The arguments are those of :func:`scipy.linalg.solve_continuous_are`. For dual arrays ``e`` and ``s`` are refused, and
-    ``balanced`` is always True.
+    The arguments are those of :func:`scipy.linalg.solve_continuous_are`. For dual arrays ``e`` and ``s`` are refused,
+    and ``balanced`` is always True.
 
     Examples
     --------

@@ -60,6 +60,14 @@ def student(n, t):
     return factor * mp.hyp2f1(0.5, (n + 1) / 2, 1.5, -t * t / n)
 
 
+def t_share(n, t):
+    return mp.mpf(1) / 2 + t * student(n, t)
+
+
+def f_share(n, d, x):
+    return beta_share(n / 2, d / 2, n * x / (d + n * x))
+
+
 def upper_beta_share(a, b, x):
     return 1 - beta_share(a, b, x)
 
@@ -106,11 +114,14 @@ UNARY = {
     "log1p": (mp.log1p, POSITIVE),
     "cosm1": (lambda x: mp.cos(x) - 1, SPREAD),
     "cbrt": (mp.cbrt, POSITIVE),
+    "wrightomega": (lambda x: mp.lambertw(mp.exp(x)), [*SPREAD, 30.0]),
     "exprel": (lambda x: mp.expm1(x) / x if x else mp.mpf(1), [*SPREAD, 0.0, 1e-9, -40.0]),
     "ellipk": (mp.ellipk, PARAMETERS),
     "ellipe": (mp.ellipe, PARAMETERS),
     "ellipkm1": (lambda p: mp.ellipk(1 - p), [0.001, 0.3, 0.71, 1.0, 5.0]),
 }
+
+DEGREES = [(0, 0.4), (1, -0.3), (2, 1.0), (5, -0.9)]
 
 PAIRS = [(0.4, 1.3), (2.2, 0.7), (1.5, 3.1)]
 ORDERS = [(0, 0.4), (1, 1.3), (2.5, 0.7), (1, 3.1)]
@@ -138,7 +149,21 @@ BINARY = {
     "yn": (mp.bessely, WHOLE_ORDERS),
     "kn": (mp.besselk, WHOLE_ORDERS),
     "expn": (mp.expint, WHOLE_ORDERS),
-    "stdtr": (lambda n, t: mp.mpf(1) / 2 + t * student(n, t), [(3.0, 0.4), (1.0, -2.0), (30.5, 1.2)]),
+    "stdtr": (t_share, [(3.0, 0.4), (1.0, -2.0), (30.5, 1.2), (2.5, -1e-3), (0.4, 3.0)]),
+    "stdtrit": (inverse(t_share, special.stdtrit), [(3.0, 0.4), (1.5, 0.9)]),
+    "pdtr": (lambda k, m: upper_share(k + 1, m), [(0, 0.4), (3, 2.7)]),
+    "pdtrc": (lambda k, m: lower_share(k + 1, m), [(0, 0.4), (3, 2.7)]),
+    "owens_t": (
+        lambda h, a: mp.quad(lambda x: mp.exp(-h * h * (1 + x * x) / 2) / (1 + x * x), [0, a]) / (2 * mp.pi),
+        [(0.4, 1.3), (-1.2, 0.7), (2.0, -0.4)],
+    ),
+    "powm1": (lambda x, p: x**p - 1, PAIRS),
+    "eval_legendre": (mp.legendre, [*DEGREES, (2, 0.7)]),
+    "eval_chebyt": (mp.chebyt, DEGREES),
+    "eval_chebyu": (mp.chebyu, DEGREES),
+    "eval_hermite": (mp.hermite, DEGREES),
+    "eval_hermitenorm": (lambda n, x: mp.hermite(n, x / ROOT_OF_TWO) * mp.mpf(2) ** (-n / 2), DEGREES),
+    "eval_laguerre": (lambda n, x: mp.laguerre(n, 0, x), DEGREES),
     "chdtr": (lambda n, x: lower_share(n / 2, x / 2), PAIRS),
     "chdtrc": (lambda n, x: upper_share(n / 2, x / 2), PAIRS),
     "boxcox": (lambda x, p: mp.expm1(p * mp.log(x)) / p if p else mp.log(x), [(0.4, 0.0), (1.3, 2.5), (2.0, -1.0)]),
@@ -161,6 +186,14 @@ SEVERAL = {
     "betaincc": (upper_beta_share, TRIPLES),
     "betaincinv": (inverse(beta_share, special.betaincinv), TRIPLES),
     "betainccinv": (inverse(upper_beta_share, special.betainccinv), TRIPLES),
+    "gdtr": (lambda a, b, x: lower_share(b, a * x), TRIPLES),
+    "gdtrc": (lambda a, b, x: upper_share(b, a * x), TRIPLES),
+    "fdtr": (f_share, TRIPLES),
+    "bdtr": (lambda k, n, p: beta_share(n - k, k + 1, 1 - p), [(0, 3, 0.2), (2, 5, 0.7)]),
+    "nbdtr": (lambda k, n, p: beta_share(n, k + 1, p), [(0, 3, 0.2), (2, 5, 0.7)]),
+    "eval_gegenbauer": (mp.gegenbauer, [(0, 1.5, 0.3), (1, 0.7, -0.4), (4, 2.2, 0.8)]),
+    "eval_genlaguerre": (mp.laguerre, [(0, 1.5, 0.3), (1, 0.7, -0.4), (4, 2.2, 0.8)]),
+    "eval_jacobi": (mp.jacobi, [(0, 1.5, 0.3, 0.2), (1, 0.7, 0.4, -0.4), (4, 2.2, 1.3, 0.8)]),
     "hyp1f1": (mp.hyp1f1, TRIPLES),
     "hyp2f1": (mp.hyp2f1, [(0.4, 1.3, 2.0, 0.2), (2.2, 0.7, 1.5, -3.0), (1.0, 1.0, 3.5, 0.9)]),
 }
@@ -186,7 +219,7 @@ def derivative(function, position=0):
 
 
 def test_every_rule_is_tested():
-    assert set(UNARY) == set(scipy_special.UNARY)
+    assert {*UNARY, "wofz"} == set(scipy_special.UNARY)
     assert set(BINARY) == {name.lstrip("_") for name in scipy_special.BINARY}
     assert {*SEVERAL, "lambertw"} == {name.lstrip("_") for name in scipy_special.SEVERAL}
 
@@ -208,11 +241,21 @@ def moving_operands(name):
     return [position for position, partial in enumerate(partials) if partial is not scipy_special.by_nothing]
 
 
+# The operands that SciPy takes as integers only.
+WHOLE = {"eval_hermite": 0, "eval_hermitenorm": 0, "bdtr": 1}
+
+
+def operands_of(name, points):
+    """The points by operand."""
+    arrays = np.array(points, float).reshape(len(points), -1).T
+    return tuple(x.astype(int) if WHOLE.get(name) == position else x for position, x in enumerate(arrays))
+
+
 @pytest.mark.parametrize("name", [*BINARY, *SEVERAL])
 def test_several_operands(name):
     oracle, points = (BINARY | SEVERAL)[name]
     function = getattr(special, name)
-    arguments = tuple(np.array(points).T)
+    arguments = operands_of(name, points)
     moved = (Dual(arguments[-1], np.ones((1, len(points))), 1),)
     np.testing.assert_array_equal(function(*arguments[:-1], *moved).primal, function(*arguments))
     moving = moving_operands(name)
@@ -230,13 +273,13 @@ def test_several_operands(name):
         with pytest.raises(
             TypeError, match=rf"scipy.special.{name} has no derivative with respect to operand {position}"
         ):
-            derivative(function, position)(*arguments)
+            derivative(function, position)(*(x.astype(float) for x in arguments))
 
 
 @pytest.mark.parametrize("name", [*UNARY, *BINARY, *SEVERAL])
 def test_reverse_mode(name):
     points = (UNARY | BINARY | SEVERAL)[name][1]
-    operands = tuple(np.array(points, float).reshape(len(points), -1).T)
+    operands = operands_of(name, points)
     moving = [0] if name in UNARY else moving_operands(name)
 
     def restricted(*moved):
@@ -308,6 +351,14 @@ def test_branches_of_lambert_w():
     reverse_checks.check_gradient(special.lambertw, (np.array([0.3, 2.0]),))
 
 
+def test_faddeeva_function():
+    x = np.array([-1.2, 0.0, 0.7])
+    slope = derivative(lambda x: special.wofz(x + 0j))
+    for order, function in ((1, slope), (2, derivative(slope))):
+        wanted = [complex(mp.diff(lambda x: mp.exp(-x * x) * mp.erfc(-1j * x), mp.mpf(point), order)) for point in x]
+        np.testing.assert_allclose(function(x), wanted, rtol=1e-13, atol=1e-14)
+
+
 def test_zero_times_logarithm():
     x, y = np.array([0.0, 0.0, 2.0]), np.array([0.0, 3.0, 4.0])
     np.testing.assert_array_equal(derivative(special.xlogy, 1)(x, y), [0, 0, 0.5])
@@ -349,7 +400,7 @@ def test_functions_that_numpy_does_not_hand_over(name):
     np.testing.assert_allclose(value, getattr(special, name)(x), rtol=1e-14)
 
 
-@pytest.mark.parametrize("name", ["struve", "airy", "ellipj", "fdtr"])
+@pytest.mark.parametrize("name", ["struve", "airy", "ellipj", "fdtri"])
 def test_function_without_a_rule_is_named(name):
     function = getattr(special, name)
     x = Dual(np.array([0.5]), np.ones((1, 1)), 1)

@@ -80,7 +80,8 @@ def lu(
         return _rows(lower, places), upper
     if p_indices:
         return places, lower, upper
-    return _rows(np.broadcast_to(np.eye(places.shape[-1]), (*places.shape, places.shape[-1])), places), lower, upper
+    identity = np.eye(places.shape[-1], dtype=value_of(a).real.dtype)
+    return _rows(np.broadcast_to(identity, (*places.shape, places.shape[-1])), places), lower, upper
 
 
 @differentiable("linalg")

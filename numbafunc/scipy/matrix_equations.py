@@ -17,7 +17,7 @@ from numbafunc.rules.application import Tangent, combine
 from numbafunc.rules.arguments import cast, separate
 from numbafunc.rules.complex_values import adjoint, conjugate
 from numbafunc.rules.linalg import identity_like
-from numbafunc.scipy.original import differentiable, matrix, original
+from numbafunc.scipy.original import differentiable, double, matrix, original
 
 
 def _sylvester(a: Operand, b: Operand, q: Tangent) -> Any:
@@ -108,7 +108,8 @@ def solve_discrete_lyapunov(a: Any, q: Any, method: Any = None) -> Any:
     >>> numbafunc.grad(lambda s: linalg.solve_discrete_lyapunov(s * np.eye(2), np.eye(2))[0, 0])(0.5)
     array(1.77777778)
     """
-    a, q = _one("solve_discrete_lyapunov", a, q)
+    # Like SciPy's, the result has double precision.
+    a, q = map(double, _one("solve_discrete_lyapunov", a, q))
     if method is None:
         method = _method_for(a)
     if method not in ("direct", "bilinear"):

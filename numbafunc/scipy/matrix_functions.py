@@ -21,7 +21,7 @@ from numbafunc.dual.array import Dual, Operand, quiet, value_of
 from numbafunc.dual.products import finish
 from numbafunc.dual.recorder import Primitive, Recorder
 from numbafunc.rules.application import Tangent
-from numbafunc.scipy.original import differentiable, matrix, original
+from numbafunc.scipy.original import differentiable, double, matrix, original
 
 UNSET: Any = object()
 
@@ -44,6 +44,8 @@ def _differential(name: str, a: Operand, da: Tangent, dtype: Any) -> Any:
     if type(da) is Recorder:
         return DIFFERENTIAL.record(da.shape, dtype, name, a, da, dtype)
     size = a.shape[-1]
+    # In single precision SciPy may call the logarithm of the larger matrix inaccurate.
+    a, da = double(a), double(da)
     scale = _scale(value_of(a), value_of(da))
     whole = np.broadcast_to(a, da.shape)
     above = np.concatenate([whole, da / scale], -1)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from numbafunc.dual.array import Dual, Operand, value_of
-from numbafunc.rules.arguments import constant
+from numbafunc.rules.arguments import cast, constant
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -70,3 +70,8 @@ def matrix(name: str, x: Operand, check_finite: bool = True, square: bool = Fals
         wanted = "square matrices" if square else "matrices"
         raise ValueError(f"scipy.linalg.{name}: an array has shape {x.shape}; wanted: {wanted}")
     return x
+
+
+def double(x: Operand) -> Any:
+    """The operand in double precision, real or complex."""
+    return cast(x, np.result_type(x.dtype, np.float64))

@@ -9,7 +9,7 @@ import numpy as np
 from numbafunc.dual.array import Operand, value_of
 from numbafunc.rules.complex_values import conjugate, is_complex
 from numbafunc.rules.decompositions import from_triangle
-from numbafunc.scipy.original import differentiable, matrix, operand
+from numbafunc.scipy.original import differentiable, double, matrix, operand
 from numbafunc.scipy.triangular import substitute, transposition
 
 
@@ -236,7 +236,8 @@ def det(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any:
 
     .. math:: dy = \operatorname{tr}(\operatorname{adj}(A) \, dA)
 
-    The arguments are those of :func:`scipy.linalg.det`; nothing is overwritten.
+    The arguments are those of :func:`scipy.linalg.det`; nothing is overwritten. Like SciPy's, the result has double
+    precision whatever the matrix has.
 
     Examples
     --------
@@ -246,7 +247,7 @@ def det(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any:
     array([[2., 0.],
            [0., 3.]])
     """
-    return np.linalg.det(matrix("det", a, check_finite, square=True))
+    return np.linalg.det(double(matrix("det", a, check_finite, square=True)))
 
 
 @differentiable("linalg")

@@ -6,12 +6,18 @@ import dual_checks
 import numpy as np
 import pytest
 import reverse_checks
+import scipy
 import scipy.linalg
-from scipy_table_linalg import CASES, regular
+from scipy_table_linalg import CASES as ALL_CASES, regular
 
 import numbafunc
 from numbafunc.scipy import linalg
 from numbafunc.scipy.original import FUNCTIONS
+
+# What SciPy 1.13 refuses, or finds to few digits, in the calls for plain arrays and in those behind the derivatives.
+RECENT = tuple(map(int, scipy.__version__.split(".")[:2])) >= (1, 17)
+LATER = {*(f"solve {one}" for one in ("diagonal", "tridiagonal", "upper triangular", "lower triangular")), "solve"}
+CASES = [case for case in ALL_CASES if RECENT or case.name not in {*LATER, "sqrtm of complex"}]
 
 each = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 several = pytest.mark.parametrize("case", [case for case in CASES if len(case.arrays) > 1], ids=lambda case: case.name)
@@ -72,15 +78,13 @@ def test_every_function_is_among_the_cases():
     assert set(linalg.__all__) == set(FUNCTIONS["linalg"])
 
 
+@pytest.mark.skipif(not RECENT, reason="SciPy's signatures have changed since")
 @pytest.mark.parametrize("name", linalg.__all__)
 def test_signature_is_that_of_scipy(name):
     wanted = inspect.signature(getattr(scipy.linalg, name)).parameters
     found = inspect.signature(getattr(linalg, name)).parameters
-    # An earlier SciPy has fewer options.
-    assert set(wanted) <= set(found)
-    places = [one for one in found if one in wanted]
-    assert places == list(wanted)
-    for one in places:
+    assert list(found) == list(wanted)
+    for one in wanted:
         if isinstance(wanted[one].default, (bool, int, str, type(None))):
             assert found[one].default == wanted[one].default
 

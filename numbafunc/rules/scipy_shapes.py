@@ -17,6 +17,7 @@ All of this is arithmetic that dual arrays know, so it has derivatives itself.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -71,6 +72,20 @@ def _mean(exponent: Operand, weights: Any, of: Operand) -> Any:
     return np.sum(density * of, -1) / np.sum(density, -1)
 
 
+_BLOCK = 4096
+"""How many elements are integrated at once, so that memory does not grow by 200 numbers for each."""
+
+
+def _in_blocks(mean: Callable[..., Any], *operands: Operand) -> Any:
+    shape = np.broadcast_shapes(*(x.shape for x in operands))
+    size = math.prod(shape)
+    if size <= _BLOCK:
+        return mean(*operands)
+    flat = [np.reshape(np.broadcast_to(x, shape), (size,)) for x in operands]
+    parts = [mean(*(x[start : start + _BLOCK] for x in flat)) for start in range(0, size, _BLOCK)]
+    return np.reshape(np.concatenate(parts), shape)
+
+
 # The gamma function, with t = x exp(-v) below and t = x exp(v) above.
 
 
@@ -104,8 +119,12 @@ def gammainc_by_shape(a: Operand, x: Operand) -> Any:
     x = np.where(at_edge, 1.0, x)
     difference = np.log(x) - special.psi(a)
     below = value_of(difference) < 0
-    lower = special.gammainc(a, x) * (difference - _gamma_below(_where(below, a, 1.0), _where(below, x, 0.5)))
-    upper = special.gammaincc(a, x) * (difference + _gamma_above(_where(below, 1.0, a), _where(below, 1.0, x)))
+    lower = special.gammainc(a, x) * (
+        difference - _in_blocks(_gamma_below, _where(below, a, 1.0), _where(below, x, 0.5))
+    )
+    upper = special.gammaincc(a, x) * (
+        difference + _in_blocks(_gamma_above, _where(below, 1.0, a), _where(below, 1.0, x))
+    )
     return np.where(at_edge, 0.0, np.where(below, lower, -upper))
 
 
@@ -135,13 +154,21 @@ def _beta_nodes(a: Any, b: Any, x: Any, y: Any) -> tuple[Any, Any]:
     return _panels(np.log(x / y), end)
 
 
-def _beta_means(a: Operand, b: Operand, x: Operand, y: Operand) -> tuple[Any, Any]:
-    """The means of log(x / t) and of log((1 - t) / y) for t < x."""
+def _beta_means(a: Operand, b: Operand, x: Operand, y: Operand, of_gap: bool) -> Any:
     v, weights = _beta_nodes(*map(value_of, (a, b, x, y)))
     a, b, x, y = map(_last, (a, b, x, y))
     gap, rise = _gap(v, x, y), _rise(v, x, y)
-    exponent = b * rise - a * gap
-    return _mean(exponent, weights, gap), _mean(exponent, weights, rise)
+    return _mean(b * rise - a * gap, weights, gap if of_gap else rise)
+
+
+def _beta_below(a: Operand, b: Operand, x: Operand, y: Operand) -> Any:
+    """The mean of log(x / t) for t < x."""
+    return _beta_means(a, b, x, y, True)
+
+
+def _beta_above(a: Operand, b: Operand, x: Operand, y: Operand) -> Any:
+    """The mean of log(t / x) for t > x: in the mirror, where 1 - t is below y."""
+    return _beta_means(b, a, y, x, False)
 
 
 _BERNOULLI = [1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6]
@@ -158,14 +185,18 @@ def _mean_logarithm(a: Operand, b: Operand) -> Any:
     return np.where(far, -series, special.psi(a) - special.psi(a + b))
 
 
+_HARMLESS = (1.0, 1.0, 0.25, 0.75)
+"""Operands where the value is not used."""
+
+
 def _by_first(
     a: Operand, b: Operand, x: Operand, y: Operand, logarithm: Operand, below: Operand, above: Operand
 ) -> Any:
     """The derivative of the share below x by `a`; y is 1 - x, and the shares are those below and above x."""
     difference = logarithm - _mean_logarithm(a, b)
     first = value_of(difference) < 0
-    lower, _ = _beta_means(_where(first, a, 1.0), _where(first, b, 1.0), _where(first, x, 0.25), _where(first, y, 0.75))
-    _, upper = _beta_means(_where(first, 1.0, b), _where(first, 1.0, a), _where(first, 0.25, y), _where(first, 0.75, x))
+    lower = _in_blocks(_beta_below, *(_where(first, one, other) for one, other in zip((a, b, x, y), _HARMLESS)))
+    upper = _in_blocks(_beta_above, *(_where(first, other, one) for one, other in zip((a, b, x, y), _HARMLESS)))
     return np.where(first, below * (difference - lower), -above * (difference + upper))
 
 

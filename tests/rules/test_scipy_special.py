@@ -340,6 +340,17 @@ def test_incomplete_beta_function_by_its_shapes():
     np.testing.assert_array_equal(derivative(special.betainc)(np.ones(2), np.ones(2), np.array([0.0, 1.0])), [0, 0])
 
 
+def test_shapes_of_many_elements():
+    a, x = np.linspace(0.5, 9.0, 3), np.linspace(0.1, 12.0, 2000)[:, np.newaxis]
+    for function, further in ((special.gammainc, ()), (special.betainc, (2.0,))):
+        by_shape = derivative(lambda a, x, f=function, more=further: f(a, *more, x))
+        points = x / 13 if further else x
+        found = by_shape(np.broadcast_to(a, (2000, 3)), points)
+        assert found.shape == (2000, 3)
+        for row in (0, 1364, 1365, 1366, 1999):  # 4096 elements are integrated at once
+            np.testing.assert_array_equal(found[row], by_shape(a, points[row]))
+
+
 def test_branches_of_lambert_w():
     for k, points in ((0, [-0.3, 0.0, 1e-9, 0.7, 40.0]), (-1, [-0.3, -0.01])):
         z = np.array(points)

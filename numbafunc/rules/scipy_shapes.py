@@ -17,7 +17,6 @@ All of this is arithmetic that dual arrays know, so it has derivatives itself.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -76,14 +75,19 @@ _BLOCK = 4096
 """How many elements are integrated at once, so that memory does not grow by 200 numbers for each."""
 
 
-def _in_blocks(mean: Callable[..., Any], *operands: Operand) -> Any:
-    shape = np.broadcast_shapes(*(x.shape for x in operands))
-    size = math.prod(shape)
-    if size <= _BLOCK:
-        return mean(*operands)
-    flat = [np.reshape(np.broadcast_to(x, shape), (size,)) for x in operands]
-    parts = [mean(*(x[start : start + _BLOCK] for x in flat)) for start in range(0, size, _BLOCK)]
-    return np.reshape(np.concatenate(parts), shape)
+def _means(first: Any, below: Callable[..., Any], above: Callable[..., Any], *operands: Operand) -> Any:
+    """One mean where a condition holds, another one elsewhere."""
+    shape = first.shape
+    flat = [np.reshape(np.broadcast_to(x, shape), (first.size,)) for x in operands]
+    places = [np.flatnonzero(first), np.flatnonzero(~first)]
+    parts = [
+        mean(*(x[chosen[start : start + _BLOCK]] for x in flat))
+        for mean, chosen in zip((below, above), places, strict=True)
+        for start in range(0, chosen.size, _BLOCK)
+    ]
+    if not parts:
+        return np.zeros(shape)
+    return np.reshape(np.concatenate(parts)[np.argsort(np.concatenate(places))], shape)
 
 
 # The gamma function, with t = x exp(-v) below and t = x exp(v) above.
@@ -107,25 +111,16 @@ def _gamma_above(a: Operand, x: Operand) -> Any:
     return _mean(_last(a) * v - _last(x) * np.expm1(v), weights, v)
 
 
-def _where(condition: Any, x: Operand, otherwise: float) -> Any:
-    """The operand where its value is used, a harmless number elsewhere."""
-    return np.where(condition, x, otherwise)
-
-
 def gammainc_by_shape(a: Operand, x: Operand) -> Any:
     """The derivative of ``gammainc(a, x)`` by `a`."""
     a, x = wide(a), wide(x)
     at_edge = (value_of(x) == 0) | (value_of(x) == np.inf)
     x = np.where(at_edge, 1.0, x)
     difference = np.log(x) - special.psi(a)
-    below = value_of(difference) < 0
-    lower = special.gammainc(a, x) * (
-        difference - _in_blocks(_gamma_below, _where(below, a, 1.0), _where(below, x, 0.5))
-    )
-    upper = special.gammaincc(a, x) * (
-        difference + _in_blocks(_gamma_above, _where(below, 1.0, a), _where(below, 1.0, x))
-    )
-    return np.where(at_edge, 0.0, np.where(below, lower, -upper))
+    first = np.asarray(value_of(difference) < 0)
+    mean = _means(first, _gamma_below, _gamma_above, a, x)
+    below, above = special.gammainc(a, x) * (difference - mean), special.gammaincc(a, x) * (difference + mean)
+    return np.where(at_edge, 0.0, np.where(first, below, -above))
 
 
 # The beta function, with t / (1 - t) = x / y exp(-v), y = 1 - x. Above x, the function is mirrored.
@@ -185,19 +180,14 @@ def _mean_logarithm(a: Operand, b: Operand) -> Any:
     return np.where(far, -series, special.psi(a) - special.psi(a + b))
 
 
-_HARMLESS = (1.0, 1.0, 0.25, 0.75)
-"""Operands where the value is not used."""
-
-
 def _by_first(
     a: Operand, b: Operand, x: Operand, y: Operand, logarithm: Operand, below: Operand, above: Operand
 ) -> Any:
     """The derivative of the share below x by `a`; y is 1 - x, and the shares are those below and above x."""
     difference = logarithm - _mean_logarithm(a, b)
-    first = value_of(difference) < 0
-    lower = _in_blocks(_beta_below, *(_where(first, one, other) for one, other in zip((a, b, x, y), _HARMLESS)))
-    upper = _in_blocks(_beta_above, *(_where(first, other, one) for one, other in zip((a, b, x, y), _HARMLESS)))
-    return np.where(first, below * (difference - lower), -above * (difference + upper))
+    first = np.broadcast_to(value_of(difference) < 0, np.shape(value_of(below)))
+    mean = _means(first, _beta_below, _beta_above, a, b, x, y)
+    return np.where(first, below * (difference - mean), -above * (difference + mean))
 
 
 def _prepared(a: Operand, b: Operand, x: Operand) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ import numbafunc.rules  # registers what is listed here
 from numbafunc.rules.register import PLACES, REFUSED
 
 assert numbafunc.rules
-MODULES = (np, np.linalg, np.fft)
+MODULES = (np, np.linalg, np.fft, np.lib.stride_tricks)
 KINDS = {
     "function": "Functions of NumPy",
     "ufunc": "Ufuncs of NumPy",

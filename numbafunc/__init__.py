@@ -40,8 +40,8 @@ _DEFINITIONS = {
     "ops.dynamic_slice": ("dynamic_slice",),
 }
 _MODULES = ("constants", "divergence", "errors", "loss", "parallel")
-# Modules that ``from numbafunc import *`` leaves out; the name of the last is often in use.
-_NOT_STARRED = ("autodiff", "elementary", "numpy")
+# Modules that ``from numbafunc import *`` leaves out; the names of the last two are often in use.
+_NOT_STARRED = ("autodiff", "elementary", "numpy", "scipy")
 _HOMES = {name: module for module, names in _DEFINITIONS.items() for name in names}
 
 __all__ = sorted([*_HOMES, *_MODULES])

@@ -7,6 +7,7 @@ from numbafunc import (
     loss as loss,
     numpy as numpy,
     parallel as parallel,
+    scipy as scipy,
 )
 from numbafunc.autodiff.custom import custom_derivative as custom_derivative
 from numbafunc.autodiff.drivers import grad as grad, jacfwd as jacfwd, jvp as jvp, value_and_grad as value_and_grad
@@ -97,6 +98,7 @@ __all__ = [
     "relu",
     "rsqrt",
     "scan",
+    "scipy",
     "selu",
     "sigmoid",
     "softmax",

@@ -98,13 +98,22 @@ def view(x: Operand, apply: Apply) -> Any:
     value, source = value_of(result), value_of(x)
     if value is source:
         return x
-    base = value.base
-    if base is not None and (base is source or base is source.base):
+    if _is_view(value, source):
         if x.family is None:
             Family(make(x.primal, x.tangent, x.level)).add(x, None)
         family, path = x.family
         family.add(result, (path, apply))
     return result
+
+
+def _is_view(value: Any, source: Any) -> bool:
+    """Whether an array shows the memory of another one, directly or, as sliding windows do, by way of others."""
+    base = value.base
+    while base is not None:
+        if base is source or base is source.base:
+            return True
+        base = getattr(base, "base", None)
+    return False
 
 
 def _follow(storage: Any, path: Any) -> Any:

@@ -39,19 +39,20 @@ from numbafunc.rules.linalg import identity_like, singular_value_tangents
 from numbafunc.rules.register import rule_for
 
 
-def _from_triangle(da: Tangent, upper: bool) -> Tangent:
+def from_triangle(da: Tangent, upper: bool) -> Tangent:
     """The Hermitian matrix with a given triangle."""
     triangle = np.triu(da, 1) if upper else np.tril(da, -1)
     return np.where(np.eye(da.shape[-1], dtype=bool), da.real, triangle + adjoint(triangle))
 
 
-def _off_diagonal(numerator: Tangent, denominator: Operand) -> Tangent:
+def off_diagonal(numerator: Tangent, denominator: Operand) -> Tangent:
     """The quotient off the diagonal, zero on it; zero also where the numerator is zero."""
     on_diagonal = np.eye(numerator.shape[-1], dtype=bool)
     return divide(np.where(on_diagonal, 0, numerator), np.where(on_diagonal, 1, denominator))
 
 
-def _diagonal_part(b: Tangent) -> Tangent:
+def diagonal_part(b: Tangent) -> Tangent:
+    """The diagonals of a stack of matrices."""
     return np.diagonal(b, 0, -2, -1)
 
 
@@ -61,7 +62,7 @@ def _cholesky(a: Operand, /, *, upper: bool = False) -> Any:
     with quiet():
         lower = adjoint(value) if upper else value
         inverse = np.linalg.inv(lower)
-        change = inverse @ _from_triangle(a.tangent, upper) @ adjoint(inverse)
+        change = inverse @ from_triangle(a.tangent, upper) @ adjoint(inverse)
         tangent = lower @ (np.tril(change) - change * (identity_like(lower) / 2))
         return finish(value, adjoint(tangent) if upper else tangent, a.level)
 
@@ -102,10 +103,10 @@ def _eigh(a: Operand, UPLO: Any = "L") -> Any:
     value: Any = np.linalg.eigh(a.primal, UPLO)
     eigenvalues, v = value
     with quiet():
-        b = adjoint(v) @ _from_triangle(a.tangent, UPLO.upper() == "U") @ v
+        b = adjoint(v) @ from_triangle(a.tangent, UPLO.upper() == "U") @ v
         gaps = eigenvalues[..., np.newaxis, :] - eigenvalues[..., :, np.newaxis]
         return type(value)(
-            finish(eigenvalues, _diagonal_part(b).real, a.level), finish(v, v @ _off_diagonal(b, gaps), a.level)
+            finish(eigenvalues, diagonal_part(b).real, a.level), finish(v, v @ off_diagonal(b, gaps), a.level)
         )
 
 
@@ -114,7 +115,7 @@ def _eigvalsh(a: Operand, UPLO: Any = "L") -> Any:
     value = np.linalg.eigvalsh(a.primal, UPLO)
     v = np.linalg.eigh(a.primal, UPLO)[1]
     with quiet():
-        change = _from_triangle(a.tangent, UPLO.upper() == "U") @ v
+        change = from_triangle(a.tangent, UPLO.upper() == "U") @ v
         return finish(value, np.sum((np.conjugate(v) * change).real, axis=-2), a.level)
 
 
@@ -139,8 +140,8 @@ def _svd(a: Operand, full_matrices: bool = True, compute_uv: bool = True, hermit
         b_adjoint = adjoint(b)
         s_row, s_column = s[..., np.newaxis, :], s[..., :, np.newaxis]
         gaps = (s_row - s_column) * (s_row + s_column)
-        turn_u = _off_diagonal(b * s_row + s_column * b_adjoint, gaps)
-        turn_v = _off_diagonal(s_column * b + b_adjoint * s_row, gaps)
+        turn_u = off_diagonal(b * s_row + s_column * b_adjoint, gaps)
+        turn_v = off_diagonal(s_column * b + b_adjoint * s_row, gaps)
         if is_complex(a):
             turn_u = turn_u + 1j * divide(b.imag * identity_like(b).real, s_row)
         du, dv = u @ turn_u, v @ turn_v
@@ -149,7 +150,7 @@ def _svd(a: Operand, full_matrices: bool = True, compute_uv: bool = True, hermit
         if columns > rows:
             dv = dv + divide(down - v @ b_adjoint, s_row)
         return type(value)(
-            finish(u, du, a.level), finish(s, _diagonal_part(b).real, a.level), finish(vh, adjoint(dv), a.level)
+            finish(u, du, a.level), finish(s, diagonal_part(b).real, a.level), finish(vh, adjoint(dv), a.level)
         )
 
 

@@ -35,7 +35,7 @@ from numbafunc.dual.products import align, finish, whole
 from numbafunc.rules.application import Tangent, combine
 from numbafunc.rules.arguments import UNSET, as_array, refuse, separate
 from numbafunc.rules.complex_values import adjoint, is_complex
-from numbafunc.rules.register import define_on_value, define_refusal, rule_for
+from numbafunc.rules.register import define_on_value, rule_for
 
 
 def identity_like(a: Operand) -> Any:
@@ -261,13 +261,4 @@ def _multi_dot(arrays: Any, *, out: Any = None) -> Any:
     return result[..., 0] if last.ndim == 1 else result
 
 
-# Rank, and functions that are refused.
-
 define_on_value(np.linalg.matrix_rank)
-
-for _function in (np.linalg.eig, np.linalg.eigvals):
-    define_refusal(
-        _function,
-        "eigenvalues of a general matrix may be complex and merge in pairs; for a symmetric matrix use "
-        "numpy.linalg.eigh or eigvalsh, for the value alone pass numbafunc.stop_gradient(a)",
-    )

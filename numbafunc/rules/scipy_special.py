@@ -3,7 +3,9 @@
 This module never imports SciPy: the rules are registered by name, and made when a ufunc of that name, of a
 ``scipy.special`` that the program has imported, is first called with a dual array. The formulas are those of the
 Digital Library of Mathematical Functions, https://dlmf.nist.gov: erf 7.2, gamma 5.2 and 5.9, beta 5.12, zeta 25.11,
-exponential integrals 6.2, Bessel 10.6 and 10.29, incomplete gamma and beta 8.8 and 8.17.
+exponential integrals 6.2, Bessel 10.6 and 10.29, incomplete gamma and beta 8.8 and 8.17, hypergeometric 13.3, 15.5 and
+16.3, Lambert's W 4.13. :mod:`~numbafunc.rules.scipy_elliptic` has those of elliptic integrals,
+:mod:`~numbafunc.rules.scipy_shapes` those by the shape parameters of incomplete gamma and beta functions.
 
 A derivative is a function of the operands and of the value y, in which ``special`` holds the functions of SciPy.
 ``by_nothing`` stands for an operand with respect to which there is no rule: it must be constant.
@@ -12,37 +14,41 @@ A derivative is a function of the operands and of the value y, in which ``specia
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from numbafunc.dual.array import Dual, Operand, quiet, value_of
-from numbafunc.dual.products import finish, scale, whole
+from numbafunc.dual.products import align, finish, scale, whole
 from numbafunc.numbers.elementary import with_slope_of
-from numbafunc.rules.arguments import constant
+from numbafunc.rules.application import combine
+from numbafunc.rules.arguments import cast, separate
 from numbafunc.rules.register import Rule, on_value, register_by_name
+from numbafunc.rules.scipy_distributions import (
+    beta_density,
+    fdtr_partials,
+    gamma_density,
+    stdtr_by_degrees,
+    t_density,
+)
+from numbafunc.rules.scipy_elliptic import (
+    delta,
+    slope_of_e,
+    slope_of_f,
+    slope_of_incomplete_e,
+    slope_of_k,
+    slope_of_km1,
+)
+from numbafunc.rules.scipy_module import MODULE, polynomial, special
+from numbafunc.rules.scipy_shapes import betainc_by_first, betainc_by_second, gammainc_by_shape
 from numbafunc.rules.ufuncs import Helper, by_partials, unary
-
-MODULE = "scipy.special._ufuncs"
-"""The module in which SciPy defines the ufuncs of ``scipy.special``."""
 
 _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 _ROOT_OF_HALF = math.sqrt(0.5)
 _ROOT_OF_TWO_PI = math.sqrt(2 * math.pi)
 _LOG_10 = math.log(10.0)
 _LOG_2 = math.log(2.0)
-
-
-class _Special:
-    """The functions of scipy.special, once it has been imported."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(sys.modules.get("scipy.special"), name)
-
-
-special = _Special()
 
 
 def by_nothing(*operands: Operand) -> Any:
@@ -149,8 +155,15 @@ UNARY: dict[str, Callable[[Any, Any], Any]] = {
     "exp10": lambda x, y: _LOG_10 * y,
     "expm1": lambda x, y: np.exp(x),
     "log1p": lambda x, y: 1 / (1 + x),
+    "wofz": lambda z, y: 1j * _TWO_OVER_ROOT_PI - 2 * z * y,
+    "wrightomega": lambda z, y: y / (1 + y),
     "cosm1": lambda x, y: -np.sin(x),
     "cbrt": lambda x, y: 1 / (3 * y * y),
+    "exprel": lambda x, y: _exprel_slope(x),
+    # Elliptic integrals.
+    "ellipk": slope_of_k,
+    "ellipe": slope_of_e,
+    "ellipkm1": slope_of_km1,
 }
 
 # Functions of two operands: the partial derivatives, functions of x1, x2 and y.
@@ -184,10 +197,19 @@ BINARY: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
         lambda delta, r, y: r / np.sqrt(1 + (r / delta) ** 2),
     ),
     "_zeta": (by_nothing, lambda s, q, y: -s * _zeta(s + 1, q)),
-    "gammainc": (by_nothing, lambda a, x, y: _gamma_density(a, x)),
-    "gammaincc": (by_nothing, lambda a, x, y: -_gamma_density(a, x)),
-    "gammaincinv": (by_nothing, lambda a, x, y: 1 / _gamma_density(a, y)),
-    "gammainccinv": (by_nothing, lambda a, x, y: -1 / _gamma_density(a, y)),
+    "gammainc": (lambda a, x, y: gammainc_by_shape(a, x), lambda a, x, y: gamma_density(a, x)),
+    "gammaincc": (lambda a, x, y: -gammainc_by_shape(a, x), lambda a, x, y: -gamma_density(a, x)),
+    "gammaincinv": (
+        lambda a, p, y: -gammainc_by_shape(a, y) / gamma_density(a, y),
+        lambda a, p, y: 1 / gamma_density(a, y),
+    ),
+    "gammainccinv": (
+        lambda a, q, y: -gammainc_by_shape(a, y) / gamma_density(a, y),
+        lambda a, q, y: -1 / gamma_density(a, y),
+    ),
+    "ellipkinc": (lambda phi, m, y: 1 / delta(phi, m), lambda phi, m, y: slope_of_f(phi, m)),
+    "ellipeinc": (lambda phi, m, y: delta(phi, m), lambda phi, m, y: slope_of_incomplete_e(phi, m)),
+    "hyp0f1": (by_nothing, lambda v, z, y: special.hyp0f1(v + 1, z) / v),
     "jv": (by_nothing, lambda n, x, y: (special.jv(n - 1, x) - special.jv(n + 1, x)) / 2),
     "yv": (by_nothing, lambda n, x, y: (special.yv(n - 1, x) - special.yv(n + 1, x)) / 2),
     "iv": (by_nothing, lambda n, x, y: (special.iv(n - 1, x) + special.iv(n + 1, x)) / 2),
@@ -196,33 +218,90 @@ BINARY: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "yn": (by_nothing, lambda n, x, y: (special.yn(n - 1, x) - special.yn(n + 1, x)) / 2),
     "kn": (by_nothing, lambda n, x, y: -(special.kn(n - 1, x) + special.kn(n + 1, x)) / 2),
     "expn": (by_nothing, lambda n, x, y: _expn_slope(n, x)),
-    "stdtr": (by_nothing, lambda n, t, y: _t_density(n, t)),
-    "chdtr": (by_nothing, lambda n, x, y: _gamma_density(n / 2, x / 2) / 2),
-    "chdtrc": (by_nothing, lambda n, x, y: -_gamma_density(n / 2, x / 2) / 2),
+    "stdtr": (lambda n, t, y: stdtr_by_degrees(n, t), lambda n, t, y: t_density(n, t)),
+    "stdtrit": (lambda n, p, y: -stdtr_by_degrees(n, y) / t_density(n, y), lambda n, p, y: 1 / t_density(n, y)),
+    "pdtr": (by_nothing, lambda k, m, y: -gamma_density(np.floor(k) + 1, m)),
+    "pdtrc": (by_nothing, lambda k, m, y: gamma_density(np.floor(k) + 1, m)),
+    "owens_t": (
+        lambda h, a, y: -np.exp(-0.5 * h * h) * special.erf(a * h * _ROOT_OF_HALF) / (2 * _ROOT_OF_TWO_PI),
+        lambda h, a, y: np.exp(-0.5 * h * h * (1 + a * a)) / (2 * math.pi * (1 + a * a)),
+    ),
+    "powm1": (lambda x, p, y: p * x ** (p - 1), lambda x, p, y: np.log(x) * x**p),
+    "chdtr": (
+        lambda n, x, y: gammainc_by_shape(n / 2, x / 2) / 2,
+        lambda n, x, y: gamma_density(n / 2, x / 2) / 2,
+    ),
+    "chdtrc": (
+        lambda n, x, y: -gammainc_by_shape(n / 2, x / 2) / 2,
+        lambda n, x, y: -gamma_density(n / 2, x / 2) / 2,
+    ),
     "boxcox": (lambda x, p, y: x ** (p - 1), lambda x, p, y: _by_power(np.log(x), p)),
     "boxcox1p": (lambda x, p, y: (1 + x) ** (p - 1), lambda x, p, y: _by_power(np.log1p(x), p)),
+    # Orthogonal polynomials.
+    "eval_legendre": (by_nothing, lambda n, x, y: (n + 1) / 2 * _lower("eval_jacobi", n, 1, 1, x)),
+    "eval_chebyt": (by_nothing, lambda n, x, y: n * _lower("eval_chebyu", n, x)),
+    "eval_chebyu": (by_nothing, lambda n, x, y: 2 * _lower("eval_gegenbauer", n, 2, x)),
+    "eval_hermite": (by_nothing, lambda n, x, y: 2 * n * _lower("eval_hermite", n, x)),
+    "eval_hermitenorm": (by_nothing, lambda n, x, y: n * _lower("eval_hermitenorm", n, x)),
+    "eval_laguerre": (by_nothing, lambda n, x, y: -_lower("eval_genlaguerre", n, 1, x)),
     "kve": (by_nothing, lambda n, x, y: y - (special.kve(n - 1, x) + special.kve(n + 1, x)) / 2),
 }
 
-# Functions of two parameters and x: the derivative with respect to x, a function of all three and y.
-BY_LAST: dict[str, Callable[..., Any]] = {
-    "betainc": lambda a, b, x, y: _beta_density(a, b, x),
-    "betaincc": lambda a, b, x, y: -_beta_density(a, b, x),
-    "betaincinv": lambda a, b, x, y: 1 / _beta_density(a, b, y),
-    "betainccinv": lambda a, b, x, y: -1 / _beta_density(a, b, y),
+# Functions of more operands: the partial derivatives, functions of all operands and of y.
+SEVERAL: dict[str, tuple[Callable[..., Any], ...]] = {
+    "betainc": (
+        lambda a, b, x, y: betainc_by_first(a, b, x),
+        lambda a, b, x, y: betainc_by_second(a, b, x),
+        lambda a, b, x, y: beta_density(a, b, x),
+    ),
+    "betaincc": (
+        lambda a, b, x, y: -betainc_by_first(a, b, x),
+        lambda a, b, x, y: -betainc_by_second(a, b, x),
+        lambda a, b, x, y: -beta_density(a, b, x),
+    ),
+    "betaincinv": (
+        lambda a, b, p, y: -betainc_by_first(a, b, y) / beta_density(a, b, y),
+        lambda a, b, p, y: -betainc_by_second(a, b, y) / beta_density(a, b, y),
+        lambda a, b, p, y: 1 / beta_density(a, b, y),
+    ),
+    "betainccinv": (
+        lambda a, b, q, y: -betainc_by_first(a, b, y) / beta_density(a, b, y),
+        lambda a, b, q, y: -betainc_by_second(a, b, y) / beta_density(a, b, y),
+        lambda a, b, q, y: -1 / beta_density(a, b, y),
+    ),
+    "gdtr": (
+        lambda a, b, x, y: x * gamma_density(b, a * x),
+        lambda a, b, x, y: gammainc_by_shape(b, a * x),
+        lambda a, b, x, y: a * gamma_density(b, a * x),
+    ),
+    "gdtrc": (
+        lambda a, b, x, y: -x * gamma_density(b, a * x),
+        lambda a, b, x, y: -gammainc_by_shape(b, a * x),
+        lambda a, b, x, y: -a * gamma_density(b, a * x),
+    ),
+    "fdtr": fdtr_partials(),
+    "bdtr": (*(by_nothing, by_nothing), lambda k, n, p, y: -beta_density(n - np.floor(k), np.floor(k) + 1, 1 - p)),
+    "nbdtr": (*(by_nothing, by_nothing), lambda k, n, p, y: beta_density(n, np.floor(k) + 1, p)),
+    "eval_gegenbauer": (
+        *(by_nothing, by_nothing),
+        lambda n, a, x, y: 2 * a * _lower("eval_gegenbauer", n, a + 1, x),
+    ),
+    "eval_genlaguerre": (*(by_nothing, by_nothing), lambda n, a, x, y: -_lower("eval_genlaguerre", n, a + 1, x)),
+    "eval_jacobi": (
+        *(by_nothing, by_nothing, by_nothing),
+        lambda n, a, b, x, y: (n + a + b + 1) / 2 * _lower("eval_jacobi", n, a + 1, b + 1, x),
+    ),
+    "hyp1f1": (by_nothing, by_nothing, lambda a, b, z, y: a / b * special.hyp1f1(a + 1, b + 1, z)),
+    "hyp2f1": (
+        *(by_nothing, by_nothing, by_nothing),
+        lambda a, b, c, z, y: a * b / c * special.hyp2f1(a + 1, b + 1, c + 1, z),
+    ),
+    # With exp(-W) / (1 + W) there is no quotient 0 / 0 at z = 0.
+    "_lambertw": (lambda z, k, tol, y: np.exp(-y) / (1 + y), by_nothing, by_nothing),
 }
 
 # Functions that are constant between jumps.
 ON_VALUE = ("gammasgn",)
-
-
-def _gamma_density(a: Operand, x: Operand) -> Any:
-    return np.exp(special.xlogy(a - 1, x) - x - special.gammaln(a))
-
-
-def _t_density(n: Operand, t: Operand) -> Any:
-    logarithm = special.gammaln((n + 1) / 2) - special.gammaln(n / 2) - (n + 1) / 2 * np.log1p(t * t / n)
-    return np.exp(logarithm) / np.sqrt(math.pi * n)
 
 
 def _rgamma_slope(x: Operand, y: Operand) -> Any:
@@ -234,15 +313,28 @@ def _rgamma_slope(x: Operand, y: Operand) -> Any:
 
 
 def _by_power(logarithm: Operand, p: Operand) -> Any:
-    # The derivative of (exp(p l) - 1) / p by p: l**2 (u exp(u) - exp(u) + 1) / u**2 with u = p l, by its series at 0.
-    u = p * logarithm
+    # The derivative of (exp(p l) - 1) / p by p.
+    return logarithm * logarithm * _exprel_slope(p * logarithm)
+
+
+def _exprel_slope(u: Operand) -> Any:
+    # (u exp(u) - exp(u) + 1) / u**2, by its series at 0.
     near = abs(value_of(u)) < 1
-    series = np.polyval(_SERIES_OF_POWER, np.where(near, u, 0))
+    series = polynomial(_SERIES_OF_POWER, np.where(near, u, 0))
     far = np.where(near, 1, u)
-    return logarithm * logarithm * np.where(near, series, (far * np.exp(far) - np.expm1(far)) / far / far)
+    return np.where(near, series, (far * np.exp(far) - np.expm1(far)) / far / far)
 
 
 _SERIES_OF_POWER = [(k + 1) / math.factorial(k + 2) for k in range(22, -1, -1)]
+
+
+def _lower(name: str, n: Any, *operands: Operand) -> Any:
+    """A polynomial of degree n - 1; zero for n = 0."""
+    degree = np.where(n == 0, 1, n) - 1
+    # SciPy takes other ways for degrees that are no integers, by their dtype.
+    whole = degree.astype(np.dtype("long"))
+    degree = whole if (whole == degree).all() else degree
+    return np.where(n == 0, 0, getattr(special, name)(degree, *operands))
 
 
 def _expn_slope(n: Operand, x: Operand) -> Any:
@@ -250,27 +342,27 @@ def _expn_slope(n: Operand, x: Operand) -> Any:
     return np.where(n >= 1, -special.expn(np.maximum(n - 1, 0), x), -np.exp(-x) * (1 + 1 / x) / x)
 
 
-def _beta_density(a: Operand, b: Operand, x: Operand) -> Any:
-    return np.exp(special.xlogy(a - 1, x) + special.xlog1py(b - 1, -x) - special.betaln(a, b))
-
-
 def _by_partials(ufunc: np.ufunc, partials: tuple[Callable[..., Any], Callable[..., Any]]) -> Rule:
     fixed = tuple(position for position, partial in enumerate(partials) if partial is by_nothing)
     return _with_constant(ufunc, by_partials(ufunc, *partials), fixed)
 
 
-def _by_last(ufunc: np.ufunc, derivative: Callable[..., Any]) -> Rule:
-    name = f"scipy.special.{ufunc.__name__}"
+def _by_each(ufunc: np.ufunc, partials: tuple[Callable[..., Any], ...]) -> Rule:
+    name = f"scipy.special.{ufunc.__name__.lstrip('_')}"
 
-    def rule(a: Operand, b: Operand, x: Dual) -> Any:
-        value = whole(ufunc(a, b, x.primal))
-        a, b = (np.asarray(constant(parameter, name)).astype(value.dtype) for parameter in (a, b))
-        tangent = x.tangent.reshape((x.tangent.shape[0], *(1,) * (value.ndim - x.ndim), *x.shape))
+    def rule(*operands: Operand) -> Any:
+        level, primals, tangents = separate(name, *operands)
+        value = whole(ufunc(*primals))
         with quiet():
-            slope = derivative(a, b, x.primal, value)
-            return finish(value, scale(slope, tangent), x.level)
+            primals = [cast(x, value.dtype) for x in primals]
+            change = None
+            for partial, tangent in zip(partials, tangents, strict=True):
+                if tangent is not None:
+                    change = combine(change, scale(partial(*primals, value), align(tangent, value.ndim)))
+            return finish(value, change, level)
 
-    return _with_constant(ufunc, rule, (0, 1))
+    fixed = tuple(position for position, partial in enumerate(partials) if partial is by_nothing)
+    return _with_constant(ufunc, rule, fixed)
 
 
 def _with_constant(ufunc: np.ufunc, rule: Rule, positions: tuple[int, ...]) -> Rule:
@@ -292,7 +384,7 @@ for _name in UNARY:
     register_by_name(MODULE, _name, lambda ufunc: unary(ufunc, UNARY[ufunc.__name__]))
 for _name in BINARY:
     register_by_name(MODULE, _name, lambda ufunc: _by_partials(ufunc, BINARY[ufunc.__name__]))
-for _name in BY_LAST:
-    register_by_name(MODULE, _name, lambda ufunc: _by_last(ufunc, BY_LAST[ufunc.__name__]))
+for _name in SEVERAL:
+    register_by_name(MODULE, _name, lambda ufunc: _by_each(ufunc, SEVERAL[ufunc.__name__]))
 for _name in ON_VALUE:
     register_by_name(MODULE, _name, on_value)

@@ -15,7 +15,7 @@ from numbafunc.dual.array import Dual, Operand, value_of
 from numbafunc.dual.axes import axes_of
 from numbafunc.dual.storage import gather, view
 from numbafunc.rules.application import linear, rearranged, reordered, several
-from numbafunc.rules.arguments import as_array, into, refuse
+from numbafunc.rules.arguments import as_array, from_end, into, refuse
 from numbafunc.rules.register import register, rule_for
 
 
@@ -118,6 +118,19 @@ def _broadcast_to(array: Operand, shape: Any, subok: bool = False) -> Any:
         return np.broadcast_to(v, (*directions, *shape))
 
     return view(array, apply)
+
+
+@rule_for(np.lib.stride_tricks.sliding_window_view)
+def _sliding_window_view(
+    x: Operand, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False
+) -> Any:
+    if writeable:
+        raise TypeError("numpy.lib.stride_tricks.sliding_window_view: writeable is not supported for dual arrays")
+    lengths = tuple(window_shape) if np.iterable(window_shape) else (window_shape,)
+    if axis is None and len(lengths) != x.ndim:
+        raise ValueError(f"window_shape is {lengths}; without axis there must be a length for each of {x.ndim} axes")
+    axes = from_end(axis, x.ndim, allow_duplicate=True)
+    return view(x, lambda v, lead: np.lib.stride_tricks.sliding_window_view(v, lengths, axes))
 
 
 @rule_for(np.broadcast_arrays)

@@ -73,7 +73,15 @@ def _rearranging(function: Any) -> None:
         return elements(x, np.asarray(function(np.arange(x.size).reshape(x.shape), *args, **options)))
 
 
-for _function in (np.take_along_axis, np.diagonal, np.repeat, np.roll, np.tile, np.resize):
+for _function in (
+    np.take_along_axis,
+    np.diagonal,
+    np.repeat,
+    np.roll,
+    np.tile,
+    np.resize,
+    np.lib.stride_tricks.sliding_window_view,
+):
     _rearranging(_function)
 
 

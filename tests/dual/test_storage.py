@@ -79,6 +79,16 @@ def test_writing_to_the_array_changes_a_view(view, make):
         np.testing.assert_array_equal(components(other)[key], components(x[0])[key])
 
 
+def test_sliding_windows_see_what_is_written_and_can_not_be_written_to():
+    x = dual((5,))
+    windows = np.lib.stride_tricks.sliding_window_view(x, 3)
+    x[2] = 2.0 * x[0]
+    np.testing.assert_array_equal(windows.primal, np.lib.stride_tricks.sliding_window_view(x.primal, 3))
+    np.testing.assert_array_equal(windows.tangent[:, 0, 2], 2 * x.tangent[:, 0])
+    with pytest.raises(ValueError, match="read-only"):
+        windows[0, 0] = 1.0
+
+
 COPIES = {
     "copy": lambda x: x.copy(),
     "arithmetic": lambda x: x + 1,

@@ -8,7 +8,7 @@ import pytest
 from numbafunc.autodiff import Dual
 from numbafunc.dual.array import FUNCTION_RULES, UFUNC_RULES
 
-MODULES = [np, np.linalg, np.fft]
+MODULES = [np, np.linalg, np.fft, np.lib.stride_tricks]
 FUNCTIONS = {
     f"{module.__name__}.{name}": getattr(module, name)
     for module in MODULES

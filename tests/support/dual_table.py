@@ -4,6 +4,7 @@ import numpy as np
 from dual_checks import case
 
 GENERATOR = np.random.default_rng(31)
+sliding = np.lib.stride_tricks.sliding_window_view
 
 
 def spaced(*shape):
@@ -392,6 +393,9 @@ ORDER = [
 ]
 
 REARRANGEMENT = [
+    case("sliding_window_view", smooth(lambda x: sliding(x, (2, 3))), MATRIX),
+    case("sliding_window_view of an axis", smooth(lambda x: sliding(x, 3, axis=-1)), CUBE),
+    case("sliding_window_view of one axis twice", smooth(lambda x: sliding(x, (2, 2), axis=(1, 1))), MATRIX),
     *(
         case(f"rearrangement {name}", smooth(function), CUBE)
         for name, function in {

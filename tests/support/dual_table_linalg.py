@@ -42,6 +42,11 @@ def eigh_parts(x, y):
     return values, phase_free(vectors)
 
 
+def rebuilt(a):
+    values, vectors = np.linalg.eig(a)
+    return (vectors * np.exp(values)[..., np.newaxis, :] @ np.linalg.inv(vectors)).real
+
+
 def svd_parts(x, y):
     u, s, vh = np.linalg.svd(x + 1j * y, full_matrices=False)
     phases = np.conj(u[..., :1, :]) / abs(u[..., :1, :])
@@ -55,6 +60,9 @@ def lstsq_parts(result):
 
 SQUARE = regular(3, 3)
 SIDES = normal(2, 3, 2)
+spectral = draws(4)
+REAL_SPECTRUM = np.diag([1.0, 2.5, -2.0]) + 0.3 * spectral(2, 3, 3)
+COMPLEX_SPECTRUM = np.array([[0.3, -2.0, 0.4], [1.5, 0.1, 0.2], [0.3, 0.5, 3.0]])
 TALL = normal(5, 2)
 SIDE = normal(5)
 
@@ -185,6 +193,14 @@ LINALG = [
     case("eigvalsh", np.linalg.eigvalsh, positive(2, 3, 3)),
     case("eigvalsh upper", lambda a: np.linalg.eigvalsh(a, "U"), positive(3, 3)),
     case("eigvalsh of complex", of_complex(np.linalg.eigvalsh), positive(3, 3), normal(3, 3)),
+    case("eig", lambda a: tuple(np.linalg.eig(a)), REAL_SPECTRUM),
+    case("eig, complex vectors", lambda a: tuple(np.linalg.eig(a)), COMPLEX_SPECTRUM),
+    case("eig of complex", of_complex(lambda z: tuple(np.linalg.eig(z))), spectral(3, 3), spectral(3, 3)),
+    case("eig, directions alone", lambda a: phase_free(np.linalg.eig(a)[1]), COMPLEX_SPECTRUM),
+    case("eig, back to the matrix", rebuilt, COMPLEX_SPECTRUM),
+    case("eigvals", np.linalg.eigvals, COMPLEX_SPECTRUM),
+    case("eigvals of a real spectrum", np.linalg.eigvals, REAL_SPECTRUM),
+    case("eigvals of complex", of_complex(np.linalg.eigvals), spectral(2, 3, 3), spectral(2, 3, 3)),
     case("svd", lambda a: tuple(np.linalg.svd(a)), regular(3, 3)),
     case("svd tall", lambda a: tuple(np.linalg.svd(a, full_matrices=False)), normal(2, 4, 2)),
     case("svd wide", lambda a: tuple(np.linalg.svd(a, full_matrices=False)), normal(2, 4)),

@@ -32,7 +32,11 @@ from typing import Any
 import numpy
 
 from numbafunc.dual.levels import watch_runs
-from numbafunc.numpy import fft, linalg
+from numbafunc.numpy import (
+    compiled as compiled,  # registers with Numba
+    fft,
+    linalg,
+)
 from numbafunc.numpy.functions import replacements
 
 __all__ = numpy.__all__

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from numbafunc.dual.array import Dual, Operand, is_blank
-from numbafunc.numpy.creation import array_of, fillable, holds_dual
+from numbafunc.dual.nests import array_of, holds_dual
+from numbafunc.rules.blanks import fillable
 
 FUNCTIONS: dict[str, Any] = {}
 """What stands in the place of NumPy's functions, by their names."""

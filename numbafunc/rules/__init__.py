@@ -11,10 +11,12 @@ differences.
 
 from numbafunc.rules import (
     assignment,
+    blanks,
     complex_values,
     decompositions,
     device_ufuncs,
     fft,
+    in_place,
     linalg,
     norms,
     pickling,

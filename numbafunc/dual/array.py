@@ -478,11 +478,13 @@ class Dual(ArrayMethods):
     def squeeze(self, axis: int | tuple[int, ...] | None = None) -> Any:
         return _call(np.squeeze, self, axis)
 
-    def sum(self, axis: int | tuple[int, ...] | None = None, **options: Any) -> Any:
-        return _call(np.sum, self, axis, **options)
+    def sum(self, axis: int | tuple[int, ...] | None = None, dtype: Any = None, out: Any = None, **options: Any) -> Any:
+        return _call(np.sum, self, axis, dtype, out, **options)
 
-    def mean(self, axis: int | tuple[int, ...] | None = None, **options: Any) -> Any:
-        return _call(np.mean, self, axis, **options)
+    def mean(
+        self, axis: int | tuple[int, ...] | None = None, dtype: Any = None, out: Any = None, **options: Any
+    ) -> Any:
+        return _call(np.mean, self, axis, dtype, out, **options)
 
     def dot(self, other: Operand, out: Any = None) -> Any:
         return _call(np.dot, self, other) if out is None else np.dot(self, other, out)
@@ -492,6 +494,14 @@ class Dual(ArrayMethods):
 
     def clip(self, min: Operand = None, max: Operand = None) -> Any:
         return _call(np.clip, self, min, max)
+
+    def view(self, dtype: Any = None) -> Any:
+        """The array itself under a second name, which sees all assignments."""
+        if dtype is None or dtype == self.dtype:
+            return self[...]
+        if is_blank(self):
+            return value_of(self).view(dtype)
+        raise TypeError(f"view({dtype}) of a dual array of dtype {self.dtype}; call x.astype, x.real or x.imag")
 
     def copy(self, order: str = "C") -> Dual:
         if is_blank(self):

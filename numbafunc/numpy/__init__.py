@@ -1,9 +1,9 @@
 """NumPy with the same names, for functions that are differentiated: ``import numbafunc.numpy as np``.
 
-All names are NumPy's own objects, so that nothing is slower. While a function is being differentiated, those that can't
-know of dual arrays give others in their place: then lists and tuples may hold dual numbers, and ``zeros(n)`` and its
-like give arrays to which dual numbers can be assigned. Write ``np.zeros``: a name that was taken out of this module by
-``from numbafunc.numpy import zeros`` remains NumPy's.
+All names are NumPy's own objects (``vectorize`` is a class derived from NumPy's), so that nothing is slower. While a
+function is being differentiated, those that can't know of dual arrays give others in their place: then lists and
+tuples may hold dual numbers, and ``zeros(n)`` and its like give arrays to which dual numbers can be assigned. Write
+``np.zeros``: a name that was taken out of this module by ``from numbafunc.numpy import zeros`` remains NumPy's.
 
 Examples
 --------
@@ -35,6 +35,7 @@ from numbafunc.dual.levels import watch_runs
 from numbafunc.numpy import (
     compiled as compiled,  # registers with Numba
     fft,
+    iteration,
     linalg,
 )
 from numbafunc.numpy.functions import replacements
@@ -61,6 +62,7 @@ _MODULES = {sys.modules[__name__]: numpy, linalg: numpy.linalg, fft: numpy.fft}
 
 for _module, _original in _MODULES.items():
     vars(_module).update(_names_of(_original))
+vectorize = iteration.vectorize
 
 
 def _constant_property(found: Any) -> property:
@@ -85,6 +87,7 @@ def _change(inside: bool) -> None:
     """
     for module, class_inside in _INSIDE.items():
         module.__class__ = class_inside if inside else ModuleType
+    iteration.change(inside)
 
 
 watch_runs(_change)

@@ -48,6 +48,9 @@ _MAKE_ARRAYS = frozenset(
 )
 """Functions whose results programs fill or change afterwards."""
 
+_METHODS = frozenset(("accumulate", "at", "outer", "reduce", "reduceat"))
+"""The methods of ufuncs that take arrays."""
+
 _OTHERS: dict[str, Any] = {**creation.FUNCTIONS, **iteration.FUNCTIONS}
 
 # A nest of lists is what this function is given: it asks the arrays in it.
@@ -86,7 +89,8 @@ class Aware:
         return self._convert(x) if type(x) in _LISTS and holds_dual(x) else x
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.function, name)
+        found = getattr(self.function, name)
+        return Aware(found) if name in _METHODS else found
 
     @property
     def __doc__(self) -> str | None:  # type: ignore[override]

@@ -52,42 +52,40 @@ def _called(function: Callable[..., Any], operands: Sequence[Operand], dtypes: S
     return tuple(_results(list(output), shape, dtype) for output, dtype in zip(outputs, wanted, strict=True))
 
 
-@stands_in
-class vectorize:
-    """As :class:`numpy.vectorize`, for a function that takes or gives dual numbers."""
+class vectorize(np.vectorize):
+    """NumPy's class, whose instances know of dual arrays, wherever they were made, while a function is differentiated.
 
-    def __init__(
-        self, pyfunc: Any = None, otypes: Any = None, doc: Any = None, excluded: Any = None, *args: Any, **options: Any
-    ) -> None:
-        self._options = (otypes, doc, excluded, *args), options
-        self._function = pyfunc
-        self._excluded = excluded or ()
-        self._dtypes = otypes
-        self._signature = args[1] if len(args) > 1 else options.get("signature")
-        if pyfunc is not None:
-            functools.update_wrapper(self, pyfunc)
+    It has no method of its own at other times: see :func:`change`.
+    """
 
-    def __call__(self, *args: Any, **options: Any) -> Any:
-        if self._function is None:
-            # It was made by a decorator with options.
-            return vectorize(args[0], *self._options[0], **self._options[1])
-        moving = [place for place in range(len(args)) if place not in self._excluded]
-        named = [name for name in options if name not in self._excluded]
+    def _call_inside(self, *args: Any, **options: Any) -> Any:
+        plain: Any = super().__call__
+        function: Any = self.pyfunc
+        if not callable(function):
+            return plain(*args, **options)  # a decorator with options, which is given the function now
+        moving = [place for place in range(len(args)) if place not in self.excluded]
+        named = [name for name in options if name not in self.excluded]
         operands = [*(args[place] for place in moving), *(options[name] for name in named)]
-        if self._signature is not None or not operands or any(np.size(x) == 0 for x in operands):
-            return np.vectorize(self._function, *self._options[0], **self._options[1])(*args, **options)
+        if self.signature is not None or not operands or any(np.size(x) == 0 for x in operands):
+            return plain(*args, **options)
 
         def of_elements(*elements: Any) -> Any:
             arguments, keywords = list(args), dict(options)
             for place, x in zip(moving, elements, strict=False):
                 arguments[place] = x
             keywords.update(zip(named, elements[len(moving) :], strict=True))
-            return self._function(*arguments, **keywords)
+            return function(*arguments, **keywords)
 
-        return _called(of_elements, operands, self._dtypes or ())
+        return _called(of_elements, operands, self.otypes or ())
 
-    def __get__(self, instance: Any, owner: Any) -> Any:
-        return self if instance is None else functools.partial(self, instance)
+
+def change(inside: bool) -> None:
+    """Let instances of vectorize know of dual arrays, or not any more."""
+    changed: Any = vectorize
+    if inside:
+        changed.__call__ = changed._call_inside
+    else:
+        del changed.__call__
 
 
 @stands_in

@@ -42,7 +42,11 @@ def fillable(x: Any) -> Any:
 
 
 def fresh(result: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """The result of a function: as a blank dual array, unless it is an argument or a view of one."""
+    """The result of a function, or each of several, as a blank dual array unless it is an argument or a view of one."""
+    if isinstance(result, (list, tuple)):
+        # Those that are parts of one array would become separate.
+        new = [fresh(x, args, options) if type(x) is np.ndarray and x.base is None else x for x in result]
+        return result._make(new) if hasattr(result, "_make") else type(result)(new)
     if type(result) is not np.ndarray or not is_inexact(result.dtype):
         return result
     owner = _owner(result)

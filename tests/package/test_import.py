@@ -61,7 +61,9 @@ def test_type_checkers_see_what_is_there(package):
     module = importlib.import_module(package)
     stub = ast.parse(Path(module.__file__).with_suffix(".pyi").read_text())
     declared = [(node.module, name.name) for node in stub.body if type(node) is ast.ImportFrom for name in node.names]
-    assert {name for _, name in declared} - {"autodiff", "elementary", "numpy"} == set(module.__all__) <= set(dir(module))
+    assert (
+        {name for _, name in declared} - {"autodiff", "elementary", "numpy"} == set(module.__all__) <= set(dir(module))
+    )
     for home, name in declared:
         found = getattr(module, name)
         assert found is getattr(importlib.import_module(home), name), name

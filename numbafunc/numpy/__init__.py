@@ -53,9 +53,10 @@ def __dir__() -> list[str]:
 
 
 def _names_of(module: ModuleType) -> dict[str, Any]:
-    """The names that a module has without loading more."""
+    """The names that a module has without loading more, except of modules that have a counterpart here."""
     found = vars(module)
-    return {name: found[name] for name in module.__all__ if name in found and name not in ("linalg", "fft")}
+    ours = (numpy.linalg, numpy.fft)
+    return {name: found[name] for name in module.__all__ if name in found and found[name] not in ours}
 
 
 _MODULES = {sys.modules[__name__]: numpy, linalg: numpy.linalg, fft: numpy.fft}

@@ -1,5 +1,7 @@
 """NumPy's classes while a function is differentiated, and functions that were made before."""
 
+from types import ModuleType
+
 import numpy
 import pytest
 
@@ -65,3 +67,13 @@ def test_vectorize_that_was_called_before(of):
     assert isinstance(early, numpy.vectorize)
     numpy.testing.assert_array_equal(early(X, 2.5), [5.0, 0.5])
     assert "__call__" not in vars(np.vectorize)
+
+
+@pytest.mark.parametrize(
+    ("ours", "plain"), [(np, numpy), (np.linalg, numpy.linalg), (np.fft, numpy.fft)], ids=["numpy", "linalg", "fft"]
+)
+def test_names_are_those_of_numpy_and_found_without_a_detour(ours, plain):
+    for name in plain.__all__:
+        wanted = getattr(plain, name)
+        if name != "vectorize" and not isinstance(wanted, ModuleType):
+            assert vars(ours)[name] is wanted, name

@@ -11,6 +11,7 @@ the functions that take it apart and assemble it need each other, so they share 
 from __future__ import annotations
 
 import operator as operators
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias, final
 
@@ -46,8 +47,9 @@ UFUNC_METHODS: dict[str, Callable[..., Any]] = {}
 itself with options."""
 
 HOOKS: dict[str, Callable[..., Any]] = {}
-"""Other functions of the rules that are called from here, by name: ``find_ufunc_rule(ufunc)`` gives the rule of a ufunc
-that the table lacks, or None; ``reduce(x)`` tells pickle how to restore a dual array."""
+"""Other functions that are called from here, by name: ``find_ufunc_rule(ufunc)`` gives the rule of a ufunc that the
+table lacks, or None; ``reduce(x)`` tells pickle how to restore a dual array; the others are in
+:mod:`numbafunc.rules.blanks` and :mod:`numbafunc.rules.in_place`."""
 
 
 def _is_number(x: Dual) -> bool:
@@ -73,7 +75,7 @@ def _binary_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
         if getattr(other, "__array_ufunc__", True) is None:
             return NotImplemented
         if (self.family is not None and self.family[0].blank) or is_blank(other):
-            return ufunc(settled(self), settled(other))
+            return HOOKS["fillable"](ufunc(settled(self), settled(other)))
         if not (type(self.primal) is np.ndarray and type(other) in IN_MAIN_MEMORY):
             if type(other) is Recorder or (type(other) is not Dual and ufunc is not np.matmul and holds_arrays(other)):
                 return NotImplemented  # a constant of the recorder's level; or what does the work
@@ -89,7 +91,7 @@ def _reflected_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
         if getattr(other, "__array_ufunc__", True) is None:
             return NotImplemented
         if self.family is not None and self.family[0].blank:
-            return ufunc(other, value_of(self))
+            return HOOKS["fillable"](ufunc(other, value_of(self)))
         if not (type(self.primal) is np.ndarray and type(other) in IN_MAIN_MEMORY):
             if type(other) is Recorder or (type(other) is not Dual and ufunc is not np.matmul and holds_arrays(other)):
                 return NotImplemented  # a constant of the recorder's level; or what does the work
@@ -224,6 +226,12 @@ class Dual(ArrayMethods):
         """Bytes of the value; the tangents are not counted."""
         return self.size * self.itemsize
 
+    def __getattr__(self, name: str) -> Any:
+        """What only plain arrays have (``flags``, ``view``, ...), of an array that holds constants so far."""
+        if name.startswith("__") or not is_blank(self):
+            raise AttributeError(f"a dual array has no attribute {name!r}", name=name, obj=self)
+        return getattr(value_of(self), name)
+
     def __len__(self) -> int:
         return len(self.primal)
 
@@ -277,15 +285,20 @@ class Dual(ArrayMethods):
             return complex(value_of(self))
         raise dropped("complex()")
 
-    def item(self, *args: int) -> Any:
+    # Numbers with their tangents stand for Python's.
+
+    def item(self, *args: Any) -> Any:
+        """One element, a dual number: that at an index, or the only one."""
         if is_blank(self):
             return value_of(self).item(*args)
-        raise dropped("item()")
+        number = np.arange(self.size).reshape(self.shape).item(*args)  # raises NumPy's errors
+        return self.flatten()[number]
 
     def tolist(self) -> Any:
+        """The elements, dual numbers, in nested lists."""
         if is_blank(self):
             return value_of(self).tolist()
-        raise dropped("tolist()")
+        return [x.tolist() for x in self] if self.ndim else self.copy()
 
     # The Python array API standard.
 
@@ -316,9 +329,7 @@ class Dual(ArrayMethods):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Operand, **options: Any) -> Any:
         if any(map(is_blank, inputs)):
-            plain = tuple(map(settled, inputs))
-            if method != "at" or Dual not in map(type, plain[1:]):
-                return getattr(ufunc, method)(*plain, **options)
+            return HOOKS["ufunc_of_blanks"](ufunc, method, inputs, options)
         if len(inputs) == 1 and type(self.primal) is np.ndarray and method == "__call__" and not options:
             rule = UFUNC_RULES.get(ufunc)
             if rule is not None:
@@ -336,7 +347,13 @@ class Dual(ArrayMethods):
             rule = UFUNC_RULES.get(ufunc) or HOOKS["find_ufunc_rule"](ufunc)
             if rule is None:
                 raise without_rule(_name_of(ufunc))
-            return UFUNC_METHODS["call"](ufunc, *inputs, **options) if options else rule(*inputs)
+            if not options:
+                return rule(*inputs)
+            if "out" in options and type(inputs[0]) is np.ndarray and options["out"][0] is inputs[0]:
+                taken = HOOKS["in_place"](ufunc, inputs, sys.getrefcount(inputs[0]), sys._getframe(1))
+                if taken is not None:
+                    return taken
+            return UFUNC_METHODS["call"](ufunc, *inputs, **options)
         if ufunc not in UFUNC_RULES:
             raise without_rule(f"numpy.{ufunc.__name__}.{method}")
         return UFUNC_METHODS[method](ufunc, *inputs, **options)
@@ -347,7 +364,7 @@ class Dual(ArrayMethods):
         if Recorder in types:
             return NotImplemented
         if is_blank(self):
-            plain = _of_blanks(function, args, options)
+            plain = HOOKS["function_of_blanks"](function, args, options)
             if plain is not None:
                 return plain
         rule = FUNCTION_RULES.get(function)
@@ -433,7 +450,7 @@ class Dual(ArrayMethods):
                 or self.level not in LIVE
                 or not np.may_share_memory(plain, value_of(self))
             ):
-                return plain
+                return HOOKS["fillable"](plain)
         refuse_on_device(operators.getitem, self)
         return FUNCTION_RULES[operators.getitem](self, key)
 
@@ -476,7 +493,7 @@ class Dual(ArrayMethods):
         self.imag[...] = values
 
     def conj(self) -> Any:
-        return UFUNC_RULES[np.conjugate](self)
+        return _apply(np.conjugate, self)
 
     conjugate = conj
 
@@ -498,14 +515,16 @@ class Dual(ArrayMethods):
     def squeeze(self, axis: int | tuple[int, ...] | None = None) -> Any:
         return _call(np.squeeze, self, axis)
 
-    def sum(self, axis: int | tuple[int, ...] | None = None, **options: Any) -> Any:
-        return _call(np.sum, self, axis, **options)
+    def sum(self, axis: int | tuple[int, ...] | None = None, dtype: Any = None, out: Any = None, **options: Any) -> Any:
+        return _call(np.sum, self, axis, dtype, out, **options)
 
-    def mean(self, axis: int | tuple[int, ...] | None = None, **options: Any) -> Any:
-        return _call(np.mean, self, axis, **options)
+    def mean(
+        self, axis: int | tuple[int, ...] | None = None, dtype: Any = None, out: Any = None, **options: Any
+    ) -> Any:
+        return _call(np.mean, self, axis, dtype, out, **options)
 
-    def dot(self, other: Operand) -> Any:
-        return _call(np.dot, self, other)
+    def dot(self, other: Operand, out: Any = None) -> Any:
+        return _call(np.dot, self, other) if out is None else np.dot(self, other, out)
 
     def take(self, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
         return _call(np.take, self, indices, axis, mode=mode)
@@ -513,9 +532,17 @@ class Dual(ArrayMethods):
     def clip(self, min: Operand = None, max: Operand = None) -> Any:
         return _call(np.clip, self, min, max)
 
+    def view(self, dtype: Any = None) -> Any:
+        """The array itself under a second name, which sees all assignments."""
+        if dtype is None or dtype == self.dtype:
+            return self[...]
+        if is_blank(self):
+            return value_of(self).view(dtype)
+        raise TypeError(f"view({dtype}) of a dual array of dtype {self.dtype}; call x.astype, x.real or x.imag")
+
     def copy(self, order: str = "C") -> Dual:
         if is_blank(self):
-            return blank(value_of(self).copy(), self.tangent.shape[0], self.level)
+            return HOOKS["fillable"](value_of(self).copy())  # type: ignore[no-any-return]
         if on_device(self):
             return backend.of(self).convert(self, self.dtype)  # type: ignore[no-any-return]
         return make(self.primal.copy(), self.tangent.copy(), self.level)
@@ -523,6 +550,8 @@ class Dual(ArrayMethods):
     def astype(self, dtype: Any, copy: bool = True) -> Dual:
         """The array in another floating or complex dtype; TypeError for dtypes that would drop a derivative."""
         dtype = np.dtype(dtype)
+        if is_blank(self) and (copy or dtype != self.dtype):
+            return HOOKS["fillable"](value_of(self).astype(dtype))  # type: ignore[no-any-return]
         if not is_inexact(dtype):
             raise dropped(f"astype({dtype})")
         if self.dtype.kind == "c" and dtype.kind != "c":
@@ -557,12 +586,6 @@ def make(primal: Any, tangent: Any, level: int) -> Dual:
     dual.level = level
     dual.family = None
     return dual
-
-
-def blank(value: np.ndarray[Any, Any], directions: int, level: int) -> Dual:
-    """The dual array of constants that count as a plain array until a value with tangents is assigned."""
-    # The tangent takes no memory: the first assignment of such a value gives the array memory of its own.
-    return HOOKS["blank"](make(value, np.broadcast_to(value.dtype.type(0), (directions, *value.shape)), level))  # type: ignore[no-any-return]
 
 
 def levels_of(*operands: Operand) -> tuple[int, ...]:
@@ -669,7 +692,7 @@ def _apply_in_main_memory(ufunc: Any, *operands: Operand) -> Any:
 
 def _apply(ufunc: Callable[..., Any], *operands: Operand) -> Any:
     if any(map(is_blank, operands)):
-        return ufunc(*map(settled, operands))
+        return HOOKS["fillable"](ufunc(*map(settled, operands)))
     return _apply_on_device(ufunc, *operands) if on_device(*operands) else UFUNC_RULES[ufunc](*operands)
 
 
@@ -681,41 +704,9 @@ def refuse_on_device(function: Callable[..., Any], *operands: Operand) -> None:
         raise TypeError(f"{module}.{function.__name__} has no rule for dual arrays of {place}")
 
 
-def _of_blanks(function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """The result of a function of plain arrays and arrays that hold constants so far, the first argument among them.
-
-    None if another argument has tangents, or if the result is a view, in which such a value may be stored later.
-    """
-    duals = _duals_in((*args, *options.values()))
-    if not all(map(is_blank, duals)):
-        return None
-    result = function(*map(_plain_nest, args), **{name: _plain_nest(option) for name, option in options.items()})
-    views = result if isinstance(result, (list, tuple)) else (result,)
-    if duals[0].level in LIVE and function in FUNCTION_RULES:
-        for view in views:
-            if type(view) is np.ndarray and any(np.may_share_memory(view, value_of(x)) for x in duals):
-                return None
-    return result
-
-
-def _duals_in(nest: Any) -> list[Dual]:
-    """The dual arrays in a nest of lists and tuples."""
-    found: list[Dual] = []
-    for x in nest:
-        if type(x) is Dual:
-            found.append(x)
-        elif type(x) is list or type(x) is tuple:
-            found += _duals_in(x)
-    return found
-
-
-def _plain_nest(x: Any) -> Any:
-    return type(x)(map(_plain_nest, x)) if type(x) is list or type(x) is tuple else settled(x)
-
-
 def _call(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
     if is_blank(args[0]):
-        plain = _of_blanks(function, args, options)
+        plain = HOOKS["function_of_blanks"](function, args, options)
         if plain is not None:
             return plain
     refuse_on_device(function, *args)

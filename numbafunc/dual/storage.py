@@ -22,7 +22,6 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from numbafunc.dual.array import (
-    HOOKS,
     Components,
     Dual,
     Operand,
@@ -33,6 +32,7 @@ from numbafunc.dual.array import (
     settled,
     value_of,
 )
+from numbafunc.dual.nests import array_of, holds_dual
 from numbafunc.dual.recorder import Recorder, variable
 
 Part: TypeAlias = "np.ndarray[Any, Any]"
@@ -64,17 +64,6 @@ class Family:
         found = [(reference, member) for reference in self.members if (member := reference()) is not None]
         self.members = [reference for reference, _ in found]
         return [member for _, member in found]
-
-
-def as_blank(x: Dual) -> Dual:
-    """A new dual array of constants, which counts as a plain array until a value with tangents is stored in it."""
-    family = Family(make(x.primal, x.tangent, x.level))
-    family.blank = True
-    family.add(x, None)
-    return x
-
-
-HOOKS["blank"] = as_blank
 
 
 def componentwise(x: Operand, apply: Apply, lead: int = 0) -> Any:
@@ -316,7 +305,8 @@ def parts_to_store(x: Dual, value: Operand) -> Components:
     """The components of a value that is about to be stored in `x`."""
     value = settled(value)
     if type(value) is not Dual:
-        value = np.asarray(value)
+        value = array_of(value) if (type(value) is list or type(value) is tuple) and holds_dual(value) else value
+        value = value if type(value) is Dual else np.asarray(value)
     kind = value.dtype.kind
     if kind not in "fiubV" and not (kind == x.dtype.kind == "c"):
         raise TypeError(f"a value of dtype {value.dtype} can't be stored in a dual array of dtype {x.dtype}")

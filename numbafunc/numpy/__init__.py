@@ -1,9 +1,9 @@
 """NumPy with the same names, for functions that are differentiated: ``import numbafunc.numpy as np``.
 
-All names but `vectorize` are NumPy's own objects, so that nothing is slower. While a function is being
-differentiated, those that can't know of dual arrays give others in their place: then lists and tuples may hold dual
-numbers, and ``zeros(n)`` and its like give arrays to which dual numbers can be assigned. Write ``np.zeros``: a name
-that was taken out of this module by ``from numbafunc.numpy import zeros`` remains NumPy's.
+All names are NumPy's own objects (``vectorize`` is a class derived from NumPy's), so that nothing is slower. While a
+function is being differentiated, those that can't know of dual arrays give others in their place: then lists and
+tuples may hold dual numbers, and ``zeros(n)`` and its like give arrays to which dual numbers can be assigned. Write
+``np.zeros``: a name that was taken out of this module by ``from numbafunc.numpy import zeros`` remains NumPy's.
 
 Examples
 --------
@@ -32,9 +32,13 @@ from typing import Any
 import numpy
 
 from numbafunc.dual.levels import watch_runs
-from numbafunc.numpy import fft, linalg
+from numbafunc.numpy import (
+    compiled as compiled,  # registers with Numba
+    fft,
+    iteration,
+    linalg,
+)
 from numbafunc.numpy.functions import replacements
-from numbafunc.numpy.iteration import vectorize as _vectorize
 
 __all__ = numpy.__all__
 
@@ -49,16 +53,17 @@ def __dir__() -> list[str]:
 
 
 def _names_of(module: ModuleType) -> dict[str, Any]:
-    """The names that a module has without loading more."""
+    """The names that a module has without loading more, except of modules that have a counterpart here."""
     found = vars(module)
-    return {name: found[name] for name in module.__all__ if name in found and name not in ("linalg", "fft")}
+    ours = (numpy.linalg, numpy.fft)
+    return {name: found[name] for name in module.__all__ if name in found and found[name] not in ours}
 
 
 _MODULES = {sys.modules[__name__]: numpy, linalg: numpy.linalg, fft: numpy.fft}
 
 for _module, _original in _MODULES.items():
     vars(_module).update(_names_of(_original))
-vectorize = _vectorize
+vectorize = iteration.vectorize
 
 
 def _constant_property(found: Any) -> property:
@@ -83,6 +88,7 @@ def _change(inside: bool) -> None:
     """
     for module, class_inside in _INSIDE.items():
         module.__class__ = class_inside if inside else ModuleType
+    iteration.change(inside)
 
 
 watch_runs(_change)

@@ -12,12 +12,11 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-import numba
 import numpy
 
-from numbafunc.dual.array import Dual
-from numbafunc.numpy import creation, iteration
-from numbafunc.numpy.creation import array_of, fillable, holds_dual
+from numbafunc.dual.nests import array_of, holds_dual
+from numbafunc.numpy import classes, creation, iteration
+from numbafunc.rules.blanks import fillable, fresh
 
 _LISTS = (list, tuple)
 
@@ -37,6 +36,9 @@ _MAKE_ARRAYS = frozenset(
     )
 )
 """Functions whose results programs fill or change afterwards."""
+
+_METHODS = frozenset(("accumulate", "at", "outer", "reduce", "reduceat"))
+"""The methods of ufuncs that take arrays."""
 
 _OTHERS: dict[str, Any] = {**creation.FUNCTIONS, **iteration.FUNCTIONS}
 
@@ -62,7 +64,8 @@ class StandIn:
         return self.call(*args, **options)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.function, name)
+        found = getattr(self.function, name)
+        return StandIn(found, looking_into_lists(found)) if name in _METHODS else found
 
     @property
     def __doc__(self) -> str | None:  # type: ignore[override]
@@ -94,38 +97,13 @@ def looking_into_lists(function: Callable[..., Any]) -> Callable[..., Any]:
             if type(option) in _LISTS:
                 options = {**options, name: argument(option)}
         result = function(*args, **options)
-        return fillable(result) if makes else result
+        return fillable(result) if makes else fresh(result, args, options)
 
     return call
 
 
-@numba.extending.typeof_impl.register(StandIn)
-def _type_in_compiled_functions(x: StandIn, context: Any) -> Any:
-    """Compiled functions see NumPy's function, whenever they are compiled."""
-    from numba.core.registry import cpu_target
-
-    return cpu_target.typing_context.resolve_value_type(x.function)
-
-
 def _items_as_arrays(sequence: Any) -> Any:
     return [array_of(x) if type(x) in _LISTS and holds_dual(x) else x for x in sequence]
-
-
-class _AnyArray(type):
-    """The type of :class:`ndarray`, of which dual arrays count as instances."""
-
-    def __instancecheck__(cls, x: Any) -> bool:
-        return isinstance(x, (numpy.ndarray, Dual))
-
-    def __subclasscheck__(cls, other: type) -> bool:
-        return other is Dual or issubclass(other, numpy.ndarray)
-
-
-class ndarray(numpy.ndarray, metaclass=_AnyArray):
-    """NumPy's class, with dual arrays among its instances: for ``isinstance(x, np.ndarray)``."""
-
-    def __new__(cls, *args: Any, **options: Any) -> Any:
-        return numpy.ndarray(*args, **options)
 
 
 def replacements(module: ModuleType) -> dict[str, Any]:
@@ -139,5 +117,5 @@ def replacements(module: ModuleType) -> dict[str, Any]:
         elif function is not None and (isinstance(function, (numpy.ufunc, dispatching)) or name in _MAKE_ARRAYS):
             found[name] = StandIn(function, looking_into_lists(function))
     if module is numpy:
-        found["ndarray"] = ndarray
+        found.update(classes.FUNCTIONS)
     return found

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from numbafunc.dual.array import Dual, Operand
-from numbafunc.dual.levels import innermost
-from numbafunc.numpy.creation import array_of, fillable, holds_dual
+from numbafunc.dual.nests import array_of, holds_dual
+from numbafunc.rules.blanks import fillable
 
 FUNCTIONS: dict[str, Any] = {}
 """What stands in the place of NumPy's functions, by their names."""
@@ -52,29 +52,39 @@ def _called(function: Callable[..., Any], operands: Sequence[Operand], dtypes: S
 
 
 class vectorize(np.vectorize):
-    """As :class:`numpy.vectorize`, for a function that takes or gives dual numbers.
+    """NumPy's class, whose instances know of dual arrays, wherever they were made, while a function is differentiated.
 
-    It stands in the place of NumPy's outside of derivatives too: most programs make such functions when they begin.
+    It has no method of its own at other times: see :func:`change`.
     """
 
-    def __call__(self, *args: Any, **options: Any) -> Any:
-        waits: Any = self.pyfunc is np._NoValue  # type: ignore[comparison-overlap]  # for the function to decorate
-        if waits or (innermost() is None and not holds_dual(args)):
-            return super().__call__(*args, **options)
+    def _call_inside(self, *args: Any, **options: Any) -> Any:
+        plain: Any = super().__call__
+        function: Any = self.pyfunc
+        if not callable(function):
+            return plain(*args, **options)  # a decorator with options, which is given the function now
         moving = [place for place in range(len(args)) if place not in self.excluded]
         named = [name for name in options if name not in self.excluded]
         operands = [*(args[place] for place in moving), *(options[name] for name in named)]
         if self.signature is not None or not operands or any(np.size(x) == 0 for x in operands):
-            return super().__call__(*args, **options)
+            return plain(*args, **options)
 
         def of_elements(*elements: Any) -> Any:
             arguments, keywords = list(args), dict(options)
             for place, x in zip(moving, elements, strict=False):
                 arguments[place] = x
             keywords.update(zip(named, elements[len(moving) :], strict=True))
-            return self.pyfunc(*arguments, **keywords)
+            return function(*arguments, **keywords)
 
         return _called(of_elements, operands, self.otypes or ())
+
+
+def change(inside: bool) -> None:
+    """Let instances of vectorize know of dual arrays, or not any more."""
+    changed: Any = vectorize
+    if inside:
+        changed.__call__ = changed._call_inside
+    else:
+        del changed.__call__
 
 
 @stands_in

@@ -11,11 +11,13 @@ differences.
 
 from numbafunc.rules import (
     assignment,
+    blanks,
     complex_values,
     decompositions,
     device_ufuncs,
     eigenvalues,
     fft,
+    in_place,
     linalg,
     norms,
     pickling,

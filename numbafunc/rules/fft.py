@@ -12,7 +12,7 @@ import numpy as np
 
 from numbafunc.dual.array import Operand
 from numbafunc.rules.application import linear
-from numbafunc.rules.arguments import from_end, refuse
+from numbafunc.rules.arguments import from_end, into
 from numbafunc.rules.register import rule_for
 
 
@@ -21,7 +21,8 @@ def _define_transform(function: Callable[..., Any]) -> None:
 
     @rule_for(function)
     def rule(a: Operand, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Any:
-        refuse(f"fft.{function.__name__}", out=out)
+        if out is not None:
+            return into(out, function(a, n, axis, norm), f"fft.{function.__name__}")
         (along,) = from_end(axis, a.ndim)
         return linear(a, lambda v, lead: function(v, n, along, norm))
 
@@ -31,7 +32,8 @@ def _define_transform_of_axes(function: Callable[..., Any], default: tuple[int, 
 
     @rule_for(function)
     def rule(a: Operand, s: Any = None, axes: Any = default, norm: Any = None, out: Any = None) -> Any:
-        refuse(f"fft.{function.__name__}", out=out)
+        if out is not None:
+            return into(out, function(a, s, axes, norm), f"fft.{function.__name__}")
         transformed = range(-(a.ndim if s is None else len(s)), 0) if axes is None else axes
         along = from_end(transformed, a.ndim, allow_duplicate=True)
         return linear(a, lambda v, lead: function(v, s, along, norm))

@@ -33,7 +33,7 @@ import numpy as np
 from numbafunc.dual.array import Dual, Operand, quiet, value_of
 from numbafunc.dual.products import align, finish, whole
 from numbafunc.rules.application import Tangent, combine
-from numbafunc.rules.arguments import UNSET, as_array, refuse, separate
+from numbafunc.rules.arguments import UNSET, as_array, into, separate
 from numbafunc.rules.complex_values import adjoint, is_complex
 from numbafunc.rules.register import define_on_value, rule_for
 
@@ -226,7 +226,8 @@ def _matrix_power(a: Operand, n: Any) -> Any:
 
 @rule_for(np.linalg.multi_dot)
 def _multi_dot(arrays: Any, *, out: Any = None) -> Any:
-    refuse("linalg.multi_dot", out=out)
+    if out is not None:
+        return into(out, np.linalg.multi_dot(arrays), "linalg.multi_dot")
     matrices: list[Any] = list(map(as_array, arrays))
     if len(matrices) == 2:
         return np.dot(*matrices)

@@ -21,7 +21,7 @@ from numbafunc.dual.products import align, finish, whole
 from numbafunc.dual.recorder import Recorder
 from numbafunc.dual.storage import componentwise
 from numbafunc.rules.application import Tangent, combine
-from numbafunc.rules.arguments import as_array, refuse, separate
+from numbafunc.rules.arguments import as_array, into, refuse, separate
 from numbafunc.rules.complex_values import conjugate
 from numbafunc.rules.register import define_on_value, register, rule_for
 from numbafunc.rules.ufuncs import QUIET, binary
@@ -87,7 +87,8 @@ register(np.linalg.matmul, UFUNC_RULES[np.matmul])
 
 @rule_for(np.dot)
 def _dot(a: Operand, b: Operand, out: Any = None) -> Any:
-    refuse("dot", out=out)
+    if out is not None:
+        return into(out, np.dot(a, b), "dot")
     a_ndim, b_ndim = ndim_of(a), ndim_of(b)
     if a_ndim == 0 or b_ndim == 0:
         return UFUNC_RULES[np.multiply](a, b)
@@ -108,7 +109,8 @@ def _inner(a: Operand, b: Operand, /) -> Any:
 
 @rule_for(np.outer)
 def _outer(a: Operand, b: Operand, out: Any = None) -> Any:
-    refuse("outer", out=out)
+    if out is not None:
+        return into(out, np.outer(a, b), "outer")
     a, b = (as_array(x) for x in (a, b))
     column, row = (a.size, 1), (1, b.size)
     return UFUNC_RULES[np.multiply](
@@ -265,7 +267,9 @@ def _einsum(
     *operands: Operand,
     out: Any = None, optimize: Any = False, dtype: Any = None, order: str = "K", casting: str = "safe",
 ) -> Any:  # fmt: skip
-    refuse("einsum", out=out, dtype=dtype)
+    refuse("einsum", dtype=dtype)
+    if out is not None:
+        return into(out, np.einsum(*operands, optimize=optimize), "einsum")
     text, arrays = _as_text(operands)
     level, primals, tangents = separate("numpy.einsum", *arrays)
     value = whole(np.einsum(text, *primals, optimize=optimize))

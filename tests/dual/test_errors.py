@@ -60,7 +60,6 @@ REFUSED = [
     (lambda x: LIST[x[0]], r"the index of LIST .*stop_gradient"),
     (lambda x: VALUES[x], r"the index of VALUES .*stop_gradient"),
     (lambda x: "%.3f" % x[0], r"formatting by % .*f\"{x:.3f}\""),  # noqa: UP031
-    (lambda x: x[0].item(), r"item\(\) .*stop_gradient"),
     (lambda x: np.array([x[0], 1.0]), r"numpy\.array .*numpy\.stack"),
     (lambda x: np.asarray(x), r"numpy\.asarray .*leave it out"),
     (lambda x: (lambda numbers: np.array(numbers))([x[0], x[1]]), r"numpy\.array .*numpy\.stack"),

@@ -305,7 +305,7 @@ def test_assignment_in_a_loop_does_not_copy_the_array():
         (lambda x: x.__setitem__(0, 1j), TypeError, "complex"),
         (lambda x: x.__setitem__(0, "text"), TypeError, "dtype"),
         (lambda x: x.__setitem__(x[0], 1.0), TypeError, "index"),
-        (lambda x: x.__setitem__(0, [x[0, 0]] * 4), TypeError, "numpy.stack"),
+        (lambda x: x.__setitem__(0, [x[0, 0]] * 3), ValueError, "broadcast"),
         (lambda x: x.__iadd__(np.ones((2, 3, 4))), ValueError, "output operand"),
         (lambda x: np.broadcast_to(x, (2, 3, 4)).__setitem__(0, 1.0), ValueError, "read-only"),
         (lambda x: np.zeros((3, 4)).__setitem__(0, x[0]), TypeError, "numpy.zeros_like"),

@@ -1,0 +1,128 @@
+"""Arrays that functions of numbafunc.numpy make: they count as plain until a value with tangents is stored in them."""
+
+import numba
+import numpy
+import pytest
+
+import numbafunc.numpy as np
+from numbafunc import grad, jacfwd, jacrev
+
+X = numpy.array([2.0, 3.0])
+
+
+@numba.njit
+def weighted(a, weights):
+    total = numpy.zeros_like(a)
+    for i in range(a.size):
+        total[i] = a[i] * weights[i]
+    weights[0] = 5.0
+    if a[0] > 100:
+        total = a
+    return total
+
+
+def both(function, x=X):
+    """The derivative in both modes, which have to agree."""
+    forward, reverse = jacfwd(function)(x), jacrev(function)(x)
+    numpy.testing.assert_allclose(forward, reverse, rtol=1e-14)
+    return forward
+
+
+CONSTANT = numpy.array([[4.0, 1.0], [1.0, 3.0]])
+
+# What makes an array that holds constants, and to which x[0] is assigned afterwards.
+MAKERS = {
+    "sum": lambda: np.ones((2, 2)) + np.zeros((2, 2)),
+    "sum with a plain array": lambda: np.ones((2, 2)) + CONSTANT,
+    "plain array with it": lambda: CONSTANT * np.ones((2, 2)),
+    "sign": lambda: -np.ones((2, 2)),
+    "power": lambda: np.ones((2, 2)) ** 2,
+    "index array": lambda: np.ones((3, 2))[[0, 2]],
+    "mask": lambda: np.ones((3, 2))[np.array([True, False, True])],
+    "copy": lambda: np.ones((2, 2)).copy(),
+    "astype": lambda: np.ones((2, 2)).astype(float),
+    "of integers": lambda: np.divide(np.arange(4).reshape(2, 2), 2),
+    "method": lambda: np.ones((2, 2)).dot(CONSTANT),
+    "ufunc of a plain array": lambda: np.exp(CONSTANT),
+    "function of plain arrays": lambda: np.outer(CONSTANT[0], CONSTANT[0]),
+    "one of several": lambda: np.meshgrid(CONSTANT[0], CONSTANT[0])[0],
+    "field of a tuple": lambda: np.linalg.eigh(CONSTANT).eigenvectors,
+    "method of a ufunc": lambda: np.multiply.outer(CONSTANT[0], CONSTANT[0]),
+    "reduction": lambda: np.ones((2, 2, 2)).sum(axis=0),
+}
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_what_is_computed_from_blank_arrays_is_blank(make):
+    def stored(x):
+        array = make()
+        array[0, 1] = x[0] ** 2
+        array[1] += x[1]
+        return array
+
+    numpy.testing.assert_array_equal(both(stored)[..., 0], [[0.0, 4.0], [0.0, 0.0]])
+    numpy.testing.assert_array_equal(both(stored)[..., 1], [[0.0, 0.0], [1.0, 1.0]])
+
+
+@pytest.mark.parametrize("view", [np.atleast_1d, np.ravel, np.squeeze, np.transpose, np.asarray])
+def test_views_of_plain_arrays_remain_plain(view):
+    def stored(x):
+        array = view(CONSTANT)
+        array[0] = x[0]
+        return array
+
+    before = CONSTANT.copy()
+    with pytest.raises((TypeError, ValueError)):
+        jacfwd(stored)(X)
+    numpy.testing.assert_array_equal(CONSTANT, before)
+
+
+def test_additions_at_places_that_repeat():
+    def gathered(x):
+        result = np.zeros(3)
+        np.add.at(result, [0, 2, 2], x[[0, 1, 1]])
+        np.multiply.at(result, [2], x[0])
+        return result
+
+    numpy.testing.assert_array_equal(both(gathered), [[1, 0], [0, 0], [6, 4]])
+
+
+def test_lists_of_numbers_are_stored():
+    def rows(x):
+        result = np.zeros((3, 2))
+        result[0] = x[1], x[0] * x[1]
+        result[1:] = [[x[0], 1.0], [2.0, x[1]]]
+        return result
+
+    wanted = [[[0, 1], [3, 2]], [[1, 0], [0, 0]], [[0, 0], [0, 1]]]
+    numpy.testing.assert_array_equal(both(rows), wanted)
+
+
+def test_compiled_functions_read_and_write_them():
+    def with_compiled(x):
+        grid, weights = np.linspace(0.0, 1.0, 3), np.ones(3) * 2
+        return weighted(grid, weights) * x[0] + weights
+
+    numpy.testing.assert_array_equal(both(with_compiled)[:, 0], [0.0, 1.0, 2.0])
+    numpy.testing.assert_array_equal(with_compiled(X), [5.0, 4.0, 6.0])
+    with pytest.raises((TypeError, numba.TypingError)):
+        grad(lambda x: weighted(x, x)[0])(X)
+
+
+def test_they_have_what_plain_arrays_have():
+    def queried(x):
+        blank = np.ones((2, 3))
+        assert blank.flags.c_contiguous
+        assert blank.strides == (24, 8)
+        assert blank.view(np.int64).dtype == np.int64
+        assert blank.astype(int).tolist() == [[1, 1, 1], [1, 1, 1]]
+        assert blank[1].tobytes() == numpy.ones(3).tobytes()
+        return x
+
+    numpy.testing.assert_array_equal(both(queried), numpy.eye(2))
+    with pytest.raises(AttributeError, match="'flags'"):
+        grad(lambda x: x[x.flags.ndim])(X)
+
+
+def test_lists_in_methods_of_ufuncs():
+    numpy.testing.assert_array_equal(both(lambda x: np.maximum.reduce([x, x[::-1], CONSTANT[1]])), [[0, 1], [0, 1]])

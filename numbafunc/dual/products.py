@@ -97,6 +97,23 @@ def _depends(derivative: Callable[[Any, Any], Any]) -> tuple[bool, bool]:
     return first in read, second in read
 
 
+def sum_of_products(a: Operand, dx: Operand, b: Operand, dy: Operand) -> Any:
+    """``a * dx + b * dy``, without a term whose tangent is zero."""
+    if type(dx) is Recorder and type(dy) is Recorder and _is_constant(a, dx) and _is_constant(b, dy):
+        return RECORDED[sum_of_products](a, dx, b, dy)
+    if type(dx) is np.ndarray and type(dy) is np.ndarray and type(a) is not Dual and type(b) is not Dual:
+        # Both products at once; results that are not finite are computed again, term by term.
+        tangent = beside(a, dx) * dx
+        second = beside(b, dy) * dy
+        if tangent.shape == second.shape:
+            tangent += second
+        else:
+            tangent = tangent + second
+        if is_finite(tangent):
+            return tangent
+    return scale(a, dx) + scale(b, dy)
+
+
 def mixed(a: Operand, b: Operand) -> Any:
     """``a * b``, zero where either is zero: of tangents of two levels, or of a factor and a cotangent.
 

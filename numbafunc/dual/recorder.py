@@ -84,24 +84,32 @@ class Primitive:
 
     def record(self, shape: Shape, dtype: Any, *arguments: Any) -> Recorder:
         """The recorder of the step's result, which has this shape and dtype."""
-        places = tuple([place for place, x in enumerate(arguments) if type(x) is Recorder])
-        node = Node(shape, dtype, arguments[places[0]].level)
-        node.primitive, node.places = self, places
-        node.arguments = tuple([x.node if type(x) is Recorder else x for x in arguments])
-        return Recorder(node)
+        taken, places, level = list(arguments), [], 0
+        for place, x in enumerate(arguments):
+            if type(x) is Recorder:
+                taken[place], level = x.node, x.level
+                places.append(place)
+        return _recorded(self, shape, dtype, level, tuple(taken), tuple(places))
 
     def of(self, x: Recorder, shape: Shape, dtype: Any, *others: Any) -> Recorder:
         """The recorder of the result of a step of which the first argument alone is recorded."""
-        node: Node = _new(Node)
-        node.number = _next_number()
-        node.shape, node.dtype, node.level = shape, dtype, x.level
-        node.primitive, node.arguments, node.places = self, (x.node, *others), _FIRST
-        recorder: Recorder = _new(Recorder)
-        recorder.node, recorder.shape, recorder.dtype, recorder.level = node, shape, dtype, x.level
-        return recorder
+        return _recorded(self, shape, dtype, x.level, (x.node, *others), _FIRST)
 
     def __repr__(self) -> str:
         return f"<linear step {self.name}>"
+
+
+def _recorded(
+    primitive: Primitive, shape: Shape, dtype: Any, level: int, arguments: tuple[Any, ...], places: tuple[int, ...]
+) -> Recorder:
+    """The recorder of a new step."""
+    node: Node = _new(Node)
+    node.number = _next_number()
+    node.shape, node.dtype, node.level = shape, dtype, level
+    node.primitive, node.arguments, node.places = primitive, arguments, places
+    recorder: Recorder = _new(Recorder)
+    recorder.node, recorder.shape, recorder.dtype, recorder.level = node, shape, dtype, level
+    return recorder
 
 
 class At:

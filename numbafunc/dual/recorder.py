@@ -374,7 +374,8 @@ def variable(shape: Shape, dtype: Any, level: int) -> Recorder:
 
 # Arrays of the user's that a step needs for the walk back are not copied, so they must stay as they are.
 
-_SAMPLE = 2**13
+# Larger ones are compared by a sample, each element of which may be a page that is not in the processor's cache.
+_WHOLE, _SAMPLE = 2**14, 2**11
 # BLAS hands longer products to threads, which take thousands of times as long when the cores are busy.
 _CHUNK = 2**13
 _WEIGHTS = np.random.default_rng(0).random(_CHUNK)
@@ -407,10 +408,11 @@ def fingerprint(array: np.ndarray[Any, Any]) -> Any:
     """A sum of all elements with weights that tell them apart, or of a sample of a large array."""
     if array.dtype.kind not in "fc" or array.itemsize == 2:
         array = array.view(f"u{array.itemsize}")
-    if array.size > _SAMPLE:
+    if array.size > _WHOLE:
         while array.ndim > 1 and array.size > array.shape[-1] and not array.flags.forc:
             array = array[array.shape[0] // 2]
-        array = array.reshape(-1, order="A")[:: max(1, array.size // _SAMPLE)]
+        # An odd distance meets all columns of a matrix whose rows have a power of two elements.
+        array = array.reshape(-1, order="A")[:: array.size // _SAMPLE | 1]
     if array.ndim != 1:
         array = array.reshape(-1)
     if array.size <= _CHUNK:

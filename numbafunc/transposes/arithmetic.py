@@ -10,7 +10,7 @@ from typing import Any
 import numpy
 
 from numbafunc.dual import anywhere
-from numbafunc.dual.products import divide, mixed, scale, sum_of_products
+from numbafunc.dual.products import divide, masked, mixed, scale, sum_of_products
 from numbafunc.dual.recorder import RECORDED, Primitive, Recorder, Shape, not_linear
 from numbafunc.transposes.register import records
 
@@ -174,8 +174,7 @@ for _function in (np.deg2rad, np.radians, np.rad2deg, np.degrees):
 
 
 def _where_transpose(cotangent: Any, place: int, condition: Any, x: Any, y: Any) -> Any:
-    zero = cotangent.dtype.type(0)
-    return np.where(condition, cotangent, zero) if place == 1 else np.where(condition, zero, cotangent)
+    return masked(condition if place == 1 else ~condition, cotangent)
 
 
 CHOICE = Primitive("choice", np.where, _where_transpose)

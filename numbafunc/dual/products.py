@@ -50,7 +50,7 @@ def _is_constant(x: Operand, recorder: Recorder) -> bool:
 def beside(factor: Any, tangent: Any) -> Any:
     """The factor with an axis for the only direction of a tangent: NumPy's broadcasting of small arrays costs twice."""
     if type(factor) is np.ndarray and tangent.shape == (1, *factor.shape):
-        return factor.reshape(tangent.shape)
+        return factor[np.newaxis]
     return factor
 
 

@@ -352,7 +352,8 @@ class Dual(ArrayMethods):
     # Indexing.
 
     def __getitem__(self, key: Any) -> Any:
-        refuse_on_device(operators.getitem, self)
+        if type(self.primal) is not np.ndarray:
+            refuse_on_device(operators.getitem, self)
         return FUNCTION_RULES[operators.getitem](self, key)
 
     def __setitem__(self, key: Any, value: Any) -> None:

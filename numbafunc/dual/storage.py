@@ -58,8 +58,9 @@ def componentwise(x: Operand, apply: Apply, lead: int = 0) -> Any:
     """Apply a linear function, or one that rearranges elements, to every component of an array or Dual."""
     if type(x) is not Dual:
         return apply(x, lead)
-    primal = componentwise(x.primal, apply, lead)
-    tangent = componentwise(x.tangent, apply, lead + 1)
+    primal, tangent = x.primal, x.tangent
+    primal = componentwise(primal, apply, lead) if type(primal) is Dual else apply(primal, lead)
+    tangent = componentwise(tangent, apply, lead + 1) if type(tangent) is Dual else apply(tangent, lead + 1)
     if type(primal) is not np.ndarray and type(primal) is not Dual:
         primal = np.asarray(primal)
         # A single element is a number with memory of its own, like NumPy's.

@@ -90,6 +90,7 @@ class _Walk:
             had[part.key] += values
 
 
+@np.errstate(all="ignore")  # a decorator takes half the time of a with statement
 def walk_back(
     starts: Iterable[tuple[Node, Cotangent]], *, keep: bool = False, since: int = 0, visit: Iterable[Node] = ()
 ) -> dict[int, tuple[Node, Cotangent]]:
@@ -121,28 +122,27 @@ def walk_back(
     for node, cotangent in starts:
         walk.add(node, cotangent)
     heap, reached, add = walk.heap, walk.reached, walk.add
-    with quiet():
-        while heap:
-            number = -heapq.heappop(heap)
-            node, cotangent, own = reached.pop(number)
-            primitive = node.primitive
-            if primitive is None or number < since:
-                found[number] = (node, cotangent)
-                continue
-            overwrites = primitive.overwrites
-            if overwrites and (not own or type(cotangent) is not np.ndarray):
-                cotangent = anywhere.copied(cotangent)
-            transpose, arguments = primitive.transpose, node.arguments
-            if primitive.joint:
-                for place, contribution in zip(node.places, transpose(cotangent, *arguments), strict=True):
-                    if contribution is not None:
-                        add(arguments[place], contribution)
-            else:
-                for place in reversed(node.places):
-                    add(arguments[place], transpose(cotangent, place, *arguments), overwrites and place == 0)
-            if not keep:
-                node.arguments = node.places = ()
-            del arguments
+    while heap:
+        number = -heapq.heappop(heap)
+        node, cotangent, own = reached.pop(number)
+        primitive = node.primitive
+        if primitive is None or number < since:
+            found[number] = (node, cotangent)
+            continue
+        overwrites = primitive.overwrites
+        if overwrites and (not own or type(cotangent) is not np.ndarray):
+            cotangent = anywhere.copied(cotangent)
+        transpose, arguments = primitive.transpose, node.arguments
+        if primitive.joint:
+            for place, contribution in zip(node.places, transpose(cotangent, *arguments), strict=True):
+                if contribution is not None:
+                    add(arguments[place], contribution)
+        else:
+            for place in reversed(node.places):
+                add(arguments[place], transpose(cotangent, place, *arguments), overwrites and place == 0)
+        if not keep:
+            node.arguments = node.places = ()
+        del arguments
     return found
 
 

@@ -18,6 +18,7 @@ np: Any = numpy
 
 _function: Any
 
+
 def _positions(shape: Any, key: Any) -> Any:
     """The positions, in row-major order, of the elements that an index selects."""
     size = int(np.prod(shape, dtype=np.int64))

@@ -5,6 +5,7 @@ A zero cotangent contributes nothing, whatever the factor, as a zero tangent doe
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy
@@ -28,14 +29,12 @@ def broadcast(x: Recorder, other: Any) -> Shape:
     own = x.shape
     if shape == () or shape == own or (shape == own[1:] and own):
         return own
-    return joined_shape(own, shape)
+    return joined_shape(own, shape)  # type: ignore[no-any-return]
 
 
-def joined_shape(a: Shape, b: Shape) -> Shape:
-    """The shape that two shapes broadcast to; NumPy's function takes several times as long."""
-    if len(a) == len(b) and all(m == n or m == 1 or n == 1 for m, n in zip(a, b)):
-        return tuple([n if m == 1 else m for m, n in zip(a, b)])
-    return np.broadcast_shapes(a, b)  # type: ignore[no-any-return]
+# NumPy's function takes longer than most steps.
+joined_shape = functools.lru_cache(1024)(np.broadcast_shapes)
+"""The shape that two shapes broadcast to."""
 
 
 def common_dtype(x: Recorder, other: Any) -> Any:
@@ -186,7 +185,7 @@ def _where(condition: Any, x: Any, y: Any) -> Recorder:
     one, other = (x, y) if type(x) is Recorder else (y, x)
     shape, dtype = broadcast(one, other), common_dtype(one, other)
     if condition.shape != shape and condition.shape != shape[1:]:
-        shape = np.broadcast_shapes(shape, condition.shape)
+        shape = joined_shape(shape, condition.shape)
     return CHOICE.record(shape, dtype, condition, x, y)
 
 

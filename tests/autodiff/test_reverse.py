@@ -137,6 +137,18 @@ def test_edges_of_ufuncs(ufunc):
 
 
 @QUIET
+@pytest.mark.parametrize("ufunc", UFUNCS, ids=lambda ufunc: ufunc.__name__)
+@pytest.mark.parametrize("choice", [np.maximum, np.fmin], ids=lambda ufunc: ufunc.__name__)
+def test_edges_in_large_arrays(ufunc, choice):
+    # The slopes of large arrays are multiplied where they lie, and masked word by word.
+    slopes = grad(lambda x, w: np.sum(w * ufunc(choice(x, 0.5))), mode="reverse")
+    x, w = np.repeat(EDGES, 4), np.tile([0.0, 1.0, -1.0, np.inf], EDGES.size)
+    small = slopes(x, w)
+    large = slopes(np.tile(x, 400), np.tile(w, 400))
+    np.testing.assert_allclose(large, np.tile(small, 400), rtol=1e-14, atol=0)
+
+
+@QUIET
 @pytest.mark.parametrize("ufunc", OF_TWO, ids=lambda ufunc: ufunc.__name__)
 def test_edges_of_ufuncs_of_two(ufunc):
     at_edges(ufunc, *(x.ravel() for x in np.meshgrid(EDGES, EDGES)))

@@ -54,11 +54,11 @@ def _is_number(x: Dual) -> bool:
 
 def _binary_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
     def operator(self: Dual, other: Operand) -> Any:
-        if getattr(other, "__array_ufunc__", True) is None:
-            return NotImplemented
-        if not (type(self.primal) is np.ndarray and type(other) in IN_MAIN_MEMORY):
-            if type(other) is Recorder:
-                return NotImplemented  # a constant of the recorder's level
+        value = other.primal if type(other) is Dual else other
+        if type(self.primal) is not np.ndarray or type(value) not in IN_MAIN_MEMORY:
+            # A dual array is a constant of a recorder's level.
+            if type(other) is Recorder or getattr(other, "__array_ufunc__", True) is None:
+                return NotImplemented
             if on_device(self, other):
                 return _apply_on_device(ufunc, self, other)
         return UFUNC_RULES[ufunc](self, other)
@@ -68,11 +68,11 @@ def _binary_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
 
 def _reflected_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
     def operator(self: Dual, other: Operand) -> Any:
-        if getattr(other, "__array_ufunc__", True) is None:
-            return NotImplemented
-        if not (type(self.primal) is np.ndarray and type(other) in IN_MAIN_MEMORY):
-            if type(other) is Recorder:
-                return NotImplemented  # a constant of the recorder's level
+        value = other.primal if type(other) is Dual else other
+        if type(self.primal) is not np.ndarray or type(value) not in IN_MAIN_MEMORY:
+            # A dual array is a constant of a recorder's level.
+            if type(other) is Recorder or getattr(other, "__array_ufunc__", True) is None:
+                return NotImplemented
             if on_device(self, other):
                 return _apply_on_device(ufunc, other, self)
         return UFUNC_RULES[ufunc](other, self)

@@ -66,6 +66,9 @@ def divide(tangent: Operand, divisor: Operand) -> Any:
     return scale(1 / divisor, tangent)
 
 
+_MANY = 2**12
+"""Elements from which on a look at the layout or the dtype pays."""
+
 _IN_PLACE = 2**14
 """Elements from which on a product written over a factor takes clearly less time than one in new memory."""
 
@@ -142,14 +145,17 @@ def mixed(a: Operand, b: Operand) -> Any:
             return backend.of(b).mixed(a, b)
         if type(a) is Dual or type(b) is Dual:
             return _product(a, b, mixed)
+    if type(a) is float and a != 0 and math.isfinite(a):
+        # This makes no NaN. The cotangent of a sum is one number, repeated in no memory.
+        if b.size > _MANY and not any(b.strides):
+            return anywhere.repeated(a * b[(slice(1),) * b.ndim], b.shape)
+        return a * b
     product = beside(a, b) * b
-    # A number that is neither zero nor infinite makes no NaN.
-    if (type(a) is float and a != 0 and math.isfinite(a)) or is_finite(product):
+    if is_finite(product):
         return product
     return np.where((a == 0) | (b == 0), product.dtype.type(0), product)
 
 
-_MANY = 2**12
 _WORDS: dict[int, Any] = {2: np.int16, 4: np.int32, 8: np.int64}
 
 

@@ -147,7 +147,7 @@ def mixed(a: Operand, b: Operand) -> Any:
             return _product(a, b, mixed)
     if type(a) is float and a != 0 and math.isfinite(a):
         # This makes no NaN. The cotangent of a sum is one number, repeated in no memory.
-        if b.size > _MANY and not any(b.strides):
+        if type(b) is np.ndarray and b.size > _MANY and not any(b.strides):
             return anywhere.repeated(a * b[(slice(1),) * b.ndim], b.shape)
         return a * b
     product = beside(a, b) * b

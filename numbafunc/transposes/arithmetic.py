@@ -181,7 +181,7 @@ CHOICE = Primitive("choice", np.where, _where_transpose)
 
 @records(np.where)
 def _where(condition: Any, x: Any, y: Any) -> Recorder:
-    condition = np.asarray(condition)
+    condition = np.asarray(condition, bool)
     one, other = (x, y) if type(x) is Recorder else (y, x)
     shape, dtype = broadcast(one, other), common_dtype(one, other)
     if condition.shape != shape and condition.shape != shape[1:]:

@@ -96,6 +96,15 @@ def test_cotangents_that_the_caller_sets_to_zero():
 
 
 @QUIET
+@pytest.mark.parametrize("length", [6, 6000])
+@pytest.mark.parametrize("numbers", [[0, 1, 2], [0.0, np.nan, -2.5]])
+def test_numbers_as_conditions(numbers, length):
+    # NumPy takes all but zero for true.
+    condition = np.tile(numbers, length // 3)
+    found = grad(lambda x: np.sum(np.where(condition, 2 * x, 5 * x)), mode="reverse")(np.ones(length))
+    np.testing.assert_array_equal(found, np.where(condition, 2.0, 5.0))
+
+
 def test_infinite_slopes_are_kept():
     assert grad(np.sqrt, mode="reverse")(0.0) == np.inf
     np.testing.assert_array_equal(

@@ -161,6 +161,8 @@ _WORDS: dict[int, Any] = {2: np.int16, 4: np.int32, 8: np.int64}
 
 def masked(condition: Any, x: Any) -> Any:
     """``numpy.where(condition, x, 0)``, to the last bit."""
+    if type(x) is Recorder:
+        return RECORDED[np.where](condition, x, 0)
     if type(x) is np.ndarray and x.size > _MANY and x.dtype.kind == "f" and x.itemsize in _WORDS:
         # NumPy's function branches at each element, which takes ten times as long where the condition is irregular. A
         # product of whole words has no infinities and no sign of zero.

@@ -27,6 +27,7 @@ from numbafunc.autodiff.variables import (
     split,
 )
 from numbafunc.backend import CPU
+from numbafunc.cpu.heap import keep_freed_memory
 from numbafunc.dual import anywhere
 from numbafunc.dual.array import Dual, make
 from numbafunc.dual.levels import Run
@@ -59,6 +60,9 @@ def takes_reverse(variables: Variables, mode: str | None, chunk_size: int | None
     if mode is None and chunk_size is None:
         return bool(variables.total > FEW)
     return mode == "reverse"
+
+
+keep_freed_memory()
 
 
 class Tape:

@@ -51,10 +51,13 @@ class Variables:
                 self.leaves.append(args[position])
                 self.structures.append((SINGLE, 1))
                 continue
-            leaves, names, structure = flatten_with_names(args[position])
-            self.leaves += [
-                floating(leaf, f"argument {position}{name}") for leaf, name in zip(leaves, names, strict=True)
-            ]
+            leaves, structure = flatten(args[position])
+            if not all(map(_is_usual, leaves)):
+                names = flatten_with_names(args[position])[1]
+                leaves = [
+                    floating(leaf, f"argument {position}{name}") for leaf, name in zip(leaves, names, strict=True)
+                ]
+            self.leaves += leaves
             self.structures.append((structure, len(leaves)))
         sizes = [leaf.size for leaf in self.leaves]
         self.stops = list(itertools.accumulate(sizes))

@@ -72,13 +72,15 @@ def settled(x: Operand) -> Any:
 
 def _binary_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
     def operator(self: Dual, other: Operand) -> Any:
-        if getattr(other, "__array_ufunc__", True) is None:
-            return NotImplemented
-        if (self.family is not None and self.family[0].blank) or is_blank(other):
+        value, family = (other.primal, other.family) if type(other) is Dual else (other, None)
+        if (self.family is not None and self.family[0].blank) or (family is not None and family[0].blank):
             return HOOKS["fillable"](ufunc(settled(self), settled(other)))
-        if not (type(self.primal) is np.ndarray and type(other) in IN_MAIN_MEMORY):
-            if type(other) is Recorder or (type(other) is not Dual and ufunc is not np.matmul and holds_arrays(other)):
-                return NotImplemented  # a constant of the recorder's level; or what does the work
+        if type(self.primal) is not np.ndarray or type(value) not in IN_MAIN_MEMORY:
+            # A dual array is a constant of a recorder's level; arrays that hold others do the work.
+            if type(other) is Recorder or getattr(other, "__array_ufunc__", True) is None:
+                return NotImplemented
+            if type(other) is not Dual and ufunc is not np.matmul and holds_arrays(other):
+                return NotImplemented
             if on_device(self, other):
                 return _apply_on_device(ufunc, self, other)
         return UFUNC_RULES[ufunc](self, other)
@@ -88,13 +90,15 @@ def _binary_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
 
 def _reflected_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
     def operator(self: Dual, other: Operand) -> Any:
-        if getattr(other, "__array_ufunc__", True) is None:
-            return NotImplemented
+        value = other.primal if type(other) is Dual else other
         if self.family is not None and self.family[0].blank:
             return HOOKS["fillable"](ufunc(other, value_of(self)))
-        if not (type(self.primal) is np.ndarray and type(other) in IN_MAIN_MEMORY):
-            if type(other) is Recorder or (type(other) is not Dual and ufunc is not np.matmul and holds_arrays(other)):
-                return NotImplemented  # a constant of the recorder's level; or what does the work
+        if type(self.primal) is not np.ndarray or type(value) not in IN_MAIN_MEMORY:
+            # A dual array is a constant of a recorder's level; arrays that hold others do the work.
+            if type(other) is Recorder or getattr(other, "__array_ufunc__", True) is None:
+                return NotImplemented
+            if type(other) is not Dual and ufunc is not np.matmul and holds_arrays(other):
+                return NotImplemented
             if on_device(self, other):
                 return _apply_on_device(ufunc, other, self)
         return UFUNC_RULES[ufunc](other, self)
@@ -451,7 +455,8 @@ class Dual(ArrayMethods):
                 or not np.may_share_memory(plain, value_of(self))
             ):
                 return HOOKS["fillable"](plain)
-        refuse_on_device(operators.getitem, self)
+        if type(self.primal) is not np.ndarray:
+            refuse_on_device(operators.getitem, self)
         return FUNCTION_RULES[operators.getitem](self, key)
 
     def __setitem__(self, key: Any, value: Any) -> None:

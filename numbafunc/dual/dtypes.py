@@ -28,7 +28,7 @@ def is_finite(array: Any) -> bool:
         if array.size > 10000:
             return cmath.isfinite(np.add.reduce(array, None))
         if array.ndim != 1:
-            array = array.reshape(-1)
+            array = array.ravel()
         return cmath.isfinite(array.dot(array))
     # A recorder has no elements that could be looked at.
     return type(array) is not Recorder and cmath.isfinite(array)

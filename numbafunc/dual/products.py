@@ -50,7 +50,7 @@ def _is_constant(x: Operand, recorder: Recorder) -> bool:
 def beside(factor: Any, tangent: Any) -> Any:
     """The factor with an axis for the only direction of a tangent: NumPy's broadcasting of small arrays costs twice."""
     if type(factor) is np.ndarray and tangent.shape == (1, *factor.shape):
-        return factor.reshape(tangent.shape)
+        return factor[np.newaxis]
     return factor
 
 
@@ -66,10 +66,28 @@ def divide(tangent: Operand, divisor: Operand) -> Any:
     return scale(1 / divisor, tangent)
 
 
+_MANY = 2**12
+"""Elements from which on a look at the layout or the dtype pays."""
+
+_IN_PLACE = 2**14
+"""Elements from which on a product written over a factor takes clearly less time than one in new memory."""
+
+
+def _chained_back(cotangent: Any, place: int, dx: Any, derivative: Callable[[Any, Any], Any], x: Any, y: Any) -> Any:
+    slope = derivative(x, y)
+    if type(slope) is np.ndarray and slope.size >= _IN_PLACE and type(cotangent) is np.ndarray:
+        is_new = slope.base is None and slope is not x and slope is not y
+        if is_new and slope.dtype == cotangent.dtype and cotangent.shape == (1, *slope.shape):
+            product = slope.reshape(cotangent.shape)
+            np.multiply(product, cotangent, out=product)
+            if is_finite(product):
+                return product
+            slope = derivative(x, y)
+    return mixed(slope, cotangent)
+
+
 _CHAINED = Primitive(
-    "product with a derivative",
-    lambda dx, derivative, x, y: scale(derivative(x, y), dx),
-    lambda cotangent, place, dx, derivative, x, y: mixed(derivative(x, y), cotangent),
+    "product with a derivative", lambda dx, derivative, x, y: scale(derivative(x, y), dx), _chained_back
 )
 
 
@@ -97,6 +115,23 @@ def _depends(derivative: Callable[[Any, Any], Any]) -> tuple[bool, bool]:
     return first in read, second in read
 
 
+def sum_of_products(a: Operand, dx: Operand, b: Operand, dy: Operand) -> Any:
+    """``a * dx + b * dy``, without a term whose tangent is zero."""
+    if type(dx) is Recorder and type(dy) is Recorder and _is_constant(a, dx) and _is_constant(b, dy):
+        return RECORDED[sum_of_products](a, dx, b, dy)
+    if type(dx) is np.ndarray and type(dy) is np.ndarray and type(a) is not Dual and type(b) is not Dual:
+        # Both products at once; results that are not finite are computed again, term by term.
+        tangent = beside(a, dx) * dx
+        second = beside(b, dy) * dy
+        if tangent.shape == second.shape:
+            tangent += second
+        else:
+            tangent = tangent + second
+        if is_finite(tangent):
+            return tangent
+    return scale(a, dx) + scale(b, dy)
+
+
 def mixed(a: Operand, b: Operand) -> Any:
     """``a * b``, zero where either is zero: of tangents of two levels, or of a factor and a cotangent.
 
@@ -110,11 +145,29 @@ def mixed(a: Operand, b: Operand) -> Any:
             return backend.of(b).mixed(a, b)
         if type(a) is Dual or type(b) is Dual:
             return _product(a, b, mixed)
+    if type(a) is float and a != 0 and math.isfinite(a):
+        # This makes no NaN. The cotangent of a sum is one number, repeated in no memory.
+        if type(b) is np.ndarray and b.size > _MANY and not any(b.strides):
+            return anywhere.repeated(a * b[(slice(1),) * b.ndim], b.shape)
+        return a * b
     product = beside(a, b) * b
-    # A number that is neither zero nor infinite makes no NaN.
-    if (type(a) is float and a != 0 and math.isfinite(a)) or is_finite(product):
+    if is_finite(product):
         return product
     return np.where((a == 0) | (b == 0), product.dtype.type(0), product)
+
+
+_WORDS: dict[int, Any] = {2: np.int16, 4: np.int32, 8: np.int64}
+
+
+def masked(condition: Any, x: Any) -> Any:
+    """``numpy.where(condition, x, 0)``, to the last bit."""
+    if type(x) is Recorder:
+        return RECORDED[np.where](condition, x, 0)
+    if type(x) is np.ndarray and x.size > _MANY and x.dtype.kind == "f" and x.itemsize in _WORDS:
+        # NumPy's function branches at each element, which takes ten times as long where the condition is irregular. A
+        # product of whole words has no infinities and no sign of zero.
+        return np.multiply(x.view(_WORDS[x.itemsize]), condition).view(x.dtype)
+    return np.where(condition, x, x.dtype.type(0))
 
 
 CPU.bring(Backend.scale, scale)

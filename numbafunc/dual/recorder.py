@@ -84,24 +84,32 @@ class Primitive:
 
     def record(self, shape: Shape, dtype: Any, *arguments: Any) -> Recorder:
         """The recorder of the step's result, which has this shape and dtype."""
-        places = tuple([place for place, x in enumerate(arguments) if type(x) is Recorder])
-        node = Node(shape, dtype, arguments[places[0]].level)
-        node.primitive, node.places = self, places
-        node.arguments = tuple([x.node if type(x) is Recorder else x for x in arguments])
-        return Recorder(node)
+        taken, places, level = list(arguments), [], 0
+        for place, x in enumerate(arguments):
+            if type(x) is Recorder:
+                taken[place], level = x.node, x.level
+                places.append(place)
+        return _recorded(self, shape, dtype, level, tuple(taken), tuple(places))
 
     def of(self, x: Recorder, shape: Shape, dtype: Any, *others: Any) -> Recorder:
         """The recorder of the result of a step of which the first argument alone is recorded."""
-        node: Node = _new(Node)
-        node.number = _next_number()
-        node.shape, node.dtype, node.level = shape, dtype, x.level
-        node.primitive, node.arguments, node.places = self, (x.node, *others), _FIRST
-        recorder: Recorder = _new(Recorder)
-        recorder.node, recorder.shape, recorder.dtype, recorder.level = node, shape, dtype, x.level
-        return recorder
+        return _recorded(self, shape, dtype, x.level, (x.node, *others), _FIRST)
 
     def __repr__(self) -> str:
         return f"<linear step {self.name}>"
+
+
+def _recorded(
+    primitive: Primitive, shape: Shape, dtype: Any, level: int, arguments: tuple[Any, ...], places: tuple[int, ...]
+) -> Recorder:
+    """The recorder of a new step."""
+    node: Node = _new(Node)
+    node.number = _next_number()
+    node.shape, node.dtype, node.level = shape, dtype, level
+    node.primitive, node.arguments, node.places = primitive, arguments, places
+    recorder: Recorder = _new(Recorder)
+    recorder.node, recorder.shape, recorder.dtype, recorder.level = node, shape, dtype, level
+    return recorder
 
 
 class At:
@@ -366,7 +374,8 @@ def variable(shape: Shape, dtype: Any, level: int) -> Recorder:
 
 # Arrays of the user's that a step needs for the walk back are not copied, so they must stay as they are.
 
-_SAMPLE = 2**13
+# Larger ones are compared by a sample, each element of which may be a page that is not in the processor's cache.
+_WHOLE, _SAMPLE = 2**14, 2**11
 # BLAS hands longer products to threads, which take thousands of times as long when the cores are busy.
 _CHUNK = 2**13
 _WEIGHTS = np.random.default_rng(0).random(_CHUNK)
@@ -399,10 +408,11 @@ def fingerprint(array: np.ndarray[Any, Any]) -> Any:
     """A sum of all elements with weights that tell them apart, or of a sample of a large array."""
     if array.dtype.kind not in "fc" or array.itemsize == 2:
         array = array.view(f"u{array.itemsize}")
-    if array.size > _SAMPLE:
+    if array.size > _WHOLE:
         while array.ndim > 1 and array.size > array.shape[-1] and not array.flags.forc:
             array = array[array.shape[0] // 2]
-        array = array.reshape(-1, order="A")[:: max(1, array.size // _SAMPLE)]
+        # An odd distance meets all columns of a matrix whose rows have a power of two elements.
+        array = array.reshape(-1, order="A")[:: array.size // _SAMPLE | 1]
     if array.ndim != 1:
         array = array.reshape(-1)
     if array.size <= _CHUNK:

@@ -70,8 +70,9 @@ def componentwise(x: Operand, apply: Apply, lead: int = 0) -> Any:
     """Apply a linear function, or one that rearranges elements, to every component of an array or Dual."""
     if type(x) is not Dual:
         return apply(x, lead)
-    primal = componentwise(x.primal, apply, lead)
-    tangent = componentwise(x.tangent, apply, lead + 1)
+    primal, tangent = x.primal, x.tangent
+    primal = componentwise(primal, apply, lead) if type(primal) is Dual else apply(primal, lead)
+    tangent = componentwise(tangent, apply, lead + 1) if type(tangent) is Dual else apply(tangent, lead + 1)
     if type(primal) is not np.ndarray and type(primal) is not Dual:
         primal = np.asarray(primal)
         # A single element is a number with memory of its own, like NumPy's.
@@ -151,11 +152,12 @@ def _read_behind(array: Any, lead: int, behind: Any) -> Any:
 _BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
 
 
-def _is_basic(key: Any) -> bool:
-    """Whether an index consists of numbers and slices, so that it can be put behind those for the directions."""
-    if type(key) is tuple:
-        return all(isinstance(part, _BASIC) and part is not True and part is not False for part in key)
-    return isinstance(key, _BASIC) and key is not True and key is not False
+def is_basic(key: Any) -> bool:
+    """Whether an index consists of numbers and slices: it selects no element twice, and can be put behind others."""
+    for part in key if type(key) is tuple else (key,):
+        if type(part) is not slice and (type(part) is bool or not isinstance(part, _BASIC)):
+            return False
+    return True
 
 
 def _is_adjacent(key: Any) -> bool:
@@ -180,7 +182,7 @@ def _refuse_dual_key(key: Any) -> None:
 
 def getitem(x: Dual, key: Any) -> Any:
     """``x[key]``: a view where NumPy's would be one, a copy for a single element or with arrays of indices."""
-    if _is_basic(key):
+    if is_basic(key):
         behind = key if type(key) is tuple else (key,)
         return view(x, lambda v, lead: v[(slice(None),) * lead + behind if lead else behind])
     _refuse_dual_key(key)
@@ -320,7 +322,7 @@ def _is_same_place(x: Dual, key: Any, value: Operand) -> bool:
     """Whether `value` is the view ``x[key]`` itself, as in the second half of ``x[key] += y``."""
     if type(value) is not Dual or value.family is None or x.family is None or value.family[0] is not x.family[0]:
         return False
-    if not _is_basic(key):
+    if not is_basic(key):
         return False
     target, array = value_of(x)[key], value_of(value)
     return bool(
@@ -372,7 +374,7 @@ def _store(own: Components, key: Any, parts: Components) -> None:
     value = own[()]
     value[key] = _fitting(parts[()], 0, value, key)
     behind: Any
-    if _is_basic(key):
+    if is_basic(key):
         behind = key if type(key) is tuple else (key,)
     else:
         # At least one axis, so that there is something to index.

@@ -23,23 +23,17 @@ Cotangent = Any  # an array or a Dual
 class _Walk:
     """The steps that a walk back has not come to yet, with their cotangents, which are complete when it does."""
 
-    __slots__ = ("cotangents", "heap", "nodes", "own")
+    __slots__ = ("heap", "reached")
 
     def __init__(self) -> None:
-        self.nodes: dict[int, Node] = {}
-        self.cotangents: dict[int, Cotangent] = {}
-        # Those whose cotangent nothing else refers to, so that it may be written to.
-        self.own: set[int] = set()
+        # Each step by its number, its cotangent, and whether nothing else refers to that, so that it may be written to.
+        self.reached: dict[int, tuple[Node, Cotangent, bool]] = {}
         self.heap: list[int] = []
 
     def start(self, node: Node, cotangent: Any, own: bool) -> None:
         """Add a step to those that the walk comes to."""
-        number = node.number
-        self.nodes[number] = node
-        self.cotangents[number] = cotangent
-        if own:
-            self.own.add(number)
-        heapq.heappush(self.heap, -number)
+        self.reached[node.number] = (node, cotangent, own)
+        heapq.heappush(self.heap, -node.number)
 
     def add(self, node: Node, contribution: Any, own: bool = False) -> None:
         """Add a contribution to the cotangent of a step."""
@@ -52,28 +46,30 @@ class _Walk:
         if contribution.shape != node.shape or contribution.dtype is not node.dtype:
             contribution = fitted(contribution, node)
         number = node.number
-        had = self.cotangents.get(number)
-        if had is None:
-            self.start(node, contribution, own)
-        elif number in self.own and type(contribution) is np.ndarray and type(had) is np.ndarray:
+        known = self.reached.get(number)
+        if known is None:
+            self.reached[number] = (node, contribution, own)
+            heapq.heappush(self.heap, -number)
+            return
+        _, had, had_own = known
+        if had_own and type(contribution) is np.ndarray and type(had) is np.ndarray:
             np.add(had, contribution, out=had)
         else:
             total = anywhere.added(had, contribution)
             if type(total) is not np.ndarray and anywhere.place_of(contribution) is CPU and type(total) is not Dual:
                 total = np.asarray(total)
-            self.cotangents[number] = total
-            self.own.add(number)
+            self.reached[number] = (node, total, True)
 
     def _add_one(self, node: Node, contribution: One) -> None:
-        if node.number not in self.nodes:
+        if node.number not in self.reached:
             self.start(node, {}, True)
-        results = self.cotangents[node.number]
+        results = self.reached[node.number][1]
         had, new = results.get(contribution.number), contribution.cotangent
         results[contribution.number] = new if had is None else anywhere.added(had, new)
 
     def _add_at(self, node: Node, part: At) -> None:
         number, values = node.number, part.values
-        had = self.cotangents.get(number)
+        _, had, own = self.reached.get(number, (node, None, False))
         if type(values) is not np.ndarray or (had is not None and type(had) is not np.ndarray):
             self.add(node, spread(part, node.shape, node.dtype))
             return
@@ -85,15 +81,16 @@ class _Walk:
             if not part.flat:
                 had[part.key] = values
                 return
-        elif number not in self.own or (part.flat and not had.flags.c_contiguous):
-            had = self.cotangents[number] = np.array(had, order="C")
-            self.own.add(number)
+        elif not own or (part.flat and not had.flags.c_contiguous):
+            had = np.array(had, order="C")
+            self.reached[number] = (node, had, True)
         if part.flat:
             scatter(had.reshape(-1), part.key, values)
         else:
             had[part.key] += values
 
 
+@np.errstate(all="ignore")  # a decorator takes half the time of a with statement
 def walk_back(
     starts: Iterable[tuple[Node, Cotangent]], *, keep: bool = False, since: int = 0, visit: Iterable[Node] = ()
 ) -> dict[int, tuple[Node, Cotangent]]:
@@ -124,29 +121,28 @@ def walk_back(
             walk.add(node, np.zeros(node.shape, node.dtype))
     for node, cotangent in starts:
         walk.add(node, cotangent)
-    heap, nodes, cotangents, add = walk.heap, walk.nodes, walk.cotangents, walk.add
-    with quiet():
-        while heap:
-            number = -heapq.heappop(heap)
-            node, cotangent = nodes.pop(number), cotangents.pop(number)
-            primitive = node.primitive
-            if primitive is None or number < since:
-                found[number] = (node, cotangent)
-                continue
-            own = primitive.overwrites
-            if own and (number not in walk.own or type(cotangent) is not np.ndarray):
-                cotangent = anywhere.copied(cotangent)
-            transpose, arguments = primitive.transpose, node.arguments
-            if primitive.joint:
-                for place, contribution in zip(node.places, transpose(cotangent, *arguments), strict=True):
-                    if contribution is not None:
-                        add(arguments[place], contribution)
-            else:
-                for place in reversed(node.places):
-                    add(arguments[place], transpose(cotangent, place, *arguments), own and place == 0)
-            if not keep:
-                node.arguments = node.places = ()
-            del arguments
+    heap, reached, add = walk.heap, walk.reached, walk.add
+    while heap:
+        number = -heapq.heappop(heap)
+        node, cotangent, own = reached.pop(number)
+        primitive = node.primitive
+        if primitive is None or number < since:
+            found[number] = (node, cotangent)
+            continue
+        overwrites = primitive.overwrites
+        if overwrites and (not own or type(cotangent) is not np.ndarray):
+            cotangent = anywhere.copied(cotangent)
+        transpose, arguments = primitive.transpose, node.arguments
+        if primitive.joint:
+            for place, contribution in zip(node.places, transpose(cotangent, *arguments), strict=True):
+                if contribution is not None:
+                    add(arguments[place], contribution)
+        else:
+            for place in reversed(node.places):
+                add(arguments[place], transpose(cotangent, place, *arguments), overwrites and place == 0)
+        if not keep:
+            node.arguments = node.places = ()
+        del arguments
     return found
 
 

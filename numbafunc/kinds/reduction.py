@@ -124,7 +124,7 @@ class Reduction:
         ``names`` are the names of the operands in messages. The plan is kept in the ``shortcut``.
         """
         if shape is None:
-            shape = arguments.broadcast({"operand": arguments.shape_of(operands[0])})
+            shape = arguments.shape_of(operands[0])
         if recorded_level(*operands):
             from numbafunc.kinds.stages import by_stages
 

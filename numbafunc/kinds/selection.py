@@ -137,7 +137,9 @@ class Selection:
         few = value.size and sum(part.size for part in parts.values()) <= FEW * value.size
         few = few and not recorded_level(x)
         if self.follow is None or not few:
-            return self.gather(x, self.find(value, *static))
+            value = np.ascontiguousarray(value)  # once for both
+            positions = self.find(value, *static)
+            return self.gather(x, positions, positions.gather(value, 0))
         tangents = [part.reshape(-1, *value.shape) for part in parts.values()]
         result, *followed = self.follow(value, tangents, *static)
         gathered: Components = {(): result}

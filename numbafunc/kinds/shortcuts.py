@@ -363,7 +363,7 @@ def planned_arrays(plan: Plan, given: Sequence[Any]) -> Callable[[Sequence[Any]]
 
     None where it does not come down to one call of the kernel on operands as they lie in memory.
     """
-    if len(plan.calls) != 1 or plan.dtype.char not in AS_STORED:
+    if len(plan.calls) != 1 or len(plan.sources) != len(given) or plan.dtype.char not in AS_STORED:
         return None
     flats = [source.flatten(given[source.operand]) for source in plan.sources]
     ways = [_way(x, flat) for x, flat in zip(given, flats)]
@@ -376,23 +376,70 @@ def planned_arrays(plan: Plan, given: Sequence[Any]) -> Callable[[Sequence[Any]]
     words = [flat_words(array, len(target.component)) for array, target in zip(results, plan.targets)]
     parts = [words[number][index] if index else words[number] for number, index in call.results]
     code = machine_code(plan.kernel, (*flats, *plan.middle, *parts, *plan.tail))
-    simple = all(len(shape) - len(target.component) == 1 for shape, target in zip(shapes, plan.targets))
-    dtype, middle, tail, numbers = plan.dtype, plan.middle, plan.tail, call.results
-    flat = [math.prod(shape[len(target.component) :]) for shape, target in zip(shapes, plan.targets)]
-    leads = [shape[: len(target.component)] for shape, target in zip(shapes, plan.targets)]
+    leading = [len(target.component) for target in plan.targets]
+    flat = [(*shape[:lead], math.prod(shape[lead:])) for shape, lead in zip(shapes, leading)]
+    make = _arrays_maker(
+        tuple(ways),
+        tuple([rows != shape for rows, shape in zip(flat, shapes)]),
+        tuple([restore is not None for restore in restored]),
+        tuple([(number, bool(index)) for number, index in call.results]),
+        len(plan.middle),
+        len(plan.tail),
+    )
+    indices = [index for _, index in call.results]
+    return make(code, plan.dtype, shapes, flat, restored, indices, plan.middle, plan.tail, empty)  # type: ignore[no-any-return]
 
-    def run(operands: Sequence[Any]) -> list[ndarray[Any, Any]]:
-        arrays = [empty(shape, dtype) for shape in shapes]
-        rows = arrays if simple else [x.reshape((*lead, n)) for x, lead, n in zip(arrays, leads, flat)]
-        code(
-            *[x.ravel() if way is FLAT else x if way is AS_IT_IS else x.item() for x, way in zip(operands, ways)],
-            *middle,
-            *[rows[number][index] if index else rows[number] for number, index in numbers],
-            *tail,
-        )
-        return [x if restore is None else restore(x) for x, restore in zip(arrays, restored)]
+
+@cache
+def _arrays_maker(
+    operands: tuple[str, ...],
+    reshaped: tuple[bool, ...],
+    restored: tuple[bool, ...],
+    results: tuple[tuple[int, bool], ...],
+    middle: int,
+    tail: int,
+) -> Callable[..., Any]:
+    """The maker of functions for :func:`planned_arrays`, written out like those of :func:`kernel_call`.
+
+    Of each target it is told whether it is reshaped to rows for the kernel, and whether it is restored; of each result
+    of the kernel, which target it is part of, and whether by an index.
+    """
+    targets = range(len(reshaped))
+    parts = [f"rows{number}[index{place}]" if part else f"rows{number}" for place, (number, part) in enumerate(results)]
+    befores, afters = ([f"{name}{number}" for number in range(count)] for name, count in (("b", middle), ("a", tail)))
+    given = [expression.format(f"x{number}") for number, expression in enumerate(operands)]
+    source = _ARRAYS_TEMPLATE.format(
+        operands="".join(f"x{number}, " for number in range(len(operands))),
+        shapes="".join(f"shape{number}, " for number in targets),
+        flats="".join(f"flat{number}, " for number in targets),
+        restores="".join(f"restore{number}, " for number in targets),
+        indices="".join(f"index{place}, " for place in range(len(results))),
+        befores="".join(f"{name}, " for name in befores),
+        afters="".join(f"{name}, " for name in afters),
+        arrays="; ".join(f"array{number} = empty(shape{number}, dtype)" for number in targets),
+        rows="; ".join(f"rows{n} = array{n}" + (f".reshape(flat{n})" if reshaped[n] else "") for n in targets),
+        arguments=", ".join([*given, *befores, *parts, *afters]),
+        results=", ".join(f"restore{n}(array{n})" if restored[n] else f"array{n}" for n in targets),
+    )
+    namespace: dict[str, Any] = {}
+    exec(source, namespace)
+    return namespace["make"]  # type: ignore[no-any-return]
+
+
+_ARRAYS_TEMPLATE = """\
+def make(code, dtype, shapes, flat, restored, indices, middle, tail, empty):
+    ({shapes}), ({flats}), ({restores}) = shapes, flat, restored
+    ({indices}), ({befores}), ({afters}) = indices, middle, tail
+
+    def run(operands):
+        ({operands}) = operands
+        {arrays}
+        {rows}
+        code({arguments})
+        return [{results}]
 
     return run
+"""
 
 
 def _way(given: Any, flat: Any) -> str | None:

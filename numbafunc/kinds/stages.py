@@ -209,7 +209,7 @@ class _Run:
         directions = arguments[0].shape[0]
         row = tuple(1 if axis in self.axes else length for axis, length in enumerate(self.shape))
         lengths = self.shape if stages.epilogue is not None else row
-        cotangent = {number: _in(x.reshape((directions, *lengths)), self.compute) for number, x in given.items()}
+        cotangent = {number: _in(_laid_out(x, (directions, *lengths)), self.compute) for number, x in given.items()}
         if stages.epilogue is None:
             weights = [cotangent.get(number, 0.0) for number in range(len(composed.weights))]
         else:
@@ -245,6 +245,12 @@ def _summed_behind(part: Any, node: Node) -> Any:
     """The sum over the axes behind the directions that broadcasting has given to an operand of fewer axes."""
     extra = part.ndim - node.ndim
     return anywhere.total(part, tuple(range(1, 1 + extra))) if extra > 0 else part
+
+
+def _laid_out(cotangent: Any, shape: tuple[int, ...]) -> Any:
+    """A cotangent in a shape; that of a mean, one number repeated, in memory, as calls that are prepared want it."""
+    cotangent = cotangent.reshape(shape)
+    return np.ascontiguousarray(cotangent) if type(cotangent) is np.ndarray else cotangent
 
 
 def _in(x: Any, dtype: Any) -> Any:

@@ -412,6 +412,7 @@ class _Results:
         self.kind: type | None = None  # type of the only leaf, where that is a NumPy scalar,
         self.array: Any = None  # and the array of these scalars
         self.structure: Structure | None = None
+        self.none = False  # whether steps have no result
         self.here = CPU
         self.expected: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
         self.places: list[Backend] = []
@@ -422,7 +423,7 @@ class _Results:
         first = self.structure is None
         leaves, structure = _leaves(y, "the result of f") if first or self.here is not CPU else flatten(y)
         if first:
-            self.structure = structure
+            self.structure, self.none = structure, y is None
             self.expected = [describe(leaf) for leaf in leaves]
             self.places = [backend.of(leaf) for leaf in leaves]
             self.stacks = [here.scan_stack(self.steps, leaf) for here, leaf in zip(self.places, leaves)]
@@ -436,6 +437,8 @@ class _Results:
 
     def put(self, i: int, y: Any) -> None:
         """Store the result of a step."""
+        if y is None and self.none:
+            return
         leaves = self.shape(y)
         for position, (leaf, stack) in enumerate(zip(leaves, self.stacks)):
             expected = self.expected[position]

@@ -11,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from numbafunc.dual.array import Dual, Operand, make, quiet, value_of
 from numbafunc.dual.axes import axes_of
-from numbafunc.dual.products import finish
+from numbafunc.dual.products import finish, masked
 from numbafunc.dual.recorder import Recorder
 from numbafunc.dual.storage import gather, view
 from numbafunc.rules.arguments import UNSET
@@ -90,7 +90,9 @@ def combine(first: Tangent, second: Tangent) -> Tangent:
 
 def select(condition: Any, x: Tangent, y: Tangent) -> Tangent:
     """The tangent of a selection; None stands for a zero tangent."""
-    return np.where(condition, 0 if x is None else x, 0 if y is None else y)
+    if y is None:
+        return masked(condition, x)
+    return masked(~condition, y) if x is None else np.where(condition, x, y)
 
 
 # Reductions.

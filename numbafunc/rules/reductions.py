@@ -15,6 +15,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from numbafunc.dual.array import Dual, Operand, quiet, value_of
 from numbafunc.dual.dtypes import is_finite
 from numbafunc.dual.products import beside, finish, scale
+from numbafunc.dual.recorder import Recorder
 from numbafunc.rules.application import along, linear, merged, pick, with_axes
 from numbafunc.rules.arguments import UNSET, cast, from_end, given, into, refuse
 from numbafunc.rules.register import rule_for
@@ -37,7 +38,9 @@ def _sum(
     axes = from_end(axis, a.ndim)
 
     def apply(v: Any, lead: int) -> Any:
-        return np.add.reduce(v, axes, **options) if lead else np.add.reduce(v, axes, **options, **start)
+        if lead:
+            return v.sum(axes, **options) if type(v) is Recorder else np.add.reduce(v, axes, **options)
+        return np.add.reduce(v, axes, **options, **start)
 
     return into(out, linear(a, apply), "sum")
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from numbafunc.dual.array import UFUNC_RULES, Dual, Operand, make, quiet, value_of
 from numbafunc.dual.dtypes import is_finite
-from numbafunc.dual.products import align, beside, chained, divide, finish, scale, whole
+from numbafunc.dual.products import align, chained, divide, finish, scale, sum_of_products, whole
 from numbafunc.dual.recorder import Recorder, watch
 from numbafunc.numbers import elementary
 from numbafunc.rules.application import Tangent, combine, select
@@ -128,22 +128,24 @@ define_on_value(
 def binary(ufunc: Callable[..., Any], tangent_of: BinaryTangent) -> Rule:
     """The rule of a function of two operands."""
     name = f"numpy.{ufunc.__name__}"
+    keeps_operands, is_quiet = tangent_of not in KEEPING_NOTHING, tangent_of in QUIET
 
     def rule(x: Operand, y: Operand) -> Any:
-        x_level = x.level if type(x) is Dual else 0
-        y_level = y.level if type(y) is Dual else 0
+        x_level = y_level = 0
         dx = dy = None
-        if x_level >= y_level:
-            level = x_level
-            x, dx = x.primal, x.tangent
+        if type(x) is Dual:
+            x_level = x.level
         else:
-            level = y_level
-        if not x_level:
             x = constant(x, name)
+        if type(y) is Dual:
+            y_level = y.level
+        else:
+            y = constant(y, name)
+        level = x_level if x_level >= y_level else y_level
+        if x_level == level:
+            x, dx = x.primal, x.tangent
         if y_level == level:
             y, dy = y.primal, y.tangent
-        if not y_level:
-            y = constant(y, name)
         value = ufunc(x, y)
         if type(value) is not np.ndarray and type(value) is not Dual:
             value = np.asarray(value)
@@ -154,16 +156,16 @@ def binary(ufunc: Callable[..., Any], tangent_of: BinaryTangent) -> Rule:
             x = x.astype(dtype)
         if getattr(y, "dtype", dtype) != dtype:
             y = y.astype(dtype)
-        if dx is not None and dx.ndim <= ndim:
+        if dx is not None and len(dx.shape) <= ndim:
             dx = align(dx, ndim)
-        if dy is not None and dy.ndim <= ndim:
+        if dy is not None and len(dy.shape) <= ndim:
             dy = align(dy, ndim)
-        if tangent_of not in KEEPING_NOTHING:
+        if keeps_operands:
             if type(dx) is Recorder and not y_level:
                 watch(y, level)
             if type(dy) is Recorder and not x_level:
                 watch(x, level)
-        if tangent_of in QUIET and (dx is None or type(dx) is Recorder) and (dy is None or type(dy) is Recorder):
+        if is_quiet and (dx is None or type(dx) is Recorder) and (dy is None or type(dy) is Recorder):
             return finish(value, tangent_of(x, y, value, dx, dy), level)
         return _finish(tangent_of, x, y, value, dx, dy, level)
 
@@ -187,24 +189,9 @@ def by_partials(
             return scale(by_x(x, y, z), dx)
         if dx is None:
             return scale(by_y(x, y, z), dy)
-        return _sum_of_products(by_x(x, y, z), dx, by_y(x, y, z), dy)
+        return sum_of_products(by_x(x, y, z), dx, by_y(x, y, z), dy)
 
     return binary(ufunc, tangent_of)
-
-
-def _sum_of_products(a: Operand, dx: Tangent, b: Operand, dy: Tangent) -> Tangent:
-    """``a * dx + b * dy``, without a term whose tangent is zero."""
-    if type(dx) is np.ndarray and type(dy) is np.ndarray and type(a) is not Dual and type(b) is not Dual:
-        # Both products at once; results that are not finite are computed again, term by term.
-        tangent = beside(a, dx) * dx
-        second = beside(b, dy) * dy
-        if tangent.shape == second.shape:
-            tangent += second
-        else:
-            tangent = tangent + second
-        if is_finite(tangent):
-            return tangent
-    return scale(a, dx) + scale(b, dy)
 
 
 def _define_selection(ufunc: np.ufunc, takes_first: Callable[[Any, Any], Any]) -> None:
@@ -231,7 +218,7 @@ def _multiply(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> T
         return scale(x, dy)
     if dy is None:
         return scale(y, dx)
-    return _sum_of_products(y, dx, x, dy)
+    return sum_of_products(y, dx, x, dy)
 
 
 KEEPING_NOTHING = {_add, _subtract}
@@ -336,8 +323,8 @@ def _logaddexp(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> 
         ratio = np.exp(y - x)
         if is_finite(ratio):
             share = np.reciprocal(ratio + 1)
-            return _sum_of_products(share, dx, ratio * share, dy)
-    return _sum_of_products(elementary.logistic(x - y), dx, elementary.logistic(y - x), dy)
+            return sum_of_products(share, dx, ratio * share, dy)
+    return sum_of_products(elementary.logistic(x - y), dx, elementary.logistic(y - x), dy)
 
 
 def _over_square(x: Operand, radius: Operand) -> Operand:

@@ -5,12 +5,13 @@ A zero cotangent contributes nothing, whatever the factor, as a zero tangent doe
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy
 
 from numbafunc.dual import anywhere
-from numbafunc.dual.products import divide, mixed, scale
+from numbafunc.dual.products import divide, masked, mixed, scale, sum_of_products
 from numbafunc.dual.recorder import RECORDED, Primitive, Recorder, Shape, not_linear
 from numbafunc.transposes.register import records
 
@@ -28,22 +29,23 @@ def broadcast(x: Recorder, other: Any) -> Shape:
     own = x.shape
     if shape == () or shape == own or (shape == own[1:] and own):
         return own
-    return joined_shape(own, shape)
+    return joined_shape(own, shape)  # type: ignore[no-any-return]
 
 
-def joined_shape(a: Shape, b: Shape) -> Shape:
-    """The shape that two shapes broadcast to; NumPy's function takes several times as long."""
-    if len(a) == len(b) and all(m == n or m == 1 or n == 1 for m, n in zip(a, b)):
-        return tuple([n if m == 1 else m for m, n in zip(a, b)])
-    return np.broadcast_shapes(a, b)  # type: ignore[no-any-return]
+# NumPy's function takes longer than most steps.
+joined_shape = functools.lru_cache(1024)(np.broadcast_shapes)
+"""The shape that two shapes broadcast to."""
 
 
 def common_dtype(x: Recorder, other: Any) -> Any:
     """The dtype of an elementwise function of two operands; Python's numbers leave it as it is."""
+    own = x.dtype
     dtype = getattr(other, "dtype", None)
     if dtype is None:
-        return np.result_type(x.dtype, other) if type(other) in _WEAK else np.result_type(x.dtype, np.asarray(other))
-    return dtype if dtype == x.dtype else np.result_type(x.dtype, dtype)
+        if (type(other) is float or type(other) is int) and own.kind == "f":
+            return own
+        return np.result_type(own, other if type(other) in _WEAK else np.asarray(other))
+    return own if dtype is own or dtype == own else np.result_type(own, dtype)
 
 
 # Products.
@@ -97,6 +99,22 @@ def _divide(x: Any, y: Any) -> Recorder:
     return QUOTIENT.of(x, broadcast(x, y), common_dtype(x, y), y)
 
 
+SUM_OF_PRODUCTS = Primitive(
+    "sum of two products with constants",
+    lambda dx, dy, a, b: anywhere.added(scale(a, dx), scale(b, dy)),
+    lambda cotangent, place, dx, dy, a, b: mixed(b if place else a, cotangent),
+)
+
+
+@records(sum_of_products)
+def _sum_of_products(a: Any, dx: Recorder, b: Any, dy: Recorder) -> Recorder:
+    shape, dtype = broadcast(dx, a), common_dtype(dx, a)
+    if shape != broadcast(dy, b) or dtype != common_dtype(dy, b):
+        # The cotangent of each term has a shape and dtype of its own.
+        return _add(multiply(a, dx), multiply(b, dy))
+    return SUM_OF_PRODUCTS.record(shape, dtype, dx, dy, a, b)
+
+
 @records(np.ldexp)
 def _ldexp(x: Recorder, exponent: Any) -> Recorder:
     return multiply(x, np.ldexp(np.ones((), x.dtype), exponent))
@@ -106,6 +124,11 @@ def _ldexp(x: Recorder, exponent: Any) -> Recorder:
 
 
 SUM_OF_TWO = Primitive("sum of two", anywhere.added, lambda cotangent, place, x, y: cotangent)
+DIFFERENCE = Primitive(
+    "difference of two",
+    lambda x, y: anywhere.added(x, anywhere.negative(y)),
+    lambda cotangent, place, x, y: anywhere.negative(cotangent) if place else cotangent,
+)
 NEGATIVE = Primitive("negative", anywhere.negative, lambda cotangent, place, x: anywhere.negative(cotangent))
 
 
@@ -132,7 +155,9 @@ def _negative(x: Recorder) -> Recorder:
 
 @records(np.subtract)
 def _subtract(x: Any, y: Any) -> Recorder:
-    return _add(x, -y)
+    if type(x) is not Recorder or type(y) is not Recorder:
+        return _add(x, -y)
+    return DIFFERENCE.record(broadcast(x, y), common_dtype(x, y), x, y)
 
 
 @records(np.positive)
@@ -148,8 +173,7 @@ for _function in (np.deg2rad, np.radians, np.rad2deg, np.degrees):
 
 
 def _where_transpose(cotangent: Any, place: int, condition: Any, x: Any, y: Any) -> Any:
-    zero = cotangent.dtype.type(0)
-    return np.where(condition, cotangent, zero) if place == 1 else np.where(condition, zero, cotangent)
+    return masked(condition if place == 1 else ~condition, cotangent)
 
 
 CHOICE = Primitive("choice", np.where, _where_transpose)
@@ -157,11 +181,11 @@ CHOICE = Primitive("choice", np.where, _where_transpose)
 
 @records(np.where)
 def _where(condition: Any, x: Any, y: Any) -> Recorder:
-    condition = np.asarray(condition)
+    condition = np.asarray(condition, bool)
     one, other = (x, y) if type(x) is Recorder else (y, x)
     shape, dtype = broadcast(one, other), common_dtype(one, other)
-    if condition.shape != shape:
-        shape = np.broadcast_shapes(shape, condition.shape)
+    if condition.shape != shape and condition.shape != shape[1:]:
+        shape = joined_shape(shape, condition.shape)
     return CHOICE.record(shape, dtype, condition, x, y)
 
 

@@ -9,6 +9,7 @@ import numpy
 from numpy.lib.array_utils import normalize_axis_index
 
 from numbafunc.dual.recorder import RECORDED_METHODS, At, Primitive, Recorder
+from numbafunc.dual.storage import is_basic
 from numbafunc.transposes.register import records
 from numbafunc.transposes.shape import outline, reshaped
 
@@ -16,15 +17,6 @@ from numbafunc.transposes.shape import outline, reshaped
 np: Any = numpy
 
 _function: Any
-
-_BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
-
-
-def is_basic(key: Any) -> bool:
-    """Whether an index consists of numbers and slices, so that it selects no element twice."""
-    if type(key) is tuple:
-        return all(isinstance(part, _BASIC) and type(part) is not bool for part in key)
-    return isinstance(key, _BASIC) and type(key) is not bool
 
 
 def _positions(shape: Any, key: Any) -> Any:

@@ -16,7 +16,7 @@ np: Any = numpy
 
 
 def _turned(x: Any) -> Any:
-    return np.swapaxes(x, -1, -2)
+    return x.swapaxes(-1, -2)
 
 
 def _product_transpose(cotangent: Any, place: int, x: Any, y: Any) -> Any:

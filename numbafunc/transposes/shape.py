@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,7 +25,12 @@ _FALSE = np.zeros((), bool)
 
 def outline(x: Any) -> Any:
     """An array of the shape of a recorder that takes no memory, to learn what a function makes of the shape."""
-    return np.ndarray(x.shape, bool, b"\0", 0, (0,) * len(x.shape))
+    return _outline(x.shape)
+
+
+@functools.lru_cache(1024)
+def _outline(shape: Shape) -> Any:
+    return np.ndarray(shape, bool, b"\0", 0, (0,) * len(shape))
 
 
 RESHAPED = Primitive(

@@ -41,9 +41,9 @@ def total(
     if dtype is not None:
         x = x.astype(dtype)
     axes = axes_of(axis, x.ndim)
-    kept = tuple(1 if one in axes else length for one, length in enumerate(x.shape))
+    kept = tuple([1 if one in axes else length for one, length in enumerate(x.shape)])
     keepdims = keepdims is not np._NoValue and bool(keepdims)
-    shape = kept if keepdims else tuple(length for one, length in enumerate(x.shape) if one not in axes)
+    shape = kept if keepdims else tuple([length for one, length in enumerate(x.shape) if one not in axes])
     return SUMMED.of(x, shape, x.dtype, axes, kept, keepdims)
 
 

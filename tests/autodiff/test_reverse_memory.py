@@ -2,6 +2,9 @@
 
 import gc
 import json
+import platform
+import subprocess
+import sys
 import threading
 import tracemalloc
 
@@ -264,3 +267,25 @@ def test_gradients_of_large_arrays_do_not_depend_on_the_number_of_threads(progra
     digests = json.loads(programs.run(SAME_BITS, NUMBA_NUM_THREADS="2"))
     assert len(digests) > 10
     assert [name for name, (first, second) in digests.items() if first != second] == []
+
+
+FAULTS = """
+import resource
+import numpy as np
+from numbafunc import grad
+
+call, x = grad(lambda x: np.sum(np.sin(x) * np.cos(x) * np.tanh(x)), mode="reverse"), np.ones(100_000)
+for _ in range(3):
+    call(x)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    call(x)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="limits of glibc's heap")
+def test_gradients_take_the_memory_of_those_before():
+    run = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True, timeout=120)
+    # A page has 4096 bytes: gradients that take a single array from the system have 2000 faults.
+    assert int(run.stdout) < 1000

@@ -269,7 +269,7 @@ def look_inside(holder: type) -> None:
 
 def _owner(x: Any) -> _Owner | None:
     """The owner of an array, without loading the back end; None for all that is in main memory."""
-    if isinstance(x, (np.ndarray, np.generic, float, int)):
+    if isinstance(x, (np.ndarray, np.generic, float, int)) or type(x) in _HOLDERS:
         return None
     for owner in _OWNERS:
         if owner.owns(x):

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from numbafunc.dual.user_line import DUAL_TYPES
+
 PANDAS_PRIORITY = 5000
 """Higher than that of all types of pandas, whose operators then leave the work to the other operand."""
 
@@ -67,7 +69,7 @@ def _bfloat16(name: str) -> Any:
 
 def as_target(out: Any) -> Any:
     """The array in whose memory a result is put: one of NumPy that shares it with an array of another library."""
-    if isinstance(out, np.ndarray):
+    if isinstance(out, np.ndarray) or type(out) in DUAL_TYPES:
         return out
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(out, torch.Tensor):

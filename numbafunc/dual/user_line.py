@@ -216,9 +216,15 @@ def running() -> UserLine | None:
         library = library_of(frame)
         if not library:
             return UserLine(frame, frame.f_lasti, frame.f_lineno, function)
-        if library == "numbafunc" and function is None and isinstance(frame.f_locals.get("f"), _COMPILED):
+        if library == "numbafunc" and function is None and _is_of_a_library(frame.f_locals.get("f")):
             function = frame.f_locals["f"]
     return None
+
+
+def _is_of_a_library(f: Any) -> bool:
+    """Whether something is a function of Python's own or of another library than this one, or a type."""
+    root = str(getattr(f, "__module__", None) or "").partition(".")[0]
+    return isinstance(f, _COMPILED) or (callable(f) and root != "numbafunc" and is_library(root))
 
 
 def entries(traceback: TracebackType | None) -> list[TracebackType]:

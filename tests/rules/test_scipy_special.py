@@ -405,7 +405,7 @@ def test_likelihood_of_a_negative_binomial_distribution():
 @pytest.mark.parametrize("name", ["logsumexp", "softmax", "log_softmax"])
 def test_functions_that_numpy_does_not_hand_over(name):
     x = np.array([0.3, -0.2, 1.0])
-    with pytest.raises(TypeError, match="take those that numbafunc.scipy has under their names"):
+    with pytest.raises(TypeError, match=rf"scipy\.special\.{name} .*call numbafunc\.{name}"):
         jvp(getattr(special, name), (x,), (x,))
     value, _ = jvp(getattr(numbafunc.scipy.special, name), (x,), (x,))
     np.testing.assert_allclose(value, getattr(special, name)(x), rtol=1e-14)
@@ -420,10 +420,11 @@ def test_function_without_a_rule_is_named(name):
 
 
 def test_ufunc_of_the_same_name_is_another():
-    stranger = np.frompyfunc(lambda x: x, 1, 1)
-    x = Dual(np.array([0.5]), np.ones((1, 1)), 1)
-    with pytest.raises(TypeError, match="has no rule"):
-        stranger(x)
+    def erf(x):
+        return x * x
+
+    stranger = np.frompyfunc(erf, 1, 1)
+    np.testing.assert_array_equal(stranger(Dual(np.array([0.5]), np.ones((1, 1)), 1)).tangent, [[1.0]])
     assert find_ufunc_rule(np.exp2) is None
 
 

@@ -32,13 +32,7 @@ from typing import Any
 import numpy
 
 from numbafunc.dual.levels import watch_runs
-from numbafunc.numpy import (
-    compiled as compiled,  # registers with Numba
-    fft,
-    iteration,
-    linalg,
-)
-from numbafunc.numpy.functions import replacements
+from numbafunc.numpy import fft, linalg
 
 __all__ = numpy.__all__
 
@@ -63,21 +57,18 @@ _MODULES = {sys.modules[__name__]: numpy, linalg: numpy.linalg, fft: numpy.fft}
 
 for _module, _original in _MODULES.items():
     vars(_module).update(_names_of(_original))
-vectorize = iteration.vectorize
+
+
+class vectorize(numpy.vectorize):
+    """NumPy's class; while a function is differentiated its instances know of dual arrays, wherever they were made."""
 
 
 def _constant_property(found: Any) -> property:
     return property(lambda module: found)
 
 
-_INSIDE = {
-    module: type(
-        "ModuleInside",
-        (ModuleType,),
-        {name: _constant_property(found) for name, found in replacements(original).items()},
-    )
-    for module, original in _MODULES.items()
-}
+_INSIDE: dict[ModuleType, type[ModuleType]] = {}
+_CALL_FOR_EACH: list[Any] = []
 
 
 def _change(inside: bool) -> None:
@@ -86,9 +77,23 @@ def _change(inside: bool) -> None:
     A property of the class comes before the attribute of the module, and to assign a class takes less than a tenth of
     a microsecond, whatever the number of its properties.
     """
+    if not _INSIDE:
+        # Here, since the functions that know of dual arrays load all rules.
+        from numbafunc.numpy import compiled as compiled, iteration
+        from numbafunc.numpy.functions import replacements
+
+        _CALL_FOR_EACH.append(iteration.call_for_each)
+        for module, original in _MODULES.items():
+            properties = {name: _constant_property(found) for name, found in replacements(original).items()}
+            _INSIDE[module] = type("ModuleInside", (ModuleType,), properties)
     for module, class_inside in _INSIDE.items():
         module.__class__ = class_inside if inside else ModuleType
-    iteration.change(inside)
+    # Without a method of its own the class costs nothing.
+    changed: Any = vectorize
+    if inside:
+        changed.__call__ = _CALL_FOR_EACH[0]
+    else:
+        del changed.__call__
 
 
 watch_runs(_change)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy
 
 from numbafunc.dual.nests import array_of, holds_dual
-from numbafunc.numpy import classes, creation, iteration
+from numbafunc.numpy import classes, creation, iteration, polynomials
 from numbafunc.rules.blanks import fillable, fresh
 
 _LISTS = (list, tuple)
@@ -117,5 +117,5 @@ def replacements(module: ModuleType) -> dict[str, Any]:
         elif function is not None and (isinstance(function, (numpy.ufunc, dispatching)) or name in _MAKE_ARRAYS):
             found[name] = StandIn(function, looking_into_lists(function))
     if module is numpy:
-        found.update(classes.FUNCTIONS)
+        found.update(classes.FUNCTIONS, polynomial=polynomials.namespace())
     return found

@@ -51,40 +51,25 @@ def _called(function: Callable[..., Any], operands: Sequence[Operand], dtypes: S
     return tuple(_results(list(output), shape, dtype) for output, dtype in zip(outputs, wanted, strict=True))
 
 
-class vectorize(np.vectorize):
-    """NumPy's class, whose instances know of dual arrays, wherever they were made, while a function is differentiated.
+def call_for_each(self: Any, *args: Any, **options: Any) -> Any:
+    """The method ``__call__`` of :class:`numpy.vectorize`, for a function that takes or gives dual numbers."""
+    function: Any = self.pyfunc
+    if not callable(function):
+        return np.vectorize.__call__(self, *args, **options)  # a decorator with options, which gets the function now
+    moving = [place for place in range(len(args)) if place not in self.excluded]
+    named = [name for name in options if name not in self.excluded]
+    operands = [*(args[place] for place in moving), *(options[name] for name in named)]
+    if self.signature is not None or not operands or any(np.size(x) == 0 for x in operands):
+        return np.vectorize.__call__(self, *args, **options)
 
-    It has no method of its own at other times: see :func:`change`.
-    """
+    def of_elements(*elements: Any) -> Any:
+        arguments, keywords = list(args), dict(options)
+        for place, x in zip(moving, elements, strict=False):
+            arguments[place] = x
+        keywords.update(zip(named, elements[len(moving) :], strict=True))
+        return function(*arguments, **keywords)
 
-    def _call_inside(self, *args: Any, **options: Any) -> Any:
-        plain: Any = super().__call__
-        function: Any = self.pyfunc
-        if not callable(function):
-            return plain(*args, **options)  # a decorator with options, which is given the function now
-        moving = [place for place in range(len(args)) if place not in self.excluded]
-        named = [name for name in options if name not in self.excluded]
-        operands = [*(args[place] for place in moving), *(options[name] for name in named)]
-        if self.signature is not None or not operands or any(np.size(x) == 0 for x in operands):
-            return plain(*args, **options)
-
-        def of_elements(*elements: Any) -> Any:
-            arguments, keywords = list(args), dict(options)
-            for place, x in zip(moving, elements, strict=False):
-                arguments[place] = x
-            keywords.update(zip(named, elements[len(moving) :], strict=True))
-            return function(*arguments, **keywords)
-
-        return _called(of_elements, operands, self.otypes or ())
-
-
-def change(inside: bool) -> None:
-    """Let instances of vectorize know of dual arrays, or not any more."""
-    changed: Any = vectorize
-    if inside:
-        changed.__call__ = changed._call_inside
-    else:
-        del changed.__call__
+    return _called(of_elements, operands, self.otypes or ())
 
 
 @stands_in

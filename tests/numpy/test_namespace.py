@@ -155,6 +155,16 @@ def along_an_axis(x):
     return np.apply_along_axis(lambda row: row.sum() * x[0], 1, np.arange(6.0).reshape(2, 3))
 
 
+def series_of_polynomials(x):
+    series = np.polynomial
+    product = series.polynomial.polymul([x[0], 1.0], [x[1], x[2]])
+    total = series.polynomial.polyval(0.3, product) + series.polynomial.polyval(x[0], [1.0, 2.0, x[2]])
+    total = total + series.chebyshev.chebval(x, [0.5, x[0], x[1]]).sum() + series.Polynomial([1.0, 2.0])(0.5)
+    return (
+        total + series.legendre.legval(0.5, x) + series.polynomial.polyder(x)[0] + series.hermite.hermadd(x, [1.0])[0]
+    )
+
+
 def with_isinstance(x):
     assert isinstance(x, np.ndarray)
     assert isinstance(X, np.ndarray)

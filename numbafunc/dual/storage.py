@@ -239,9 +239,16 @@ def _has_own_parts(x: Dual, strides: tuple[int, ...]) -> bool:
                 return False
         elif type(part) is Recorder:
             continue
-        elif part.base is not None or not part.flags.writeable or part.strides[part.ndim - len(strides) :] != strides:
+        elif not part.flags.writeable or part.strides[part.ndim - len(strides) :] != strides:
+            return False
+        elif part.base is not None and not _is_lone_view(part):
             return False
     return True
+
+
+def _is_lone_view(part: Part) -> bool:
+    """Whether a view is all that refers to the array whose memory it has, as transposed arrays made here are."""
+    return type(part.base) is np.ndarray and part.base.base is None and sys.getrefcount(part.base) <= _ALONE
 
 
 def _is_alone(x: Dual) -> bool:
@@ -257,6 +264,8 @@ def _is_alone(x: Dual) -> bool:
 
 def _laid_out_like(value: Part, lead: tuple[int, ...]) -> Part:
     """An array of zeros with axes of directions before those of `value`, which keep their order in memory."""
+    if value.flags.c_contiguous:
+        return np.zeros((*lead, *value.shape), value.dtype)
     order = sorted(range(value.ndim), key=lambda axis: -abs(value.strides[axis]))
     storage = np.zeros((*lead, *(value.shape[axis] for axis in order)), value.dtype)
     back = sorted(range(value.ndim), key=order.__getitem__)

@@ -347,3 +347,20 @@ def test_results_without_tangents_may_go_into_plain_arrays():
     np.testing.assert_array_equal(whole, np.where(x.primal > 0, np.floor(x.primal), 0))
     x //= 0.5
     np.testing.assert_array_equal(x.tangent, 0)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("assigned", [1, 2])
+def test_elements_are_assigned_in_place_after_the_first(order, assigned):
+    x = Dual(np.asfortranarray(np.ones((3, 4))) if order == "F" else np.ones((3, 4)), np.zeros((2, 3, 4)), 1)
+    kept = x.primal
+    y = Dual(np.array(2.0), np.array([1.0, 3.0]), assigned)
+    x[0, 1] = y
+    where = value_of(x).ctypes.data
+    for i in range(3):
+        x[i, 0] = y * i
+        assert value_of(x).ctypes.data == where
+    x[:, 2] = 5.0
+    assert value_of(x).ctypes.data == where
+    assert kept[0, 1] == 1
+    np.testing.assert_array_equal(x[2, 0].tangent, [2.0, 6.0])

@@ -239,16 +239,17 @@ def _has_own_parts(x: Dual, strides: tuple[int, ...]) -> bool:
                 return False
         elif type(part) is Recorder:
             continue
-        elif not part.flags.writeable or part.strides[part.ndim - len(strides) :] != strides:
-            return False
-        elif part.base is not None and not _is_lone_view(part):
+        elif not _owns_memory(part) or part.strides[part.ndim - len(strides) :] != strides:
             return False
     return True
 
 
-def _is_lone_view(part: Part) -> bool:
-    """Whether a view is all that refers to the array whose memory it has, as transposed arrays made here are."""
-    return type(part.base) is np.ndarray and part.base.base is None and sys.getrefcount(part.base) <= _ALONE
+def _owns_memory(part: Part) -> bool:
+    """Whether an array has memory of its own, or is all that refers to the array that has: transposed ones made here."""
+    if part.base is None:
+        return part.flags.writeable
+    lone = type(part.base) is np.ndarray and part.base.base is None and sys.getrefcount(part.base) <= _ALONE
+    return lone and part.flags.writeable
 
 
 def _is_alone(x: Dual) -> bool:

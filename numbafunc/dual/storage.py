@@ -245,7 +245,7 @@ def _has_own_parts(x: Dual, strides: tuple[int, ...]) -> bool:
 
 
 def _owns_memory(part: Part) -> bool:
-    """Whether an array has memory of its own, or alone refers to the array that has, as transposed ones made here do."""
+    """Whether an array has memory of its own, or alone refers to that which has, as transposed ones made here do."""
     if part.base is None:
         return part.flags.writeable
     lone = type(part.base) is np.ndarray and part.base.base is None and sys.getrefcount(part.base) <= _ALONE

@@ -40,7 +40,7 @@ def _implementation(op: Any, given: tuple[Any, ...], names: list[str], declared:
     telling = [type_ for type_, one in zip(scalars, given) if not isinstance(one, (types.Omitted, int, float))]
     floats = [type_ for type_ in telling if isinstance(type_, types.Float)]
     compute = max(floats, key=lambda type_: type_.bitwidth, default=types.float64)
-    namespace: dict[str, Any] = {"definition": inline(op.definition)}
+    namespace: dict[str, Any] = {"definition": inline(op.settled())}
     if op.keep_integers and not floats and not any(isinstance(type_, types.Float) for type_ in scalars):
         elements = names
     else:

@@ -17,6 +17,7 @@ import platform
 import sys
 import tempfile
 import types
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 from numba.core.runtime import _nrt_python, rtsys
 from numba.core.serialize import dumps
+from numba.core.typing.templates import builtin_registry
 
 from numbafunc.cpu.parts import KernelCompiler, PartCompiler
 
@@ -60,13 +62,56 @@ def source_digest() -> str:
 
 
 def frozen(function: Any) -> Any:
-    """A copy of a function whose global variables, and those of enclosing functions, keep their present values."""
-    cells = tuple(types.CellType(cell.cell_contents) for cell in function.__closure__ or ())
-    copy = types.FunctionType(
-        function.__code__, dict(function.__globals__), function.__name__, function.__defaults__, cells or None
-    )
+    """A copy of a user's function whose global variables, and those of enclosing functions, keep their present values.
+
+    So do those of other functions of the user that it names.
+    """
+    return _with_helpers(function, lambda helper: helper, {})
+
+
+def with_compiled_helpers(function: Any) -> Any:
+    """A frozen copy of a function that calls compiled copies of the user's functions that it names."""
+    return _with_helpers(function, inline, {})
+
+
+def _with_helpers(function: Any, finish: Callable[[Any], Any], made: dict[Any, Any]) -> Any:
+    made[function] = function  # while it is being made: Numba refuses functions that call themselves
+    names = _names(function.__code__)
+    variables = dict(function.__globals__)
+    variables.update({n: _replaced(variables[n], names, finish, made) for n in names if n in variables})
+    values = (_replaced(cell.cell_contents, names, finish, made) for cell in function.__closure__ or ())
+    cells = tuple(map(types.CellType, values))
+    copy = types.FunctionType(function.__code__, variables, function.__name__, function.__defaults__, cells or None)
     copy.__qualname__, copy.__module__ = function.__qualname__, function.__module__
+    made[function] = copy
     return copy
+
+
+def _replaced(value: Any, names: list[str], finish: Callable[[Any], Any], made: dict[Any, Any]) -> Any:
+    """What takes the place of a value that a function names: a copy of a function of the user, also one of a module.
+
+    Functions under ``numba.njit`` are copied from their source, since they become a part of the loop as all others do.
+    """
+    if isinstance(value, types.ModuleType):
+        if value.__name__.split(".")[0] in RELEASED:
+            return value
+        held = vars(value)
+        changed = {name: _replaced(held[name], names, finish, made) for name in names if callable(held.get(name))}
+        if all(new is held[name] for name, new in changed.items()):
+            return value
+        module = types.ModuleType(value.__name__)
+        vars(module).update(held, **changed)
+        return module
+    op = getattr(value, "elementwise_op", None)
+    if op is not None:
+        return value if finish is not inline else inline(op.settled())
+    plain = getattr(value, "py_func", value)
+    if not isinstance(plain, types.FunctionType) or (plain.__module__ or "").split(".")[0] in RELEASED:
+        return value
+    if plain is value and any(known is value for known, _ in builtin_registry.globals):
+        return value  # Numba knows it by an overload of the user's
+    copy = made[plain] if plain in made else _with_helpers(plain, finish, made)
+    return value if copy is plain else finish(copy)
 
 
 def identify(function: Any) -> str | None:
@@ -271,8 +316,12 @@ def separate(function: Any) -> Any:
 def compile_lazily(function: Any, identity: str | None, *, parallel: bool = False) -> Any:
     """The Numba dispatcher of a kernel: it compiles, or reads the cache, at the first call with new types.
 
-    A kernel without an identity is compiled anew in each process.
+    A kernel without an identity is compiled anew in each process. Others are named by it: symbols of machine code that
+    different processes have compiled would otherwise meet under one name where functions of the user call kernels.
     """
+    if identity is not None:
+        digest = hashlib.sha256(f"{identity} parallel={parallel}".encode()).hexdigest()[:16]
+        function.__name__ = function.__qualname__ = f"{function.__name__}_{digest}"
     dispatcher = numba.njit(**FLAGS, parallel=parallel, pipeline_class=KernelCompiler)(function)
     if identity is not None:
         dispatcher._cache = KernelCache(f"{identity} parallel={parallel}")

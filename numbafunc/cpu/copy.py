@@ -179,6 +179,11 @@ def build(traversal: Traversal, word: str, itemsize: int, *, parallel: bool) -> 
     )
 
 
+def build_form(form: str, word: str) -> Any:
+    """The kernel of a form that is not unrolled, on the calling thread."""
+    return _build(form, 1, 1, word, False)
+
+
 @functools.cache
 def _build(form: str, block: int, lanes: int, word: str, parallel: bool) -> Any:
     groups = ("operands", "result")

@@ -82,7 +82,8 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 def _reached(value: Any, seen: set[int]) -> Iterator[FunctionType]:
     """A function and the user's functions that it refers to."""
-    value = getattr(value, "py_func", value)
+    op = getattr(value, "elementwise_op", None)
+    value = getattr(value, "py_func", value) if op is None else op.given
     if not isinstance(value, FunctionType) or id(value) in seen or (value.__module__ or "").split(".")[0] in RELEASED:
         return
     seen.add(id(value))

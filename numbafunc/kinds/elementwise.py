@@ -6,6 +6,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -92,13 +93,12 @@ class Elementwise:
         self._dual_large = threads.Kernels()
         self.variant: tuple[str, Elementwise] | None = None
         """A flag of the public function, and the op that it calls instead of this one where the flag is true."""
+        self.type: Any = None
+        """Numba's type of the user's function, once it has been called inside a compiled one."""
         self.call = self._calls()
 
     def __call__(self, *operands: Any, out: Any = None) -> Array:
         return self.call(*operands, out)
-
-    def __reduce__(self) -> Any:
-        return _unpickled, (self.name if self.identity is not None else self.given,)
 
     def _calls(self) -> Callable[..., Array]:
         """The function ``call(*operands, out)`` that the public function calls.
@@ -266,13 +266,18 @@ class Elementwise:
     def settled(self) -> Callable[..., Any]:
         """The definition; a user's definition is frozen at the first call, and must not raise."""
         if self.definition is None:
-            from numbafunc.cpu.cache import frozen
+            from numbafunc.cpu.cache import frozen, with_compiled_helpers
             from numbafunc.kinds.compile_errors import refuse_statements
 
-            definition = frozen(self.given)
-            refuse_statements(definition, self.name)
-            self.definition = definition
+            given = frozen(self.given)
+            refuse_statements(given, self.name)
+            self.given, self.definition = given, with_compiled_helpers(given)
         return self.definition
+
+    def __reduce__(self) -> Any:
+        if self.identity is not None:
+            return _registered, (self.given.__module__, self.name)
+        return _of_definition, (self.given, self.name)
 
     def _precision(self, operands: Sequence[Any]) -> tuple[np.dtype[Any], str | None]:
         """Dtype of the result, and the precision to compute in."""
@@ -465,11 +470,6 @@ def _in_main_memory(op: Elementwise) -> Callable[..., Array]:
     return run
 
 
-def _unpickled(op: Any) -> Elementwise:
-    """The op of a name, or of a user's definition."""
-    return REGISTRY[op] if isinstance(op, str) else Elementwise(op, name=op.__name__)
-
-
 def define(**options: Any) -> Callable[[Callable[..., Any]], Elementwise]:
     """Decorator that makes an op of a definition of this package and enters it into the registry."""
 
@@ -484,6 +484,18 @@ def define(**options: Any) -> Callable[[Callable[..., Any]], Elementwise]:
     return decorate
 
 
+def _registered(module: str, name: str) -> Elementwise:
+    import_module(module)
+    return REGISTRY[name]
+
+
+def _of_definition(definition: Callable[..., Any], name: str) -> Elementwise:
+    from numbafunc.kinds.njit import know_elementwise
+
+    know_elementwise()
+    return Elementwise(definition, name=name)
+
+
 _YIELDING = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
@@ -493,18 +505,20 @@ def elementwise(definition: Callable[..., Any]) -> Callable[..., Any]:
     Parameters
     ----------
     definition : callable
-        Scalar function in the subset of Python that Numba compiles. Use ``+ - * / **`` and comparisons, ``if``,
-        ``abs``, ``max``, ``min``, ``floor``, ``ceil``, ``isnan``, ``isinf``, ``isfinite``, and the functions of
-        :mod:`numbafunc.elementary` by these names or, where they have the same, those of ``math`` and NumPy (``exp``,
-        ``log1p``, ``tanh``, ...). The package's own elementwise functions (``numbafunc.softplus``, ...) and functions
-        of ``numba.njit`` that use no more can be called. There is no ``raise``, ``assert`` or ``print``, since threads
+        Scalar function in the subset of Python that Numba compiles, or one under ``numba.njit``. Use ``+ - * / **``
+        and comparisons, ``if``, ``abs``, ``max``, ``min``, ``floor``, ``ceil``, ``isnan``, ``isinf``, ``isfinite``,
+        and the functions of :mod:`numbafunc.elementary` by these names or, where they have the same, those of
+        ``math`` and NumPy (``exp``, ``log1p``, ``tanh``, ...). The package's own elementwise functions
+        (``numbafunc.softplus``, ...), other functions made by this one, and functions of yours, plain or under
+        ``numba.njit``, that use no more can be called. There is no ``raise``, ``assert`` or ``print``, since threads
         share the work: return ``math.nan``. Number literals take the precision of the arguments. Global variables and
         those of enclosing functions keep the values they have at the first call.
 
     Returns
     -------
     callable
-        Function of as many array-likes, which broadcast, with a keyword ``out``.
+        Function of as many array-likes, which broadcast, with a keyword ``out``. Functions under ``numba.njit`` can
+        call it too.
 
     Raises
     ------
@@ -525,6 +539,7 @@ def elementwise(definition: Callable[..., Any]) -> Callable[..., Any]:
     >>> numbafunc.grad(gaussian)(0.0, 1.0)
     array(-0.)
     """
+    definition = getattr(definition, "py_func", definition)  # of a function under numba.njit
     if not inspect.isfunction(definition) or definition.__code__.co_flags & _YIELDING:
         raise TypeError(f"elementwise is given {definition!r}; wanted: a Python function that returns a number")
     kinds = [parameter.kind for parameter in inspect.signature(definition).parameters.values()]
@@ -534,7 +549,7 @@ def elementwise(definition: Callable[..., Any]) -> Callable[..., Any]:
         )
     if "out" in inspect.signature(definition).parameters:
         raise TypeError(f"elementwise is given {definition.__name__}, which has a parameter out; wanted: another name")
-    op = Elementwise(definition, name=definition.__name__)
+    op = _of_definition(definition, definition.__name__)
     signature = inspect.signature(definition)
 
     @functools.wraps(definition)
@@ -550,6 +565,7 @@ def elementwise(definition: Callable[..., Any]) -> Callable[..., Any]:
                 raise explained(definition, op.name, error) from error
             raise
 
+    vars(wrapped)["elementwise_op"] = op
     return wrapped
 
 

@@ -8,6 +8,10 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from types import FunctionType
 from typing import Any
 
 OPS: dict[Any, Any] = {}
@@ -23,7 +27,8 @@ def register(module: str) -> None:
     found = {}
     for public in _functions(module):
         op = _op_of(public)
-        overload(public, strict=False)(_refused(public) if op is None else typed(public, op, _implementation))
+        chosen = _by_name(public, module) if op is None else typed(public, op, _implementation)
+        overload(public, strict=False, prefer_literal=op is None)(chosen)
         if op is not None:
             found[public] = op
     OPS.update(found)
@@ -50,6 +55,31 @@ def refresh() -> None:
         context.refresh()
 
 
+@cache
+def know_elementwise() -> None:
+    """Let Numba know the functions that :func:`numbafunc.elementwise` makes.
+
+    They bear their op as an attribute, which travels with them to other processes; a function that Numba registers
+    would be known only where it was made.
+    """
+    from numba.extending import typeof_impl
+
+    @typeof_impl.register(FunctionType)
+    def type_of(function: Any, context: Any) -> Any:
+        op = vars(function).get("elementwise_op")
+        return typeof_impl.dispatch(object)(function, context) if op is None else _type_of(function, op)
+
+
+def _type_of(function: Any, op: Any) -> Any:
+    from numba.core import types
+    from numba.core.typing.templates import make_overload_template
+
+    if op.type is None:
+        chosen = typed(function, op, _implementation)
+        op.type = types.Function(make_overload_template(function, chosen, {}, strict=False, inline="never"))
+    return op.type
+
+
 def _op_of(public: Any) -> Any:
     """The op to which a public function passes its arguments unchanged; None for all other functions."""
     from numbafunc.kinds.elementwise import REGISTRY
@@ -68,25 +98,55 @@ def _functions(module: str) -> list[Any]:
     return [f for f in map(found.get, names) if inspect.isfunction(f) and f.__module__ == module]
 
 
+_INSIDE = f"{__name__.partition('.')[0]}.inside"
+"""The folder of implementations: the module ``inside.pool`` has those of the functions of ``ops.pool``."""
+
+
+def _by_name(public: Any, module: str) -> Any:
+    """The function that Numba asks for an implementation, which a module of the same name in the folder has."""
+    word = module.rpartition(".")[2]
+    names = [name for name in inspect.signature(public).parameters if name != "out"]
+
+    def choose(*given: Any) -> Any:
+        if find_spec(f"{_INSIDE}.{word}") is not None:
+            choose_among = vars(import_module(f"{_INSIDE}.{word}"))
+            if public.__name__ in choose_among:
+                return choose_among[public.__name__](*given)
+        raise _refused(public)
+
+    if module.split(".")[-2] != "ops":
+
+        def typed(*given: Any, **options: Any) -> Any:
+            raise _refused(public)
+
+        return typed
+    declared, defaults = parameters_of(public)
+    namespace = {"choose": choose, **defaults}
+    exec(f"def typed({declared}):\n    return choose({', '.join(names)})", namespace)
+    return namespace["typed"]
+
+
+def parameters_of(public: Any) -> tuple[str, dict[str, Any]]:
+    """The parameters of a public function but for ``out``, as they are declared, and the defaults that are named."""
+    declared, defaults = [], {}
+    for name, parameter in inspect.signature(public).parameters.items():
+        if name == "out":
+            continue
+        if parameter.default is inspect.Parameter.empty:
+            declared.append(name)
+        else:
+            defaults[f"default_{name}"] = parameter.default
+            declared.append(f"{name}=default_{name}")
+    return ", ".join(declared), defaults
+
+
 def _refused(public: Any) -> Any:
-    def typed(*args: Any, **options: Any) -> Any:
-        from numba.core.errors import TypingError
+    from numba.core.errors import TypingError
 
-        names = ", ".join(sorted(op.name for op in _all_ops()))
-        raise TypingError(
-            f"numbafunc.{public.__name__} can't be called inside functions that Numba compiles; of numbafunc's "
-            f"functions these can: {names}"
-        )
-
-    return typed
-
-
-def _all_ops() -> list[Any]:
-    """All ops that can be called inside compiled functions; loads every module that has some."""
-    package = sys.modules[__name__.partition(".")[0]]
-    for name in package.__all__:
-        getattr(package, name)
-    return list(OPS.values())
+    return TypingError(
+        f"numbafunc.{public.__name__} can't be called inside functions that Numba compiles; the elementwise functions, "
+        "reductions, losses and functions of images can"
+    )
 
 
 def typed(public: Any, op: Any, implementation: Any) -> Any:
@@ -95,7 +155,7 @@ def typed(public: Any, op: Any, implementation: Any) -> Any:
     It calls ``implementation(op, types, names, declared)``, where ``declared`` has the parameters with their defaults.
     """
     parameters = inspect.signature(public).parameters
-    names = list(parameters)[:-1]  # without out
+    names = [name for name in parameters if name != "out"]
     defaults = [parameters[name].default for name in names]
     declared = [n if d is inspect.Parameter.empty else f"{n}={d!r}" for n, d in zip(names, defaults)]
 
@@ -133,7 +193,7 @@ def in_definition(
     widths = {one.dtype.bitwidth: one.dtype for one in given if isinstance(one, NumberType)}
     if not widths:
         return None
-    namespace = {"definition": inline(op.definition), "number": make_start(widths[max(widths)])}
+    namespace = {"definition": inline(op.settled()), "number": make_start(widths[max(widths)])}
     elements = [n if isinstance(one, NumberType) else f"number({n})" for n, one in zip(names, given)]
     exec(f"def implementation({', '.join(declared)}):\n    return definition({', '.join(elements)})\n", namespace)
     return namespace["implementation"]
@@ -155,7 +215,7 @@ def _implementation(op: Any, given: tuple[Any, ...], names: list[str], declared:
     kept = op.keep_integers and not any(isinstance(t, types.Float) for t in scalars)
     # A number does not widen an array.
     telling = [t for n, t in zip(names, scalars) if n in arrays or not arrays]
-    namespace: dict[str, Any] = {"leave": leave, "definition": inline(op.definition), "np": np}
+    namespace: dict[str, Any] = {"leave": leave, "definition": inline(op.settled()), "np": np}
     if kept:
         widest = np.result_type(*(np.dtype(str(t)) for t in telling))
         dtype = np.dtype(np.int64) if widest.kind == "b" else widest

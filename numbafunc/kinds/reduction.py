@@ -33,13 +33,13 @@ Array = Any  # numpy.ndarray or Dual
 REGISTRY: dict[str, Reduction] = {}
 
 # Rows this long, when there are this few of them, are shared out to threads in segments.
-_LONG, _FEW = 1 << 16, 16
+LONG, FEW = 1 << 16, 16
 
 # Rows shorter than this, when there are at least as many, are reduced side by side, so many at a time.
-_SHORT, _LANES = 32, 128
+SHORT, LANES = 32, 128
 
 # Columns whose accumulators still fit into the first-level cache.
-_LARGEST_TILE = 1024
+LARGEST_TILE = 1024
 
 # From this many elements on, several threads pay in spite of the cost of starting them.
 PARALLEL_FROM = 1 << 14
@@ -284,9 +284,9 @@ class _View(NamedTuple):
         """Name of the loop to use."""
         if self.inner != 1:
             return "columns"
-        if self.length < _SHORT and self.blocks >= _SHORT:
+        if self.length < SHORT and self.blocks >= SHORT:
             return "lanes"
-        return "segments" if self.blocks <= _FEW and self.length >= _LONG else "rows"
+        return "segments" if self.blocks <= FEW and self.length >= LONG else "rows"
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -294,12 +294,12 @@ class _View(NamedTuple):
         import numba
 
         if self.form == "lanes":
-            return (1, self.length, self.blocks, _LANES)
+            return (1, self.length, self.blocks, LANES)
         if self.form != "columns":
             return (self.blocks, self.length)
         # Results do not depend on how many columns a thread takes together. Long runs are read faster.
         share = -(-self.inner // max(1, int(numba.get_num_threads())))
-        return (self.blocks, self.length, self.inner, max(32, min(_LARGEST_TILE, -(-share // 32) * 32)))
+        return (self.blocks, self.length, self.inner, max(32, min(LARGEST_TILE, -(-share // 32) * 32)))
 
     def varies(self, lengths: tuple[int, ...]) -> tuple[bool, bool, bool]:
         """Whether an operand varies from block to block, from row to row, and along the inner loop.

@@ -55,7 +55,7 @@ class Windows(NamedTuple):
         steps = lengths if unset else _lengths(strides, "strides")
         named = _named(padding)
         if named is ConvPadding.SAME:
-            margins = tuple(_margins_of_same(*axis) for axis in zip(shape[2:], lengths, steps))
+            margins = tuple(margins_of_same(*axis) for axis in zip(shape[2:], lengths, steps))
             return cls(lengths, steps, (margins[0], margins[1]))
         return cls(lengths, steps, ((0, 0), (0, 0)) if named is not None else _margins(padding))
 
@@ -63,8 +63,7 @@ class Windows(NamedTuple):
         """Shape of the result for an operand of a shape whose last two axes are rows and columns."""
         counts = []
         for length, size, step, margins in zip(shape[-2:], self.size, self.strides, self.padding):
-            room = length + sum(margins) - size
-            counts.append(room // step + 1 if room >= 0 else 0)
+            counts.append(count_of(length + sum(margins) - size, step))
         return (*shape[:-2], *counts)
 
 
@@ -101,7 +100,13 @@ def _named(padding: Any) -> ConvPadding | None:
         raise ValueError(f"padding is {padding!r}; wanted: {names}, an int, or pairs of ints") from None
 
 
-def _margins_of_same(length: int, size: int, step: int) -> Pair:
+def count_of(room: int, step: int) -> int:
+    """The number of windows, given how far the first one can be moved."""
+    return room // step + 1 if room >= 0 else 0
+
+
+def margins_of_same(length: int, size: int, step: int) -> Pair:
+    """Padding before and after an axis that gives one window for every step."""
     total = max((-(-length // step) - 1) * step + size - length, 0)
     return total // 2, total - total // 2
 

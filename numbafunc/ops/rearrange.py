@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,34 +17,55 @@ from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 View = tuple["np.ndarray[Any, Any]", tuple[int, ...]]
 
 
-def _split(array: np.ndarray[Any, Any], leading: int, lengths: tuple[int, ...], order: tuple[int, ...]) -> Any:
-    """The axes behind the directions split into these lengths and put in this order."""
-    directions = array.shape[:leading]
-    return array.reshape((*directions, *lengths)).transpose(*range(leading), *(leading + axis for axis in order))
+class Blocks(NamedTuple):
+    """How images are taken apart or assembled.
+
+    Attributes
+    ----------
+    blocks : callable
+        ``blocks(n, c, h, w, a, b)``: the lengths into which the axes are split, and the shape of the result.
+    order : tuple of int
+        The order into which the axes are put.
+    """
+
+    blocks: Callable[..., tuple[tuple[int, ...], tuple[int, ...]]]
+    order: tuple[int, ...]
 
 
-def _batch_to_space2d(x: np.ndarray[Any, Any], leading: int, a: int, b: int) -> View:
-    n, c, h, w = x.shape[leading:]
-    view = _split(x, leading, (n // (a * b), a, b, c, h, w), (0, 3, 4, 1, 5, 2))
-    return view, (*x.shape[:leading], n // (a * b), c, h * a, w * b)
+def _of_batch(n: int, c: int, h: int, w: int, a: int, b: int) -> Any:
+    return (n // (a * b), a, b, c, h, w), (n // (a * b), c, h * a, w * b)
 
 
-def _channel_to_space2d(x: np.ndarray[Any, Any], leading: int, a: int, b: int) -> View:
-    n, c, h, w = x.shape[leading:]
-    view = _split(x, leading, (n, c // (a * b), a, b, h, w), (0, 1, 4, 2, 5, 3))
-    return view, (*x.shape[:leading], n, c // (a * b), h * a, w * b)
+def _of_channels(n: int, c: int, h: int, w: int, a: int, b: int) -> Any:
+    return (n, c // (a * b), a, b, h, w), (n, c // (a * b), h * a, w * b)
 
 
-def _space_to_batch2d(x: np.ndarray[Any, Any], leading: int, a: int, b: int) -> View:
-    n, c, h, w = x.shape[leading:]
-    view = _split(x, leading, (n, c, h // a, a, w // b, b), (0, 3, 5, 1, 2, 4))
-    return view, (*x.shape[:leading], n * a * b, c, h // a, w // b)
+def _to_batch(n: int, c: int, h: int, w: int, a: int, b: int) -> Any:
+    return (n, c, h // a, a, w // b, b), (n * a * b, c, h // a, w // b)
 
 
-def _space_to_channel2d(x: np.ndarray[Any, Any], leading: int, a: int, b: int) -> View:
-    n, c, h, w = x.shape[leading:]
-    view = _split(x, leading, (n, c, h // a, a, w // b, b), (0, 1, 3, 5, 2, 4))
-    return view, (*x.shape[:leading], n, c * a * b, h // a, w // b)
+def _to_channels(n: int, c: int, h: int, w: int, a: int, b: int) -> Any:
+    return (n, c, h // a, a, w // b, b), (n, c * a * b, h // a, w // b)
+
+
+BLOCKS = {
+    "batch_to_space2d": Blocks(_of_batch, (0, 3, 4, 1, 5, 2)),
+    "channel_to_space2d": Blocks(_of_channels, (0, 1, 4, 2, 5, 3)),
+    "space_to_batch2d": Blocks(_to_batch, (0, 3, 5, 1, 2, 4)),
+    "space_to_channel2d": Blocks(_to_channels, (0, 1, 3, 5, 2, 4)),
+}
+
+
+def _movement(name: str) -> Movement:
+    blocks, order = BLOCKS[name]
+
+    def arrange(x: np.ndarray[Any, Any], leading: int, a: int, b: int) -> View:
+        directions = x.shape[:leading]
+        lengths, shape = blocks(*x.shape[leading:], a, b)
+        view = x.reshape((*directions, *lengths)).transpose(*range(leading), *(leading + axis for axis in order))
+        return view, (*directions, *shape)
+
+    return Movement(name, arrange)
 
 
 def _flatten(x: np.ndarray[Any, Any], leading: int) -> View:
@@ -57,10 +79,10 @@ def _upscale_nn(x: np.ndarray[Any, Any], leading: int, scale: int) -> View:
     return view, (*outside, h * scale, w * scale)
 
 
-_batch_to_space = Movement("batch_to_space2d", _batch_to_space2d)
-_channel_to_space = Movement("channel_to_space2d", _channel_to_space2d)
-_space_to_batch = Movement("space_to_batch2d", _space_to_batch2d)
-_space_to_channel = Movement("space_to_channel2d", _space_to_channel2d)
+_batch_to_space = _movement("batch_to_space2d")
+_channel_to_space = _movement("channel_to_space2d")
+_space_to_batch = _movement("space_to_batch2d")
+_space_to_channel = _movement("space_to_channel2d")
 _flat = Movement("flatten", _flatten)
 _upscaled = Movement("upscale_nn", _upscale_nn)
 

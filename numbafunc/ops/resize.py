@@ -17,7 +17,7 @@ from numbafunc.ops.resize_taps import resample, resample_transpose, steps_to
 
 __all__ = ["interpolate", "upsample_2d"]
 
-_METHODS = {
+METHODS = {
     "nearest": "nearest",
     **dict.fromkeys(("linear", "bilinear", "trilinear", "triangle"), "linear"),
     **dict.fromkeys(("cubic", "bicubic", "tricubic"), "cubic"),
@@ -167,13 +167,13 @@ def _resize(op: Linear, x: Any, name: str, target: tuple[int, ...], method: str)
 def _method(mode: Any, name: str) -> str:
     """The method of a member of Interpolate, or of its name in any case."""
     if isinstance(mode, Interpolate):
-        return _METHODS[mode.value]
-    wanted = f"a member of Interpolate or one of {', '.join(_METHODS)}"
+        return METHODS[mode.value]
+    wanted = f"a member of Interpolate or one of {', '.join(METHODS)}"
     if not isinstance(mode, str):
         raise TypeError(f"{name} is {mode!r}; wanted: {wanted}")
-    if mode.lower() not in _METHODS:
+    if mode.lower() not in METHODS:
         raise ValueError(f"{name} is {mode!r}; wanted: {wanted}")
-    return _METHODS[mode.lower()]
+    return METHODS[mode.lower()]
 
 
 def _target(shape: tuple[int, ...], size: Any, scale_factor: Any) -> tuple[int, ...]:

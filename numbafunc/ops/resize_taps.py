@@ -11,6 +11,8 @@ import numpy as np
 
 from numbafunc.cpu import threads
 from numbafunc.cpu.memory import empty, flat_words
+from numbafunc.kinds.elementwise import Elementwise
+from numbafunc.numbers.elementary import sin
 
 Shape = tuple[int, ...]
 Array = np.ndarray[Any, Any]
@@ -22,16 +24,16 @@ PARALLEL_FROM = 1 << 14
 _TASK = 1 << 15
 
 # Columns that a thread processes together when it goes down an axis; their rows stay in the first-level cache.
-_TILE = 1024
+TILE = 1024
 
 # Most taps whose code is unrolled as a whole, and the size of groups of more taps.
-_UNROLLED, _GROUP = 12, 8
+UNROLLED, GROUP = 12, 8
 
 # Whole factors with loops of their own, in which the taps are constant.
 _FACTORS = (2, 3, 4)
 
 # Results whose weights have a smaller sum are 0.
-_SMALLEST_TOTAL = 1000 * float(np.finfo(np.float32).eps)
+SMALLEST_TOTAL = 1000 * float(np.finfo(np.float32).eps)
 
 
 class Filter(NamedTuple):
@@ -51,19 +53,20 @@ def _cubic(d: Array) -> Array:
     return np.where(d < 1, near, far)
 
 
-def _lanczos(radius: int) -> Callable[[Array], Array]:
-    def weight(d: Array) -> Array:
-        angle = math.pi * np.maximum(d, 1e-3)
-        return np.where(d > 1e-3, radius * np.sin(angle) * np.sin(angle / radius) / angle**2, 1.0)
+def _lanczos(d: Any, radius: Any) -> Any:
+    angle = math.pi * max(d, 1e-3)
+    return radius * sin(angle) * sin(angle / radius) / (angle * angle) if d > 1e-3 else 1.0
 
-    return weight
+
+# An op of its own, so that the weights have the same bits in compiled functions.
+lanczos = Elementwise(_lanczos, name="lanczos", identity=f"{__name__}.lanczos")
 
 
 FILTERS = {
     "linear": Filter(1, _linear),
     "cubic": Filter(2, _cubic),
-    "lanczos3": Filter(3, _lanczos(3)),
-    "lanczos5": Filter(5, _lanczos(5)),
+    "lanczos3": Filter(3, lambda d: lanczos(d, 3.0)),
+    "lanczos5": Filter(5, lambda d: lanczos(d, 5.0)),
 }
 
 
@@ -100,23 +103,23 @@ def taps(n: int, m: int, method: str) -> Taps:
     lowest = (centre - reach) // (2 * m) + 1
     highest = -((-centre - reach) // (2 * m)) - 1
     count = int((highest - lowest).max()) + 1
-    count, group = _grouped(min(count, n), n)
+    count = rounded(min(count, n), n)
+    group = count if count <= UNROLLED else next(size for size in range(GROUP, 0, -1) if count % size == 0)
     first = np.clip(lowest, 0, n - count)
     distance = np.abs(2 * m * (first[:, None] + np.arange(count)) - centre[:, None]) / (2 * max(n, m))
     weights = np.where(distance < chosen.radius, chosen.weight(distance), 0.0)
-    total = weights.sum(1, keepdims=True)
-    weights = np.where(np.abs(total) < _SMALLEST_TOTAL, 0.0, weights / total)
+    total = weights[:, :1]
+    for tap in range(1, count):  # in this order
+        total = total + weights[:, tap : tap + 1]
+    weights = np.where(np.abs(total) < SMALLEST_TOTAL, 0.0, weights / total)
     return Taps(first, weights, group, tuple(map(int, lowest[: max(_FACTORS)])))
 
 
-def _grouped(count: int, n: int) -> tuple[int, int]:
-    """A number of taps from ``count`` to n, few different ones for small counts, and the size of its groups."""
-    rounded = count + count % 2 if 1 < count <= _UNROLLED else -(-count // _GROUP) * _GROUP if count > 1 else 1
-    if rounded > n:
-        rounded = n
-    if rounded <= _UNROLLED:
-        return rounded, rounded
-    return rounded, next(size for size in range(_GROUP, 0, -1) if rounded % size == 0)
+def rounded(count: int, n: int) -> int:
+    """A number of taps from ``count`` to n, few different ones for small counts, groups of taps for others."""
+    if count <= 1:
+        return count
+    return min(count + count % 2 if count <= UNROLLED else -(-count // GROUP) * GROUP, n)
 
 
 @functools.lru_cache(maxsize=256)
@@ -193,7 +196,7 @@ def _step(shape: Shape, target: Shape, axes: tuple[int, ...], method: str, dtype
     across = _across(columns, new_columns, across_taps, places) if last else resize.Pass("none")
     extent, size = new_rows, new_rows
     if not last:
-        extent, size = columns, min(columns, _TILE)
+        extent, size = columns, min(columns, TILE)
     elif planes < 16:  # too few to share them out
         size = max(8, 2 * _TASK // new_columns)
     bands = max(1, -(-extent // max(1, size)))

@@ -28,6 +28,10 @@ _PARALLEL_FROM = 1 << 17
 _MANY, _SEGMENT, _SHARE = 8, 1 << 15, 16
 
 
+# How elements are ordered, by the kind of their dtype; all others as floats.
+ORDERS = {"i": "signed", "u": "unsigned", "b": "unsigned"}
+
+
 class TopK(NamedTuple):
     """The largest elements along the last axis, and their indices on it."""
 
@@ -35,14 +39,18 @@ class TopK(NamedTuple):
     indices: np.ndarray[Any, Any]
 
 
+def width(dtype: np.dtype[Any]) -> int:
+    """Bits of the keys by which elements are compared."""
+    return 64 if dtype.itemsize == 8 else 32
+
+
 def _prepare(shape: tuple[int, ...], dtype: np.dtype[Any], k: int) -> tuple[Any, tuple[int, ...], tuple[int, ...]]:
     """Kernel, shape of the results, and the integers that the kernel is given."""
     from numbafunc.cpu.top_k import FEW, build
 
     rows, n = math.prod(shape[:-1]), shape[-1]
-    order = {"i": "signed", "u": "unsigned", "b": "unsigned"}.get(dtype.kind, "float")
     parallel = rows * (n + 32 * k) >= _PARALLEL_FROM and threads.parallel_allowed()
-    kernel = build(order, 64 if dtype.itemsize == 8 else 32, few=k <= FEW, parallel=parallel)
+    kernel = build(ORDERS.get(dtype.kind, "float"), width(dtype), few=k <= FEW, parallel=parallel)
     segments = n // max(_SEGMENT, _SHARE * k) if rows < _MANY else 1
     if segments > 1:
         kernel = _in_segments(kernel, rows, n, segments)

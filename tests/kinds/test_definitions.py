@@ -79,10 +79,10 @@ def test_what_ops_inside_compiled_functions_refuse():
 
 @pytest.mark.parametrize(
     "function",
-    [numbafunc.softmax, numbafunc.loss.l2, numbafunc.max_pool_2d, numbafunc.grad, numbafunc.divergence.kl],
+    [numbafunc.jvp, numbafunc.hessian, numbafunc.grad],
 )
-def test_ops_that_compiled_functions_can_not_call(function):
-    with pytest.raises(numba.TypingError, match=rf"numbafunc\.{function.__name__} can't be called .*these can: celu, "):
+def test_functions_that_compiled_functions_can_not_call(function):
+    with pytest.raises(numba.TypingError, match=rf"numbafunc\.{function.__name__} can't be called .*reductions"):
         numba.njit(lambda x: function(x, 1))(np.ones(2))
 
 

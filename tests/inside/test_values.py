@@ -1,0 +1,243 @@
+"""Ops inside functions under numba.njit, also in parallel loops, have the bits that they have from Python."""
+
+import re
+import warnings
+
+import numba
+import numpy as np
+import pytest
+
+import numbafunc
+import numbafunc.divergence
+import numbafunc.loss
+
+PICTURES = (2, 4, 6, 6)
+LABELS = np.arange(12).reshape(3, 4) * 5 % 7
+MASK = np.arange(5) % 3 != 1
+
+# Calls of ops, by the shape of x. Numbers in place of shapes are given as they are.
+CALLS = {
+    (3, 4, 7): [
+        "numbafunc.softmax(x)",
+        "numbafunc.softmax(x, axis=1)",
+        "numbafunc.softmax(x, axis=len(x) - 5)",
+        "numbafunc.softmax(x, (0, -1))",
+        "numbafunc.softmax(x, None)",
+        "numbafunc.softmax(x, ())",
+        "numbafunc.softmax(x, where=x > 0, initial=0.5)",
+        "numbafunc.log_softmax(x)",
+        "numbafunc.log_softmax(x, 0)",
+        "numbafunc.log_softmax(x, initial=1)",
+        "numbafunc.log_softmax(x, -1, x[0] > 0)",
+        "numbafunc.logsumexp(x)",
+        "numbafunc.logsumexp(x, -2)",
+        "numbafunc.logsumexp(x, axis=len(x) - 2, keepdims=True)",
+        "numbafunc.logsumexp(x, (2, 0), keepdims=True)",
+        "numbafunc.logsumexp(x, (1,), x[0] * x[0])",
+        "numbafunc.logsumexp(x, -1, -x, False, True)[1]",
+        "numbafunc.logsumexp(x, -1, None, return_sign=True)[0]",
+        "numbafunc.loss.l2(x)",
+        "numbafunc.loss.mean_absolute_error(x, 2 * x)",
+        "numbafunc.loss.mean_squared_error(x, x[1], None)",
+        "numbafunc.loss.mean_squared_error(x, 1, keep_axis=(1,))",
+        "numbafunc.loss.mean_squared_log_error(x * x, x + 20, (2, 5))",
+        "numbafunc.loss.cross_entropy_logits(x, x * x)",
+        "numbafunc.loss.cross_entropy_logits(x, x[0])",
+        "numbafunc.loss.cross_entropy_logits_sparse(x, LABELS)",
+        "numbafunc.loss.cross_entropy_logits_sparse(x, LABELS[:, :1] - 9)",
+        "numbafunc.loss.cross_entropy_logits_sparse(x, -3)",
+        "numbafunc.loss.sigmoid_cross_entropy_logits(x, 0.25)",
+        "numbafunc.flatten(x)",
+        "numbafunc.dynamic_slice(x, (1, -9, len(x)), (2, 3, 4))",
+        "numbafunc.dynamic_slice(x, np.array([1, 1, 9]), np.array([2, 0, 1]))",
+        "numbafunc.top_k(x, 2).values",
+        "numbafunc.top_k(x, x.shape[-1])[1]",
+        "numbafunc.one_hot(x, 5)",
+        "numbafunc.pad(x, 2)",
+        "numbafunc.pad(x, ((1, 2), (0, 3), (2, 0)), constant_values=((1, 2), (3, 4), (5, 6)))",
+        "numbafunc.pad(x, (0, len(x)), 'empty')",
+        "numbafunc.pad(x, (9, 5), mode='reflect')",
+        "numbafunc.pad(x, (9, 8), 'wrap')",
+        "numbafunc.pad(x, ((0, 0), (0, 0), (2, 3)), 'symmetric')",
+        "numbafunc.pad(x, np.array([[2, 1], [0, 0], [0, 0]]), 'edge')",
+        "numbafunc.interpolate(x, 9)",
+        "numbafunc.interpolate(x, (2, 9))",
+        "numbafunc.interpolate(x, size=(9, 2), mode='bicubic')",
+        "numbafunc.interpolate(x, (1, 9, 5), mode='lanczos3')",
+        "numbafunc.interpolate(x, (5, 1, 30), mode='Lanczos5')",
+        "numbafunc.interpolate(x, scale_factor=2, mode='nearest')",
+        "numbafunc.interpolate(x, scale_factor=(3, 1), mode='linear')",
+        "numbafunc.stop_gradient(x)",
+        "numbafunc.scan(step, 0.5, x)[1][0]",
+        "numbafunc.scan(step_of_two, 0, (x[0], x[1]), reverse=True)[1]",
+        "numbafunc.scan(step_alone, x, None, 5)[1][1]",
+    ],
+    PICTURES: [
+        "numbafunc.max_pool_2d(x)",
+        "numbafunc.max_pool_2d(x, 3, 2, 1)",
+        "numbafunc.max_pool_2d(x, (3, 2), (1, len(x)), ((2, -1), (-1, 4)))",
+        "numbafunc.average_pool_2d(x, padding='same', size=3, strides=1)",
+        "numbafunc.average_pool_2d(x, len(x), 0, numbafunc.ConvPadding.SAME)",
+        "numbafunc.average_pool_2d(x, (5, 1), 3, (1, 2))",
+        "numbafunc.batch_to_space2d(x, (2, 1))",
+        "numbafunc.channel_to_space2d(x)",
+        "numbafunc.space_to_batch2d(x, (3, len(x)))",
+        "numbafunc.space_to_channel2d(x, 3)",
+        "numbafunc.upscale_nn(x)",
+        "numbafunc.upscale_nn(x, scale=3)",
+        "numbafunc.upsample_2d(x, (2, 3))",
+        "numbafunc.upsample_2d(x, 2, 'cubic')",
+        "numbafunc.upsample_2d(x, (2, 0), method='nearest')",
+        "numbafunc.flatten(x)",
+    ],
+    (5,): [
+        "numbafunc.softmax(x)",
+        "numbafunc.logsumexp(x, 0)",
+        "numbafunc.softmax(x, where=MASK)",
+        "numbafunc.divergence.kl(x * x, x[0] * x)",
+        "numbafunc.divergence.kl(x * x, 1 + x * x, 1e-3)",
+        "numbafunc.loss.cross_entropy_logits_sparse(x, 2)",
+        "numbafunc.flatten(x)",
+        "numbafunc.top_k(x, 0)[0]",
+        "numbafunc.pad(x, (1, 2), constant_values=len(x))",
+    ],
+    # Each of the four loops of the reduction kind.
+    (70, 3): ["numbafunc.softmax(x)", "numbafunc.logsumexp(x, 1)"],
+    (3, 2, 1500): ["numbafunc.softmax(x, 1)", "numbafunc.logsumexp(x, 0)", "numbafunc.logsumexp(x, 2)"],
+    (2, 70000): ["numbafunc.log_softmax(x)", "numbafunc.logsumexp(x, 1)", "numbafunc.top_k(x, 40)[0]"],
+    (0, 3): ["numbafunc.softmax(x)", "numbafunc.logsumexp(x, 0)", "numbafunc.loss.l2(x)", "numbafunc.pad(x, 1)"],
+}
+NUMBERS = [
+    "numbafunc.logsumexp(x)",
+    "numbafunc.softmax(x, None)",
+    "numbafunc.loss.l2(x)",
+    "numbafunc.loss.mean_squared_error(x, 2)",
+    "numbafunc.one_hot(x, num_classes=3, axis=0)",
+    "numbafunc.one_hot(x, 4, dtype=np.float32)",
+    "numbafunc.stop_gradient(x)",
+    "numbafunc.sigmoid(x)",
+]
+CASES = [(shape, call) for shape, calls in CALLS.items() for call in calls]
+
+
+@numba.njit
+def step(carry, x):
+    return carry * 0.5 + x[0, 0], (carry, x)
+
+
+@numba.njit
+def step_of_two(carry, xs):
+    return carry + xs[0][0] * xs[1][0], carry
+
+
+@numba.njit
+def step_alone(carry, _):
+    return carry * 0.5, (carry, carry[0, 0, 0])
+
+
+def function_of(call):
+    namespace = {"numbafunc": numbafunc, "np": np, "LABELS": LABELS, "MASK": MASK}
+    namespace.update(step=step, step_of_two=step_of_two, step_alone=step_alone)
+    exec(f"def function(x):\n    return {call}\n", namespace)
+    return namespace["function"]
+
+
+def from_python(function, x):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of shapes that are broadcast
+        return np.asarray(function(x))
+
+
+def assert_same_bits(result, expected):
+    result = np.asarray(result)
+    assert (result.shape, result.dtype) == (expected.shape, expected.dtype)
+    assert result.tobytes() == expected.tobytes()
+
+
+def operand(shape, dtype="float64", seed=0):
+    x = np.random.default_rng(seed).normal(0, 3, shape)
+    return (np.round(x) if np.dtype(dtype).kind == "i" else x).astype(dtype)
+
+
+@pytest.mark.parametrize(("shape", "call"), CASES, ids=[f"{call} {shape}" for shape, call in CASES])
+def test_arrays(shape, call):
+    function = function_of(call)
+    x = operand(shape)
+    assert_same_bits(numba.njit(function)(x), from_python(function, x))
+
+
+def strided(x):
+    wide = np.zeros((*x.shape[:-1], 2 * x.shape[-1]), x.dtype)
+    wide[..., ::2] = x
+    return wide[..., ::2]
+
+
+def read_only(x):
+    x.flags.writeable = False
+    return x
+
+
+FORMS = {
+    "float32": lambda shape: operand(shape, "float32"),
+    "int32": lambda shape: operand(shape, "int32"),
+    "Fortran": lambda shape: np.asfortranarray(operand(shape)),
+    "strided": lambda shape: strided(operand(shape)),
+    "read-only": lambda shape: read_only(operand(shape)),
+}
+# One call of each function.
+FIRST = {re.match(r"numbafunc\.[\w.]+", call)[0]: (shape, call) for shape, call in reversed(CASES)}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", sorted(FIRST))
+def test_dtypes_and_layouts(name, form):
+    shape, call = FIRST[name]
+    function = function_of(call)
+    x = FORMS[form](shape)
+    assert_same_bits(numba.njit(function)(x), from_python(function, x))
+
+
+@pytest.mark.parametrize("name", sorted(FIRST))
+def test_parallel_loops(name):
+    shape, call = FIRST[name]
+    function = function_of(call)
+    inside = numba.njit(function)
+
+    @numba.njit(parallel=True)
+    def many(xs):
+        first = np.asarray(inside(xs[0]))
+        results = np.empty((len(xs), *first.shape), first.dtype)
+        for i in numba.prange(len(xs)):
+            results[i] = inside(xs[i])
+        return results
+
+    xs = operand((9, *shape))
+    assert_same_bits(many(xs), np.stack([from_python(function, x) for x in xs]))
+
+
+@pytest.mark.parametrize("call", NUMBERS)
+@pytest.mark.parametrize("x", [0.75, 2])
+def test_numbers(call, x):
+    function = function_of(call)
+    assert_same_bits(numba.njit(function)(x), from_python(function, x))
+
+
+def test_flags_of_the_caller_change_no_bit():
+    x = operand((3, 4, 7))
+    for call in ("numbafunc.softmax(x)", "numbafunc.interpolate(x, 9, mode='cubic')", "numbafunc.gelu(x)"):
+        function = function_of(call)
+        assert_same_bits(numba.njit(fastmath=True, error_model="numpy")(function)(x), from_python(function, x))
+
+
+def test_all_functions_are_covered():
+    left = {"average_pool_2d", "elementwise", "odeint", "Dual", "ConvPadding", "Interpolate"}
+    modules = (numbafunc, numbafunc.loss, numbafunc.divergence)
+    from numbafunc import autodiff
+    from numbafunc.kinds.elementwise import REGISTRY
+
+    names = {f"{module.__name__}.{name}" for module in modules for name in module.__all__ if name not in REGISTRY}
+    names -= {
+        f"numbafunc.{name}"
+        for name in (*left, *autodiff.__all__, "divergence", "errors", "loss", "parallel", "constants")
+    }
+    assert names <= {*FIRST, "numbafunc.gelu"}

@@ -32,6 +32,7 @@ from numba.core.serialize import dumps
 from numba.core.typing.templates import builtin_registry
 
 from numbafunc.cpu.parts import KernelCompiler, PartCompiler
+from numbafunc.numbers import elementary
 
 _MAGIC = b"numbafunc kernel 1\n"
 
@@ -61,6 +62,13 @@ def source_digest() -> str:
     return digest.hexdigest()
 
 
+# Ufuncs of scipy.special, and the elementary functions that take their places.
+_OF_SCIPY = {
+    **{name: name for name in ("erf", "erfc", "gamma")},
+    **{"gammaln": "lgamma", "psi": "digamma", "expit": "logistic"},
+}
+
+
 def frozen(function: Any) -> Any:
     """A copy of a user's function whose global variables, and those of enclosing functions, keep their present values.
 
@@ -81,9 +89,7 @@ def _with_helpers(function: Any, finish: Callable[[Any], Any], made: dict[Any, A
     variables.update({n: _replaced(variables[n], names, finish, made) for n in names if n in variables})
     values = (_replaced(cell.cell_contents, names, finish, made) for cell in function.__closure__ or ())
     cells = tuple(map(types.CellType, values))
-    copy = types.FunctionType(
-        function.__code__, variables, function.__name__, function.__defaults__, cells or None
-    )
+    copy = types.FunctionType(function.__code__, variables, function.__name__, function.__defaults__, cells or None)
     copy.__qualname__, copy.__module__ = function.__qualname__, function.__module__
     made[function] = copy
     return copy
@@ -107,6 +113,13 @@ def _replaced(value: Any, names: list[str], finish: Callable[[Any], Any], made: 
     op = getattr(value, "elementwise_op", None)
     if op is not None:
         return value if finish is not inline else inline(op.settled())
+    if (
+        finish is inline
+        and isinstance(value, np.ufunc)
+        and value.__name__ in _OF_SCIPY
+        and value is not getattr(np, value.__name__, None)
+    ):
+        return elementary.FUNCTIONS[_OF_SCIPY[value.__name__]]
     plain = getattr(value, "py_func", value)
     if not isinstance(plain, types.FunctionType) or (plain.__module__ or "").split(".")[0] in RELEASED:
         return value

@@ -13,7 +13,6 @@ from numbafunc.inside.operands import Operand, implementation, is_integer, known
 from numbafunc.kinds.elementwise import REGISTRY
 from numbafunc.ops import one_hot as ops
 
-
 _ANY = [
     "outer, _, inner = split(x.shape, position, position)",
     "result = np.empty(with_axis(x.shape, position, num_classes), kind)",

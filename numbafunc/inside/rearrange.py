@@ -77,7 +77,7 @@ def flatten(x: Any) -> Any:
     if not operand.ndim:
         raise refuse("flatten", "x", x, "an array with at least one axis")
     lines = [
-        f"_, first, others = split(x.shape, 0, 1)" if operand.ndim > 1 else "first, others = x.shape[0], 1",
+        "_, first, others = split(x.shape, 0, 1)" if operand.ndim > 1 else "first, others = x.shape[0], 1",
         "return x.copy().reshape((first, others))",
     ]
     return implementation(ops.flatten, lines, {})

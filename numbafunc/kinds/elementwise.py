@@ -32,14 +32,13 @@ from numbafunc.kinds.plan import (
     number,
     result_keys,
 )
+from numbafunc.kinds.registry import REGISTRY
 from numbafunc.kinds.shortcuts import Shortcut, fits, planned_arrays, signature_of
 
 Array = Any  # numpy.ndarray or Dual
 
 # From this many elements on, several threads pay in spite of the cost of starting them.
 PARALLEL_FROM = 1 << 16
-
-REGISTRY: dict[str, Elementwise] = {}
 
 
 class Elementwise:
@@ -261,7 +260,7 @@ class Elementwise:
             from numbafunc.kinds.compile_errors import refuse_statements
 
             self.given = frozen(self.given)
-            refuse_statements(self.given, self.name)
+            refuse_statements(self.given, self.name)  # type: ignore[arg-type]  # a plain function
             self.definition = with_compiled_helpers(self.given)
         return self.definition
 
@@ -477,7 +476,8 @@ def define(**options: Any) -> Callable[[Callable[..., Any]], Elementwise]:
 
 def _registered(module: str, name: str) -> Elementwise:
     import_module(module)
-    return REGISTRY[name]
+    found: Elementwise = REGISTRY[name]
+    return found
 
 
 def _of_definition(definition: Callable[..., Any], name: str) -> Elementwise:
@@ -496,19 +496,20 @@ def elementwise(definition: Callable[..., Any]) -> Callable[..., Any]:
     Parameters
     ----------
     definition : callable
-        Scalar function in the subset of Python that Numba compiles, or one under ``numba.njit``. Use ``+ - * / **`` and comparisons, ``if``,
-        ``abs``, ``max``, ``min``, ``floor``, ``ceil``, ``isnan``, ``isinf``, ``isfinite``, and the functions of
-        :mod:`numbafunc.elementary` by these names or, where they have the same, those of ``math`` and NumPy (``exp``,
-        ``log1p``, ``tanh``, ...). The package's own elementwise functions (``numbafunc.softplus``, ...), other
-        functions made by this one, and functions of yours, plain or under ``numba.njit``, that use no more can be called. There is no ``raise``, ``assert`` or ``print``, since threads
+        Scalar function in the subset of Python that Numba compiles, or one under ``numba.njit``. Use ``+ - * / **``
+        and comparisons, ``if``, ``abs``, ``max``, ``min``, ``floor``, ``ceil``, ``isnan``, ``isinf``, ``isfinite``,
+        and the functions of :mod:`numbafunc.elementary` by these names or, where they have the same, those of
+        ``math`` and NumPy (``exp``, ``log1p``, ``tanh``, ...). The package's own elementwise functions
+        (``numbafunc.softplus``, ...), other functions made by this one, and functions of yours, plain or under
+        ``numba.njit``, that use no more can be called. There is no ``raise``, ``assert`` or ``print``, since threads
         share the work: return ``math.nan``. Number literals take the precision of the arguments. Global variables and
         those of enclosing functions keep the values they have at the first call.
 
     Returns
     -------
     callable
-        Function of as many array-likes, which broadcast, with a keyword ``out``. Functions under ``numba.njit`` can call
-        it too.
+        Function of as many array-likes, which broadcast, with a keyword ``out``. Functions under ``numba.njit`` can
+        call it too.
 
     Raises
     ------

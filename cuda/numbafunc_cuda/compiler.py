@@ -82,7 +82,7 @@ _SUBSTITUTES: dict[str, Callable[..., Any]] = {
     "llvm.maximum": _extremum(">"),
     "llvm.minimum": _extremum("<"),
 }
-for _name in ("sin", "cos", "tan", "asin", "acos", "atan"):
+for _name in ("sin", "cos", "tan", "asin", "acos", "atan", "atan2", "fmod", "lgamma", "tgamma"):
     _SUBSTITUTES[_name] = _SUBSTITUTES[f"{_name}f"] = _library(_name)
 
 _DEVICE = Installation(extending, CORES, DeviceBuilder)

@@ -32,6 +32,7 @@ from numba.core.serialize import dumps
 from numba.core.typing.templates import builtin_registry
 
 from numbafunc.cpu.parts import KernelCompiler, PartCompiler
+from numbafunc.numbers import elementary
 
 _MAGIC = b"numbafunc kernel 1\n"
 
@@ -59,6 +60,13 @@ def source_digest() -> str:
     versions = (numba.__version__, llvmlite.__version__, np.__version__, sys.version, platform.machine())
     digest.update(repr(versions).encode())
     return digest.hexdigest()
+
+
+# Ufuncs of scipy.special, and the elementary functions that take their places.
+_OF_SCIPY = {
+    **{name: name for name in ("erf", "erfc", "gamma")},
+    **{"gammaln": "lgamma", "psi": "digamma", "expit": "logistic"},
+}
 
 
 def frozen(function: Any) -> Any:
@@ -105,6 +113,13 @@ def _replaced(value: Any, names: list[str], finish: Callable[[Any], Any], made: 
     op = getattr(value, "elementwise_op", None)
     if op is not None:
         return value if finish is not inline else inline(op.settled())
+    if (
+        finish is inline
+        and isinstance(value, np.ufunc)
+        and value.__name__ in _OF_SCIPY
+        and value is not getattr(np, value.__name__, None)
+    ):
+        return elementary.FUNCTIONS[_OF_SCIPY[value.__name__]]
     plain = getattr(value, "py_func", value)
     if not isinstance(plain, types.FunctionType) or (plain.__module__ or "").split(".")[0] in RELEASED:
         return value

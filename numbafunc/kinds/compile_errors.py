@@ -18,10 +18,7 @@ _NUMBER = re.compile(r"Number\((float\d\d), \((?:[^()]|\((?:[^()]|\((?:[^()]|\([
 
 # What to write for functions that definitions can't call.
 _INSTEAD = {
-    **dict.fromkeys(("mod", "remainder", "fmod"), "x - y * math.floor(x / y)"),
-    **dict.fromkeys(("floordiv", "floor_divide"), "math.floor(x / y)"),
-    "hypot": "math.sqrt(x * x + y * y)",
-    **dict.fromkeys(("where", "select"), "a if condition else b"),
+    "select": "a if condition else b",
     **dict.fromkeys(("round", "trunc", "fix"), "np.rint(x) or math.floor(x)"),
     "int": "math.floor(x)",
     **dict.fromkeys(("pow", "power", "float_power"), "x ** y"),

@@ -33,6 +33,7 @@ from numbafunc.kinds.plan import (
     number,
     result_keys,
 )
+from numbafunc.kinds.registry import REGISTRY
 from numbafunc.kinds.shortcuts import Shortcut, fits, planned_arrays, signature_of
 from numbafunc.kinds.ufunc_protocol import applied
 
@@ -40,8 +41,6 @@ Array = Any  # numpy.ndarray or Dual
 
 # From this many elements on, several threads pay in spite of the cost of starting them.
 PARALLEL_FROM = 1 << 16
-
-REGISTRY: dict[str, Elementwise] = {}
 
 
 class Elementwise:
@@ -270,7 +269,7 @@ class Elementwise:
             from numbafunc.kinds.compile_errors import refuse_statements
 
             given = frozen(self.given)
-            refuse_statements(given, self.name)
+            refuse_statements(given, self.name)  # type: ignore[arg-type]  # a plain function
             self.given, self.definition = given, with_compiled_helpers(given)
         return self.definition
 
@@ -486,7 +485,8 @@ def define(**options: Any) -> Callable[[Callable[..., Any]], Elementwise]:
 
 def _registered(module: str, name: str) -> Elementwise:
     import_module(module)
-    return REGISTRY[name]
+    found: Elementwise = REGISTRY[name]
+    return found
 
 
 def _of_definition(definition: Callable[..., Any], name: str) -> Elementwise:

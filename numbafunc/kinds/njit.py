@@ -14,6 +14,8 @@ from importlib.util import find_spec
 from types import FunctionType
 from typing import Any
 
+from numbafunc.kinds.registry import REGISTRY
+
 OPS: dict[Any, Any] = {}
 """The ops that can be called inside compiled functions, by public function: see `register`."""
 
@@ -82,8 +84,6 @@ def _type_of(function: Any, op: Any) -> Any:
 
 def _op_of(public: Any) -> Any:
     """The op to which a public function passes its arguments unchanged; None for all other functions."""
-    from numbafunc.kinds.elementwise import REGISTRY
-
     op = REGISTRY.get(public.__name__)
     if op is None:
         return None

@@ -35,6 +35,7 @@ from numbafunc.numbers.cores_exponentials import (
     swish,
     tanh,
 )
+from numbafunc.numbers.cores_gamma import GAMMA
 from numbafunc.numbers.cores_logarithms import arccosh, arcsinh, arctanh, log, log1p, log2, log10, small_to_real
 from numbafunc.numbers.cores_normal import erf, erfc, gaussian, gelu, gelu_tanh, normal_cdf, normal_cdf_tanh, normal_pdf
 from numbafunc.numbers.real import FLOAT64, Real, fma, polynomial, select
@@ -125,4 +126,5 @@ VECTORISED: dict[str, Callable[[Real], Real]] = {
 CORES: dict[str, Callable[[Real], Real]] = {
     **VECTORISED,
     **{name: _library_function(symbol) for name, symbol in _LIBRARY.items()},
+    **GAMMA,
 }

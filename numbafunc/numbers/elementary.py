@@ -143,6 +143,15 @@ arcsin = _define("arcsin", lambda x, y: rsqrt(_one_minus_square(x)))
 arccos = _define("arccos", lambda x, y: -rsqrt(_one_minus_square(x)))
 arctan = _define("arctan", lambda x, y: 1 / (1 + x * x))
 
+# The gamma function, the logarithm of its magnitude, and the derivatives of that. Beyond the last one that is known
+# here, NaN.
+gamma = _define("gamma", lambda x, y: y * digamma(x), _evaluator("gamma"))
+lgamma = _define("lgamma", lambda x, y: digamma(x), _evaluator("lgamma"))
+digamma: ElementaryFunction = _define("digamma", lambda x, y: trigamma(x), _evaluator("digamma"))
+trigamma: ElementaryFunction = _define("trigamma", lambda x, y: tetragamma(x), _evaluator("trigamma"))
+tetragamma: ElementaryFunction = _define("tetragamma", lambda x, y: pentagamma(x), _evaluator("tetragamma"))
+pentagamma: ElementaryFunction = _define("pentagamma", lambda x, y: math.nan * x, _evaluator("pentagamma"))
+
 
 def _sech_squared(x: Any) -> Any:
     y = np.reciprocal(np.cosh(x)) if type(x) is np.ndarray else sech(x)  # the first form saves a call

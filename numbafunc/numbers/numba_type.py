@@ -17,15 +17,16 @@ from collections.abc import Callable
 from itertools import product
 from typing import Any
 
+import numpy as np
 from numba import extending
 from numba.core import types
 from numba.core.typeconv import Conversion
 
 from numbafunc.numbers import elementary
 from numbafunc.numbers.cores import CORES
-from numbafunc.numbers.number import VALUE, Cores, Key, Number, sort_keys
-from numbafunc.numbers.operations import OPERATIONS, PLAIN, QUERIES, Operation, Query, closed
-from numbafunc.numbers.real import Real
+from numbafunc.numbers.number import VALUE, Cores, Key, Number, choose, sort_keys
+from numbafunc.numbers.operations import OPERATIONS, PLAIN, QUERIES, Operation, Query, closed, union
+from numbafunc.numbers.real import Bit, Real
 
 
 class NumberType(types.Type):
@@ -180,6 +181,9 @@ class Installation:
         for function, query in QUERIES.items():
             self._register_query(function, query)
         self._register_typed(operator.pow, _BINARY, _result(closed), self._power)
+        self._extending.type_callable(np.where)(lambda context: _type_where)
+        for pattern in ((NumberType, NumberType), (NumberType, types.Number), (types.Number, NumberType)):
+            self._extending.lower_builtin(np.where, types.Boolean, *pattern)(self._where)
         self._register_plain()
 
     def _register_typed(self, function: Any, arity: int, typer: Callable[..., Any], lower: Callable[..., Any]) -> None:
@@ -220,8 +224,17 @@ class Installation:
             literal = constant if isinstance(constant, (int, float)) else None
         return pack(context, builder, sig.return_type, base.power(exponent if literal is None else literal))
 
+    def _where(self, context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        dtype = sig.return_type.dtype
+        a, b = (self.unpack(context, builder, t, v, dtype) for t, v in zip(sig.args[1:], args[1:]))
+        return pack(context, builder, sig.return_type, choose(Bit(a.value.builder, args[0]), a, b))
+
     def _cast(self, context: Any, builder: Any, source: Any, target: NumberType, value: Any) -> Any:
         return pack(context, builder, target, self.unpack(context, builder, source, value, target.dtype))
+
+
+def _type_where(condition: Any, x: Any, y: Any) -> Any:
+    return _result(union)(x, y) if isinstance(condition, types.Boolean) else None
 
 
 def _type_like(value: Any, x: Any) -> Any:

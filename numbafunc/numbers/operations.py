@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numbafunc.numbers import elementary, number as algebra
+from numbafunc.numbers import binary, elementary, number as algebra
 from numbafunc.numbers.number import VALUE, Key, closed_keys, product_keys, sort_keys
 
 Keys = tuple[Key, ...]
@@ -87,6 +87,18 @@ def _functions() -> Iterator[tuple[Any, Operation]]:
         yield function, Operation(1, _plain, _on_value(name))
     for function in (np.ceil, math.ceil):
         yield function, Operation(1, _plain, lambda x: x.locally_constant(lambda value: -((-value).floor())))
+    for names, emit, keys in (
+        (("hypot",), binary.hypot, closed),
+        (("mod", "remainder"), binary.remainder, union),
+        (("fmod",), binary.fmod, union),
+        (("floordiv", "floor_divide"), binary.floor_divide, _plain),
+        (("atan2", "arctan2"), binary.arctan2, closed),
+    ):
+        # math.remainder is another function: it rounds the quotient to nearest.
+        places = [(module, name) for module in (math, np, operator) for name in names]
+        found = {getattr(module, name) for module, name in places if hasattr(module, name)} - {math.remainder}
+        for function in found:
+            yield function, Operation(2, keys, emit)
     yield np.square, Operation(1, lambda x: product_keys(x, x), lambda x: x * x)
     for function in (elementary.maximum, np.maximum, builtins.max):
         yield function, Operation(2, union, algebra.maximum)

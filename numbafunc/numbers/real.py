@@ -218,14 +218,16 @@ class Real:
         function = self.builder.module.declare_intrinsic(name, [real], ir.FunctionType(real, [real] * len(arguments)))
         return self._new(self.builder.call(function, arguments))
 
-    def call(self, symbol: str) -> Real:
-        """An external C function of this value, such as ``sinf``."""
+    def call(self, symbol: str, *others: Real) -> Real:
+        """An external C function of this value, and of others, such as ``sinf``."""
+        arguments = [self.value, *(other.value for other in others)]
         substitute = getattr(self.builder, "substitutes", _NONE).get(symbol)
         if substitute is not None:
-            return self._new(substitute(self.builder, self.value))
+            return self._new(substitute(self.builder, *arguments))
         real = self.format.real
-        function = get_or_insert_function(self.builder.module, ir.FunctionType(real, [real]), symbol)
-        return self._new(self.builder.call(function, [self.value]))
+        type_ = ir.FunctionType(real, [real] * len(arguments))
+        function = get_or_insert_function(self.builder.module, type_, symbol)
+        return self._new(self.builder.call(function, arguments))
 
     def power(self, other: Real) -> Real:
         """``self ** other`` by the C library."""

@@ -61,6 +61,13 @@ ULP_LIMITS = {
     "arcsin": (2, 2),
     "arccos": (2, 2),
     "arctan": (2, 2),
+    "gamma": (0.51, 10),
+    "lgamma": (0.51, 10),
+    # These are measured away from their zeros; see test_zeros_of_polygammas.
+    "digamma": (0.51, 6),
+    "trigamma": (0.51, 8),
+    "tetragamma": (0.51, 8),
+    "pentagamma": (0.51, 10),
 }
 
 
@@ -92,6 +99,12 @@ ARRAY_ORACLES = {name: getattr(np, name) for name in CORES if hasattr(np, name)}
     "normal_cdf_tanh": lambda x: special.expit(cubic(x)),
     "gelu": lambda x: x * special.ndtr(x),
     "gelu_tanh": lambda x: x * special.expit(cubic(x)),
+    "gamma": special.gamma,
+    "lgamma": special.gammaln,
+    "digamma": special.psi,
+    "trigamma": lambda x: special.polygamma(1, x),
+    "tetragamma": lambda x: special.polygamma(2, x),
+    "pentagamma": lambda x: special.polygamma(3, x),
 }
 
 EXACT_ORACLES = {
@@ -130,6 +143,12 @@ EXACT_ORACLES = {
     "arcsin": mp.asin,
     "arccos": mp.acos,
     "arctan": mp.atan,
+    "gamma": lambda x: mp.gamma(x) if x < 200 else mp.inf,
+    "lgamma": mp.loggamma,
+    "digamma": lambda x: mp.psi(0, x),
+    "trigamma": lambda x: mp.psi(1, x),
+    "tetragamma": lambda x: mp.psi(2, x),
+    "pentagamma": lambda x: mp.psi(3, x),
 }
 
 # Where the real function is defined, boundaries included.
@@ -144,6 +163,9 @@ DOMAINS = {
     "arctanh": (-1, 1),
     "arcsin": (-1, 1),
     "arccos": (-1, 1),
+    "gamma": (2.0**-120, np.inf),
+    "lgamma": (2.0**-120, np.inf),
+    **dict.fromkeys(("digamma", "trigamma", "tetragamma", "pentagamma"), (2.0**-30, 2.0**30)),
 }
 
 
@@ -189,6 +211,8 @@ def boundaries(dtype: Any) -> Any:
 
 def restrict(name: str, x: Any) -> Any:
     low, high = DOMAINS.get(name, (-np.inf, np.inf))
+    if name == "digamma":
+        x = x[(x < 0.75) | (x > 3)]
     return x[(x >= low) & (x <= high)]
 
 
@@ -295,6 +319,12 @@ SPECIAL_VALUES: dict[str, list[tuple[float, float]]] = {
     "arcsin": [(0.0, 0.0), (-0.0, -0.0), (2.0, NAN), (INF, NAN)],
     "arccos": [(1.0, 0.0), (2.0, NAN), (-INF, NAN)],
     "arctan": [(0.0, 0.0), (-0.0, -0.0)],
+    "gamma": [(1.0, 1.0), (5.0, 24.0), (0.0, INF), (-0.0, -INF), (-1.0, NAN), (INF, INF), (-INF, NAN)],
+    "lgamma": [(1.0, 0.0), (2.0, 0.0), (0.0, INF), (-3.0, INF), (INF, INF), (-INF, INF)],
+    "digamma": [(0.0, -INF), (-0.0, INF), (-1.0, NAN), (INF, INF), (-INF, NAN)],
+    "trigamma": [(0.0, INF), (-0.0, INF), (-2.0, INF), (INF, 0.0), (-INF, NAN)],
+    "tetragamma": [(0.0, -INF), (-0.0, INF), (-2.0, NAN), (INF, -0.0), (-INF, NAN)],
+    "pentagamma": [(0.0, INF), (-0.0, INF), (-2.0, INF), (INF, 0.0), (-INF, NAN)],
 }
 
 
@@ -306,6 +336,19 @@ def test_special_values(name: str, dtype: Any) -> None:
     np.testing.assert_array_equal(y, expected)
     zero = expected == 0
     np.testing.assert_array_equal(np.signbit(y[zero]), np.signbit(expected[zero]))
+
+
+@pytest.mark.parametrize("name", ["digamma", "trigamma", "tetragamma", "pentagamma"])
+def test_zeros_of_polygammas(name: str) -> None:
+    # Where a function crosses zero, left of zero included, errors are relative to its slope.
+    x = np.concatenate([np.linspace(1, 2, 501), -np.random.default_rng(0).uniform(0.01, 30, 2000)])
+    exact = [EXACT_ORACLES[name](mp.mpf(float(a))) for a in x]
+    order = ["digamma", "trigamma", "tetragamma", "pentagamma"].index(name)
+    slope = [mp.psi(order + 1, mp.mpf(float(a))) for a in x]
+    errors = [
+        abs(mp.mpf(float(y)) - e) / (abs(e) + abs(a * s)) for y, e, a, s in zip(evaluate(name, x), exact, x, slope)
+    ]
+    assert max(errors) < 8 * 2.0**-53
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

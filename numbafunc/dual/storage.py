@@ -22,6 +22,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from numbafunc.dual.array import (
+    HOOKS,
     Components,
     Dual,
     Operand,
@@ -32,6 +33,7 @@ from numbafunc.dual.array import (
     settled,
     value_of,
 )
+from numbafunc.dual.errors import shown_elsewhere
 from numbafunc.dual.nests import array_of, holds_dual
 from numbafunc.dual.recorder import Recorder, variable
 
@@ -40,16 +42,28 @@ Apply: TypeAlias = Callable[[Any, int], Any]
 """A function applied to one component, an array with `lead` axes of directions in front."""
 
 
+class _Memory:
+    """The memory of an array, as the base of plain arrays, which live no longer than this."""
+
+    __slots__ = ("__array_interface__", "__weakref__", "_array")
+
+    def __init__(self, array: Part) -> None:
+        self.__array_interface__ = array.__array_interface__
+        self._array = array
+
+
 class Family:
     """Dual arrays that are views of one storage."""
 
-    __slots__ = ("blank", "limit", "members", "storage")
+    __slots__ = ("blank", "limit", "members", "shown", "storage")
 
     def __init__(self, storage: Dual) -> None:
         self.storage = storage
         self.blank = False
         self.members: list[weakref.ref[Dual]] = []
         self.limit = 8
+        # Of a blank array: what keeps its memory for plain arrays that others have been given.
+        self.shown: list[weakref.ref[_Memory]] = []
 
     def add(self, member: Dual, path: tuple[Any, Apply] | None) -> None:
         """Make `member` a view; its path is None for the storage itself, else (path of another member, function)."""
@@ -64,6 +78,20 @@ class Family:
         found = [(reference, member) for reference in self.members if (member := reference()) is not None]
         self.members = [reference for reference, _ in found]
         return [member for _, member in found]
+
+
+def show(x: Dual) -> Part:
+    """A plain array in the memory of a blank dual array; while it or a view of it exists, `x` has to stay blank."""
+    memory = _Memory(value_of(x))
+    shown = x.family[0].shown
+    if len(shown) >= 8:
+        shown[:] = [reference for reference in shown if reference() is not None]
+    shown.append(weakref.ref(memory))
+    array = np.asarray(memory)
+    return array if array.shape == x.shape else array.reshape(x.shape)
+
+
+HOOKS["show"] = show
 
 
 def componentwise(x: Operand, apply: Apply, lead: int = 0) -> Any:
@@ -350,6 +378,8 @@ def change(x: Dual, parts: Components, write: Callable[[Components], None]) -> N
         if len(parts) == 1:
             write({(): value_of(x)})  # all views share this memory
             return
+        if any(reference() is not None for reference in x.family[0].shown):
+            raise shown_elsewhere()
         x.family[0].blank = False
     if _is_alone(x):
         _own(x, parts, constant)

@@ -30,12 +30,25 @@ def _as_dual(x: Any) -> Any:
     return array_of(x) if type(x) in _LISTS and holds_dual(x) else None
 
 
+def _converted(x: Any, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """What a function makes of a blank array: the same array where the function copies nothing."""
+    plain = value_of(x)
+    result = function(plain, *args, **options)
+    if result is plain:
+        return x
+    if np.may_share_memory(result, plain) and result.dtype == plain.dtype:
+        return np.reshape(x, result.shape)
+    return fillable(result)
+
+
 @stands_in
 def array(
     object: Any, dtype: Any = None, *, copy: bool | None = True, order: Any = "K", ndmin: int = 0, **options: Any
 ) -> Any:
     """As :func:`numpy.array`."""
     x = _as_dual(object)
+    if is_blank(object):
+        return _converted(object, np.array, dtype, copy=copy, order=order, ndmin=ndmin, **options)
     if x is None:
         return fillable(np.array(object, dtype, copy=copy, order=order, ndmin=ndmin, **options))
     if dtype is not None and x.dtype != dtype:
@@ -53,6 +66,8 @@ def _define_conversion(name: str) -> None:
         if x is None:
             if copy is not None:
                 options["copy"] = copy
+            if is_blank(a):
+                return _converted(a, function, dtype, order, **options)
             result = function(a, dtype, order, **options)
             return fillable(result) if type(a) in _LISTS or copy else result
         if dtype is not None and x.dtype != dtype:
@@ -72,6 +87,8 @@ def _define_contiguous(name: str) -> None:
 
     def convert(a: Any, dtype: Any = None, **options: Any) -> Any:
         x = _as_dual(a)
+        if is_blank(a):
+            return _converted(a, function, dtype, **options)
         if x is None:
             return function(a, dtype, **options)
         return np.atleast_1d(x if dtype is None else x.astype(dtype, copy=False))

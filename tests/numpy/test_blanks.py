@@ -77,6 +77,64 @@ def test_views_of_plain_arrays_remain_plain(view):
     numpy.testing.assert_array_equal(CONSTANT, before)
 
 
+# Looked up when they are called, as scripts do.
+SAME_MEMORY = {
+    "asarray": lambda a: np.asarray(a),
+    "asanyarray": lambda a: np.asanyarray(a, float),
+    "array": lambda a: np.array(a, copy=None),
+    "array with axes": lambda a: np.array(a, copy=False, ndmin=3)[0],
+    "ascontiguousarray": lambda a: np.ascontiguousarray(a),
+    "asarray_chkfinite": lambda a: np.asarray_chkfinite(a),
+    "conj": lambda a: a.conj(),
+}
+
+
+@pytest.mark.parametrize("convert", SAME_MEMORY.values(), ids=SAME_MEMORY)
+@pytest.mark.parametrize("turned", [False, True])
+def test_conversions_that_copy_nothing_share_assignments(convert, turned):
+    def stored(x):
+        one = np.zeros((2, 2))
+        other = convert(one)
+        (other if turned else one)[0] = x**2
+        return (one if turned else other)[0]
+
+    numpy.testing.assert_array_equal(both(stored), [[4.0, 0.0], [0.0, 6.0]])
+    numpy.testing.assert_array_equal(stored(X), X**2)
+
+
+@numba.njit
+def tail(a):
+    return a[1:]
+
+
+SHOWN = {
+    "asarray": numpy.asarray,
+    "part": lambda a: numpy.asarray(a)[1:],
+    "other dtype": lambda a: a.view(numpy.int64),
+    "memoryview": lambda a: a.data,
+    "addresses": lambda a: a.ctypes,
+    "windows": lambda a: numpy.lib.stride_tricks.as_strided(a, (2, 2), (8, 8)),
+    "DLPack": numpy.from_dlpack,
+    "compiled": tail,
+}
+
+
+@pytest.mark.parametrize("show", SHOWN.values(), ids=SHOWN)
+def test_plain_arrays_of_the_same_memory_are_not_left_behind(show):
+    def stored(x, keep):
+        array = np.zeros(3)
+        other = show(array)
+        if not keep:
+            del other
+        array[1] = 2.0
+        array[0] = x[0]
+        return array
+
+    with pytest.raises(TypeError, match="shows too"):
+        both(lambda x: stored(x, True))
+    numpy.testing.assert_array_equal(both(lambda x: stored(x, False)), [[1, 0], [0, 0], [0, 0]])
+
+
 def test_additions_at_places_that_repeat():
     def gathered(x):
         result = np.zeros(3)

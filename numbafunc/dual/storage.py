@@ -34,8 +34,9 @@ from numbafunc.dual.array import (
     value_of,
 )
 from numbafunc.dual.errors import shown_elsewhere
+from numbafunc.dual.levels import LIVE
 from numbafunc.dual.nests import array_of, holds_dual
-from numbafunc.dual.recorder import Recorder, variable
+from numbafunc.dual.recorder import WATCHED, Recorder, variable
 
 Part: TypeAlias = "np.ndarray[Any, Any]"
 Apply: TypeAlias = Callable[[Any, int], Any]
@@ -251,6 +252,15 @@ _ALONE = _count_of_one()
 """References that sys.getrefcount counts of an object that one attribute alone refers to."""
 
 
+def _count_in_dictionary() -> int:
+    held = {0: np.empty(0)}
+    return sys.getrefcount(held[0])
+
+
+_IN_DICTIONARY = _count_in_dictionary()
+"""References that it counts of an object that a dictionary alone refers to."""
+
+
 def _is_own(x: Dual) -> bool:
     """Whether nothing else refers to the arrays of a Dual, and all have the same order in memory."""
     if x.family is not None and not _is_alone(x):
@@ -370,15 +380,48 @@ def assign(x: Dual, key: Any, value: Operand) -> None:
     change(x, parts, lambda own: _store(own, key, parts))
 
 
+def _is_kept(family: Family) -> bool:
+    """Whether something else refers to the memory of a blank family, such as steps of a tape that need its values."""
+    arrays: list[Any] = [family.storage.primal]
+    arrays += [member.primal for member in family.living()]
+    expected: dict[int, int] = {}
+    for array in arrays:
+        while True:
+            known = expected.get(id(array), 0)
+            expected[id(array)] = known + 1
+            if known or type(array) is not np.ndarray or array.base is None:
+                break
+            array = array.base
+    held: dict[int, Any] = {}
+    while arrays:
+        array = arrays.pop()
+        if id(array) not in held:
+            held[id(array)] = array
+            if type(array) is np.ndarray and array.base is not None:
+                arrays.append(array.base)
+    del array
+    return any(sys.getrefcount(held[key]) > expected[key] + _IN_DICTIONARY for key in held)
+
+
+def _move(family: Family) -> None:
+    """Give a blank family new memory with the same values."""
+    family.storage.primal = family.storage.primal.copy(order="K")
+    for member in family.living():
+        _derive(member, *member.family)
+
+
 def change(x: Dual, parts: Components, write: Callable[[Components], None]) -> None:
     """Write to the components of `x`, in memory of its own, and let all views see it."""
     _check_writeable(x)
     constant = is_blank(x)
     if constant:
+        is_shown = any(reference() is not None for reference in x.family[0].shown)
         if len(parts) == 1:
+            if WATCHED and not is_shown and x.level in LIVE and _is_kept(x.family[0]):
+                _move(x.family[0])
             write({(): value_of(x)})  # all views share this memory
             return
-        if any(reference() is not None for reference in x.family[0].shown):
+        if is_shown:
             raise shown_elsewhere()
         x.family[0].blank = False
     if _is_alone(x):

@@ -50,7 +50,8 @@ def array(
     if is_blank(object):
         return _converted(object, np.array, dtype, copy=copy, order=order, ndmin=ndmin, **options)
     if x is None:
-        return fillable(np.array(object, dtype, copy=copy, order=order, ndmin=ndmin, **options))
+        result = np.array(object, dtype, copy=copy, order=order, ndmin=ndmin, **options)
+        return fillable(result) if copy or type(object) in _LISTS else result
     if dtype is not None and x.dtype != dtype:
         x = x.astype(dtype)
     elif copy and x is object:

@@ -5,7 +5,7 @@ import numpy
 import pytest
 
 import numbafunc.numpy as np
-from numbafunc import grad, jacfwd, jacrev
+from numbafunc import checkpoint, grad, jacfwd, jacrev, stop_gradient
 
 X = numpy.array([2.0, 3.0])
 
@@ -133,6 +133,57 @@ def test_plain_arrays_of_the_same_memory_are_not_left_behind(show):
     with pytest.raises(TypeError, match="shows too"):
         both(lambda x: stored(x, True))
     numpy.testing.assert_array_equal(both(lambda x: stored(x, False)), [[1, 0], [0, 0], [0, 0]])
+
+
+@pytest.mark.parametrize("size", [3, 200])
+def test_constants_stored_later_do_not_change_what_was_computed(size):
+    def assembled(x):
+        matrix, vector, total = np.zeros((size, size)), np.full(size, x[0]) * x[1], 0.0
+        row = matrix[1]
+        for i in range(3):
+            row[0] = i + 1.0
+            matrix[2, 1:] += 1.0
+            total = total + np.sum((matrix @ vector) ** 2) + np.sum(row * x[0])
+        return total
+
+    derivative = sum(2 * 6.0 * 3.0 * ((i + 1.0) ** 2 + (i + 1.0) ** 2 * (size - 1) ** 2) + i + 1.0 for i in range(3))
+    numpy.testing.assert_allclose(both(assembled)[0], derivative, rtol=1e-12)
+
+
+def test_an_array_that_is_not_copied_remains_plain():
+    def stored(x):
+        plain = numpy.zeros(3)
+        other = np.array(plain, copy=None)
+        before = numpy.sum(plain * x[0])
+        other[0] = 5.0
+        return before + numpy.sum(plain)
+
+    with pytest.raises(ValueError, match="changed in place"):
+        jacrev(stored)(X)
+    assert stored(X) == 5.0
+
+
+def test_checkpoints_of_functions_that_fill_arrays():
+    @checkpoint
+    def powers(y, blank):
+        result = np.ones(3)
+        assert blank[2] == 1.0
+        for i in range(1, 3):
+            result[i] = result[i - 1] * y * blank[2]
+        return result, np.zeros(2), np.full(2, float(stop_gradient(blank[1])))
+
+    def function(x):
+        blank = np.ones(3)
+        first = powers(x[0], blank)
+        blank[1] = 7.0
+        second = powers(x[1], blank)
+        blank[2] = x[1]
+        return np.concatenate([*first, *second, blank])
+
+    wanted = numpy.zeros((17, 2))
+    wanted[[1, 2], 0] = 1.0, 4.0
+    wanted[[8, 9, 16], 1] = 1.0, 6.0, 1.0
+    numpy.testing.assert_array_equal(both(function), wanted)
 
 
 def test_additions_at_places_that_repeat():

@@ -12,7 +12,7 @@ from numbafunc.backend import is_device_array
 from numbafunc.dual import anywhere
 from numbafunc.dual.array import HOOKS, Dual, is_blank, make, on_device, settled, value_of
 from numbafunc.dual.dtypes import is_inexact
-from numbafunc.dual.levels import LIVE, begin_run, end_run, replace_error
+from numbafunc.dual.levels import LIVE, begin_run, check_end, end_run, replace_error
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.dual.recorder import (
     PICKED,
@@ -242,6 +242,7 @@ class _Run:
             if watched is not None:
                 WATCHED[self.level] = watched
         check_watched(noted)
+        check_end(self.level)
         if self.sums and not all(map(_alike, self.sums, map(_sums, outputs))):
             raise RuntimeError(
                 "checkpoint: the function gives another value in its second run than in its first; what it refers to "

@@ -121,6 +121,16 @@ def full(shape: Any, fill_value: Operand, dtype: Any = None, **options: Any) -> 
 
 
 @stands_in
+def full_like(a: Operand, fill_value: Operand, dtype: Any = None, **options: Any) -> Any:
+    """As :func:`numpy.full_like`."""
+    x = _as_dual(fill_value)
+    if x is None or (type(a) is Dual and not is_blank(a)):
+        return fillable(np.full_like(a, fill_value if x is None else x, dtype, **options))
+    like = np.empty_like(value_of(a), dtype, **options)
+    return np.broadcast_to(x, like.shape).astype(like.dtype)
+
+
+@stands_in
 def fromiter(iter: Iterable[Any], dtype: Any, count: int = -1, **options: Any) -> Any:
     """As :func:`numpy.fromiter`."""
     entries = list(iter)

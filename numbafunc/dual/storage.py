@@ -83,6 +83,7 @@ class Family:
 
 def show(x: Dual) -> Part:
     """A plain array in the memory of a blank dual array; while it or a view of it exists, `x` has to stay blank."""
+    detach(x)  # it may be written to
     memory = _Memory(value_of(x))
     shown = x.family[0].shown
     if len(shown) >= 8:
@@ -403,11 +404,18 @@ def _is_kept(family: Family) -> bool:
     return any(sys.getrefcount(held[key]) > expected[key] + _IN_DICTIONARY for key in held)
 
 
-def _move(family: Family) -> None:
-    """Give a blank family new memory with the same values."""
-    family.storage.primal = family.storage.primal.copy(order="K")
-    for member in family.living():
-        _derive(member, *member.family)
+def _is_shown(family: Family) -> bool:
+    """Whether plain arrays that others have been given show the memory of a blank family."""
+    return any(reference() is not None for reference in family.shown)
+
+
+def detach(x: Dual) -> None:
+    """Give a blank array that is about to be written to other memory, where steps of a tape need it as it is."""
+    family = x.family[0]
+    if WATCHED and x.level in LIVE and not _is_shown(family) and _is_kept(family):
+        family.storage.primal = family.storage.primal.copy(order="K")
+        for member in family.living():
+            _derive(member, *member.family)
 
 
 def change(x: Dual, parts: Components, write: Callable[[Components], None]) -> None:
@@ -415,13 +423,11 @@ def change(x: Dual, parts: Components, write: Callable[[Components], None]) -> N
     _check_writeable(x)
     constant = is_blank(x)
     if constant:
-        is_shown = any(reference() is not None for reference in x.family[0].shown)
         if len(parts) == 1:
-            if WATCHED and not is_shown and x.level in LIVE and _is_kept(x.family[0]):
-                _move(x.family[0])
+            detach(x)
             write({(): value_of(x)})  # all views share this memory
             return
-        if is_shown:
+        if _is_shown(x.family[0]):
             raise shown_elsewhere()
         x.family[0].blank = False
     if _is_alone(x):

@@ -15,8 +15,11 @@ import numpy as np
 from numbafunc.dual.array import FUNCTION_RULES, UFUNC_METHODS, Dual, Operand, is_blank, make, settled, value_of
 from numbafunc.dual.dtypes import is_inexact
 from numbafunc.dual.levels import LIVE, innermost
-from numbafunc.dual.storage import Family, show
+from numbafunc.dual.storage import Family, detach, show
 from numbafunc.rules.register import hook
+
+_WRITES = frozenset((np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask))
+"""Functions that write to their first argument."""
 
 
 def blank(value: np.ndarray[Any, Any], directions: int, level: int) -> Dual:
@@ -65,6 +68,8 @@ def _owner(x: Any) -> Any:
 @hook("ufunc_of_blanks")
 def _ufunc_of_blanks(ufunc: np.ufunc, method: str, inputs: tuple[Operand, ...], options: dict[str, Any]) -> Any:
     """The result of a ufunc, or of a method of it, where blank arrays take part."""
+    if method == "at" and is_blank(inputs[0]):
+        detach(inputs[0])
     plain = tuple(map(settled, inputs))
     if method == "at" and is_blank(inputs[0]) and Dual in map(type, plain):
         return UFUNC_METHODS[method](ufunc, inputs[0], *plain[1:])
@@ -81,6 +86,10 @@ def _function_of_blanks(function: Callable[..., Any], args: tuple[Any, ...], opt
     duals = _duals_in((*args, *options.values()))
     if not all(map(is_blank, duals)):
         return None
+    targets: tuple[Any, ...] = (args[0] if function in _WRITES else None, options.get("out"))
+    for target in targets:
+        if is_blank(target):
+            detach(target)
     has_rule = duals[0].level in LIVE and function in FUNCTION_RULES
     plain = settled if has_rule else _shown  # a view that has no rule remains a plain array
     result = function(

@@ -1,5 +1,7 @@
 """Arrays that functions of numbafunc.numpy make: they count as plain until a value with tangents is stored in them."""
 
+import operator
+
 import numba
 import numpy
 import pytest
@@ -148,6 +150,35 @@ def test_constants_stored_later_do_not_change_what_was_computed(size):
 
     derivative = sum(2 * 6.0 * 3.0 * ((i + 1.0) ** 2 + (i + 1.0) ** 2 * (size - 1) ** 2) + i + 1.0 for i in range(3))
     numpy.testing.assert_allclose(both(assembled)[0], derivative, rtol=1e-12)
+
+
+@numba.njit
+def set_first(a):
+    a[0] = 7.0
+
+
+WRITES = {
+    "copyto": lambda a: np.copyto(a[:1], 7.0),
+    "put": lambda a: np.put(a, [0], 7.0),
+    "putmask": lambda a: np.putmask(a, np.arange(a.size) == 0, 7.0),
+    "at": lambda a: np.add.at(a, [0], 6.0),
+    "out": lambda a: np.sum(np.full((2, 1), 3.5), axis=0, out=a[:1]),
+    "out of a ufunc": lambda a: np.multiply(a, 7.0, out=a),
+    "method": lambda a: a[:1].fill(7.0),
+    "flat": lambda a: operator.setitem(a.flat, 0, 7.0),
+    "compiled": set_first,
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_functions_that_write_constants_do_not_change_what_was_computed(write):
+    def function(x):
+        array = np.ones(30000)
+        products = array * x[0]
+        write(array)
+        return products[0] ** 2 + array[0] * x[0]
+
+    numpy.testing.assert_array_equal(both(function), [11.0, 0.0])
 
 
 def test_an_array_that_is_not_copied_remains_plain():

@@ -48,13 +48,17 @@ itself with options."""
 
 HOOKS: dict[str, Callable[..., Any]] = {}
 """Other functions that are called from here, by name: ``find_ufunc_rule(ufunc)`` gives the rule of a ufunc that the
-table lacks, or None; ``reduce(x)`` tells pickle how to restore a dual array; the others are in
-:mod:`numbafunc.rules.blanks` and :mod:`numbafunc.rules.in_place`."""
+table lacks, or None; ``reduce(x)`` tells pickle how to restore a dual array; ``show(x)`` gives a blank dual
+array as a plain one; the others are in :mod:`numbafunc.rules.blanks` and :mod:`numbafunc.rules.in_place`."""
 
 
 def _is_number(x: Dual) -> bool:
     """Whether a dual array is a number: without axes, and not part of an array. Then ``x += y`` makes a new one."""
     return x.primal.ndim == 0 and (x.family is None or x.family[0].storage.ndim == 0)
+
+
+_OF_ARRAY_ITSELF = ("resize", "setflags")
+"""Methods of plain arrays that change more than their elements."""
 
 
 def is_blank(x: Operand) -> bool:
@@ -234,7 +238,7 @@ class Dual(ArrayMethods):
         """What only plain arrays have (``flags``, ``view``, ...), of an array that holds constants so far."""
         if name.startswith("__") or not is_blank(self):
             raise AttributeError(f"a dual array has no attribute {name!r}", name=name, obj=self)
-        return getattr(value_of(self), name)
+        return getattr(value_of(self) if name in _OF_ARRAY_ITSELF else HOOKS["show"](self), name)
 
     def __len__(self) -> int:
         return len(self.primal)
@@ -258,7 +262,7 @@ class Dual(ArrayMethods):
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         if is_blank(self):
-            return np.array(value_of(self), dtype, copy=copy)
+            return np.array(value_of(self) if copy else HOOKS["show"](self), dtype, copy=copy)
         raise dropped(
             "conversion to a NumPy array",
             "call functions of NumPy: numpy.dot(a, x) for a.dot(x), numpy.stack([x, y]) for numpy.array([x, y]); fill "
@@ -323,7 +327,7 @@ class Dual(ArrayMethods):
 
     def __dlpack__(self, **options: Any) -> Any:
         if is_blank(self):
-            return value_of(self).__dlpack__(**options)
+            return HOOKS["show"](self).__dlpack__(**options)
         raise dropped("export by DLPack")
 
     def __dlpack_device__(self) -> Any:
@@ -498,7 +502,8 @@ class Dual(ArrayMethods):
         self.imag[...] = values
 
     def conj(self) -> Any:
-        return _apply(np.conjugate, self)
+        """The conjugate; a real array is its own, as in NumPy, not a copy."""
+        return _apply(np.conjugate, self) if self.dtype.kind == "c" else self
 
     conjugate = conj
 
@@ -542,7 +547,7 @@ class Dual(ArrayMethods):
         if dtype is None or dtype == self.dtype:
             return self[...]
         if is_blank(self):
-            return value_of(self).view(dtype)
+            return HOOKS["show"](self).view(dtype)
         raise TypeError(f"view({dtype}) of a dual array of dtype {self.dtype}; call x.astype, x.real or x.imag")
 
     def copy(self, order: str = "C") -> Dual:

@@ -10,16 +10,18 @@ import numpy as np
 
 from numbafunc.backend import is_device_array
 from numbafunc.dual import anywhere
-from numbafunc.dual.array import Dual, make, on_device, value_of
+from numbafunc.dual.array import HOOKS, Dual, is_blank, make, on_device, settled, value_of
 from numbafunc.dual.dtypes import is_inexact
-from numbafunc.dual.levels import LIVE, begin_run, end_run, replace_error
+from numbafunc.dual.levels import LIVE, begin_run, check_end, end_run, replace_error
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.dual.recorder import (
     PICKED,
     SHARED,
+    WATCHED,
     Node,
     Primitive,
     Recorder,
+    check_watched,
     collective_calls,
     fingerprint,
     variable,
@@ -106,6 +108,11 @@ def _read_only(x: Any) -> Any:
     return x
 
 
+def _kept(x: Any) -> Any:
+    """An argument for both runs: a blank array as a read-only copy, as the caller may fill it in between."""
+    return HOOKS["fillable"](_read_only(settled(x).copy())) if is_blank(x) else x
+
+
 def _above(leaves: list[Any], level: int) -> bool:
     """Whether an array has tangents of a higher level."""
     return any(type(x) is Dual and x.level > level for x in leaves)
@@ -138,13 +145,14 @@ class _Run:
         self.moving = moving
         self.level = level
         self.recorders = [leaves[number].tangent for number in moving]
-        self.leaves = [x.primal if number in moving else x for number, x in enumerate(leaves)]
+        self.leaves = [x.primal if number in moving else _kept(x) for number, x in enumerate(leaves)]
         self.start = 0
         self.collective = False
 
     def _call(self, leaves: list[Any]) -> tuple[list[Any], Structure]:
         args, options = self.structure.unflatten(leaves)
-        return flatten(self.f(*args, **options))
+        outputs, structure = flatten(self.f(*args, **options))
+        return [settled(x) for x in outputs], structure
 
     def outputs(self) -> list[Any]:
         """The outputs of the run, whose tangents are those that come from what the function refers to."""
@@ -212,7 +220,8 @@ class _Run:
         recorders = [variable(one.shape, one.dtype, self.level) for one in self.recorders]
         leaves = list(self.leaves)
         was_live = self.level in LIVE
-        others = SHARED.pop(self.level, None)
+        others, watched = SHARED.pop(self.level, None), WATCHED.get(self.level)
+        noted = WATCHED[self.level] = {}
         LIVE.add(self.level)
         begin_run(self.level, recorders[0].shape[0])
         try:
@@ -229,6 +238,11 @@ class _Run:
                 SHARED[self.level] = others
             if not was_live:
                 LIVE.discard(self.level)
+            del WATCHED[self.level]
+            if watched is not None:
+                WATCHED[self.level] = watched
+        check_watched(noted)
+        check_end(self.level)
         if self.sums and not all(map(_alike, self.sums, map(_sums, outputs))):
             raise RuntimeError(
                 "checkpoint: the function gives another value in its second run than in its first; what it refers to "

@@ -55,6 +55,15 @@ def dropped(conversion: str, instead: str = "") -> TypeError:
     return error
 
 
+def shown_elsewhere() -> TypeError:
+    """The error for values with tangents that a plain array of the same memory would not show."""
+    return refused(
+        "assignment of a value with derivatives to an array that a plain array (numpy.asarray(x), x.view(dtype)), a "
+        "memoryview or an iterator shows too, which would keep the old values; copy it first, or make the other by "
+        "numbafunc.numpy.asarray(x)"
+    )
+
+
 class _Last(threading.local):
     """The last conversion refused in this thread: compiled code may replace the error by one of its own."""
 

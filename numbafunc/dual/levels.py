@@ -23,6 +23,9 @@ level and the number of directions of each."""
 WATCHERS: list[Callable[[bool], None]] = []
 """Functions that are told when the first of all runs begins, and when the last has ended."""
 
+AT_THE_END: dict[int, dict[object, Callable[[], BaseException]]] = {}
+"""For each level what makes its derivative wrong unless it is taken out before the function returns: the errors."""
+
 LIVE: set[int] = set()
 """The levels that may take part in computations."""
 
@@ -39,6 +42,12 @@ def draw() -> int:
         _next = level + 1
     LIVE.add(level)
     return level
+
+
+def check_end(level: int) -> None:
+    """Raise the error of something that was not put right in a run of a level."""
+    for make_error in AT_THE_END.pop(level, {}).values():
+        raise make_error()
 
 
 class Level:
@@ -89,7 +98,9 @@ class Run:
         LIVE.discard(self._level)
         end_run()
         if error is not None:
+            AT_THE_END.pop(self._level, None)
             replace_error(error, traceback)
+        check_end(self._level)
 
 
 def begin_run(level: int, directions: int) -> None:

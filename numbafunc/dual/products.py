@@ -98,7 +98,8 @@ def chained(derivative: Callable[[Any, Any], Any], x: Operand, y: Operand, dx: R
     elsewhere.
     """
     by_x, by_y = _depends(derivative)
-    return _CHAINED.of(dx, dx.shape, dx.dtype, derivative, x if by_x else None, y if by_y else None)
+    # The function of a real number may be complex.
+    return _CHAINED.of(dx, dx.shape, y.dtype, derivative, x if by_x else None, y if by_y else None)
 
 
 @functools.cache

@@ -22,6 +22,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from numbafunc.dual.array import (
+    HOOKS,
     Components,
     Dual,
     Operand,
@@ -32,24 +33,38 @@ from numbafunc.dual.array import (
     settled,
     value_of,
 )
+from numbafunc.dual.errors import shown_elsewhere
+from numbafunc.dual.levels import LIVE
 from numbafunc.dual.nests import array_of, holds_dual
-from numbafunc.dual.recorder import Recorder, variable
+from numbafunc.dual.recorder import WATCHED, Recorder, variable
 
 Part: TypeAlias = "np.ndarray[Any, Any]"
 Apply: TypeAlias = Callable[[Any, int], Any]
 """A function applied to one component, an array with `lead` axes of directions in front."""
 
 
+class _Memory:
+    """The memory of an array, as the base of plain arrays, which live no longer than this."""
+
+    __slots__ = ("__array_interface__", "__weakref__", "_array")
+
+    def __init__(self, array: Part) -> None:
+        self.__array_interface__ = array.__array_interface__
+        self._array = array
+
+
 class Family:
     """Dual arrays that are views of one storage."""
 
-    __slots__ = ("blank", "limit", "members", "storage")
+    __slots__ = ("blank", "limit", "members", "shown", "storage")
 
     def __init__(self, storage: Dual) -> None:
         self.storage = storage
         self.blank = False
         self.members: list[weakref.ref[Dual]] = []
         self.limit = 8
+        # Of a blank array: what keeps its memory for plain arrays that others have been given.
+        self.shown: list[weakref.ref[_Memory]] = []
 
     def add(self, member: Dual, path: tuple[Any, Apply] | None) -> None:
         """Make `member` a view; its path is None for the storage itself, else (path of another member, function)."""
@@ -64,6 +79,21 @@ class Family:
         found = [(reference, member) for reference in self.members if (member := reference()) is not None]
         self.members = [reference for reference, _ in found]
         return [member for _, member in found]
+
+
+def show(x: Dual) -> Part:
+    """A plain array in the memory of a blank dual array; while it or a view of it exists, `x` has to stay blank."""
+    detach(x)  # it may be written to
+    memory = _Memory(value_of(x))
+    shown = x.family[0].shown
+    if len(shown) >= 8:
+        shown[:] = [reference for reference in shown if reference() is not None]
+    shown.append(weakref.ref(memory))
+    array = np.asarray(memory)
+    return array if array.shape == x.shape else array.reshape(x.shape)
+
+
+HOOKS["show"] = show
 
 
 def componentwise(x: Operand, apply: Apply, lead: int = 0) -> Any:
@@ -223,6 +253,15 @@ _ALONE = _count_of_one()
 """References that sys.getrefcount counts of an object that one attribute alone refers to."""
 
 
+def _count_in_dictionary() -> int:
+    held = {0: np.empty(0)}
+    return sys.getrefcount(held[0])
+
+
+_IN_DICTIONARY = _count_in_dictionary()
+"""References that it counts of an object that a dictionary alone refers to."""
+
+
 def _is_own(x: Dual) -> bool:
     """Whether nothing else refers to the arrays of a Dual, and all have the same order in memory."""
     if x.family is not None and not _is_alone(x):
@@ -352,14 +391,54 @@ def assign(x: Dual, key: Any, value: Operand) -> None:
     change(x, parts, lambda own: _store(own, key, parts))
 
 
+def _is_kept(family: Family) -> bool:
+    """Whether something else refers to the memory of a blank family, such as steps of a tape that need its values."""
+    arrays: list[Any] = [family.storage.primal]
+    arrays += [member.primal for member in family.living()]
+    expected: dict[int, int] = {}
+    for array in arrays:
+        while True:
+            known = expected.get(id(array), 0)
+            expected[id(array)] = known + 1
+            if known or type(array) is not np.ndarray or array.base is None:
+                break
+            array = array.base
+    held: dict[int, Any] = {}
+    while arrays:
+        array = arrays.pop()
+        if id(array) not in held:
+            held[id(array)] = array
+            if type(array) is np.ndarray and array.base is not None:
+                arrays.append(array.base)
+    del array
+    return any(sys.getrefcount(held[key]) > expected[key] + _IN_DICTIONARY for key in held)
+
+
+def _is_shown(family: Family) -> bool:
+    """Whether plain arrays that others have been given show the memory of a blank family."""
+    return any(reference() is not None for reference in family.shown)
+
+
+def detach(x: Dual) -> None:
+    """Give a blank array that is about to be written to other memory, where steps of a tape need it as it is."""
+    family = x.family[0]
+    if WATCHED and x.level in LIVE and not _is_shown(family) and _is_kept(family):
+        family.storage.primal = family.storage.primal.copy(order="K")
+        for member in family.living():
+            _derive(member, *member.family)
+
+
 def change(x: Dual, parts: Components, write: Callable[[Components], None]) -> None:
     """Write to the components of `x`, in memory of its own, and let all views see it."""
     _check_writeable(x)
     constant = is_blank(x)
     if constant:
         if len(parts) == 1:
+            detach(x)
             write({(): value_of(x)})  # all views share this memory
             return
+        if _is_shown(x.family[0]):
+            raise shown_elsewhere()
         x.family[0].blank = False
     if _is_alone(x):
         _own(x, parts, constant)

@@ -269,7 +269,7 @@ class Elementwise:
             from numbafunc.kinds.compile_errors import refuse_statements
 
             given = frozen(self.given)
-            refuse_statements(given, self.name)  # type: ignore[arg-type]  # a plain function
+            refuse_statements(given, self.name)
             self.given, self.definition = given, with_compiled_helpers(given)
         return self.definition
 

@@ -48,7 +48,7 @@ def _type_of_array(x: Dual, context: Any) -> Any:
 
 @unbox(BlankArray)
 def _unbox(kind: Any, x: Any, context: Any) -> Any:
-    array = context.pyapi.object_getattr_string(x, "primal")
+    array = context.pyapi.call_method(x, "__array__")
     native = context.unbox(types.Array(kind.dtype, kind.ndim, kind.layout, readonly=not kind.mutable), array)
     context.pyapi.decref(array)
     return native

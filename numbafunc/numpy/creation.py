@@ -30,14 +30,28 @@ def _as_dual(x: Any) -> Any:
     return array_of(x) if type(x) in _LISTS and holds_dual(x) else None
 
 
+def _converted(x: Any, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """What a function makes of a blank array: the same array where the function copies nothing."""
+    plain = value_of(x)
+    result = function(plain, *args, **options)
+    if result is plain:
+        return x
+    if np.may_share_memory(result, plain) and result.dtype == plain.dtype:
+        return np.reshape(x, result.shape)
+    return fillable(result)
+
+
 @stands_in
 def array(
     object: Any, dtype: Any = None, *, copy: bool | None = True, order: Any = "K", ndmin: int = 0, **options: Any
 ) -> Any:
     """As :func:`numpy.array`."""
     x = _as_dual(object)
+    if is_blank(object):
+        return _converted(object, np.array, dtype, copy=copy, order=order, ndmin=ndmin, **options)
     if x is None:
-        return fillable(np.array(object, dtype, copy=copy, order=order, ndmin=ndmin, **options))
+        result = np.array(object, dtype, copy=copy, order=order, ndmin=ndmin, **options)
+        return fillable(result) if copy or type(object) in _LISTS else result
     if dtype is not None and x.dtype != dtype:
         x = x.astype(dtype)
     elif copy and x is object:
@@ -53,6 +67,8 @@ def _define_conversion(name: str) -> None:
         if x is None:
             if copy is not None:
                 options["copy"] = copy
+            if is_blank(a):
+                return _converted(a, function, dtype, order, **options)
             result = function(a, dtype, order, **options)
             return fillable(result) if type(a) in _LISTS or copy else result
         if dtype is not None and x.dtype != dtype:
@@ -72,6 +88,8 @@ def _define_contiguous(name: str) -> None:
 
     def convert(a: Any, dtype: Any = None, **options: Any) -> Any:
         x = _as_dual(a)
+        if is_blank(a):
+            return _converted(a, function, dtype, **options)
         if x is None:
             return function(a, dtype, **options)
         return np.atleast_1d(x if dtype is None else x.astype(dtype, copy=False))
@@ -100,6 +118,16 @@ def full(shape: Any, fill_value: Operand, dtype: Any = None, **options: Any) -> 
         return fillable(np.full(shape, fill_value, dtype, **options))
     filled = np.broadcast_to(x, shape).copy()
     return filled if dtype is None else filled.astype(dtype)
+
+
+@stands_in
+def full_like(a: Operand, fill_value: Operand, dtype: Any = None, **options: Any) -> Any:
+    """As :func:`numpy.full_like`."""
+    x = _as_dual(fill_value)
+    if x is None or (type(a) is Dual and not is_blank(a)):
+        return fillable(np.full_like(a, fill_value if x is None else x, dtype, **options))
+    like = np.empty_like(value_of(a), dtype, **options)
+    return np.broadcast_to(x, like.shape).astype(like.dtype)
 
 
 @stands_in

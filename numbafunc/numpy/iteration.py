@@ -59,6 +59,7 @@ def call_for_each(self: Any, *args: Any, **options: Any) -> Any:
     moving = [place for place in range(len(args)) if place not in self.excluded]
     named = [name for name in options if name not in self.excluded]
     operands = [*(args[place] for place in moving), *(options[name] for name in named)]
+    operands = [array_of(x) if type(x) in _LISTS and holds_dual(x) else x for x in operands]
     if self.signature is not None or not operands or any(np.size(x) == 0 for x in operands):
         return np.vectorize.__call__(self, *args, **options)
 

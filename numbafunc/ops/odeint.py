@@ -13,7 +13,7 @@ from numbafunc.backend import CPU
 from numbafunc.dual.array import Dual, assemble, components, levels_of, value_of
 from numbafunc.dual.checkpoint import checkpoint
 from numbafunc.dual.combination import combination
-from numbafunc.dual.levels import LIVE
+from numbafunc.dual.levels import innermost
 from numbafunc.dual.trees import SINGLE, as_one_array, flatten, flatten_with_names, tree_map
 from numbafunc.kinds.njit import register
 from numbafunc.ops.dormand_prince import NODES, SOLUTION, STAGES, Control, Step, dense_weights, steps
@@ -176,7 +176,7 @@ class _System:
                 raise TypeError(f"odeint is given an array of {backend.of(x).place}; wanted: arrays in main memory")
         self.moves = bool(levels_of(*parts, *self.leaves))
         # Arrays that can't be changed need not be watched for changes.
-        self.read_only = bool(LIVE) and self.f is self.plain_f
+        self.read_only = innermost() is not None and self.f is self.plain_f
 
     def control(self, rtol: Any, atol: Any, max_steps: Any, first_step: Any) -> Control:
         """The checked settings of steps."""

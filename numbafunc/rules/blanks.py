@@ -15,8 +15,11 @@ import numpy as np
 from numbafunc.dual.array import FUNCTION_RULES, UFUNC_METHODS, Dual, Operand, is_blank, make, settled, value_of
 from numbafunc.dual.dtypes import is_inexact
 from numbafunc.dual.levels import LIVE, innermost
-from numbafunc.dual.storage import Family
+from numbafunc.dual.storage import Family, detach, show
 from numbafunc.rules.register import hook
+
+_WRITES = frozenset((np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask))
+"""Functions that write to their first argument."""
 
 
 def blank(value: np.ndarray[Any, Any], directions: int, level: int) -> Dual:
@@ -65,6 +68,8 @@ def _owner(x: Any) -> Any:
 @hook("ufunc_of_blanks")
 def _ufunc_of_blanks(ufunc: np.ufunc, method: str, inputs: tuple[Operand, ...], options: dict[str, Any]) -> Any:
     """The result of a ufunc, or of a method of it, where blank arrays take part."""
+    if method == "at" and is_blank(inputs[0]):
+        detach(inputs[0])
     plain = tuple(map(settled, inputs))
     if method == "at" and is_blank(inputs[0]) and Dual in map(type, plain):
         return UFUNC_METHODS[method](ufunc, inputs[0], *plain[1:])
@@ -81,10 +86,18 @@ def _function_of_blanks(function: Callable[..., Any], args: tuple[Any, ...], opt
     duals = _duals_in((*args, *options.values()))
     if not all(map(is_blank, duals)):
         return None
-    result = function(*map(_plain_nest, args), **{name: _plain_nest(option) for name, option in options.items()})
+    targets: tuple[Any, ...] = (args[0] if function in _WRITES else None, options.get("out"))
+    for target in targets:
+        if is_blank(target):
+            detach(target)
+    has_rule = duals[0].level in LIVE and function in FUNCTION_RULES
+    plain = settled if has_rule else _shown  # a view that has no rule remains a plain array
+    result = function(
+        *(_plain_nest(x, plain) for x in args), **{name: _plain_nest(x, plain) for name, x in options.items()}
+    )
     for view in result if isinstance(result, (list, tuple)) else (result,):
         if type(view) is np.ndarray and any(np.may_share_memory(view, value_of(x)) for x in duals):
-            return None if duals[0].level in LIVE and function in FUNCTION_RULES else result
+            return None if has_rule else result
     return fresh(result, args, options)
 
 
@@ -99,5 +112,10 @@ def _duals_in(nest: Any) -> list[Dual]:
     return found
 
 
-def _plain_nest(x: Any) -> Any:
-    return type(x)(map(_plain_nest, x)) if type(x) is list or type(x) is tuple else settled(x)
+def _shown(x: Any) -> Any:
+    return show(x) if is_blank(x) else x
+
+
+def _plain_nest(x: Any, plain: Callable[[Any], Any]) -> Any:
+    """A nest of lists and tuples with plain arrays in the place of blank ones."""
+    return type(x)(_plain_nest(one, plain) for one in x) if type(x) is list or type(x) is tuple else plain(x)

@@ -379,3 +379,16 @@ def test_arguments_that_are_changed_in_place_are_refused():
     np.testing.assert_array_equal(x, np.arange(6.0))
     gradient = grad(lambda x: np.sum(checkpoint(lambda x: doubled(x.copy()))(x)), mode="reverse")(x)
     np.testing.assert_allclose(gradient, 8 * x)
+
+
+def test_a_buffer_that_the_function_overwrites_is_noticed():
+    @checkpoint
+    def of_buffer(x):
+        buffer, total = np.zeros(3), 0.0
+        for i in range(3):
+            buffer[:] = i + 1.0
+            total = total + np.sum((buffer * x) ** 2)
+        return total
+
+    with pytest.raises(ValueError, match="changed in place"):
+        grad(of_buffer, mode="reverse")(np.array([1.5]))

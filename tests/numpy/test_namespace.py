@@ -403,3 +403,17 @@ def test_namespace_of_arrays():
         return xp.sum(xp.asarray([x, x]))
 
     assert numbafunc.grad(f)(1.0) == 2
+
+
+def test_lists_in_vectorized_functions_and_templates():
+    def function(x):
+        like = numpy.ones((2, 2), numpy.float32)
+        return np.vectorize(lambda a, b: a * b)(x, [x[1], 2.0, 3.0]), np.full_like(like, x[0]), np.full_like(x, x[1])
+
+    x = numpy.array([1.0, 2.0, 3.0])
+    for of in (numbafunc.jacfwd, numbafunc.jacrev):
+        products, filled, other = of(function)(x)
+        numpy.testing.assert_array_equal(products, [[2, 1, 0], [0, 2, 0], [0, 0, 3]])
+        assert filled.dtype == numpy.float32
+        numpy.testing.assert_array_equal(filled, numpy.broadcast_to([1, 0, 0], (2, 2, 3)))
+        numpy.testing.assert_array_equal(other, numpy.broadcast_to([0, 1, 0], (3, 3)))

@@ -1,12 +1,15 @@
 """Operators in place on plain arrays, and products with ``out``: what nobody can tell from a new array becomes dual."""
 
+import collections
+import contextlib
 import operator
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from numbafunc import grad, hessian, jacfwd, jacrev
+from numbafunc import checkpoint, grad, hessian, jacfwd, jacrev
 
 POINT = np.array([1.5, 2.0, 3.0])
 GRAM = np.arange(9.0).reshape(3, 3)
@@ -106,6 +109,58 @@ def _function(x):
 @pytest.mark.parametrize("of", [jacfwd, jacrev])
 def test_an_array_that_something_else_sees_is_refused(function, of):
     with pytest.raises(TypeError, match="numpy.add: out"):
+        of(function)(POINT)
+
+
+def _weakly(x):
+    s = GRAM @ GRAM
+    reference = weakref.ref(s)
+    s += x[0]
+    return reference() * x[0]
+
+
+def _attribute_of_a_class(x):
+    class Counter:
+        total = GRAM @ GRAM
+
+    first, second = Counter(), Counter()
+    first.total += x[0]
+    return second.total * x[0]
+
+
+def _property(x):
+    class Filter:
+        gram = property(lambda self: self.hidden, lambda self, value: None)
+
+    filter = Filter()
+    filter.hidden = GRAM @ GRAM
+    filter.gram += x[0]
+    return filter.hidden * x[0]
+
+
+def _tuple(x):
+    pair = (GRAM @ GRAM, 1.0)
+    with contextlib.suppress(TypeError):
+        pair[0] += x[0]
+    return pair[0] * x[0]
+
+
+def _chain(x):
+    scopes = collections.ChainMap({}, {"gram": GRAM @ GRAM})
+    scopes["gram"] += x[0]
+    return scopes.maps[1]["gram"] * x[0]
+
+
+def _other_scope(x):
+    outer = {"gram": GRAM @ GRAM, "x": x}
+    exec("gram += x[0]", outer, {})
+    return outer["gram"] * x[0]
+
+
+@pytest.mark.parametrize("function", [_weakly, _attribute_of_a_class, _property, _tuple, _chain, _other_scope])
+@pytest.mark.parametrize("of", [jacfwd, jacrev, lambda f: jacrev(checkpoint(f))])
+def test_an_array_that_is_seen_after_the_statement_is_refused(function, of):
+    with pytest.raises(TypeError, match="numpy.add: "):
         of(function)(POINT)
 
 

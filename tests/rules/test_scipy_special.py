@@ -438,3 +438,12 @@ def test_scipy_is_not_imported():
         "assert 'scipy.special' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+@pytest.mark.parametrize("function", [special.wofz, lambda x: special.lambertw(x - 2)], ids=["wofz", "lambertw"])
+def test_complex_functions_of_real_arguments_in_reverse(function):
+    x = np.array([0.3, 0.5])
+    wanted = np.diag((function(x + 1e-5) - function(x - 1e-5)) / 2e-5)
+    np.testing.assert_allclose(numbafunc.jacrev(function)(x), wanted, rtol=1e-8, atol=1e-9)
+    second = numbafunc.jacfwd(numbafunc.jacfwd(function))(x)
+    np.testing.assert_allclose(numbafunc.jacrev(numbafunc.jacrev(function))(x), second, rtol=1e-12, atol=1e-12)

@@ -58,7 +58,8 @@ def cubic_far(d: Any) -> Any:
 
 
 def _cubic(d: Array) -> Array:
-    return np.where(d < 1, cubic_near(d), cubic_far(d))
+    weights: Array = np.where(d < 1, cubic_near(d), cubic_far(d))
+    return weights
 
 
 def _lanczos(d: Any, radius: Any) -> Any:

@@ -72,12 +72,12 @@ def _nearest(n: Any, m: Any) -> Any:
 
 def _weight(method: str) -> Any:
     """The weight as a function of a number."""
-    namespace: dict[str, Any]
+    if method == "cubic":
+        near, far = inline(resize_taps.cubic_near), inline(resize_taps.cubic_far)
+        return inline(lambda d: near(d) if d < 1 else far(d))
     if not method.startswith("lanczos"):
-        namespace = {"of": inline(resize_taps.FILTERS[method].weight)}
-        exec(f"def weight(d):\n    return of(d){'[()]' if method == 'cubic' else ''}\n", namespace)
-        return inline(namespace["weight"])
-    namespace = {
+        return inline(resize_taps.FILTERS[method].weight)
+    namespace: dict[str, Any] = {
         "definition": inline(resize_taps.lanczos.definition),
         "number": make_start(types.float64),
         "leave": leave,
@@ -96,18 +96,19 @@ def _taps_of(method: str, storage: str) -> Any:
     def taps(n: Any, m: Any) -> Any:
         # As resize_taps.taps has them, in float64.
         reach = 2 * radius * max(n, m)
+        lowest = np.empty(m, np.int64)
         count = 0
         for o in range(m):
             centre = (2 * o + 1) * n - m
-            lowest = (centre - reach) // (2 * m) + 1
+            lowest[o] = (centre - reach) // (2 * m) + 1
             highest = -((-centre - reach) // (2 * m)) - 1
-            count = max(count, highest - lowest + 1)
+            count = max(count, highest - lowest[o] + 1)
         count = rounded(min(count, n), n)
         first, weights = np.empty(m, np.int64), np.empty(m * count, compute)
         row = np.empty(count, np.float64)
         for o in range(m):
             centre = (2 * o + 1) * n - m
-            begin = min(max((centre - reach) // (2 * m) + 1, 0), n - count)
+            begin = min(max(lowest[o], 0), n - count)
             first[o] = begin
             total = 0.0
             for tap in range(count):
@@ -192,12 +193,12 @@ def _resized(public: Callable[..., Any], x: Operand, lines: list[str], lengths: 
         *lines,
         f"shape = ({', '.join(lengths)},)",
         f"kind = {x.name}.dtype" if method == "nearest" or x.dtype.kind == "f" else "kind = np.float64",
-        "result = np.empty(shape, kind)",
         f"for axis in range({x.ndim}):",
         "    if shape[axis] < 0:",
         "        raise ValueError('lengths and factors are not negative')",
         f"    if {x.name}.shape[axis] == 0 and shape[axis] > 0:",
         f"        raise ValueError('{x.name} has an empty axis, which can not be enlarged')",
+        "result = np.empty(shape, kind)",
         "if result.size > 0:",
         f"    {wrapped.format('run_of(result)')}[:] = resize({run}, listed({x.name}.shape), listed(shape))",
         "return result",

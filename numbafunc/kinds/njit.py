@@ -108,13 +108,12 @@ def _by_name(public: Any, module: str) -> Any:
     names = [name for name in inspect.signature(public).parameters if name != "out"]
 
     def choose(*given: Any) -> Any:
-        if find_spec(f"{_INSIDE}.{word}") is not None:
-            choose_among = vars(import_module(f"{_INSIDE}.{word}"))
-            if public.__name__ in choose_among:
-                return choose_among[public.__name__](*given)
+        choose_among = vars(import_module(f"{_INSIDE}.{word}"))
+        if public.__name__ in choose_among:
+            return choose_among[public.__name__](*given)
         raise _refused(public)
 
-    if module.split(".")[-2] != "ops":
+    if module.split(".")[-2] != "ops" or find_spec(f"{_INSIDE}.{word}") is None:
 
         def typed(*given: Any, **options: Any) -> Any:
             raise _refused(public)

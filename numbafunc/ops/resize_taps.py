@@ -47,10 +47,19 @@ def _linear(d: Array) -> Array:
     return 1 - d
 
 
+def cubic_near(d: Any) -> Any:
+    """Weight of the cubic filter below a distance of 1."""
+    return ((1.5 * d - 2.5) * d) * d + 1
+
+
+def cubic_far(d: Any) -> Any:
+    """Weight of the cubic filter from 1 to 2."""
+    return ((-0.5 * d + 2.5) * d - 4) * d + 2
+
+
 def _cubic(d: Array) -> Array:
-    near = ((1.5 * d - 2.5) * d) * d + 1
-    far = ((-0.5 * d + 2.5) * d - 4) * d + 2
-    return np.where(d < 1, near, far)
+    weights: Array = np.where(d < 1, cubic_near(d), cubic_far(d))
+    return weights
 
 
 def _lanczos(d: Any, radius: Any) -> Any:

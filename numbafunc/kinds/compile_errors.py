@@ -48,6 +48,16 @@ def explained(definition: Any, name: str, error: Exception) -> TypeError:
     return TypeError(f"{name} can't be compiled: {_reason(text)} ({where})")
 
 
+def cause_and_line(function: Any, error: Exception) -> tuple[str, str]:
+    """The cause of an error that Numba raised for a function, and the line of this function or one that it calls."""
+    text = _NUMBER.sub("number", _COLOUR.sub("", str(error)))
+    for reached in _reached(function, set()):
+        line = _line(reached.__code__, text)
+        if line is not None and line > reached.__code__.co_firstlineno:
+            return _reason(text), f"line {line} of {reached.__code__.co_filename}"
+    return _reason(text), f"line {function.__code__.co_firstlineno} of {function.__code__.co_filename}"
+
+
 def refuse_statements(definition: FunctionType, name: str) -> None:
     """Raise TypeError if a function, or one that it calls, raises or prints, which threads that share a loop can't."""
     for function in _reached(definition, set()):
@@ -132,4 +142,4 @@ def _wanted(function: str) -> str:
     return f"arithmetic, comparisons, abs, max, min, floor, ceil, numbafunc's elementwise ops, {', '.join(names)}"
 
 
-__all__ = ["compile_errors", "explained", "refuse_statements"]
+__all__ = ["cause_and_line", "compile_errors", "explained", "refuse_statements"]

@@ -51,9 +51,9 @@ class NumberType(types.Type):
         return None
 
     def can_convert_to(self, typingctx: Any, other: Any) -> Any:
-        """A number may gain precision or coefficients, never lose any."""
+        """A number may gain precision or coefficients, and lose precision where it is stored; never coefficients."""
         if isinstance(other, NumberType) and set(self.keys) <= set(other.keys):
-            return Conversion.promote if self.dtype.bitwidth <= other.dtype.bitwidth else None
+            return Conversion.promote if self.dtype.bitwidth <= other.dtype.bitwidth else Conversion.unsafe
         return None
 
 

@@ -1,0 +1,160 @@
+"""Derivatives of functions that the user has compiled with Numba, against complex steps and differences."""
+
+import math
+import re
+import warnings
+from collections import namedtuple
+
+import compiled_programs as programs
+import numba
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import numbafunc as nf
+from numbafunc.errors import CompiledDerivativeWarning
+
+NAMES = sorted(programs.PROGRAMS)
+
+
+@pytest.fixture(autouse=True)
+def _compiled():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", CompiledDerivativeWarning)
+        yield
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("driver", [nf.jacfwd, nf.jacrev])
+def test_first_derivatives_are_those_of_complex_steps(name, driver):
+    f, args = programs.PROGRAMS[name]
+    found = driver(f, tuple(range(len(args))))(*args)
+    for position in range(len(args)):
+        wanted = programs.by_complex_steps(f, args, position)
+        assert_allclose(found[position], wanted, rtol=1e-11, atol=1e-12 * max(1, np.max(np.abs(wanted))))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("driver", [nf.jacfwd, nf.jacrev])
+def test_second_derivatives_are_differences_of_first_ones(name, driver):
+    f, args = programs.PROGRAMS[name]
+    found = driver(nf.jacfwd(f, 0), 0)(*args)
+    step = 1e-5
+    x = np.asarray(args[0], float)
+    wanted = np.empty(found.shape)
+    for index in np.ndindex(x.shape):
+        change = np.zeros(x.shape)
+        change[index] = step
+        ahead, behind = (nf.jacfwd(f, 0)(programs.like(args[0], x + s * change), *args[1:]) for s in (1, -1))
+        wanted[(..., *index)] = (ahead - behind) / (2 * step)
+    assert_allclose(found, wanted, rtol=1e-6, atol=1e-7 * max(1, np.max(np.abs(wanted))))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_single_precision_follows_double(name):
+    f, args = programs.PROGRAMS[name]
+    single = [x.astype(np.float32) if isinstance(x, np.ndarray) else np.float32(x) for x in args]
+    found = nf.jacfwd(f, 0)(*single)
+    wanted = nf.jacfwd(f, 0)(*args)
+    assert_allclose(found, wanted, rtol=2e-4, atol=2e-4 * np.max(np.abs(wanted)))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 9, 17])
+def test_any_number_of_directions(count):
+    f = programs.horner
+    c = np.linspace(0.5, 1.5, count)
+    assert_allclose(nf.jacfwd(f)(c, 1.25), 1.25 ** np.arange(count)[::-1], rtol=1e-14)
+
+
+def test_helpers_of_a_python_function_are_compiled():
+    def f(x):
+        return programs.newton(x) * x
+
+    assert_allclose(nf.grad(f)(2.0), 1.5 * math.sqrt(2.0), rtol=1e-14)
+    assert_allclose(nf.grad(f, mode="reverse")(2.0), 1.5 * math.sqrt(2.0), rtol=1e-14)
+    assert_allclose(nf.derivative(f, 2)(2.0), 0.75 / math.sqrt(2.0), rtol=1e-13)
+
+
+State = namedtuple("State", "position velocity")
+
+
+@numba.njit
+def _pair(state, y, k=2):
+    return State(state.position**k + y.sum(), state.velocity * y[::-1]), k, y > 1
+
+
+def test_named_tuples_integers_and_defaults():
+    state, y = State(1.5, 0.5), np.array([0.5, 1.5])
+    value, change = nf.jvp(_pair, (state, y), (State(1.0, 0.0), np.array([1.0, 2.0])))
+    assert type(value[0]) is State
+    assert type(change[0]) is State
+    assert_allclose(value[0].position, 1.5**2 + 2)
+    assert_allclose(change[0].position, 3.0 + 3)
+    assert_allclose(change[0].velocity, 0.5 * np.array([2.0, 1.0]))
+    assert value[1] == 2
+    assert list(value[2]) == [False, True]
+
+
+@numba.njit
+def _counted(x):
+    return x * int(x)
+
+
+def test_what_is_not_compiled_is_named_once():
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            with pytest.raises(TypeError, match="int"):
+                nf.grad(_counted)(2.0)
+    (warning,) = record
+    assert warning.category is CompiledDerivativeWarning
+    assert re.search(r"int\(number\).*line \d+ of .*test_compiled.py", str(warning.message))
+
+
+@numba.njit("float64(float64)")
+def _with_signature(x):
+    return x * x
+
+
+def test_functions_with_signatures():
+    assert nf.grad(_with_signature)(3.0) == 6.0
+    with pytest.raises(TypeError, match="signatures"):
+        nf.grad(lambda x: _with_signature(x))(3.0)
+
+
+def _loop(f, state, n):
+    return lambda p: nf.scan(f, (state, p), None, n)
+
+
+@pytest.mark.parametrize("f", [programs.lotka_volterra_step, programs.lotka_volterra_scalars])
+def test_scan_in_forward_mode(f):
+    p = np.array([1.1, 0.4, 0.1, 0.4])
+    state = np.array([1.0, 1.0]) if f is programs.lotka_volterra_step else (1.0, 1.0)
+    run = _loop(f, state, 50)
+    final = lambda p: np.stack(run(p)[0][0])  # noqa: E731
+    path = lambda p: run(p)[1]  # noqa: E731
+    for g in (final, path):
+        wanted = programs.differences(g, p)
+        assert_allclose(nf.jacfwd(g)(p), wanted, rtol=1e-8, atol=1e-8)
+        second = programs.differences(nf.jacfwd(g), p)
+        assert_allclose(nf.jacfwd(nf.jacfwd(g))(p), second, rtol=1e-7, atol=1e-7)
+
+
+@numba.njit
+def _averaged(carry, x):
+    mean, count = carry
+    mean = 0.75 * mean + 0.25 * x[0]
+    return (mean, count + 1), (mean * mean, count, x * mean)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_scan_by_its_entries(reverse):
+    x = np.random.default_rng(0).random((5, 2))
+
+    def run(f):
+        return nf.jvp(lambda x: nf.scan(f, (0.0, 0), x, reverse=reverse), (x,), (np.ones_like(x),))
+
+    (carry, ys), (carry_change, ys_change) = run(_averaged)
+    (carry_p, ys_p), (carry_change_p, ys_change_p) = run(_averaged.py_func)
+    for a, b in zip((*carry, *ys, *carry_change, *ys_change), (*carry_p, *ys_p, *carry_change_p, *ys_change_p)):
+        assert_allclose(a, b, rtol=1e-14)

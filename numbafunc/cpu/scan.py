@@ -46,7 +46,7 @@ def run(
 
         keys = directions.keys
         f = copy_for(f, keys)
-    carry_form, x_form = _form(init, "init"), _form(xs, "xs")
+    carry_form, x_form = form_of(init, "init"), form_of(xs, "xs")
     entries = [entry if type(entry) is Dual else np.ascontiguousarray(entry) for entry in entries]
     names = flatten_with_names(init)[1]
     leaves = [np.ascontiguousarray(leaf) if type(leaf) is not Dual and np.ndim(leaf) else leaf for leaf in leaves]
@@ -144,12 +144,12 @@ def _explain(status: int, names: list[str], y_leaves: list[Any]) -> None:
     raise TypeError(f"the result of f{''.join(f'[{i}]' for i in path)} changes its shape from step to step")
 
 
-def _form(tree: Any, argument: str) -> Any:
+def form_of(tree: Any, argument: str) -> Any:
     """The nesting of tuples: "leaf", "none" or a tuple of these."""
     if tree is None:
         return "none"
     if type(tree) is tuple:
-        return tuple(_form(part, argument) for part in tree)
+        return tuple(form_of(part, argument) for part in tree)
     if isinstance(tree, (np.ndarray, np.generic, bool, int, float, complex, Dual)):
         return "leaf"
     raise TypeError(
@@ -260,16 +260,17 @@ def _same(old: Any, new: Any) -> bool:
     return _ndim(old) == _ndim(new) and _scalar(old) == _scalar(new)
 
 
-def _text(form: Any, leaves: Any) -> str:
+def text(form: Any, leaves: Any) -> str:
     """The expression of a nest, from those of its leaves."""
     if form == "none":
         return "None"
     if form == "leaf":
         return next(leaves)  # type: ignore[no-any-return]
-    return "(" + "".join(_text(part, leaves) + ", " for part in form) + ")"
+    return "(" + "".join(text(part, leaves) + ", " for part in form) + ")"
 
 
-def _place(path: tuple[int, ...]) -> str:
+def place(path: tuple[int, ...]) -> str:
+    """The indices of a leaf of a nest, as source text."""
     return "".join(f"[{index}]" for index in path)
 
 
@@ -312,7 +313,7 @@ def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any
     new, outputs = _leaf_types(returned.types[0]), _leaf_types(returned.types[1])
     assert new is not None
     assert outputs is not None
-    step = f"carry, y = f({_text(carry_form, iter(carries))}, {_text(x_form, iter([f'{e}[i]' for e in entries]))})"
+    step = f"carry, y = f({text(carry_form, iter(carries))}, {text(x_form, iter([f'{e}[i]' for e in entries]))})"
     position = "i = length - 1 - step if reverse else step"
     namespace: dict[str, Any] = {"f": f, "empty": np.empty, "ascontiguousarray": np.ascontiguousarray}
     enter, normalize, check, allocate, store = [], [], [], [], []
@@ -324,7 +325,7 @@ def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any
             namespace[f"enter_{name}"] = _entrance(type_, more, keys)
             enter.append(f"{name} = enter_{name}({name})")
     for i, (old, (path, type_)) in enumerate(zip(carry_types, new)):
-        expression = f"carry{_place(path)}"
+        expression = f"carry{place(path)}"
         if isinstance(type_, types.Array):
             expression += "[()]" if type_.ndim == 0 else ""
             if _is_number(old) and type_ != old:
@@ -343,7 +344,7 @@ def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any
         if _is_number(type_):
             new_array, dtype = f"empty{i}", ""
             namespace[new_array] = _maker(type_, keys)
-        expression = f"y{_place(path)}"
+        expression = f"y{place(path)}"
         if _ndim(type_):
             allocate.append(f"y{i} = {new_array}((length,) + {expression}.shape{dtype})")
             check += [f"if {expression}.shape != y{i}.shape[1:]:", f"    failed = {len(new) + i + 1}"]

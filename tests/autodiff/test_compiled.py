@@ -158,3 +158,54 @@ def test_scan_by_its_entries(reverse):
     (carry_p, ys_p), (carry_change_p, ys_change_p) = run(_averaged.py_func)
     for a, b in zip((*carry, *ys, *carry_change, *ys_change), (*carry_p, *ys_p, *carry_change_p, *ys_change_p)):
         assert_allclose(a, b, rtol=1e-14)
+
+
+_EIGHTH = np.float32(0.125)  # a float of 64 bits would make the carry one
+
+
+@numba.njit
+def _filtered(carry, x):
+    mean, count = carry
+    mean = mean + _EIGHTH * np.sin(x[0] * mean[::-1])
+    return (mean, count + 1), (mean.sum() ** 2, count, x * mean)
+
+
+def _of_filtered(f, reverse):
+    def run(x, start, weight):
+        (mean, _), (squares, _, products) = nf.scan(f, (start, 0), x, reverse=reverse)
+        return mean[0] * weight + squares.sum() + (products**3).sum()
+
+    return run
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_scan_in_reverse_mode(reverse, dtype):
+    args = [x.astype(dtype) for x in (np.random.default_rng(0).random((6, 2)), np.array([0.3, 0.5]), np.array(2.0))]
+    found = nf.grad(_of_filtered(_filtered, reverse), (0, 1, 2), mode="reverse")(*args)
+    wanted = nf.grad(_of_filtered(_filtered.py_func, reverse), (0, 1, 2), mode="reverse")(*args)
+    for a, b in zip(found, wanted):
+        assert a.dtype == dtype
+        assert_allclose(a, b, rtol=1e-12 if dtype == np.float64 else 1e-5)
+
+
+def test_second_derivatives_of_scan_in_reverse_mode():
+    x, start = np.random.default_rng(1).random((4, 2)), np.array([0.3, 0.5])
+    found = nf.hessian(lambda x: _of_filtered(_filtered, False)(x, start, 2.0), mode="reverse")(x)
+    wanted = nf.hessian(lambda x: _of_filtered(_filtered.py_func, False)(x, start, 2.0), mode="forward")(x)
+    assert_allclose(found, wanted, rtol=1e-11, atol=1e-13)
+
+
+def test_recorded_steps_of_scan_push_tangents_too():
+    x = np.random.default_rng(2).random((40, 2))
+    run = lambda x: nf.scan(_filtered, (np.array([0.3, 0.5]), 0), x)[1][2]  # noqa: E731
+    _, push = nf.linearize(run, x)
+    assert_allclose(push(np.cos(x)), nf.jvp(run, (x,), (np.cos(x),))[1], rtol=1e-13)
+
+
+def test_large_steps_go_backward_in_python():
+    step = numba.njit(lambda carry, x: (np.sin(carry) + x, carry.sum()))
+    run = lambda c: nf.scan(step, c, np.ones(3))[0].sum()  # noqa: E731
+    with pytest.warns(CompiledDerivativeWarning, match="at most 32"):
+        found = nf.grad(run)(np.linspace(0, 1, 40))
+    assert_allclose(found, nf.grad(run, mode="forward")(np.linspace(0, 1, 40)), rtol=1e-13)

@@ -24,10 +24,7 @@ from numba.core.dispatcher import Dispatcher
 from numbafunc.cpu.cache import RELEASED, KernelCache, identify
 from numbafunc.numbers.numba_array import NumberArray, floats_of, make_enter, make_store
 from numbafunc.numbers.numba_creation import replacements
-from numbafunc.numbers.numba_type import NumberType
-from numbafunc.numbers.number import Key
-
-Keys = tuple[Key, ...]
+from numbafunc.numbers.numba_type import Algebra, NumberType
 
 FUNCTIONS: dict[Any, Any] = {}
 """What stands in the place of functions of this package, by these functions."""
@@ -35,7 +32,7 @@ FUNCTIONS: dict[Any, Any] = {}
 # The machine code is called from other compiled functions only, and releases the lock as these say.
 _INTERNAL = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
-_COPIES: WeakKeyDictionary[Any, dict[Keys, Any]] = WeakKeyDictionary()
+_COPIES: WeakKeyDictionary[Any, dict[Algebra, Any]] = WeakKeyDictionary()
 _LOCK = threading.RLock()
 
 
@@ -45,24 +42,24 @@ class Coefficients(NamedTuple):
     array: Any
 
 
-def copy_for(dispatcher: Any, keys: Keys) -> Any:
-    """The copy of a compiled function for numbers with these keys, itself a compiled function."""
+def copy_for(dispatcher: Any, algebra: Algebra) -> Any:
+    """The copy of a compiled function for numbers with these algebra, itself a compiled function."""
     with _LOCK:
         copies = _COPIES.setdefault(dispatcher, {})
-        if keys not in copies:
-            _Copier(keys).copy(dispatcher, copies)
-        return copies[keys]
+        if algebra not in copies:
+            _Copier(algebra).copy(dispatcher, copies)
+        return copies[algebra]
 
 
 class _Copier:
     """Makes the copies of a function and of all that it calls."""
 
-    def __init__(self, keys: Keys) -> None:
-        self.keys = keys
-        self.replaced = replacements(keys)
+    def __init__(self, algebra: Algebra) -> None:
+        self.algebra = algebra
+        self.replaced = replacements(algebra)
         self.modules: dict[int, Any] = {}
 
-    def copy(self, dispatcher: Any, copies: dict[Keys, Any]) -> Any:
+    def copy(self, dispatcher: Any, copies: dict[Algebra, Any]) -> Any:
         original = dispatcher.py_func
         variables = dict(original.__globals__)
         cells = tuple(python_types.CellType() for _ in original.__closure__ or ())
@@ -73,7 +70,7 @@ class _Copier:
         function.__qualname__, function.__module__ = original.__qualname__, original.__module__
         options = {name: option for name, option in dispatcher.targetoptions.items() if name not in _LEFT_OUT}
         # Functions that call each other find the copy that is being made.
-        copies[self.keys] = numba.njit(**options, **_INTERNAL)(function)
+        copies[self.algebra] = numba.njit(**options, **_INTERNAL)(function)
         try:
             for name in set(_names(original.__code__)):
                 if name in variables:
@@ -81,15 +78,15 @@ class _Copier:
             for cell, own in zip(original.__closure__ or (), cells):
                 own.cell_contents = self.value(cell.cell_contents)
         except BaseException:
-            del copies[self.keys]
+            del copies[self.algebra]
             raise
-        return copies[self.keys]
+        return copies[self.algebra]
 
     def value(self, value: Any) -> Any:
         """What stands in the place of something that a function refers to."""
         if isinstance(value, Dispatcher):
             copies = _COPIES.setdefault(value, {})
-            return copies[self.keys] if self.keys in copies else self.copy(value, copies)
+            return copies[self.algebra] if self.algebra in copies else self.copy(value, copies)
         if isinstance(value, python_types.ModuleType):
             return self.module(value)
         if isinstance(value, tuple) and type(value) is tuple:
@@ -145,13 +142,13 @@ class Moving(NamedTuple):
 
 
 @cache
-def entrance(dtype: Any, ndim: int, keys: Keys) -> Any:
+def entrance(dtype: Any, ndim: int, algebra: Algebra) -> Any:
     """The intrinsic that turns a float array into a number or an array of numbers."""
-    return make_enter(NumberType(dtype, keys), ndim)
+    return make_enter(NumberType(dtype, *algebra), ndim)
 
 
 @cache
-def exit_of(keys: Keys) -> Any:
+def exit_of(algebra: Algebra) -> Any:
     """The function by which compiled code turns a nest of results into one of float arrays."""
 
     def leave(result: Any) -> Any:
@@ -160,7 +157,8 @@ def exit_of(keys: Keys) -> Any:
     @extending.overload(leave, strict=False)
     def typed(result: Any) -> Any:
         if isinstance(result, NumberType):
-            store, dtype, count = make_store(NumberType(result.dtype, keys)), result.dtype, len(keys)
+            whole = NumberType(result.dtype, *algebra)
+            store, dtype, count = make_store(whole), result.dtype, whole.floats
 
             def of_number(result: Any) -> Any:
                 array = np.empty(count, dtype)
@@ -169,9 +167,9 @@ def exit_of(keys: Keys) -> Any:
 
             return of_number
         if isinstance(result, NumberArray):
-            if result.dtype.keys == keys:
+            if (result.dtype.keys, result.dtype.lanes) == algebra:
                 return lambda result: Coefficients(floats_of(result))
-            complete = replacements(keys)[np.array]
+            complete = replacements(algebra)[np.array]
             dtype = result.dtype.dtype
             return lambda result: Coefficients(floats_of(complete(result, dtype)))
         if isinstance(result, types.BaseTuple):
@@ -212,7 +210,7 @@ class Nest(NamedTuple):
 
 
 @cache
-def driver(dispatcher: Any, forms: tuple[Any, ...], keys: Keys) -> Any:
+def driver(dispatcher: Any, forms: tuple[Any, ...], algebra: Algebra) -> Any:
     """The compiled function that takes the leaves of all arguments and returns the nest of results.
 
     ``forms`` has the form of each argument: a :class:`Nest`, None, :class:`Moving` for a leaf with tangents, or "leaf"
@@ -230,11 +228,11 @@ def driver(dispatcher: Any, forms: tuple[Any, ...], keys: Keys) -> Any:
     for form in forms:
         collect(form)
     names = [f"a{i}" for i in range(len(leaves))]
-    namespace: dict[str, Any] = {"f": copy_for(dispatcher, keys), "leave": exit_of(keys)}
+    namespace: dict[str, Any] = {"f": copy_for(dispatcher, algebra), "leave": exit_of(algebra)}
     entered = []
     for i, (name, form) in enumerate(zip(names, leaves)):
         if isinstance(form, Moving):
-            namespace[f"enter{i}"] = entrance(getattr(numba, form.dtype), form.ndim, keys)
+            namespace[f"enter{i}"] = entrance(getattr(numba, form.dtype), form.ndim, algebra)
             entered.append(f"enter{i}({name})")
         else:
             entered.append(name)
@@ -245,6 +243,6 @@ def driver(dispatcher: Any, forms: tuple[Any, ...], keys: Keys) -> Any:
     identity = identify(dispatcher.py_func)
     if identity is not None and all(form is None or isinstance(form, (Moving, str)) for form in forms):
         compiled._cache = KernelCache(
-            f"derivative {identity} {forms} {keys} {sorted(dispatcher.targetoptions.items())}"
+            f"derivative {identity} {forms} {algebra} {sorted(dispatcher.targetoptions.items())}"
         )
     return compiled

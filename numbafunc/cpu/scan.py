@@ -40,21 +40,21 @@ def run(
     directions : Directions, optional
         Those of the dual arrays among the leaves and entries. There is at least one step then.
     """
-    keys: Any = None
+    algebra: Any = None
     if directions is not None:
         from numbafunc.cpu.differentiated import copy_for
 
-        keys = directions.keys
-        f = copy_for(f, keys)
+        algebra = directions.algebra
+        f = copy_for(f, algebra)
     carry_form, x_form = form_of(init, "init"), form_of(xs, "xs")
     entries = [entry if type(entry) is Dual else np.ascontiguousarray(entry) for entry in entries]
     names = flatten_with_names(init)[1]
     leaves = [np.ascontiguousarray(leaf) if type(leaf) is not Dual and np.ndim(leaf) else leaf for leaf in leaves]
     values = [leaf if type(leaf) is Dual or np.ndim(leaf) else np.asarray(leaf)[()] for leaf in leaves]
-    x_types = tuple(_entry_type(entry, keys) for entry in entries)
+    x_types = tuple(_entry_type(entry, algebra) for entry in entries)
     # A Python number takes the type that the function gives it, which may be a wider one in the next round.
     while True:
-        carry_types = tuple(_carry_type(value, keys) for value in values)
+        carry_types = tuple(_carry_type(value, algebra) for value in values)
         returned = _returned(f, carry_form, carry_types, x_form, x_types)
         new = _leaf_types(returned.types[0])
         changed = False
@@ -88,12 +88,14 @@ def run(
             shape = np.shape(functools.reduce(lambda nest, i: nest[i], path, y)) if _ndim(type_) else ()
             stacked.append(np.empty((0, *shape), _dtype(type_)))
         return _fill(carry_form, map(np.asarray, values)), _rebuild(returned.types[1], iter(stacked))
-    driver = _driver(f, carry_form, carry_types, x_form, x_types, keys)
+    driver = _driver(f, carry_form, carry_types, x_form, x_types, algebra)
     given = [*values, *entries]
     moving = [_is_number(type_) for type_ in (*carry_types, *x_types)]
     runs = []
-    for chunk in [None] if directions is None else directions.chunks():
+    for chunk in [None] if directions is None else directions.chunks:
         packed = [directions.pack(x, chunk) if moves else x for x, moves in zip(given, moving)]
+        if not driver.overloads:
+            _compile(driver, (*packed, steps, reverse))
         status, *results = driver(*packed, steps, reverse)
         if status:
             _explain(status, names, y_leaves)
@@ -105,6 +107,13 @@ def run(
         for result, value in zip(results[:count], values)
     ]
     return _fill(carry_form, iter(last)), _rebuild(returned.types[1], iter(results[count:]))
+
+
+def _compile(driver: Any, arguments: Any) -> None:
+    try:
+        driver.compile(tuple(map(numba.typeof, arguments)))
+    except (NumbaError, NotImplementedError) as error:
+        raise TypeError(f"f can't be compiled: {error}") from None
 
 
 def _unpacked(found: Any, directions: Any) -> Any:
@@ -119,21 +128,26 @@ def _is_number(type_: Any) -> bool:
     return type(type_).__name__ in ("NumberType", "NumberArray")
 
 
-def _with_keys(whole: Any, ndim: int, keys: Any) -> Any:
+def _with_tangents(whole: Any, ndim: int, algebra: Any) -> Any:
     """The type of numbers, or arrays of them, with the dtype of a dual array."""
+    if whole.dtype.char not in "fd":
+        raise TypeError(f"f can't be compiled for an array of dtype {whole.dtype} with derivatives; pass f.py_func")
+    return _number_type(whole.dtype.name, ndim, algebra)
+
+
+@functools.cache
+def _number_type(dtype: str, ndim: int, algebra: Any) -> Any:
     from numbafunc.numbers.numba_array import NumberArray
     from numbafunc.numbers.numba_type import NumberType
 
-    if whole.dtype.char not in "fd":
-        raise TypeError(f"f can't be compiled for an array of dtype {whole.dtype} with derivatives; pass f.py_func")
-    element = NumberType(getattr(types, whole.dtype.name), keys)
+    element = NumberType(getattr(types, dtype), *algebra)
     return NumberArray(element, ndim, "C") if ndim else element
 
 
-def _carry_type(value: Any, keys: Any) -> Any:
+def _carry_type(value: Any, algebra: Any) -> Any:
     """Numba's type of a leaf of the carry; where there are tangents, any floating leaf may get some."""
-    if keys is not None and value.dtype.kind == "f":
-        return _with_keys(value, value.ndim, keys)
+    if algebra is not None and value.dtype.kind == "f":
+        return _with_tangents(value, value.ndim, algebra)
     return _typeof(value)
 
 
@@ -173,9 +187,9 @@ def _typeof(value: Any) -> Any:
     return numba.typeof(value)
 
 
-def _entry_type(entry: Any, keys: Any) -> Any:
+def _entry_type(entry: Any, algebra: Any) -> Any:
     if type(entry) is Dual:
-        return _with_keys(entry, entry.ndim - 1, keys)
+        return _with_tangents(entry, entry.ndim - 1, algebra)
     whole = _typeof(entry)
     return whole.dtype if whole.ndim == 1 else types.Array(whole.dtype, whole.ndim - 1, "C", not whole.mutable)
 
@@ -274,38 +288,38 @@ def place(path: tuple[int, ...]) -> str:
     return "".join(f"[{index}]" for index in path)
 
 
-def _entrance(type_: Any, more: int, keys: Any) -> Any:
+def _entrance(type_: Any, more: int, algebra: Any) -> Any:
     from numbafunc.cpu.differentiated import entrance
 
-    return entrance(_scalar(type_), _ndim(type_) + more, keys)
+    return entrance(_scalar(type_), _ndim(type_) + more, algebra)
 
 
-def _exit(keys: Any) -> Any:
+def _exit(algebra: Any) -> Any:
     from numbafunc.cpu.differentiated import exit_of
 
-    return exit_of(keys)
+    return exit_of(algebra)
 
 
-def _numbers_of(keys: Any) -> Any:
+def _numbers_of(algebra: Any) -> Any:
     """The function that makes an array of numbers of another array, for compiled code."""
     from numbafunc.numbers.numba_creation import replacements
 
-    return replacements(keys)[np.array]
+    return replacements(algebra)[np.array]
 
 
-def _maker(type_: Any, keys: Any) -> Any:
+def _maker(type_: Any, algebra: Any) -> Any:
     from numbafunc.numbers.numba_functions import make_empty
     from numbafunc.numbers.numba_type import NumberType
 
-    return make_empty(NumberType(_scalar(type_), keys))
+    return make_empty(NumberType(_scalar(type_), *algebra))
 
 
 @functools.lru_cache(maxsize=128)
-def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any, keys: Any = None) -> Any:
+def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any, algebra: Any = None) -> Any:
     """The compiled loop ``driver(*carry, *xs, length, reverse)``; it returns a status, the carry and the results.
 
-    The status is 0, or the number of the leaf, carry before results, whose shape has changed. With keys, numbers with
-    tangents come and go as float arrays of their coefficients.
+    The status is 0, or the number of the leaf, carry before results, whose shape has changed. With algebra, numbers
+    with tangents come and go as float arrays of their coefficients.
     """
     returned = _returned(f, carry_form, carry_types, x_form, x_types)
     carries = [f"c{i}" for i in range(len(carry_types))]
@@ -322,14 +336,14 @@ def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any
         *zip(entries, x_types, (1,) * len(entries)),
     ):
         if _is_number(type_):
-            namespace[f"enter_{name}"] = _entrance(type_, more, keys)
+            namespace[f"enter_{name}"] = _entrance(type_, more, algebra)
             enter.append(f"{name} = enter_{name}({name})")
     for i, (old, (path, type_)) in enumerate(zip(carry_types, new)):
         expression = f"carry{place(path)}"
         if isinstance(type_, types.Array):
             expression += "[()]" if type_.ndim == 0 else ""
             if _is_number(old) and type_ != old:
-                namespace["numbers"] = _numbers_of(keys)
+                namespace["numbers"] = _numbers_of(algebra)
                 expression = f"numbers({expression}, dtype_c{i})"
                 namespace[f"dtype_c{i}"] = _dtype(old)
             elif type_.ndim and type_.layout != "C":
@@ -343,7 +357,7 @@ def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any
         new_array, dtype = "empty", f", dtype{i}"
         if _is_number(type_):
             new_array, dtype = f"empty{i}", ""
-            namespace[new_array] = _maker(type_, keys)
+            namespace[new_array] = _maker(type_, algebra)
         expression = f"y{place(path)}"
         if _ndim(type_):
             allocate.append(f"y{i} = {new_array}((length,) + {expression}.shape{dtype})")
@@ -352,9 +366,9 @@ def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any
         else:
             allocate.append(f"y{i} = {new_array}(length{dtype})")
             store.append(f"y{i}[i] = {expression}" + ("[()]" if isinstance(type_, types.Array) else ""))
-    results = ", ".join((*carries, *names) if keys is None else (f"leave({name})" for name in (*carries, *names)))
-    if keys is not None:
-        namespace["leave"] = _exit(keys)
+    results = ", ".join((*carries, *names) if algebra is None else (f"leave({name})" for name in (*carries, *names)))
+    if algebra is not None:
+        namespace["leave"] = _exit(algebra)
     lines = [
         f"def driver({', '.join((*carries, *entries, 'length', 'reverse'))}):",
         *(f"    {line}" for line in enter),

@@ -105,11 +105,11 @@ class Compiled:
             numba.types.Array(getattr(numba, leaf.dtype.name), leaf.ndim + 1, "C") if moves else numba.typeof(leaf)
             for leaf, moves in zip(leaves, _moving(forms), strict=True)
         )
-        key = (forms, types, directions.keys)
+        key = (forms, types, directions.algebra)
         if key in failed:
             return failed[key]
         try:
-            compiled = driver(self.dispatcher, forms, directions.keys)
+            compiled = driver(self.dispatcher, forms, directions.algebra)
             if types not in compiled.overloads:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
@@ -122,7 +122,7 @@ class Compiled:
     def _run(self, compiled: Any, forms: tuple[Any, ...], leaves: list[Any], directions: Any) -> Any:
         moving = _moving(forms)
         results = []
-        for number, chunk in enumerate(directions.chunks()):
+        for number, chunk in enumerate(directions.chunks):
             given = []
             for leaf, moves in zip(leaves, moving, strict=True):
                 if moves:

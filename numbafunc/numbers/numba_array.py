@@ -21,7 +21,7 @@ from numba.core.imputils import impl_ret_borrowed
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.np import arrayobj, npyimpl
 
-from numbafunc.numbers.numba_type import NumberType, leave, pack, unpack
+from numbafunc.numbers.numba_type import NumberType, lanes_in, pack, unpack
 from numbafunc.numbers.operations import OPERATIONS, PLAIN, QUERIES, closed
 
 Emit = Callable[..., Any]
@@ -29,9 +29,6 @@ Emit = Callable[..., Any]
 
 class NumberArray(types.Array):
     """Type of an array whose elements are numbers, a :class:`NumberType`."""
-
-    # Numba fuses expressions of arrays of its own types only.
-    _is_internal = True
 
     def copy(self, dtype: Any = None, ndim: Any = None, layout: Any = None, readonly: Any = None) -> Any:
         """The type with some of its properties changed; one of plain elements is an ordinary array."""
@@ -49,6 +46,10 @@ class NumberArray(types.Array):
             layout = self.layout if self.layout == other.layout else "A"
             return NumberArray(self.dtype, self.ndim, layout, not (self.mutable and other.mutable))
         return None
+
+
+# Numba fuses expressions of arrays of its own types only, which it tells by the module they are defined in.
+NumberArray._is_internal = True
 
 
 def array_type(dtype: Any, ndim: int, layout: str = "C", readonly: bool = False) -> Any:
@@ -102,7 +103,7 @@ def floats_of(typingctx: Any, numbers: Any) -> Any:
         array = context.make_array(numbers)(context, builder, args[0])
         data = builder.bitcast(array.data, context.get_data_type(floats.dtype).as_pointer())
         size = _size(context, floats.dtype)
-        own = _view(context, builder, floats, array, data, size, append=len(numbers.dtype.keys))
+        own = _view(context, builder, floats, array, data, size, append=numbers.dtype.floats)
         return impl_ret_borrowed(context, builder, floats, own)
 
     return floats(numbers), codegen
@@ -174,7 +175,8 @@ def _ndim(operands: Any) -> Any:
 def _number(operands: Any, keys: Callable[..., Any]) -> NumberType:
     elements = [_element(x) for x in operands]
     dtype = max((x.dtype for x in elements if isinstance(x, NumberType)), key=lambda dtype: dtype.bitwidth)
-    return NumberType(dtype, keys(*(x.keys if isinstance(x, NumberType) else PLAIN for x in elements)))
+    found = keys(*(x.keys if isinstance(x, NumberType) else PLAIN for x in elements))
+    return NumberType(dtype, found, lanes_in(elements))
 
 
 def _zero_dimensional(context: Any, builder: Any, type_: Any, value: Any) -> tuple[Any, Any]:
@@ -295,4 +297,4 @@ def _install() -> None:
 
 _install()
 
-__all__ = ["NumberArray", "array_type", "floats_of", "leave", "make_enter", "make_store"]
+__all__ = ["NumberArray", "array_type", "floats_of", "make_enter", "make_store"]

@@ -14,7 +14,7 @@ from numba.core import types
 from numba.np.numpy_support import from_dtype
 
 from numbafunc.numbers.numba_functions import SHARED, absent, make_empty, stand_in
-from numbafunc.numbers.numba_type import NumberType
+from numbafunc.numbers.numba_type import Algebra, NumberType
 
 Choose = Callable[..., Any]
 
@@ -36,12 +36,12 @@ def _float_of(dtype: Any) -> Any:
 
 
 @cache
-def replacements(keys: Any) -> dict[Any, Any]:
-    """What stands in the place of functions of NumPy where numbers have these keys, by these functions."""
+def replacements(algebra: Algebra) -> dict[Any, Any]:
+    """What stands in the place of functions of NumPy where numbers are of an algebra, by these functions."""
 
     def new(dtype: Any, fill: bool = False) -> Any:
         element = _float_of(dtype)
-        return None if element is None else make_empty(NumberType(element, keys), fill)
+        return None if element is None else make_empty(NumberType(element, *algebra), fill)
 
     def makes(original: Any, choose: Choose) -> Any:
         return stand_in(original, choose, lambda *given: True)

@@ -23,7 +23,7 @@ from numba.core.rewrites import Rewrite, register_rewrite
 from numba.np import arrayobj
 
 from numbafunc.numbers.numba_array import NumberArray
-from numbafunc.numbers.numba_type import NumberType
+from numbafunc.numbers.numba_type import NumberType, lanes_in
 from numbafunc.numbers.number import closed_keys, product_keys, sort_keys
 from numbafunc.numbers.operations import PLAIN
 
@@ -304,7 +304,8 @@ def _product_type(a: Any, b: Any) -> Any:
     if len(elements) < 2 or not plain or not numbers:
         return None
     dtype = max((x.dtype for x in numbers), key=lambda dtype: dtype.bitwidth)
-    return NumberType(dtype, product_keys(*(x.keys if isinstance(x, NumberType) else PLAIN for x in elements)))
+    keys = product_keys(*(x.keys if isinstance(x, NumberType) else PLAIN for x in elements))
+    return NumberType(dtype, keys, lanes_in(elements))
 
 
 def _dot(a: Any, b: Any) -> Any:
@@ -417,7 +418,7 @@ def _where(condition: Any, x: Any, y: Any) -> Any:
         return lambda condition, x, y: x if condition else y
     ndim = max(array.ndim for array in arrays)
     dtype = max((e.dtype for e in found), key=lambda dtype: dtype.bitwidth)
-    make = make_empty(NumberType(dtype, sort_keys([key for e in found for key in e.keys])))
+    make = make_empty(NumberType(dtype, sort_keys([key for e in found for key in e.keys]), lanes_in(found)))
     shapes = [f"{name}.shape" for name, t in given_types.items() if isinstance(t, types.Array)]
     lines = [f"    shape = np.broadcast_shapes({', '.join(shapes)})"]
     elements = []
@@ -471,7 +472,7 @@ def _solve(a: Any, b: Any) -> Any:
     element = _product_type(a, b)
     if element is None or a.ndim != 2 or b.ndim > 2:
         return None
-    element = NumberType(element.dtype, closed_keys(element.keys))
+    element = NumberType(element.dtype, closed_keys(element.keys), element.lanes)
     make = make_empty(element)
 
     def implementation(a: Any, b: Any) -> Any:

@@ -107,7 +107,7 @@ class _Copier:
         return self.modules[id(module)]
 
 
-_WITH_FUNCTIONS = ("numpy", "numpy.linalg", "numbafunc")
+_WITH_FUNCTIONS = ("math", "numpy", "numpy.linalg", "numbafunc")
 _LEFT_OUT = ("nopython", "parallel", "inline", "no_cpython_wrapper", "no_cfunc_wrapper", "forceobj", "looplift")
 
 

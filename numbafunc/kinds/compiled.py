@@ -109,6 +109,7 @@ class Compiled:
         if key in failed:
             return failed[key]
         try:
+            _add_ops()
             compiled = driver(self.dispatcher, forms, directions.algebra)
             if types not in compiled.overloads:
                 with warnings.catch_warnings():
@@ -181,6 +182,17 @@ def warn_once(dispatcher: Any, cause: Any, depth: int) -> None:
         CompiledDerivativeWarning,
         stacklevel=depth,
     )
+
+
+def _add_ops() -> None:
+    """Let copies of compiled functions call elementwise ops of this package with arrays of numbers."""
+    from numbafunc.cpu.differentiated import FUNCTIONS
+    from numbafunc.kinds.njit import OPS
+    from numbafunc.numbers.numba_functions import is_number, stand_in
+    from numbafunc.numbers.numba_scalars import over_elements
+
+    for public in OPS.keys() - FUNCTIONS.keys():
+        FUNCTIONS[public] = stand_in(public, over_elements(public), lambda *given: any(map(is_number, given)))
 
 
 _FAILED: WeakKeyDictionary[Any, dict[Any, Exception]] = WeakKeyDictionary()

@@ -129,7 +129,7 @@ def _any_number(*given: Any) -> bool:
     return any(map(is_number, given))
 
 
-def _replaces(*originals: Any, method: str = "") -> Callable[[Choose], Choose]:
+def replaces(*originals: Any, method: str = "") -> Callable[[Choose], Choose]:
     """Register what chooses the implementation of a function of NumPy, given the types of its arguments."""
 
     def register(choose: Choose) -> Choose:
@@ -223,11 +223,11 @@ def _reduced(name: str, start: float | None, step: str, finish: str = "total", g
     return choose
 
 
-_replaces(np.sum, method="sum")(_reduced("sum", 0.0, "total + x"))
-_replaces(np.prod, method="prod")(_reduced("prod", 1.0, "total * x"))
-_replaces(np.mean, method="mean")(_reduced("mean", 0.0, "total + x", "total / count"))
-_replaces(np.max, np.amax, method="max")(_reduced("max", None, "max(total, x)", guard="x"))
-_replaces(np.min, np.amin, method="min")(_reduced("min", None, "min(total, x)", guard="x"))
+replaces(np.sum, method="sum")(_reduced("sum", 0.0, "total + x"))
+replaces(np.prod, method="prod")(_reduced("prod", 1.0, "total * x"))
+replaces(np.mean, method="mean")(_reduced("mean", 0.0, "total + x", "total / count"))
+replaces(np.max, np.amax, method="max")(_reduced("max", None, "max(total, x)", guard="x"))
+replaces(np.min, np.amin, method="min")(_reduced("min", None, "min(total, x)", guard="x"))
 
 
 def _of_mean_square(root: bool) -> Choose:
@@ -251,8 +251,8 @@ def _of_mean_square(root: bool) -> Choose:
     return choose
 
 
-_replaces(np.var, method="var")(_of_mean_square(False))
-_replaces(np.std, method="std")(_of_mean_square(True))
+replaces(np.var, method="var")(_of_mean_square(False))
+replaces(np.std, method="std")(_of_mean_square(True))
 
 
 def _place(sign: str) -> Choose:
@@ -270,11 +270,11 @@ def _place(sign: str) -> Choose:
     return choose
 
 
-_replaces(np.argmax, method="argmax")(_place(">"))
-_replaces(np.argmin, method="argmin")(_place("<"))
+replaces(np.argmax, method="argmax")(_place(">"))
+replaces(np.argmin, method="argmin")(_place("<"))
 
 
-@_replaces(np.cumsum, method="cumsum")
+@replaces(np.cumsum, method="cumsum")
 def _cumsum(a: Any) -> Any:
     if not isinstance(a, NumberArray):
         return None
@@ -291,12 +291,12 @@ def _cumsum(a: Any) -> Any:
     return implementation
 
 
-@_replaces(np.diff)
+@replaces(np.diff)
 def _diff(a: Any) -> Any:
     return (lambda a: a[1:] - a[:-1]) if isinstance(a, NumberArray) and a.ndim == 1 else None
 
 
-def _product_type(a: Any, b: Any) -> Any:
+def product_type(a: Any, b: Any) -> Any:
     """The type of the elements of a product of arrays; None if these are no arrays of real numbers."""
     elements = [x.dtype for x in (a, b) if isinstance(x, types.Array)]
     numbers = [x for x in elements if isinstance(x, NumberType)]
@@ -309,7 +309,7 @@ def _product_type(a: Any, b: Any) -> Any:
 
 
 def _dot(a: Any, b: Any) -> Any:
-    element = _product_type(a, b)
+    element = product_type(a, b)
     if element is None:
         return None
     make = make_empty(element, True)
@@ -355,7 +355,7 @@ def _dot(a: Any, b: Any) -> Any:
     return {(1, 1): inner, (2, 1): of_vector, (1, 2): by_vector, (2, 2): of_matrices}.get((a.ndim, b.ndim))
 
 
-@_replaces(np.dot, np.vdot, np.inner)
+@replaces(np.dot, np.vdot, np.inner)
 def _dot_or_scaled(a: Any, b: Any) -> Any:
     if not (isinstance(a, types.Array) and isinstance(b, types.Array)):
         return lambda a, b: a * b
@@ -366,9 +366,9 @@ extending.overload(operator.matmul, strict=False)(_dot)
 extending.overload_method(NumberArray, "dot", strict=False)(_dot)
 
 
-@_replaces(np.outer)
+@replaces(np.outer)
 def _outer(a: Any, b: Any) -> Any:
-    element = _product_type(a, b)
+    element = product_type(a, b)
     if element is None or a.ndim != 1 or b.ndim != 1:
         return None
     make = make_empty(element)
@@ -383,7 +383,7 @@ def _outer(a: Any, b: Any) -> Any:
     return implementation
 
 
-@_replaces(np.trace)
+@replaces(np.trace)
 def _trace(a: Any) -> Any:
     if not isinstance(a, NumberArray) or a.ndim != 2:
         return None
@@ -406,7 +406,7 @@ def _real(x: Any) -> Any:
 # Choices.
 
 
-@_replaces(np.where)
+@replaces(np.where)
 def _where(condition: Any, x: Any, y: Any) -> Any:
     given_types = {"condition": condition, "x": x, "y": y}
     arrays = [given for given in given_types.values() if isinstance(given, types.Array)]
@@ -441,7 +441,7 @@ def _where(condition: Any, x: Any, y: Any) -> Any:
     return namespace["implementation"]
 
 
-@_replaces(np.clip)
+@replaces(np.clip)
 def _clip(a: Any, a_min: Any, a_max: Any) -> Any:
     if absent(a_min):
         return lambda a, a_min, a_max: np.minimum(a, a_max)
@@ -453,7 +453,7 @@ def _clip(a: Any, a_min: Any, a_max: Any) -> Any:
 # Linear algebra, by elimination with pivots chosen on values.
 
 
-@_replaces(np.linalg.norm)
+@replaces(np.linalg.norm)
 def _norm(x: Any) -> Any:
     if not isinstance(x, NumberArray):
         return None
@@ -467,9 +467,9 @@ def _norm(x: Any) -> Any:
     return implementation
 
 
-@_replaces(np.linalg.solve)
+@replaces(np.linalg.solve)
 def _solve(a: Any, b: Any) -> Any:
-    element = _product_type(a, b)
+    element = product_type(a, b)
     if element is None or a.ndim != 2 or b.ndim > 2:
         return None
     element = NumberType(element.dtype, closed_keys(element.keys), element.lanes)
@@ -518,7 +518,7 @@ def _solve(a: Any, b: Any) -> Any:
     return implementation
 
 
-@_replaces(np.linalg.inv)
+@replaces(np.linalg.inv)
 def _inverse(a: Any) -> Any:
     if not isinstance(a, NumberArray) or a.ndim != 2:
         return None

@@ -182,7 +182,7 @@ def exit_of(algebra: Algebra) -> Any:
 def _mapped(nest: Any, function: Any) -> Any:
     """The implementation that applies a function to each part of a tuple."""
     parts = "".join(f"function(result[{i}]), " for i in range(len(nest)))
-    namespace = {"function": function}
+    namespace = {"__name__": __name__, "function": function}
     expression = f"({parts})"
     if isinstance(nest, types.BaseNamedTuple):
         namespace["kind"], expression = nest.instance_class, f"kind({parts})"
@@ -228,7 +228,7 @@ def driver(dispatcher: Any, forms: tuple[Any, ...], algebra: Algebra) -> Any:
     for form in forms:
         collect(form)
     names = [f"a{i}" for i in range(len(leaves))]
-    namespace: dict[str, Any] = {"f": copy_for(dispatcher, algebra), "leave": exit_of(algebra)}
+    namespace: dict[str, Any] = {"__name__": __name__, "f": copy_for(dispatcher, algebra), "leave": exit_of(algebra)}
     entered = []
     for i, (name, form) in enumerate(zip(names, leaves)):
         if isinstance(form, Moving):
@@ -240,9 +240,18 @@ def driver(dispatcher: Any, forms: tuple[Any, ...], algebra: Algebra) -> Any:
     arguments = ", ".join(text_of(form, remaining, namespace) for form in forms)
     exec(f"def driver({', '.join(names)}):\n    return leave(f({arguments}))\n", namespace)
     compiled = numba.njit(nogil=True)(namespace["driver"])
-    identity = identify(dispatcher.py_func)
+    identity = identify(dispatcher)
     if identity is not None and all(form is None or isinstance(form, (Moving, str)) for form in forms):
-        compiled._cache = KernelCache(
-            f"derivative {identity} {forms} {algebra} {sorted(dispatcher.targetoptions.items())}"
-        )
+        compiled._cache = KernelCache(f"derivative {identity} {forms} {algebra}")
     return compiled
+
+
+def load(compiled: Any, signature: Any) -> bool:
+    """Whether the cache on disk has the machine code of a driver, which has it then."""
+    context = compiled.targetctx
+    found = compiled._cache.load_overload(signature, context)
+    if found is None:
+        return False
+    context.insert_user_function(found.entry_point, found.fndesc, [found.library])
+    compiled.add_overload(found)
+    return True

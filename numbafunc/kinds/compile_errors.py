@@ -14,7 +14,7 @@ from numbafunc.numbers import elementary
 
 _COLOUR = re.compile(r"\x1b\[\d*m")
 # The name of the type NumberType, with parentheses three deep for the keys of its coefficients.
-_NUMBER = re.compile(r"Number\((float\d\d), \((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)\)")
+_NUMBER = re.compile(r"Number\((float\d\d), \((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)(?:, \d+)?\)")
 
 # What to write for functions that definitions can't call.
 _INSTEAD = {

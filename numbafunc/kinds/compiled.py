@@ -85,20 +85,24 @@ class Compiled:
 
         directions = Directions(leaves)
         failure = None
-        for all_floats in (False, True):
-            taken = _widened(forms, leaves) if all_floats else forms
-            compiled = self._compile(taken, leaves, directions)
-            if not isinstance(compiled, Exception):
-                return self._run(compiled, taken, leaves, directions)
-            failure = failure or compiled
-        assert failure is not None
+        offers = (forms, _widened(forms, leaves))
+        for cached in (True, False):
+            for taken in offers:
+                compiled = self._compile(taken, leaves, directions, cached)
+                if isinstance(compiled, Exception):
+                    failure = failure or compiled
+                elif compiled is not None:
+                    return self._run(compiled, taken, leaves, directions)
         return self._in_python(args, failure)
 
-    def _compile(self, forms: tuple[Any, ...], leaves: list[Any], directions: Any) -> Any:
-        """The compiled function of some leaves, or the exception that says why there is none."""
+    def _compile(self, forms: tuple[Any, ...], leaves: list[Any], directions: Any, cached: bool) -> Any:
+        """The compiled function of some leaves, or the exception that says why there is none.
+
+        With ``cached`` it is not compiled: None where neither this process nor the cache on disk has it.
+        """
         import numba
 
-        from numbafunc.cpu.differentiated import driver
+        from numbafunc.cpu.differentiated import driver, load
 
         failed = _FAILED.setdefault(self.dispatcher, {})
         types = tuple(
@@ -111,6 +115,8 @@ class Compiled:
         try:
             _add_ops()
             compiled = driver(self.dispatcher, forms, directions.algebra)
+            if types not in compiled.overloads and cached:
+                return compiled if load(compiled, types) else None
             if types not in compiled.overloads:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")

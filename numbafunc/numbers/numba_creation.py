@@ -249,6 +249,6 @@ def _of_tuple(make: Any, nest: Any, depth: int) -> Any:
             lines += [f"    result[{i}, {j}] = object[{i}][{j}]" for j in range(len(nest[i]))]
         else:
             lines += [f"    for j in range(len(object[{i}])):", f"        result[{i}, j] = object[{i}][j]"]
-    namespace = {"make": make}
+    namespace = {"__name__": __name__, "make": make}
     exec("\n".join(["def implementation(object, dtype=None):", *lines, "    return result"]), namespace)
     return namespace["implementation"]

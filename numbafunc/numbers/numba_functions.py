@@ -49,7 +49,7 @@ def _delegated(original: Any, count: int, names: tuple[str, ...]) -> Any:
     """The implementation that calls a function of NumPy with the arguments as they are."""
     given = [f"given{number}" for number in range(count)]
     called = ", ".join([*given, *(f"{name}={name}" for name in names)])
-    namespace = {"original": original}
+    namespace = {"__name__": __name__, "original": original}
     exec(f"def implementation({', '.join([*given, *names])}):\n    return original({called})\n", namespace)
     return namespace["implementation"]
 
@@ -183,7 +183,7 @@ def _reduced(name: str, start: float | None, step: str, finish: str = "total", g
     def choose(a: Any, axis: Any = None) -> Any:
         if not isinstance(a, NumberArray):
             return None
-        namespace: dict[str, Any] = {"make": make_empty(a.dtype), "nan": math.nan}
+        namespace: dict[str, Any] = {"__name__": __name__, "make": make_empty(a.dtype), "nan": math.nan}
         first = "a.flat[0]" if start is None else repr(start)
         refuse = [f"    if a.size == 0: raise ValueError('{name} of an array without elements')"] if guard else []
         if absent(axis):
@@ -259,7 +259,7 @@ def _place(sign: str) -> Choose:
     def choose(a: Any) -> Any:
         if not isinstance(a, NumberArray) or a.ndim != 1:
             return None
-        namespace: dict[str, Any] = {}
+        namespace: dict[str, Any] = {"__name__": __name__}
         exec(
             "def implementation(a):\n    best = 0\n    for i in range(1, len(a)):\n"
             f"        if a[i] {sign} a[best]:\n            best = i\n    return best\n",
@@ -436,7 +436,7 @@ def _where(condition: Any, x: Any, y: Any) -> Any:
         f"        result[index] = {elements[1]} if {elements[0]} else {elements[2]}",
         "    return result",
     ]
-    namespace = {"np": np, "make": make}
+    namespace = {"__name__": __name__, "np": np, "make": make}
     exec("\n".join(["def implementation(condition, x, y):", *lines]), namespace)
     return namespace["implementation"]
 

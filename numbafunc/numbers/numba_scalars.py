@@ -26,7 +26,7 @@ def over_elements(function: Any) -> Any:
     def choose(*given: Any) -> Any:
         names = [f"given{number}" for number in range(len(given))]
         called = ", ".join(names)
-        namespace: dict[str, Any] = {"function": function, "np": np}
+        namespace: dict[str, Any] = {"__name__": __name__, "function": function, "np": np}
         arrays = [name for name, type_ in zip(names, given) if isinstance(type_, types.Array)]
         elements = [type_.dtype if isinstance(type_, types.Array) else type_ for type_ in given]
         lines = [f"return function({called})"]
@@ -61,7 +61,9 @@ def _scalar(*originals: Any) -> Any:
 
 
 for _name in ("asin", "acos", "atan", "asinh", "acosh", "atanh"):
-    _scalar(getattr(math, _name))(eval(f"lambda x: np.{_name.replace('a', 'arc', 1)}(x)", {"np": np}))
+    _scalar(getattr(math, _name))(
+        eval(f"lambda x: np.{_name.replace('a', 'arc', 1)}(x)", {"__name__": __name__, "np": np})
+    )
 
 _scalar(math.pow, np.power, np.float_power)(lambda x, y: x**y)
 _scalar(np.add)(lambda x, y: x + y)
@@ -181,7 +183,7 @@ def _concatenate(arrays: Any, axis: Any = 0) -> Any:
     lines += [f"    result = make((length{shape},))", "    start = 0"]
     for i in range(len(arrays)):
         lines += [f"    result[start:start + len(arrays[{i}])] = arrays[{i}]", f"    start += len(arrays[{i}])"]
-    namespace = {"make": make_empty(_widest(arrays))}
+    namespace = {"__name__": __name__, "make": make_empty(_widest(arrays))}
     exec("\n".join(["def implementation(arrays, axis=0):", *lines, "    return result"]), namespace)
     return namespace["implementation"]
 
@@ -198,7 +200,7 @@ def _stack(arrays: Any) -> Any:
         return None
     lines = [f"    result = make(({len(arrays)}, len(arrays[0])))"]
     lines += [f"    result[{i}] = arrays[{i}]" for i in range(len(arrays))]
-    namespace = {"make": make_empty(_widest(arrays))}
+    namespace = {"__name__": __name__, "make": make_empty(_widest(arrays))}
     exec("\n".join(["def implementation(arrays):", *lines, "    return result"]), namespace)
     return namespace["implementation"]
 

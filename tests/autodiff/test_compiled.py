@@ -1,7 +1,10 @@
 """Derivatives of functions that the user has compiled with Numba, against complex steps and differences."""
 
 import math
+import os
 import re
+import subprocess
+import sys
 import warnings
 from collections import namedtuple
 
@@ -209,3 +212,52 @@ def test_large_steps_go_backward_in_python():
     with pytest.warns(CompiledDerivativeWarning, match="at most 32"):
         found = nf.grad(run)(np.linspace(0, 1, 40))
     assert_allclose(found, nf.grad(run, mode="forward")(np.linspace(0, 1, 40)), rtol=1e-13)
+
+
+_MODULE = """
+import numba
+import numpy as np
+
+FACTOR = {factor}
+
+@numba.njit
+def scaled(x):
+    return np.array([FACTOR * x[0], x[1]])
+
+@numba.njit
+def f(x):
+    y = np.zeros(2)
+    for _ in range(3):
+        y = y + scaled(x) * y
+        y[0] += x[1]
+    return y.sum()
+"""
+
+_SCRIPT = """
+import sys
+import numba.core.compiler
+import numpy as np
+import numbafunc
+from user_module import f
+
+def refuse(*args, **options):
+    raise RuntimeError("compiled")
+
+if sys.argv[1] == "loads":
+    numba.core.compiler.compile_extra = refuse
+print(*numbafunc.jacfwd(f)(np.array([1.5, 2.0])))
+"""
+
+
+def test_the_next_process_loads_machine_code(tmp_path):
+    def run(factor, what):
+        (tmp_path / "user_module.py").write_text(_MODULE.format(factor=factor))
+        environment = {**os.environ, "NUMBAFUNC_CACHE_DIR": str(tmp_path / "cache")}
+        environment["PYTHONPATH"] = os.pathsep.join([*sys.path, str(tmp_path)])
+        command = [sys.executable, "-B", "-c", _SCRIPT, what]
+        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    first = run(2.0, "compiles")
+    assert run(2.0, "loads") == first
+    assert run(3.0, "compiles") != first

@@ -12,11 +12,13 @@ import sys
 import warnings
 from collections.abc import Sequence
 from functools import update_wrapper
+from types import FunctionType
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
+import numbafunc
 from numbafunc import backend
 from numbafunc.backend import CPU
 from numbafunc.dual.array import Dual, make, settled
@@ -69,7 +71,7 @@ class Compiled:
         leaves: list[Any] = []
         forms = tuple(_form(arg, leaves) for arg in args)
         if backend.of(*leaves) is not CPU:
-            return self.dispatcher.py_func(*args)
+            return python_source(self.dispatcher)(*args)
         strange = [x for x in leaves if type(x) is Dual and x.dtype.char not in "fd"]
         if strange:
             return self._in_python(args, f"arrays of dtype {strange[0].dtype}")
@@ -168,7 +170,21 @@ class Compiled:
 
     def _in_python(self, args: tuple[Any, ...], cause: Any, options: Any = None) -> Any:
         warn_once(self.dispatcher, cause, 5)
-        return self.dispatcher.py_func(*args, **(options or {}))
+        return python_source(self.dispatcher)(*args, **(options or {}))
+
+
+def python_source(dispatcher: Any) -> Any:
+    """The Python function of a compiled one, with :mod:`numbafunc.numpy` in NumPy's place: its arrays hold tangents."""
+    function = dispatcher.py_func
+    variables = dict(function.__globals__)
+    for name in function.__code__.co_names:
+        if variables.get(name) is np:
+            variables[name] = numbafunc.numpy
+    copy = FunctionType(
+        function.__code__, variables, function.__name__, function.__defaults__, function.__closure__
+    )  # fmt: skip
+    copy.__kwdefaults__ = function.__kwdefaults__
+    return copy
 
 
 def warn_once(dispatcher: Any, cause: Any, depth: int) -> None:

@@ -28,7 +28,7 @@ from numbafunc.dual.recorder import PICKED, Node, Primitive, Recorder
 from numbafunc.dual.trees import flatten
 from numbafunc.kinds.compiled import warn_once
 
-LARGEST_STEP = 32
+LARGEST_STEP = 64
 """The most elements of carry and entry for which reverse mode finds the Jacobian of a step."""
 
 LARGEST_TAPE = 2**24

@@ -21,7 +21,7 @@ from numbafunc.dual.levels import LIVE
 from numbafunc.dual.recorder import Recorder, variable
 from numbafunc.dual.trees import Structure, flatten, flatten_with_names
 from numbafunc.kinds.arguments import check_flag, is_array
-from numbafunc.kinds.compiled import is_dispatcher
+from numbafunc.kinds.compiled import is_dispatcher, python_source
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.scan import differentiated
 
@@ -80,8 +80,9 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
 
     With a function compiled by ``numba.njit`` the carry may be tuples of arrays and numbers, and its types are those
     that Numba infers: a sum of 32-bit integers, for one, has 64 bits, and the carry must not change to that.
-    Dual arrays and those of a device can't enter a compiled function, so they make its Python source run, at the speed
-    of Python.
+    Its derivatives run compiled as well; what they don't go through is named by a
+    :class:`numbafunc.errors.CompiledDerivativeWarning`, and the Python source runs. So it does, at the speed of Python,
+    for arrays of a device.
 
     Examples
     --------
@@ -112,7 +113,10 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
         return loop.run(leaves)
     if any(type(leaf) is Dual for leaf in (*leaves, *entries)):
         found = differentiated(f, init, leaves, xs, entries, steps, reverse)
-        return loop.run(leaves) if found is None else found
+        if found is not None:
+            return found
+        loop.f = python_source(f)
+        return loop.run(leaves)
     weak = [is_weak(leaf) for leaf in leaves]
     if any(weak):
         # Numba has no weak numbers, so the Python source is run to find their types, unless that fails.

@@ -11,7 +11,7 @@ import importlib
 import threading
 import types as python_types
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -20,6 +20,8 @@ import numpy as np
 from numba import extending
 from numba.core import types
 from numba.core.dispatcher import Dispatcher
+from numba.core.errors import TypingError
+from numba.typed.typedobjectutils import _nonoptional
 
 from numbafunc.cpu.cache import RELEASED, KernelCache, identify
 from numbafunc.numbers.numba_array import NumberArray, floats_of, make_enter, make_store
@@ -174,6 +176,14 @@ def exit_of(algebra: Algebra) -> Any:
             return lambda result: Coefficients(floats_of(complete(result, dtype)))
         if isinstance(result, types.BaseTuple):
             return _mapped(result, leave)
+        if isinstance(result, types.Optional) and isinstance(result.type, (NumberType, NumberArray)):
+
+            def of_optional(result: Any) -> Any:
+                return None if result is None else leave(_nonoptional(result))
+
+            return of_optional
+        if "Number(" in str(result):
+            raise TypingError(f"it returns {result}; wanted: numbers, arrays and tuples of them")
         return lambda result: result
 
     return leave
@@ -209,7 +219,7 @@ class Nest(NamedTuple):
     parts: tuple[Any, ...]
 
 
-@cache
+@lru_cache(maxsize=512)
 def driver(dispatcher: Any, forms: tuple[Any, ...], algebra: Algebra) -> Any:
     """The compiled function that takes the leaves of all arguments and returns the nest of results.
 

@@ -21,7 +21,7 @@ import numpy as np
 import numbafunc
 from numbafunc import backend
 from numbafunc.backend import CPU
-from numbafunc.dual.array import Dual, make, settled
+from numbafunc.dual.array import Dual, assemble, components, make, settled
 from numbafunc.dual.levels import Level, watch_runs
 from numbafunc.dual.recorded import added, recorded_level, shaped_like, taken_apart, with_level
 from numbafunc.errors import CompiledDerivativeWarning
@@ -232,10 +232,19 @@ def _with_steps(result: Any, own: int, recorders: list[Any], sizes: list[int], l
     rows = rows.reshape((rows.shape[0], math.prod(value.shape)))
     change, start = None, 0
     for recorder, size in zip(recorders, sizes, strict=True):
-        part = _product(recorder.reshape((recorder.shape[0], size)), rows[start : start + size], level)
+        part = _product(_flat(recorder), rows[start : start + size], level)
         change = part if change is None else added(change, part)
         start += size
     return with_level(value, shaped_like(change, value), level)
+
+
+def _flat(tangent: Any) -> Any:
+    """A tangent, a recorder or a dual array of such, with one axis behind the directions."""
+    parts = {}
+    for levels, part in components(tangent).items():
+        leading = part.shape[: len(levels) + 1]
+        parts[levels] = part.reshape((*leading, math.prod(part.shape[len(leading) :])))
+    return assemble(parts)
 
 
 def _product(tangents: Any, rows: Any, level: int) -> Any:

@@ -1,5 +1,6 @@
 """Derivatives of functions that the user has compiled with Numba, against complex steps and differences."""
 
+import itertools
 import math
 import os
 import re
@@ -76,6 +77,9 @@ def test_helpers_of_a_python_function_are_compiled():
     assert_allclose(nf.grad(f)(2.0), 1.5 * math.sqrt(2.0), rtol=1e-14)
     assert_allclose(nf.grad(f, mode="reverse")(2.0), 1.5 * math.sqrt(2.0), rtol=1e-14)
     assert_allclose(nf.derivative(f, 2)(2.0), 0.75 / math.sqrt(2.0), rtol=1e-13)
+    for outer, inner in itertools.product(("forward", "reverse"), repeat=2):
+        slope = nf.grad(lambda x: f(f(x)), mode=inner)
+        assert_allclose(nf.grad(slope, mode=outer)(2.0), 9 / 4 * 5 / 4 * 2**0.25, rtol=1e-12)
 
 
 State = namedtuple("State", "position velocity")
@@ -96,6 +100,77 @@ def test_named_tuples_integers_and_defaults():
     assert_allclose(change[0].velocity, 0.5 * np.array([2.0, 1.0]))
     assert value[1] == 2
     assert list(value[2]) == [False, True]
+
+
+@numba.njit
+def _largest(x):
+    best = None
+    for v in x:
+        if best is None or v > best:
+            best = v * v
+    return best
+
+
+@numba.njit
+def _listed(x):
+    parts = [0.0]
+    for v in x:
+        parts.append(parts[-1] * 0.5 + v)
+    return parts[-1]
+
+
+@numba.njit
+def _factorial(x, n):
+    if n <= 1:
+        return x
+    return x * _factorial(x + 1.0, n - 1)
+
+
+@numba.njit(parallel=True, fastmath=True)
+def _squares(x):
+    result = np.empty(len(x))
+    for i in numba.prange(len(x)):
+        result[i] = x[i] ** 2
+    return result
+
+
+@numba.njit
+def _choice(x, mode):
+    return x * x if mode == "square" else x
+
+
+def test_other_constructs():
+    x = np.array([1.0, 2.0, 3.0])
+    assert_allclose(nf.grad(_largest)(x), [0.0, 4.0, 0.0])
+    assert_allclose(nf.grad(_listed)(x), [0.25, 0.5, 1.0])
+    assert_allclose(nf.grad(_factorial)(1.5, 3), 3 * 1.5**2 + 6 * 1.5 + 2)
+    assert_allclose(nf.jacfwd(_squares)(x), np.diag(2 * x))
+    assert nf.grad(_choice)(3.0, "square") == 6.0
+    assert nf.grad(_choice)(3.0, mode="square") == 6.0
+
+
+def test_arrays_of_the_caller_stay_as_they_are():
+    @numba.njit
+    def f(x, start):
+        start[0] = x[0]
+        x[1] = 0.0
+        return start * x.sum()
+
+    x, start = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    assert_allclose(nf.jacfwd(f)(x, start), [[2.0, 0.0], [4.0, 0.0]])
+    assert list(x) == [1.0, 2.0]
+    assert list(start) == [3.0, 4.0]
+
+
+def test_errors_of_the_function_are_raised():
+    @numba.njit
+    def f(x):
+        if x > 0:
+            raise ValueError("positive")
+        return x
+
+    with pytest.raises(ValueError, match="positive"):
+        nf.grad(f)(1.0)
 
 
 @numba.njit
@@ -204,6 +279,17 @@ def test_recorded_steps_of_scan_push_tangents_too():
     run = lambda x: nf.scan(_filtered, (np.array([0.3, 0.5]), 0), x)[1][2]  # noqa: E731
     _, push = nf.linearize(run, x)
     assert_allclose(push(np.cos(x)), nf.jvp(run, (x,), (np.cos(x),))[1], rtol=1e-13)
+
+
+@pytest.mark.parametrize("outer", [nf.jacfwd, nf.jacrev])
+@pytest.mark.parametrize("inner", [nf.jacfwd, nf.jacrev])
+def test_modes_nest_around_scan(outer, inner):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CompiledDerivativeWarning)
+        run = _loop(programs.lotka_volterra_step, np.array([1.0, 1.0]), 3)
+        final = lambda p: run(p)[0][0]  # noqa: E731
+        p = np.array([1.1, 0.4, 0.1, 0.4])
+        assert_allclose(outer(inner(final))(p), programs.differences(nf.jacfwd(final), p), rtol=1e-8, atol=1e-10)
 
 
 def test_large_steps_go_backward_in_python():

@@ -13,7 +13,11 @@ import numpy as np
 from numba.core import types
 from numba.np.numpy_support import from_dtype
 
-from numbafunc.numbers import numba_scalars as _scalars  # noqa: F401  (fills the table)
+from numbafunc.numbers import (  # noqa: F401  (they fill the table)
+    numba_joining as _joining,
+    numba_linalg as _linalg,
+    numba_scalars as _scalars,
+)
 from numbafunc.numbers.numba_functions import SHARED, absent, make_empty, stand_in
 from numbafunc.numbers.numba_type import Algebra, NumberType
 

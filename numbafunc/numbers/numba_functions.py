@@ -24,7 +24,7 @@ from numba.np import arrayobj
 
 from numbafunc.numbers.numba_array import NumberArray
 from numbafunc.numbers.numba_type import NumberType, lanes_in
-from numbafunc.numbers.number import closed_keys, product_keys, sort_keys
+from numbafunc.numbers.number import product_keys, sort_keys
 from numbafunc.numbers.operations import PLAIN
 
 Choose = Callable[..., Any]
@@ -196,7 +196,7 @@ def _reduced(name: str, start: float | None, step: str, finish: str = "total", g
                 f"    return {finish}",
             ]
         elif a.ndim == 1 and isinstance(axis, types.Integer):
-            return choose_whole(a)
+            return choose(a)
         elif a.ndim == 2 and isinstance(axis, types.Integer):
             first = "a[0, i] if down else a[i, 0]" if start is None else first
             lines = [
@@ -216,9 +216,6 @@ def _reduced(name: str, start: float | None, step: str, finish: str = "total", g
             return None
         exec("\n".join(["def implementation(a, axis=None):", *lines]), namespace)
         return namespace["implementation"]
-
-    def choose_whole(a: Any) -> Any:
-        return choose(a)
 
     return choose
 
@@ -448,87 +445,3 @@ def _clip(a: Any, a_min: Any, a_max: Any) -> Any:
     if absent(a_max):
         return lambda a, a_min, a_max: np.maximum(a, a_min)
     return lambda a, a_min, a_max: np.minimum(np.maximum(a, a_min), a_max)
-
-
-# Linear algebra, by elimination with pivots chosen on values.
-
-
-@replaces(np.linalg.norm)
-def _norm(x: Any) -> Any:
-    if not isinstance(x, NumberArray):
-        return None
-
-    def implementation(x: Any) -> Any:
-        total = 0.0
-        for v in x.flat:
-            total = total + v * v
-        return np.sqrt(total)
-
-    return implementation
-
-
-@replaces(np.linalg.solve)
-def _solve(a: Any, b: Any) -> Any:
-    element = product_type(a, b)
-    if element is None or a.ndim != 2 or b.ndim > 2:
-        return None
-    element = NumberType(element.dtype, closed_keys(element.keys), element.lanes)
-    make = make_empty(element)
-
-    def implementation(a: Any, b: Any) -> Any:
-        size = a.shape[0]
-        if a.shape[1] != size or b.shape[0] != size:
-            raise ValueError("incompatible array sizes for a linear system")
-        work, result = make(a.shape), make(b.shape)
-        work[...] = a
-        result[...] = b
-        x = result.reshape((size, -1)) if size else result.reshape((0, 0))
-        columns = x.shape[1]
-        for k in range(size):
-            pivot = k
-            for i in range(k + 1, size):
-                if abs(work[i, k]) > abs(work[pivot, k]):
-                    pivot = i
-            if work[pivot, k] == 0.0:
-                raise ValueError("matrix is singular to machine precision")
-            if pivot != k:
-                for j in range(size):
-                    entry = work[k, j]
-                    work[k, j] = work[pivot, j]
-                    work[pivot, j] = entry
-                for j in range(columns):
-                    entry = x[k, j]
-                    x[k, j] = x[pivot, j]
-                    x[pivot, j] = entry
-            for i in range(k + 1, size):
-                factor = work[i, k] / work[k, k]
-                for j in range(k + 1, size):
-                    work[i, j] -= factor * work[k, j]
-                for j in range(columns):
-                    x[i, j] -= factor * x[k, j]
-        for step in range(size):
-            k = size - 1 - step
-            for c in range(columns):
-                entry = x[k, c]
-                for j in range(k + 1, size):
-                    entry = entry - work[k, j] * x[j, c]
-                x[k, c] = entry / work[k, k]
-        return result
-
-    return implementation
-
-
-@replaces(np.linalg.inv)
-def _inverse(a: Any) -> Any:
-    if not isinstance(a, NumberArray) or a.ndim != 2:
-        return None
-    make = make_empty(a.dtype, True)
-    solve = SHARED[np.linalg.solve]
-
-    def implementation(a: Any) -> Any:
-        unit = make(a.shape)
-        for i in range(a.shape[0]):
-            unit[i, i] = 1.0
-        return solve(a, unit)
-
-    return implementation

@@ -13,7 +13,7 @@ from numba.core import types
 
 from numbafunc.numbers import elementary
 from numbafunc.numbers.numba_array import NumberArray
-from numbafunc.numbers.numba_functions import SHARED, absent, is_number, make_empty, product_type, replaces
+from numbafunc.numbers.numba_functions import absent, is_number, make_empty, replaces
 from numbafunc.numbers.numba_type import NumberType, lanes_in, leave
 from numbafunc.numbers.number import closed_keys, sort_keys
 
@@ -160,64 +160,7 @@ _of_several(builtins.max)
 _of_several(builtins.min)
 
 
-# Joining and converting arrays.
-
-
-def _parts(arrays: Any, ndim: int) -> bool:
-    return isinstance(arrays, types.BaseTuple) and all(isinstance(x, types.Array) and x.ndim == ndim for x in arrays)
-
-
-def _widest(arrays: Any) -> NumberType:
-    numbers = [x.dtype for x in arrays if isinstance(x.dtype, NumberType)]
-    dtype = max((x.dtype for x in numbers), key=lambda dtype: dtype.bitwidth)
-    return NumberType(dtype, sort_keys([key for x in numbers for key in x.keys]), lanes_in(numbers))
-
-
-@replaces(np.concatenate)
-def _concatenate(arrays: Any, axis: Any = 0) -> Any:
-    zero = axis == 0 or getattr(axis, "literal_value", getattr(axis, "value", None)) == 0
-    if not zero or not (_parts(arrays, 1) or _parts(arrays, 2)):
-        return None
-    shape = "" if arrays[0].ndim == 1 else ", arrays[0].shape[1]"
-    lines = [f"    length = {' + '.join(f'len(arrays[{i}])' for i in range(len(arrays)))}"]
-    lines += [f"    result = make((length{shape},))", "    start = 0"]
-    for i in range(len(arrays)):
-        lines += [f"    result[start:start + len(arrays[{i}])] = arrays[{i}]", f"    start += len(arrays[{i}])"]
-    namespace = {"__name__": __name__, "make": make_empty(_widest(arrays))}
-    exec("\n".join(["def implementation(arrays, axis=0):", *lines, "    return result"]), namespace)
-    return namespace["implementation"]
-
-
-@replaces(np.hstack)
-def _hstack(tup: Any) -> Any:
-    concatenate = SHARED[np.concatenate]
-    return (lambda tup: concatenate(tup)) if _parts(tup, 1) else None
-
-
-@replaces(np.stack, np.vstack)
-def _stack(arrays: Any) -> Any:
-    if not _parts(arrays, 1):
-        return None
-    lines = [f"    result = make(({len(arrays)}, len(arrays[0])))"]
-    lines += [f"    result[{i}] = arrays[{i}]" for i in range(len(arrays))]
-    namespace = {"__name__": __name__, "make": make_empty(_widest(arrays))}
-    exec("\n".join(["def implementation(arrays):", *lines, "    return result"]), namespace)
-    return namespace["implementation"]
-
-
-@replaces(np.append)
-def _append(arr: Any, values: Any) -> Any:
-    if not isinstance(arr, NumberArray) or arr.ndim != 1:
-        return None
-    make = make_empty(arr.dtype)
-
-    def implementation(arr: Any, values: Any) -> Any:
-        result = make(len(arr) + 1)
-        result[:-1] = arr
-        result[-1] = values
-        return result
-
-    return implementation if not isinstance(values, types.Array) else None
+# Interpolation.
 
 
 @replaces(np.searchsorted)
@@ -259,56 +202,6 @@ def _interp(x: Any, xp: Any, fp: Any) -> Any:
             else:
                 high = middle
         return fp[low] + (x - xp[low]) * ((fp[high] - fp[low]) / (xp[high] - xp[low]))
-
-    return implementation
-
-
-@extending.overload_method(NumberArray, "astype", strict=False)
-def _astype(x: Any, dtype: Any) -> Any:
-    element = getattr(dtype, "dtype", None)
-    if isinstance(element, NumberType):
-        element = element.dtype
-    if not isinstance(element, types.Float):
-        return None
-    make = make_empty(NumberType(element, x.dtype.keys, x.dtype.lanes))
-
-    def implementation(x: Any, dtype: Any) -> Any:
-        result = make(x.shape)
-        result[...] = x
-        return result
-
-    return implementation
-
-
-@replaces(np.linalg.det)
-def _determinant(a: Any) -> Any:
-    element = product_type(a, a)
-    if element is None or a.ndim != 2:
-        return None
-    make = make_empty(NumberType(element.dtype, closed_keys(element.keys), element.lanes))
-
-    def implementation(a: Any) -> Any:
-        size = len(a)
-        work = make(a.shape)
-        work[...] = a
-        result = 1.0
-        for k in range(size):
-            pivot = k
-            for i in range(k + 1, size):
-                if abs(work[i, k]) > abs(work[pivot, k]):
-                    pivot = i
-            if pivot != k:
-                result = -result
-                for j in range(size):
-                    entry = work[k, j]
-                    work[k, j] = work[pivot, j]
-                    work[pivot, j] = entry
-            result = result * work[k, k]
-            for i in range(k + 1, size):
-                factor = work[i, k] / work[k, k]
-                for j in range(k + 1, size):
-                    work[i, j] -= factor * work[k, j]
-        return result
 
     return implementation
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench import (
     bandwidth,
+    compiled,
     derivatives,
     dual_overhead,
     elementwise,
@@ -39,6 +40,7 @@ MODULES = (
     selection,
     resize,
     scan,
+    compiled,
     derivatives,
     gradients,
     modes,

@@ -19,3 +19,10 @@ class CollectiveMismatchError(RuntimeError):
 
     Raised on every rank of the axis, with the call of each of them. No data have been exchanged, and the axis works on.
     """
+
+
+class CompiledDerivativeWarning(RuntimeWarning):
+    """A function that Numba compiled is differentiated by its Python source, at the speed of Python.
+
+    It is issued once for a function, and names what derivatives of compiled code don't go through, with file and line.
+    """

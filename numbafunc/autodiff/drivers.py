@@ -28,6 +28,7 @@ from numbafunc.autodiff.variables import (
 from numbafunc.dual.array import make
 from numbafunc.dual.levels import Run
 from numbafunc.dual.trees import Structure, flatten_with_names
+from numbafunc.kinds.compiled import on_duals
 from numbafunc.kinds.njit import register
 
 __all__ = ["grad", "jacfwd", "jvp", "value_and_grad"]
@@ -84,6 +85,7 @@ def jvp(
     >>> numbafunc.jvp(lambda x, y: x * y, (3.0, 4.0), (1.0, 0.0))
     (array(12.), array(4.))
     """
+    f = on_duals(f)
     arguments = []
     given: list[Any] = []
     with Run(1) as level:
@@ -211,6 +213,7 @@ def value_and_grad(
     (array(9.), array([ 3., 12.]))
     """
     check_function(f, "value_and_grad")
+    f = on_duals(f)
     positions = check_argnums(argnums)
     check_chunk_size(chunk_size)
     check_mode(mode, chunk_size)
@@ -284,6 +287,7 @@ def jacfwd(
            [2., 1.]])
     """
     check_function(f, "jacfwd")
+    f = on_duals(f)
     positions = check_argnums(argnums)
     check_chunk_size(chunk_size)
 

@@ -17,6 +17,7 @@ from numbafunc.dual.products import scale
 from numbafunc.dual.recorder import check_watched
 from numbafunc.dual.tape import walk_forth
 from numbafunc.dual.trees import flatten_with_names, tree_map
+from numbafunc.kinds.compiled import on_duals
 from numbafunc.kinds.njit import register
 
 __all__ = ["linearize"]
@@ -72,6 +73,7 @@ def linearize(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tu
     (array([1., 4.]), array([2., 0.]), array([0., 4.]))
     """
     in_main_memory("linearize", primals)
+    f = on_duals(f)
     variables = Variables(primals, tuple(range(len(primals))))
     if variables.total > _FEW:
         return _by_tape(f, variables, primals, has_aux)

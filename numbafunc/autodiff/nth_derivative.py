@@ -14,6 +14,7 @@ from numbafunc.autodiff.variables import constant, floating, pair, split
 from numbafunc.dual.array import Dual, make
 from numbafunc.dual.levels import Run
 from numbafunc.dual.trees import flatten_with_names
+from numbafunc.kinds.compiled import on_duals
 from numbafunc.kinds.njit import register
 
 __all__ = ["derivative"]
@@ -68,6 +69,7 @@ def derivative(f: Callable[..., Any], n: int = 1, argnum: int = 0, has_aux: bool
             raise TypeError(f"{name} must be an int, not {number!r}")
     if n < 0:
         raise ValueError(f"n is {n}; an order is at least 0")
+    f = on_duals(f)
 
     @functools.wraps(f)
     def of_order_n(*args: Any, **options: Any) -> Any:

@@ -34,6 +34,7 @@ from numbafunc.dual.levels import Run
 from numbafunc.dual.recorder import SHARED, WATCHED, Node, Recorder, check_watched, variable
 from numbafunc.dual.tape import walk_back
 from numbafunc.dual.trees import Structure, flatten, flatten_with_names, tree_map
+from numbafunc.kinds.compiled import on_duals
 from numbafunc.kinds.njit import register
 
 __all__ = ["jacrev", "vjp"]
@@ -242,6 +243,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
     >>> pull(np.array([1.0, 10.0]))
     (array([ 3., 40.]), array([ 1., 20.]))
     """
+    f = on_duals(f)
     taken: list[Any] = []
     nests: list[tuple[list[Any], list[int], Structure]] = []
     for number, primal in enumerate(primals):
@@ -359,6 +361,7 @@ def jacrev(
            [2., 1.]])
     """
     check_function(f, "jacrev")
+    f = on_duals(f)
     positions = check_argnums(argnums)
     check_chunk_size(chunk_size)
 

@@ -27,6 +27,7 @@ from numbafunc.autodiff.variables import (
     split,
 )
 from numbafunc.dual.levels import Run
+from numbafunc.kinds.compiled import on_duals
 from numbafunc.kinds.njit import register
 
 __all__ = ["hessian", "hvp"]
@@ -145,6 +146,7 @@ def hessian(
            [2., 0.]])
     """
     check_function(f, "hessian")
+    f = on_duals(f)
     positions = check_argnums(argnums)
     check_chunk_size(chunk_size)
     check_mode(mode, chunk_size)

@@ -144,7 +144,9 @@ class _UnidentifiableError(Exception):
 
 
 def _digest_value(digest: Any, value: Any, seen: set[int]) -> None:
-    value = getattr(value, "py_func", value)
+    if hasattr(value, "py_func"):
+        digest.update(repr(sorted(getattr(value, "targetoptions", {}).items())).encode())
+        value = value.py_func
     if id(value) in seen:
         return
     if isinstance(value, types.FunctionType):

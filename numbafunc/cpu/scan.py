@@ -10,6 +10,7 @@ import numpy as np
 from numba.core import types
 from numba.core.errors import NumbaError
 
+from numbafunc.dual.array import Dual
 from numbafunc.dual.trees import flatten_with_names
 
 
@@ -19,8 +20,9 @@ def carry_error(name: str, was: str, became: str) -> TypeError:
 
 
 def run(
-    f: Any, init: Any, leaves: list[Any], weak: list[bool], xs: Any, entries: list[Any], steps: int, reverse: bool
-) -> Any:
+    f: Any, init: Any, leaves: list[Any], weak: list[bool], xs: Any, entries: list[Any], steps: int, reverse: bool,
+    directions: Any = None,
+) -> Any:  # fmt: skip
     """The last carry and the stacked results.
 
     Parameters
@@ -35,16 +37,24 @@ def run(
         Number of steps.
     reverse : bool
         Whether the last entry comes first.
+    directions : Directions, optional
+        Those of the dual arrays among the leaves and entries. There is at least one step then.
     """
-    carry_form, x_form = _form(init, "init"), _form(xs, "xs")
-    entries = [np.ascontiguousarray(entry) for entry in entries]
+    algebra: Any = None
+    if directions is not None:
+        from numbafunc.cpu.differentiated import copy_for
+
+        algebra = directions.algebra
+        f = copy_for(f, algebra)
+    carry_form, x_form = form_of(init, "init"), form_of(xs, "xs")
+    entries = [entry if type(entry) is Dual else np.ascontiguousarray(entry) for entry in entries]
     names = flatten_with_names(init)[1]
-    leaves = [np.ascontiguousarray(leaf) if np.ndim(leaf) else leaf for leaf in leaves]
-    values = [leaf if np.ndim(leaf) else np.asarray(leaf)[()] for leaf in leaves]
-    x_types = tuple(_entry_type(entry) for entry in entries)
+    leaves = [np.ascontiguousarray(leaf) if type(leaf) is not Dual and np.ndim(leaf) else leaf for leaf in leaves]
+    values = [leaf if type(leaf) is Dual or np.ndim(leaf) else np.asarray(leaf)[()] for leaf in leaves]
+    x_types = tuple(_entry_type(entry, algebra) for entry in entries)
     # A Python number takes the type that the function gives it, which may be a wider one in the next round.
     while True:
-        carry_types = tuple(map(_typeof, values))
+        carry_types = tuple(_carry_type(value, algebra) for value in values)
         returned = _returned(f, carry_form, carry_types, x_form, x_types)
         new = _leaf_types(returned.types[0])
         changed = False
@@ -78,13 +88,67 @@ def run(
             shape = np.shape(functools.reduce(lambda nest, i: nest[i], path, y)) if _ndim(type_) else ()
             stacked.append(np.empty((0, *shape), _dtype(type_)))
         return _fill(carry_form, map(np.asarray, values)), _rebuild(returned.types[1], iter(stacked))
-    driver = _driver(f, carry_form, carry_types, x_form, x_types)
-    status, *results = driver(*values, *entries, steps, reverse)
-    if status:
-        _explain(status, names, y_leaves)
+    driver = _driver(f, carry_form, carry_types, x_form, x_types, algebra)
+    given = [*values, *entries]
+    moving = [_is_number(type_) for type_ in (*carry_types, *x_types)]
+    runs = []
+    for chunk in [None] if directions is None else directions.chunks:
+        packed = [directions.pack(x, chunk) if moves else x for x, moves in zip(given, moving)]
+        if not driver.overloads:
+            _compile(driver, (*packed, steps, reverse))
+        status, *results = driver(*packed, steps, reverse)
+        if status:
+            _explain(status, names, y_leaves)
+        runs.append(results)
+    results = [_unpacked(found, directions) for found in zip(*runs)]
     count = len(values)
-    last = [np.array(result, dtype=value.dtype) for result, value in zip(results[:count], values)]
+    last = [
+        result if type(result) is Dual else np.array(result, dtype=value.dtype)
+        for result, value in zip(results[:count], values)
+    ]
     return _fill(carry_form, iter(last)), _rebuild(returned.types[1], iter(results[count:]))
+
+
+def _compile(driver: Any, arguments: Any) -> None:
+    try:
+        driver.compile(tuple(map(numba.typeof, arguments)))
+    except (NumbaError, NotImplementedError) as error:
+        raise TypeError(f"f can't be compiled: {error}") from None
+
+
+def _unpacked(found: Any, directions: Any) -> Any:
+    """A result of all runs."""
+    if type(found[0]).__name__ != "Coefficients":
+        return found[0]
+    return directions.unpack([result.array for result in found])
+
+
+def _is_number(type_: Any) -> bool:
+    """Whether a type is that of numbers with tangents, or of an array of them."""
+    return type(type_).__name__ in ("NumberType", "NumberArray")
+
+
+def _with_tangents(whole: Any, ndim: int, algebra: Any) -> Any:
+    """The type of numbers, or arrays of them, with the dtype of a dual array."""
+    if whole.dtype.char not in "fd":
+        raise TypeError(f"f can't be compiled for an array of dtype {whole.dtype} with derivatives; pass f.py_func")
+    return _number_type(whole.dtype.name, ndim, algebra)
+
+
+@functools.cache
+def _number_type(dtype: str, ndim: int, algebra: Any) -> Any:
+    from numbafunc.numbers.numba_array import NumberArray
+    from numbafunc.numbers.numba_type import NumberType
+
+    element = NumberType(getattr(types, dtype), *algebra)
+    return NumberArray(element, ndim, "C") if ndim else element
+
+
+def _carry_type(value: Any, algebra: Any) -> Any:
+    """Numba's type of a leaf of the carry; where there are tangents, any floating leaf may get some."""
+    if algebra is not None and value.dtype.kind == "f":
+        return _with_tangents(value, value.ndim, algebra)
+    return _typeof(value)
 
 
 def _explain(status: int, names: list[str], y_leaves: list[Any]) -> None:
@@ -94,13 +158,13 @@ def _explain(status: int, names: list[str], y_leaves: list[Any]) -> None:
     raise TypeError(f"the result of f{''.join(f'[{i}]' for i in path)} changes its shape from step to step")
 
 
-def _form(tree: Any, argument: str) -> Any:
+def form_of(tree: Any, argument: str) -> Any:
     """The nesting of tuples: "leaf", "none" or a tuple of these."""
     if tree is None:
         return "none"
     if type(tree) is tuple:
-        return tuple(_form(part, argument) for part in tree)
-    if isinstance(tree, (np.ndarray, np.generic, bool, int, float, complex)):
+        return tuple(form_of(part, argument) for part in tree)
+    if isinstance(tree, (np.ndarray, np.generic, bool, int, float, complex, Dual)):
         return "leaf"
     raise TypeError(
         f"f can't be compiled for {argument} with a {type(tree).__name__}; wanted: arrays, numbers and tuples of them, "
@@ -123,7 +187,9 @@ def _typeof(value: Any) -> Any:
     return numba.typeof(value)
 
 
-def _entry_type(entry: Any) -> Any:
+def _entry_type(entry: Any, algebra: Any) -> Any:
+    if type(entry) is Dual:
+        return _with_tangents(entry, entry.ndim - 1, algebra)
     whole = _typeof(entry)
     return whole.dtype if whole.ndim == 1 else types.Array(whole.dtype, whole.ndim - 1, "C", not whole.mutable)
 
@@ -166,7 +232,7 @@ def _leaf_types(type_: Any, path: tuple[int, ...] = ()) -> list[Any] | None:
                 return None
             found += inner
         return found
-    if isinstance(type_, (types.Number, types.Boolean, types.Array)):
+    if isinstance(type_, (types.Number, types.Boolean, types.Array)) or _is_number(type_):
         return [(path, type_)]
     return None
 
@@ -197,7 +263,7 @@ def _scalar(type_: Any) -> Any:
     plain = type_.dtype if isinstance(type_, types.Array) else type_
     if isinstance(plain, types.Literal):
         plain = plain.literal_type
-    return plain
+    return plain.dtype if _is_number(plain) else plain
 
 
 def _dtype(type_: Any) -> np.dtype[Any]:
@@ -208,24 +274,52 @@ def _same(old: Any, new: Any) -> bool:
     return _ndim(old) == _ndim(new) and _scalar(old) == _scalar(new)
 
 
-def _text(form: Any, leaves: Any) -> str:
+def text(form: Any, leaves: Any) -> str:
     """The expression of a nest, from those of its leaves."""
     if form == "none":
         return "None"
     if form == "leaf":
         return next(leaves)  # type: ignore[no-any-return]
-    return "(" + "".join(_text(part, leaves) + ", " for part in form) + ")"
+    return "(" + "".join(text(part, leaves) + ", " for part in form) + ")"
 
 
-def _place(path: tuple[int, ...]) -> str:
+def place(path: tuple[int, ...]) -> str:
+    """The indices of a leaf of a nest, as source text."""
     return "".join(f"[{index}]" for index in path)
 
 
+def _entrance(type_: Any, more: int, algebra: Any) -> Any:
+    from numbafunc.cpu.differentiated import entrance
+
+    return entrance(_scalar(type_), _ndim(type_) + more, algebra)
+
+
+def _exit(algebra: Any) -> Any:
+    from numbafunc.cpu.differentiated import exit_of
+
+    return exit_of(algebra)
+
+
+def _numbers_of(algebra: Any) -> Any:
+    """The function that makes an array of numbers of another array, for compiled code."""
+    from numbafunc.numbers.numba_creation import replacements
+
+    return replacements(algebra)[np.array]
+
+
+def _maker(type_: Any, algebra: Any) -> Any:
+    from numbafunc.numbers.numba_functions import make_empty
+    from numbafunc.numbers.numba_type import NumberType
+
+    return make_empty(NumberType(_scalar(type_), *algebra))
+
+
 @functools.lru_cache(maxsize=128)
-def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any) -> Any:
+def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any, algebra: Any = None) -> Any:
     """The compiled loop ``driver(*carry, *xs, length, reverse)``; it returns a status, the carry and the results.
 
-    The status is 0, or the number of the leaf, carry before results, whose shape has changed.
+    The status is 0, or the number of the leaf, carry before results, whose shape has changed. With algebra, numbers
+    with tangents come and go as float arrays of their coefficients.
     """
     returned = _returned(f, carry_form, carry_types, x_form, x_types)
     carries = [f"c{i}" for i in range(len(carry_types))]
@@ -233,31 +327,51 @@ def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any
     new, outputs = _leaf_types(returned.types[0]), _leaf_types(returned.types[1])
     assert new is not None
     assert outputs is not None
-    step = f"carry, y = f({_text(carry_form, iter(carries))}, {_text(x_form, iter([f'{e}[i]' for e in entries]))})"
+    step = f"carry, y = f({text(carry_form, iter(carries))}, {text(x_form, iter([f'{e}[i]' for e in entries]))})"
     position = "i = length - 1 - step if reverse else step"
-    normalize, check, allocate, store = [], [], [], []
+    namespace: dict[str, Any] = {"f": f, "empty": np.empty, "ascontiguousarray": np.ascontiguousarray}
+    enter, normalize, check, allocate, store = [], [], [], [], []
+    for name, type_, more in (
+        *zip(carries, carry_types, (0,) * len(carries)),
+        *zip(entries, x_types, (1,) * len(entries)),
+    ):
+        if _is_number(type_):
+            namespace[f"enter_{name}"] = _entrance(type_, more, algebra)
+            enter.append(f"{name} = enter_{name}({name})")
     for i, (old, (path, type_)) in enumerate(zip(carry_types, new)):
-        expression = f"carry{_place(path)}"
+        expression = f"carry{place(path)}"
         if isinstance(type_, types.Array):
             expression += "[()]" if type_.ndim == 0 else ""
-            expression = f"ascontiguousarray({expression})" if type_.ndim and type_.layout != "C" else expression
+            if _is_number(old) and type_ != old:
+                namespace["numbers"] = _numbers_of(algebra)
+                expression = f"numbers({expression}, dtype_c{i})"
+                namespace[f"dtype_c{i}"] = _dtype(old)
+            elif type_.ndim and type_.layout != "C":
+                expression = f"ascontiguousarray({expression})"
         normalize.append(f"n{i} = {expression}")
         if _ndim(old):
             check += [f"if n{i}.shape != c{i}.shape:", f"    failed = {i + 1}"]
     names = []
     for i, (path, type_) in enumerate(outputs):
         names.append(f"y{i}")
-        expression = f"y{_place(path)}"
+        new_array, dtype = "empty", f", dtype{i}"
+        if _is_number(type_):
+            new_array, dtype = f"empty{i}", ""
+            namespace[new_array] = _maker(type_, algebra)
+        expression = f"y{place(path)}"
         if _ndim(type_):
-            allocate.append(f"y{i} = empty((length,) + {expression}.shape, dtype{i})")
+            allocate.append(f"y{i} = {new_array}((length,) + {expression}.shape{dtype})")
             check += [f"if {expression}.shape != y{i}.shape[1:]:", f"    failed = {len(new) + i + 1}"]
             store.append(f"y{i}[i] = {expression}")
         else:
-            allocate.append(f"y{i} = empty(length, dtype{i})")
+            allocate.append(f"y{i} = {new_array}(length{dtype})")
             store.append(f"y{i}[i] = {expression}" + ("[()]" if isinstance(type_, types.Array) else ""))
-    results = ", ".join((*carries, *names))
+    results = ", ".join((*carries, *names) if algebra is None else (f"leave({name})" for name in (*carries, *names)))
+    if algebra is not None:
+        namespace["leave"] = _exit(algebra)
     lines = [
         f"def driver({', '.join((*carries, *entries, 'length', 'reverse'))}):",
+        *(f"    {line}" for line in enter),
         "    failed = 0",
         "    step = 0",
         f"    {position}",
@@ -274,7 +388,6 @@ def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any
         *(f"        c{i} = n{i}" for i in range(len(new))),
         f"    return failed, {results}",
     ]
-    namespace: dict[str, Any] = {"f": f, "empty": np.empty, "ascontiguousarray": np.ascontiguousarray}
     namespace.update({f"dtype{i}": _dtype(type_) for i, (_, type_) in enumerate(outputs)})
     exec(compile("\n".join(lines), "<numbafunc scan>", "exec"), namespace)
     return numba.njit(nogil=True)(namespace["driver"])

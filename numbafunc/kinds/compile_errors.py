@@ -14,7 +14,7 @@ from numbafunc.numbers import elementary
 
 _COLOUR = re.compile(r"\x1b\[\d*m")
 # The name of the type NumberType, with parentheses three deep for the keys of its coefficients.
-_NUMBER = re.compile(r"Number\((float\d\d), \((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)\)")
+_NUMBER = re.compile(r"Number\((float\d\d), \((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)(?:, \d+)?\)")
 
 # What to write for functions that definitions can't call.
 _INSTEAD = {
@@ -43,6 +43,16 @@ def explained(definition: Any, name: str, error: Exception) -> TypeError:
     code = definition.__code__
     where = f"line {_line(code, text) or code.co_firstlineno} of {code.co_filename}"
     return TypeError(f"{name} can't be compiled: {_reason(text)} ({where})")
+
+
+def cause_and_line(function: Any, error: Exception) -> tuple[str, str]:
+    """The cause of an error that Numba raised for a function, and the line of this function or one that it calls."""
+    text = _NUMBER.sub("number", _COLOUR.sub("", str(error)))
+    for reached in _reached(function, set()):
+        line = _line(reached.__code__, text)
+        if line is not None and line > reached.__code__.co_firstlineno:
+            return _reason(text), f"line {line} of {reached.__code__.co_filename}"
+    return _reason(text), f"line {function.__code__.co_firstlineno} of {function.__code__.co_filename}"
 
 
 def refuse_statements(definition: FunctionType, name: str) -> None:
@@ -130,4 +140,4 @@ def _wanted(function: str) -> str:
     return f"arithmetic, comparisons, abs, max, min, floor, ceil, numbafunc's elementwise ops, {', '.join(names)}"
 
 
-__all__ = ["compile_errors", "explained", "refuse_statements"]
+__all__ = ["cause_and_line", "compile_errors", "explained", "refuse_statements"]

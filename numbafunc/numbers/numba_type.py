@@ -13,11 +13,12 @@ processors, in a back end for devices once more.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from llvmlite import ir
 from numba import extending
 from numba.core import types
 from numba.core.typeconv import Conversion
@@ -26,16 +27,46 @@ from numbafunc.numbers import elementary
 from numbafunc.numbers.cores import CORES
 from numbafunc.numbers.number import VALUE, Cores, Key, Number, choose, sort_keys
 from numbafunc.numbers.operations import OPERATIONS, PLAIN, QUERIES, Operation, Query, closed, union
-from numbafunc.numbers.real import Bit, Real
+from numbafunc.numbers.real import Bit, Real, repeated
+
+LANES = (0, 0)
+"""The unit whose coefficients are vectors, where numbers have several lanes."""
+
+
+class Algebra(NamedTuple):
+    """The keys of numbers; with several lanes the unit :data:`LANES` stands for as many directions."""
+
+    keys: tuple[Key, ...]
+    lanes: int = 1
+
+
+class Lanes(types.Type):
+    """Type of the coefficients of several directions: a vector in registers, an array in memory."""
+
+    def __init__(self, dtype: Any, count: int) -> None:
+        self.dtype = dtype
+        self.count = count
+        super().__init__(f"Lanes({dtype}, {count})")
 
 
 class NumberType(types.Type):
-    """Type of a number with given precision (a Numba float type) and keys of coefficients."""
+    """Type of a number with given precision (a Numba float type), keys of coefficients, and lanes of some of these."""
 
-    def __init__(self, dtype: Any, keys: tuple[Key, ...]) -> None:
+    def __init__(self, dtype: Any, keys: tuple[Key, ...], lanes: int = 1) -> None:
         self.dtype = dtype
         self.keys = keys
-        super().__init__(f"Number({dtype}, {keys})")
+        self.lanes = lanes
+        super().__init__(f"Number({dtype}, {keys})" if lanes == 1 else f"Number({dtype}, {keys}, {lanes})")
+
+    def members(self) -> list[Any]:
+        """The types of the coefficients."""
+        vector = Lanes(self.dtype, self.lanes) if self.lanes > 1 else self.dtype
+        return [vector if LANES in key else self.dtype for key in self.keys]
+
+    @property
+    def floats(self) -> int:
+        """How many floats the coefficients are in memory."""
+        return sum(getattr(member, "count", 1) for member in self.members())
 
     def unify(self, typingctx: Any, other: Any) -> Any:
         """Type that holds both: what the branches of a definition agree on."""
@@ -52,22 +83,24 @@ class NumberType(types.Type):
         return None
 
     def can_convert_to(self, typingctx: Any, other: Any) -> Any:
-        """A number may gain precision or coefficients, never lose any."""
+        """A number may gain precision or coefficients, and lose precision where it is stored; never coefficients."""
         if isinstance(other, NumberType) and set(self.keys) <= set(other.keys):
-            return Conversion.promote if self.dtype.bitwidth <= other.dtype.bitwidth else None
+            return Conversion.promote if self.dtype.bitwidth <= other.dtype.bitwidth else Conversion.unsafe
         return None
 
 
 def _wider(a: NumberType, b: NumberType, keys: tuple[Key, ...]) -> NumberType:
-    return NumberType(a.dtype if a.dtype.bitwidth >= b.dtype.bitwidth else b.dtype, keys)
+    dtype = a.dtype if a.dtype.bitwidth >= b.dtype.bitwidth else b.dtype
+    return NumberType(dtype, keys, max(a.lanes, b.lanes))
 
 
 def pack(context: Any, builder: Any, target: NumberType, number: Number) -> Any:
     """The Numba value of an emitted number; coefficients that it lacks are zero."""
     struct = context.get_constant_undef(target)
     zero = number.value.constant(0.0)
-    for index, key in enumerate(target.keys):
-        struct = builder.insert_value(struct, number.parts.get(key, zero).value, index)
+    for index, (key, member) in enumerate(zip(target.keys, target.members())):
+        part = number.parts.get(key, zero).value
+        struct = builder.insert_value(struct, repeated(builder, part, getattr(member, "count", 1)), index)
     return struct
 
 
@@ -84,13 +117,20 @@ def _keys(type_: Any) -> tuple[Key, ...]:
     return type_.keys if isinstance(type_, NumberType) else PLAIN
 
 
+def lanes_in(operands: Iterable[Any]) -> int:
+    """The lanes of the numbers among some types; all that meet have the same."""
+    return max((o.lanes for o in operands if isinstance(o, NumberType)), default=1)
+
+
 def _dtype(*operands: Any) -> Any:
     return max((o.dtype for o in operands if isinstance(o, NumberType)), key=lambda dtype: dtype.bitwidth)
 
 
 def _result(keys: Callable[..., tuple[Key, ...]]) -> Callable[..., Any]:
     def typer(*operands: Any) -> Any:
-        return NumberType(_dtype(*operands), keys(*map(_keys, operands))) if _are_operands(operands) else None
+        if not _are_operands(operands):
+            return None
+        return NumberType(_dtype(*operands), keys(*map(_keys, operands)), lanes_in(operands))
 
     return typer
 
@@ -148,7 +188,10 @@ class Installation:
         parts = {}
         for index, key in enumerate(source.keys):
             part = builder.extract_value(value, index)
-            parts[key] = Real(own, context.cast(builder, part, source.dtype, dtype))
+            if isinstance(part.type, ir.VectorType):
+                parts[key] = Real(own, _converted(context, builder, part, dtype))
+            else:
+                parts[key] = Real(own, context.cast(builder, part, source.dtype, dtype))
         return Number(parts, self._cores)
 
     def make_start(self, dtype: Any) -> Any:
@@ -171,8 +214,42 @@ class Installation:
         @self._extending.register_model(NumberType)
         class NumberModel(models.StructModel):  # type: ignore[name-defined]
             def __init__(self, manager: Any, fe_type: NumberType) -> None:
-                members = [(f"part{index}", fe_type.dtype) for index in range(len(fe_type.keys))]
+                members = [(f"part{index}", member) for index, member in enumerate(fe_type.members())]
                 super().__init__(manager, fe_type, members)
+
+        @self._extending.register_model(Lanes)
+        class LanesModel(models.PrimitiveModel):  # type: ignore[name-defined]
+            def __init__(self, manager: Any, fe_type: Lanes) -> None:
+                element = manager[fe_type.dtype].get_value_type()
+                self._stored = ir.ArrayType(element, fe_type.count)
+                super().__init__(manager, fe_type, ir.VectorType(element, fe_type.count))
+
+            def get_data_type(self) -> Any:
+                return self._stored
+
+            def as_data(self, builder: Any, value: Any) -> Any:
+                array = ir.Constant(self._stored, ir.Undefined)
+                for lane in range(self._stored.count):
+                    part = builder.extract_element(value, ir.Constant(ir.IntType(32), lane))
+                    array = builder.insert_value(array, part, lane)
+                return array
+
+            def from_data(self, builder: Any, value: Any) -> Any:
+                vector = ir.Constant(self.get_value_type(), ir.Undefined)
+                for lane in range(self._stored.count):
+                    part = builder.extract_value(value, lane)
+                    vector = builder.insert_element(vector, part, ir.Constant(ir.IntType(32), lane))
+                return vector
+
+            def get_argument_type(self) -> Any:
+                return self._stored
+
+            as_argument, from_argument = as_data, from_data
+
+            def get_return_type(self) -> Any:
+                return self._stored
+
+            as_return, from_return = as_data, from_data
 
         for source in (NumberType, types.Number, types.Boolean):
             lower_cast(source, NumberType)(self._cast)
@@ -235,6 +312,15 @@ class Installation:
 
 def _type_where(condition: Any, x: Any, y: Any) -> Any:
     return _result(union)(x, y) if isinstance(condition, types.Boolean) else None
+
+
+def _converted(context: Any, builder: Any, vector: Any, dtype: Any) -> Any:
+    """The lanes in a given precision."""
+    target = ir.VectorType(context.get_value_type(dtype), vector.type.count)
+    if target == vector.type:
+        return vector
+    widens = dtype.bitwidth == 64
+    return builder.fpext(vector, target) if widens else builder.fptrunc(vector, target)
 
 
 def _type_like(value: Any, x: Any) -> Any:

@@ -4,6 +4,9 @@
 function of them runs once, while a kernel is compiled, and emits straight-line code without branches, which LLVM turns
 into vector instructions when the surrounding loop allows. Python numbers in an expression take the precision of the
 value they meet, so one source serves float32 and float64.
+
+A real may also be a vector of several values, its lanes, which arithmetic, comparisons and choices take side by side:
+so tangents along several directions are carried. What meets a vector is repeated for each lane.
 """
 
 from __future__ import annotations
@@ -37,8 +40,25 @@ _FORMATS = {str(f.real): f for f in (FLOAT32, FLOAT64)}
 _NONE: dict[str, Any] = {}
 
 
+def lanes_of(value: Any) -> int:
+    """The lanes of an LLVM value: 1 unless it is a vector."""
+    return value.type.count if isinstance(value.type, ir.VectorType) else 1
+
+
+def repeated(builder: Any, value: Any, lanes: int) -> Any:
+    """An LLVM value as a vector of some lanes; as it is for one lane, or if it is a vector."""
+    if lanes == 1 or isinstance(value.type, ir.VectorType):
+        return value
+    whole = ir.VectorType(value.type, lanes)
+    if isinstance(value, ir.Constant):
+        return ir.Constant(whole, [value] * lanes)
+    first = builder.insert_element(ir.Constant(whole, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+    return builder.shuffle_vector(first, ir.Constant(whole, ir.Undefined), mask)
+
+
 class Bit:
-    """A truth value."""
+    """A truth value, or one for each lane."""
 
     __slots__ = ("builder", "value")
 
@@ -129,7 +149,7 @@ class Real:
     def __init__(self, builder: Any, value: Any) -> None:
         self.builder = builder
         self.value = value
-        self.format = _FORMATS[str(value.type)]
+        self.format = _FORMATS[str(getattr(value.type, "element", value.type))]
 
     def constant(self, number: Number) -> Real:
         """A constant in the format of this value."""
@@ -147,28 +167,36 @@ class Real:
     def _new(self, value: Any) -> Real:
         return Real(self.builder, value)
 
+    def _with(self, other: Real | Number) -> tuple[Any, Any]:
+        """The LLVM values of this and another one, both with the lanes of either."""
+        a, b = self.value, self._other(other)
+        if a.type == b.type:
+            return a, b
+        lanes = max(lanes_of(a), lanes_of(b))
+        return repeated(self.builder, a, lanes), repeated(self.builder, b, lanes)
+
     def __add__(self, other: Real | Number) -> Real:
-        return self._new(self.builder.fadd(self.value, self._other(other)))
+        return self._new(self.builder.fadd(*self._with(other)))
 
     def __radd__(self, other: Number) -> Real:
-        return self._new(self.builder.fadd(self._other(other), self.value))
+        return self._new(self.builder.fadd(*self._with(other)[::-1]))
 
     def __sub__(self, other: Real | Number) -> Real:
-        return self._new(self.builder.fsub(self.value, self._other(other)))
+        return self._new(self.builder.fsub(*self._with(other)))
 
     def __rsub__(self, other: Number) -> Real:
-        return self._new(self.builder.fsub(self._other(other), self.value))
+        return self._new(self.builder.fsub(*self._with(other)[::-1]))
 
     def __mul__(self, other: Real | Number) -> Real:
-        return self._new(self.builder.fmul(self.value, self._other(other)))
+        return self._new(self.builder.fmul(*self._with(other)))
 
     __rmul__ = __mul__
 
     def __truediv__(self, other: Real | Number) -> Real:
-        return self._new(self.builder.fdiv(self.value, self._other(other)))
+        return self._new(self.builder.fdiv(*self._with(other)))
 
     def __rtruediv__(self, other: Number) -> Real:
-        return self._new(self.builder.fdiv(self._other(other), self.value))
+        return self._new(self.builder.fdiv(*self._with(other)[::-1]))
 
     def __neg__(self) -> Real:
         return self._new(self.builder.fneg(self.value))
@@ -177,9 +205,10 @@ class Real:
         return self._intrinsic("llvm.fabs")
 
     def _compare(self, operator: str, other: Real | Number) -> Bit:
+        a, b = self._with(other)
         if operator == "!=":  # the one comparison that holds for NaN
-            return Bit(self.builder, self.builder.fcmp_unordered(operator, self.value, self._other(other)))
-        return Bit(self.builder, self.builder.fcmp_ordered(operator, self.value, self._other(other)))
+            return Bit(self.builder, self.builder.fcmp_unordered(operator, a, b))
+        return Bit(self.builder, self.builder.fcmp_ordered(operator, a, b))
 
     def __lt__(self, other: Real | Number) -> Bit:
         return self._compare("<", other)
@@ -215,6 +244,13 @@ class Real:
         if substitute is not None:
             return self._new(substitute(self.builder, *arguments))
         real = self.format.real
+        lanes = max(map(lanes_of, arguments))
+        if lanes > 1:
+            whole = ir.VectorType(real, lanes)
+            arguments = [repeated(self.builder, argument, lanes) for argument in arguments]
+            kind = ir.FunctionType(whole, [whole] * len(arguments))
+            name = f"{name}.v{lanes}f{self.format.width}"
+            return self._new(self.builder.call(get_or_insert_function(self.builder.module, kind, name), arguments))
         function = self.builder.module.declare_intrinsic(name, [real], ir.FunctionType(real, [real] * len(arguments)))
         return self._new(self.builder.call(function, arguments))
 
@@ -279,7 +315,10 @@ def select(condition: Bit, true: Real | Number, false: Real | Number) -> Real:
         true = false.constant(true)
     elif not isinstance(false, Real):
         false = true.constant(false)
-    return Real(condition.builder, condition.builder.select(condition.value, true.value, false.value))
+    builder = condition.builder
+    lanes = max(lanes_of(condition.value), lanes_of(true.value), lanes_of(false.value))
+    a, b = repeated(builder, true.value, lanes), repeated(builder, false.value, lanes)
+    return Real(builder, builder.select(condition.value, a, b))
 
 
 def polynomial(x: Real, *coefficients: Number) -> Real:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import operator
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +21,9 @@ from numbafunc.dual.levels import LIVE
 from numbafunc.dual.recorder import Recorder, variable
 from numbafunc.dual.trees import Structure, flatten, flatten_with_names
 from numbafunc.kinds.arguments import check_flag, is_array
+from numbafunc.kinds.compiled import is_dispatcher, python_source
 from numbafunc.kinds.njit import register
+from numbafunc.kinds.scan import differentiated
 
 __all__ = ["scan"]
 
@@ -79,8 +80,9 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
 
     With a function compiled by ``numba.njit`` the carry may be tuples of arrays and numbers, and its types are those
     that Numba infers: a sum of 32-bit integers, for one, has 64 bits, and the carry must not change to that.
-    Dual arrays and those of a device can't enter a compiled function, so they make its Python source run, at the speed
-    of Python.
+    Its derivatives run compiled as well; what they don't go through is named by a
+    :class:`numbafunc.errors.CompiledDerivativeWarning`, and the Python source runs. So it does, at the speed of Python,
+    for arrays of a device.
 
     Examples
     --------
@@ -104,10 +106,16 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
         else:
             f = step
     leaves, structure = _start(init)
-    jitted = _is_dispatcher(f)
+    jitted = is_dispatcher(f)
     here = backend.of(*leaves, *entries)
     loop = _Loop(f.py_func if jitted else f, structure, entries, x_structure, steps, reverse, here)
-    if not jitted or here is not CPU or any(type(leaf) is Dual for leaf in (*leaves, *entries)):
+    if not jitted or here is not CPU:
+        return loop.run(leaves)
+    if any(type(leaf) is Dual for leaf in (*leaves, *entries)):
+        found = differentiated(f, init, leaves, xs, entries, steps, reverse)
+        if found is not None:
+            return found
+        loop.f = python_source(f)
         return loop.run(leaves)
     weak = [is_weak(leaf) for leaf in leaves]
     if any(weak):
@@ -139,14 +147,6 @@ def _in_segments(
         results.append(flatten(ys))
     joined = [np.concatenate(pieces) for pieces in zip(*(leaves for leaves, _ in results[:: -1 if reverse else 1]))]
     return carry, results[0][1].unflatten(joined)
-
-
-def _is_dispatcher(f: Any) -> bool:
-    if "numba" not in sys.modules or not hasattr(f, "py_func"):
-        return False
-    from numba.core.dispatcher import Dispatcher
-
-    return isinstance(f, Dispatcher)
 
 
 def _check_unroll(unroll: Any) -> None:

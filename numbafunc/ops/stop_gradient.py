@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba.extending import overload
 
 from numbafunc.dual.array import Dual, value_of
 from numbafunc.dual.trees import flatten, flatten_with_names
-from numbafunc.kinds.njit import register
+from numbafunc.kinds.njit import refresh
+from numbafunc.numbers.numba_scalars import without_tangents
 
 __all__ = ["stop_gradient"]
 
@@ -66,4 +68,5 @@ def _is_numeric(leaf: Any) -> bool:
     )
 
 
-register(__name__)
+overload(stop_gradient, strict=False)(without_tangents)
+refresh()

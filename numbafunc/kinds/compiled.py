@@ -1,0 +1,380 @@
+"""A user's compiled functions on dual arrays: the function is compiled again, for numbers with tangents.
+
+In forward mode the tangents of all arguments go through one run, up to eight at a time. In reverse mode the function
+is run forward along all unit directions of its arguments, and the step of the tape is the product with the Jacobian.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import sys
+import warnings
+from collections.abc import Sequence
+from functools import update_wrapper
+from types import FunctionType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+import numbafunc
+from numbafunc import backend
+from numbafunc.backend import CPU
+from numbafunc.dual.array import Dual, assemble, components, make, settled
+from numbafunc.dual.levels import Level, watch_runs
+from numbafunc.dual.recorded import added, recorded_level, shaped_like, taken_apart, with_level
+from numbafunc.errors import CompiledDerivativeWarning
+
+LARGEST_JACOBIAN = 2**10
+"""The most elements of arguments for which reverse mode finds the Jacobian of a compiled function."""
+
+
+def is_dispatcher(f: Any) -> bool:
+    """Whether something is a function compiled by Numba."""
+    if "numba" not in sys.modules or not hasattr(f, "py_func"):
+        return False
+    from numba.core.dispatcher import Dispatcher
+
+    return isinstance(f, Dispatcher)
+
+
+def on_duals(f: Any) -> Any:
+    """A function that takes dual arrays too, if ``f`` is a function compiled by Numba; otherwise ``f`` itself."""
+    return Compiled(f) if is_dispatcher(f) else f
+
+
+class Compiled:
+    """A compiled function that takes dual arrays.
+
+    Parameters
+    ----------
+    dispatcher : dispatcher
+        The user's function.
+    """
+
+    def __init__(self, dispatcher: Any) -> None:
+        self.dispatcher = dispatcher
+        update_wrapper(self, dispatcher.py_func)
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        args = tuple(map(_given, args))
+        if not _holds_dual((args, tuple(options.values()))):
+            return self.dispatcher(*args, **options)
+        bound = inspect.signature(self.dispatcher.py_func).bind(*args, **options)
+        bound.apply_defaults()
+        if bound.kwargs:
+            return self._in_python(bound.args, "keyword-only arguments", bound.kwargs)
+        return self._evaluated(bound.args)
+
+    def _evaluated(self, args: tuple[Any, ...]) -> Any:
+        leaves: list[Any] = []
+        forms = tuple(_form(arg, leaves) for arg in args)
+        if backend.of(*leaves) is not CPU:
+            return python_source(self.dispatcher)(*args)
+        strange = [x for x in leaves if type(x) is Dual and x.dtype.char not in "fd"]
+        if strange:
+            return self._in_python(args, f"arrays of dtype {strange[0].dtype}")
+        level = recorded_level(*leaves)
+        if level:
+            return self._by_jacobian(args, forms, leaves, level)
+        return self._forward(args, forms, leaves)
+
+    # Forward mode.
+
+    def _forward(self, args: tuple[Any, ...], forms: tuple[Any, ...], leaves: list[Any]) -> Any:
+        from numbafunc.cpu.coefficients import Directions
+
+        directions = Directions(leaves)
+        failure = None
+        offers = (forms, _widened(forms, leaves))
+        for cached in (True, False):
+            for taken in offers:
+                compiled = self._compile(taken, leaves, directions, cached)
+                if isinstance(compiled, Exception):
+                    failure = failure or compiled
+                elif compiled is not None:
+                    return self._run(compiled, taken, leaves, directions)
+        return self._in_python(args, failure)
+
+    def _compile(self, forms: tuple[Any, ...], leaves: list[Any], directions: Any, cached: bool) -> Any:
+        """The compiled function of some leaves, or the exception that says why there is none.
+
+        With ``cached`` it is not compiled: None where neither this process nor the cache on disk has it.
+        """
+        import numba
+
+        from numbafunc.cpu.differentiated import driver, load
+
+        failed = _FAILED.setdefault(self.dispatcher, {})
+        types = tuple(
+            numba.types.Array(getattr(numba, leaf.dtype.name), leaf.ndim + 1, "C") if moves else numba.typeof(leaf)
+            for leaf, moves in zip(leaves, _moving(forms), strict=True)
+        )
+        key = (forms, types, directions.algebra)
+        if key in failed:
+            return failed[key]
+        try:
+            _add_ops()
+            compiled = driver(self.dispatcher, forms, directions.algebra)
+            if types not in compiled.overloads and cached:
+                return compiled if load(compiled, types) else None
+            if types not in compiled.overloads:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    compiled.compile(types)
+        except Exception as error:  # Numba's own, and those of its parts that meet something they don't know
+            failed[key] = error
+            return error
+        return compiled
+
+    def _run(self, compiled: Any, forms: tuple[Any, ...], leaves: list[Any], directions: Any) -> Any:
+        moving = _moving(forms)
+        results = []
+        for number, chunk in enumerate(directions.chunks):
+            given = []
+            for leaf, moves in zip(leaves, moving, strict=True):
+                if moves:
+                    leaf = directions.pack(leaf, chunk)
+                elif number and type(leaf) is np.ndarray:
+                    leaf = leaf.copy()  # what the function writes to is written to once
+                given.append(leaf)
+            results.append(compiled(*given))
+        return _joined(results, directions)
+
+    # Reverse mode.
+
+    def _by_jacobian(self, args: tuple[Any, ...], forms: tuple[Any, ...], leaves: list[Any], level: int) -> Any:
+        rests, tangents = taken_apart(leaves, level)
+        moving = [number for number, tangent in enumerate(tangents) if tangent is not None]
+        sizes = [rests[number].size for number in moving]
+        total = sum(sizes)
+        if total > LARGEST_JACOBIAN:
+            return self._in_python(
+                args, f"reverse mode by {total} elements of arguments; wanted: at most {LARGEST_JACOBIAN}"
+            )
+        with Level() as own:
+            seeded, start = list(rests), 0
+            for number, size in zip(moving, sizes, strict=True):
+                rest = rests[number]
+                units = np.zeros((total, size), rest.dtype)
+                units[start : start + size] = np.eye(size)
+                seeded[number] = make(rest, units.reshape((total, *rest.shape)), own)
+                start += size
+            remaining = iter(seeded)
+            result = self._evaluated(tuple(_filled(form, remaining) for form in forms))
+            recorders = [tangents[number] for number in moving]
+            return _with_steps(result, own, recorders, sizes, level)
+
+    # What can't be compiled.
+
+    def _in_python(self, args: tuple[Any, ...], cause: Any, options: Any = None) -> Any:
+        warn_once(self.dispatcher, cause, 5)
+        return python_source(self.dispatcher)(*args, **(options or {}))
+
+
+def python_source(dispatcher: Any) -> Any:
+    """The Python function of a compiled one, with :mod:`numbafunc.numpy` in NumPy's place: its arrays hold tangents."""
+    function = dispatcher.py_func
+    variables = dict(function.__globals__)
+    for name in function.__code__.co_names:
+        if variables.get(name) is np:
+            variables[name] = numbafunc.numpy
+    copy = FunctionType(
+        function.__code__, variables, function.__name__, function.__defaults__, function.__closure__
+    )  # fmt: skip
+    copy.__kwdefaults__ = function.__kwdefaults__
+    return copy
+
+
+def warn_once(dispatcher: Any, cause: Any, depth: int) -> None:
+    """Warn, at the first time, that a function is differentiated by its Python source; the cause may be an error."""
+    if dispatcher in _WARNED:
+        return
+    _WARNED[dispatcher] = True
+    function = dispatcher.py_func
+    place = f"line {function.__code__.co_firstlineno} of {function.__code__.co_filename}"
+    if isinstance(cause, Exception):
+        from numbafunc.kinds.compile_errors import cause_and_line
+
+        cause, place = cause_and_line(function, cause)
+    warnings.warn(
+        f"{function.__name__} is differentiated at the speed of Python, since its compiled code can't be: {cause} "
+        f"({place})",
+        CompiledDerivativeWarning,
+        stacklevel=depth,
+    )
+
+
+def _add_ops() -> None:
+    """Let copies of compiled functions call elementwise ops of this package with arrays of numbers."""
+    from numbafunc.cpu.differentiated import FUNCTIONS
+    from numbafunc.kinds.njit import OPS
+    from numbafunc.numbers.numba_functions import is_number, stand_in
+    from numbafunc.numbers.numba_scalars import over_elements
+
+    for public in OPS.keys() - FUNCTIONS.keys():
+        FUNCTIONS[public] = stand_in(public, over_elements(public), lambda *given: any(map(is_number, given)))
+
+
+_FAILED: WeakKeyDictionary[Any, dict[Any, Exception]] = WeakKeyDictionary()
+_WARNED: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
+
+
+def _with_steps(result: Any, own: int, recorders: list[Any], sizes: list[int], level: int) -> Any:
+    """A nest of results that move along all unit directions, with the recorded tangents of these results."""
+    if isinstance(result, tuple):
+        parts = [_with_steps(part, own, recorders, sizes, level) for part in result]
+        return _like(result, parts)
+    if type(result) is not Dual or result.level != own:
+        return result
+    value, rows = result.primal, result.tangent
+    rows = rows.reshape((rows.shape[0], math.prod(value.shape)))
+    change, start = None, 0
+    for recorder, size in zip(recorders, sizes, strict=True):
+        part = _product(_flat(recorder), rows[start : start + size], level)
+        change = part if change is None else added(change, part)
+        start += size
+    return with_level(value, shaped_like(change, value), level)
+
+
+def _flat(tangent: Any) -> Any:
+    """A tangent, a recorder or a dual array of such, with one axis behind the directions."""
+    parts = {}
+    for levels, part in components(tangent).items():
+        leading = part.shape[: len(levels) + 1]
+        parts[levels] = part.reshape((*leading, math.prod(part.shape[len(leading) :])))
+    return assemble(parts)
+
+
+def _product(tangents: Any, rows: Any, level: int) -> Any:
+    """The matrix product of recorded tangents of a level and rows, either of which may move at higher levels."""
+    high = max((x.level for x in (tangents, rows) if type(x) is Dual), default=0)
+    if high < level:
+        return np.matmul(tangents, rows)
+    (tangents, moved), (rows, changes) = (
+        (x.primal, x.tangent) if type(x) is Dual and x.level == high else (x, None) for x in (tangents, rows)
+    )
+    change = None if moved is None else _product(moved, rows, level)
+    if changes is not None:
+        part = _product(tangents, changes, level)
+        change = part if change is None else added(change, part)
+    return make(_product(tangents, rows, level), change, high)
+
+
+# While derivatives are taken, compiled functions that are called with dual arrays hand them on.
+
+
+def _compile_for_args(self: Any, *args: Any, **options: Any) -> Any:
+    """What a dispatcher calls with arguments of types that are new to it: it returns the function to call with them."""
+    if _holds_dual(args):
+        return Compiled(self)
+    return _original("_compile_for_args")(self, *args, **options)
+
+
+def _explain_matching_error(self: Any, *args: Any, **options: Any) -> Any:
+    """What a dispatcher with given signatures calls with arguments for which there is none."""
+    if _holds_dual(args):
+        raise TypeError(
+            f"{self.py_func.__name__} is compiled for given signatures only, so it can't be called with dual arrays; "
+            "wanted: numba.njit without signatures"
+        )
+    return _original("_explain_matching_error")(self, *args, **options)
+
+
+def _original(name: str) -> Any:
+    from numba.core.dispatcher import _DispatcherBase
+
+    return getattr(_DispatcherBase, name)
+
+
+def _hand_on(running: bool) -> None:
+    if "numba" not in sys.modules:
+        return
+    from numba.core.dispatcher import Dispatcher
+
+    for method in (_compile_for_args, _explain_matching_error):
+        if running:
+            setattr(Dispatcher, method.__name__, method)
+        elif method.__name__ in vars(Dispatcher):
+            delattr(Dispatcher, method.__name__)
+
+
+watch_runs(_hand_on)
+
+
+def _given(argument: Any) -> Any:
+    """An argument; a default value as it is."""
+    return argument.value if type(argument).__name__ == "OmittedArg" else argument
+
+
+# Nests of arguments and results.
+
+
+def _holds_dual(nest: Any) -> bool:
+    if isinstance(nest, (tuple, list)):
+        return any(map(_holds_dual, nest))
+    return type(nest) is Dual
+
+
+def _form(argument: Any, leaves: list[Any]) -> Any:
+    """The form of an argument, as compiled drivers know it; its leaves are appended."""
+    from numbafunc.cpu.differentiated import Moving, Nest
+
+    argument = settled(argument)
+    if isinstance(argument, tuple) and _holds_dual(argument):
+        kind = type(argument) if hasattr(argument, "_fields") else None
+        return Nest(kind, tuple(_form(part, leaves) for part in argument))
+    leaves.append(argument)
+    return Moving(argument.dtype.name, argument.ndim) if type(argument) is Dual else "leaf"
+
+
+def _moving(forms: Any) -> list[bool]:
+    from numbafunc.cpu.differentiated import Moving, Nest
+
+    found: list[bool] = []
+    for form in forms:
+        found += _moving(form.parts) if isinstance(form, Nest) else [isinstance(form, Moving)]
+    return found
+
+
+def _widened(forms: Any, leaves: list[Any]) -> Any:
+    """The forms where all floating arrays are arrays of numbers, since the function may store tangents in them."""
+    from numbafunc.cpu.differentiated import Moving, Nest
+
+    remaining = iter(leaves)
+
+    def widen(form: Any) -> Any:
+        if isinstance(form, Nest):
+            return Nest(form.kind, tuple(map(widen, form.parts)))
+        leaf = next(remaining)
+        if type(leaf) is np.ndarray and leaf.dtype.char in "fd" and leaf.dtype.isnative:
+            return Moving(leaf.dtype.name, leaf.ndim)
+        return form
+
+    return tuple(map(widen, forms))
+
+
+def _filled(form: Any, leaves: Any) -> Any:
+    from numbafunc.cpu.differentiated import Nest
+
+    if not isinstance(form, Nest):
+        return next(leaves)
+    parts = [_filled(part, leaves) for part in form.parts]
+    return tuple(parts) if form.kind is None else form.kind(*parts)
+
+
+def _like(nest: Any, parts: list[Any]) -> Any:
+    return type(nest)(*parts) if hasattr(nest, "_fields") else tuple(parts)
+
+
+def _joined(results: Sequence[Any], directions: Any) -> Any:
+    """The nest of results of which each run has found the derivatives along some directions."""
+    from numbafunc.cpu.differentiated import Coefficients
+
+    first = results[0]
+    if type(first) is Coefficients:
+        return directions.unpack([result.array for result in results])
+    if isinstance(first, tuple):
+        return _like(first, [_joined(parts, directions) for parts in zip(*results, strict=True)])
+    return first

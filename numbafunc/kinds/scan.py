@@ -1,0 +1,330 @@
+"""Derivatives of loops around a function that the user has compiled: the loop is compiled for numbers with tangents.
+
+In forward mode all tangents go through one loop, up to eight at a time.
+
+Reverse mode keeps the carry before each step, and the Jacobian of each step by carry and entry, which a second loop
+finds in forward mode. The linear recurrence
+
+    tangent of (c[i+1], y[i]) = (tangent of (c[i], x[i])) @ J[i]
+
+is one step of the tape, and a compiled loop in the other direction transposes it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from typing import Any
+
+import numpy as np
+
+from numbafunc.cpu import scan as compiled
+from numbafunc.dual.array import Dual, make, settled, value_of
+from numbafunc.dual.dtypes import is_float
+from numbafunc.dual.levels import Level
+from numbafunc.dual.recorded import recorded_level, taken_apart
+from numbafunc.dual.recorder import PICKED, Node, Primitive, Recorder
+from numbafunc.dual.trees import flatten
+from numbafunc.kinds.compiled import warn_once
+
+LARGEST_STEP = 64
+"""The most elements of carry and entry for which reverse mode finds the Jacobian of a step."""
+
+LARGEST_TAPE = 2**24
+"""The most elements of the Jacobians of all steps."""
+
+
+class _NotCompiledError(Exception):
+    pass
+
+
+def differentiated(f: Any, init: Any, leaves: list[Any], xs: Any, entries: list[Any], steps: int, reverse: bool) -> Any:
+    """The last carry and the stacked results of a loop in which something moves; None if it can't be compiled."""
+    leaves, entries = list(map(settled, leaves)), list(map(settled, entries))
+    if steps == 0:
+        return None  # the shapes of results are known to Python only
+    level = recorded_level(*leaves, *entries)
+    try:
+        if level:
+            return _recorded(f, init, leaves, xs, entries, steps, reverse, level)
+        return _forward(f, init, leaves, xs, entries, steps, reverse)
+    except _NotCompiledError as error:
+        if error.args:
+            warn_once(f, error.args[0], 4)
+        return None
+
+
+def _forward(f: Any, init: Any, leaves: list[Any], xs: Any, entries: list[Any], steps: int, reverse: bool) -> Any:
+    from numbafunc.cpu.coefficients import Directions
+
+    weak = [type(leaf) is int or type(leaf) is float for leaf in leaves]
+    moves = any(type(x) is Dual for x in (*leaves, *entries))
+    directions = Directions([*leaves, *entries]) if moves else None
+    try:
+        return compiled.run(f, init, leaves, weak, xs, entries, steps, reverse, directions)
+    except TypeError as error:
+        raise _NotCompiledError(error) from None
+
+
+def _loop(f: Any, init: Any, xs: Any, steps: int, reverse: bool) -> Any:
+    """The loop around one of the functions below."""
+    leaves, entries = flatten(init)[0], flatten(xs)[0]
+    if recorded_level(*leaves, *entries):
+        raise _NotCompiledError
+    return _forward(f, init, leaves, xs, entries, steps, reverse)
+
+
+# Reverse mode.
+
+
+@lru_cache(maxsize=128)
+def _keeping(f: Any, form: Any, arrays: tuple[bool, ...]) -> Any:
+    """The step that also returns the carry it begins with."""
+    import numba
+
+    paths = iter(_paths(form))
+    leaves = (f"carry{compiled.place(path)}" + ".copy()" * is_array for path, is_array in zip(paths, arrays))
+    namespace = {"f": f}
+    exec(
+        f"def keeping(carry, x):\n    old = {compiled.text(form, leaves)}\n    new, y = f(carry, x)\n"
+        "    return new, (old, y)\n",
+        namespace,
+    )
+    return numba.njit(namespace["keeping"])
+
+
+@lru_cache(maxsize=128)
+def _alone(f: Any) -> Any:
+    """The step without a carry: that is part of its entry."""
+    import numba
+
+    def alone(nothing: Any, entry: Any) -> Any:
+        return nothing, f(entry[0], entry[1])
+
+    return numba.njit(alone)
+
+
+def _paths(form: Any, path: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
+    if form == "none":
+        return []
+    if form == "leaf":
+        return [path]
+    return [inner for index, part in enumerate(form) for inner in _paths(part, (*path, index))]
+
+
+def _recorded(
+    f: Any, init: Any, leaves: list[Any], xs: Any, entries: list[Any], steps: int, reverse: bool, level: int
+) -> Any:
+    if any(type(x) is Dual and x.level > level for x in (*leaves, *entries)):
+        raise _NotCompiledError("reverse mode goes around a derivative of the loop; wanted: forward mode around it")
+    form, structure, x_structure = compiled.form_of(init, "init"), flatten(init)[1], flatten(xs)[1]
+    rests, tangents = taken_apart([*leaves, *entries], level)
+    if recorded_level(*rests):
+        raise _NotCompiledError("reverse mode is taken twice; wanted: forward mode for one of both")
+    count = len(leaves)
+    state = [number for number in range(count) if is_float(np.asarray(value_of(rests[number])).dtype)]
+    moving = [number for number in range(count, len(rests)) if tangents[number] is not None]
+    sizes = [math.prod(np.shape(value_of(rests[i]))) for i in state]
+    sizes += [math.prod(rests[i].shape[1:]) for i in moving]
+    total = sum(sizes)
+    if total > LARGEST_STEP:
+        raise _NotCompiledError(
+            f"reverse mode by {total} elements of carry and entry; wanted: at most {LARGEST_STEP}, or forward mode"
+        )
+    keeping = _keeping(f, form, tuple(np.ndim(value_of(leaf)) > 0 for leaf in leaves))
+    xs = x_structure.unflatten(rests[count:])
+    last, (carries, ys) = _forward(
+        keeping, structure.unflatten(rests[:count]), rests[:count], xs, rests[count:], steps, reverse
+    )
+    steps_of = [*flatten(carries)[0], *rests[count:]]
+    with Level() as own:
+        start = 0
+        for number, size in zip((*state, *moving), sizes, strict=True):
+            x = steps_of[number]
+            units = np.zeros((total, steps, size), x.dtype)
+            for element in range(size):
+                units[start + element, :, element] = 1
+            steps_of[number] = make(x, units.reshape((total, *x.shape)), own)
+            start += size
+        seeded = (structure.unflatten(steps_of[:count]), x_structure.unflatten(steps_of[count:]))
+        _, (new, outputs) = _loop(_alone(f), None, seeded, steps, False)
+        new_leaves, y_leaves = flatten(new)[0], flatten(outputs)[0]
+        to_carry = [_rows(new_leaves[i], own, total, steps) for i in state]
+        floats = [i for i, y in enumerate(y_leaves) if is_float(y.dtype)]
+        to_results = [_rows(y_leaves[i], own, total, steps) for i in floats]
+    if total * steps * sum(x.shape[-1] for x in (*to_carry, *to_results)) > LARGEST_TAPE:
+        raise _NotCompiledError(
+            f"the Jacobians of {steps} steps have more than {LARGEST_TAPE} elements in reverse mode; wanted: fewer "
+            "results, or forward mode"
+        )
+    last_leaves, ys_leaves = flatten(last)[0], flatten(ys)[0]
+    recorders = [tangents[i] for i in (*state, *moving)]
+    run = _Recurrence(
+        _joined(to_carry, total, steps), _joined(to_results, total, steps), steps, reverse,
+        [rests[i].shape if i >= count else np.shape(value_of(rests[i])) for i in (*state, *moving)],
+        [last_leaves[i].shape for i in state], [ys_leaves[i].shape for i in floats],
+        len(state), [r is not None for r in recorders],
+    )  # fmt: skip
+    if not all(np.all(np.isfinite(value_of(x))) for x in (run.to_carry, run.to_results)):
+        raise _NotCompiledError  # a cotangent of zero stays zero step by step, whatever the derivative
+    primitive = Primitive("scan", run.push, run.pull, joint=True)
+    given = [r for r in recorders if r is not None]
+    joint = primitive.record((), given[0].dtype, *given)
+    width = given[0].shape[0]
+    for place, i in enumerate(state):
+        last_leaves[i] = _moving(last_leaves[i], joint, place, width, level)
+    for place, i in enumerate(floats, len(state)):
+        ys_leaves[i] = _moving(ys_leaves[i], joint, place, width, level)
+    return structure.unflatten(last_leaves), flatten(ys)[1].unflatten(ys_leaves)
+
+
+def _moving(value: Any, joint: Recorder, place: int, width: int, level: int) -> Any:
+    """A result with its recorded tangent."""
+    return make(value, PICKED.record((width, *value.shape), value.dtype, joint, place), level)
+
+
+def _rows(x: Any, own: int, total: int, steps: int) -> Any:
+    """The derivatives of a result of all steps along all unit directions: shape (directions, steps, elements)."""
+    size = math.prod(x.shape[1:])
+    if type(x) is not Dual or x.level != own:
+        return np.zeros((total, steps, size), x.dtype)
+    return x.tangent.reshape((total, steps, size))
+
+
+def _joined(parts: Sequence[Any], total: int, steps: int) -> Any:
+    """The Jacobians of all steps, of shape (steps, directions, elements)."""
+    if not parts:
+        return np.zeros((steps, total, 0))
+    return np.moveaxis(np.concatenate(parts, -1), 0, 1)
+
+
+class _Recurrence:
+    """The linear recurrence of the tangents of a loop."""
+
+    def __init__(
+        self, to_carry: Any, to_results: Any, steps: int, reverse: bool, given: list[tuple[int, ...]],
+        carry: list[tuple[int, ...]], results: list[tuple[int, ...]], count: int, moves: list[bool],
+    ) -> None:  # fmt: skip
+        self.to_carry, self.to_results = to_carry, to_results
+        self.steps, self.reverse, self.count, self.moves = steps, reverse, count, moves
+        self.given, self.carry, self.results = given, carry, results
+
+    def push(self, *tangents: Any) -> list[Any]:
+        """The tangents of the results, given those of what moves."""
+        width = tangents[0].shape[0]
+        remaining = iter(tangents)
+        parts = [
+            next(remaining) if moves else np.zeros((width, *shape)) for moves, shape in zip(self.moves, self.given)
+        ]
+        carry = _columns(parts[: self.count], 0, width)
+        entries = _columns(parts[self.count :], self.steps, width)
+        last, results = _either(_forth(), carry, (self.to_carry, self.to_results, entries), self.steps, self.reverse)
+        return [*_split(last, self.carry, 0), *_split(results, self.results, self.steps)]
+
+    def pull(self, cotangents: dict[int, Any], *arguments: Node) -> list[Any]:
+        """The cotangents of what moves, given those of the results."""
+        width = arguments[0].shape[0]
+        shapes = [*self.carry, *self.results]
+        parts = [cotangents.get(i, np.zeros((width, *shape))) for i, shape in enumerate(shapes)]
+        carry = _columns(parts[: self.count], 0, width)
+        entries = _columns(parts[self.count :], self.steps, width)
+        first, found = _either(_back(), carry, (self.to_carry, self.to_results, entries), self.steps, not self.reverse)
+        contributions = [
+            *_split(first, self.given[: self.count], 0), *_split(found, self.given[self.count :], self.steps),
+        ]  # fmt: skip
+        return [x for x, moves in zip(contributions, self.moves) if moves]
+
+
+def _columns(parts: Sequence[Any], steps: int, width: int) -> Any:
+    """Arrays of shape (directions, ...), or (directions, steps, ...), as one: ([steps,] elements, directions)."""
+    if not parts:
+        return np.zeros((steps, 0, width) if steps else (0, width))
+    flat = [x.reshape((width, steps, -1) if steps else (width, -1)) for x in parts]
+    joined = np.concatenate(flat, -1) if len(flat) > 1 else flat[0]
+    return np.moveaxis(joined, 0, -1)
+
+
+def _split(x: Any, shapes: Sequence[tuple[int, ...]], steps: int) -> list[Any]:
+    """The inverse of :func:`_columns`."""
+    found, start = [], 0
+    x = np.moveaxis(x, -1, 0)
+    for shape in shapes:
+        size = math.prod(shape[1:] if steps else shape)
+        found.append(x[..., start : start + size].reshape((x.shape[0], *shape)))
+        start += size
+    return found
+
+
+def _either(f: Any, carry: Any, entries: tuple[Any, ...], steps: int, reverse: bool) -> Any:
+    """The loop around one of the two functions below, compiled unless something is recorded once more."""
+    wide = np.result_type(*(x.dtype for x in (carry, *entries)))
+    carry, entries = carry.astype(wide), tuple(x.astype(wide) for x in entries)
+    try:
+        return _loop(f, carry, entries, steps, reverse)
+    except _NotCompiledError:
+        step = _PLAIN[f.py_func.__name__]
+        results: list[Any] = [None] * steps
+        for i in reversed(range(steps)) if reverse else range(steps):
+            carry, results[i] = step(carry, *(x[i] for x in entries))
+        return carry, np.stack(results)
+
+
+@cache
+def _forth() -> Any:
+    import numba
+
+    @numba.njit
+    def forth(carry: Any, entry: Any) -> Any:
+        to_carry, to_results, x = entry
+        count, width = carry.shape
+        new, y = np.zeros((to_carry.shape[1], width)), np.zeros((to_results.shape[1], width))
+        for i in range(to_carry.shape[0]):
+            for d in range(width):
+                v = carry[i, d] if i < count else x[i - count, d]
+                for k in range(new.shape[0]):
+                    new[k, d] += to_carry[i, k] * v
+                for k in range(y.shape[0]):
+                    y[k, d] += to_results[i, k] * v
+        return new, y
+
+    return forth
+
+
+@cache
+def _back() -> Any:
+    import numba
+
+    @numba.njit
+    def back(carry: Any, entry: Any) -> Any:
+        to_carry, to_results, y = entry
+        count, width = carry.shape
+        total = to_carry.shape[0]
+        first, x = np.zeros((count, width)), np.zeros((total - count, width))
+        for i in range(total):
+            for d in range(width):
+                v = 0.0
+                for k in range(count):
+                    v = v + to_carry[i, k] * carry[k, d]
+                for k in range(y.shape[0]):
+                    v = v + to_results[i, k] * y[k, d]
+                if i < count:
+                    first[i, d] = v
+                else:
+                    x[i - count, d] = v
+        return first, x
+
+    return back
+
+
+def _forth_by_products(carry: Any, to_carry: Any, to_results: Any, x: Any) -> Any:
+    v = np.concatenate([carry, x])
+    return np.matmul(to_carry.T, v), np.matmul(to_results.T, v)
+
+
+def _back_by_products(carry: Any, to_carry: Any, to_results: Any, y: Any) -> Any:
+    v = np.matmul(to_carry, carry) + np.matmul(to_results, y)
+    return v[: len(carry)], v[len(carry) :]
+
+
+_PLAIN = {"forth": _forth_by_products, "back": _back_by_products}

@@ -1,0 +1,126 @@
+"""Functions of numpy.linalg on arrays of numbers with tangents: elimination, with pivots chosen on values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from numbafunc.numbers.numba_array import NumberArray
+from numbafunc.numbers.numba_functions import SHARED, make_empty, product_type, replaces
+from numbafunc.numbers.numba_type import NumberType
+from numbafunc.numbers.number import closed_keys
+
+
+@replaces(np.linalg.norm)
+def _norm(x: Any) -> Any:
+    if not isinstance(x, NumberArray):
+        return None
+
+    def implementation(x: Any) -> Any:
+        total = 0.0
+        for v in x.flat:
+            total = total + v * v
+        return np.sqrt(total)
+
+    return implementation
+
+
+@replaces(np.linalg.solve)
+def _solve(a: Any, b: Any) -> Any:
+    element = product_type(a, b)
+    if element is None or a.ndim != 2 or b.ndim > 2:
+        return None
+    element = NumberType(element.dtype, closed_keys(element.keys), element.lanes)
+    make = make_empty(element)
+
+    def implementation(a: Any, b: Any) -> Any:
+        size = a.shape[0]
+        if a.shape[1] != size or b.shape[0] != size:
+            raise ValueError("incompatible array sizes for a linear system")
+        work, result = make(a.shape), make(b.shape)
+        work[...] = a
+        result[...] = b
+        x = result.reshape((size, -1)) if size else result.reshape((0, 0))
+        columns = x.shape[1]
+        for k in range(size):
+            pivot = k
+            for i in range(k + 1, size):
+                if abs(work[i, k]) > abs(work[pivot, k]):
+                    pivot = i
+            if work[pivot, k] == 0.0:
+                raise ValueError("matrix is singular to machine precision")
+            if pivot != k:
+                for j in range(size):
+                    entry = work[k, j]
+                    work[k, j] = work[pivot, j]
+                    work[pivot, j] = entry
+                for j in range(columns):
+                    entry = x[k, j]
+                    x[k, j] = x[pivot, j]
+                    x[pivot, j] = entry
+            for i in range(k + 1, size):
+                factor = work[i, k] / work[k, k]
+                for j in range(k + 1, size):
+                    work[i, j] -= factor * work[k, j]
+                for j in range(columns):
+                    x[i, j] -= factor * x[k, j]
+        for step in range(size):
+            k = size - 1 - step
+            for c in range(columns):
+                entry = x[k, c]
+                for j in range(k + 1, size):
+                    entry = entry - work[k, j] * x[j, c]
+                x[k, c] = entry / work[k, k]
+        return result
+
+    return implementation
+
+
+@replaces(np.linalg.inv)
+def _inverse(a: Any) -> Any:
+    if not isinstance(a, NumberArray) or a.ndim != 2:
+        return None
+    make = make_empty(a.dtype, True)
+    solve = SHARED[np.linalg.solve]
+
+    def implementation(a: Any) -> Any:
+        unit = make(a.shape)
+        for i in range(a.shape[0]):
+            unit[i, i] = 1.0
+        return solve(a, unit)
+
+    return implementation
+
+
+@replaces(np.linalg.det)
+def _determinant(a: Any) -> Any:
+    element = product_type(a, a)
+    if element is None or a.ndim != 2:
+        return None
+    make = make_empty(NumberType(element.dtype, closed_keys(element.keys), element.lanes))
+
+    def implementation(a: Any) -> Any:
+        size = len(a)
+        work = make(a.shape)
+        work[...] = a
+        result = 1.0
+        for k in range(size):
+            pivot = k
+            for i in range(k + 1, size):
+                if abs(work[i, k]) > abs(work[pivot, k]):
+                    pivot = i
+            if pivot != k:
+                result = -result
+                for j in range(size):
+                    entry = work[k, j]
+                    work[k, j] = work[pivot, j]
+                    work[pivot, j] = entry
+            result = result * work[k, k]
+            for i in range(k + 1, size):
+                factor = work[i, k] / work[k, k]
+                for j in range(k + 1, size):
+                    work[i, j] -= factor * work[k, j]
+        return result
+
+    return implementation

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from numbafunc.dual.array import Dual, on_device, value_of
-from numbafunc.dual.errors import dropped
+from numbafunc.dual.errors import refused
 from numbafunc.errors import ShapeError
 from numbafunc.kinds.arguments import is_float
 from numbafunc.rules.device_ufuncs import converted
@@ -69,5 +69,7 @@ def _checked(line: Any, length: int, dtype: np.dtype[Any]) -> Any:
     if line.dtype == dtype:
         return line
     if isinstance(line, Dual) and not is_float(dtype):
-        raise dropped(f"what mode returned is {line.dtype}, but array has dtype {dtype}; this conversion")
+        raise refused(
+            f"what mode returned is {line.dtype}, but array has dtype {dtype}, which would lose the derivative"
+        )
     return converted(line, dtype)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from numbafunc.backend import is_device_array
 from numbafunc.dual.user_line import DUAL_TYPES
 
 PANDAS_PRIORITY = 5000
@@ -69,7 +70,7 @@ def _bfloat16(name: str) -> Any:
 
 def as_target(out: Any) -> Any:
     """The array in whose memory a result is put: one of NumPy that shares it with an array of another library."""
-    if isinstance(out, np.ndarray) or type(out) in DUAL_TYPES:
+    if isinstance(out, np.ndarray) or type(out) in DUAL_TYPES or is_device_array(out):
         return out
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(out, torch.Tensor):

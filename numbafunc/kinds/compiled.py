@@ -21,7 +21,7 @@ import numpy as np
 import numbafunc
 from numbafunc import backend
 from numbafunc.backend import CPU
-from numbafunc.dual.array import Dual, assemble, components, make, settled
+from numbafunc.dual.array import Dual, assemble, components, is_blank, make, settled
 from numbafunc.dual.levels import Level, watch_runs
 from numbafunc.dual.recorded import added, recorded_level, shaped_like, taken_apart, with_level
 from numbafunc.errors import CompiledDerivativeWarning
@@ -314,7 +314,7 @@ def _given(argument: Any) -> Any:
 def _holds_dual(nest: Any) -> bool:
     if isinstance(nest, (tuple, list)):
         return any(map(_holds_dual, nest))
-    return type(nest) is Dual
+    return type(nest) is Dual and not is_blank(nest)
 
 
 def _form(argument: Any, leaves: list[Any]) -> Any:

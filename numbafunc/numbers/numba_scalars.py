@@ -84,20 +84,8 @@ _scalar(np.logaddexp)(
 )  # fmt: skip
 
 
-@_scalar(np.arctan2, math.atan2)
-def _arctan2(y: Any, x: Any) -> Any:
-    value = np.arctan2(leave(y), leave(x))
-    slope = np.arctan(y / x) if abs(x) >= abs(y) else -np.arctan(x / y)
-    return _with_slope_of(value, slope)
-
-
-@_scalar(np.hypot, math.hypot)
-def _hypot(x: Any, y: Any) -> Any:
-    scale = _constant(max(abs(x), abs(y)))
-    if scale == 0.0 or not np.isfinite(scale):
-        return abs(x) + abs(y)
-    u, v = x / scale, y / scale
-    return scale * np.sqrt(u * u + v * v)
+_scalar(np.arctan2, math.atan2)(lambda y, x: np.arctan2(y, x))
+_scalar(np.hypot, math.hypot)(lambda x, y: np.hypot(x, y))
 
 
 @_scalar(math.copysign, np.copysign)

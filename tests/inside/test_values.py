@@ -191,7 +191,8 @@ FORMS = {
 FIRST = {re.match(r"numbafunc\.[\w.]+", call)[0]: (shape, call) for shape, call in reversed(CASES)}
 
 
-@pytest.mark.parametrize("form", FORMS)
+# Compiling takes seconds, so breadth is left to the thorough suite.
+@pytest.mark.parametrize("form", ["float32", *(pytest.param(x, marks=pytest.mark.thorough) for x in [*FORMS][1:])])
 @pytest.mark.parametrize("name", sorted(FIRST))
 def test_dtypes_and_layouts(name, form):
     shape, call = FIRST[name]

@@ -245,8 +245,6 @@ def test_compiled_functions_read_and_write_them():
 
     numpy.testing.assert_array_equal(both(with_compiled)[:, 0], [0.0, 1.0, 2.0])
     numpy.testing.assert_array_equal(with_compiled(X), [5.0, 4.0, 6.0])
-    with pytest.raises((TypeError, numba.TypingError)):
-        grad(lambda x: weighted(x, x)[0])(X)
 
 
 def test_they_have_what_plain_arrays_have():

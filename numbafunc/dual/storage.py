@@ -22,7 +22,6 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from numbafunc.dual.array import (
-    HOOKS,
     Components,
     Dual,
     Operand,
@@ -91,9 +90,6 @@ def show(x: Dual) -> Part:
     shown.append(weakref.ref(memory))
     array = np.asarray(memory)
     return array if array.shape == x.shape else array.reshape(x.shape)
-
-
-HOOKS["show"] = show
 
 
 def componentwise(x: Operand, apply: Apply, lead: int = 0) -> Any:

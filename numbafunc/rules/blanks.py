@@ -21,6 +21,8 @@ from numbafunc.rules.register import hook
 _WRITES = frozenset((np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask))
 """Functions that write to their first argument."""
 
+hook("show")(show)
+
 
 def blank(value: np.ndarray[Any, Any], directions: int, level: int) -> Dual:
     """The blank dual array of a value, in whose memory constants are stored."""

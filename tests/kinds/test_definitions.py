@@ -129,10 +129,10 @@ def softmax_of_one(x):
     ("definition", "reason", "line"),
     [
         (unknown_name, "name 'missing' is not defined", 0),
-        (no_such_operator, r"there is no lshift\(float64, .*\); wanted: arithmetic", 2),
+        (no_such_operator, r"there is no lshift\(float64, .*\); wanted: arithmetic, .*", 2),
         (no_such_function, r"there is no copysign\(float64, float64\); wanted: comparisons with 0", 1),
         (no_such_choice, r"there is no clip.*; wanted: min\(max\(x, lower\), upper\)", 1),
-        (no_such_special_function, "there is no frexp.*; wanted: arithmetic, .*exp, .*tanh", 1),
+        (no_such_special_function, "there is no frexp.*; wanted: arithmetic, .*exp, .*tanh, .*", 1),
         (several_results, "it returns .*; wanted: a number", 0),
         (no_result, "it returns none; wanted: a number", 0),
         (softmax_of_one, r"numbafunc\.softmax can't be called .*", 1),

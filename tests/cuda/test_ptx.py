@@ -16,6 +16,9 @@ CAPABILITIES = [c for c in ptx.capabilities() if not CHOSEN or f"sm_{c[0]}{c[1]}
 # The circular functions are libdevice's, which reduces large float32 arguments by products in float64.
 IN_DOUBLE = {f"{module}.{name}" for module in ("elementary", "numpy") for name in ("cos", "sin", "tan")}
 
+# The gamma function and its relatives lose digits by cancellation, so they are computed in float64 throughout.
+IN_DOUBLE |= {f"elementary.{name}" for name in ("gamma", "lgamma", "digamma", "trigamma", "tetragamma", "pentagamma")}
+
 # Margins come of sums and products in float64.
 IN_DOUBLE |= {"ramp", "mean of lines", "tied minimum of lines", "middle of lines"}
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numba import extending
 from numba.core import types
+from numba.core.errors import TypingError
 
 from numbafunc.numbers import elementary
 from numbafunc.numbers.numba_array import NumberArray
@@ -208,7 +209,19 @@ def without_tangents(x: Any) -> Any:
             return result
 
         return of_array
-    return None if is_number(x) else lambda x: x
+    if is_number(x):
+        return None
+    if not _is_numeric(x):
+        given = repr(x.literal_value) if isinstance(x, types.Literal) else str(x)
+        raise TypingError(f"x of numbafunc.stop_gradient is {given}; wanted: arrays, numbers and tuples of them")
+    return lambda x: x
+
+
+def _is_numeric(given: Any) -> bool:
+    if isinstance(given, types.BaseTuple):
+        return all(map(_is_numeric, given))
+    element = given.dtype if isinstance(given, types.Array) else types.unliteral(given)
+    return isinstance(element, (types.Number, types.Boolean, types.NoneType, NumberType))
 
 
 __all__ = ["over_elements", "without_tangents"]

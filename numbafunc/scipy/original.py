@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from numbafunc.dual.array import Dual, Operand, value_of
+from numbafunc.dual.array import Dual, Operand, is_blank, value_of
 from numbafunc.rules.arguments import cast, constant
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -30,8 +30,8 @@ def original(module: str) -> ModuleType:
 
 
 def moves(arguments: Iterable[Any]) -> bool:
-    """Whether an argument is a dual array, or a list or tuple that holds one."""
-    return any(type(x) is Dual or (isinstance(x, (list, tuple)) and moves(x)) for x in arguments)
+    """Whether an argument is a dual array with tangents, or a list or tuple that holds one."""
+    return any((type(x) is Dual and not is_blank(x)) or (isinstance(x, (list, tuple)) and moves(x)) for x in arguments)
 
 
 def differentiable(module: str) -> Callable[[Function], Function]:

@@ -175,3 +175,14 @@ def test_without_scipy(programs):
         """
     )
     assert output == "numbafunc.scipy.linalg needs SciPy, which is not installed: pip install numbafunc[scipy]"
+
+
+def test_arrays_of_constants_go_to_scipy():
+    import numbafunc.numpy as inside
+
+    def f(x):
+        a = inside.array([[4.0, 1.0], [1.0, 3.0]])
+        assert float(numbafunc.scipy.linalg.det(a)) == scipy.linalg.det(np.array([[4.0, 1.0], [1.0, 3.0]]))
+        return x * numbafunc.scipy.linalg.solve(a, inside.ones(2))[0]
+
+    np.testing.assert_allclose(numbafunc.grad(f)(2.0), 2 / 11, rtol=1e-15)

@@ -74,15 +74,15 @@ def _only_direction(tangent: Any, given: Sequence[Any]) -> Any:
 def _share_memory(x: Any, other: Any) -> bool:
     if type(other) is not np.ndarray:
         return False
-    own, others = _owner(x), _owner(other)
+    own, others = owner_of(x), owner_of(other)
     if own.base is None and others.base is None:
         return own is others
     return np.may_share_memory(x, other)
 
 
-def _owner(x: Any) -> Any:
-    """The array that an array is a view of."""
-    while type(x.base) is np.ndarray:
+def owner_of(x: Any) -> Any:
+    """The array that an array is a view of, or itself."""
+    while type(x) is np.ndarray and type(x.base) is np.ndarray:
         x = x.base
     return x
 

@@ -13,7 +13,7 @@ import numpy as np
 
 import numbafunc.transposes as _transposes  # noqa: F401  (fills the table of recorders)
 from numbafunc import backend
-from numbafunc.autodiff.array_helpers import joined, unit_directions
+from numbafunc.autodiff.array_helpers import joined, owner_of, unit_directions
 from numbafunc.autodiff.variables import (
     Variables,
     as_array,
@@ -129,7 +129,7 @@ class Tape:
 
         With ``own`` they may take that of the cotangents they start from; otherwise it is the caller's.
         """
-        memory: set[int] = set() if own else {id(_owner(x)) for _, x in starts}
+        memory: set[int] = set() if own else {id(owner_of(x)) for _, x in starts}
         results = []
         for leaf, cotangent in zip(self.leaves, self.cotangents(starts, keep), strict=True):
             if cotangent is None:
@@ -144,18 +144,11 @@ def snapshot(x: Any) -> Any:
     return x.copy() if type(x) is np.ndarray or (type(x) is Dual and backend.of(x) is CPU) else x
 
 
-def _owner(x: Any) -> Any:
-    """The array that an array is a view of, or itself."""
-    while type(x) is np.ndarray and type(x.base) is np.ndarray:
-        x = x.base
-    return x
-
-
 def _owned(x: Any, memory: set[int]) -> Any:
     """The array, or a copy where it is read-only, part of a larger one, or another gradient has the same memory."""
     if type(x) is not np.ndarray:
         return anywhere.copied(x)
-    owner = _owner(x)
+    owner = owner_of(x)
     if not x.flags.writeable or owner.size != x.size or id(owner) in memory:
         x = owner = np.array(x)
     memory.add(id(owner))

@@ -10,7 +10,7 @@ import numpy as np
 
 from numbafunc import backend
 from numbafunc.backend import CPU
-from numbafunc.dual.array import Dual, assemble, components, levels_of, value_of
+from numbafunc.dual.array import Dual, assemble, components, levels_of, settled, value_of
 from numbafunc.dual.checkpoint import checkpoint
 from numbafunc.dual.combination import combination
 from numbafunc.dual.levels import innermost
@@ -116,7 +116,7 @@ def odeint(
 
 def _times(t: Any) -> tuple[list[float], Any]:
     """The times as numbers, and as the array that may have tangents."""
-    t = as_one_array(t)
+    t = settled(as_one_array(t))
     array = t if type(t) is Dual else np.asarray(t)
     if backend.of(array) is not CPU or array.dtype.kind not in "iuf":
         raise TypeError(f"t is {t!r}; wanted: real numbers in main memory")
@@ -135,6 +135,7 @@ def _times(t: Any) -> tuple[list[float], Any]:
 
 def _leaf(x: Any, name: str) -> Any:
     """A part of the first state as an array."""
+    x = settled(x)
     x = x if type(x) is Dual else np.asarray(x)
     if backend.of(x) is not CPU:
         raise TypeError(f"y0{name} is an array of {backend.of(x).place}; wanted: one in main memory")
@@ -168,9 +169,9 @@ class _System:
         self.alone = self.structure is SINGLE
         self.real = np.zeros(0, self.dtype).real.dtype
         self.number = self.real.type
-        self.args = args
+        self.args = tree_map(settled, args)
         self.plain_args = tree_map(value_of, args)
-        parts = flatten(args)[0]
+        parts = flatten(self.args)[0]
         for x in parts:
             if backend.of(x) is not CPU:
                 raise TypeError(f"odeint is given an array of {backend.of(x).place}; wanted: arrays in main memory")

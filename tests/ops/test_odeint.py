@@ -378,3 +378,15 @@ def test_errors(name):
     error, match, call = ERRORS[name]
     with pytest.raises(error, match=match):
         call(lambda y, t: y)
+
+
+def test_constants_made_inside_give_plain_results():
+    import numbafunc.numpy as inside
+
+    def f(x):
+        times, rate = inside.array([0.0, 1.0]), inside.ones(1)
+        y = numbafunc.odeint(lambda y, t, rate: -rate * y, inside.ones(1), times, rate)
+        assert float(y[1, 0]) == pytest.approx(np.exp(-1), rel=1e-7)
+        return x * y[1, 0]
+
+    np.testing.assert_allclose(numbafunc.grad(f)(2.0), np.exp(-1), rtol=1e-7)

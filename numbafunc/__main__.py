@@ -1,4 +1,4 @@
-"""The command line: ``python -m numbafunc demo | info``."""
+"""The command line: ``python -m numbafunc demo | info | cache``."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = commands.add_parser("info", help="show versions, threads and the cache of compiled kernels")
     command.set_defaults(run=info)
 
+    command = commands.add_parser("cache", help="show the cache of compiled kernels, or remove what is in it")
+    command.add_argument("--clear", action="store_true", help="remove all kernels")
+    command.set_defaults(run=cached_kernels)
+
     options = parser.parse_args(arguments)
     return int(options.run(options))
 
@@ -47,7 +51,7 @@ def _facts() -> Iterable[tuple[str, str]]:
 
     import numbafunc
     from numbafunc import launcher
-    from numbafunc.cpu import cache, threads
+    from numbafunc.cpu import cache_folder, threads
 
     yield "numbafunc", numbafunc.__version__
     yield "Python", f"{platform.python_version()} ({platform.system()}, {platform.machine()})"
@@ -59,7 +63,7 @@ def _facts() -> Iterable[tuple[str, str]]:
     shared = f"; {numba.config.NUMBA_NUM_THREADS} cores, {ranks} ranks on this node" if ranks > 1 else ""
     yield "threads", f"{numba.get_num_threads()}, by {layer}{shared}"
     yield "MPI", launcher.describe()
-    yield "kernel cache", f"{cache.folder()}: {_contents(cache.folder())}"
+    yield "kernel cache", _contents(cache_folder.folder())
 
 
 def _version(distribution: str) -> str:
@@ -69,9 +73,24 @@ def _version(distribution: str) -> str:
         return "not installed"
 
 
-def _contents(folder: Path) -> str:
-    sizes = [path.stat().st_size for path in folder.rglob("*.kernel")]
-    return f"{len(sizes)} kernels, {sum(sizes) / 1e6:.1f} MB"
+def _contents(folder: Path | None) -> str:
+    from numbafunc.cpu.cache_folder import entries, limit
+
+    if folder is None:
+        return "none, since there is no home folder"
+    sizes = [entry.stat().st_size for entry in entries(folder)]
+    return f"{folder}: {len(sizes)} kernels, {sum(sizes) / 1e6:.1f} MB of at most {limit() / 1e6:.0f}"
+
+
+def cached_kernels(options: argparse.Namespace) -> int:
+    """Print what the cache of compiled kernels holds, or remove it."""
+    from numbafunc.cpu import cache_folder
+
+    if options.clear:
+        count, size = cache_folder.clear()
+        print(f"removed {count} kernels, {size / 1e6:.1f} MB")
+    print(_contents(cache_folder.folder()))
+    return 0
 
 
 if __name__ == "__main__":

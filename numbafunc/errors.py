@@ -21,6 +21,10 @@ class CollectiveMismatchError(RuntimeError):
     """
 
 
+class KernelCacheWarning(RuntimeWarning):
+    """Compiled kernels are not kept, or those in the folder are not used; each cause is warned of once in a process."""
+
+
 class CompiledDerivativeWarning(RuntimeWarning):
     """A function that Numba compiled is differentiated by its Python source, at the speed of Python.
 

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from numbafunc.cpu.cache import compile_lazily, inline
 from numbafunc.cpu.copy_vectors import lanes, make_deinterleave, make_interleave, move
+from numbafunc.cpu.dispatchers import compile_lazily, inline
 from numbafunc.cpu.load_store import Separation, make_read, make_write
 from numbafunc.cpu.schedule import SET_CHUNK, schedule
 

@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from numbafunc.cpu.cache import inline
+from numbafunc.cpu.dispatchers import inline
 from numbafunc.cpu.load_store import Separation, address_of
 
 _BYTES = 32

@@ -23,7 +23,8 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.errors import TypingError
 from numba.typed.typedobjectutils import _nonoptional
 
-from numbafunc.cpu.cache import RELEASED, KernelCache, identify
+from numbafunc.cpu.cache import KernelCache
+from numbafunc.cpu.identity import RELEASED, identify
 from numbafunc.numbers.numba_array import NumberArray, floats_of, make_enter, make_store
 from numbafunc.numbers.numba_creation import replacements
 from numbafunc.numbers.numba_type import Algebra, NumberType

@@ -7,7 +7,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from numbafunc.cpu.cache import compile_lazily, inline, separate
+from numbafunc.cpu.dispatchers import compile_lazily, inline, separate
 from numbafunc.cpu.load_store import Separation, StoredOperand, make_load, make_store, out_of_line
 from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
 from numbafunc.numbers.number import Key

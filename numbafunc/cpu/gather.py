@@ -8,7 +8,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from numbafunc.cpu.cache import compile_lazily
+from numbafunc.cpu.dispatchers import compile_lazily
 from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
 
 # Elements per task: fewer are not worth one.

@@ -13,8 +13,8 @@ from typing import Any
 import numba
 import numpy as np
 
-from numbafunc.cpu.cache import compile_lazily, inline
 from numbafunc.cpu.copy_vectors import move
+from numbafunc.cpu.dispatchers import compile_lazily, inline
 from numbafunc.cpu.load_store import Separation, make_read, make_write
 from numbafunc.cpu.schedule import SET_CHUNK, schedule
 

@@ -13,7 +13,7 @@ import numba
 import numpy as np
 from numba.core import types
 
-from numbafunc.cpu.cache import compile_lazily, inline
+from numbafunc.cpu.dispatchers import compile_lazily, inline
 from numbafunc.cpu.load_store import Separation, beats, chosen, make_read, make_write, maximum
 from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
 

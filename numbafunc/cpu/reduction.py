@@ -13,7 +13,7 @@ import numba
 import numpy as np
 
 from numbafunc.cpu import accumulate
-from numbafunc.cpu.cache import compile_lazily, inline
+from numbafunc.cpu.dispatchers import compile_lazily, inline
 from numbafunc.cpu.load_store import FLOATS, Separation, StoredOperand, make_load, make_store
 from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
 from numbafunc.numbers.numba_type import make_start

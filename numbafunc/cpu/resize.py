@@ -19,7 +19,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from numbafunc.cpu.cache import compile_lazily, inline
+from numbafunc.cpu.dispatchers import compile_lazily, inline
 from numbafunc.cpu.load_store import Separation, address_of, make_read, make_write
 from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
 from numbafunc.numbers.real import Real, fma

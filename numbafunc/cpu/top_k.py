@@ -18,7 +18,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from numbafunc.cpu.cache import compile_lazily, inline
+from numbafunc.cpu.dispatchers import compile_lazily, inline
 from numbafunc.cpu.load_store import Separation, address_of, make_write, maximum
 from numbafunc.cpu.schedule import SET_CHUNK, schedule
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from numbafunc.cpu import copy as loops
-from numbafunc.cpu.cache import compile_lazily, separate
+from numbafunc.cpu.dispatchers import compile_lazily, separate
 from numbafunc.cpu.memory import WORDS
 
 _HEAD, _AXIS = 13, 3  # numbers of a traversal before the other axes, and for each of these

@@ -9,7 +9,7 @@ from numba.core import types
 from numba.cpython.unsafe.tuple import tuple_setitem
 from numba.extending import intrinsic
 
-from numbafunc.cpu.cache import inline
+from numbafunc.cpu.dispatchers import inline
 
 
 @intrinsic

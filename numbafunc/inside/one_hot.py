@@ -8,7 +8,7 @@ import numpy as np
 from numba.core import types
 from numba.np.numpy_support import as_dtype
 
-from numbafunc.cpu.cache import inline
+from numbafunc.cpu.dispatchers import inline
 from numbafunc.inside.operands import Operand, implementation, is_integer, known, refuse
 from numbafunc.kinds.elementwise import REGISTRY
 from numbafunc.ops import one_hot as ops

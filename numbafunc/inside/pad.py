@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numba.core import types
 
-from numbafunc.cpu.cache import compile_lazily, inline, separate
+from numbafunc.cpu.dispatchers import compile_lazily, inline, separate
 from numbafunc.cpu.memory import WORDS
 from numbafunc.cpu.pad import HEADER, build
 from numbafunc.inside.operands import UNKNOWN, Operand, implementation, is_integer, known, refuse

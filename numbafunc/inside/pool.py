@@ -10,7 +10,7 @@ import numpy as np
 from numba.core import types
 
 from numbafunc.constants import ConvPadding
-from numbafunc.cpu.cache import inline, separate
+from numbafunc.cpu.dispatchers import inline, separate
 from numbafunc.cpu.pool import PLACES, UNROLLED, Window, build
 from numbafunc.inside.operands import UNKNOWN, implementation, is_integer, known, refuse
 from numbafunc.inside.rearrange import images, pair

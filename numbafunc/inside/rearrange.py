@@ -7,7 +7,7 @@ from typing import Any
 
 from numba.core import types
 
-from numbafunc.cpu.cache import inline
+from numbafunc.cpu.dispatchers import inline
 from numbafunc.inside.copy import mover
 from numbafunc.inside.operands import Operand, implementation, is_integer, refuse
 from numbafunc.ops import rearrange as ops

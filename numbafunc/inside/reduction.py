@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from numbafunc.cpu import reduction as loops
-from numbafunc.cpu.cache import compile_lazily, separate
+from numbafunc.cpu.dispatchers import compile_lazily, separate
 from numbafunc.cpu.load_store import StoredOperand
 from numbafunc.inside.operands import UNKNOWN, Operand, implementation, is_integer, known, refuse
 from numbafunc.kinds.reduction import FEW, LANES, LARGEST_TILE, LONG, SHORT, Reduction

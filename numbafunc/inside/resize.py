@@ -10,7 +10,7 @@ import numpy as np
 from numba.core import types
 
 from numbafunc.constants import Interpolate
-from numbafunc.cpu.cache import compile_lazily, inline, separate
+from numbafunc.cpu.dispatchers import compile_lazily, inline, separate
 from numbafunc.cpu.memory import WORDS
 from numbafunc.cpu.resize import (
     BAND,

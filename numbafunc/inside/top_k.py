@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.cpu.cache import separate
+from numbafunc.cpu.dispatchers import separate
 from numbafunc.cpu.top_k import FEW, build
 from numbafunc.inside.operands import UNKNOWN, Operand, implementation, is_integer, known, refuse
 from numbafunc.ops import top_k as ops

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from numbafunc.cpu.cache import RELEASED
+from numbafunc.cpu.identity import RELEASED
 from numbafunc.numbers import elementary
 
 _COLOUR = re.compile(r"\x1b\[\d*m")

@@ -265,7 +265,7 @@ class Elementwise:
     def settled(self) -> Callable[..., Any]:
         """The definition; a user's definition is frozen at the first call, and must not raise."""
         if self.definition is None:
-            from numbafunc.cpu.cache import frozen, with_compiled_helpers
+            from numbafunc.cpu.user_functions import frozen, with_compiled_helpers
             from numbafunc.kinds.compile_errors import refuse_statements
 
             given = frozen(self.given)
@@ -370,10 +370,11 @@ class Elementwise:
         key = (operands, storage, keys, spans, parallel)
         kernel = self._kernels.get(key)
         if kernel is None:
-            from numbafunc.cpu import cache, elementwise
+            from numbafunc.cpu import elementwise
+            from numbafunc.cpu.identity import identify
 
             definition = self.settled()
-            identity = self.identity if self.identity is not None else cache.identify(definition)
+            identity = self.identity if self.identity is not None else identify(definition)
             kernel = elementwise.build(definition, identity, operands, storage, keys, spans, parallel=parallel)
             self._kernels[key] = kernel
         return kernel

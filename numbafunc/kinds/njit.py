@@ -203,7 +203,7 @@ def _implementation(op: Any, given: tuple[Any, ...], names: list[str], declared:
     import numpy as np
     from numba.core import types
 
-    from numbafunc.cpu.cache import inline
+    from numbafunc.cpu.dispatchers import inline
     from numbafunc.numbers.numba_type import leave, make_start
 
     composed = in_definition(op, given, names, declared, inline, make_start)

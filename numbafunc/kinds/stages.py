@@ -41,7 +41,7 @@ def _names(letter: str, count: int) -> list[str]:
 @cache
 def stage_op(function: Callable[..., Any], place: int, reduction: str, stage: str) -> Elementwise:
     """The elementwise op that computes one of the numbers that a stage returns; the only one for a negative place."""
-    from numbafunc.cpu.cache import inline
+    from numbafunc.cpu.dispatchers import inline
 
     names = ", ".join(_names("x", len(inspect.signature(function).parameters)))
     picked = f"[{place}]" if place >= 0 else ""
@@ -66,7 +66,7 @@ class Composed:
         self.weights = _names("g", stages.finals if stages.epilogue is not None else stages.results)
 
     def _compiled(self, what: str, parameters: Sequence[str], lines: Sequence[str]) -> Elementwise:
-        from numbafunc.cpu.cache import inline
+        from numbafunc.cpu.dispatchers import inline
 
         stages = self.stages
         namespace: dict[str, Any] = {"__name__": __name__}
@@ -117,7 +117,7 @@ class Composed:
     @cached_property
     def stages_with_totals(self) -> Any:
         """The reduction to results of a row, or finals before an epilogue, its shift, totals and picked element."""
-        from numbafunc.cpu.cache import inline
+        from numbafunc.cpu.dispatchers import inline
 
         stages = self.stages
         kept = stages.finals if stages.epilogue is not None else stages.results

@@ -20,7 +20,8 @@ from numba.core import types
 from numba.core.ccallback import CFunc
 
 from numbafunc import launcher
-from numbafunc.cpu.cache import FLAGS, KernelCache, compile_lazily, inline
+from numbafunc.cpu.cache import KernelCache
+from numbafunc.cpu.dispatchers import FLAGS, compile_lazily, inline
 from numbafunc.cpu.machine_code import machine_code
 
 WORDS = 32

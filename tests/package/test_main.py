@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -60,3 +61,15 @@ def test_info_names_versions_threads_and_cache(tmp_path: Path) -> None:
     assert {"Python", "numba", "llvmlite", "numpy", "processor", "threads", "kernel-cache"} <= facts.keys()
     assert int(facts["threads"].split(",")[0]) >= 1
     assert "kernels" in facts["kernel-cache"]
+
+
+def test_cache_is_shown_and_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBAFUNC_CACHE_DIR", str(tmp_path / "kernels"))
+    program = "import numbafunc; numbafunc.relu([1.0])"
+    subprocess.run([sys.executable, "-c", program], env=dict(os.environ), check=True, timeout=SECONDS)
+    shown = run("cache", folder=tmp_path).stdout
+    assert shown.startswith(f"{tmp_path / 'kernels'}: 1 kernels, ")
+    assert shown.endswith("MB of at most 1074\n")
+    removed, left = run("cache", "--clear", folder=tmp_path).stdout.splitlines()
+    assert removed.startswith("removed 1 kernels, ")
+    assert left.startswith(f"{tmp_path / 'kernels'}: 0 kernels, ")

@@ -1,0 +1,53 @@
+"""Numba's dispatchers of kernels, and of the functions of which kernels are made."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from typing import Any
+
+import numba
+
+from numbafunc.cpu.cache import KernelCache
+from numbafunc.cpu.parts import KernelCompiler, PartCompiler
+
+# IEEE arithmetic as written, no exceptions. All flags are given, since a callee inherits those of its caller.
+FLAGS: dict[str, Any] = {
+    "nogil": True,
+    "fastmath": False,
+    "error_model": "numpy",
+    "boundscheck": False,
+    "no_cfunc_wrapper": True,
+}
+
+
+@cache
+def inline(function: Any) -> Any:
+    """The Numba dispatcher of a function that is copied into kernels, so that loops around it are vectorised.
+
+    A call would reach the copy in the function's own library, which is hardly optimised.
+    """
+    return numba.njit(**FLAGS, no_cpython_wrapper=True, forceinline=True, pipeline_class=PartCompiler)(function)
+
+
+def separate(function: Any) -> Any:
+    """The Numba dispatcher of a function that kernels call and that is not copied into them."""
+    return numba.njit(**FLAGS, no_cpython_wrapper=True, pipeline_class=PartCompiler)(function)
+
+
+def compile_lazily(function: Any, identity: str | None, *, parallel: bool = False) -> Any:
+    """The Numba dispatcher of a kernel: it compiles, or reads the cache, at the first call with new types.
+
+    A kernel without an identity is compiled anew in each process. Others are named by it: symbols of machine code that
+    different processes have compiled would otherwise meet under one name where functions of the user call kernels.
+    """
+    if identity is not None:
+        digest = hashlib.sha256(f"{identity} parallel={parallel}".encode()).hexdigest()[:16]
+        function.__name__ = function.__qualname__ = f"{function.__name__}_{digest}"
+    dispatcher = numba.njit(**FLAGS, parallel=parallel, pipeline_class=KernelCompiler)(function)
+    if identity is not None:
+        dispatcher._cache = KernelCache(f"{identity} parallel={parallel}")
+    return dispatcher
+
+
+__all__ = ["FLAGS", "compile_lazily", "inline", "separate"]

@@ -62,11 +62,10 @@ def _order(lengths: Any, targets: Any) -> Any:
 
 
 def _nearest(n: Any, m: Any) -> Any:
-    # As resize_taps.nearest has it, in float32.
-    factor = np.float32(n) * (np.float32(1) / np.float32(m))
+    # As resize_taps.nearest has it.
     first = np.empty(m, np.int64)
     for o in range(m):
-        first[o] = min(np.int64(np.floor((np.float32(o) + np.float32(0.5)) * factor)), n - 1)
+        first[o] = (2 * o + 1) * n // (2 * m)
     return first, np.zeros(0, np.float32)
 
 
@@ -74,7 +73,7 @@ def _weight(method: str) -> Any:
     """The weight as a function of a number."""
     if method == "cubic":
         near, far = inline(resize_taps.cubic_near), inline(resize_taps.cubic_far)
-        return inline(lambda d: near(d) if d < 1 else far(d))
+        return inline(lambda d: near(d, -0.5) if d < 1 else far(d, -0.5))
     if not method.startswith("lanczos"):
         return inline(resize_taps.FILTERS[method].weight)
     namespace: dict[str, Any] = {
@@ -112,8 +111,10 @@ def _taps_of(method: str, storage: str) -> Any:
             first[o] = begin
             total = 0.0
             for tap in range(count):
-                distance = abs(2 * m * (begin + tap) - centre) / (2 * max(n, m))
-                row[tap] = weight(distance) if distance < radius else 0.0
+                steps = abs(2 * m * (begin + tap) - centre)
+                distance = steps / (2 * max(n, m))
+                whole = steps % (2 * max(n, m)) == 0 and steps > 0
+                row[tap] = weight(distance) if distance < radius and not whole else 0.0
                 total = total + row[tap] if tap else row[tap]
             for tap in range(count):
                 weights[o * count + tap] = 0.0 if abs(total) < smallest else row[tap] / total

@@ -13,7 +13,7 @@ from numbafunc.kinds import arguments
 from numbafunc.kinds.linear import Linear
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
-from numbafunc.ops.resize_taps import resample, resample_transpose, steps_to
+from numbafunc.ops.resize_taps import Sampling, resample, resample_transpose, steps_to
 
 __all__ = ["interpolate", "upsample_2d"]
 
@@ -74,10 +74,11 @@ def interpolate(input: Any, size: Any = None, scale_factor: Any = None, mode: An
     is stretched when an axis shrinks, so that nothing between the samples is lost. At the borders the weights of
     elements that exist are divided by their sum.
 
-    ``nearest`` copies the element :math:`\lfloor (o + \tfrac12) n / m \rfloor`, computed in float32.
+    ``nearest`` copies the element :math:`\lfloor (o + \tfrac12) n / m \rfloor`, found in integers: where the centre
+    of a result lies halfway between two elements, the later one.
 
-    An element that is not finite makes the line along each resized axis NaN, but for ``nearest``; so it is with
-    tangents. The op is linear, so derivatives are those of the input resized.
+    An element that is not finite reaches the results in which it has a weight other than zero, and no others; so it is
+    with tangents. The op is linear, so derivatives are those of the input resized.
 
     References
     ----------
@@ -95,7 +96,7 @@ def interpolate(input: Any, size: Any = None, scale_factor: Any = None, mode: An
     given = arguments.as_array_anywhere(input, "input")
     method = _method(mode, "mode")
     target = _target(given.shape, size, scale_factor)
-    return _resize(_interpolate, given, "input", target, method)
+    return _resize(_interpolate, given, "input", target, Sampling(method))
 
 
 @shortcut("x", tuples=["scale"])
@@ -127,8 +128,8 @@ def upsample_2d(x: Any, scale: Any, method: Any = Interpolate.BILINEAR) -> Any:
 
     Notes
     -----
-    An element that is not finite makes its plane NaN, but for ``nearest``. The op is linear, so derivatives are those
-    of the input resized.
+    An element that is not finite reaches the results in which it has a weight other than zero, and no others. The op is
+    linear, so derivatives are those of the input resized.
 
     Examples
     --------
@@ -146,19 +147,19 @@ def upsample_2d(x: Any, scale: Any, method: Any = Interpolate.BILINEAR) -> Any:
             raise ValueError(f"scale is {scale!r}; wanted: an int or a pair of ints")
         factors *= 2
     target = (*given.shape[:2], given.shape[2] * factors[0], given.shape[3] * factors[1])
-    return _resize(_upsample_2d, given, "x", target, chosen)
+    return _resize(_upsample_2d, given, "x", target, Sampling(chosen))
 
 
-def _resize(op: Linear, x: Any, name: str, target: tuple[int, ...], method: str) -> Any:
+def _resize(op: Linear, x: Any, name: str, target: tuple[int, ...], sampling: Sampling) -> Any:
     for n, m in zip(x.shape, target):
         if n == 0 and m > 0:
             raise ValueError(f"{name} has shape {x.shape}, to be resized to {target}; wanted: no empty axis to enlarge")
-    if method != "nearest" and not arguments.is_float(x.dtype) and isinstance(x, np.ndarray):
+    if sampling.method != "nearest" and not arguments.is_float(x.dtype) and isinstance(x, np.ndarray):
         x = x.astype(np.float64)
-    result = op(x, target, method)
+    result = op(x, target, sampling)
     shortcut = new_shortcut()
     if shortcut is not None and shortcut.operands[0] is x and x.dtype.char in "fd":
-        steps = steps_to(x.shape, target, method, x.dtype)
+        steps = steps_to(x.shape, target, sampling, x.dtype)
         if len(steps) == 1:
             shortcut.keep_kernel(steps[0].kernel, result, steps[0].places, steps[0].weights)
     return result

@@ -28,7 +28,7 @@ from numbafunc.cpu.resize import (
     build,
     build_nearest,
 )
-from numbafunc.inside.operands import UNKNOWN, Operand, implementation, is_integer, known, refuse
+from numbafunc.inside.operands import UNKNOWN, Operand, at_defaults, implementation, is_integer, known, refuse
 from numbafunc.inside.rearrange import images, pair
 from numbafunc.numbers.numba_type import leave, make_start
 from numbafunc.ops import resize as ops, resize_taps
@@ -207,8 +207,9 @@ def _resized(public: Callable[..., Any], x: Operand, lines: list[str], lengths: 
     return implementation(public, lines, {"resize": _resizer(method, storage)})
 
 
-def interpolate(input: Any, size: Any, scale_factor: Any, mode: Any) -> Any:
+def interpolate(input: Any, size: Any, scale_factor: Any, mode: Any, *options: Any) -> Any:
     """Implementation of interpolate."""
+    at_defaults(ops.interpolate, options)
     x = Operand.of("interpolate", "input", input)
     method = _method("interpolate", "mode", mode)
     given = {name: one for name, one in (("size", size), ("scale_factor", scale_factor)) if _is_given(one)}
@@ -237,8 +238,9 @@ def _is_given(given: Any) -> bool:
     return value is UNKNOWN or bool(value)
 
 
-def upsample_2d(x: Any, scale: Any, method: Any) -> Any:
+def upsample_2d(x: Any, scale: Any, method: Any, *options: Any) -> Any:
     """Implementation of upsample_2d."""
+    at_defaults(ops.upsample_2d, options)
     operand = images("upsample_2d", x)
     chosen = _method("upsample_2d", "method", method)
     lines = [f"down, across = {pair('upsample_2d', 'scale', scale)}"]

@@ -116,8 +116,11 @@ class Sampling(NamedTuple):
         return self._replace(scales=() if scale is None else (scale,))
 
     def changes(self, n: int, m: int, axis: int) -> bool:
-        """Whether an axis, counted from the end, is resampled from n elements to m."""
-        return n != m or bool(self.scales and self.along(axis).scales)
+        """Whether an axis, counted from the end, is resampled from n elements to m.
+
+        A factor that leaves the length as it is leaves the elements where they are for linear alone: as in PyTorch.
+        """
+        return n != m or (bool(self.scales) and self.method != "linear" and bool(self.along(axis).scales))
 
 
 class Taps(NamedTuple):

@@ -16,7 +16,7 @@ from numba.core import types
 
 from numbafunc.cpu.resize import multiply_add
 from numbafunc.ops.pad_index import MAPS, Widths
-from numbafunc.ops.resize_taps import nearest, taps
+from numbafunc.ops.resize_taps import Sampling, nearest, taps
 from numbafunc.rules.device_ufuncs import copied_into
 from numbafunc_cuda.arrays import View, arranged, empty, pointer, stream_for, view
 from numbafunc_cuda.copy import in_order
@@ -66,6 +66,7 @@ def entered(sources: np.ndarray[Any, Any], length: int, weights: np.ndarray[Any,
     flat = sources.reshape(-1)
     order = np.argsort(flat, kind="stable")
     shares = np.ones(flat.size) if weights is None else weights.reshape(-1)
+    order = order[shares[order] != 0]  # what has no weight adds nothing, whatever it is
     starts = np.searchsorted(flat[order], np.arange(length + 1))
     return Entered(results[order], starts.astype(np.int64), shares[order])
 
@@ -139,20 +140,20 @@ def _along_axes(x: View, leading: int, passes: list[Pass]) -> View:
     return x
 
 
-def _resized(n: int, m: int, method: str) -> Entered:
-    if method == "nearest":
-        return entered(nearest(n, m), n)
-    made = taps(n, m, method)
+def _resized(n: int, m: int, sampling: Sampling) -> Entered:
+    if sampling.method == "nearest":
+        return entered(nearest(n, m, sampling), n)
+    made = taps(n, m, sampling)
     return entered(made.first[:, None] + np.arange(made.weights.shape[1]), n, made.weights)
 
 
-def resized_back(part: Any, leading: int, shape: Shape, target: Shape, method: str) -> Any:
+def resized_back(part: Any, leading: int, shape: Shape, target: Shape, sampling: Sampling) -> Any:
     """See :func:`numbafunc.ops.resize_taps.resample_transpose`."""
-    passes: list[Pass] = [
-        (axis, n, ("resize", n, m, method), partial(_resized, n, m, method))
-        for axis, (n, m) in enumerate(zip(shape, target))
-        if n != m
-    ]
+    passes: list[Pass] = []
+    for axis, (n, m) in enumerate(zip(shape, target)):
+        if sampling.changes(n, m, axis - len(shape)):
+            along = sampling.along(axis - len(shape))
+            passes.append((axis, n, ("resize", n, m, along), partial(_resized, n, m, along)))
     return _along_axes(view(part, "a cotangent"), leading, passes).array
 
 

@@ -30,9 +30,20 @@ def inline(function: Any) -> Any:
     return numba.njit(**FLAGS, no_cpython_wrapper=True, forceinline=True, pipeline_class=PartCompiler)(function)
 
 
-def separate(function: Any) -> Any:
-    """The Numba dispatcher of a function that kernels call and that is not copied into them."""
+def separate(function: Any, identity: str | None = None) -> Any:
+    """The Numba dispatcher of a function that kernels call and that is not copied into them.
+
+    One that is made for a kernel is named by the identity of the kernel, see :func:`compile_lazily`.
+    """
+    if identity is not None:
+        _name(function, identity)
     return numba.njit(**FLAGS, no_cpython_wrapper=True, pipeline_class=PartCompiler)(function)
+
+
+def _name(function: Any, identity: str) -> None:
+    """Give a function a name of its own."""
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
+    function.__name__ = function.__qualname__ = f"{function.__name__}_{digest}"
 
 
 def compile_lazily(function: Any, identity: str | None, *, parallel: bool = False) -> Any:
@@ -42,8 +53,7 @@ def compile_lazily(function: Any, identity: str | None, *, parallel: bool = Fals
     different processes have compiled would otherwise meet under one name where functions of the user call kernels.
     """
     if identity is not None:
-        digest = hashlib.sha256(f"{identity} parallel={parallel}".encode()).hexdigest()[:16]
-        function.__name__ = function.__qualname__ = f"{function.__name__}_{digest}"
+        _name(function, f"{identity} parallel={parallel}")
     dispatcher = numba.njit(**FLAGS, parallel=parallel, pipeline_class=KernelCompiler)(function)
     if identity is not None:
         dispatcher._cache = KernelCache(f"{identity} parallel={parallel}")

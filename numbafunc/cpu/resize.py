@@ -4,8 +4,9 @@ An operand is seen as planes of rows. The kernel goes down the columns of a plan
 both, a few rows hold what one pass hands to the other, and the result is written once. The order depends on lengths
 alone: a pass down that makes rows fewer comes before the pass across, one that makes more comes after it.
 
-One element that is not finite makes everything that is weighted together with it NaN: its line or, with two axes, its
-plane. Operands are searched for one while they are in the cache; in the rare case results are set to NaN afterwards.
+Results are sums over all taps, those of weight zero included, which must add nothing even if the element is infinite or
+NaN. Operands are searched for such an element while they are in the cache; in the rare case the results that are not
+finite are made once more, with care. The same goes for elements so large that the passes may overflow between them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from numbafunc.cpu.dispatchers import compile_lazily, inline
+from numbafunc.cpu.dispatchers import compile_lazily, inline, separate
 from numbafunc.cpu.load_store import Separation, address_of, make_read, make_write
 from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
 from numbafunc.numbers.real import Real, fma
@@ -67,7 +68,8 @@ _SPECIAL = {
 def _watch(storage: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The intrinsics ``nothing()`` and ``seen(word, array, index)``, a word that is negative after infinity or NaN.
 
-    It is a word because sums of floats in a fixed order don't vectorise.
+    So it is after elements within a factor of 8 of those, except in float16, which is computed in float32. It is a
+    word because sums of floats in a fixed order don't vectorise.
     """
     exponent, width = _SPECIAL[storage]
     word = ir.IntType(width)
@@ -82,8 +84,8 @@ def _watch(storage: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             address = builder.bitcast(address_of(context, builder, array, args[1], args[2]), word.as_pointer())
             bits = builder.and_(builder.load(address), ir.Constant(word, exponent))
-            # Only an exponent of all ones carries into the sign bit.
-            lowest = ir.Constant(word, exponent & -exponent)
+            # An exponent of all ones carries into the sign bit, and one that is at most three less.
+            lowest = ir.Constant(word, (exponent & -exponent) * (1 if storage == "float16" else 4))
             return builder.or_(args[0], builder.add(bits, lowest))
 
         return type_(found, array, index), codegen
@@ -99,6 +101,16 @@ def multiply_add(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
         return fma(*(Real(builder, arg) for arg in args)).value
 
     return a(a, b, c), codegen
+
+
+@intrinsic
+def is_finite(typingctx: Any, number: Any) -> Any:
+    """Whether a float is neither infinite nor NaN."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.fcmp_ordered("==", builder.fsub(args[0], args[0]), ir.Constant(args[0].type, 0.0))
+
+    return types.boolean(number), codegen
 
 
 def _lines(depth: int, lines: list[str]) -> str:
@@ -267,39 +279,82 @@ _DOWN_ALONE = """
         origin = (plane * rows + places[{header} + o]) * columns + start
         place = (plane * new_rows + o) * columns + start
 {down_lines}
-    if found < 0:
-        for c in range(start, stop):
-            found = nothing()
-            for i in range(rows):
-                found = seen(found, x, (plane * rows + i) * columns + c)
-            if found < 0:
-                for i in range(new_rows):
-                    put_out(out, (plane * new_rows + i) * columns + c, nan)
-    return False
+    return found < 0
 """
+
+# Makes the results of a band once more that are not finite, in the order of the passes.
+_REPAIR = f"""
+def repair(x, out, places, weights, plane, start, stop):
+    rows, columns = places[{ROWS}], places[{COLUMNS}]
+    new_rows, new_columns = places[{NEW_ROWS}], places[{NEW_COLUMNS}]
+    for o in range({{rows}}):
+        for c in range({{columns}}):
+            goal = (plane * new_rows + o) * new_columns + c
+            if not is_finite(get_out(out, goal)):
+                row, column = {{row}}, {{column}}
+                at, tap = {{at}}, {{tap}}
+                scale = one
+                for _ in range(2):
+{{sums}}
+                    if is_finite(sum0):
+                        break
+                    scale = small  # sums on the way may overflow where the result does not
+                put_out(out, goal, sum0 / scale)
+"""
+
+
+def _repair(down: Pass, across: Pass, rows_first: bool) -> str:
+    """The source of the function that repairs the results of a band."""
+    taps = {
+        "s": ("at + s", f"{down.taps} * places[{GROUPS_DOWN}]"),
+        "t": ("tap + t", f"{across.taps} * places[{GROUPS_ACROSS}]"),
+    }
+    one, other = down.form != "none", across.form != "none"
+    order = ["t", "s"] if rows_first else ["s", "t"]  # the pass outside is the second one
+    order = [name for name, there in (("s", one), ("t", other)) if there] if not (one and other) else order
+    lines: list[str] = []
+    ends: list[str] = []
+    element = f"get_x(x, (plane * rows + row{' + s' * one}) * columns + column{' + t' * other}) * scale"
+    for depth, name in enumerate(order):
+        weight, count = taps[name]
+        found = f"sum{depth + 1}" if depth + 1 < len(order) else element
+        lines += [f"{'    ' * depth}sum{depth} = minus_zero", f"{'    ' * depth}for {name} in range({count}):"]
+        ends.insert(
+            0, f"{'    ' * (depth + 1)}sum{depth} = add_weighted(get_weight(weights, {weight}), {found}, sum{depth})"
+        )
+    return _REPAIR.format(
+        rows="start, stop" if other else "new_rows",
+        columns="new_columns" if other else "start, stop",
+        row=f"places[{HEADER} + o]" if one else "0",
+        column=f"places[{HEADER} + new_rows + c]" if other else "c",
+        at=f"o * {down.taps} * places[{GROUPS_DOWN}]" if one else "0",
+        tap=f"new_rows * {down.taps if one else 0} * places[{GROUPS_DOWN}] + c * {taps['t'][1]}" if other else "0",
+        sums=_lines(5, lines + ends),
+    )
+
+
+def add_weighted(weight: Any, element: Any, total: Any) -> Any:
+    """A total with an element times its weight, which adds nothing if the weight is zero."""
+    if weight == 0 and not is_finite(element):
+        return total
+    return multiply_add(weight, element, total)
+
 
 _KERNEL = f"""
 def kernel(x, out, places, weights):
     planes, per_task = places[{PLANES}], places[{PER_TASK}]
     bands, size = places[{BANDS}], places[{BAND}]
     extent = {{extent}}
-    spoilt = empty(planes, compute)
-    for plane in range(planes):  # zeros() would be a parallel loop of its own
-        spoilt[plane] = 0
     {{dynamic}}
     for index in {{tasks}}((planes + per_task - 1) // per_task * bands):
         task = int64(index)
         first = task // bands * per_task
         start = task % bands * size
         for plane in range(first, min(first + per_task, planes)):
-            if band(x, out, places, weights, plane, start, min(start + size, extent)):
-                spoilt[plane] = 1
+            stop = min(start + size, extent)
+            if band(x, out, places, weights, plane, start, stop):
+                repair(x, out, places, weights, plane, start, stop)
     {{static}}
-    area = places[{NEW_ROWS}] * places[{NEW_COLUMNS}]
-    for plane in range(planes):
-        if spoilt[plane] != 0:
-            for i in range(plane * area, (plane + 1) * area):
-                put_out(out, i, nan)
 """
 
 
@@ -322,7 +377,8 @@ def _source(down: Pass, across: Pass, rows_first: bool, parallel: bool) -> str:
     numbers = {"down": down.taps if down.form != "none" else 0, "header": HEADER}
     passes["once"] = passes["once"].format(**numbers)
     extent = f"places[{COLUMNS}]" if across.form == "none" else f"places[{NEW_ROWS}]"
-    return (_BAND + template).format(**passes, **numbers) + _KERNEL.format(extent=extent, **schedule(parallel))
+    band = (_BAND + template).format(**passes, **numbers)
+    return band + _repair(down, across, rows_first) + _KERNEL.format(extent=extent, **schedule(parallel))
 
 
 def build(down: Pass, across: Pass, rows_first: bool, storage: str, *, parallel: bool) -> Any:
@@ -355,21 +411,26 @@ def build(down: Pass, across: Pass, rows_first: bool, storage: str, *, parallel:
         "int64": np.int64,  # the index of prange is unsigned
         "empty": np.empty,
         "compute": np.dtype(compute),
-        "nan": np.dtype(compute).type(np.nan),
+        "minus_zero": np.dtype(compute).type(-0.0),  # which changes no sum
+        "one": np.dtype(compute).type(1),
+        "small": np.dtype(compute).type(2.0**-16),
         "get_x": make_read(storage, separation, "x"),
         "get_line": make_read(compute, separation, "line"),
         "get_weight": make_read(compute, separation, "weights"),
         "get_total": make_read(compute, separation, "total"),
         "put_line": make_write(compute, separation, "line"),
         "put_total": make_write(compute, separation, "total"),
+        "get_out": make_read(storage, separation, "out"),
         "put_out": make_write(storage, separation, "out"),
         "multiply_add": multiply_add,
+        "add_weighted": inline(add_weighted),
+        "is_finite": is_finite,
         "nothing": nothing,
         "seen": seen,
     }
     exec(compile(_source(down, across, rows_first, parallel), "<numbafunc resize>", "exec"), namespace)
-    namespace["band"] = inline(namespace["band"])
     identity = repr(("resize", down, across, rows_first, storage))
+    namespace["band"], namespace["repair"] = inline(namespace["band"]), separate(namespace["repair"], identity)
     return compile_lazily(namespace["kernel"], identity, parallel=parallel)
 
 

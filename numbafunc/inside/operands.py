@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -142,6 +143,15 @@ def shown(given: Any) -> str:
 def refuse(function: str, name: str, given: Any, wanted: str) -> TypingError:
     """The error for an argument."""
     return TypingError(f"{name} of numbafunc.{function} is {shown(given)}; wanted: {wanted}")
+
+
+def at_defaults(public: Callable[..., Any], options: tuple[Any, ...]) -> None:
+    """Refuse options, the last parameters of a public function, that are not left at their defaults."""
+    parameters = list(signature(public).parameters.values())[-len(options) :]
+    for parameter, given in zip(parameters, options):
+        value, wanted = known(given), parameter.default
+        if value is UNKNOWN or type(value) is not type(wanted) or value != wanted:
+            raise refuse(public.__name__, parameter.name, given, f"{wanted!r} inside compiled functions")
 
 
 def implementation(public: Callable[..., Any], lines: list[str], namespace: dict[str, Any]) -> Any:

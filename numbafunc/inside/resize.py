@@ -28,7 +28,7 @@ from numbafunc.cpu.resize import (
     build,
     build_nearest,
 )
-from numbafunc.inside.operands import UNKNOWN, Operand, implementation, is_integer, known, refuse
+from numbafunc.inside.operands import UNKNOWN, Operand, at_defaults, implementation, is_integer, known, refuse
 from numbafunc.inside.rearrange import images, pair
 from numbafunc.numbers.numba_type import leave, make_start
 from numbafunc.ops import resize as ops, resize_taps
@@ -62,11 +62,10 @@ def _order(lengths: Any, targets: Any) -> Any:
 
 
 def _nearest(n: Any, m: Any) -> Any:
-    # As resize_taps.nearest has it, in float32.
-    factor = np.float32(n) * (np.float32(1) / np.float32(m))
+    # As resize_taps.nearest has it.
     first = np.empty(m, np.int64)
     for o in range(m):
-        first[o] = min(np.int64(np.floor((np.float32(o) + np.float32(0.5)) * factor)), n - 1)
+        first[o] = (2 * o + 1) * n // (2 * m)
     return first, np.zeros(0, np.float32)
 
 
@@ -74,7 +73,7 @@ def _weight(method: str) -> Any:
     """The weight as a function of a number."""
     if method == "cubic":
         near, far = inline(resize_taps.cubic_near), inline(resize_taps.cubic_far)
-        return inline(lambda d: near(d) if d < 1 else far(d))
+        return inline(lambda d: near(d, -0.5) if d < 1 else far(d, -0.5))
     if not method.startswith("lanczos"):
         return inline(resize_taps.FILTERS[method].weight)
     namespace: dict[str, Any] = {
@@ -112,8 +111,10 @@ def _taps_of(method: str, storage: str) -> Any:
             first[o] = begin
             total = 0.0
             for tap in range(count):
-                distance = abs(2 * m * (begin + tap) - centre) / (2 * max(n, m))
-                row[tap] = weight(distance) if distance < radius else 0.0
+                steps = abs(2 * m * (begin + tap) - centre)
+                distance = steps / (2 * max(n, m))
+                whole = steps % (2 * max(n, m)) == 0 and steps > 0
+                row[tap] = weight(distance) if distance < radius and not whole else 0.0
                 total = total + row[tap] if tap else row[tap]
             for tap in range(count):
                 weights[o * count + tap] = 0.0 if abs(total) < smallest else row[tap] / total
@@ -206,8 +207,9 @@ def _resized(public: Callable[..., Any], x: Operand, lines: list[str], lengths: 
     return implementation(public, lines, {"resize": _resizer(method, storage)})
 
 
-def interpolate(input: Any, size: Any, scale_factor: Any, mode: Any) -> Any:
+def interpolate(input: Any, size: Any, scale_factor: Any, mode: Any, *options: Any) -> Any:
     """Implementation of interpolate."""
+    at_defaults(ops.interpolate, options)
     x = Operand.of("interpolate", "input", input)
     method = _method("interpolate", "mode", mode)
     given = {name: one for name, one in (("size", size), ("scale_factor", scale_factor)) if _is_given(one)}
@@ -236,8 +238,9 @@ def _is_given(given: Any) -> bool:
     return value is UNKNOWN or bool(value)
 
 
-def upsample_2d(x: Any, scale: Any, method: Any) -> Any:
+def upsample_2d(x: Any, scale: Any, method: Any, *options: Any) -> Any:
     """Implementation of upsample_2d."""
+    at_defaults(ops.upsample_2d, options)
     operand = images("upsample_2d", x)
     chosen = _method("upsample_2d", "method", method)
     lines = [f"down, across = {pair('upsample_2d', 'scale', scale)}"]

@@ -146,6 +146,7 @@ def shortcut(
     tuples: Sequence[str] = (),
     floats: Sequence[str] = (),
     unset: Sequence[str] = (),
+    options: Sequence[str] = (),
 ) -> Callable[[Function], Function]:
     """Decorate a public function so that calls like an earlier one take a short cut.
 
@@ -161,14 +162,18 @@ def shortcut(
         Parameters whose settings may be tuples of ints, or floats.
     unset : sequence of str
         Parameters that have to be left at their defaults.
+    options : sequence of str
+        Keyword-only parameters that must not be given at all, of which there may be many: together they cost a call
+        as little as one.
     """
 
     def decorate(checked: Function) -> Function:
         parameters = inspect.signature(checked).parameters
-        named = [name for name, parameter in parameters.items() if parameter.kind is parameter.KEYWORD_ONLY]
-        positional = [name for name in parameters if name not in named]
-        settings = [name for name in parameters if name not in (*operands, *unset, "out")]
+        named = [name for name, one in parameters.items() if one.kind is one.KEYWORD_ONLY and name not in options]
+        positional = [name for name in parameters if name not in (*named, *options)]
+        settings = [name for name in parameters if name not in (*operands, *unset, *options, "out")]
         conditions = [f"{name} is {parameters[name].default!r}" for name in unset]
+        conditions += ["not options"] if options else []
         for name in settings:
             condition = f"type({name}) in settings"
             if name in tuples:
@@ -180,8 +185,8 @@ def shortcut(
             signature, key = "None", [f"{operands[0]}.shape", f"{operands[0]}.dtype", *settings]
             conditions[:0] = [f"type({operands[0]}) is ndarray", f"{operands[0]}.flags.num & READABLE == READABLE"]
         else:
-            options = ", ints=True" if ints else ""
-            signature, key = f"signature_of({', '.join(operands)}{options})", ["*signature", *settings]
+            counted = ", ints=True" if ints else ""
+            signature, key = f"signature_of({', '.join(operands)}{counted})", ["*signature", *settings]
             conditions[:0] = ["signature is not None"]
         output = "out" in parameters
         if tuples and output:
@@ -190,8 +195,10 @@ def shortcut(
             )
         names = {
             "name": checked.__name__,
-            "parameters": ", ".join((*positional, "*", *named) if named else positional),
-            "arguments": ", ".join((*positional, *(f"{name}={name}" for name in named))),
+            "parameters": ", ".join((*positional, *["*"][: len(named)], *named, *["**options"][: len(options)])),
+            "arguments": ", ".join(
+                (*positional, *(f"{name}={name}" for name in named), *["**options"][: len(options)])
+            ),
             "signature": signature,
             "conditions": " and ".join(conditions),
             "key": ", ".join(key),
@@ -213,7 +220,9 @@ def shortcut(
             *(checked, table, table.get, Shortcut, _CURRENT, ndarray, READABLE),
             *(_SETTINGS, signature_of, _whole),
         )
-        made.__defaults__, made.__kwdefaults__ = checked.__defaults__, checked.__kwdefaults__
+        made.__defaults__ = checked.__defaults__
+        kept = {name: one for name, one in (checked.__kwdefaults__ or {}).items() if name not in options}
+        made.__kwdefaults__ = kept or None
         update_wrapper(made, checked)
         return cast(Function, made)
 

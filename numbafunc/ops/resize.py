@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from numbafunc.kinds import arguments
 from numbafunc.kinds.linear import Linear
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
-from numbafunc.ops.resize_taps import resample, resample_transpose, steps_to
+from numbafunc.ops.resize_taps import Sampling, resample, resample_transpose, steps_to
 
 __all__ = ["interpolate", "upsample_2d"]
 
@@ -29,8 +31,21 @@ _interpolate = Linear("interpolate", resample, Backend.resize, resample_transpos
 _upsample_2d = Linear("upsample_2d", resample, Backend.resize, resample_transpose, Backend.resize_transpose)
 
 
-@shortcut("input", tuples=["size", "scale_factor"])
-def interpolate(input: Any, size: Any = None, scale_factor: Any = None, mode: Any = Interpolate.BILINEAR) -> Any:
+_OPTIONS = ("align_corners", "antialias", "cubic_coefficient", "border")
+
+
+@shortcut("input", tuples=["size", "scale_factor"], options=_OPTIONS)
+def interpolate(
+    input: Any,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: Any = Interpolate.BILINEAR,
+    *,
+    align_corners: bool = False,
+    antialias: bool = True,
+    cubic_coefficient: float = -0.5,
+    border: str = "renormalize",
+) -> Any:
     r"""Resize an array along some of its axes.
 
     .. math::
@@ -46,12 +61,23 @@ def interpolate(input: Any, size: Any = None, scale_factor: Any = None, mode: An
         Real numbers. Integers and bool are taken as float64, but for ``nearest``.
     size : int, tuple of int or list of int, optional
         New lengths: of the last axis, of as many trailing axes, or, as a list, of all axes.
-    scale_factor : int or tuple of int, optional
-        Whole factors of the lengths: one for all axes but the first, or one for each of as many trailing axes. Either
-        this or ``size`` must be given; 0 and empty count as not given.
+    scale_factor : int or float, or tuple of these, optional
+        Factors of the lengths: one for all axes but the first, or one for each of as many trailing axes. Either this or
+        ``size`` must be given; 0 and empty count as not given. Lengths are rounded down, and with a factor that is not
+        whole :math:`n/m` is one over this factor, as the decimal or ratio of small numbers that is meant.
     mode : Interpolate or str, default Interpolate.BILINEAR
         The method, or its name in any case: nearest; linear, bilinear, trilinear or triangle; cubic, bicubic or
         tricubic; lanczos3; lanczos5. The names do not limit the number of axes.
+    align_corners : bool, default False
+        Whether the outermost results are the outermost elements: :math:`c_o = o (n - 1) / (m - 1)`, 0 for a single
+        result. Not for nearest.
+    antialias : bool, default True
+        Whether the distance is stretched where an axis shrinks. Without effect for nearest.
+    cubic_coefficient : float, default -0.5
+        The coefficient :math:`a` of the cubic weights.
+    border : {"renormalize", "replicate"}, default "renormalize"
+        Beyond the borders there is nothing, and the weights of elements that exist are divided by their sum; or the
+        elements at the borders are repeated. Not for nearest.
 
     Returns
     -------
@@ -61,23 +87,31 @@ def interpolate(input: Any, size: Any = None, scale_factor: Any = None, mode: An
     Raises
     ------
     TypeError
-        For an input that does not hold real numbers, and for sizes and factors that are not integers.
+        For an input that does not hold real numbers, sizes that are not integers, and other arguments that are not what
+        they should be.
     ValueError
         For both or none of ``size`` and ``scale_factor``, more numbers than axes, a list that does not give all axes,
-        negative numbers, an axis of length 0 that would have to grow, or an unknown mode.
+        negative numbers, an axis of length 0 that would have to grow, an unknown mode, or an option that the mode does
+        not have.
 
     Notes
     -----
     The weight as a function of the distance, :math:`k(d)`, is :math:`\max(0, 1 - d)` for linear; for cubic it is
-    :math:`\tfrac32 d^3 - \tfrac52 d^2 + 1` below 1 and :math:`-\tfrac12 d^3 + \tfrac52 d^2 - 4d + 2` from there to 2;
-    for lanczos it is :math:`\operatorname{sinc}(d) \operatorname{sinc}(d/r)` below the radius :math:`r`. The distance
-    is stretched when an axis shrinks, so that nothing between the samples is lost. At the borders the weights of
+    :math:`(a + 2) d^3 - (a + 3) d^2 + 1` below 1 and :math:`a (d^3 - 5 d^2 + 8 d - 4)` from there to 2; for lanczos
+    it is :math:`\operatorname{sinc}(d) \operatorname{sinc}(d/r)` below the radius :math:`r`. The distance is
+    stretched when an axis shrinks, so that nothing between the samples is lost. At the borders the weights of
     elements that exist are divided by their sum.
 
-    ``nearest`` copies the element :math:`\lfloor (o + \tfrac12) n / m \rfloor`, computed in float32.
+    The defaults are those of ``jax.image.resize``. The results of ``torch.nn.functional.interpolate`` come with
+    ``antialias=False`` and, for bicubic, with ``cubic_coefficient=-0.75, border="replicate"``; those of its
+    ``antialias=True`` with the defaults; those of its nearest-exact with nearest. As there, an axis that a factor
+    leaves at its length is left alone for linear.
 
-    An element that is not finite makes the line along each resized axis NaN, but for ``nearest``; so it is with
-    tangents. The op is linear, so derivatives are those of the input resized.
+    ``nearest`` copies the element :math:`\lfloor (o + \tfrac12) n / m \rfloor`, found in integers: where the centre
+    of a result lies halfway between two elements, the later one.
+
+    An element that is not finite reaches the results in which it has a weight other than zero, and no others; so it is
+    with tangents. The op is linear, so derivatives are those of the input resized.
 
     References
     ----------
@@ -91,16 +125,27 @@ def interpolate(input: Any, size: Any = None, scale_factor: Any = None, mode: An
     array([1.  , 1.25, 1.75, 2.5 , 3.5 , 5.  , 7.  , 8.  ])
     >>> numbafunc.interpolate([1.0, 2.0, 4.0, 8.0], size=3, mode="nearest")
     array([1., 4., 8.])
+    >>> numbafunc.interpolate([1.0, 2.0, 4.0, 8.0], size=3, align_corners=True, antialias=False)
+    array([1., 3., 8.])
     """
     given = arguments.as_array_anywhere(input, "input")
-    method = _method(mode, "mode")
-    target = _target(given.shape, size, scale_factor)
-    return _resize(_interpolate, given, "input", target, method)
+    sampling = _sampling(_method(mode, "mode"), align_corners, antialias, cubic_coefficient, border)
+    target, scales = _target(given.shape, size, scale_factor)
+    return _resize(_interpolate, given, "input", target, sampling._replace(scales=scales) if scales else sampling)
 
 
-@shortcut("x", tuples=["scale"])
-def upsample_2d(x: Any, scale: Any, method: Any = Interpolate.BILINEAR) -> Any:
-    r"""Enlarge the last two axes of a batch of images by whole factors.
+@shortcut("x", tuples=["scale"], options=_OPTIONS)
+def upsample_2d(
+    x: Any,
+    scale: Any,
+    method: Any = Interpolate.BILINEAR,
+    *,
+    align_corners: bool = False,
+    antialias: bool = True,
+    cubic_coefficient: float = -0.5,
+    border: str = "renormalize",
+) -> Any:
+    r"""Enlarge the last two axes of a batch of images by factors.
 
     See :func:`interpolate` for the formula and the methods.
 
@@ -108,27 +153,32 @@ def upsample_2d(x: Any, scale: Any, method: Any = Interpolate.BILINEAR) -> Any:
     ----------
     x : array_like
         Real numbers of shape (N, C, H, W). Integers and bool are taken as float64, but for ``nearest``.
-    scale : int, or tuple or list of two
+    scale : int or float, or tuple or list of two
         Factor of H and W, or of each.
     method : Interpolate or str, default Interpolate.BILINEAR
         The method, or its name in any case.
+    align_corners, antialias, cubic_coefficient, border
+        As in :func:`interpolate`.
 
     Returns
     -------
     numpy.ndarray
-        Of shape (N, C, H * scale, W * scale), in the floating-point dtype of ``x``; for ``nearest`` in its dtype.
+        Of shape (N, C, H * scale, W * scale), lengths rounded down, in the floating-point dtype of ``x``; for
+        ``nearest`` in its dtype.
 
     Raises
     ------
     TypeError
-        For an ``x`` that does not hold real numbers, and for factors that are not integers.
+        For an ``x`` that does not hold real numbers, factors that are no numbers, and options that are not what they
+        should be.
     ValueError
-        For an ``x`` that does not have four axes, factors that are negative or not one or two, or an unknown method.
+        For an ``x`` that does not have four axes, factors that are negative or not one or two, an unknown method, or an
+        option that the method does not have.
 
     Notes
     -----
-    An element that is not finite makes its plane NaN, but for ``nearest``. The op is linear, so derivatives are those
-    of the input resized.
+    An element that is not finite reaches the results in which it has a weight other than zero, and no others. The op is
+    linear, so derivatives are those of the input resized.
 
     Examples
     --------
@@ -139,26 +189,60 @@ def upsample_2d(x: Any, scale: Any, method: Any = Interpolate.BILINEAR) -> Any:
     given = arguments.as_array_anywhere(x, "x")
     if given.ndim != 4:
         raise ShapeError(f"x has shape {given.shape}; wanted: four axes (N, C, H, W)")
-    chosen = _method(method, "method")
-    factors = _whole_numbers(scale, "scale", "an int or a pair of ints")
+    sampling = _sampling(_method(method, "method"), align_corners, antialias, cubic_coefficient, border)
+    wanted = "an int or a float, or a pair of them"
+    factors = _factors(scale, "scale", wanted)
     if len(factors) != 2:
         if isinstance(scale, (tuple, list)):
-            raise ValueError(f"scale is {scale!r}; wanted: an int or a pair of ints")
+            raise ValueError(f"scale is {scale!r}; wanted: {wanted}")
         factors *= 2
-    target = (*given.shape[:2], given.shape[2] * factors[0], given.shape[3] * factors[1])
-    return _resize(_upsample_2d, given, "x", target, chosen)
+    target, scales = _scaled(given.shape, factors)
+    return _resize(_upsample_2d, given, "x", target, sampling._replace(scales=scales) if scales else sampling)
 
 
-def _resize(op: Linear, x: Any, name: str, target: tuple[int, ...], method: str) -> Any:
+_PLAIN = {method: Sampling(method) for method in METHODS.values()}
+
+
+def _sampling(method: str, align_corners: Any, antialias: Any, cubic_coefficient: Any, border: Any) -> Sampling:
+    """How to resample, from options that are checked."""
+    plain = align_corners is False and antialias is True and border == "renormalize"
+    if plain and type(cubic_coefficient) is float and cubic_coefficient == -0.5:
+        return _PLAIN[method]
+    for name, flag in (("align_corners", align_corners), ("antialias", antialias)):
+        if not isinstance(flag, (bool, np.bool_)):
+            raise TypeError(f"{name} is {flag!r}; wanted: True or False")
+    if not isinstance(cubic_coefficient, (int, float, np.integer, np.floating)) or isinstance(cubic_coefficient, bool):
+        raise TypeError(f"cubic_coefficient is {cubic_coefficient!r}; wanted: a number")
+    if not abs(float(cubic_coefficient)) <= 1e3:
+        raise ValueError(f"cubic_coefficient is {cubic_coefficient!r}; wanted: a number from -1000 to 1000")
+    if not isinstance(border, str):
+        raise TypeError(f"border is {border!r}; wanted: {_BORDERS}")
+    if border not in ("renormalize", "replicate"):
+        raise ValueError(f"border is {border!r}; wanted: {_BORDERS}")
+    if method == "nearest":
+        for name, given, default in (("align_corners", align_corners, False), ("border", border, "renormalize")):
+            if given != default:
+                raise ValueError(f"{name} is {given!r} for nearest; wanted: {default!r}, or another method")
+    if method != "cubic" and cubic_coefficient != -0.5:
+        raise ValueError(f"cubic_coefficient is {cubic_coefficient!r} for {method}; wanted: cubic, or -0.5")
+    if method == "nearest":
+        return _PLAIN[method]
+    return Sampling(method, bool(align_corners), bool(antialias), float(cubic_coefficient), border)
+
+
+_BORDERS = "'renormalize' or 'replicate'"
+
+
+def _resize(op: Linear, x: Any, name: str, target: tuple[int, ...], sampling: Sampling) -> Any:
     for n, m in zip(x.shape, target):
         if n == 0 and m > 0:
             raise ValueError(f"{name} has shape {x.shape}, to be resized to {target}; wanted: no empty axis to enlarge")
-    if method != "nearest" and not arguments.is_float(x.dtype) and isinstance(x, np.ndarray):
+    if sampling.method != "nearest" and not arguments.is_float(x.dtype) and isinstance(x, np.ndarray):
         x = x.astype(np.float64)
-    result = op(x, target, method)
+    result = op(x, target, sampling)
     shortcut = new_shortcut()
     if shortcut is not None and shortcut.operands[0] is x and x.dtype.char in "fd":
-        steps = steps_to(x.shape, target, method, x.dtype)
+        steps = steps_to(x.shape, target, sampling, x.dtype)
         if len(steps) == 1:
             shortcut.keep_kernel(steps[0].kernel, result, steps[0].places, steps[0].weights)
     return result
@@ -176,8 +260,12 @@ def _method(mode: Any, name: str) -> str:
     return METHODS[mode.lower()]
 
 
-def _target(shape: tuple[int, ...], size: Any, scale_factor: Any) -> tuple[int, ...]:
-    """The shape that is asked for."""
+Factor = Any  # int or float
+Scales = tuple["tuple[int, int] | None", ...]
+
+
+def _target(shape: tuple[int, ...], size: Any, scale_factor: Any) -> tuple[tuple[int, ...], Scales]:
+    """The shape that is asked for, and the factors that differ from the ratios of lengths."""
     sized, scaled = _is_given(size), _is_given(scale_factor)
     if sized == scaled:
         raise ValueError(f"size is {size!r} and scale_factor is {scale_factor!r}; wanted: exactly one of them, not 0")
@@ -188,16 +276,51 @@ def _target(shape: tuple[int, ...], size: Any, scale_factor: Any) -> tuple[int, 
             raise ValueError(
                 f"size is {size!r} for an input of shape {shape}; wanted: at most {ndim} numbers, as a list {ndim}"
             )
-        return shape[: ndim - len(lengths)] + lengths
+        return shape[: ndim - len(lengths)] + lengths, ()
+    wanted = "an int or a float, or a tuple of them"
     if isinstance(scale_factor, list):
-        raise TypeError(f"scale_factor is {scale_factor!r}; wanted: an int or a tuple of ints")
-    factors = _whole_numbers(scale_factor, "scale_factor", "an int or a tuple of ints")
+        raise TypeError(f"scale_factor is {scale_factor!r}; wanted: {wanted}")
+    factors = _factors(scale_factor, "scale_factor", wanted)
     if not isinstance(scale_factor, tuple):
         factors *= max(0, ndim - 1)
     if len(factors) > ndim:
         raise ValueError(f"scale_factor is {scale_factor!r} for an input of shape {shape}; wanted: at most {ndim}")
-    kept = ndim - len(factors)
-    return shape[:kept] + tuple(n * factor for n, factor in zip(shape[kept:], factors))
+    return _scaled(shape, factors)
+
+
+def _scaled(shape: tuple[int, ...], factors: tuple[Factor, ...]) -> tuple[tuple[int, ...], Scales]:
+    """A shape with factors of the trailing axes, and those that differ from the ratios of lengths."""
+    kept = len(shape) - len(factors)
+    target = shape[:kept] + tuple(math.floor(n * factor) for n, factor in zip(shape[kept:], factors))
+    if all(isinstance(factor, int) for factor in factors):
+        return target, ()
+    scales: list[tuple[int, int] | None] = [None] * kept
+    for n, m, factor in zip(shape[kept:], target[kept:], factors):
+        ratio = _ratio(factor)
+        scales.append(None if n * ratio == m else (ratio.numerator, ratio.denominator))
+    return target, tuple(scales) if any(scales) else ()
+
+
+def _ratio(factor: Factor) -> Fraction:
+    """The ratio of small numbers that a float stands for, or the one that it is."""
+    meant = Fraction(factor).limit_denominator(10**6)
+    return meant if float(meant) == factor else Fraction(factor)
+
+
+def _factors(value: Any, name: str, wanted: str) -> tuple[Factor, ...]:
+    """A factor, or a sequence of factors, as a tuple of ints and floats."""
+    numbers = value if isinstance(value, (tuple, list)) else (value,)
+    if not any(isinstance(number, (float, np.floating)) for number in numbers):
+        return _whole_numbers(value, name, wanted)
+    result: list[Factor] = []
+    for number in numbers:
+        if isinstance(number, (float, np.floating)):
+            if not 0 <= number < 2**31:
+                raise ValueError(f"{name} is {value!r}; wanted: nothing negative, and less than 2**31")
+            result.append(int(number) if number == int(number) else float(number))
+        else:
+            result += _whole_numbers(number, name, wanted)
+    return tuple(result)
 
 
 def _is_given(value: Any) -> bool:

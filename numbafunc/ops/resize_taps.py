@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,28 +37,28 @@ SMALLEST_TOTAL = 1000 * float(np.finfo(np.float32).eps)
 
 
 class Filter(NamedTuple):
-    """Weight as a function of the distance, 0 from ``radius`` on."""
+    """Weight as a function of the distance, 0 from ``radius`` on; that of "cubic" takes the coefficient too."""
 
     radius: int
-    weight: Callable[[Array], Array]
+    weight: Callable[..., Array]
 
 
 def _linear(d: Array) -> Array:
     return 1 - d
 
 
-def cubic_near(d: Any) -> Any:
-    """Weight of the cubic filter below a distance of 1."""
-    return ((1.5 * d - 2.5) * d) * d + 1
+def cubic_near(d: Any, a: Any) -> Any:
+    """Weight of the cubic filter with a coefficient below a distance of 1."""
+    return (((a + 2) * d - (a + 3)) * d) * d + 1
 
 
-def cubic_far(d: Any) -> Any:
-    """Weight of the cubic filter from 1 to 2."""
-    return ((-0.5 * d + 2.5) * d - 4) * d + 2
+def cubic_far(d: Any, a: Any) -> Any:
+    """Weight of the cubic filter with a coefficient from 1 to 2."""
+    return ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
 
 
-def _cubic(d: Array) -> Array:
-    weights: Array = np.where(d < 1, cubic_near(d), cubic_far(d))
+def _cubic(d: Array, a: float) -> Array:
+    weights: Array = np.where(d < 1, cubic_near(d, a), cubic_far(d, a))
     return weights
 
 
@@ -77,6 +77,50 @@ FILTERS = {
     "lanczos3": Filter(3, lambda d: lanczos(d, 3.0)),
     "lanczos5": Filter(5, lambda d: lanczos(d, 5.0)),
 }
+
+
+class Sampling(NamedTuple):
+    """How an array is resampled.
+
+    Attributes
+    ----------
+    method : str
+        "nearest" or one of the FILTERS.
+    align_corners : bool
+        Whether the first and the last result of an axis lie on its first and last element; otherwise the borders of the
+        results, half a step further, lie on those of the elements.
+    antialias : bool
+        Whether filters are stretched where an axis shrinks.
+    coefficient : float
+        That of the cubic filter.
+    border : str
+        "renormalize" to divide the weights of elements that exist by their sum, "replicate" to repeat the element at
+        the border.
+    scales : tuple
+        For each axis a factor, as a pair of numerator and denominator, from which positions are computed; None for the
+        ratio of the lengths. Empty for none at all.
+    """
+
+    method: str
+    align_corners: bool = False
+    antialias: bool = True
+    coefficient: float = -0.5
+    border: str = "renormalize"
+    scales: tuple[tuple[int, int] | None, ...] = ()
+
+    def along(self, axis: int) -> Sampling:
+        """That of one axis, counted from the end."""
+        if not self.scales:
+            return self
+        scale = self.scales[axis] if -axis <= len(self.scales) else None
+        return self._replace(scales=() if scale is None else (scale,))
+
+    def changes(self, n: int, m: int, axis: int) -> bool:
+        """Whether an axis, counted from the end, is resampled from n elements to m.
+
+        A factor that leaves the length as it is leaves the elements where they are for linear alone: as in PyTorch.
+        """
+        return n != m or (bool(self.scales) and self.method != "linear" and bool(self.along(axis).scales))
 
 
 class Taps(NamedTuple):
@@ -101,27 +145,57 @@ class Taps(NamedTuple):
 
 
 @functools.lru_cache(maxsize=256)
-def taps(n: int, m: int, method: str) -> Taps:
-    """The taps from n elements to m by one of the FILTERS; computed in float64, from exact distances.
-
-    The centre of result o is ((2o + 1) n - m) / 2m. Distances are stretched by n / m when an axis shrinks.
-    """
-    chosen = FILTERS[method]
-    centre = (2 * np.arange(m) + 1) * n - m
-    reach = 2 * chosen.radius * max(n, m)
-    lowest = (centre - reach) // (2 * m) + 1
-    highest = -((-centre - reach) // (2 * m)) - 1
-    count = int((highest - lowest).max()) + 1
-    count = rounded(min(count, n), n)
+def taps(n: int, m: int, sampling: Sampling) -> Taps:
+    """The taps from n elements to m by one of the FILTERS; computed in float64, from exact distances."""
+    chosen = FILTERS[sampling.method]
+    step, start, unit = grid(n, m, sampling)
+    stretch = max(step, unit) if sampling.antialias else unit
+    reach = chosen.radius * stretch
+    centre = _integers(m, 2 * (step * m + abs(start) + reach) + unit * n) * step + start
+    lowest = ((centre - reach) // unit + 1).astype(np.int64)
+    highest = (-((-centre - reach) // unit) - 1).astype(np.int64)
+    span = int((highest - lowest).max()) + 1
+    count = rounded(min(span, n), n)
     group = count if count <= UNROLLED else next(size for size in range(GROUP, 0, -1) if count % size == 0)
     first = np.clip(lowest, 0, n - count)
-    distance = np.abs(2 * m * (first[:, None] + np.arange(count)) - centre[:, None]) / (2 * max(n, m))
-    weights = np.where(distance < chosen.radius, chosen.weight(distance), 0.0)
+    outside = sampling.border == "replicate"
+    places = lowest[:, None] + np.arange(span) if outside else first[:, None] + np.arange(count)
+    distance = np.abs(unit * places.astype(centre.dtype, copy=False) - centre[:, None])
+    # At whole distances all filters are 0; a sine computed there is not.
+    zero = ((distance % stretch == 0) & (distance > 0)).astype(bool)
+    distance = (distance / stretch).astype(np.float64)
+    weighed = chosen.weight(distance, sampling.coefficient) if sampling.method == "cubic" else chosen.weight(distance)
+    weights = np.where((distance < chosen.radius) & ~zero, weighed, 0.0)
     total = weights[:, :1]
-    for tap in range(1, count):  # in this order
+    for tap in range(1, weights.shape[1]):  # in this order
         total = total + weights[:, tap : tap + 1]
     weights = np.where(np.abs(total) < SMALLEST_TOTAL, 0.0, weights / total)
+    if outside:
+        weights = _folded(weights, np.clip(places, 0, n - 1) - first[:, None], count)
     return Taps(first, weights, group, tuple(map(int, lowest[: max(_FACTORS)])))
+
+
+def _folded(weights: Array, columns: Array, count: int) -> Array:
+    """Weights in ``count`` columns, to each of which those are added that have its number."""
+    folded = np.zeros((len(weights), count))
+    rows = np.arange(len(weights))[:, None]
+    np.add.at(folded, (rows, np.clip(columns, 0, count - 1)), weights)  # what is beyond has no weight
+    return folded
+
+
+def _integers(count: int, largest: int) -> Array:
+    """The integers below a count, as ints of any size where products with them would not fit a word."""
+    return np.arange(count, dtype=np.int64 if largest < 2**62 else object)
+
+
+def grid(n: int, m: int, sampling: Sampling) -> tuple[int, int, int]:
+    """Integers a, b, c such that the centre of result o of m lies at (a o + b) / c among n elements."""
+    if sampling.align_corners:
+        return (n - 1, 0, m - 1) if m > 1 else (0, 0, 1)
+    if sampling.scales and sampling.scales[0] is not None:
+        up, down = sampling.scales[0]
+        return 2 * down, down - up, 2 * up
+    return 2 * n, n - m, 2 * m
 
 
 def rounded(count: int, n: int) -> int:
@@ -132,11 +206,14 @@ def rounded(count: int, n: int) -> int:
 
 
 @functools.lru_cache(maxsize=256)
-def nearest(n: int, m: int) -> Array:
-    """The element that each of m results copies: floor((o + 1/2) n / m), computed in float32 with a rounded factor."""
-    factor = np.float32(n) * (np.float32(1) / np.float32(m))
-    exact: Array = np.floor((np.arange(m, dtype=np.float32) + np.float32(0.5)) * factor)
-    return np.minimum(exact.astype(np.int64), n - 1)
+def nearest(n: int, m: int, sampling: Sampling) -> Array:
+    """The element that each of m results copies: the floor of 1/2 more than its centre, in integers."""
+    step, start, unit = grid(n, m, sampling)
+    index = _integers(m, 2 * (step * m + abs(start)) + unit)
+    index *= 2 * step
+    index += 2 * start + unit
+    index //= 2 * unit
+    return np.minimum(index, n - 1).astype(np.int64, copy=False)
 
 
 class Step(NamedTuple):
@@ -148,13 +225,14 @@ class Step(NamedTuple):
     weights: Array
 
 
-def order_of_axes(shape: Shape, target: Shape) -> list[tuple[int, ...]]:
+def order_of_axes(shape: Shape, target: Shape, sampling: Sampling) -> list[tuple[int, ...]]:
     """The axes that change, in the order of the steps; the last two may be one step.
 
     Axes that shrink come first, so that the others have fewer elements to process. Of the last two, rows come first
     unless they grow.
     """
-    changed = [axis for axis, (n, m) in enumerate(zip(shape, target)) if n != m]
+    lengths = enumerate(zip(shape, target))
+    changed = [axis for axis, (n, m) in lengths if sampling.changes(n, m, axis - len(shape))]
     last = len(shape) - 1
     trailing = [axis for axis in changed if axis >= last - 1] if last in changed else []
     if len(trailing) == 2 and target[last - 1] > shape[last - 1]:
@@ -162,25 +240,25 @@ def order_of_axes(shape: Shape, target: Shape) -> list[tuple[int, ...]]:
     others = sorted((axis for axis in changed if axis not in trailing), key=lambda axis: target[axis] / shape[axis])
     order = [(axis,) for axis in others if target[axis] < shape[axis]]
     order += [tuple(trailing)] if trailing else []  # type: ignore[list-item]
-    order += [(axis,) for axis in others if target[axis] > shape[axis]]
+    order += [(axis,) for axis in others if target[axis] >= shape[axis]]
     return order  # type: ignore[return-value]
 
 
-def steps_to(shape: Shape, target: Shape, method: str, dtype: np.dtype[Any]) -> tuple[Step, ...]:
+def steps_to(shape: Shape, target: Shape, sampling: Sampling, dtype: np.dtype[Any]) -> tuple[Step, ...]:
     """The steps from one shape to another of as many axes; none where nothing changes or the result is empty."""
     if 0 in target:
         return ()
     steps = []
     current = list(shape)
-    for axes in order_of_axes(shape, target):
+    for axes in order_of_axes(shape, target, sampling):
         before = tuple(current)
         for axis in axes:
             current[axis] = target[axis]
-        steps.append(_step(before, tuple(current), tuple(sorted(axes)), method, dtype))
+        steps.append(_step(before, tuple(current), tuple(sorted(axes)), sampling, dtype))
     return tuple(steps)
 
 
-def _step(shape: Shape, target: Shape, axes: tuple[int, ...], method: str, dtype: np.dtype[Any]) -> Step:
+def _step(shape: Shape, target: Shape, axes: tuple[int, ...], sampling: Sampling, dtype: np.dtype[Any]) -> Step:
     from numbafunc.cpu import resize
 
     last = axes[-1] == len(shape) - 1
@@ -191,18 +269,19 @@ def _step(shape: Shape, target: Shape, axes: tuple[int, ...], method: str, dtype
     places = np.zeros(resize.HEADER, np.int64)
     places[: resize.PER_TASK] = planes, rows, columns, new_rows, new_columns
     several = planes * (rows * columns + new_rows * new_columns) >= PARALLEL_FROM and threads.parallel_allowed()
-    if method == "nearest":
+    along_down, along_rows = sampling.along(axes[0] - len(shape)), sampling.along(-1)
+    if sampling.method == "nearest":
         places[resize.PER_TASK] = max(1, _TASK // max(1, new_columns))
-        down_index = np.zeros(1, np.int64) if down is None else nearest(rows, new_rows)
-        across_index = nearest(columns, new_columns) if last else np.zeros(0, np.int64)
+        down_index = np.zeros(1, np.int64) if down is None else nearest(rows, new_rows, along_down)
+        across_index = nearest(columns, new_columns, along_rows) if last else np.zeros(0, np.int64)
         kernel = _kernel(
             ("nearest", _copies(columns, new_columns, across_index if last else None), _word(dtype), several)
         )
         return Step(kernel, target, np.concatenate((places, down_index, across_index)), np.zeros(0, np.float32))
     nothing = Taps(np.zeros(1, np.int64), np.zeros((1, 0)), 1, ())
-    down_taps = nothing if down is None else taps(rows, new_rows, method)
-    across_taps = taps(columns, new_columns, method) if last else nothing
-    across = _across(columns, new_columns, across_taps, places) if last else resize.Pass("none")
+    down_taps = nothing if down is None else taps(rows, new_rows, along_down)
+    across_taps = taps(columns, new_columns, along_rows) if last else nothing
+    across = _across(columns, new_columns, across_taps, along_rows, places) if last else resize.Pass("none")
     extent, size = new_rows, new_rows
     if not last:
         extent, size = columns, min(columns, TILE)
@@ -227,13 +306,13 @@ def _table(made: Taps) -> Any:
     return Pass("any", made.group, made.weights.shape[1] > made.group)
 
 
-def _across(n: int, m: int, made: Taps, places: Array) -> Any:
+def _across(n: int, m: int, made: Taps, sampling: Sampling, places: Array) -> Any:
     """The pass along rows; writes to ``places`` where the repeating taps begin and end."""
     from numbafunc.cpu import resize
 
     count = made.weights.shape[1]
     general = _table(made)
-    if general.several:
+    if general.several or sampling.align_corners or sampling.scales:
         return general
     if m % n == 0 and m // n in _FACTORS:
         step = m // n
@@ -290,18 +369,19 @@ def _kernel(key: tuple[Any, ...]) -> Any:
 _STEPS = threads.Kernels(1024)
 
 
-def resample(x: Array, leading: int, target: Shape, method: str) -> Array:
+def resample(x: Array, leading: int, target: Shape, sampling: Sampling) -> Array:
     """An array with its axes behind the leading ones brought to other lengths."""
     full = x.shape[:leading] + target
-    key = (x.shape, full, method, x.dtype)
+    key = (x.shape, full, sampling, x.dtype)
     steps = _STEPS.get(key)
     if steps is None:
-        steps = _STEPS[key] = steps_to(x.shape, full, method, x.dtype)
+        steps = _STEPS[key] = steps_to(x.shape, full, sampling, x.dtype)
     if not steps:
         return np.array(x, order="C") if full == x.shape else empty(full, x.dtype)
-    if len(steps) > 1 and x.itemsize == 2 and method != "nearest":  # avoids rounding to 16 bits between the steps
-        return resample(x.astype(np.float32), leading, target, method).astype(x.dtype)
-    word = _word(x.dtype) if method == "nearest" else None
+    # Rounding to 16 bits between the steps is avoided.
+    if len(steps) > 1 and x.itemsize == 2 and sampling.method != "nearest":
+        return resample(x.astype(np.float32), leading, target, sampling).astype(x.dtype)
+    word = _word(x.dtype) if sampling.method == "nearest" else None
     for step in steps:
         result = empty(step.shape, x.dtype)
         flat, target_words = flat_words(x, 0), flat_words(result, 0)
@@ -313,13 +393,13 @@ def resample(x: Array, leading: int, target: Shape, method: str) -> Array:
 
 
 @functools.lru_cache(maxsize=64)
-def _taps_back(n: int, m: int, method: str) -> tuple[Array, Array]:
+def _taps_back(n: int, m: int, sampling: Sampling) -> tuple[Array, Array]:
     """For each of n elements the results that it enters, of m, and with which weights: arrays (most results, n)."""
-    if method == "nearest":
-        sources, weights = nearest(n, m), np.ones(m)
+    if sampling.method == "nearest":
+        sources, weights = nearest(n, m, sampling), np.ones(m)
         results = np.arange(m)
     else:
-        made = taps(n, m, method)
+        made = taps(n, m, sampling)
         count = made.weights.shape[1]
         sources = (made.first[:, None] + np.arange(count)).reshape(-1)
         weights = made.weights.reshape(-1)
@@ -334,24 +414,59 @@ def _taps_back(n: int, m: int, method: str) -> tuple[Array, Array]:
     return entered, shares
 
 
-def resample_transpose(cotangent: Array, leading: int, shape: Shape, target: Shape, method: str) -> Array:
+def resample_transpose(cotangent: Array, leading: int, shape: Shape, target: Shape, sampling: Sampling) -> Array:
     """The transpose of :func:`resample`: each element gets the weighted sum of the results that it enters."""
     compute = np.float32 if cotangent.dtype.itemsize == 2 else cotangent.dtype
     x = cotangent.astype(compute)
     for number, (n, m) in enumerate(zip(shape, target)):
-        if n == m:
+        if not sampling.changes(n, m, number - len(shape)):
             continue
         axis = leading + number
         if n == 0 or m == 0:
             x = np.zeros((*x.shape[:axis], n, *x.shape[axis + 1 :]), x.dtype)
             continue
-        entered, shares = _taps_back(n, m, method)
+        entered, shares = _taps_back(n, m, sampling.along(number - len(shape)))
         behind = (1,) * (len(shape) - number - 1)
-        total = np.take(x, entered[0], axis) * shares[0].astype(compute).reshape((n, *behind))
-        for results, share in zip(entered[1:], shares[1:]):
-            total += np.take(x, results, axis) * share.astype(compute).reshape((n, *behind))
-        x = total
+        parts = (
+            (np.take(x, results, axis), share.astype(compute).reshape((n, *behind)))
+            for results, share in zip(entered, shares)
+        )
+        x = _weighted_sum(parts, finite=_all_finite(x))
     return x.astype(cotangent.dtype)
 
 
-__all__ = ["FILTERS", "Step", "Taps", "nearest", "order_of_axes", "resample", "resample_transpose", "steps_to", "taps"]
+def _all_finite(x: Array) -> bool:
+    """Whether no element is NaN or infinite; False also for some that are so large that their sum overflows."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.isfinite(x.sum())
+
+
+def _weighted_sum(parts: Iterator[tuple[Array, Array]], *, finite: bool) -> Array:
+    """The sum of arrays times weights; what has no weight adds nothing, whatever it is."""
+    total: Any = None
+    for part, weights in parts:
+        if finite:
+            term = part * weights
+        else:
+            with np.errstate(over="ignore", invalid="ignore"):
+                term = np.where(weights == 0, 0, part * weights)
+        if total is None:
+            total = term
+        else:
+            total += term
+    return total  # type: ignore[no-any-return]
+
+
+__all__ = [
+    "FILTERS",
+    "Sampling",
+    "Step",
+    "Taps",
+    "grid",
+    "nearest",
+    "order_of_axes",
+    "resample",
+    "resample_transpose",
+    "steps_to",
+    "taps",
+]

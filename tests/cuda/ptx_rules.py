@@ -79,5 +79,5 @@ def _wide() -> Iterator[Case]:
         kernel = pool.build(form, "float32", None, "int64")
         yield case("pooling", form, kernel, pool.argument_types(None, wide=True))
     yield case("selection", "gather", gather.build("uint32", "int64"), gather.argument_types("uint32", wide=True))
-    kernel = resize.build("float32", "float32", "int64", watched=True)
+    kernel = resize.build("float32", "float32", "int64")
     yield case("resize", "interpolate", kernel, resize.argument_types(wide=True))

@@ -51,12 +51,9 @@ def cases() -> Iterator[Case]:
                 "statistics", f"{work} of lines", dtype, f"{team} threads a line", kernel, pad_statistics.ARGUMENT_TYPES
             )
     for storage in FLOATS:
-        yield _case(
-            "resize", "not finite", storage, "lines", resize.build_watch(storage), resize.watch_types(wide=False)
-        )
-        kernel = resize.build(storage, storage, "int64", watched=True)
+        kernel = resize.build(storage, storage, "int64")
         yield _case("resize", "interpolate", storage, "lines", kernel, resize.argument_types(wide=False))
-    kernel = resize.build("int32", "float64", "int64", watched=False)
+    kernel = resize.build("int32", "float64", "int64")
     yield _case("resize", "interpolate", "int32", "lines", kernel, resize.argument_types(wide=False))
     for form, dtype, window in product(("mean", "largest", "find"), [*FLOATS, *INTEGERS], (None, *UNROLLED)):
         if form == "find" and dtype in INTEGERS:

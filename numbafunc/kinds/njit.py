@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from types import FunctionType
 from typing import Any
 
+from numbafunc.kinds.defaults import Unset
 from numbafunc.kinds.registry import REGISTRY
 
 OPS: dict[Any, Any] = {}
@@ -134,7 +135,8 @@ def parameters_of(public: Any) -> tuple[str, dict[str, Any]]:
         if parameter.default is inspect.Parameter.empty:
             declared.append(name)
         else:
-            defaults[f"default_{name}"] = parameter.default
+            # Numba has no type for the mark of an option that is not given.
+            defaults[f"default_{name}"] = None if isinstance(parameter.default, Unset) else parameter.default
             declared.append(f"{name}=default_{name}")
     return ", ".join(declared), defaults
 

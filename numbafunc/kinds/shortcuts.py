@@ -35,13 +35,14 @@ from numbafunc.constants import ConvPadding, Interpolate
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import FLAGS, PLAIN, WORDS, flat_words
 from numbafunc.cpu.threads import Kernels
+from numbafunc.kinds.defaults import Unset
 from numbafunc.kinds.plan import Plan
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 # Types of settings whose equal values have equal meanings. Neither bool nor float: True and 1.0 are equal to 1.
 _SETTINGS = frozenset(
-    (int, str, type, type(None), ConvPadding, Interpolate, *(type(np.dtype(c)) for c in "?bBhHiIlLefd"))
+    (int, str, type, type(None), ConvPadding, Interpolate, Unset, *(type(np.dtype(c)) for c in "?bBhHiIlLefd"))
 )
 # Expressions that hand an operand to a kernel: its elements in one run, the same as words of their size, the array or
 # number as it is, the number in an array of one element, or nothing, for an operand that is among the arguments before

@@ -37,6 +37,11 @@ IMAGES = np.ones((2, 4, 6, 6))
             "padding of .* is 'full'; wanted: 'VALID', 'SAME'",
         ),
         (lambda x: numbafunc.pad(x, 1, "mean"), X, "mode of numbafunc.pad is 'mean'; wanted: 'constant', 'empty'"),
+        (
+            lambda x: numbafunc.pad(x, 1, "edge", constant_values=0),
+            X,
+            "constant_values of numbafunc.pad is .*0.*'edge'",
+        ),
         (lambda x: numbafunc.pad(x, 1.5), X, "pad_width of numbafunc.pad is 1.5; wanted: an integer"),
         (lambda x: numbafunc.interpolate(x, 3, mode="best"), X, "mode of .* is 'best'; wanted: one of 'nearest'"),
         (lambda x: numbafunc.interpolate(x), X, "size of numbafunc.interpolate .* exactly one of"),

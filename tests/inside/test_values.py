@@ -60,6 +60,7 @@ CALLS = {
         "numbafunc.pad(x, (9, 8), 'wrap')",
         "numbafunc.pad(x, ((0, 0), (0, 0), (2, 3)), 'symmetric')",
         "numbafunc.pad(x, np.array([[2, 1], [0, 0], [0, 0]]), 'edge')",
+        "numbafunc.pad(x, ((1,), (2,), (0,)), 'edge')",
         "numbafunc.interpolate(x, 9)",
         "numbafunc.interpolate(x, (2, 9))",
         "numbafunc.interpolate(x, size=(9, 2), mode='bicubic')",

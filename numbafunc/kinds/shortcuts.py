@@ -169,7 +169,7 @@ def shortcut(
         named = [name for name, parameter in parameters.items() if parameter.kind is parameter.KEYWORD_ONLY]
         positional = [name for name in parameters if name not in named]
         settings = [name for name in parameters if name not in (*operands, *unset, "out")]
-        conditions = [f"{name} is {parameters[name].default!r}" for name in unset]
+        conditions = [f"{name} is unset_{name}" for name in unset]
         for name in settings:
             condition = f"type({name}) in settings"
             if name in tuples:
@@ -195,6 +195,7 @@ def shortcut(
             "arguments": ", ".join((*positional, *(f"{name}={name}" for name in named))),
             "signature": signature,
             "conditions": " and ".join(conditions),
+            "defaults": "".join(f", unset_{name}" for name in unset),
             "key": ", ".join(key),
             "operands": ", ".join(operands),
             "tuples": "".join(f"{name}, " for name in tuples),
@@ -213,6 +214,7 @@ def shortcut(
         made = namespace["make_shortcut"](
             *(checked, table, table.get, Shortcut, _CURRENT, ndarray, READABLE),
             *(_SETTINGS, signature_of, _whole),
+            *(parameters[name].default for name in unset),
         )
         made.__defaults__, made.__kwdefaults__ = checked.__defaults__, checked.__kwdefaults__
         update_wrapper(made, checked)
@@ -224,7 +226,7 @@ def shortcut(
 # Written out for each function, since look-ups in tables of its parameters would cost more than the short cut saves.
 _TEMPLATE = """\
 def make_shortcut(
-    checked, table, find, Shortcut, current, ndarray, READABLE, settings, signature_of, whole
+    checked, table, find, Shortcut, current, ndarray, READABLE, settings, signature_of, whole{defaults}
 ):
     def {name}({parameters}):
         shortcut = None

@@ -45,6 +45,7 @@ IMAGES = np.ones((2, 4, 6, 6))
         (lambda x: numbafunc.pad(x, 1.5), X, "pad_width of numbafunc.pad is 1.5; wanted: an integer"),
         (lambda x: numbafunc.interpolate(x, 3, mode="best"), X, "mode of .* is 'best'; wanted: one of 'nearest'"),
         (lambda x: numbafunc.interpolate(x), X, "size of numbafunc.interpolate .* exactly one of"),
+        (lambda x: numbafunc.top_k(x, 1, axis=1.5), X, "axis of numbafunc.top_k is .*wanted: an integer"),
         (lambda x: numbafunc.top_k(x, 1.0), X, "k of numbafunc.top_k is .*wanted: an integer"),
         (lambda x: numbafunc.dynamic_slice(x, (1,), (1,)), X, "start_indices of .* wanted: 3 integers"),
         (lambda x: numbafunc.scan(x, 0, x), X, "f of numbafunc.scan is .*wanted: a function under numba.njit"),

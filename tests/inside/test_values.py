@@ -52,6 +52,8 @@ CALLS = {
         "numbafunc.dynamic_slice(x, np.array([1, 1, 9]), np.array([2, 0, 1]))",
         "numbafunc.top_k(x, 2).values",
         "numbafunc.top_k(x, x.shape[-1])[1]",
+        "numbafunc.top_k(x, 2, axis=1, largest=False).values",
+        "numbafunc.top_k(x, 1, axis=-3)[1]",
         "numbafunc.one_hot(x, 5)",
         "numbafunc.pad(x, 2)",
         "numbafunc.pad(x, ((1, 2), (0, 3), (2, 0)), constant_values=((1, 2), (3, 4), (5, 6)))",

@@ -118,7 +118,7 @@ class Backend:
     pad_statistics = Entry("(x, widths, lengths, mode)", "margins that hold a statistic of elements near the edge")
     pad_function = Entry("(x, axis, function)", "the lines along an axis, each replaced by what a function makes of it")
     max_pool = Entry("(x, windows)", "maxima of windows")
-    top_k = Entry("(x, k)", "the largest elements along the last axis, and their indices as int32")
+    top_k = Entry("(x, k, largest)", "largest, or smallest, elements along the last axis, and their indices as int32")
 
     # Parts of single ops.
     one_hot = Entry("(indices, classes, position)", "the pair of indices and classes that are compared, of one rank")

@@ -17,7 +17,7 @@ from numba import cuda
 from numba.core import types
 
 from numbafunc.cpu.pool import add
-from numbafunc.cpu.top_k import make_key
+from numbafunc.cpu.top_k import make_key, order_of
 from numbafunc.dual.array import Dual, value_of
 from numbafunc_cuda.arrays import View, empty, pointer, stream_for, view
 from numbafunc_cuda.copy import in_order
@@ -199,14 +199,14 @@ def _kernel_of_many(order: str, word: str) -> Any:
     return compiled(build_many(order, word), MANY_ARGUMENT_TYPES)
 
 
-def _largest(x: View, k: int) -> tuple[View, View]:
+def _selected(x: View, k: int, largest: bool) -> tuple[View, View]:
     stream = stream_for([x])
     shape = (*x.shape[:-1], k)
     values, indices = empty(shape, x.dtype, None, stream), empty(shape, np.dtype(np.int32), None, stream)
     if values.size:
         x = in_order(x)
         word = np.dtype(f"u{x.dtype.itemsize}")
-        order = {"i": "signed", "u": "unsigned", "b": "unsigned"}.get(x.dtype.kind, "float")
+        order = order_of(x.dtype, largest)
         rows = math.prod(x.shape[:-1])
         arrays = (pointer(x, word=word), pointer(values, word=word), pointer(indices))
         if k <= FEW:
@@ -220,12 +220,12 @@ def _largest(x: View, k: int) -> tuple[View, View]:
     return values, indices
 
 
-def top_k(x: Any, k: int) -> tuple[Any, Any]:
-    """The largest elements, with all their tangents, and where they are on the last axis."""
+def top_k(x: Any, k: int, largest: bool) -> tuple[Any, Any]:
+    """The largest or smallest elements, with all their tangents, and where they are on the last axis."""
     if type(x) is not Dual:
-        values, indices = _largest(x, k)
+        values, indices = _selected(view(x, "x"), k, largest)
         return values.array, indices.array
     value = view(value_of(x), "x")
-    values, indices = _largest(value, k)
+    values, indices = _selected(value, k, largest)
     positions = Positions(indices, max(1, math.prod(value.shape[:-1])), indices.shape)
     return gathered(x, positions, values.array), indices.array

@@ -53,24 +53,30 @@ def run(
     values = [leaf if type(leaf) is Dual or np.ndim(leaf) else np.asarray(leaf)[()] for leaf in leaves]
     x_types = tuple(_entry_type(entry, algebra) for entry in entries)
     # A Python number takes the type that the function gives it, which may be a wider one in the next round.
+    untyped = [isinstance(leaf, (int, float, complex)) and not isinstance(leaf, np.generic) for leaf in leaves]
     while True:
         carry_types = tuple(_carry_type(value, algebra) for value in values)
         returned = _returned(f, carry_form, carry_types, x_form, x_types)
         new = _leaf_types(returned.types[0])
-        changed = False
+        changed, error = False, None
         if new is None or _shape_of(returned.types[0]) != carry_form:
             was = _tuple_type(carry_form, iter(carry_types))
             raise carry_error("", f"of Numba's type {was}", f"of type {returned.types[0]}")
         for position, (old, (_, type_)) in enumerate(zip(carry_types, new)):
             if _same(old, type_):
                 continue
-            if not weak[position] or _ndim(type_):
-                raise carry_error(names[position], f"of Numba's type {old}", f"of type {type_}")
-            promoted = np.result_type(values[position].dtype, _dtype(type_))
-            if promoted == values[position].dtype:
-                raise carry_error(names[position], f"of Numba's type {old}", f"of type {type_}")
-            values[position] = promoted.type(values[position])
-            changed = True
+            found = values[position].dtype
+            if weak[position] and not _ndim(type_):
+                found = np.result_type(found, _dtype(type_))
+                if untyped[position] and _dtype(type_).kind == "f" and values[position].dtype.kind != "c":
+                    found, untyped[position] = _dtype(type_), False
+            if found != values[position].dtype:
+                values[position] = found.type(values[position])
+                changed = True
+            elif error is None:
+                error = carry_error(names[position], f"of Numba's type {old}", f"of type {type_}")
+        if error is not None and not changed:
+            raise error
         if not changed:
             break
     y_leaves = _leaf_types(returned.types[1])

@@ -38,19 +38,44 @@ def _key_type(word: Any) -> Any:
     return types.int64 if word.bitwidth == 64 else types.int32
 
 
+# Bits of infinity, by the order and the width of floats.
+_INFINITY = {
+    ("float", 16): 0x7C00,
+    ("bfloat16", 16): 0x7F80,
+    ("float", 32): 0x7F800000,
+    ("float", 64): 0x7FF0000000000000,
+}
+
+
 def _key(builder: Any, order: str, bits: Any, width: int) -> Any:
-    """The sort key of an element, given its bits, ordered as "signed", "unsigned" or "float".
+    """The sort key of an element, given its bits, ordered as "signed", "unsigned", "float" or "bfloat16".
 
     It has 32 bits, or 64 for an element of 64 bits. Floats are ordered by their bits: NaN, inf, ..., 0.0, -0.0, ...,
-    -inf, and last NaN with a sign.
+    -inf, and last NaN with a sign. "smallest" before a word turns the order round, but NaN of either sign stays last.
     """
     word = ir.IntType(width)
-    if order == "float":
+    smallest, order = order.startswith("smallest "), order.removeprefix("smallest ")
+    if order in ("float", "bfloat16"):
+        if smallest:
+            magnitude = builder.and_(bits, ir.Constant(word, (1 << width - 1) - 1))
+            is_nan = builder.icmp_unsigned(">", magnitude, ir.Constant(word, _INFINITY[order, width]))
+            bits = builder.select(is_nan, magnitude, bits)
         sign = builder.ashr(bits, ir.Constant(word, width - 1))
         bits = builder.xor(bits, builder.and_(sign, ir.Constant(word, (1 << width - 1) - 1)))
     if width >= 32:
-        return builder.xor(bits, ir.Constant(word, 1 << width - 1)) if order == "unsigned" else bits
-    return (builder.zext if order == "unsigned" else builder.sext)(bits, ir.IntType(32))
+        key = builder.xor(bits, ir.Constant(word, 1 << width - 1)) if order == "unsigned" else bits
+    else:
+        key = (builder.zext if order == "unsigned" else builder.sext)(bits, ir.IntType(32))
+    return builder.not_(key) if smallest else key
+
+
+def order_of(dtype: np.dtype[Any], largest: bool) -> str:
+    """The order of elements of a dtype, of which the largest or the smallest come first."""
+    if dtype.kind in "iub":
+        order = "signed" if dtype.kind == "i" else "unsigned"
+    else:
+        order = "bfloat16" if dtype.name == "bfloat16" and not largest else "float"
+    return order if largest else f"smallest {order}"
 
 
 def make_key(order: str) -> Callable[..., Any]:
@@ -341,7 +366,7 @@ def build(order: str, width: int, *, few: bool, parallel: bool) -> Any:
     Parameters
     ----------
     order : str
-        "signed", "unsigned" or "float": how elements, or the words they are given as, are ordered.
+        How elements, or the words they are given as, are ordered; see :func:`order_of`.
     width : int
         Bits of a key: 64 for elements of 64 bits, 32 for all others.
     few : bool

@@ -106,20 +106,20 @@ def pad(
             raise refuse("pad", option, given, "None inside compiled functions")
     if known(reflect_type) not in (None, "even"):
         raise refuse("pad", "reflect_type", reflect_type, "None or 'even' inside compiled functions")
-    zero = known(constant_values) is not UNKNOWN and known(constant_values) == 0
-    if name != "constant" and not zero:
+    unset = known(constant_values) is None
+    if name != "constant" and not unset:
         raise refuse("pad", "constant_values", constant_values, f"nothing for mode {name!r}")
     kind = "constant" if name == "empty" else name
     ndim = operand.ndim
     widths = [f"np.int64({one})" for one in _pairs("pad_width", pad_width, ndim, integers=True)]
-    values = ["0"] * (2 * ndim) if zero else _pairs("constant_values", constant_values, ndim, integers=False)
+    values = ["0"] * (2 * ndim) if unset else _pairs("constant_values", constant_values, ndim, integers=False)
     lengths = [f"array.shape[{axis}] + widths[{2 * axis}] + widths[{2 * axis + 1}]" for axis in range(ndim)]
     lines = [
         f"widths = listed(({', '.join(widths)}))",
         "if widths.min() < 0:",
         "    raise ValueError('pad_width is negative')",
         f"constants = np.zeros({2 * ndim}, array.dtype)",
-        *([] if zero else [f"constants[{place}] = {value}" for place, value in enumerate(values)]),
+        *([] if unset else [f"constants[{place}] = {value}" for place, value in enumerate(values)]),
         *([] if kind == "constant" else [f"for axis in range({ndim}):", *_WITHOUT_ELEMENTS]),
         f"result = np.empty(({', '.join(lengths)},), array.dtype)",
         f"pad(words({operand.flat()}), words(constants), words(run_of(result)), listed(array.shape), widths)",
@@ -158,7 +158,10 @@ def _pairs(name: str, given: Any, ndim: int, *, integers: bool) -> list[str]:
         return [f"{name}[0]"] * (2 * ndim)
     if len(entries) == 2 and all(map(fits, entries)):
         return [f"{name}[0]", f"{name}[1]"] * ndim
-    nested = [isinstance(one, (tuple, types.BaseTuple)) and len(one) == 2 and all(map(fits, one)) for one in entries]
-    if nested and all(nested) and len(entries) in (1, ndim):
-        return [f"{name}[{axis if len(entries) > 1 else 0}][{side}]" for axis in range(ndim) for side in (0, 1)]
+    lengths = {len(one) if isinstance(one, (tuple, types.BaseTuple)) and all(map(fits, one)) else 0 for one in entries}
+    if lengths in ({1}, {2}) and len(entries) in (1, ndim):
+        places = [
+            (axis if len(entries) > 1 else 0, side if 2 in lengths else 0) for axis in range(ndim) for side in (0, 1)
+        ]
+        return [f"{name}[{axis}][{side}]" for axis, side in places]
     raise refuse("pad", name, given, wanted)

@@ -99,10 +99,11 @@ def _entries(name: str, given: Any, found: list[str]) -> str:
     return f"{name}[i]"
 
 
-def _has_numbers(given: Any) -> bool:
+def _numbers(given: Any) -> int:
+    """How many numbers a nest has."""
     if isinstance(given, types.BaseTuple):
-        return any(map(_has_numbers, given))
-    return isinstance(types.unliteral(given), (types.Number, types.Boolean))
+        return sum(map(_numbers, given))
+    return int(isinstance(types.unliteral(given), (types.Number, types.Boolean)))
 
 
 def scan(f: Any, init: Any, xs: Any, length: Any, reverse: Any, unroll: Any) -> Any:
@@ -120,7 +121,7 @@ def scan(f: Any, init: Any, xs: Any, length: Any, reverse: Any, unroll: Any) -> 
     nothing = entry
     for name in arrays:
         nothing = nothing.replace(f"{name}[i]", f"np.zeros((1, *{name}.shape[1:]), {name}.dtype)[0]")
-    numbers = _has_numbers(init)
+    numbers = _numbers(init)
     index = "steps - 1 - step" if backward else "step"
     first = "steps - 1" if backward else "0"
     lines = [
@@ -131,9 +132,11 @@ def scan(f: Any, init: Any, xs: Any, length: Any, reverse: Any, unroll: Any) -> 
         f"i = {first}",
         # Without any step f is called with zeros, to learn the types and shapes.
         f"x = own({entry}) if steps > 0 else own({nothing})",
-        # Numbers take the types that a step gives them.
-        *(["new, _ = f(own(init), own(x))"] if numbers else []),
-        f"start = {'like(init, new)' if numbers else 'own(init)'}",
+        # Numbers take the types that a step gives them, which may change those of others in the next round. Only types
+        # matter, so that of these steps nothing is left in machine code, unless they write somewhere.
+        "start_0 = own(init)",
+        *(f"start_{i + 1} = like(init, f(own(start_{i}), own(x))[0])" for i in range(numbers)),
+        f"start = start_{numbers}",
         "carry, y = f(own(start), x)",
         "stack = stacked(y, steps)",
         "if steps == 0:",

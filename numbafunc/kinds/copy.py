@@ -16,7 +16,7 @@ from numbafunc.backend import Backend
 from numbafunc.cpu import threads
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import WORDS, empty, is_plain, span
-from numbafunc.kinds.linear import Linear
+from numbafunc.kinds.linear import Linear, LinearFunction
 from numbafunc.kinds.shortcuts import FLAT, WORDS_OF_IT, Shortcut, kernel_call
 
 if TYPE_CHECKING:
@@ -85,6 +85,20 @@ def _scattered(
         moved = moved.reshape(lengths)
     view[...] = moved
     return result
+
+
+_moved = LinearFunction("a copy", _copied, Backend.copy)
+_moved.transposed_by(_scattered, Backend.copy_transpose)
+
+
+def with_axis_moved(x: Any, source: int, target: int) -> Any:
+    """A copy of an array, or of a Dual, in which an axis has another place; places count from the first axis."""
+
+    def arrange(array: Any, leading: int) -> Any:
+        view = np.moveaxis(array, leading + source, leading + target)
+        return view, view.shape
+
+    return _moved.behind(x, 0, arrange)
 
 
 _KERNELS = threads.Kernels(1024)
@@ -181,4 +195,4 @@ def _outside(axes: list[Axis]) -> dict[str, Any]:
     return {"rows": axes[-2], "columns": axes[-1], "others": tuple(reversed(axes[:-2]))}
 
 
-__all__ = ["Movement", "contiguous", "traversal"]
+__all__ = ["Movement", "contiguous", "traversal", "with_axis_moved"]

@@ -91,7 +91,11 @@ class Elementwise:
         self._dual_small = threads.Kernels()
         self._dual_large = threads.Kernels()
         self.variant: tuple[str, Elementwise] | None = None
-        """A flag of the public function, and the op that it calls instead of this one where the flag is true."""
+        """An option of the public function, and the op that it calls instead of this one.
+
+        A flag chooses the other op where it is true. An option that is the last operand of the other op does so where
+        it is given.
+        """
         self.type: Any = None
         """Numba's type of the user's function, once it has been called inside a compiled one."""
         self.call = self._calls()

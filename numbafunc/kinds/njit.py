@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from types import FunctionType
 from typing import Any
 
+from numbafunc.kinds.defaults import Unset
 from numbafunc.kinds.registry import REGISTRY
 
 OPS: dict[Any, Any] = {}
@@ -134,7 +135,8 @@ def parameters_of(public: Any) -> tuple[str, dict[str, Any]]:
         if parameter.default is inspect.Parameter.empty:
             declared.append(name)
         else:
-            defaults[f"default_{name}"] = parameter.default
+            # Numba has no type for the mark of an option that is not given.
+            defaults[f"default_{name}"] = None if isinstance(parameter.default, Unset) else parameter.default
             declared.append(f"{name}=default_{name}")
     return ", ".join(declared), defaults
 
@@ -159,13 +161,27 @@ def typed(public: Any, op: Any, implementation: Any) -> Any:
     declared = [n if d is inspect.Parameter.empty else f"{n}={d!r}" for n, d in zip(names, defaults)]
 
     def choose(*given: Any) -> Any:
-        count = len(op.parameters)
-        chosen = op if op.variant is None or not _is_true(public, op.variant[0], given[count]) else op.variant[1]
+        chosen = _chosen(public, op, given)
+        count = len(chosen.parameters)
         return implementation(chosen, given[:count], names[:count], declared)
 
     namespace = {"choose": choose}
     exec(f"def typed({', '.join(declared)}):\n    return choose({', '.join(names)})", namespace)
     return namespace["typed"]
+
+
+def _chosen(public: Any, op: Any, given: tuple[Any, ...]) -> Any:
+    """The op that a public function calls for arguments, given by their Numba types."""
+    if op.variant is None:
+        return op
+    option, other = op.variant
+    last = given[len(op.parameters)]
+    if option in other.parameters:
+        from numba.core import types
+
+        default = inspect.signature(public).parameters[option].default
+        return op if isinstance(last, types.Omitted) or last is default else other
+    return other if _is_true(public, option, last) else op
 
 
 def _is_true(public: Any, flag: str, given: Any) -> bool:

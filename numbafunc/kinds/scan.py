@@ -58,7 +58,7 @@ def differentiated(f: Any, init: Any, leaves: list[Any], xs: Any, entries: list[
 def _forward(f: Any, init: Any, leaves: list[Any], xs: Any, entries: list[Any], steps: int, reverse: bool) -> Any:
     from numbafunc.cpu.coefficients import Directions
 
-    weak = [type(leaf) is int or type(leaf) is float for leaf in leaves]
+    weak = [type(leaf) in (int, float, complex) for leaf in flatten(init)[0]]
     moves = any(type(x) is Dual for x in (*leaves, *entries))
     directions = Directions([*leaves, *entries]) if moves else None
     try:
@@ -134,9 +134,7 @@ def _recorded(
         )
     keeping = _keeping(f, form, tuple(np.ndim(value_of(leaf)) > 0 for leaf in leaves))
     xs = x_structure.unflatten(rests[count:])
-    last, (carries, ys) = _forward(
-        keeping, structure.unflatten(rests[:count]), rests[:count], xs, rests[count:], steps, reverse
-    )
+    last, (carries, ys) = _forward(keeping, init, rests[:count], xs, rests[count:], steps, reverse)
     steps_of = [*flatten(carries)[0], *rests[count:]]
     with Level() as own:
         start = 0

@@ -35,13 +35,14 @@ from numbafunc.constants import ConvPadding, Interpolate
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import FLAGS, PLAIN, WORDS, flat_words
 from numbafunc.cpu.threads import Kernels
+from numbafunc.kinds.defaults import Unset
 from numbafunc.kinds.plan import Plan
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 # Types of settings whose equal values have equal meanings. Neither bool nor float: True and 1.0 are equal to 1.
 _SETTINGS = frozenset(
-    (int, str, type, type(None), ConvPadding, Interpolate, *(type(np.dtype(c)) for c in "?bBhHiIlLefd"))
+    (int, str, type, type(None), ConvPadding, Interpolate, Unset, *(type(np.dtype(c)) for c in "?bBhHiIlLefd"))
 )
 # Expressions that hand an operand to a kernel: its elements in one run, the same as words of their size, the array or
 # number as it is, the number in an array of one element, or nothing, for an operand that is among the arguments before
@@ -172,7 +173,7 @@ def shortcut(
         named = [name for name, one in parameters.items() if one.kind is one.KEYWORD_ONLY and name not in options]
         positional = [name for name in parameters if name not in (*named, *options)]
         settings = [name for name in parameters if name not in (*operands, *unset, *options, "out")]
-        conditions = [f"{name} is {parameters[name].default!r}" for name in unset]
+        conditions = [f"{name} is unset_{name}" for name in unset]
         conditions += ["not options"] if options else []
         for name in settings:
             condition = f"type({name}) in settings"
@@ -201,6 +202,7 @@ def shortcut(
             ),
             "signature": signature,
             "conditions": " and ".join(conditions),
+            "defaults": "".join(f", unset_{name}" for name in unset),
             "key": ", ".join(key),
             "operands": ", ".join(operands),
             "tuples": "".join(f"{name}, " for name in tuples),
@@ -219,6 +221,7 @@ def shortcut(
         made = namespace["make_shortcut"](
             *(checked, table, table.get, Shortcut, _CURRENT, ndarray, READABLE),
             *(_SETTINGS, signature_of, _whole),
+            *(parameters[name].default for name in unset),
         )
         made.__defaults__ = checked.__defaults__
         kept = {name: one for name, one in (checked.__kwdefaults__ or {}).items() if name not in options}
@@ -232,7 +235,7 @@ def shortcut(
 # Written out for each function, since look-ups in tables of its parameters would cost more than the short cut saves.
 _TEMPLATE = """\
 def make_shortcut(
-    checked, table, find, Shortcut, current, ndarray, READABLE, settings, signature_of, whole
+    checked, table, find, Shortcut, current, ndarray, READABLE, settings, signature_of, whole{defaults}
 ):
     def {name}({parameters}):
         shortcut = None

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from numbafunc.backend import is_device_array
+from numbafunc.dual.array import value_of
+from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import define
 from numbafunc.kinds.njit import register
 from numbafunc.numbers import elementary
@@ -14,6 +17,7 @@ from numbafunc.numbers.elementary import constant, expm1, like, multiply_add, st
 
 SELU_SCALE = 1.0507009873554805
 SELU_ALPHA = 1.6732632423543772
+_SHARPNESS = 1.0
 
 
 @define()
@@ -92,6 +96,20 @@ def _sigmoid(x: Any) -> Any:
 @define()
 def _softplus(x: Any) -> Any:
     return elementary.softplus(x)
+
+
+@define()
+def _softplus_scaled(x: Any, beta: Any) -> Any:
+    product = beta * x
+    below = -product if product > 0 else product
+    # What the product was rounded by, relative to an exponential of it.
+    error = constant(multiply_add(beta, x, -product)) if below > -1e4 else 0
+    total = elementary.softplus(below)
+    rest = multiply_add(total, -error if product > 0 else error, total) / beta
+    return (x if product > 0 else 0) + (0 if abs(beta) == math.inf and x == x else rest)
+
+
+_softplus.variant = ("beta", _softplus_scaled)
 
 
 @define()
@@ -532,35 +550,53 @@ def sigmoid(x: Any, *, out: Any = None) -> Any:
     return _sigmoid.call(x, out)
 
 
-def softplus(x: Any, *, out: Any = None) -> Any:
+def softplus(x: Any, *, beta: Any = _SHARPNESS, out: Any = None) -> Any:
     r"""Smooth version of :func:`relu`, elementwise and without overflow.
 
-    .. math:: \log(1 + e^x) = \max(x, 0) + \operatorname{log1p}(e^{-|x|})
+    .. math:: \frac1\beta \log(1 + e^{\beta x}) = \max(x, 0) + \frac1\beta \operatorname{log1p}(e^{-|\beta x|})
 
     Parameters
     ----------
     x : array_like
         Real numbers of any shape. Integers are taken as float64.
+    beta : array_like, default 1.0
+        Sharpness; broadcasts with ``x``. A negative one gives minus the function of -x with its opposite. Any other
+        than 1 costs up to one more unit in the last place.
     out : numpy.ndarray, optional
         Where to put the result; of its shape and dtype, and apart from the input.
 
     Returns
     -------
     numpy.ndarray
-        Of the shape and floating-point dtype of ``x``.
+        Of the shape and floating-point dtype of ``x``, or of both if they broadcast.
 
     Raises
     ------
     TypeError
         For inputs that are not real numbers.
+    ValueError
+        For a ``beta`` of 0 in main memory, where the function is infinite.
+
+    Notes
+    -----
+    With an infinite ``beta``, the limit, this is :func:`relu` with its derivatives.
 
     Examples
     --------
     >>> import numbafunc
     >>> numbafunc.softplus([-40.0, 0.0, 1000.0])
     array([4.24835426e-18, 6.93147181e-01, 1.00000000e+03])
+    >>> numbafunc.softplus([-1.0, 0.0, 1.0], beta=10.0)
+    array([4.53988992e-06, 6.93147181e-02, 1.00000454e+00])
     """
-    return _softplus.call(x, out)
+    if beta is _SHARPNESS:
+        return _softplus.call(x, out)
+    known = value_of(beta if type(beta) is float else arguments.as_operand(beta, "beta", device=True))
+    if not is_device_array(known) and np.any(np.equal(known, 0)):
+        raise ValueError(f"beta is {beta!r}; wanted: numbers other than 0, at which the function is infinite")
+    if type(beta) is float and beta == 1:
+        return _softplus.call(x, out)
+    return _softplus_scaled.call(x, beta, out)
 
 
 def swish(x: Any, *, out: Any = None) -> Any:

@@ -18,6 +18,7 @@ from numbafunc.dual.recorded import recorded_level
 from numbafunc.dual.recorder import Recorder
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
+from numbafunc.kinds.defaults import Unset
 from numbafunc.kinds.linear import JointlyLinear, Linear
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.shortcuts import FLAT, WORDS_OF_IT, Shortcut, kernel_call, new_shortcut, shortcut
@@ -45,13 +46,17 @@ _OPTIONS = {
 }
 
 # Modes that can pad an axis without elements.
-_WITHOUT_ELEMENTS = ("constant", "empty", "mean")
+_WITHOUT_ELEMENTS = ("constant", "empty")
+
+_ZERO = Unset(0)
 
 
 def _pairs(given: Any, name: str, ndim: int, smallest: int) -> Widths:
     """A pair of ints for each axis."""
-    wanted = f"an int, (before, after), or one such pair for each of {ndim} axes"
+    wanted = f"an int, (before, after), one int or pair for each of {ndim} axes, or a dict of these by axis"
     arguments.check_known(given, name)
+    if isinstance(given, dict):
+        return _by_axis(given, name, ndim, smallest, wanted)
     if given is None or isinstance(given, (str, bytes, Dual)):
         raise TypeError(f"{name} is {given!r}; wanted: {wanted}")
     try:
@@ -63,11 +68,33 @@ def _pairs(given: Any, name: str, ndim: int, smallest: int) -> Widths:
     for entry in _entries(given):
         if isinstance(entry, (bool, np.bool_)) or not hasattr(type(entry), "__index__"):
             raise TypeError(f"{name} is {given!r}, not integers; wanted: {wanted}")
-    if numbers.shape not in ((), (1,), (2,), (1, 2), (ndim, 2)):
+    if not _is_form(numbers.shape, ndim):
         raise ShapeError(f"{name} is {given!r}, of shape {numbers.shape}; wanted: {wanted}")
     if numbers.size and numbers.min() < smallest:
         raise ValueError(f"{name} is {given!r}; wanted: numbers from {smallest} on")
     return tuple((int(a), int(b)) for a, b in np.broadcast_to(numbers, (ndim, 2)))
+
+
+def _is_form(shape: tuple[int, ...], ndim: int) -> bool:
+    """Whether options of a shape broadcast to a pair for each axis."""
+    return shape in ((), (1,), (2,), (1, 1), (1, 2), (ndim, 1), (ndim, 2))
+
+
+def _by_axis(given: dict[Any, Any], name: str, ndim: int, smallest: int, wanted: str) -> Widths:
+    """A pair of ints for each axis, those of the axes that a dict has, and 0 for all others."""
+    pairs = [(0, 0)] * ndim
+    named = set()
+    for axis, width in given.items():
+        place = arguments.as_int(axis)
+        if place is None:
+            raise TypeError(f"{name} is {given!r}, with the axis {axis!r}; wanted: {wanted}")
+        if not -ndim <= place < ndim:
+            raise ShapeError(f"{name} is {given!r}, with the axis {place}, for an array of {ndim} axes")
+        if place % ndim in named:
+            raise ShapeError(f"{name} is {given!r}, which names axis {place % ndim} twice")
+        named.add(place % ndim)
+        pairs[place % ndim] = _pairs(width, f"{name}[{axis!r}]", 1, smallest)[0]
+    return tuple(pairs)
 
 
 def _entries(given: Any) -> Iterator[Any]:
@@ -95,13 +122,13 @@ def _stacked(given: Any) -> Any:
 def _values(given: Any, name: str, array: Any) -> Any:
     """A value before and one after each axis, in the dtype of the array."""
     ndim = array.ndim
-    wanted = f"a number, (before, after), or one such pair for each of {ndim} axes"
+    wanted = f"a number, (before, after), or one number or pair for each of {ndim} axes"
     arguments.check_known(given, name)
     try:
         values = arguments.as_array(_stacked(given), name)
     except ShapeError:
         raise ShapeError(f"{name} is {given!r}; wanted: {wanted}") from None
-    if values.shape not in ((), (1,), (2,), (1, 2), (ndim, 2)):
+    if not _is_form(values.shape, ndim):
         raise ShapeError(f"{name} has shape {values.shape}; wanted: {wanted}")
     if isinstance(values, Dual):
         if not arguments.is_float(array.dtype):
@@ -119,7 +146,7 @@ def _checked(mode: Any, given: dict[str, Any]) -> dict[str, Any]:
     constants = given["constant_values"]
     if constants is None:
         raise TypeError("constant_values is None; wanted: a number, (before, after), or one such pair for each axis")
-    if mode != "constant" and type(constants) in (int, float) and constants == 0:
+    if constants is _ZERO:
         del options["constant_values"]
     if callable(mode):
         return options
@@ -239,7 +266,7 @@ def pad(
     mode: str | Callable[..., Any] = "constant",
     *,
     stat_length: Any = None,
-    constant_values: Any = 0,
+    constant_values: Any = _ZERO,
     end_values: Any = None,
     reflect_type: Any = None,
 ) -> Any:
@@ -254,8 +281,9 @@ def pad(
     ----------
     array : array_like
         Array to pad. One without axes is returned unchanged.
-    pad_width : int or sequence of int
-        Elements added: on all sides, as (before, after) for all axes, or as one such pair for each axis.
+    pad_width : int, sequence of int or dict
+        Elements added: on all sides, as (before, after) for all axes, as one such pair for each axis, as one int in
+        brackets for each axis, ``((1,), (2,))``, or as a dict of an int or pair for some axes, ``{-1: (0, 2)}``.
     mode : str or callable, default "constant"
         What the margins hold:
 
@@ -273,7 +301,7 @@ def pad(
         Number of elements, counted from the edge, that a statistic is taken of, in the forms of ``pad_width``. By
         default all elements along the axis.
     constant_values : array_like, default 0
-        A constant, (before, after), or one such pair for each axis; in the dtype of the array.
+        A constant, (before, after), or one such pair for each axis, or ``((c,), (d,))``; in the dtype of the array.
     end_values : array_like, optional
         The outermost elements of ramps, in the same forms. By default 0.
     reflect_type : {"even", "odd"}, optional
@@ -288,9 +316,9 @@ def pad(
     Raises
     ------
     ValueError
-        For an unknown mode, an option that is not of the mode, a negative width, a ``stat_length`` below 1, a result
-        that no array can hold, widths or values in another form, or an axis without elements that the mode can't pad
-        (the last two are a TypeError too).
+        For an unknown mode, an option that is given and not of the mode, a negative width, a ``stat_length`` below 1,
+        a result that no array can hold, widths or values in another form, or an axis without elements that the mode
+        can't pad (the last two are a TypeError too).
     TypeError
         For inputs that are not real numbers, or widths that are not integers.
 
@@ -325,13 +353,13 @@ def pad(
     arguments.check_size(shape, operand.dtype, "pad_width", pad_width)
     if not isinstance(mode, str):
         return _by_function(operand, widths, mode, options)
-    if mode not in _WITHOUT_ELEMENTS or (mode == "mean" and not arguments.is_float(operand.dtype)):
+    if mode not in _WITHOUT_ELEMENTS:
         for axis, (length, width) in enumerate(zip(operand.shape, widths)):
             if not length and any(width):
                 raise ShapeError(f"array has shape {operand.shape}; wanted: elements on axis {axis} for mode {mode!r}")
     shortcut = new_shortcut()
     if shortcut is not None and shortcut.operands[0] is operand and (mode in ("constant", "empty") or mode in MAPS):
-        _keep(shortcut, widths, mode, constant_values)
+        _keep(shortcut, widths, mode, options.get("constant_values", 0))
     return _by_name(operand, widths, mode, options)
 
 

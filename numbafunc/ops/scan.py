@@ -14,7 +14,7 @@ from numbafunc import backend
 from numbafunc.backend import CPU, Backend
 from numbafunc.cpu import scan as compiled
 from numbafunc.cpu.scan import carry_error
-from numbafunc.dual.array import Dual, assemble, components
+from numbafunc.dual.array import Dual, assemble, components, value_of
 from numbafunc.dual.checkpoint import checkpoint
 from numbafunc.dual.dtypes import is_float
 from numbafunc.dual.levels import LIVE
@@ -41,8 +41,8 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
         ``f(carry, x)``, which returns the pair of the new carry and the result of the step, ``y``. The carry keeps its
         structure, shapes and dtypes. A function compiled by ``numba.njit`` makes the whole loop run compiled.
     init : nest of array_like
-        The first carry: arrays and numbers in tuples, lists, dicts, with None anywhere. Python numbers take the dtype
-        that the first step gives them.
+        The first carry: arrays and numbers in tuples, lists, dicts, with None anywhere. Python numbers take the dtypes
+        in which steps keep them, those of the arrays that they meet; 64 bits where they meet none.
     xs : nest of numpy.ndarray or None
         Arrays of equal length along their first axis; each step gets one entry of each. None if there are none. Of
         arrays of a CUDA device the steps get entries on the device, as arrays of Numba.
@@ -76,7 +76,7 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
     :func:`checkpoint`, it needs memory for about ``2 * sqrt(n)`` of n steps.
 
     Without any step ``f`` is called once all the same, with zeros for ``x``, to learn the shapes. Where ``init`` has
-    Python numbers the first step is taken twice.
+    Python numbers the first step is taken until it keeps the dtypes of the carry, twice as a rule.
 
     With a function compiled by ``numba.njit`` the carry may be tuples of arrays and numbers, and its types are those
     that Numba infers: a sum of 32-bit integers, for one, has 64 bits, and the carry must not change to that.
@@ -111,18 +111,20 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
     loop = _Loop(f.py_func if jitted else f, structure, entries, x_structure, steps, reverse, here)
     if not jitted or here is not CPU:
         return loop.run(leaves)
+    weak = [is_weak(leaf) for leaf in leaves]
+    typed = leaves
+    if any(weak):
+        # Numba has no weak numbers, so the Python source is run to find their types, unless that fails.
+        with contextlib.suppress(Exception):
+            typed = _of_values(loop).promoted([value_of(leaf) for leaf in leaves])[0]
+        typed = [new if is_number else leaf for new, leaf, is_number in zip(typed, leaves, weak)]
     if any(type(leaf) is Dual for leaf in (*leaves, *entries)):
-        found = differentiated(f, init, leaves, xs, entries, steps, reverse)
+        found = differentiated(f, init, typed, xs, entries, steps, reverse)
         if found is not None:
             return found
         loop.f = python_source(f)
         return loop.run(leaves)
-    weak = [is_weak(leaf) for leaf in leaves]
-    if any(weak):
-        # Numba has no weak numbers, so the Python source is run to find their types, unless that fails.
-        with contextlib.suppress(Exception):
-            leaves = loop.promoted(leaves)
-    return compiled.run(f, init, leaves, weak, xs, entries, steps, reverse)
+    return compiled.run(f, init, typed, weak, xs, entries, steps, reverse)
 
 
 _SHORTEST = 3
@@ -252,7 +254,11 @@ def _start(init: Any) -> tuple[list[Any], Structure]:
 
 def is_weak(leaf: Any) -> bool:
     """Whether a leaf is a Python number, which takes the dtype of the arrays it is combined with."""
-    return type(leaf) is int or type(leaf) is float
+    return type(leaf) in _WEAK
+
+
+_WEAK = (int, float, complex)
+"""Types of Python numbers, each of which holds those of the ones before."""
 
 
 def describe(leaf: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -283,22 +289,28 @@ class _Loop:
         self.reverse = reverse
         self.here = here
         self.expected: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
+        self.weak: tuple[int, ...] = ()  # places of leaves that stay Python numbers
 
     def run(self, leaves: list[Any]) -> tuple[Any, Any]:
         """The last carry and the stacked results, from the leaves of the first carry."""
+        taken: Any = None
         if any(map(is_weak, leaves)) or any(backend.of(leaf) is not self.here for leaf in leaves):
-            leaves = self.promoted(leaves)
+            leaves, taken = self.promoted(leaves)
         self.expected = [describe(leaf) for leaf in leaves]
+        self.weak = tuple(position for position, leaf in enumerate(leaves) if is_weak(leaf))
         results = _Results(self.steps)
         if self.steps == 0:
             with np.errstate(all="ignore"):
-                _, y = self._checked(self.f(self.structure.unflatten(leaves), self._x(None)))
+                _, y = self._checked(taken or self.f(self.structure.unflatten(leaves), self._x(None)))
             results.shape(y)
+        elif taken:
+            leaves, y = self._checked(taken)
+            results.put(self.steps - 1 if self.reverse else 0, y)
         # If carry and result are one NumPy scalar each, their types alone show that they are as expected.
         alone = len(self.expected) == 1 and self.structure == flatten(0)[1] and self.expected[0][0] == ()
         kind = self.expected[0][1].type if alone else None
         entries = self.here.scan_entries
-        for step in range(self.steps):
+        for step in range(1 if taken else 0, self.steps):
             i = self.steps - 1 - step if self.reverse else step
             x = self.x_structure.unflatten(entries(self.entries, i))
             returned = self.f(leaves[0] if alone else self.structure.unflatten(leaves), x)
@@ -339,6 +351,8 @@ class _Loop:
                     continue
             elif not _is_numeric(leaf):
                 raise _refuse(carry, "the carry")
+            elif position in self.weak and np.asarray(leaf).dtype == expected[1]:
+                continue
             elif expected[0] == () and np.result_type(leaf, expected[1]) == expected[1]:
                 with contextlib.suppress(OverflowError):
                     new[position] = expected[1].type(leaf)
@@ -347,23 +361,75 @@ class _Loop:
             raise carry_error(name, _words(expected), _words(describe(leaf)))
         return new, y
 
-    def promoted(self, leaves: list[Any]) -> list[Any]:
-        """The first carry with Python numbers in the dtypes that a step gives them."""
-        with np.errstate(all="ignore"):
-            first = None if self.steps == 0 else self.steps - 1 if self.reverse else 0
-            # The step is taken again, and a step that works in place must then find the arrays as they were.
-            copies, (entries, nest) = map(_own, leaves), flatten(self._x(first))
-            x = nest.unflatten(map(_own, entries))
-            new, carry, _ = self._taken_apart(self.f(self.structure.unflatten(copies), x))
-        if not all(map(_is_numeric, new)):
-            raise _refuse(carry, "the carry")
-        return [_in_place_of(old, leaf) for old, leaf in zip(leaves, new)]
+    def promoted(self, leaves: list[Any]) -> tuple[list[Any], Any]:
+        """The first carry with Python numbers in dtypes that a step keeps, and what the first step then returns."""
+        given, rounds = leaves, 0
+        settled = False  # whether the numbers that have met no array are in dtypes of their own
+        while True:
+            returned = self._first_step(leaves)
+            new, carry, _ = self._taken_apart(returned)
+            if not all(map(_is_numeric, new)):
+                raise _refuse(carry, "the carry")
+            # From some round on dtypes only widen, so that there is a last one.
+            widen = rounds > len(leaves)
+            found = [_fitted(*each, widen) for each in zip(given, leaves, new)]
+            rounds += 1
+            changed = any(one is not leaf for one, leaf in zip(found, leaves))
+            if not changed and not settled and any(map(is_weak, found)):
+                found, settled = self._settled(found), True
+                changed = True
+            leaves = found
+            if not changed:
+                return leaves, returned
+
+    def _first_step(self, leaves: list[Any]) -> Any:
+        """What the first step returns."""
+        first = None if self.steps == 0 else self.steps - 1 if self.reverse else 0
+        # The step may be taken again, and one that works in place must then find the arrays as they were.
+        copies, (entries, nest) = map(_own, leaves), flatten(self._x(first))
+        x = nest.unflatten(map(_own, entries))
+        with np.errstate(all="ignore") if first is None else contextlib.nullcontext():
+            return self.f(self.structure.unflatten(copies), x)
+
+    def _settled(self, leaves: list[Any]) -> list[Any]:
+        """Leaves of which some are Python numbers still, with these as a step keeps all others.
+
+        They get 64 bits if they do not widen other leaves in a step. Otherwise floats take the dtype of those, and
+        integers stay Python's.
+        """
+        numbers = [np.asarray(leaf)[()] if is_weak(leaf) else leaf for leaf in leaves]
+        new = self._taken_apart(self._first_step(numbers))[0]
+        widened = [
+            describe(leaf)[1] for leaf, one in zip(numbers, new) if is_array(one) and describe(one) != describe(leaf)
+        ]
+        if not widened:
+            return numbers
+        wanted = np.result_type(*widened)
+        return [
+            _typed(leaf, wanted) if type(leaf) in (float, complex) and is_float(wanted) else leaf for leaf in leaves
+        ]
 
 
-def _in_place_of(old: Any, new: Any) -> Any:
-    """A leaf of the first carry as the steps will see it: numbers in the dtype and the memory of later ones."""
-    number = _typed(old, describe(new)[1]) if is_weak(old) else old
-    if describe(number)[0] != ():
+def _of_values(loop: _Loop) -> _Loop:
+    """The loop over values alone."""
+    entries = [value_of(entry) for entry in loop.entries]
+    return _Loop(loop.f, loop.structure, entries, loop.x_structure, loop.steps, loop.reverse, loop.here)
+
+
+def _fitted(given: Any, leaf: Any, new: Any, widen: bool) -> Any:
+    """A leaf of the first carry as a step returns it: numbers in its dtype and memory; itself if it is so already."""
+    number = leaf
+    if is_weak(given):
+        if is_weak(new):
+            if is_weak(leaf) and _WEAK.index(type(new)) > _WEAK.index(type(leaf)):
+                number = type(new)(leaf)
+        else:
+            dtype = describe(new)[1]
+            if not is_weak(leaf) and widen:
+                dtype = np.result_type(leaf.dtype, dtype)
+            typed = _typed(given, dtype)
+            number = typed if is_weak(leaf) or typed.dtype != leaf.dtype else leaf
+    if describe(number)[0] != () or is_weak(number):
         return number
     return backend.of(new).scan_number(number, describe(number)[1], new)
 
@@ -380,7 +446,7 @@ def _entries_at(leaves: list[Any], i: int) -> list[Any]:
 
 def _typed(number: Any, dtype: np.dtype[Any]) -> Any:
     """A Python number in the dtype that it takes in a step."""
-    wanted = dtype if is_float(dtype) else np.result_type(number, dtype)
+    wanted = dtype if is_float(dtype) and type(number) is not complex else np.result_type(number, dtype)
     try:
         return np.asarray(number, wanted)[()]
     except OverflowError:

@@ -16,6 +16,7 @@ from numbafunc.cpu.memory import empty, flat_words
 from numbafunc.dual.array import Dual, value_of
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
+from numbafunc.kinds.copy import with_axis_moved
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.selection import Positions, Selection
 from numbafunc.kinds.shortcuts import AS_STORED, new_shortcut, shortcut
@@ -28,12 +29,8 @@ _PARALLEL_FROM = 1 << 17
 _MANY, _SEGMENT, _SHARE = 8, 1 << 15, 16
 
 
-# How elements are ordered, by the kind of their dtype; all others as floats.
-ORDERS = {"i": "signed", "u": "unsigned", "b": "unsigned"}
-
-
 class TopK(NamedTuple):
-    """The largest elements along the last axis, and their indices on it."""
+    """The largest or smallest elements along an axis, and their indices on it."""
 
     values: Any
     indices: np.ndarray[Any, Any]
@@ -44,13 +41,15 @@ def width(dtype: np.dtype[Any]) -> int:
     return 64 if dtype.itemsize == 8 else 32
 
 
-def _prepare(shape: tuple[int, ...], dtype: np.dtype[Any], k: int) -> tuple[Any, tuple[int, ...], tuple[int, ...]]:
+def _prepare(
+    shape: tuple[int, ...], dtype: np.dtype[Any], k: int, largest: bool
+) -> tuple[Any, tuple[int, ...], tuple[int, ...]]:
     """Kernel, shape of the results, and the integers that the kernel is given."""
-    from numbafunc.cpu.top_k import FEW, build
+    from numbafunc.cpu.top_k import FEW, build, order_of
 
     rows, n = math.prod(shape[:-1]), shape[-1]
     parallel = rows * (n + 32 * k) >= _PARALLEL_FROM and threads.parallel_allowed()
-    kernel = build(ORDERS.get(dtype.kind, "float"), width(dtype), few=k <= FEW, parallel=parallel)
+    kernel = build(order_of(dtype, largest), width(dtype), few=k <= FEW, parallel=parallel)
     segments = n // max(_SEGMENT, _SHARE * k) if rows < _MANY else 1
     if segments > 1:
         kernel = _in_segments(kernel, rows, n, segments)
@@ -79,18 +78,18 @@ def _words(array: np.ndarray[Any, Any], n: int) -> np.ndarray[Any, Any]:
     return words.reshape(-1, n)
 
 
-def _top_k(x: np.ndarray[Any, Any], k: int) -> TopK:
+def _top_k(x: np.ndarray[Any, Any], k: int, largest: bool) -> TopK:
     shape = (*x.shape[:-1], k)
     values, indices = empty(shape, x.dtype), empty(shape, np.int32)
     if values.size:
-        kernel, _, sizes = _prepare(x.shape, x.dtype, k)
+        kernel, _, sizes = _prepare(x.shape, x.dtype, k, largest)
         kernel(_words(x, x.shape[-1]), _words(values, k), _words(indices, k), *sizes)
     return TopK(values, indices)
 
 
 def _prepared(x: np.ndarray[Any, Any], result: TopK, k: int) -> Callable[[np.ndarray[Any, Any]], TopK]:
     """The prepared call for arrays of this shape, of two axes, and dtype."""
-    kernel, shape, sizes = _prepare(x.shape, x.dtype, k)
+    kernel, shape, sizes = _prepare(x.shape, x.dtype, k, True)
     code = machine_code(kernel, (x, *result, *sizes)) if hasattr(kernel, "compile") else kernel
     dtype = x.dtype
 
@@ -106,23 +105,27 @@ def _positions(indices: np.ndarray[Any, Any], shape: tuple[int, ...]) -> Positio
     return Positions(indices.reshape(math.prod(shape[:-1]), indices.shape[-1]).astype(np.int64), indices.shape)
 
 
-def _find(x: np.ndarray[Any, Any], k: int) -> Positions:
-    return _positions(_top_k(x, k).indices, x.shape)
+def _find(x: np.ndarray[Any, Any], k: int, largest: bool) -> Positions:
+    return _positions(_top_k(x, k, largest).indices, x.shape)
 
 
 _selection = Selection("top_k", _find, Backend.top_k)
 
 
 @backend.CPU.brings(Backend.top_k)
-def _of_any(x: Any, k: int) -> TopK:
-    found = _top_k(value_of(x), k)
+def _of_any(x: Any, k: int, largest: bool) -> TopK:
+    found = _top_k(value_of(x), k, largest)
     if type(x) is not Dual:
         return found
     return TopK(_selection.gather(x, _positions(found.indices, x.shape), found.values), found.indices)
 
 
-@shortcut("operand")
-def top_k(operand: Any, k: int) -> TopK:
+def _along_last(x: Any, k: int, largest: bool) -> TopK:
+    return TopK(*Backend.top_k.of(backend.of(x), "top_k")(x, k, largest))
+
+
+@shortcut("operand", unset=["axis", "largest"])
+def top_k(operand: Any, k: int, *, axis: int = -1, largest: bool = True) -> TopK:
     r"""The ``k`` largest elements along the last axis, in descending order, and their indices.
 
     .. math:: v_i = x_{j_i}, \quad x_{j_0} \ge x_{j_1} \ge \dots \ge x_{j_{k-1}} \ge \text{all others}
@@ -132,27 +135,33 @@ def top_k(operand: Any, k: int) -> TopK:
     operand : array_like
         Real numbers or bool, with at least one axis.
     k : int
-        How many; from 0 to the length of the last axis.
+        How many; from 0 to the length of the axis.
+    axis : int, default -1
+        The axis to go along.
+    largest : bool, default True
+        Whether the largest come first; otherwise the smallest elements are found, in ascending order.
 
     Returns
     -------
     values : numpy.ndarray
-        Of the shape of ``operand`` with ``k`` for its last length, and of its dtype.
+        Of the shape of ``operand`` with ``k`` for the length of the axis, and of its dtype.
     indices : numpy.ndarray
-        Positions on the last axis, int32.
+        Positions on the axis, int32.
 
     Raises
     ------
     TypeError
-        For an operand that does not hold real numbers, or a ``k`` that is not an integer.
+        For an operand that does not hold real numbers, a ``k`` or ``axis`` that is not an integer, or a ``largest``
+        that is not True or False.
     ValueError
-        For a ``k`` that is negative or too large, an operand without axes, or one longer than int32 can count.
+        For a ``k`` that is negative or too large, an operand without axes, one longer than int32 can count, or an axis
+        out of range.
 
     Notes
     -----
     Of equal elements the one with the lower index comes first. Floats are ordered by their bits: NaN is larger than all
-    numbers, 0.0 larger than -0.0, and NaN with a sign comes last. The result is a named tuple. Derivatives follow the
-    indices.
+    numbers, 0.0 larger than -0.0, and NaN with a sign comes last. Among the smallest, NaN comes last whatever its sign.
+    The result is a named tuple. Derivatives follow the indices.
 
     Examples
     --------
@@ -169,13 +178,25 @@ def top_k(operand: Any, k: int) -> TopK:
     count, shape = arguments.as_int(k), tuple(x.shape)
     if count is None:
         raise TypeError(f"k is {k!r}; wanted: an int")
-    if not 0 <= count <= shape[-1]:
-        raise ValueError(f"k is {k!r}; wanted: from 0 to {shape[-1]}, the length of the last axis of operand")
-    if shape[-1] > np.iinfo(np.int32).max:
-        raise ValueError(f"operand has shape {shape}; wanted: a last axis that int32 can index")
-    if not isinstance(x, np.ndarray):
-        return TopK(*Backend.top_k.of(backend.of(x), "top_k")(x, count))
-    result = _top_k(x, count)
+    place, first = arguments.as_int(axis), arguments.check_flag(largest, "largest")
+    if place is None:
+        raise TypeError(f"axis is {axis!r}; wanted: an int")
+    if not -x.ndim <= place < x.ndim:
+        raise ValueError(
+            f"axis is {axis!r}; wanted: from {-x.ndim} to {x.ndim - 1} for an array of {x.ndim} dimensions"
+        )
+    if not 0 <= count <= shape[place]:
+        of_axis = "the last axis" if place in (-1, x.ndim - 1) else f"axis {place}"
+        raise ValueError(f"k is {k!r}; wanted: from 0 to {shape[place]}, the length of {of_axis} of operand")
+    if shape[place] > np.iinfo(np.int32).max:
+        raise ValueError(f"operand has shape {shape}; wanted: an axis that int32 can index")
+    place, last = place % x.ndim, x.ndim - 1
+    if place != last:
+        found = _along_last(with_axis_moved(x, place, last), count, first)
+        return TopK(*(with_axis_moved(part, last, place) for part in found))
+    if not isinstance(x, np.ndarray) or not first:
+        return _along_last(x, count, first)
+    result = _top_k(x, count, True)
     shortcut = new_shortcut()
     usual = x.ndim == 2 and result.values.size and x.dtype.char in AS_STORED
     if shortcut is not None and shortcut.operands[0] is x and usual:

@@ -21,6 +21,8 @@ _ORDERS = {
     "float": ("uint16", "uint32", "uint64"),
     "signed": _WORDS,
     "unsigned": _WORDS,
+    "smallest float": ("uint16", "uint32", "uint64"),
+    "smallest bfloat16": ("uint16",),
 }
 
 

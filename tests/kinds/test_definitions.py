@@ -54,6 +54,9 @@ def test_flags_inside_compiled_functions():
         np.testing.assert_array_equal(approximate, numbafunc.gelu(x, True))
     both = numbafunc.elementwise(lambda x: numbafunc.gelu(x) - numbafunc.gelu(x, True))
     np.testing.assert_array_equal(both(0.5), numbafunc.gelu(0.5) - numbafunc.gelu(0.5, True))
+    sharp = numba.njit(lambda x, beta: (numbafunc.softplus(x), numbafunc.softplus(x, beta=beta)))
+    for mine, theirs in zip(sharp(x, 2.0), (numbafunc.softplus(x), numbafunc.softplus(x, beta=2.0))):
+        np.testing.assert_array_equal(mine, theirs)
     slopes = [numbafunc.grad(numbafunc.gelu, 0)(0.5, flag) for flag in (False, True)]
     np.testing.assert_allclose(numbafunc.grad(both)(0.5), slopes[0] - slopes[1], rtol=1e-9)
     for flag in (np.array(True), 1, "tanh"):

@@ -63,6 +63,7 @@ TAILS = {
     "sigmoid": [-80.0, -30.0, 30.0, 80.0],
     "sigmoid_cross_entropy_logits": [-80.0, -30.0],
     "softplus": [-80.0, -30.0, 30.0],
+    "softplus_scaled": [-80.0, -30.0, 30.0],
     "tanh": [-40.0, -15.0, 15.0, 40.0],
 }
 

@@ -54,7 +54,7 @@ def test_values(name, dtype):
     assert result.shape == arrays[0].shape
     for array, copy in zip(arrays, copies):
         np.testing.assert_array_equal(array, copy)
-    bar = BARS[str(dtype)]
+    bar = BARS[str(dtype)] + (name == "softplus_scaled")  # whose docstring says so
     wrong = []
     for index, computed in enumerate(result):
         point = [oracles.exact(array[index]) for array in arrays]

@@ -303,3 +303,33 @@ def test_celu_of_ratios_beyond_the_range(x, alpha, value):
 def test_slopes_of_celu_at_ratios_beyond_the_range(x, alpha, slopes):
     found = [numbafunc.grad(numbafunc.celu, position)(x, alpha) for position in (0, 1)]
     np.testing.assert_allclose(found, slopes, atol=1e-300)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_softplus_of_other_sharpness(dtype):
+    x = np.array([-INF, -3, -1, -0.0, 0, 1, 3, INF, NAN], dtype)
+    np.testing.assert_array_equal(numbafunc.softplus(x, beta=1), numbafunc.softplus(x), strict=True)
+    np.testing.assert_array_equal(numbafunc.softplus(x, beta=np.ones(9, dtype)), numbafunc.softplus(x), strict=True)
+    np.testing.assert_array_equal(numbafunc.softplus(x, beta=-2.0), -numbafunc.softplus(-x, beta=2.0), strict=True)
+    # The limit is relu, elsewhere too.
+    np.testing.assert_array_equal(numbafunc.softplus(x, beta=INF), numbafunc.relu(x), strict=True)
+    assert np.all(np.isnan(numbafunc.softplus(x, beta=NAN)))
+
+
+def test_softplus_of_infinite_sharpness_has_the_slopes_of_relu():
+    x = [-INF, -3.0, -0.0, 0.0, 3.0, INF]
+    sharp = lambda x: numbafunc.softplus(x, beta=INF)  # noqa: E731
+    np.testing.assert_array_equal(slope_of(sharp, x), slope_of(numbafunc.relu, x))
+    np.testing.assert_array_equal(curvature_of(sharp, x), np.zeros(6))
+
+
+@pytest.mark.parametrize("beta", [0, 0.0, -0.0, np.float32(0), [1.0, 0.0]], ids=repr)
+def test_softplus_without_sharpness(beta):
+    with pytest.raises(ValueError, match="^beta is .*wanted: numbers other than 0"):
+        numbafunc.softplus([1.0, 2.0], beta=beta)
+
+
+def test_softplus_where_products_leave_the_range():
+    for beta in (1e-300, 1e-5, 1e300):
+        np.testing.assert_allclose(numbafunc.softplus(1e10, beta=beta), max(1e10, np.log(2) / beta), rtol=1e-4)
+        np.testing.assert_allclose(slope_of(lambda x: numbafunc.softplus(x, beta=beta), 1e10), 1 - 0.5 * (beta < 1e-9))  # noqa: B023

@@ -30,6 +30,7 @@ OPERANDS = {
     "selu": (lambda bad: numbafunc.selu(bad), "x"),
     "sigmoid": (lambda bad: numbafunc.sigmoid(bad), "x"),
     "softplus": (lambda bad: numbafunc.softplus(bad), "x"),
+    "softplus beta": (lambda bad: numbafunc.softplus(X, beta=bad), "beta"),
     "swish": (lambda bad: numbafunc.swish(bad), "x"),
     "tanh": (lambda bad: numbafunc.tanh(bad), "x"),
     "one_hot": (lambda bad: numbafunc.one_hot(bad, 3), "x"),
@@ -114,6 +115,7 @@ PAIRS = {
     "celu": (numbafunc.celu, "x", "alpha"),
     "elu": (numbafunc.elu, "x", "alpha"),
     "leaky_relu": (numbafunc.leaky_relu, "x", "negative_slope"),
+    "softplus": (lambda x, y: numbafunc.softplus(x, beta=y), "x", "beta"),
     "softmax": (lambda x, y: numbafunc.softmax(x, where=y > 0), "x", "where"),
     "log_softmax": (lambda x, y: numbafunc.log_softmax(x, where=y > 0), "x", "where"),
     "logsumexp": (lambda x, y: numbafunc.logsumexp(x, b=y), "a", "b"),
@@ -225,7 +227,7 @@ def test_out_that_does_not_fit(name):
             call(x, wrong)
     with pytest.raises(ValueError, match="^out overlaps"):
         call(x, x)
-    holder = np.arange(24.0).reshape(4, 6)
+    holder = np.arange(1.0, 25.0).reshape(4, 6)
     np.testing.assert_array_equal(x, X)
     for operand, target in [
         (holder[:2, :3], holder[1:3, :3]),

@@ -1,5 +1,7 @@
 """scan: the figures, nests, errors, derivatives of any nesting, and bodies compiled by Numba."""
 
+import warnings
+
 import ml_dtypes
 import numba
 import numpy as np
@@ -67,6 +69,87 @@ def test_a_python_number_takes_the_dtype_that_the_first_step_gives_it(body, dtyp
     carry, ys = scan(body, start, XS.astype(dtype))
     same((carry, ys), (np.array(6, wanted), np.array([0, 1, 3], wanted)))
     same(scan(body, start, np.zeros(0, dtype)), (np.array(0, wanted), np.zeros(0, wanted)))
+
+
+def shift(carry, x):
+    return (carry[1], carry[2], carry[2] + x), carry[0]
+
+
+def fibonacci(carry, x):
+    return (carry[1], carry[0] + carry[1] * x), carry[0]
+
+
+def add_up(carry, x):
+    return (carry[0] + x, carry[1] + carry[0], carry[2] + carry[1]), carry[2]
+
+
+def scale(carry, x):
+    return (carry[0], carry[1] + carry[0] * x, carry[2]), carry[1]
+
+
+@pytest.mark.parametrize("jitted", [False, True], ids=["Python", "Numba"])
+@pytest.mark.parametrize(
+    ("body", "start"),
+    [
+        *[(fibonacci, start) for start in ((0.0, 1.0), (0, 1), (0, 1.0), (0.0, np.float32(1)))],
+        *[(body, start) for body in (shift, add_up) for start in ((0.0, 1.0, 2.0), (0, 1.0, 2), (0, 0, 0))],
+        (scale, (2.0, 1.0, np.float32(0))),
+    ],
+)
+def test_python_numbers_take_the_dtypes_that_steps_keep(body, start, jitted):
+    xs = (np.arange(4) + 0.5).astype(np.float32)
+    f = numba.njit(body) if jitted else body
+    wanted = tuple(map(np.float32, start))
+    for reverse in (False, True):
+        carry, ys = scan(f, start, xs, reverse=reverse)
+        same((carry, ys), scan(body, wanted, xs, reverse=reverse))
+        assert {leaf.dtype for leaf in (*carry, ys)} == {np.dtype(np.float32)}
+    same(scan(f, start, xs[:0]), (tuple(map(np.asarray, wanted)), np.zeros(0, np.float32)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # such as that of a derivative that isn't compiled
+        for mode in ("forward", "reverse"):
+            gradient = grad(lambda x: scan(f, start, x)[0][-2], mode=mode)(xs)
+            assert gradient.dtype == np.float32
+            expected = grad(lambda x: scan(body, wanted, x)[0][-2], mode=mode)(xs)
+            np.testing.assert_allclose(gradient, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("body", [shift, add_up])
+def test_python_numbers_become_halves(body):
+    carry, ys = scan(body, (0.0, 0.0, 0.0), np.arange(3, dtype=np.float16))
+    assert {leaf.dtype for leaf in (*carry, ys)} == {np.dtype(np.float16)}
+
+
+def test_python_numbers_that_meet_no_array():
+    xs = XS.astype(np.float32)
+    same(scan(lambda c, x: ((c[0] + 1, c[1] + x), c[0]), (0, 0.0), xs)[0], (np.array(3), np.array(6, np.float32)))
+    same(scan(lambda c, x: ((c[0], c[1] + x), None), (1.5, 0), xs)[0], (np.array(1.5), np.array(6, np.float32)))
+    # One that scales others is of their dtype; an integer, which would widen them, stays Python's.
+    for start, dtype in ((2, np.int64), (2.0, np.float32)):
+        carry, ys = scan(scale, (start, 0.0, 1), xs)
+        same(carry, (np.array(2, dtype), np.array(12, np.float32), np.array(1)))
+        same(ys, np.array([0, 2, 6], np.float32))
+    same(scan(lambda c, x: (c + x, c), 0j, xs)[0], np.array(6, np.complex64))
+
+
+def test_steps_are_taken_no_more_often_than_needed():
+    calls = []
+
+    def body(carry, x):
+        calls.append(x)
+        return carry + x, carry
+
+    for start, times in ((0.0, 4), (np.float64(0), 3)):
+        calls.clear()
+        scan(body, start, XS)
+        assert len(calls) == times
+
+
+def test_python_numbers_inside_compiled_functions():
+    body = numba.njit(fibonacci)
+    carry, ys = numba.njit(lambda xs: scan(body, (0, 1), xs))(XS + 0.5)
+    same(tuple(map(np.asarray, carry)), scan(fibonacci, (0, 1), XS + 0.5)[0])
+    same(ys, scan(fibonacci, (0, 1), XS + 0.5)[1])
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint16, np.float16, ml_dtypes.bfloat16, np.complex64])

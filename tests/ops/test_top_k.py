@@ -125,6 +125,39 @@ def test_axes(shape):
             np.testing.assert_array_equal(top_k(x, k).values, top_k(x, 3).values)
 
 
+@pytest.mark.parametrize("largest", [True, False])
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, -3])
+def test_other_axes_and_the_smallest(axis, largest):
+    x = np.random.default_rng(4).integers(-5, 5, (4, 6, 5)) / 2
+    for k in (0, 2, x.shape[axis]):
+        order = np.take(np.argsort(-x if largest else x, axis, kind="stable"), range(k), axis)
+        values, indices = top_k(x, k, axis=axis, largest=largest)
+        np.testing.assert_array_equal(values, np.take_along_axis(x, order, axis), strict=True)
+        np.testing.assert_array_equal(indices, order.astype(np.int32), strict=True)
+    t = np.random.default_rng(5).normal(size=x.shape)
+    _, slopes = numbafunc.jvp(lambda x: top_k(x, 2, axis=axis, largest=largest).values, (x,), (t,))
+    indices = top_k(x, 2, axis=axis, largest=largest).indices
+    np.testing.assert_array_equal(slopes, np.take_along_axis(t, indices, axis))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ml_dtypes.bfloat16])
+def test_nan_is_not_among_the_smallest(dtype):
+    minus = np.copysign(np.array(np.nan, dtype), np.array(-1, dtype))
+    x = np.array([minus, 0, -0.0, 0, np.nan, -np.inf, np.nan, 2, -2, np.inf, minus], dtype)
+    for k in (3, 11):  # -0.0 is smaller than 0.0; otherwise this is the order of numpy.sort
+        np.testing.assert_array_equal(top_k(x, k, largest=False).indices, [5, 8, 2, 1, 3, 7, 9, 0, 4, 6, 10][:k])
+    many = np.resize(x, 44)
+    np.testing.assert_array_equal(top_k(many, 40, largest=False).values.astype(float), np.sort(many.astype(float))[:40])
+
+
+@pytest.mark.parametrize("dtype", "bBhHiIlL?")
+def test_the_smallest_integers(dtype):
+    limits = (0, 1) if dtype == "?" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    x = np.random.default_rng(7).choice(np.array([*limits, 1, 0, limits[1]], dtype), 50)
+    for k in (3, 40):
+        np.testing.assert_array_equal(top_k(x, k, largest=False).indices, np.argsort(x, kind="stable")[:k])
+
+
 # Derivatives
 
 
@@ -181,6 +214,28 @@ def test_k_that_is_no_integer(k):
     top_k(x, 1)  # a known call with an equal number must not be taken for it
     with pytest.raises(TypeError, match="^k is"):
         top_k(x, k)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"axis": 2}, ValueError, "axis is 2; wanted: from -2 to 1"),
+        ({"axis": -3}, ValueError, "axis is -3"),
+        ({"axis": 1.0}, TypeError, "axis is 1.0; wanted: an int"),
+        ({"axis": (0,)}, TypeError, "axis is"),
+        ({"axis": True}, TypeError, "axis is True"),
+        ({"axis": None}, TypeError, "axis is None"),
+        ({"largest": "no"}, TypeError, "largest is 'no'"),
+        ({"largest": None}, TypeError, "largest is None"),
+        ({"axis": 0}, ValueError, "k is 3; wanted: from 0 to 2, the length of axis 0"),
+    ],
+    ids=repr,
+)
+def test_wrong_options(options, error, message):
+    x = np.zeros((2, 3), np.float32)
+    top_k(x, 3)
+    with pytest.raises(error, match=f"^{message}"):
+        top_k(x, 3, **options)
 
 
 # Results do not depend on threads.

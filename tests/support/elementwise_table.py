@@ -48,6 +48,7 @@ TABLE = {
         numbafunc.loss.sigmoid_cross_entropy_logits, ("real", "share"), boolean=False
     ),
     "softplus": Entry(numbafunc.softplus),
+    "softplus_scaled": Entry(lambda x, beta, **options: numbafunc.softplus(x, beta=beta, **options), ("real", "scale")),
     "swish": Entry(numbafunc.swish),
     "tanh": Entry(numbafunc.tanh),
 }

@@ -58,6 +58,7 @@ ELEMENTWISE = {
     "sigmoid": _logistic,
     "sigmoid_cross_entropy_logits": lambda x, y: _softplus(x) - x * y,
     "softplus": _softplus,
+    "softplus_scaled": lambda x, beta: _softplus(beta * x) / beta,
     "swish": lambda x: x * _logistic(x),
     "tanh": mp.tanh,
 }

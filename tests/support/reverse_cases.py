@@ -173,6 +173,7 @@ LABELS = np.array([0, -1, 7, 2])
 
 def other_cases():
     yield Case("top_k of none", lambda x: numbafunc.top_k(x, 0).values, (normal(3, 5),))
+    yield Case("top_k of the smallest", lambda x: numbafunc.top_k(x, 2, axis=0, largest=False).values, (normal(3, 5),))
     yield Case("top_k with indices", lambda x: numbafunc.top_k(x, 3), (normal(3, 5),))
     yield Case(
         "scan", lambda c, x: numbafunc.scan(lambda c, x: (c * x + np.sin(c), c * c), c, x), (normal(3), normal(5, 3))

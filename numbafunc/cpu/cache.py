@@ -31,6 +31,7 @@ from numba.core.runtime import _nrt_python, rtsys
 from numba.core.serialize import dumps
 from numba.core.typing.templates import builtin_registry
 
+from numbafunc.cpu.identity import UnidentifiableError, is_released, names_in, type_words
 from numbafunc.cpu.parts import KernelCompiler, PartCompiler
 from numbafunc.numbers import elementary
 
@@ -84,7 +85,7 @@ def with_compiled_helpers(function: Any) -> Any:
 
 def _with_helpers(function: Any, finish: Callable[[Any], Any], made: dict[Any, Any]) -> Any:
     made[function] = function  # while it is being made: Numba refuses functions that call themselves
-    names = _names(function.__code__)
+    names = names_in(function.__code__)
     variables = dict(function.__globals__)
     variables.update({n: _replaced(variables[n], names, finish, made) for n in names if n in variables})
     values = (_replaced(cell.cell_contents, names, finish, made) for cell in function.__closure__ or ())
@@ -101,7 +102,7 @@ def _replaced(value: Any, names: list[str], finish: Callable[[Any], Any], made: 
     Functions under ``numba.njit`` are copied from their source, since they become a part of the loop as all others do.
     """
     if isinstance(value, types.ModuleType):
-        if value.__name__.split(".")[0] in RELEASED:
+        if is_released(value.__name__):
             return value
         held = vars(value)
         changed = {name: _replaced(held[name], names, finish, made) for name in names if callable(held.get(name))}
@@ -121,94 +122,12 @@ def _replaced(value: Any, names: list[str], finish: Callable[[Any], Any], made: 
     ):
         return elementary.FUNCTIONS[_OF_SCIPY[value.__name__]]
     plain = getattr(value, "py_func", value)
-    if not isinstance(plain, types.FunctionType) or (plain.__module__ or "").split(".")[0] in RELEASED:
+    if not isinstance(plain, types.FunctionType) or is_released(plain.__module__):
         return value
     if plain is value and any(known is value for known, _ in builtin_registry.globals):
         return value  # Numba knows it by an overload of the user's
     copy = made[plain] if plain in made else _with_helpers(plain, finish, made)
     return value if copy is plain else finish(copy)
-
-
-def identify(function: Any) -> str | None:
-    """Digest of a user's function: its code and all that it refers to; None where that can't be determined."""
-    digest = hashlib.sha256()
-    try:
-        _digest_value(digest, function, set())
-    except _UnidentifiableError:
-        return None
-    return digest.hexdigest()
-
-
-class _UnidentifiableError(Exception):
-    pass
-
-
-def _digest_value(digest: Any, value: Any, seen: set[int]) -> None:
-    if hasattr(value, "py_func"):
-        digest.update(repr(sorted(getattr(value, "targetoptions", {}).items())).encode())
-        value = value.py_func
-    if id(value) in seen:
-        return
-    if isinstance(value, types.FunctionType):
-        seen.add(id(value))
-        _digest_code(digest, value.__code__)
-        for cell in value.__closure__ or ():
-            _digest_value(digest, cell.cell_contents, seen)
-        _digest_value(digest, value.__defaults__, seen)
-        names = _names(value.__code__)
-        for name in names:
-            if name in value.__globals__:
-                digest.update(name.encode())
-                _digest_value(digest, value.__globals__[name], seen)
-                _digest_attributes(digest, value.__globals__[name], names, seen)
-    elif isinstance(value, tuple):
-        for item in value:
-            _digest_value(digest, item, seen)
-    elif isinstance(value, types.ModuleType):
-        digest.update(f"module {value.__name__} {getattr(value, '__version__', '')}".encode())
-    elif value is None or isinstance(value, (bool, int, float, complex, str, bytes, np.generic)):
-        digest.update(f"{type(value).__name__} {value!r}".encode())
-    elif getattr(value, "__module__", "").split(".")[0] in ("numbafunc", "numpy", "math", "builtins"):
-        digest.update(repr(value).encode() if not hasattr(value, "__name__") else value.__name__.encode())
-    elif isinstance(value, (types.BuiltinFunctionType, np.ufunc, type)):
-        digest.update(f"{value.__name__}".encode())
-    else:
-        raise _UnidentifiableError
-
-
-# Modules whose functions and constants are identified by the version of the module.
-RELEASED = ("builtins", "cmath", "math", "numba", "numbafunc", "numpy", "operator")
-
-
-def _digest_attributes(digest: Any, value: Any, names: list[str], seen: set[int]) -> None:
-    """Add the attributes of a user's module that a function names."""
-    if not isinstance(value, types.ModuleType) or value.__name__.split(".")[0] in RELEASED:
-        return
-    for name in names:
-        if hasattr(value, name):
-            attribute = getattr(value, name)
-            digest.update(f"{value.__name__}.{name}".encode())
-            _digest_value(digest, attribute, seen)
-            _digest_attributes(digest, attribute, names, seen)
-
-
-def _names(code: types.CodeType) -> list[str]:
-    """The names of global variables and attributes in a function and in those inside it."""
-    names = list(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            names += _names(constant)
-    return names
-
-
-def _digest_code(digest: Any, code: types.CodeType) -> None:
-    digest.update(code.co_code)
-    digest.update(repr((code.co_names, code.co_varnames, code.co_freevars)).encode())
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            _digest_code(digest, constant)
-        else:
-            digest.update(repr(constant).encode())
 
 
 class KernelCache(_Cache):
@@ -238,17 +157,9 @@ class KernelCache(_Cache):
         """The compiled kernel for these types, or None."""
         # A full refresh of the context would load the whole compiler, which takes half a second.
         _name_runtime()
-        key = self._key(sig, target_context)
+        payload = _read(self._key(sig, target_context))
         try:
-            content = _entry(key).read_bytes()
-        except OSError:
-            return None
-        head = _head(key)
-        payload = content[len(head) + 32 :]
-        if not content.startswith(head) or hashlib.sha256(payload).digest() != content[len(head) : len(head) + 32]:
-            return None
-        try:
-            return CompileResult._rebuild(target_context, *pickle.loads(payload))
+            return None if payload is None else CompileResult._rebuild(target_context, *pickle.loads(payload))
         except (ImportError, AttributeError):  # it refers to a user's module that no longer exists
             return None
 
@@ -256,10 +167,40 @@ class KernelCache(_Cache):
         """Keep a compiled kernel."""
         if data.lifted or data.library.has_dynamic_globals or _is_recursive(data.library) or _needs_more(data.library):
             return
-        key = self._key(sig, data.target_context)
-        payload = dumps(data._reduce())
-        with contextlib.suppress(OSError):  # no space, no permission: the kernel is compiled anew next time
-            _write(_entry(key), _head(key) + hashlib.sha256(payload).digest() + payload)
+        _keep(self._key(sig, data.target_context), dumps(data._reduce()))
+
+
+class UserCache(KernelCache):
+    """Cache of a dispatcher whose arguments come from users, and may be of any type."""
+
+    def _key(self, signature: Any, target: Any) -> bytes:
+        return super()._key("; ".join(map(type_words, signature)), target)
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The compiled kernel for these types, or None."""
+        try:
+            return super().load_overload(sig, target_context)
+        except UnidentifiableError:
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep a compiled kernel, unless one of its types can change without any sign of it."""
+        with contextlib.suppress(UnidentifiableError):
+            super().save_overload(sig, data)
+
+
+def recall(identity: str) -> Any:
+    """What :func:`remember` has kept under an identity; None where that is nothing."""
+    payload = _read(repr((source_digest(), identity)).encode())
+    try:
+        return None if payload is None else pickle.loads(payload)
+    except (ImportError, AttributeError):
+        return None
+
+
+def remember(identity: str, value: Any) -> None:
+    """Keep a value beside the machine code that goes with it."""
+    _keep(repr((source_digest(), identity)).encode(), dumps(value))
 
 
 @cache
@@ -291,6 +232,23 @@ def _head(key: bytes) -> bytes:
 def _entry(key: bytes) -> Path:
     name = hashlib.sha256(key).hexdigest()
     return folder() / name[:2] / f"{name}.kernel"
+
+
+def _read(key: bytes) -> bytes | None:
+    """The content of an entry, if it is whole."""
+    try:
+        content = _entry(key).read_bytes()
+    except OSError:
+        return None
+    head = _head(key)
+    payload = content[len(head) + 32 :]
+    whole = content.startswith(head) and hashlib.sha256(payload).digest() == content[len(head) : len(head) + 32]
+    return payload if whole else None
+
+
+def _keep(key: bytes, payload: bytes) -> None:
+    with contextlib.suppress(OSError):  # no space, no permission: the kernel is compiled anew next time
+        _write(_entry(key), _head(key) + hashlib.sha256(payload).digest() + payload)
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -336,10 +294,24 @@ def compile_lazily(function: Any, identity: str | None, *, parallel: bool = Fals
     A kernel without an identity is compiled anew in each process. Others are named by it: symbols of machine code that
     different processes have compiled would otherwise meet under one name where functions of the user call kernels.
     """
+    return _kept(function, identity and f"{identity} parallel={parallel}", KernelCache, **FLAGS, parallel=parallel)
+
+
+def compile_loop(function: Any, identity: str | None) -> Any:
+    """The Numba dispatcher of a loop around a user's function, compiled or read as :func:`compile_lazily` says."""
+    return _kept(function, identity, UserCache, nogil=True)
+
+
+def _kept(function: Any, identity: str | None, kind: Any, **options: Any) -> Any:
     if identity is not None:
-        digest = hashlib.sha256(f"{identity} parallel={parallel}".encode()).hexdigest()[:16]
+        digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
         function.__name__ = function.__qualname__ = f"{function.__name__}_{digest}"
-    dispatcher = numba.njit(**FLAGS, parallel=parallel, pipeline_class=KernelCompiler)(function)
+    dispatcher = numba.njit(**options, pipeline_class=KernelCompiler)(function)
     if identity is not None:
-        dispatcher._cache = KernelCache(f"{identity} parallel={parallel}")
+        dispatcher._cache = kind(identity)
     return dispatcher
+
+
+def part_of_loop(function: Any, **options: Any) -> Any:
+    """The Numba dispatcher of a function that only such loops, and others like it, call."""
+    return numba.njit(**options, no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=PartCompiler)(function)

@@ -370,10 +370,11 @@ class Elementwise:
         key = (operands, storage, keys, spans, parallel)
         kernel = self._kernels.get(key)
         if kernel is None:
-            from numbafunc.cpu import cache, elementwise
+            from numbafunc.cpu import elementwise
+            from numbafunc.cpu.identity import identify
 
             definition = self.settled()
-            identity = self.identity if self.identity is not None else cache.identify(definition)
+            identity = self.identity if self.identity is not None else identify(definition)
             kernel = elementwise.build(definition, identity, operands, storage, keys, spans, parallel=parallel)
             self._kernels[key] = kernel
         return kernel

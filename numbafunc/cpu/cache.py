@@ -9,6 +9,7 @@ has no index file on which processes could disagree.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import pickle
 import platform
@@ -26,6 +27,7 @@ from numba.core.runtime import _nrt_python, rtsys
 from numba.core.serialize import dumps
 
 from numbafunc.cpu import cache_folder
+from numbafunc.cpu.identity import UnidentifiableError, type_words
 
 _MAGIC = b"numbafunc kernel 1\n"
 
@@ -89,15 +91,9 @@ class KernelCache(_Cache):
         """The compiled kernel for these types, or None."""
         # A full refresh of the context would load the whole compiler, which takes half a second.
         _name_runtime()
-        key = self._key(sig, target_context)
-        content, head = cache_folder.read(_name(key)), _head(key)
-        if content is None or not content.startswith(head):
-            return None
-        payload = content[len(head) + 32 :]
-        if hashlib.sha256(payload).digest() != content[len(head) : len(head) + 32]:
-            return None
+        payload = _read(self._key(sig, target_context))
         try:
-            return CompileResult._rebuild(target_context, *pickle.loads(payload))
+            return None if payload is None else CompileResult._rebuild(target_context, *pickle.loads(payload))
         except (ImportError, AttributeError):  # it refers to a user's module that no longer exists
             return None
         except Exception as error:
@@ -114,7 +110,40 @@ class KernelCache(_Cache):
         except Exception as error:
             cache_folder.warn_once(f"A compiled kernel can't be kept, and is compiled anew next time: {error!r}")
             return
-        cache_folder.write(_name(key), _head(key) + hashlib.sha256(payload).digest() + payload)
+        _keep(key, payload)
+
+
+class UserCache(KernelCache):
+    """Cache of a dispatcher whose arguments come from users, and may be of any type."""
+
+    def _key(self, signature: Any, target: Any) -> bytes:
+        return super()._key("; ".join(map(type_words, signature)), target)
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The compiled kernel for these types, or None."""
+        try:
+            return super().load_overload(sig, target_context)
+        except UnidentifiableError:
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep a compiled kernel, unless one of its types can change without any sign of it."""
+        with contextlib.suppress(UnidentifiableError):
+            super().save_overload(sig, data)
+
+
+def recall(identity: str) -> Any:
+    """What :func:`remember` has kept under an identity; None where that is nothing."""
+    payload = _read(repr((source_digest(), identity)).encode())
+    try:
+        return None if payload is None else pickle.loads(payload)
+    except (ImportError, AttributeError):
+        return None
+
+
+def remember(identity: str, value: Any) -> None:
+    """Keep a value beside the machine code that goes with it."""
+    _keep(repr((source_digest(), identity)).encode(), dumps(value))
 
 
 @cache
@@ -147,4 +176,18 @@ def _head(key: bytes) -> bytes:
     return _MAGIC + len(key).to_bytes(8, "little") + key
 
 
-__all__ = ["KernelCache", "source_digest"]
+def _read(key: bytes) -> bytes | None:
+    """The content of an entry, if it is whole."""
+    content, head = cache_folder.read(_name(key)), _head(key)
+    if content is None:
+        return None
+    payload = content[len(head) + 32 :]
+    whole = content.startswith(head) and hashlib.sha256(payload).digest() == content[len(head) : len(head) + 32]
+    return payload if whole else None
+
+
+def _keep(key: bytes, payload: bytes) -> None:
+    cache_folder.write(_name(key), _head(key) + hashlib.sha256(payload).digest() + payload)
+
+
+__all__ = ["KernelCache", "UserCache", "recall", "remember", "source_digest"]

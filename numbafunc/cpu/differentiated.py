@@ -11,6 +11,7 @@ import importlib
 import threading
 import types as python_types
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -23,8 +24,8 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.errors import TypingError
 from numba.typed.typedobjectutils import _nonoptional
 
-from numbafunc.cpu.cache import KernelCache
-from numbafunc.cpu.identity import RELEASED, identify
+from numbafunc.cpu.dispatchers import compile_loop, part_of_loop
+from numbafunc.cpu.identity import UnidentifiableError, class_words, identify, is_constant, is_released, names_in
 from numbafunc.numbers.numba_array import NumberArray, floats_of, make_enter, make_store
 from numbafunc.numbers.numba_creation import replacements
 from numbafunc.numbers.numba_type import Algebra, NumberType
@@ -32,10 +33,9 @@ from numbafunc.numbers.numba_type import Algebra, NumberType
 FUNCTIONS: dict[Any, Any] = {}
 """What stands in the place of functions of this package, by these functions."""
 
-# The machine code is called from other compiled functions only, and releases the lock as these say.
-_INTERNAL = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-
 _COPIES: WeakKeyDictionary[Any, dict[Algebra, Any]] = WeakKeyDictionary()
+_FOR_VALUES: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+_IDENTITIES: WeakKeyDictionary[Any, str | None] = WeakKeyDictionary()
 _LOCK = threading.RLock()
 
 
@@ -54,15 +54,48 @@ def copy_for(dispatcher: Any, algebra: Algebra) -> Any:
         return copies[algebra]
 
 
+def copy_for_values(dispatcher: Any) -> Any:
+    """A copy of a function without derivatives, which the cache on disk may know; the function itself if it may not.
+
+    Numba compiles a function with what it refers to at that moment. So a function that has been compiled stays as it
+    is.
+    """
+    with _LOCK:
+        if dispatcher not in _FOR_VALUES:
+            copier = _Copier(None)
+            copy = copier.copy(dispatcher, copier.copies(dispatcher))
+            used = is_released(dispatcher.py_func.__module__) or not any(one.overloads for one in copier.own)
+            _FOR_VALUES[dispatcher] = copy if used and _IDENTITIES[copy] is not None else dispatcher
+        return _FOR_VALUES[dispatcher]
+
+
+def identity_of(copy: Any) -> str | None:
+    """What identifies a copy in the cache on disk; None where it is compiled anew in each process."""
+    return _IDENTITIES.get(copy)
+
+
 class _Copier:
-    """Makes the copies of a function and of all that it calls."""
+    """Makes the copies of a function and of all that it calls.
 
-    def __init__(self, algebra: Algebra) -> None:
+    A copy keeps global variables, attributes of modules and arrays as they are when it is made, and its identity is of
+    the same moment. It has none if it calls an earlier copy for which something has changed since.
+    """
+
+    def __init__(self, algebra: Algebra | None) -> None:
         self.algebra = algebra
-        self.replaced = replacements(algebra)
+        self.replaced = {} if algebra is None else replacements(algebra)
+        self.functions = {} if algebra is None else FUNCTIONS
+        self.own: dict[Any, dict[Any, Any]] = {}
         self.modules: dict[int, Any] = {}
+        self.arrays: dict[int, Any] = {}
+        self.earlier: list[Any] = []
+        self.made: set[Any] = set()
 
-    def copy(self, dispatcher: Any, copies: dict[Algebra, Any]) -> Any:
+    def copies(self, dispatcher: Any) -> dict[Any, Any]:
+        """The copies of a function, by their algebras; those without one belong to this copier."""
+        return (self.own if self.algebra is None else _COPIES).setdefault(dispatcher, {})
+
+    def copy(self, dispatcher: Any, copies: dict[Any, Any]) -> Any:
         original = dispatcher.py_func
         variables = dict(original.__globals__)
         cells = tuple(python_types.CellType() for _ in original.__closure__ or ())
@@ -73,29 +106,46 @@ class _Copier:
         function.__qualname__, function.__module__ = original.__qualname__, original.__module__
         options = {name: option for name, option in dispatcher.targetoptions.items() if name not in _LEFT_OUT}
         # Functions that call each other find the copy that is being made.
-        copies[self.algebra] = numba.njit(**options, **_INTERNAL)(function)
+        made = copies[self.algebra] = part_of_loop(function, **options)
+        self.made.add(made)
         try:
-            for name in set(_names(original.__code__)):
-                if name in variables:
-                    variables[name] = self.value(variables[name])
+            names = names_in(original.__code__)
+            for name in set(names).intersection(variables):
+                variables[name] = self.value(variables[name])
+                self.settle(variables[name], names)
             for cell, own in zip(original.__closure__ or (), cells):
                 own.cell_contents = self.value(cell.cell_contents)
         except BaseException:
             del copies[self.algebra]
             raise
-        return copies[self.algebra]
+        current = all(identity_of(self.copies(one)[self.algebra]) == _identity(one) for one in self.earlier)
+        _IDENTITIES[made] = _identity(dispatcher) if current else None
+        return made
+
+    def settle(self, value: Any, names: list[str]) -> None:
+        """Look up the attributes of a user's module that a function names."""
+        if isinstance(value, _Module) and not is_released(value.__name__):
+            for name in names:
+                if name not in vars(value) and hasattr(value._original, name):
+                    self.settle(getattr(value, name), names)
 
     def value(self, value: Any) -> Any:
         """What stands in the place of something that a function refers to."""
         if isinstance(value, Dispatcher):
-            copies = _COPIES.setdefault(value, {})
-            return copies[self.algebra] if self.algebra in copies else self.copy(value, copies)
+            copies = self.copies(value)
+            if self.algebra not in copies:
+                return self.copy(value, copies)
+            if copies[self.algebra] not in self.made:
+                self.earlier.append(value)
+            return copies[self.algebra]
         if isinstance(value, python_types.ModuleType):
             return self.module(value)
         if isinstance(value, tuple) and type(value) is tuple:
             return tuple(map(self.value, value))
+        if type(value) is np.ndarray and is_constant(value):
+            return self.arrays.setdefault(id(value), value.copy("K"))
         try:
-            return self.replaced.get(value, FUNCTIONS.get(value, value))
+            return self.replaced.get(value, self.functions.get(value, value))
         except TypeError:  # not hashable
             return value
 
@@ -103,7 +153,7 @@ class _Copier:
         """A module with the copies of the functions in it."""
         if id(module) not in self.modules:
             name = module.__name__
-            if name.partition(".")[0] in RELEASED and name not in _WITH_FUNCTIONS:
+            if is_released(name) and (self.algebra is None or name not in _WITH_FUNCTIONS):
                 return module
             own = self.modules[id(module)] = _Module(name)
             own.__dict__.update(_original=module, _copier=self)
@@ -127,11 +177,8 @@ class _Module(python_types.ModuleType):
         return value
 
 
-def _names(code: Any) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, python_types.CodeType):
-            yield from _names(constant)
+def _identity(dispatcher: Any) -> str | None:
+    return identify(dispatcher, arrays=True)
 
 
 # Nests of arguments and results.
@@ -250,11 +297,21 @@ def driver(dispatcher: Any, forms: tuple[Any, ...], algebra: Algebra) -> Any:
     remaining = iter(entered)
     arguments = ", ".join(text_of(form, remaining, namespace) for form in forms)
     exec(f"def driver({', '.join(names)}):\n    return leave(f({arguments}))\n", namespace)
-    compiled = numba.njit(nogil=True)(namespace["driver"])
-    identity = identify(dispatcher)
-    if identity is not None and all(form is None or isinstance(form, (Moving, str)) for form in forms):
-        compiled._cache = KernelCache(f"derivative {identity} {forms} {algebra}")
-    return compiled
+    return compile_loop(namespace["driver"], _driver_identity(namespace["f"], forms, algebra))
+
+
+def _driver_identity(f: Any, forms: Any, algebra: Algebra) -> str | None:
+    identity = identity_of(f)
+    with suppress(UnidentifiableError):
+        return identity and f"derivative {identity} {_form_words(forms)} {algebra}"
+    return None
+
+
+def _form_words(form: Any) -> str:
+    if isinstance(form, Nest):
+        kind = "tuple" if form.kind is None else class_words(form.kind)
+        return f"{kind}{[*map(_form_words, form.parts)]}"
+    return str(form) if isinstance(form, (Moving, str)) or form is None else str([*map(_form_words, form)])
 
 
 def load(compiled: Any, signature: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numba
 
-from numbafunc.cpu.cache import KernelCache
+from numbafunc.cpu.cache import KernelCache, UserCache
 from numbafunc.cpu.parts import KernelCompiler, PartCompiler
 
 # IEEE arithmetic as written, no exceptions. All flags are given, since a callee inherits those of its caller.
@@ -52,12 +52,26 @@ def compile_lazily(function: Any, identity: str | None, *, parallel: bool = Fals
     A kernel without an identity is compiled anew in each process. Others are named by it: symbols of machine code that
     different processes have compiled would otherwise meet under one name where functions of the user call kernels.
     """
+    return _kept(function, identity and f"{identity} parallel={parallel}", KernelCache, **FLAGS, parallel=parallel)
+
+
+def compile_loop(function: Any, identity: str | None) -> Any:
+    """The Numba dispatcher of a loop around a user's function, compiled or read as :func:`compile_lazily` says."""
+    return _kept(function, identity, UserCache, nogil=True)
+
+
+def _kept(function: Any, identity: str | None, kind: Any, **options: Any) -> Any:
     if identity is not None:
-        _name(function, f"{identity} parallel={parallel}")
-    dispatcher = numba.njit(**FLAGS, parallel=parallel, pipeline_class=KernelCompiler)(function)
+        _name(function, identity)
+    dispatcher = numba.njit(**options, pipeline_class=KernelCompiler)(function)
     if identity is not None:
-        dispatcher._cache = KernelCache(f"{identity} parallel={parallel}")
+        dispatcher._cache = kind(identity)
     return dispatcher
 
 
-__all__ = ["FLAGS", "compile_lazily", "inline", "separate"]
+def part_of_loop(function: Any, **options: Any) -> Any:
+    """The Numba dispatcher of a function that only such loops, and others like it, call."""
+    return numba.njit(**options, no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=PartCompiler)(function)
+
+
+__all__ = ["FLAGS", "compile_lazily", "compile_loop", "inline", "part_of_loop", "separate"]

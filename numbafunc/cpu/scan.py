@@ -10,6 +10,9 @@ import numpy as np
 from numba.core import types
 from numba.core.errors import NumbaError
 
+from numbafunc.cpu.cache import recall, remember
+from numbafunc.cpu.dispatchers import compile_loop
+from numbafunc.cpu.identity import UnidentifiableError, type_words
 from numbafunc.dual.array import Dual
 from numbafunc.dual.trees import flatten_with_names
 
@@ -40,45 +43,25 @@ def run(
     directions : Directions, optional
         Those of the dual arrays among the leaves and entries. There is at least one step then.
     """
-    algebra: Any = None
-    if directions is not None:
-        from numbafunc.cpu.differentiated import copy_for
+    from numbafunc.cpu.differentiated import copy_for, copy_for_values
 
-        algebra = directions.algebra
-        f = copy_for(f, algebra)
+    algebra = None if directions is None else directions.algebra
+    users, f = f, copy_for_values(f) if algebra is None else copy_for(f, algebra)
     carry_form, x_form = form_of(init, "init"), form_of(xs, "xs")
     entries = [entry if type(entry) is Dual else np.ascontiguousarray(entry) for entry in entries]
     names = flatten_with_names(init)[1]
     leaves = [np.ascontiguousarray(leaf) if type(leaf) is not Dual and np.ndim(leaf) else leaf for leaf in leaves]
     values = [leaf if type(leaf) is Dual or np.ndim(leaf) else np.asarray(leaf)[()] for leaf in leaves]
     x_types = tuple(_entry_type(entry, algebra) for entry in entries)
-    # A Python number takes the type that the function gives it, which may be a wider one in the next round.
-    untyped = [isinstance(leaf, (int, float, complex)) and not isinstance(leaf, np.generic) for leaf in leaves]
-    while True:
-        carry_types = tuple(_carry_type(value, algebra) for value in values)
-        returned = _returned(f, carry_form, carry_types, x_form, x_types)
-        new = _leaf_types(returned.types[0])
-        changed, error = False, None
-        if new is None or _shape_of(returned.types[0]) != carry_form:
-            was = _tuple_type(carry_form, iter(carry_types))
-            raise carry_error("", f"of Numba's type {was}", f"of type {returned.types[0]}")
-        for position, (old, (_, type_)) in enumerate(zip(carry_types, new)):
-            if _same(old, type_):
-                continue
-            found = values[position].dtype
-            if weak[position] and not _ndim(type_):
-                found = np.result_type(found, _dtype(type_))
-                if untyped[position] and _dtype(type_).kind == "f" and values[position].dtype.kind != "c":
-                    found, untyped[position] = _dtype(type_), False
-            if found != values[position].dtype:
-                values[position] = found.type(values[position])
-                changed = True
-            elif error is None:
-                error = carry_error(names[position], f"of Numba's type {old}", f"of type {type_}")
-        if error is not None and not changed:
-            raise error
-        if not changed:
-            break
+    untyped = tuple(isinstance(leaf, (int, float, complex)) and not isinstance(leaf, np.generic) for leaf in leaves)
+    carry_types = tuple(_carry_type(value, algebra) for value in values)
+    carry_types, returned = _settled(
+        f, carry_form, carry_types, tuple(weak), untyped, tuple(names), x_form, x_types, algebra
+    )  # fmt: skip
+    values = [
+        value if type(value) is Dual or _dtype(type_) == value.dtype else _dtype(type_).type(value)
+        for value, type_ in zip(values, carry_types)
+    ]
     y_leaves = _leaf_types(returned.types[1])
     if y_leaves is None:
         raise TypeError(
@@ -88,13 +71,13 @@ def run(
         y: Any = None
         if any(_ndim(type_) for _, type_ in y_leaves):  # only a step can tell their shapes
             zeros = [np.zeros(entry.shape[1:], entry.dtype)[()] for entry in entries]
-            _, y = f(_fill(carry_form, iter(values)), _fill(x_form, iter(zeros)))
+            _, y = users(_fill(carry_form, iter(values)), _fill(x_form, iter(zeros)))
         stacked = []
         for path, type_ in y_leaves:
             shape = np.shape(functools.reduce(lambda nest, i: nest[i], path, y)) if _ndim(type_) else ()
             stacked.append(np.empty((0, *shape), _dtype(type_)))
         return _fill(carry_form, map(np.asarray, values)), _rebuild(returned.types[1], iter(stacked))
-    driver = _driver(f, carry_form, carry_types, x_form, x_types, algebra)
+    driver = _driver(f, carry_form, carry_types, x_form, x_types, returned, algebra)
     given = [*values, *entries]
     moving = [_is_number(type_) for type_ in (*carry_types, *x_types)]
     runs = []
@@ -113,6 +96,67 @@ def run(
         for result, value in zip(results[:count], values)
     ]
     return _fill(carry_form, iter(last)), _rebuild(returned.types[1], iter(results[count:]))
+
+
+@functools.lru_cache(maxsize=256)
+def _settled(
+    f: Any, carry_form: Any, carry_types: Any, weak: tuple[bool, ...], untyped: tuple[bool, ...], names: tuple[str,
+    ...], x_form: Any, x_types: Any, algebra: Any,
+) -> tuple[Any, Any]:  # fmt: skip
+    """Numba's types of the carry, and of what the function returns."""
+    identity = _identity(f, "types", carry_form, carry_types, x_form, x_types, algebra)
+    key = identity and f"{identity} {weak} {untyped}"
+    found = key and recall(key)
+    if not found:
+        found = _inferred(f, carry_form, carry_types, weak, untyped, names, x_form, x_types, algebra)
+        if key and _identity(f, "types", carry_form, found[0], x_form, (*x_types, found[1]), algebra):
+            remember(key, found)
+    return found
+
+
+def _inferred(
+    f: Any, carry_form: Any, carry_types: Any, weak: tuple[bool, ...], untyped: tuple[bool, ...], names: tuple[str,
+    ...], x_form: Any, x_types: Any, algebra: Any,
+) -> tuple[Any, Any]:  # fmt: skip
+    # A Python number takes the type that the function gives it, which may be a wider one in the next round.
+    free = list(untyped)
+    while True:
+        returned = _returned(f, carry_form, carry_types, x_form, x_types)
+        new = _leaf_types(returned.types[0])
+        if new is None or _shape_of(returned.types[0]) != carry_form:
+            was = _tuple_type(carry_form, iter(carry_types))
+            raise carry_error("", f"of Numba's type {was}", f"of type {returned.types[0]}")
+        next_types, error = list(carry_types), None
+        for position, (old, (_, type_)) in enumerate(zip(carry_types, new)):
+            if _same(old, type_):
+                continue
+            found = _dtype(old)
+            if weak[position] and not _ndim(type_):
+                became = _dtype(type_)
+                found = np.result_type(found, became)
+                if free[position] and became.kind == "f" and _dtype(old).kind != "c":
+                    found, free[position] = became, False
+            if found != _dtype(old):
+                next_types[position] = _carry_type(found.type(0), algebra)
+            elif error is None:
+                error = carry_error(names[position], f"of Numba's type {old}", f"of type {type_}")
+        if tuple(next_types) == carry_types:
+            if error is not None:
+                raise error
+            return carry_types, returned
+        carry_types = tuple(next_types)
+
+
+def _identity(f: Any, what: str, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any, algebra: Any) -> Any:
+    """What identifies a loop in the cache on disk; None where it has no place there."""
+    from numbafunc.cpu.differentiated import identity_of
+
+    identity = identity_of(f)
+    try:
+        words = [[*map(type_words, types_)] for types_ in (carry_types, x_types)]
+    except UnidentifiableError:
+        return None
+    return identity and f"{what} of scan {identity} {carry_form} {x_form} {words} {algebra}"
 
 
 def _compile(driver: Any, arguments: Any) -> None:
@@ -320,14 +364,23 @@ def _maker(type_: Any, algebra: Any) -> Any:
     return make_empty(NumberType(_scalar(type_), *algebra))
 
 
+def _stored(name: str, expression: str, ndim: int) -> list[str]:
+    """The lines that put an array into the results, whose shape has been checked.
+
+    An assignment of Numba's checks it again, and takes seconds to compile the message.
+    """
+    place = ", ".join(f"i{axis}" for axis in range(ndim))
+    loops = [f"{'    ' * axis}for i{axis} in range({expression}.shape[{axis}]):" for axis in range(ndim)]
+    return [*loops, f"{'    ' * ndim}{name}[i, {place}] = {expression}[{place}]"]
+
+
 @functools.lru_cache(maxsize=128)
-def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any, algebra: Any = None) -> Any:
+def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any, returned: Any, algebra: Any) -> Any:
     """The compiled loop ``driver(*carry, *xs, length, reverse)``; it returns a status, the carry and the results.
 
     The status is 0, or the number of the leaf, carry before results, whose shape has changed. With algebra, numbers
     with tangents come and go as float arrays of their coefficients.
     """
-    returned = _returned(f, carry_form, carry_types, x_form, x_types)
     carries = [f"c{i}" for i in range(len(carry_types))]
     entries = [f"x{i}" for i in range(len(x_types))]
     new, outputs = _leaf_types(returned.types[0]), _leaf_types(returned.types[1])
@@ -335,7 +388,12 @@ def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any
     assert outputs is not None
     step = f"carry, y = f({text(carry_form, iter(carries))}, {text(x_form, iter([f'{e}[i]' for e in entries]))})"
     position = "i = length - 1 - step if reverse else step"
-    namespace: dict[str, Any] = {"f": f, "empty": np.empty, "ascontiguousarray": np.ascontiguousarray}
+    namespace: dict[str, Any] = {
+        "__name__": __name__,
+        "f": f,
+        "empty": np.empty,
+        "ascontiguousarray": np.ascontiguousarray,
+    }
     enter, normalize, check, allocate, store = [], [], [], [], []
     for name, type_, more in (
         *zip(carries, carry_types, (0,) * len(carries)),
@@ -368,7 +426,9 @@ def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any
         if _ndim(type_):
             allocate.append(f"y{i} = {new_array}((length,) + {expression}.shape{dtype})")
             check += [f"if {expression}.shape != y{i}.shape[1:]:", f"    failed = {len(new) + i + 1}"]
-            store.append(f"y{i}[i] = {expression}")
+            store += (
+                _stored(f"y{i}", expression, _ndim(type_)) if not _is_number(type_) else [f"y{i}[i] = {expression}"]
+            )
         else:
             allocate.append(f"y{i} = {new_array}(length{dtype})")
             store.append(f"y{i}[i] = {expression}" + ("[()]" if isinstance(type_, types.Array) else ""))
@@ -396,4 +456,5 @@ def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any
     ]
     namespace.update({f"dtype{i}": _dtype(type_) for i, (_, type_) in enumerate(outputs)})
     exec(compile("\n".join(lines), "<numbafunc scan>", "exec"), namespace)
-    return numba.njit(nogil=True)(namespace["driver"])
+    identity = _identity(f, "loop", carry_form, carry_types, x_form, (*x_types, returned), algebra)
+    return compile_loop(namespace["driver"], identity)

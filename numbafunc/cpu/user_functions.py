@@ -10,7 +10,7 @@ import numpy as np
 from numba.core.typing.templates import builtin_registry
 
 from numbafunc.cpu.dispatchers import inline
-from numbafunc.cpu.identity import RELEASED, names_in
+from numbafunc.cpu.identity import is_released, names_in
 from numbafunc.numbers import elementary
 
 # Ufuncs of scipy.special, and the elementary functions that take their places.
@@ -52,7 +52,7 @@ def _replaced(value: Any, names: list[str], finish: Callable[[Any], Any], made: 
     Functions under ``numba.njit`` are copied from their source, since they become a part of the loop as all others do.
     """
     if isinstance(value, types.ModuleType):
-        if value.__name__.split(".")[0] in RELEASED:
+        if is_released(value.__name__):
             return value
         held = vars(value)
         changed = {name: _replaced(held[name], names, finish, made) for name in names if callable(held.get(name))}
@@ -72,7 +72,7 @@ def _replaced(value: Any, names: list[str], finish: Callable[[Any], Any], made: 
     ):
         return elementary.FUNCTIONS[_OF_SCIPY[value.__name__]]
     plain = getattr(value, "py_func", value)
-    if not isinstance(plain, types.FunctionType) or (plain.__module__ or "").split(".")[0] in RELEASED:
+    if not isinstance(plain, types.FunctionType) or is_released(plain.__module__):
         return value
     if plain is value and any(known is value for known, _ in builtin_registry.globals):
         return value  # Numba knows it by an overload of the user's

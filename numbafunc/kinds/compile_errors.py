@@ -9,7 +9,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from numbafunc.cpu.identity import RELEASED
+from numbafunc.cpu.identity import is_released
 from numbafunc.numbers import elementary
 
 _COLOUR = re.compile(r"\x1b\[\d*m")
@@ -91,7 +91,7 @@ def _reached(value: Any, seen: set[int]) -> Iterator[FunctionType]:
     """A function and the user's functions that it refers to."""
     op = getattr(value, "elementwise_op", None)
     value = getattr(value, "py_func", value) if op is None else op.given
-    if not isinstance(value, FunctionType) or id(value) in seen or (value.__module__ or "").split(".")[0] in RELEASED:
+    if not isinstance(value, FunctionType) or id(value) in seen or is_released(value.__module__):
         return
     seen.add(id(value))
     yield value

@@ -85,7 +85,7 @@ def _keeping(f: Any, form: Any, arrays: tuple[bool, ...]) -> Any:
 
     paths = iter(_paths(form))
     leaves = (f"carry{compiled.place(path)}" + ".copy()" * is_array for path, is_array in zip(paths, arrays))
-    namespace = {"f": f}
+    namespace = {"__name__": __name__, "f": f}
     exec(
         f"def keeping(carry, x):\n    old = {compiled.text(form, leaves)}\n    new, y = f(carry, x)\n"
         "    return new, (old, y)\n",

@@ -13,6 +13,7 @@ import numpy as np
 from numbafunc import backend
 from numbafunc.backend import CPU, Backend
 from numbafunc.cpu import scan as compiled
+from numbafunc.cpu.differentiated import copy_for_values
 from numbafunc.cpu.scan import carry_error
 from numbafunc.dual.array import Dual, assemble, components, value_of
 from numbafunc.dual.checkpoint import checkpoint
@@ -114,6 +115,7 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
     weak = [is_weak(leaf) for leaf in leaves]
     typed = leaves
     if any(weak):
+        copy_for_values(f)  # before what it calls is compiled
         # Numba has no weak numbers, so the Python source is run to find their types, unless that fails.
         with contextlib.suppress(Exception):
             typed = _of_values(loop).promoted([value_of(leaf) for leaf in leaves])[0]

@@ -1,0 +1,216 @@
+"""Derivatives of compiled functions in a new process: from the cache on disk, and never those of other sources."""
+
+import os
+
+import pytest
+
+# Every part of the second derivative is a factor of its own.
+DEFAULT = {"factor": 2, "table": 3, "constant": 5, "member": 7, "helper": 11, "fields": "first second", "default": 13}
+
+USER = """
+import collections
+import enum
+
+import constants_of_mine
+import numba
+import numpy as np
+
+FACTOR = {factor}.0
+TABLE = np.array([1.0, {table}.0])
+Pair = collections.namedtuple("Pair", "{fields}")
+
+class Member(enum.IntEnum):
+    CHOSEN = {member}
+
+@numba.njit
+def helper(x, by={default}.0):
+    return {helper}.0 * x * by
+
+@numba.njit
+def f(p, x):
+    pair = Pair(x, 17.0 * x)
+    return p * p * FACTOR * TABLE[1] * constants_of_mine.K * Member.CHOSEN.value * helper(pair.first)
+
+@numba.njit
+def of_pair(pair):
+    return f(pair[0], pair[1])
+
+@numba.njit
+def step(carry, x):
+    return carry, f(carry[0], x)
+"""
+
+PROGRAM = """
+import sys
+import numpy as np
+from numba.core import event
+import numbafunc as nf
+
+class Compilations(event.Listener):
+    count = 0
+    def on_start(self, event):
+        type(self).count += 1
+    def on_end(self, event):
+        pass
+
+event.register("numba:compile", Compilations())
+from user_module import f, of_pair, step
+
+loop = lambda p: nf.scan(step, (np.float64(p) if type(p) is float else p, np.int64(1)), np.ones(3))[1].sum() / 3
+results = [nf.grad(f, mode="forward")(0.5, 1.0), nf.grad(loop, mode="forward")(0.5), loop(1.0)]
+if sys.argv[1] == "all":
+    results += [nf.grad(f, mode="reverse")(0.5, 1.0), nf.grad(loop, mode="reverse")(0.5)]
+    results += [nf.derivative(loop, 2)(0.5) / 2]
+    results.append(nf.grad(lambda p: of_pair((p, 1.0)))(0.5))
+assert np.allclose(results, results[0], rtol=1e-14), results
+print(Compilations.count, round(float(results[0])))
+"""
+
+
+def write(folder, **changes):
+    parts = {**DEFAULT, **changes}
+    folder.joinpath("constants_of_mine.py").write_text(f"K = {parts['constant']}.0\n")
+    folder.joinpath("user_module.py").write_text(USER.format(**parts))
+    product = 1
+    for value in parts.values():
+        product *= value if value not in ("first second", "second first") else 1
+    return product * (17 if parts["fields"] == "second first" else 1)
+
+
+def run(programs, folder, program, *arguments):
+    path = os.pathsep.join(map(str, (programs.package.parent, folder)))
+    return programs.run(program, *arguments, PYTHONPATH=path, NUMBAFUNC_CACHE_DIR=folder / "cache")
+
+
+def test_the_next_process_compiles_nothing_unless_something_has_changed(programs, tmp_path):
+    for again in (False, True):
+        product = write(tmp_path)
+        count, found = map(int, run(programs, tmp_path, PROGRAM, "all").split())
+        assert found == product
+        assert (count == 0) == again
+    for part, other in DEFAULT.items():
+        product = write(tmp_path, **{part: "second first" if part == "fields" else other + 1})
+        count, found = map(int, run(programs, tmp_path, PROGRAM, "some").split())
+        assert found == product, part
+        assert count > 0
+
+
+FACTORY = """
+import sys
+import numba
+import numpy as np
+import numbafunc as nf
+
+def make(k, table):
+    @numba.njit
+    def f(x):
+        total = 0.0
+        for v in x:
+            total += k * v * v * table[0]
+        return total
+    return f
+
+for k in map(float, sys.argv[1:]):
+    f = make(k, np.array([1.0, 2.0]))
+    assert np.all(nf.jacfwd(f)(np.array([1.0, 2.0])) == [2 * k, 4 * k])
+
+    @numba.njit
+    def step(carry, x):
+        return np.full(2, f(carry)), x
+
+    assert np.all(nf.jacfwd(lambda x: nf.scan(step, x, np.ones(1))[0])(np.array([1.0, 2.0])) == [2 * k, 4 * k])
+"""
+
+
+def test_functions_of_one_factory_are_kept_apart(programs, tmp_path):
+    # The first two processes give their functions the same names.
+    for arguments in (("2",), ("3",), ("2", "3"), ("3", "2")):
+        run(programs, tmp_path, FACTORY, *arguments)
+
+
+CHANGING = """
+import sys
+import numba
+import numpy as np
+import numbafunc as nf
+
+@numba.njit
+def helper(x):
+    return K * x
+
+@numba.njit
+def f(x):
+    return helper(x) * x
+
+@numba.njit
+def g(x):
+    return helper(x) + K * x
+
+@numba.njit
+def step(carry, x):
+    return helper(carry), x
+
+def derivative(function, dtype):
+    return float(nf.grad(function)(dtype(1.0)))
+
+def loop(x):
+    return nf.scan(step, x, np.ones(1))[0]
+
+K = 3.0
+if sys.argv[1] == "changes":
+    step(1.0, 1.0)
+    assert derivative(f, np.float64) == 6.0
+    K = 5.0
+    # Compiled functions keep what has been true when they were compiled; whichever it is here, it is not for others.
+    derivative(f, np.float32), derivative(g, np.float64), loop(1.0), derivative(loop, np.float64)
+else:
+    K = float(sys.argv[2])
+    found = [derivative(f, np.float32), derivative(g, np.float64), loop(1.0), derivative(loop, np.float64)]
+    assert found == [2 * K, 2 * K, K, K], found
+"""
+
+
+def test_what_changes_within_a_process_is_not_kept_for_others(programs, tmp_path):
+    run(programs, tmp_path, CHANGING, "changes")
+    for constant in ("5", "3"):
+        run(programs, tmp_path, CHANGING, "looks", constant)
+
+
+OVERLOADED = """
+import numba
+import numbafunc as nf
+
+def known(x):
+    raise NotImplementedError
+
+@numba.extending.overload(known)
+def _known(x):
+    return lambda x: {k}.0 * x * x
+
+@numba.njit
+def f(x):
+    return known(x)
+
+print(round(float(nf.grad(f)(0.5))))
+"""
+
+
+def test_overloads_of_users_are_never_stale(programs, tmp_path):
+    for k in (2, 3):
+        assert run(programs, tmp_path, OVERLOADED.format(k=k)) == str(k)
+
+
+@pytest.mark.parametrize("where", ["__main__", "a module"])
+def test_named_tuples_come_back_as_the_class_of_this_process(programs, tmp_path, where):
+    define = "import collections\nPair = collections.namedtuple('Pair', 'first second')\n"
+    if where != "__main__":
+        tmp_path.joinpath("pairs_of_mine.py").write_text(define)
+        define = "from pairs_of_mine import Pair\n"
+    program = define + (
+        "import numba\nimport numbafunc as nf\n"
+        "f = numba.njit(lambda pair: Pair(pair.second, pair.first * pair.second))\n"
+        "value, change = nf.jvp(f, (Pair(2.0, 3.0),), (Pair(1.0, 0.0),))\n"
+        "assert type(value) is type(change) is Pair\nprint(*value, *change)"
+    )
+    for _ in range(2):
+        assert run(programs, tmp_path, program) == "3.0 6.0 0.0 3.0"

@@ -99,11 +99,11 @@ softplus = _define(
     lambda x: np.maximum(x, 0) + np.log1p(np.exp(-abs(x))),
 )
 
-# x * logistic(x). At -inf it is NaN, like the product; its derivative is not.
+# x * logistic(x), and its limit -0 at -inf.
 swish = _define(
     "swish",
     lambda x, y: logistic(x) + damped(x, logistic(x) * logistic(-x)),
-    lambda x: x * _logistic(x, _decay(x)),
+    lambda x: _above_underflow(x) * _logistic(x, _decay(x)),
 )
 
 # x * tanh(softplus(x)), and its limit -0 at -inf.
@@ -181,6 +181,11 @@ def _decay(x: Any) -> Any:
     if getattr(x, "dtype", None) is not None and x.dtype.kind == "c":
         return np.exp(np.where(x.real < 0, x, -x))
     return np.exp(-abs(x))
+
+
+def _above_underflow(x: Any) -> Any:
+    # Below, exp(x) is 0 in any precision; -inf would make 0 * inf of its product with x.
+    return x if getattr(x, "dtype", None) is not None and x.dtype.kind == "c" else np.maximum(x, -800.0)
 
 
 def _sech(x: Any) -> Any:

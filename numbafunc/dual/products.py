@@ -22,7 +22,7 @@ from numbafunc.dual import anywhere
 from numbafunc.dual.array import Dual, Operand, make, on_device, value_of
 from numbafunc.dual.dtypes import is_finite
 from numbafunc.dual.recorded import added
-from numbafunc.dual.recorder import RECORDED, Primitive, Recorder
+from numbafunc.dual.recorder import RECORDED, Primitive, Recorder, Rooted
 
 
 def scale(factor: Operand, tangent: Operand) -> Any:
@@ -66,6 +66,13 @@ def divide(tangent: Operand, divisor: Operand) -> Any:
     return scale(1 / divisor, tangent)
 
 
+def divide_by_length(tangent: Operand, length: Operand) -> Any:
+    """``divide(tangent, length)`` for the tangent of a length, which may be zero: reverse mode has to know of that."""
+    if type(tangent) is Recorder and _is_constant(length, tangent):
+        return RECORDED[divide_by_length](tangent, length)
+    return divide(tangent, length)
+
+
 _MANY = 2**12
 """Elements from which on a look at the layout or the dtype pays."""
 
@@ -87,11 +94,32 @@ def _chained_back(cotangent: Any, place: int, dx: Any, derivative: Callable[[Any
 
 
 _CHAINED = Primitive(
-    "product with a derivative", lambda dx, derivative, x, y: scale(derivative(x, y), dx), _chained_back
+    "product with a derivative",
+    lambda dx, derivative, x, y: scale(derivative(x, y), dx),
+    _chained_back,
+    curved=True,
 )
 
 
-def chained(derivative: Callable[[Any, Any], Any], x: Operand, y: Operand, dx: Recorder) -> Recorder:
+def _rooted_back(
+    cotangent: Any, place: int, dx: Any, derivative: Callable[[Any, Any], Any], x: Any, y: Any, unknown_from: int
+) -> Any:
+    contribution = _chained_back(cotangent, place, dx, derivative, x, y)
+    return contribution if is_finite(value_of(contribution)) else Rooted(contribution, unknown_from)
+
+
+ROOTED = Primitive(
+    "product with a derivative that may be infinite",
+    lambda dx, derivative, x, y, unknown_from: scale(derivative(x, y), dx),
+    _rooted_back,
+    curved=True,
+)
+"""The step of a function with an ``unknown_from``, see :mod:`numbafunc.dual.guesses`."""
+
+
+def chained(
+    derivative: Callable[[Any, Any], Any], x: Operand, y: Operand, dx: Recorder, unknown_from: int | None = None
+) -> Recorder:
     """The recorded tangent of ``y = f(x)``: the derivative is computed when the walk comes to it, if it does.
 
     In place of the derivative the tape keeps operand or result, whichever it depends on; they are mostly in use
@@ -99,7 +127,17 @@ def chained(derivative: Callable[[Any, Any], Any], x: Operand, y: Operand, dx: R
     """
     by_x, by_y = _depends(derivative)
     # The function of a real number may be complex.
-    return _CHAINED.of(dx, dx.shape, y.dtype, derivative, x if by_x else None, y if by_y else None)
+    kept = (derivative, x if by_x else None, y if by_y else None)
+    if unknown_from is None:
+        return _CHAINED.of(dx, dx.shape, y.dtype, *kept)
+    return ROOTED.of(dx, dx.shape, y.dtype, *kept, unknown_from)
+
+
+def sloped(slope: Operand, tangent: Operand) -> Any:
+    """``scale(slope, tangent)`` with the derivative of a function that is not linear; reverse mode has to know."""
+    if type(tangent) is Recorder and _is_constant(slope, tangent):
+        return RECORDED[sloped](slope, tangent)
+    return scale(slope, tangent)
 
 
 @functools.cache
@@ -155,6 +193,16 @@ def mixed(a: Operand, b: Operand) -> Any:
     if is_finite(product):
         return product
     return np.where((a == 0) | (b == 0), product.dtype.type(0), product)
+
+
+def times_constant(factor: Operand, tangent: Operand) -> Any:
+    """``factor * tangent`` with an operand of a product that does not move: zero where either is zero."""
+    if (type(tangent) is not np.ndarray and type(tangent) is not Dual) or type(factor) is Dual or on_device(tangent):
+        return scale(factor, tangent)
+    if tangent.shape[0] > 1 and np.all(factor):
+        # The look at the factor takes less time than that at the product.
+        return scale(factor, tangent)
+    return mixed(factor, tangent)
 
 
 _WORDS: dict[int, Any] = {2: np.int16, 4: np.int32, 8: np.int64}

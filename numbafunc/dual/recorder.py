@@ -63,9 +63,12 @@ class Primitive:
         Whether the step has several results, each the step :data:`PICKED` of this one. Then ``apply`` returns a list,
         and ``transpose(cotangents, *arguments)``, with a dict of the cotangents by the numbers of the results, the
         list of the contributions to all recorded arguments, None for zero.
+    curved : bool
+        Whether the step is a product, element by element, with derivatives of a function that is not linear. A zero
+        among these may hide a derivative of higher order: see :mod:`numbafunc.dual.guesses`.
     """
 
-    __slots__ = ("apply", "joint", "name", "overwrites", "transpose")
+    __slots__ = ("apply", "curved", "joint", "name", "overwrites", "transpose")
 
     def __init__(
         self,
@@ -75,7 +78,9 @@ class Primitive:
         *,
         overwrites: bool = False,
         joint: bool = False,
+        curved: bool = False,
     ) -> None:
+        self.curved = curved
         self.name = name
         self.apply = apply
         self.transpose = transpose
@@ -134,6 +139,16 @@ class One:
     def __init__(self, number: int, cotangent: Any) -> None:
         self.number = number
         self.cotangent = cotangent
+
+
+class Rooted:
+    """A contribution that passed a slope which may be infinite, of a function with this ``unknown_from``."""
+
+    __slots__ = ("cotangent", "unknown_from")
+
+    def __init__(self, cotangent: Any, unknown_from: int) -> None:
+        self.cotangent = cotangent
+        self.unknown_from = unknown_from
 
 
 PICKED = Primitive(

@@ -15,7 +15,9 @@ import numpy as np
 from numbafunc.backend import CPU
 from numbafunc.dual import anywhere
 from numbafunc.dual.array import Dual, quiet
-from numbafunc.dual.recorder import At, Node, One
+from numbafunc.dual.guesses import before_infinite_slope, behind_infinite_slope
+from numbafunc.dual.products import ROOTED
+from numbafunc.dual.recorder import At, Node, One, Rooted
 
 Cotangent = Any  # an array or a Dual
 
@@ -23,12 +25,14 @@ Cotangent = Any  # an array or a Dual
 class _Walk:
     """The steps that a walk back has not come to yet, with their cotangents, which are complete when it does."""
 
-    __slots__ = ("heap", "reached")
+    __slots__ = ("heap", "reached", "rooted")
 
     def __init__(self) -> None:
         # Each step by its number, its cotangent, and whether nothing else refers to that, so that it may be written to.
         self.reached: dict[int, tuple[Node, Cotangent, bool]] = {}
         self.heap: list[int] = []
+        # The steps, by number, whose cotangents passed an infinite slope, with the order that is unknown there.
+        self.rooted: dict[int, int] = {}
 
     def start(self, node: Node, cotangent: Any, own: bool) -> None:
         """Add a step to those that the walk comes to."""
@@ -43,6 +47,9 @@ class _Walk:
         if type(contribution) is One:
             self._add_one(node, contribution)
             return
+        if type(contribution) is Rooted:
+            self.root(node, contribution.unknown_from)
+            contribution = contribution.cotangent
         if contribution.shape != node.shape or contribution.dtype is not node.dtype:
             contribution = fitted(contribution, node)
         number = node.number
@@ -59,6 +66,10 @@ class _Walk:
             if type(total) is not np.ndarray and anywhere.place_of(contribution) is CPU and type(total) is not Dual:
                 total = np.asarray(total)
             self.reached[number] = (node, total, True)
+
+    def root(self, node: Node, unknown_from: int) -> None:
+        """Note that the cotangent of a step passed an infinite slope."""
+        self.rooted[node.number] = min(unknown_from, self.rooted.get(node.number, unknown_from))
 
     def _add_one(self, node: Node, contribution: One) -> None:
         if node.number not in self.reached:
@@ -121,7 +132,7 @@ def walk_back(
             walk.add(node, np.zeros(node.shape, node.dtype))
     for node, cotangent in starts:
         walk.add(node, cotangent)
-    heap, reached, add = walk.heap, walk.reached, walk.add
+    heap, reached, add, rooted = walk.heap, walk.reached, walk.add, walk.rooted
     while heap:
         number = -heapq.heappop(heap)
         node, cotangent, own = reached.pop(number)
@@ -137,7 +148,20 @@ def walk_back(
             for place, contribution in zip(node.places, transpose(cotangent, *arguments), strict=True):
                 if contribution is not None:
                     add(arguments[place], contribution)
+        elif primitive.curved:
+            order = rooted.get(number) if rooted else None
+            for place in reversed(node.places):
+                contribution, parent = transpose(cotangent, place, *arguments), arguments[place]
+                if order is not None:
+                    contribution = behind_infinite_slope(contribution, cotangent, order)
+                    walk.root(parent, order)
+                if parent.primitive is ROOTED:
+                    contribution = before_infinite_slope(contribution, cotangent, parent)
+                add(parent, contribution)
         else:
+            if rooted and number in rooted:
+                for parent in node.parents():
+                    walk.root(parent, rooted[number])
             for place in reversed(node.places):
                 add(arguments[place], transpose(cotangent, place, *arguments), overwrites and place == 0)
         if not keep:

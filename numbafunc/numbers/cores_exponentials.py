@@ -139,7 +139,7 @@ def softplus(x: Real) -> Real:
 
 
 def swish(x: Real) -> Real:
-    """The product x * logistic(x), accurate also where logistic(x) is subnormal and it is not; NaN at -inf.
+    """The product x * logistic(x), accurate also where logistic(x) is subnormal and it is not; -0 at -inf.
 
     Three roundings add up for x < 0: of the numerator, the denominator and the quotient. The excess of the denominator
     is passed to the numerator through ``p``, times 0.8, which is 1 / (1 + e) to a quarter for the ``e`` that matter.
@@ -149,10 +149,11 @@ def swish(x: Real) -> Real:
     below = fma(raised, 1 / shift, 1.0)
     excess = fma(raised, -1 / shift, below - 1.0)
     negative = x.bits() < 0
-    scaled = x * power
+    # Of the magnitude, so that no sign of zero changes; the bound is that of raised_decay, emitted once.
+    scaled = -at_least(-abs(x), constants_of(x).exp_limits[0]) * power
     corrected = fma(excess, fma(p, 0.8, 0.8), p)
     above = select(negative, fma(scaled, corrected, scaled), x)  # raised for x >= 0 it could overflow
-    return above / below * select(negative, x.constant(1 / shift), 1.0)
+    return above / below * select(negative, x.constant(-1 / shift), 1.0)
 
 
 def mish(x: Real) -> Real:

@@ -36,12 +36,19 @@ class ElementaryFunction:
         :func:`~numbafunc.numbers.evaluate.evaluator`).
     derivative : callable
         ``derivative(x, y)`` with ``y = f(x)``.
+    unknown_from : int, optional
+        Of a function that is finite where its slope is infinite: the order from which on the derivatives of ``f(u)``
+        there do not follow from those of ``u`` up to this order, if these are all zero. Where ``f`` is like a power p,
+        and u like a power n + 1, f(u) is like a power p (n + 1), which is to be larger than n.
     """
 
-    def __init__(self, name: str, evaluate: Callable[[Any], Any], derivative: Derivative) -> None:
+    def __init__(
+        self, name: str, evaluate: Callable[[Any], Any], derivative: Derivative, unknown_from: int | None = None
+    ) -> None:
         self.__name__ = name
         self.evaluate = evaluate
         self.derivative = derivative
+        self.unknown_from = unknown_from
         self.__doc__ = f"Elementary function {name}(x), elementwise."
 
     def __call__(self, x: Any) -> Any:
@@ -62,8 +69,14 @@ _CUBIC_SLOPE = 2 * math.sqrt(2 / math.pi)
 _CUBIC = 0.044715 * _CUBIC_SLOPE
 
 
-def _define(name: str, derivative: Derivative, evaluate: Callable[[Any], Any] | None = None) -> ElementaryFunction:
-    function = ElementaryFunction(name, evaluate if evaluate is not None else getattr(np, name), derivative)
+def _define(
+    name: str,
+    derivative: Derivative,
+    evaluate: Callable[[Any], Any] | None = None,
+    unknown_from: int | None = None,
+) -> ElementaryFunction:
+    evaluate = evaluate if evaluate is not None else getattr(np, name)
+    function = ElementaryFunction(name, evaluate, derivative, unknown_from)
     FUNCTIONS[name] = function
     return function
 
@@ -76,9 +89,11 @@ log = _define("log", lambda x, y: 1 / x)
 log2 = _define("log2", lambda x, y: (1 / math.log(2.0)) / x)
 log10 = _define("log10", lambda x, y: (1 / math.log(10.0)) / x)
 log1p = _define("log1p", lambda x, y: 1 / (1 + x))
-sqrt = _define("sqrt", lambda x, y: 0.5 / y)
+# At 0 the slope of sqrt and cbrt is infinite, at 1 that of arccosh, arcsin and arccos. A square root of what is of
+# order t**2 has the slope 0, or a kink and the mean of the slopes of both sides.
+sqrt = _define("sqrt", lambda x, y: 0.5 / y, unknown_from=2)
 rsqrt = _define("rsqrt", lambda x, y: -0.5 * y / x, lambda x: 1 / np.sqrt(x))
-cbrt = _define("cbrt", lambda x, y: 1 / (3 * y * y))
+cbrt = _define("cbrt", lambda x, y: 1 / (3 * y * y), unknown_from=1)
 
 # Hyperbolic functions. 1 - tanh(x)**2 loses every digit in the tails; 1 / cosh(x)**2 loses none.
 tanh = _define("tanh", lambda x, y: _sech_squared(x))
@@ -86,7 +101,7 @@ sech: ElementaryFunction = _define("sech", lambda x, y: -y * tanh(x), lambda x: 
 sinh = _define("sinh", lambda x, y: cosh(x))
 cosh: ElementaryFunction = _define("cosh", lambda x, y: sinh(x))
 arcsinh = _define("arcsinh", lambda x, y: _over_hypotenuse(x))
-arccosh = _define("arccosh", lambda x, y: rsqrt(x - 1) * rsqrt(x + 1))
+arccosh = _define("arccosh", lambda x, y: rsqrt(x - 1) * rsqrt(x + 1), unknown_from=2)
 arctanh = _define("arctanh", lambda x, y: 1 / _one_minus_square(x))
 
 # The logistic function 1 / (1 + exp(-x)); its derivative y * (1 - y) would lose the right tail.
@@ -99,11 +114,11 @@ softplus = _define(
     lambda x: np.maximum(x, 0) + np.log1p(np.exp(-abs(x))),
 )
 
-# x * logistic(x). At -inf it is NaN, like the product; its derivative is not.
+# x * logistic(x), and its limit -0 at -inf.
 swish = _define(
     "swish",
     lambda x, y: logistic(x) + damped(x, logistic(x) * logistic(-x)),
-    lambda x: x * _logistic(x, _decay(x)),
+    lambda x: _above_underflow(x) * _logistic(x, _decay(x)),
 )
 
 # x * tanh(softplus(x)), and its limit -0 at -inf.
@@ -139,8 +154,8 @@ gelu_tanh = _define(
 sin = _define("sin", lambda x, y: cos(x))
 cos: ElementaryFunction = _define("cos", lambda x, y: -sin(x))
 tan = _define("tan", lambda x, y: 1 + y * y)
-arcsin = _define("arcsin", lambda x, y: rsqrt(_one_minus_square(x)))
-arccos = _define("arccos", lambda x, y: -rsqrt(_one_minus_square(x)))
+arcsin = _define("arcsin", lambda x, y: rsqrt(_one_minus_square(x)), unknown_from=2)
+arccos = _define("arccos", lambda x, y: -rsqrt(_one_minus_square(x)), unknown_from=2)
 arctan = _define("arctan", lambda x, y: 1 / (1 + x * x))
 
 # The gamma function, the logarithm of its magnitude, and the derivatives of that. Beyond the last one that is known
@@ -181,6 +196,11 @@ def _decay(x: Any) -> Any:
     if getattr(x, "dtype", None) is not None and x.dtype.kind == "c":
         return np.exp(np.where(x.real < 0, x, -x))
     return np.exp(-abs(x))
+
+
+def _above_underflow(x: Any) -> Any:
+    # Below, exp(x) is 0 in any precision; -inf would make 0 * inf of its product with x.
+    return x if getattr(x, "dtype", None) is not None and x.dtype.kind == "c" else np.maximum(x, -800.0)
 
 
 def _sech(x: Any) -> Any:

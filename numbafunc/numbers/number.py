@@ -16,6 +16,7 @@ Any analytic ``f`` extends to the algebra level by level, ``f(p + q * unit) = f(
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from itertools import product
 from typing import Any
@@ -195,8 +196,41 @@ class Number:
 
     def emit_elementary(self, name: str) -> Number:
         """An elementary function of this number."""
-        core = self.cores[name]
-        return self.compose(lambda x: x._new({VALUE: core(x.value)}), FUNCTIONS[name].derivative)
+        core, function = self.cores[name], FUNCTIONS[name]
+        result = self.compose(lambda x: x._new({VALUE: core(x.value)}), function.derivative)
+        order = function.unknown_from
+        if order is None or not any(len(key) >= order for key in self.parts):
+            return result
+        plain = self._new({VALUE: self.value})
+        slope = function.derivative(plain, plain._new({VALUE: result.value})).value
+        return result._without_guesses(self, abs(slope).equals(math.inf), lambda n: n >= order)
+
+    def _without_guesses(self, argument: Number, edge: Bit, is_unknown: Callable[[int], Bit | bool]) -> Number:
+        """A function of an argument, NaN for the coefficients that do not follow from those of the argument.
+
+        ``edge`` says where the slope is infinite, ``is_unknown(n)`` whether order n is unknown there; see
+        :class:`~numbafunc.numbers.elementary.ElementaryFunction`. Then an argument that moves decides, and of order 2
+        one that is like a square: there is a kink, of infinite curvature.
+        """
+        still, flat = edge, edge
+        for key, part in argument.parts.items():
+            if len(key) == 1:
+                still = still & part.equals(0.0).in_all_lanes()
+            elif len(key) == 2:
+                flat = flat & part.equals(0.0).in_all_lanes()
+        always = is_unknown(1)
+        parts = dict(self.parts)
+        for key, part in parts.items():
+            # What is linear in the variables and does not move is zero to any order.
+            curved = any(len(other) > 1 and set(other) <= set(key) for other in argument.parts)
+            unknown = is_unknown(len(key)) if curved or len(key) == 1 else False
+            if unknown is False:
+                continue
+            guess = still if unknown is True else still & unknown
+            if len(key) == 2 and always is not True:
+                guess = guess & (flat if always is False else flat | always)
+            parts[key] = select(guess, math.nan, part)
+        return self._new(parts)
 
     def emit_choose(self, below: Number | Scalar, above: Number | Scalar) -> Number:
         """``below`` where this is negative, else ``above``."""
@@ -224,7 +258,11 @@ class Number:
                 return self._integer_power(int(other))
             if other == 0.5:
                 return self.emit_elementary("sqrt")
-        return self._general_power(self._lift(other))
+            if not 0 < other < 1:
+                return self._general_power(self._lift(other))
+        exponent = self._lift(other)
+        power = self._general_power(exponent)
+        return power._root_without_guesses(self, exponent.value) if self.keys != (VALUE,) else power
 
     def _general_power(self, other: Number) -> Number:
         level = max(self._top(), other._top())
@@ -245,6 +283,13 @@ class Number:
                 part = change.scaled(slope)
                 upper[direction] = upper[direction] + part if direction in upper else part
         return self._merge(level, y, upper)
+
+    def _root_without_guesses(self, base: Number, exponent: Real) -> Number:
+        """A power of a base; unknown from the order p / (1 - p) on, and at p = 1/2 as a square root."""
+        edge = base.value.equals(0.0) & (exponent > 0.0) & (exponent < 1.0)
+        return self._without_guesses(
+            base, edge, lambda n: exponent < 0.5 if n == 1 else exponent * (n + 1.0) <= exponent.constant(n)
+        )
 
     def _integer_power(self, exponent: int) -> Number:
         if exponent < 0:

@@ -11,6 +11,7 @@ so tangents along several directions are carried. What meets a vector is repeate
 
 from __future__ import annotations
 
+import functools
 import struct
 from typing import Any, NamedTuple
 
@@ -66,14 +67,31 @@ class Bit:
         self.builder = builder
         self.value = value
 
+    def _with(self, other: Bit) -> tuple[Any, Any]:
+        """The LLVM values of this and another one, both with the lanes of either."""
+        a, b = self.value, other.value
+        if lanes_of(a) == lanes_of(b):
+            return a, b
+        lanes = max(lanes_of(a), lanes_of(b))
+        return repeated(self.builder, a, lanes), repeated(self.builder, b, lanes)
+
     def __and__(self, other: Bit) -> Bit:
-        return Bit(self.builder, self.builder.and_(self.value, other.value))
+        return Bit(self.builder, self.builder.and_(*self._with(other)))
 
     def __or__(self, other: Bit) -> Bit:
-        return Bit(self.builder, self.builder.or_(self.value, other.value))
+        return Bit(self.builder, self.builder.or_(*self._with(other)))
 
     def __invert__(self) -> Bit:
         return Bit(self.builder, self.builder.not_(self.value))
+
+    def in_all_lanes(self) -> Bit:
+        """Whether it holds for each lane."""
+        lanes = lanes_of(self.value)
+        if lanes == 1:
+            return self
+        builder = self.builder
+        every = [builder.extract_element(self.value, ir.Constant(ir.IntType(32), lane)) for lane in range(lanes)]
+        return Bit(builder, functools.reduce(builder.and_, every))
 
     def to_word(self, like: Word) -> Word:
         """1 or 0, as wide as another word."""

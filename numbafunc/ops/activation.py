@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from math import isinf
 from typing import Any
 
 import numpy as np
@@ -22,15 +22,15 @@ _SHARPNESS = 1.0
 
 @define()
 def _celu(x: Any, alpha: Any) -> Any:
-    negative = x if x <= 0 else 0
-    # The exponential of the bound is 0 already; an infinite ratio would give a NaN derivative.
-    ratio = still_below(negative / alpha, -800)
+    negative = 0 if x > 0 else x
+    # The exponential of the bound is 0 already; an infinite ratio would give a NaN derivative. So would 0 / 0: for an
+    # alpha of 0 any divisor as small as this gives the limit.
+    ratio = still_below(negative / (alpha if alpha != 0 else 1e-37), -800)
     exponential = alpha * expm1(ratio)
     # Nearer to 0 than this bound, expm1 equals its argument to the last bit, but the ratio may be too small to be
-    # accurate. The products with zero and infinity are NaN where they should be.
-    bound = -1e-18 * abs(alpha) if 0 < abs(alpha) < math.inf else math.inf
-    value = exponential if x <= bound else x
-    return with_slope_of(value, exponential + (0 if x <= 0 else x))
+    # accurate; and the product is 0 * infinity where alpha is infinite.
+    value = x if x > -1e-18 * abs(alpha) else exponential
+    return with_slope_of(value, x if x > 0 or isinf(alpha) else exponential)
 
 
 @define()
@@ -148,7 +148,8 @@ def celu(x: Any, alpha: Any = 1.0, *, out: Any = None) -> Any:
 
     Notes
     -----
-    At zero the derivative is 1 and the second derivative that from the left, ``1 / alpha``.
+    At zero the derivative is 1 and the second derivative that from the left, ``1 / alpha``. Where ``alpha`` is 0 or
+    infinite, value and derivative are the limits: those of :func:`relu`, and of ``x``. For NaN the derivative is NaN.
 
     References
     ----------
@@ -189,7 +190,7 @@ def elu(x: Any, alpha: Any = 1.0, *, out: Any = None) -> Any:
 
     Notes
     -----
-    At zero the derivative is ``alpha``, that from the left.
+    At zero the derivative is ``alpha``, that from the left; for NaN it is NaN.
 
     References
     ----------
@@ -237,7 +238,7 @@ def gelu(x: Any, approximate: bool = False, *, out: Any = None) -> Any:
 
     Notes
     -----
-    The derivative is :math:`\Phi(x) + x \, \Phi'(x)`, 0 at minus infinity and 1 at infinity.
+    The derivative is :math:`\Phi(x) + x \, \Phi'(x)`, 0 at minus infinity, 1 at infinity and NaN for NaN.
 
     References
     ----------
@@ -281,6 +282,7 @@ def hard_swish(x: Any, *, out: Any = None) -> Any:
     Notes
     -----
     At the kinks the derivatives are those of the straight sides: the first is 0 at -3 and 1 at 3, the second 0 at both.
+    For NaN the first is NaN.
 
     References
     ----------
@@ -321,7 +323,7 @@ def leaky_relu(x: Any, negative_slope: Any = 0.01, *, out: Any = None) -> Any:
 
     Notes
     -----
-    At zero the derivative is 1, that from the right; for NaN it is the slope.
+    At zero the derivative is 1, that from the right; for NaN it is ``negative_slope``.
 
     References
     ----------
@@ -358,6 +360,10 @@ def log_sigmoid(x: Any, *, out: Any = None) -> Any:
     TypeError
         For inputs that are not real numbers, or bool.
 
+    Notes
+    -----
+    The derivative is ``sigmoid(-x)``: 1 at minus infinity, 0 at infinity and NaN for NaN.
+
     Examples
     --------
     >>> import numbafunc
@@ -389,6 +395,10 @@ def mish(x: Any, *, out: Any = None) -> Any:
     ------
     TypeError
         For inputs that are not real numbers.
+
+    Notes
+    -----
+    The derivative is 0 at minus infinity, 1 at infinity and NaN for NaN.
 
     References
     ----------
@@ -427,7 +437,8 @@ def relu(x: Any, *, out: Any = None) -> Any:
 
     Notes
     -----
-    At zero, and for NaN, the derivative is 0.
+    At zero, and for NaN, the derivative is 0. ``numpy.maximum(x, 0)`` has 1 at zero, the derivative of its first
+    operand.
 
     Examples
     --------
@@ -463,7 +474,7 @@ def rsqrt(x: Any, *, out: Any = None) -> Any:
 
     Notes
     -----
-    At zero the derivative is minus infinity.
+    At zero the derivative is minus infinity; for NaN it is NaN.
 
     Examples
     --------
@@ -500,7 +511,7 @@ def selu(x: Any, *, out: Any = None) -> Any:
 
     Notes
     -----
-    At zero the derivative is that from the left, :math:`\lambda \alpha`.
+    At zero the derivative is that from the left, :math:`\lambda \alpha`; for NaN it is NaN.
 
     References
     ----------
@@ -539,7 +550,7 @@ def sigmoid(x: Any, *, out: Any = None) -> Any:
 
     Notes
     -----
-    The derivative is ``sigmoid(x) * sigmoid(-x)``, accurate in both tails.
+    The derivative is ``sigmoid(x) * sigmoid(-x)``, accurate in both tails; for NaN it is NaN.
 
     Examples
     --------
@@ -581,6 +592,10 @@ def softplus(x: Any, *, beta: Any = _SHARPNESS, out: Any = None) -> Any:
     -----
     With an infinite ``beta``, the limit, this is :func:`relu` with its derivatives.
 
+    Notes
+    -----
+    The derivative is ``sigmoid(x)``: 0 at minus infinity, 1 at infinity and NaN for NaN.
+
     Examples
     --------
     >>> import numbafunc
@@ -614,12 +629,16 @@ def swish(x: Any, *, out: Any = None) -> Any:
     Returns
     -------
     numpy.ndarray
-        Of the shape and floating-point dtype of ``x``.
+        Of the shape and floating-point dtype of ``x``. At minus infinity the limit, -0.
 
     Raises
     ------
     TypeError
         For inputs that are not real numbers.
+
+    Notes
+    -----
+    The derivative is 0 at minus infinity, 1 at infinity and NaN for NaN.
 
     References
     ----------
@@ -658,7 +677,7 @@ def tanh(x: Any, *, out: Any = None) -> Any:
 
     Notes
     -----
-    The derivative is computed as ``1 / cosh(x)**2``, accurate in both tails.
+    The derivative is computed as ``1 / cosh(x)**2``, accurate in both tails; for NaN it is NaN.
 
     Examples
     --------

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from numbafunc.dual.array import Dual, Operand, quiet, value_of
-from numbafunc.dual.products import divide, finish, scale, whole
+from numbafunc.dual.guesses import of_length
+from numbafunc.dual.products import divide, finish, scale, sloped, whole
 from numbafunc.dual.storage import view
 from numbafunc.rules.register import define_on_value, rule_for
 
@@ -38,8 +39,8 @@ def adjoint(x: Operand) -> Any:
 def real_product(x: Operand, y: Operand) -> Any:
     """``Re(conj(x) y)``: the product of two numbers as vectors in the plane, zero where `y` is zero."""
     if not is_complex(x):
-        return scale(x, y.real)
-    return scale(x.real, y.real) + scale(x.imag, y.imag)
+        return sloped(x, y.real)
+    return sloped(x.real, y.real) + sloped(x.imag, y.imag)
 
 
 def absolute_tangent(x: Operand, dx: Operand) -> Any:
@@ -48,7 +49,9 @@ def absolute_tangent(x: Operand, dx: Operand) -> Any:
         return np.where(value_of(x) >= 0, dx, -dx)
     radius = abs(x)
     at_zero = value_of(radius) == 0
-    return np.where(at_zero, dx.real, real_product(x / np.where(at_zero, 1, radius), dx))
+    change = np.where(at_zero, dx.real, real_product(x / np.where(at_zero, 1, radius), dx))
+    # What is real to this order has the derivatives of a real number.
+    return of_length(change, at_zero, [(x.imag, dx.imag)]) if type(change) is Dual else change
 
 
 def sign_of_complex(x: Dual) -> Any:

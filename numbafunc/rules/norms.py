@@ -12,7 +12,8 @@ matrix 1     the tangent of the norm 1 of the largest column; inf: row
 matrix 2     that of the largest singular value; nuc: of the sum of all
 ============ =================================================================
 
-At ``x = 0`` the derivative of the norms 2 and p > 1 is taken to be 0, the subgradient of least length.
+At ``x = 0`` the derivative of the norms 2 and p > 1 is taken to be 0, the subgradient of least length. Higher ones
+that do not follow from the derivatives kept are NaN, see :mod:`numbafunc.dual.guesses`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ import numpy as np
 
 from numbafunc.dual.array import Operand, quiet, value_of
 from numbafunc.dual.axes import axes_of
-from numbafunc.dual.products import divide, finish, scale, whole
+from numbafunc.dual.guesses import of_length
+from numbafunc.dual.products import divide_by_length, finish, sloped, whole
 from numbafunc.rules.application import Tangent, with_axes
 from numbafunc.rules.arguments import from_end
 from numbafunc.rules.complex_values import absolute_tangent, real_product
@@ -34,7 +36,7 @@ from numbafunc.rules.register import rule_for
 
 
 def _euclidean(x: Operand, norm: Operand, dx: Tangent, axis: Any) -> Tangent:
-    return divide(np.add.reduce(real_product(x, dx), axis), norm)
+    return divide_by_length(np.add.reduce(real_product(x, dx), axis), norm)
 
 
 def _pick(dx: Tangent, positions: Any, axis: int) -> Tangent:
@@ -55,9 +57,10 @@ def _vector(x: Operand, norm: Operand, dx: Tangent, order: Any, axis: int) -> Ta
         size = abs(value_of(x))
         where = np.argmax(size, axis) if order > 0 else np.argmin(size, axis)
         return np.squeeze(_pick(moved, where, axis), axis)
-    norm = np.expand_dims(norm, axis)
-    share = abs(x) / np.where(value_of(norm) == 0, 1, norm)
-    return np.sum(scale(share ** (order - 1), moved), axis=axis)
+    at_zero = value_of(norm) == 0
+    share = abs(x) / np.where(np.expand_dims(at_zero, axis), 1, np.expand_dims(norm, axis))
+    change = np.sum(sloped(share ** (order - 1), moved), axis=axis)
+    return divide_by_length(change, np.where(at_zero, 0, 1).astype(change.dtype)) if np.any(at_zero) else change
 
 
 def _matrix(x: Operand, norm: Operand, dx: Tangent, order: Any, rows: int, columns: int) -> Tangent:
@@ -86,6 +89,7 @@ def _norm(x: Operand, ord: Any = None, axis: Any = None, keepdims: bool = False)
             axes = tuple(range(-ndim, 0))
             flat = np.reshape(value, ()) if keepdims else value
             change = _euclidean(primal, flat, tangent, axes) if ndim else absolute_tangent(primal, tangent)
+            change = of_length(change, value_of(flat) == 0, [(primal, tangent)], axes)
         else:
             axes = from_end(axis, ndim)
             flat = np.reshape(value, [length for a, length in enumerate(x.shape) if a - ndim not in axes])
@@ -93,6 +97,8 @@ def _norm(x: Operand, ord: Any = None, axis: Any = None, keepdims: bool = False)
                 change = _vector(primal, flat, tangent, ord, axes[0])
             else:
                 change = _matrix(primal, flat, tangent, ord, *axes)
+            if ord in (None, "fro", "f", "nuc") or (ord not in (0, 1) and abs(ord) != np.inf):
+                change = of_length(change, value_of(flat) == 0, [(primal, tangent)], axes)
         return finish(value, change.reshape((change.shape[0], *value.shape)), x.level)
 
 

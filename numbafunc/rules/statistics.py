@@ -1,6 +1,6 @@
 """Rules of moments: averages, variances, standard deviations, covariances and correlations.
 
-The derivative of a standard deviation is zero where all elements are equal.
+The derivative of a standard deviation is zero where all elements are equal, like that of a norm.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from numbafunc.dual.array import Dual, Operand, quiet, value_of
-from numbafunc.dual.products import divide, scale
+from numbafunc.dual.guesses import of_length
+from numbafunc.dual.products import divide, divide_by_length, sloped
 from numbafunc.rules.application import along, linear
 from numbafunc.rules.arguments import UNSET, as_array, cast, from_end, given, into, weights_beside
 from numbafunc.rules.complex_values import conjugate, is_complex
@@ -107,14 +108,21 @@ def _moment(
         if masked:
             deviation = np.where(mask, deviation, zero)
         if x.dtype.kind == "c":
-            products = scale(deviation.real, dx.real) + scale(deviation.imag, dx.imag)
+            products = sloped(deviation.real, dx.real) + sloped(deviation.imag, dx.imag)
         else:
-            products = scale(deviation, dx)
+            products = sloped(deviation, dx)
         total = np.add.reduce(products, axes, keepdims=True)
         weight = np.asarray(np.maximum(count - ddof, 0), total.dtype) if masked else max(count - ddof, 0)
         if function is np.var or function is np.nanvar:
             return divide(total + total, weight)
-        return divide(total, weight * value.reshape(total.shape[1:]))
+        length = value.reshape(total.shape[1:])
+        change = divide_by_length(total, weight * length)
+        if type(change) is not Dual:
+            return change
+        moves = dx - np.add.reduce(dx, axes, keepdims=True) / (np.asarray(count, x.dtype) if masked else count)
+        if masked:
+            moves = np.where(mask, moves, zero)
+        return of_length(change, value_of(length) == 0, [(deviation, moves)], axes, keepdims=True)
 
     return along(a, value, tangent_of)
 

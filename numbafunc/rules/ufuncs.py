@@ -10,6 +10,7 @@ Rules for complex values alone are in :mod:`numbafunc.rules.complex_values`.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -18,7 +19,19 @@ import numpy as np
 
 from numbafunc.dual.array import UFUNC_RULES, Dual, Operand, make, quiet, value_of
 from numbafunc.dual.dtypes import is_finite
-from numbafunc.dual.products import align, chained, divide, finish, scale, sum_of_products, whole
+from numbafunc.dual.guesses import at_infinite_slope, of_length, without_guesses
+from numbafunc.dual.products import (
+    align,
+    chained,
+    divide,
+    divide_by_length,
+    finish,
+    scale,
+    sloped,
+    sum_of_products,
+    times_constant,
+    whole,
+)
 from numbafunc.dual.recorder import Recorder, watch
 from numbafunc.numbers import elementary
 from numbafunc.rules.application import Tangent, combine, select
@@ -39,10 +52,11 @@ def unary(
     ufunc: Callable[[Any], Any],
     of_real: Callable[[Any, Any], Any],
     of_complex: Callable[[Any, Any], Any] | None = None,
+    unknown_from: int | None = None,
 ) -> Rule:
     """The rule of a smooth function of one operand by its derivative, a function of ``x`` and ``y = ufunc(x)``.
 
-    The one for complex values may be another.
+    The one for complex values may be another. ``unknown_from`` is that of an elementary function.
     """
 
     def rule(x: Dual) -> Any:
@@ -52,15 +66,19 @@ def unary(
         value = rule(primal) if type(primal) is Dual else np.asarray(ufunc(primal))
         tangent = x.tangent
         if type(tangent) is Recorder:
-            return make(value, chained(derivative, primal, value, tangent), x.level)
-        return make(value, _chain(derivative, primal, value, tangent), x.level)
+            return make(value, chained(derivative, primal, value, tangent, unknown_from), x.level)
+        return make(value, _chain(derivative, primal, value, tangent, unknown_from), x.level)
 
     return rule
 
 
 @np.errstate(all="ignore")  # a decorator takes half the time of a with statement
-def _chain(derivative: Callable[[Any, Any], Any], x: Operand, y: Operand, dx: Tangent) -> Tangent:
-    return scale(derivative(x, y), dx)
+def _chain(
+    derivative: Callable[[Any, Any], Any], x: Operand, y: Operand, dx: Tangent, unknown_from: int | None
+) -> Tangent:
+    slope = derivative(x, y)
+    change = scale(slope, dx)
+    return change if unknown_from is None else at_infinite_slope(change, slope, x, y, dx, unknown_from)
 
 
 def _define_linear(ufunc: np.ufunc) -> None:
@@ -103,7 +121,10 @@ for _name, _function in elementary.FUNCTIONS.items():
     if _name == "tanh":
         register(np.tanh, unary(np.tanh, _function.derivative, tanh_slope))
     elif _name != "log":
-        register_like_ufunc(_function.evaluate, unary(_function.evaluate, _function.derivative))
+        register_like_ufunc(
+            _function.evaluate,
+            unary(_function.evaluate, _function.derivative, unknown_from=_function.unknown_from),
+        )
 
 register(np.square, unary(np.square, lambda x, y: x + x))
 register(np.reciprocal, unary(np.reciprocal, lambda x, y: -y * y))
@@ -183,15 +204,18 @@ def by_partials(
     ufunc: Callable[..., Any], by_x: Callable[[Any, Any, Any], Any], by_y: Callable[[Any, Any, Any], Any]
 ) -> Rule:
     """The rule of a function by its partial derivatives, functions of x, y and z = ufunc(x, y)."""
+    return binary(ufunc, _tangent_by_partials(by_x, by_y))
 
+
+def _tangent_by_partials(by_x: Callable[[Any, Any, Any], Any], by_y: Callable[[Any, Any, Any], Any]) -> BinaryTangent:
     def tangent_of(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
         if dy is None:
-            return scale(by_x(x, y, z), dx)
+            return sloped(by_x(x, y, z), dx)
         if dx is None:
-            return scale(by_y(x, y, z), dy)
+            return sloped(by_y(x, y, z), dy)
         return sum_of_products(by_x(x, y, z), dx, by_y(x, y, z), dy)
 
-    return binary(ufunc, tangent_of)
+    return tangent_of
 
 
 def _define_selection(ufunc: np.ufunc, takes_first: Callable[[Any, Any], Any]) -> None:
@@ -215,9 +239,9 @@ def _subtract(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> T
 
 def _multiply(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
     if dx is None:
-        return scale(x, dy)
+        return times_constant(x, dy)
     if dy is None:
-        return scale(y, dx)
+        return times_constant(y, dx)
     return sum_of_products(y, dx, x, dy)
 
 
@@ -252,6 +276,36 @@ def _power_by_base(x: Operand, y: Operand, z: Operand) -> Operand:
 def _power_by_exponent(x: Operand, y: Operand, z: Operand) -> Operand:
     # log(x) * z is -inf * 0 at x = 0 < y, where the power stays 0; likewise at x = inf, y < 0.
     return np.where(value_of(z) == 0, 0, np.log(x) * z)
+
+
+def _root_slope(exponent: Any, x: Operand, y: Operand) -> Operand:
+    return _power_by_base(x, exponent, y)
+
+
+_power_by_both = _tangent_by_partials(_power_by_base, _power_by_exponent)
+
+
+def _power(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
+    exponent = value_of(y)
+    if np.iscomplexobj(exponent):
+        return _power_by_both(x, y, z, dx, dy)
+    root = (exponent > 0) & (exponent < 1)
+    if dx is None or not np.any(root):
+        return _power_by_both(x, y, z, dx, dy)
+    if type(dx) is Recorder:
+        if dy is None and type(y) is not Dual and np.ndim(y) == 0 and dx.shape[1:] == z.shape:
+            # In place of the slope the tape keeps the base.
+            order = 1 if exponent < 0.5 else max(2, math.ceil(exponent / (1 - exponent)))
+            return chained(functools.partial(_root_slope, y), x, z, dx, order)
+        return _power_by_both(x, y, z, dx, dy)
+    change = _power_by_both(x, y, z, dx, dy)
+    # Unknown from the order p / (1 - p) on, and at p = 1/2 as a square root.
+    return without_guesses(
+        change,
+        root & (value_of(x) == 0),
+        ((x, dx),),
+        lambda order: exponent < 0.5 if order == 1 else exponent * (order + 1) <= order,
+    )
 
 
 def _remainder(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
@@ -292,17 +346,33 @@ class Helper:
         return self.rule(x, y) if moves else self.evaluate(x, y)
 
 
-# The derivative of the quotient would subtract nearly equal numbers where x is much larger than y.
+# The derivative of the quotient would subtract nearly equal numbers where x is much larger than y. At zero the
+# subgradient of least length, as for norms.
 _cosine: Helper = Helper(
     "x / hypot(x, y)",
-    lambda x, y: np.where(np.isinf(x) & np.isfinite(y), np.sign(x), x / np.hypot(x, y)),
+    lambda x, y: np.where((np.isinf(x) & np.isfinite(y)) | ((x == 0) & (y == 0)), np.sign(x), x / np.hypot(x, y)),
     lambda x, y, z: np.square(_cosine(y, x)) / np.hypot(x, y),
     lambda x, y, z: -z * _cosine(y, x) / np.hypot(x, y),
 )
 
 
 def _hypot_slope(x: Operand, y: Operand, z: Operand) -> Any:
-    return _cosine(x, y) if type(z) is Dual else x / z
+    if type(z) is Dual:
+        return _cosine(x, y)
+    slope = x / z
+    return slope if is_finite(slope) else _cosine.evaluate(x, y)
+
+
+_hypot_by_both = _tangent_by_partials(_hypot_slope, lambda x, y, z: _hypot_slope(y, x, z))
+
+
+def _hypot(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
+    moving = [(v, dv) for v, dv in ((x, dx), (y, dy)) if dv is not None]
+    change, at_zero = _hypot_by_both(x, y, z, dx, dy), value_of(z) == 0
+    if type(change) is np.ndarray or not np.any(at_zero):
+        return change
+    quotient = divide_by_length(functools.reduce(np.add, [sloped(v, dv) for v, dv in moving]), z)
+    return of_length(np.where(at_zero, quotient, change), at_zero, moving)
 
 
 def _share(x: Operand, y: Operand) -> Operand:
@@ -379,18 +449,18 @@ for _ufunc, _tangent in (
     (np.copysign, _copysign),
     (np.heaviside, _heaviside),
     (np.nextafter, _nextafter),
+    (np.power, _power),
+    (np.float_power, _power),
+    (np.hypot, _hypot),
 ):
     register(_ufunc, binary(_ufunc, _tangent))
 
 for _ufunc, _by_x, _by_y in (
-    (np.power, _power_by_base, _power_by_exponent),
-    (np.float_power, _power_by_base, _power_by_exponent),
     (
         np.arctan2,
         lambda y, x, z: _over_square(x, np.hypot(x, y)),
         lambda y, x, z: -_over_square(y, np.hypot(x, y)),
     ),
-    (np.hypot, _hypot_slope, lambda x, y, z: _hypot_slope(y, x, z)),
 ):
     register(_ufunc, by_partials(_ufunc, _by_x, _by_y))
 

@@ -11,8 +11,10 @@ from typing import Any
 import numpy
 
 from numbafunc.dual import anywhere
-from numbafunc.dual.products import divide, masked, mixed, scale, sum_of_products
-from numbafunc.dual.recorder import RECORDED, Primitive, Recorder, Shape, not_linear
+from numbafunc.dual.array import value_of
+from numbafunc.dual.dtypes import is_finite
+from numbafunc.dual.products import divide, divide_by_length, masked, mixed, scale, sloped, sum_of_products
+from numbafunc.dual.recorder import RECORDED, Primitive, Recorder, Rooted, Shape, not_linear
 from numbafunc.transposes.register import records
 
 # The annotations of NumPy's functions don't allow for recorders.
@@ -64,6 +66,7 @@ SCALED = Primitive(
     lambda x, factor: scale(factor, x),
     lambda cotangent, place, x, factor: mixed(factor, cotangent),
 )
+SLOPED = Primitive("product with a partial derivative", SCALED.apply, SCALED.transpose, curved=True)
 MIXED = Primitive(
     "product with a tangent of another level",
     lambda x, factor: mixed(factor, x),
@@ -76,6 +79,14 @@ QUOTIENT = Primitive(
 )
 
 
+def _by_length_back(cotangent: Any, place: int, x: Any, length: Any) -> Any:
+    contribution = divide(cotangent, length)
+    return contribution if is_finite(value_of(contribution)) else Rooted(contribution, 2)
+
+
+BY_LENGTH = Primitive("quotient by a length", QUOTIENT.apply, _by_length_back)
+
+
 @records(np.multiply, scale)
 def multiply(x: Any, y: Any) -> Recorder:
     """The product of a recorded tangent and a constant."""
@@ -84,6 +95,11 @@ def multiply(x: Any, y: Any) -> Recorder:
     if type(y) is Recorder:
         raise not_linear("a product of two tangents")
     return SCALED.of(x, broadcast(x, y), common_dtype(x, y), y)
+
+
+@records(sloped)
+def _sloped(slope: Any, x: Recorder) -> Recorder:
+    return SLOPED.of(x, broadcast(x, slope), common_dtype(x, slope), slope)
 
 
 @records(mixed)
@@ -99,10 +115,16 @@ def _divide(x: Any, y: Any) -> Recorder:
     return QUOTIENT.of(x, broadcast(x, y), common_dtype(x, y), y)
 
 
+@records(divide_by_length)
+def _divide_by_length(x: Recorder, length: Any) -> Recorder:
+    return BY_LENGTH.of(x, broadcast(x, length), common_dtype(x, length), length)
+
+
 SUM_OF_PRODUCTS = Primitive(
     "sum of two products with constants",
     lambda dx, dy, a, b: anywhere.added(scale(a, dx), scale(b, dy)),
     lambda cotangent, place, dx, dy, a, b: mixed(b if place else a, cotangent),
+    curved=True,
 )
 
 

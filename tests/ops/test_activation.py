@@ -22,6 +22,7 @@ VALUES = {
     "selu": [-1.7580993, -1.7580993, -1.3658143, 0, 0.52535051, 10507.01, INF, NAN],
     "sigmoid": [0, 0, 0.18242553, 0.5, 0.62245935, 1, 1, NAN],
     "softplus": [0, 0, 0.20141329, 0.6931472, 0.974077, 1e4, INF, NAN],
+    "swish": [0, 0, -0.27363829, 0, 0.31122967, 1e4, INF, NAN],
     "tanh": [-1, -1, -0.9051482, 0, 0.46211717, 1, 1, NAN],
     "rsqrt": [NAN, NAN, NAN, INF, 1.4142135, 0.01, 0, NAN],
 }
@@ -54,16 +55,17 @@ SELU_SLOPE = 1.0507009873554805 * 1.6732632423543772
 KINKS = [
     ("relu", [0.0, -0.0, NAN, INF, -INF], [0, 0, 0, 1, 0], [0, 0, 0, 0, 0]),
     ("leaky_relu", [0.0, -0.0, NAN, INF, -INF], [1, 1, 0.01, 1, 0.01], [0, 0, 0, 0, 0]),
-    ("elu", [0.0, -0.0, INF, -INF], [1, 1, 1, 0], [1, 1, 0, 0]),
-    ("celu", [0.0, -0.0, INF, -INF], [1, 1, 1, 0], [1, 1, 0, 0]),
+    ("elu", [0.0, -0.0, INF, -INF, NAN], [1, 1, 1, 0, NAN], [1, 1, 0, 0, NAN]),
+    ("celu", [0.0, -0.0, INF, -INF, NAN], [1, 1, 1, 0, NAN], [1, 1, 0, 0, NAN]),
     ("gelu", [0.0, INF, -INF, NAN], [0.5, 1, 0, NAN], [np.sqrt(2 / np.pi), 0, 0, NAN]),
     ("hard_swish", [-3.0, 3.0, 0.0, INF, -INF, NAN], [0, 1, 0.5, 1, 0, NAN], [0, 0, 1 / 3, 0, 0, 1 / 3]),
     ("mish", [0.0, INF, -INF, NAN], [0.6, 1, 0, NAN], [0.64, 0, 0, NAN]),
-    ("selu", [0.0, -0.0, -INF], [SELU_SLOPE, SELU_SLOPE, 0], [SELU_SLOPE, SELU_SLOPE, 0]),
-    ("softplus", [0.0, INF, -INF], [0.5, 1, 0], [0.25, 0, 0]),
-    ("log_sigmoid", [0.0, INF, -INF], [0.5, 0, 1], [-0.25, 0, 0]),
-    ("sigmoid", [0.0, INF, -INF], [0.25, 0, 0], [0, 0, 0]),
-    ("tanh", [0.0, INF, -INF], [1, 0, 0], [0, 0, 0]),
+    ("selu", [0.0, -0.0, -INF, NAN], [SELU_SLOPE, SELU_SLOPE, 0, NAN], [SELU_SLOPE, SELU_SLOPE, 0, NAN]),
+    ("softplus", [0.0, INF, -INF, NAN], [0.5, 1, 0, NAN], [0.25, 0, 0, NAN]),
+    ("log_sigmoid", [0.0, INF, -INF, NAN], [0.5, 0, 1, NAN], [-0.25, 0, 0, NAN]),
+    ("sigmoid", [0.0, INF, -INF, NAN], [0.25, 0, 0, NAN], [0, 0, 0, NAN]),
+    ("swish", [0.0, INF, -INF, NAN], [0.5, 1, 0, NAN], [0.5, 0, 0, NAN]),
+    ("tanh", [0.0, INF, -INF, NAN], [1, 0, 0, NAN], [0, 0, 0, NAN]),
     ("rsqrt", [0.0, -0.0, -1.0, INF], [-INF, -INF, NAN, -0.0], [INF, -INF, NAN, 0]),
 ]
 
@@ -143,8 +145,16 @@ def test_signed_zeros_of_rsqrt():
 
 def test_odd_parameters():
     x = np.array([-2.0, 0.0, 2.0])
-    np.testing.assert_array_equal(numbafunc.celu(x, 0.0), [0, NAN, NAN])
-    np.testing.assert_array_equal(numbafunc.celu(x, INF), NAN)
+    for zero in (0.0, -0.0):
+        np.testing.assert_array_equal(numbafunc.celu(x, zero), [0, 0, 2])
+        np.testing.assert_array_equal(slope_of(numbafunc.celu, x, zero), [0, 0, 1])
+        np.testing.assert_array_equal(curvature_of(numbafunc.celu, x, zero), 0)
+    assert np.signbit(numbafunc.celu(-1.0, 0.0))
+    for infinite in (INF, -INF):
+        np.testing.assert_array_equal(numbafunc.celu(x, infinite), x)
+        np.testing.assert_array_equal(slope_of(numbafunc.celu, x, infinite), 1)
+        np.testing.assert_array_equal(curvature_of(numbafunc.celu, x, infinite), 0)
+    np.testing.assert_array_equal(numbafunc.celu(x, NAN), NAN)
     np.testing.assert_allclose(numbafunc.celu(-2.0, -1.0), -6.389056098930650, rtol=1e-15)
     result = numbafunc.elu(x, 0.0)
     np.testing.assert_array_equal(result, [0, 0, 2])
@@ -210,6 +220,9 @@ def test_swish_is_x_times_sigmoid():
     np.testing.assert_allclose(numbafunc.swish(x)[1:5], x[1:5] / (1 + np.exp(-x[1:5])), rtol=1e-15)
     assert numbafunc.swish(x)[5] == INF
     assert np.isnan(numbafunc.swish(x)[6])
+    far = numbafunc.swish(np.array([-INF, -1e300, -760.0]))
+    np.testing.assert_array_equal(far, 0)
+    assert np.all(np.signbit(far))
 
 
 def test_limits_at_minus_infinity_are_negative_zeros():

@@ -46,7 +46,8 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
         that the first step gives them.
     xs : nest of numpy.ndarray or None
         Arrays of equal length along their first axis; each step gets one entry of each. None if there are none. Of
-        arrays of a CUDA device the steps get entries on the device, as arrays of Numba.
+        arrays of a CUDA device the steps get entries on the device, as arrays of Numba; an elementwise step under
+        ``numba.njit`` gets numbers, and the loop is one kernel.
     length : int, optional
         Number of steps; needed only where ``xs`` has no arrays.
     reverse : bool, default False
@@ -110,6 +111,10 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
     jitted = is_dispatcher(f)
     here = backend.of(*leaves, *entries)
     loop = _Loop(f.py_func if jitted else f, structure, entries, x_structure, steps, reverse, here)
+    if jitted and here.has(Backend.scan_elementwise):
+        found = here.scan_elementwise(f, init, xs, leaves, entries, steps, reverse)
+        if found is not None:
+            return found
     if not jitted or here is not CPU:
         return loop.run(leaves)
     if any(type(leaf) is Dual for leaf in (*leaves, *entries)):

@@ -172,10 +172,10 @@ class Backend:
     scan_entries = Entry("(leaves, i)", "the entries of leaves along the first axis")
     scan_zeros = Entry("(leaf)", "an entry of zeros, with tangents where the others have some")
     scan_number = Entry("(number, dtype, like)", "a number of the carry where later ones will be")
-    scan_elementwise = Entry(
-        "(f, init, xs, carries, entries, steps, reverse)",
-        "the last carry and the stacked results of a loop around a compiled function, given the leaves of init and xs "
-        "too; None where the loop runs in Python. A back end need not bring it",
+    scan_compiled = Entry(
+        "(f, init, xs, leaves, entries, steps, reverse)",
+        "the last carry and the stacked results of a loop around a function of Numba, given the leaves of both "
+        "nests too; None where the loop runs in Python. A back end without one runs all loops there",
     )
     scan_stack = Entry("(steps, first)", "an object that takes results by put(i, leaf) and gives all by stacked()")
 

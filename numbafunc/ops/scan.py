@@ -111,25 +111,29 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
     jitted = is_dispatcher(f)
     here = backend.of(*leaves, *entries)
     loop = _Loop(f.py_func if jitted else f, structure, entries, x_structure, steps, reverse, here)
-    if jitted and here.has(Backend.scan_elementwise):
-        found = here.scan_elementwise(f, init, xs, leaves, entries, steps, reverse)
+    if jitted and here.has(Backend.scan_compiled):
+        found = here.scan_compiled(f, init, xs, leaves, entries, steps, reverse)
         if found is not None:
             return found
-    if not jitted or here is not CPU:
-        return loop.run(leaves)
+        if here is CPU:
+            loop.f = python_source(f)
+    return loop.run(leaves)
+
+
+@CPU.brings(Backend.scan_compiled)
+def _compiled(
+    f: Any, init: Any, xs: Any, leaves: list[Any], entries: list[Any], steps: int, reverse: bool
+) -> tuple[Any, Any] | None:
     if any(type(leaf) is Dual for leaf in (*leaves, *entries)):
-        found = differentiated(f, init, leaves, xs, entries, steps, reverse)
-        if found is not None:
-            return found
-        loop.f = python_source(f)
-        return loop.run(leaves)
+        return differentiated(f, init, leaves, xs, entries, steps, reverse)  # type: ignore[no-any-return]
     weak = [is_weak(leaf) for leaf in leaves]
     if any(weak):
         copy_for_values(f)  # before what it calls is compiled
         # Numba has no weak numbers, so the Python source is run to find their types, unless that fails.
         with contextlib.suppress(Exception):
+            loop = _Loop(f.py_func, flatten(init)[1], entries, flatten(xs)[1], steps, reverse, CPU)
             leaves = loop.promoted(leaves)
-    return compiled.run(f, init, leaves, weak, xs, entries, steps, reverse)
+    return compiled.run(f, init, leaves, weak, xs, entries, steps, reverse)  # type: ignore[no-any-return]
 
 
 _SHORTEST = 3

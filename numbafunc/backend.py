@@ -172,6 +172,11 @@ class Backend:
     scan_entries = Entry("(leaves, i)", "the entries of leaves along the first axis")
     scan_zeros = Entry("(leaf)", "an entry of zeros, with tangents where the others have some")
     scan_number = Entry("(number, dtype, like)", "a number of the carry where later ones will be")
+    scan_compiled = Entry(
+        "(f, init, xs, leaves, entries, steps, reverse)",
+        "the last carry and the stacked results of a loop around a function of Numba, given the leaves of both "
+        "nests too; None where the loop runs in Python. A back end without one runs all loops there",
+    )
     scan_stack = Entry("(steps, first)", "an object that takes results by put(i, leaf) and gives all by stacked()")
 
     # Collective functions.
@@ -198,6 +203,10 @@ class Backend:
             return function
 
         return decorate
+
+    def has(self, entry: Entry) -> bool:
+        """Whether there is a function of an entry."""
+        return entry.name in vars(self) or entry.name in self._homes
 
     def resolve(self, entry: Entry, op: str = "") -> Any:
         """The function of an entry; TypeError if there is none."""

@@ -62,6 +62,7 @@ CUDA = Backend(
         Backend.scan_zeros: "scan.nothing",
         Backend.scan_number: "scan.number",
         Backend.scan_stack: "scan.Stack",
+        Backend.scan_compiled: "loop.run",
         Backend.memory: "memory",
     },
     package="numbafunc_cuda",

@@ -231,6 +231,25 @@ def make_store(storage: str, keys: tuple[Key, ...]) -> Callable[..., Any]:
     return store  # type: ignore[no-any-return]
 
 
+def make_complete(target: Any) -> Callable[..., Any]:
+    """The intrinsic ``complete(numbers)``: a tuple of numbers, each with all coefficients of a type."""
+
+    @intrinsic
+    def complete(typingctx: Any, numbers: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            found = []
+            for position, type_ in enumerate(numbers.types):
+                number = unpack(context, builder, type_, builder.extract_value(args[0], position), target.dtype)
+                zero = number.value.constant(0.0)
+                whole = Number({key: number.parts.get(key, zero) for key in target.keys}, CORES)
+                found.append(pack(context, builder, target, whole))
+            return context.make_tuple(builder, sig.return_type, found)
+
+        return types.containers.Tuple([target] * len(numbers))(numbers), codegen
+
+    return complete  # type: ignore[no-any-return]
+
+
 def make_store_vector(storage: str, keys: tuple[Key, ...], lanes: int) -> Callable[..., Any]:
     """The intrinsic ``store_vector(results, index, values)``: a group of numbers, the counterpart of the load."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from math import isinf
 from typing import Any
 

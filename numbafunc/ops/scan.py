@@ -46,7 +46,8 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
         in which steps keep them, those of the arrays that they meet; 64 bits where they meet none.
     xs : nest of numpy.ndarray or None
         Arrays of equal length along their first axis; each step gets one entry of each. None if there are none. Of
-        arrays of a CUDA device the steps get entries on the device, as arrays of Numba.
+        arrays of a CUDA device the steps get entries on the device, as arrays of Numba; an elementwise step under
+        ``numba.njit`` gets numbers, and the loop is one kernel.
     length : int, optional
         Number of steps; needed only where ``xs`` has no arrays.
     reverse : bool, default False
@@ -110,23 +111,31 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
     jitted = is_dispatcher(f)
     here = backend.of(*leaves, *entries)
     loop = _Loop(f.py_func if jitted else f, structure, entries, x_structure, steps, reverse, here)
-    if not jitted or here is not CPU:
-        return loop.run(leaves)
+    if jitted and here.has(Backend.scan_compiled):
+        found = here.scan_compiled(f, init, xs, leaves, entries, steps, reverse)
+        if found is not None:
+            return found
+        if here is CPU:
+            loop.f = python_source(f)
+    return loop.run(leaves)
+
+
+@CPU.brings(Backend.scan_compiled)
+def _compiled(
+    f: Any, init: Any, xs: Any, leaves: list[Any], entries: list[Any], steps: int, reverse: bool
+) -> tuple[Any, Any] | None:
     weak = [is_weak(leaf) for leaf in leaves]
     typed = leaves
     if any(weak):
         copy_for_values(f)  # before what it calls is compiled
         # Numba has no weak numbers, so the Python source is run to find their types, unless that fails.
         with contextlib.suppress(Exception):
+            loop = _Loop(f.py_func, flatten(init)[1], entries, flatten(xs)[1], steps, reverse, CPU)
             typed = _of_values(loop).promoted([value_of(leaf) for leaf in leaves])[0]
         typed = [new if is_number else leaf for new, leaf, is_number in zip(typed, leaves, weak)]
     if any(type(leaf) is Dual for leaf in (*leaves, *entries)):
-        found = differentiated(f, init, typed, xs, entries, steps, reverse)
-        if found is not None:
-            return found
-        loop.f = python_source(f)
-        return loop.run(leaves)
-    return compiled.run(f, init, typed, weak, xs, entries, steps, reverse)
+        return differentiated(f, init, typed, xs, entries, steps, reverse)  # type: ignore[no-any-return]
+    return compiled.run(f, init, typed, weak, xs, entries, steps, reverse)  # type: ignore[no-any-return]
 
 
 _SHORTEST = 3

@@ -6,13 +6,19 @@ Reductions among them are in :mod:`ptx_reduction`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import product
+from itertools import combinations, product
 from typing import Any
 
-from numbafunc_cuda import gather, pool, spread
+import numba
+import numpy as np
+from numbafunc_cuda import gather, loop, pool, spread
+from numbafunc_cuda.launch import inline
+from numbafunc_cuda.layout import Slot, StoredOperand
 from numbafunc_cuda.steps import DEFINITIONS
-from ptx import FLOATS, Case, ScalarFunction, elementwise_case
+from ptx import FLOATS, ORDERS, Case, ScalarFunction, elementwise_case
 
+import numbafunc
+from numbafunc.kinds.plan import chunks_of, result_keys
 from numbafunc.kinds.reduction import REGISTRY
 from numbafunc.kinds.stages import stage_op
 
@@ -25,6 +31,7 @@ def _case(kind: str, name: str, dtype: str, layout: str, kernel: Any, types: tup
 
 def cases() -> Iterator[Case]:
     """Each kernel for each dtype that cotangents have, or for words of its size where it computes nothing."""
+    yield from (loop_case(dtype, order) for dtype, order in product(("float32", "float64"), ORDERS))
     for (name, definition), dtype, order in product(DEFINITIONS.items(), ("float32", "float64"), ("0", "1", "2")):
         code = definition.__code__
         op = ScalarFunction(definition, code.co_varnames[: code.co_argcount])
@@ -46,6 +53,44 @@ def cases() -> Iterator[Case]:
         kernel, types = gather.build_scatter(word, positions), gather.argument_types(word, wide)[:-1]
         layout = f"positions {positions}{', wide' if wide else ''}"
         yield _case("transpose", "gather", word, layout, kernel, types)
+
+
+def _rates(u: Any, v: Any) -> Any:
+    return 1.1 * u - 0.4 * u * v, 0.1 * u * v - 0.4 * v
+
+
+def _runge_kutta(carry: Any, x: Any) -> Any:
+    """A step of Lotka and Volterra's equations, with a term that comes from outside."""
+    u, v = carry
+    half, third = np.float32(0.05), np.float32(0.1)
+    a, b = rates(u, v)
+    c, d = rates(u + half * a, v + half * b)
+    e, f = rates(u + half * c, v + half * d)
+    g, h = rates(u + third * e, v + third * f)
+    u = u + third / 6 * (a + 2 * c + 2 * e + g) + numbafunc.sigmoid(x)
+    v = v + third / 6 * (b + 2 * d + 2 * f + h)
+    return (u, v), u * v
+
+
+rates = numba.njit(_rates)
+
+
+def loop_case(dtype: str, order: str) -> Case:
+    """The kernel of a loop: all that is carried moves, and what enters does not."""
+
+    def make() -> Any:
+        chunks = chunks_of(ORDERS[order])
+        levels = range(len(ORDERS[order]))
+        parts = [tuple(c) for n in range(len(levels) + 1) for c in combinations(levels, n)]
+        stored = [
+            StoredOperand(dtype, dtype, tuple(Slot(key, "element") for key in chunks.operand_keys(own)))
+            for own in (parts, parts, [()])
+        ]
+        keys = result_keys([operand.keys for operand in stored])
+        form = loop.LoopSpec(("leaf", "leaf"), "leaf", "leaf", tuple(stored), keys, False)
+        return loop.build(inline(_runge_kutta), form), form.argument_types()
+
+    return Case("scan", "Runge and Kutta's step", dtype, order, "one element a thread", make)
 
 
 def _stages(stages: Any) -> Iterator[tuple[str, int, Callable[..., Any]]]:

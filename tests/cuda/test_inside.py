@@ -1,15 +1,20 @@
 """Ops called in the user's own kernels compile for devices, in the precision of what they are given."""
 
+import math
 import os
 from pathlib import Path
 
+import numba
 import numbafunc_cuda
+import numpy as np
 import ptx
 import pytest
 from elementwise_table import NAMES, TABLE
 from numba import cuda, types
+from numbafunc_cuda import loop
 
 import numbafunc
+from numbafunc.numbers.numba_type import NumberType
 
 assert numbafunc_cuda
 
@@ -67,6 +72,45 @@ def test_arrays_are_refused_by_name():
 
     with pytest.raises(Exception, match=r"x of numbafunc\.elu is an array"):
         compiled(kernel, types.float32[::1], types.float32[::1])
+
+
+def test_arrays_of_a_thread_stay_in_registers():
+    def kernel(x, out):
+        row = cuda.local.array(4, np.float32)
+        largest = np.float32(-np.inf)
+        for i in range(4):
+            row[i] = numbafunc.softplus(x[i])
+            largest = max(largest, row[i])
+        total = np.float32(0)
+        for i in range(4):
+            row[i] = math.exp(row[i] - largest)
+            total += row[i]
+        for i in range(4):
+            out[i] = row[i] / total
+
+    code = compiled(kernel, types.float32[::1], types.float32[::1])
+    assert ".local" not in code
+    assert ptx.assembled(code, (7, 5)).spilled == 0
+
+
+@pytest.mark.parametrize(
+    ("step", "wanted"),
+    [
+        (
+            lambda carry, x: ((carry[0] + math.sin(x), carry[1] * np.exp(x)), numbafunc.relu(x)),
+            (("leaf", "leaf"), "leaf"),
+        ),
+        (lambda carry, x: (carry, (None, x)), (("leaf", "leaf"), ("none", "leaf"))),
+        (lambda carry, x: (carry, x.sum()), None),
+        (lambda carry, x: (carry, x > 0), None),
+        (lambda carry, x: (carry, 1.0), None),
+        (lambda carry, x: carry[0], None),
+    ],
+)
+def test_elementwise_steps_of_loops_are_told_apart(step, wanted):
+    number = NumberType(types.float64, ((), ((0, 0),)))
+    with ptx.no_device((7, 5)):
+        assert loop._returned(numba.njit(step), ("leaf", "leaf"), "leaf", number) == wanted
 
 
 def test_a_kernel_may_be_the_first_to_name_an_op(programs):

@@ -289,6 +289,23 @@ def make_store(storage: str, keys: tuple[Key, ...]) -> Callable[..., Any]:
     return store
 
 
+def make_complete(target: Any) -> Callable[..., Any]:
+    """See :func:`numbafunc_cuda.load_store.make_complete`; the store knows what is missing is zero."""
+    format = _FORMATS[str(target.dtype)]
+    return lambda numbers: tuple(SimulatedNumber(_lowered(number, format)) for number in numbers)
+
+
+def example(type_: Any) -> SimulatedNumber:
+    """Some number of a type."""
+    format = _FORMATS[str(type_.dtype)]
+    return SimulatedNumber(Number({key: lift(0.5, format) for key in type_.keys}, CORES))
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a number of a kernel."""
+    return isinstance(value, SimulatedNumber)
+
+
 def wrap(number: Any, dtype: Any) -> Any:
     """An integer as wide as a dtype, which wraps around."""
     limits = np.iinfo(dtype)

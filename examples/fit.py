@@ -1,4 +1,4 @@
-"""Fits a damped oscillation to measurements, by the Gauss-Newton method with an exact Jacobian.
+"""Fits a damped oscillation to measurements, by Gauss-Newton with an exact Jacobian.
 
 python examples/fit.py [picture]
 """
@@ -27,12 +27,15 @@ def measurements(count=80):
 
 
 def gauss_newton(residuals, p, steps=20, tolerance=1e-12):
-    """The parameters with the least sum of squares, near the first ones, and the Jacobian there."""
+    """The parameters with the least sum of squares near p, and the Jacobian there."""
     jacobian = numbafunc.jacfwd(residuals)
     for _ in range(steps):
         r, j = residuals(p), jacobian(p)
         step = np.linalg.lstsq(j, -r, rcond=None)[0]
-        while np.sum(residuals(p + step) ** 2) > np.sum(r**2) and np.linalg.norm(step) > tolerance:
+        while (
+            np.sum(residuals(p + step) ** 2) > np.sum(r**2)
+            and np.linalg.norm(step) > tolerance
+        ):
             step = step / 2
         p = p + step
         if np.linalg.norm(step) < tolerance:
@@ -53,13 +56,23 @@ def main(picture="fit.png"):
         print(f"{name:10} {value:7.4f} ± {error:.4f}")
 
     fine = np.linspace(0.0, 8.0, 400)
-    # The error of the curve follows from that of the parameters, by the derivative of the model at each time.
+    # The error of the curve follows from that of the parameters, by the derivative of
+    # the model at each time.
     slopes = numbafunc.jacfwd(lambda p: model(p, fine))(p)
-    band = 2 * np.sqrt(variance * np.sum((slopes @ np.linalg.inv(j.T @ j)) * slopes, axis=1))
+    band = 2 * np.sqrt(
+        variance * np.sum((slopes @ np.linalg.inv(j.T @ j)) * slopes, axis=1)
+    )
     figure, axes = plt.subplots(figsize=(7, 3.6))
     axes.plot(t, y, ".", color="C1", label="measurements")
     axes.plot(fine, model(p, fine), color="C0", label="fit, with two standard errors")
-    axes.fill_between(fine, model(p, fine) - band, model(p, fine) + band, alpha=0.3, color="C0", linewidth=0)
+    axes.fill_between(
+        fine,
+        model(p, fine) - band,
+        model(p, fine) + band,
+        alpha=0.3,
+        color="C0",
+        linewidth=0,
+    )
     axes.set_xlabel("time")
     axes.legend()
     figure.savefig(picture)

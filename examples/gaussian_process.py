@@ -1,4 +1,4 @@
-"""A Gaussian process with its hyperparameters found by SciPy, which gets exact gradients.
+"""A Gaussian process with its hyperparameters found by SciPy, with exact gradients.
 
 python examples/gaussian_process.py [picture]
 """
@@ -25,31 +25,44 @@ def covariance(p, a, b):
 
 
 def factor(p, x):
-    return linalg.cholesky(covariance(p, x, x) + np.exp(2 * p[2]) * np.eye(x.size), lower=True)
+    return linalg.cholesky(
+        covariance(p, x, x) + np.exp(2 * p[2]) * np.eye(x.size), lower=True
+    )
 
 
 def surprise(p, x, y):
     """The negative logarithm of the probability of the measurements."""
     lower = factor(p, x)
     white = linalg.solve_triangular(lower, y, lower=True)
-    return white @ white / 2 + np.sum(np.log(np.diagonal(lower))) + x.size / 2 * np.log(2 * np.pi)
+    return (
+        white @ white / 2
+        + np.sum(np.log(np.diagonal(lower)))
+        + x.size / 2 * np.log(2 * np.pi)
+    )
 
 
 def main(picture="gaussian_process.png"):
     x, y = measurements()
     objective = numbafunc.value_and_grad(surprise)
-    found = scipy.optimize.minimize(objective, np.zeros(3), args=(x, y), jac=True, method="BFGS")
+    found = scipy.optimize.minimize(
+        objective, np.zeros(3), args=(x, y), jac=True, method="BFGS"
+    )
     height, length, noise = np.exp(found.x)
-    print(f"{found.nfev} evaluations: height {height:.2f}, length {length:.2f}, noise {noise:.3f}")
+    print(f"after {found.nfev} evaluations:")
+    print(f"height {height:.2f}, length {length:.2f}, noise {noise:.3f}")
 
     fine = np.linspace(-5.0, 5.0, 300)
-    white = linalg.solve_triangular(factor(found.x, x), covariance(found.x, x, fine), lower=True)
+    white = linalg.solve_triangular(
+        factor(found.x, x), covariance(found.x, x, fine), lower=True
+    )
     mean = white.T @ linalg.solve_triangular(factor(found.x, x), y, lower=True)
     band = 2 * np.sqrt(height**2 - np.sum(white**2, axis=0))
     figure, axes = plt.subplots(figsize=(7, 3.6))
     axes.plot(x, y, ".", color="C1", label="measurements")
     axes.plot(fine, mean, color="C0", label="mean, with two standard deviations")
-    axes.fill_between(fine, mean - band, mean + band, alpha=0.3, color="C0", linewidth=0)
+    axes.fill_between(
+        fine, mean - band, mean + band, alpha=0.3, color="C0", linewidth=0
+    )
     axes.legend()
     figure.savefig(picture)
     return found

@@ -1,4 +1,4 @@
-"""Sensitivities of an epidemic: how its course depends on the rates, and on where it begins.
+"""Sensitivities of an epidemic: how its course depends on the rates.
 
 python examples/ode.py [picture]
 """
@@ -38,11 +38,19 @@ def main(picture="ode.png"):
     sensitivity = numbafunc.jacfwd(infected)(RATES)
     band = 2 * np.sqrt(np.sum((sensitivity * SPREAD) ** 2, axis=1))
     peak, slope = numbafunc.value_and_grad(height)(RATES)
-    print(f"at most {peak:.1%} are ill; by the rate of contacts {slope[0]:+.2f}, by that of recovery {slope[1]:+.2f}")
+    print(f"at most {peak:.1%} are ill at a time")
+    print(f"by the rate of contacts {slope[0]:+.2f}, of recovery {slope[1]:+.2f}")
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.4), layout="constrained")
     left.plot(TIMES, course, label="share that is ill")
-    left.fill_between(TIMES, course - band, course + band, alpha=0.3, linewidth=0, label="two standard errors")
+    left.fill_between(
+        TIMES,
+        course - band,
+        course + band,
+        alpha=0.3,
+        linewidth=0,
+        label="two standard errors",
+    )
     left.set_xlabel("day")
     left.legend()
     right.plot(TIMES, sensitivity[:, 0], color="C1", label="by the rate of contacts")

@@ -1,7 +1,7 @@
-"""An op of your own: one formula, which runs on arrays in main memory, inside compiled functions, and on a GPU.
+"""An op of your own: one formula for arrays, for compiled functions and for a GPU.
 
 python examples/own_op.py [picture]
-NUMBA_ENABLE_CUDASIM=1 python examples/own_op.py    # with a simulated GPU too; needs the package numba-cuda
+NUMBA_ENABLE_CUDASIM=1 python examples/own_op.py    # with a simulated GPU too
 """
 
 import math
@@ -37,20 +37,36 @@ def on_a_device(r):
 
     place = cuda.to_device(r)
     ones = cuda.to_device(np.ones_like(r))
-    return [part.copy_to_host() for part in numbafunc.jvp(lambda r: morse(r, 1.0, 1.5, 1.0), (place,), (ones,))]
+    return [
+        part.copy_to_host()
+        for part in numbafunc.jvp(lambda r: morse(r, 1.0, 1.5, 1.0), (place,), (ones,))
+    ]
 
 
 def main(picture="own_op.png"):
     r = np.linspace(0.6, 4.0, 200)
-    energy, slope = numbafunc.jvp(lambda r: morse(r, 1.0, 1.5, 1.0), (r,), (np.ones_like(r),))
+    energy, slope = numbafunc.jvp(
+        lambda r: morse(r, 1.0, 1.5, 1.0), (r,), (np.ones_like(r),)
+    )
     by_width = numbafunc.jvp(lambda width: morse(r, 1.0, width, 1.0), (1.5,), (1.0,))[1]
 
     atoms = np.array([0.0, 1.2, 2.1, 3.4])
     forces = -numbafunc.grad(chain)(atoms)  # through the compiled loop
-    print("forces on four atoms in a row:", forces.round(4), "which add up to", f"{forces.sum():.0e}")
+    print(
+        "forces on four atoms in a row:",
+        forces.round(4),
+        "which add up to",
+        f"{forces.sum():.0e}",
+    )
     if os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
-        same = all(np.array_equal(*pair) for pair in zip(on_a_device(r), (energy, slope), strict=True))
-        print("energy and slope from the simulated GPU:", "the same bits" if same else "other bits")
+        same = all(
+            np.array_equal(*pair)
+            for pair in zip(on_a_device(r), (energy, slope), strict=True)
+        )
+        print(
+            "energy and slope from the simulated GPU:",
+            "the same bits" if same else "other bits",
+        )
 
     figure, axes = plt.subplots(figsize=(7, 3.4))
     axes.plot(r, energy, label="energy")

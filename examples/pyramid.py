@@ -1,6 +1,7 @@
 """A Laplacian pyramid of a photograph, and the photograph sharpened by it.
 
-The photograph is the portrait of Grace Hopper by the US Navy, in the public domain, which comes with Matplotlib.
+The photograph is that of Grace Hopper by the US Navy, in the public domain, which comes
+with Matplotlib.
 
 python examples/pyramid.py [picture]
 """
@@ -16,7 +17,9 @@ import numbafunc
 
 def photograph():
     """The photograph as one image of shape (1, 3, 512, 512)."""
-    pixels = plt.imread(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))[10:522]
+    pixels = plt.imread(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))[
+        10:522
+    ]
     return np.float32(pixels.transpose(2, 0, 1)[None]) / 255
 
 
@@ -51,10 +54,13 @@ def main(picture="pyramid.png"):
     details, rest = analyse(image, 4)
     whole = synthesise(details, rest, [1.0, 1.0, 1.0, 1.0])
     sharp = synthesise(details, rest, [1.8, 1.8, 1.2, 1.0])
-    print(f"put together again, the photograph differs by at most {np.abs(whole - image).max():.1e}")
+    error = np.abs(whole - image).max()
+    print(f"put together again, the photograph differs by at most {error:.1e}")
 
-    # How much contrast do the details of each size add? The derivative by the gains, at the photograph itself.
-    contrast = numbafunc.grad(lambda gains: np.var(synthesise(details, rest, list(gains))))(np.ones(4))
+    # How much contrast do the details of each size add? The derivative by the gains.
+    contrast = numbafunc.grad(
+        lambda gains: np.var(synthesise(details, rest, list(gains)))
+    )(np.ones(4))
     print("contrast by size of details, finest first:", contrast.round(4))
 
     figure, axes = plt.subplots(2, 3, figsize=(8.4, 5.8), layout="constrained")

@@ -1,4 +1,4 @@
-"""Heat in a plate: from what is left after some time back to how it began, by the gradient through all steps.
+"""Heat in a plate: from what is seen back to how it began, by its gradient.
 
 python examples/stencil.py [picture]
 """
@@ -15,14 +15,14 @@ SIZE, STEPS, RATE = 24, 40, 0.2
 
 
 def step(heat, _):
-    """One step of diffusion; the halo of one cell repeats the edge, so no heat gets out."""
+    """One step of diffusion; the halo repeats the edge, so no heat gets out."""
     halo = numbafunc.pad(heat, 1, "edge")
     around = halo[:-2, 1:-1] + halo[2:, 1:-1] + halo[1:-1, :-2] + halo[1:-1, 2:]
     return heat + RATE * (around - 4 * heat), None
 
 
 def diffuse(heat, steps=STEPS):
-    """The heat after some steps; in reverse mode about 2 sqrt(steps) of them are kept in memory, not all."""
+    """The heat after some steps, of which reverse mode keeps about 2 sqrt(steps)."""
     return numbafunc.scan(numbafunc.checkpoint(step), heat, None, length=steps)[0]
 
 
@@ -50,11 +50,16 @@ def main(picture="stencil.png", iterations=60):
         options={"maxiter": iterations},
     )
     heat = found.x.reshape(SIZE, SIZE)
-    print(f"misfit {misfit(start):.2e} at first, {found.fun:.2e} after {found.nit} iterations of {start.size} unknowns")
+    print(
+        f"misfit {misfit(start):.2e} at first, {found.fun:.2e} after {found.nit} steps"
+    )
 
     figure, axes = plt.subplots(1, 3, figsize=(8.4, 3), layout="constrained")
     for place, title, shown in zip(
-        axes, ("how it began", f"after {STEPS} steps", "found"), (true, seen, heat), strict=True
+        axes,
+        ("how it began", f"after {STEPS} steps", "found"),
+        (true, seen, heat),
+        strict=True,
     ):
         place.imshow(shown, cmap="inferno", vmin=0, vmax=1)
         place.set_title(title)

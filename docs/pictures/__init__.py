@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 from pictures import benchmarks, curves, examples, home, images
 from pictures.style import STYLE, Picture, save
 
+TABLES = {"accuracy-table": benchmarks.accuracy_table, "lost-table": benchmarks.lost}
 OF_FUNCTIONS: dict[str, Picture] = {**curves.PICTURES, **images.PICTURES}
 
 
@@ -53,15 +54,16 @@ def setup(app: Any) -> dict[str, bool]:
                 self.set_source_info(images[-1])
             return images
 
-    class LostTable(SphinxDirective):
-        """What was slower than a peer."""
+    class Table(SphinxDirective):
+        """A table that the function of this name writes."""
 
         def run(self) -> list[nodes.Node]:
             parent = nodes.Element()
-            self.state.nested_parse(StringList(benchmarks.lost(), __file__), self.content_offset, parent)
+            self.state.nested_parse(StringList(TABLES[self.name](), __file__), self.content_offset, parent)
             return parent.children
 
     app.add_directive("picture", PictureDirective)
-    app.add_directive("lost-table", LostTable)
+    for name in TABLES:
+        app.add_directive(name, Table)
     app.connect("builder-inited", write, priority=200)
     return {"parallel_read_safe": True}

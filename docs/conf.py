@@ -22,6 +22,7 @@ extensions = [
     "floors",
     "function_pages",
     "myst_parser",
+    "notebook",
     "numpydoc",
     "pictures",
     "rules_table",

@@ -27,7 +27,7 @@ def purpose(module: str) -> str:
     path = (ROOT / "cuda" if module.startswith("numbafunc_cuda") else ROOT) / module.replace(".", "/")
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     text = ast.get_docstring(ast.parse(path.read_text())) or ""
-    return re.split(r"[:;.]", text.split("\n")[0])[0]
+    return re.split(r"[:;]|\.(?:\s|$)", text.split("\n")[0])[0].replace("`", "")
 
 
 def picture(theme: str) -> str:

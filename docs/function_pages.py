@@ -215,7 +215,8 @@ def page(name: str, value: Any) -> str:
     module, _, own = f"numbafunc.{name}".rpartition(".")
     lines += [f".. currentmodule:: {module}", ""]
     if inspect.isclass(value):
-        lines += [f".. autoclass:: {own}", "    :show-inheritance:"]
+        lines += [f".. autoclass:: {own}"]
+        lines += ["    :show-inheritance:"] if issubclass(value, Exception) else []
         lines += ["    :members:", "    :undoc-members:"] if issubclass(value, enum.Enum) else []
     else:
         lines += [f".. autofunction:: {own}"]

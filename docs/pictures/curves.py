@@ -262,7 +262,7 @@ def descent(_: bool) -> Any:
     axes.plot(*np.array(path).T, "o-", color=ORANGE, markersize=3, linewidth=1, label="steps along the gradient")
     axes.set(xlabel="first variable", ylabel="second variable")
     axes.grid(False)
-    axes.legend(loc="upper right")
+    axes.legend(loc="lower right")
     return figure
 
 

@@ -152,7 +152,7 @@ def pad(small: bool) -> Any:
     }
     if small:
         return thumbnail(numbafunc.pad(gray, 32, "symmetric"))
-    figure, axes = plt.subplots(3, 5, figsize=(8.6, 5.8))
+    figure, axes = plt.subplots(4, 4, figsize=(8.0, 8.6))
     for place in axes.ravel():
         place.set_axis_off()
     for place, (title, (mode, options)) in zip(axes.ravel(), modes.items(), strict=False):

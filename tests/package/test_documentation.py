@@ -100,6 +100,22 @@ def test_every_name_in_the_documentation_exists() -> None:
     assert not missing
 
 
+def test_the_notebook_of_the_tutorial_runs(monkeypatch) -> None:
+    monkeypatch.syspath_prepend(DOCS)
+    made = importlib.import_module("notebook").notebook(DOCS / "tutorial.rst")["cells"]
+    names: dict[str, object] = {}
+    for cell in made:
+        assert ".. " not in cell["source"]
+        assert ":`" not in cell["source"]
+        if "raises-exception" in cell["metadata"].get("tags", []):
+            with pytest.raises(TypeError):
+                exec(cell["source"], names)
+        elif cell["cell_type"] == "code":
+            exec(cell["source"], names)
+    assert names["right"] == 1.0
+    assert {cell["cell_type"] for cell in made} == {"code", "markdown"}
+
+
 def test_what_several_docstrings_share_is_told_once() -> None:
     assert not docstring_blocks.unlisted(), "add these to BLOCKS in tests/support/docstring_blocks.py"
     assert not docstring_blocks.unused()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numbafunc
 
-sys.path.insert(0, str(Path(__file__).parent))  # for floors and rules_table
+sys.path.insert(0, str(Path(__file__).parent))  # for the extensions that are files here
 
 project = "numbafunc"
 author = "numbafunc developers"
@@ -20,8 +20,15 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
     "floors",
+    "function_pages",
+    "myst_parser",
+    "notebook",
     "numpydoc",
+    "pictures",
     "rules_table",
+    "sphinx-mathjax-offline",  # brings MathJax, so that formulas need no network
+    "sphinx_copybutton",
+    "sphinx_design",
 ]
 exclude_patterns = ["_build"]
 default_role = "code"
@@ -31,5 +38,11 @@ autodoc_typehints = "none"  # the docstrings say more
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+copybutton_exclude = ".linenos, .gp, .go"
+
 html_theme = "furo"
 html_title = f"numbafunc {version}"
+html_static_path = ["_static"]
+html_css_files = ["numbafunc.css"]

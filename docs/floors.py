@@ -12,6 +12,7 @@ import tomllib
 
 ROOT = Path(__file__).parent.parent
 WIDTH, HEIGHT, GAP = 760, 40, 6
+COLORS = {"light": ("#eef3f8", "#1b2733"), "dark": ("#22303d", "#e6edf3")}
 
 
 def floors() -> list[list[str]]:
@@ -26,11 +27,11 @@ def purpose(module: str) -> str:
     path = (ROOT / "cuda" if module.startswith("numbafunc_cuda") else ROOT) / module.replace(".", "/")
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     text = ast.get_docstring(ast.parse(path.read_text())) or ""
-    return re.split(r"[:;.]", text.split("\n")[0])[0]
+    return re.split(r"[:;]|\.(?:\s|$)", text.split("\n")[0])[0].replace("`", "")
 
 
-def picture() -> str:
-    """The floors as SVG, each with the names and purposes of what lives there."""
+def picture(theme: str) -> str:
+    """The floors as SVG for light or dark pages, each with the names and purposes of what lives there."""
     parts, top = [], GAP
     for modules in floors():
         lines = [(module.removeprefix("numbafunc."), purpose(module)) for module in modules]
@@ -41,10 +42,8 @@ def picture() -> str:
             parts.append(f'<text x="14" y="{y}" class="name">{escape(name)}</text>')
             parts.append(f'<text x="150" y="{y}">{escape(text)}</text>')
         top += height + GAP
-    style = (
-        ".floor{fill:#eef3f8;stroke:#7a93ad} text{font:13px sans-serif;fill:#1b2733} .name{font-weight:600}"
-        "@media (prefers-color-scheme: dark){.floor{fill:#22303d}text{fill:#e6edf3}}"
-    )
+    fill, color = COLORS[theme]
+    style = f".floor{{fill:{fill};stroke:#7a93ad}} text{{font:13px sans-serif;fill:{color}}} .name{{font-weight:600}}"
     size = f'width="{WIDTH}" height="{top}" viewBox="0 0 {WIDTH} {top}"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size}><style>{style}</style>{"".join(parts)}</svg>\n'
 
@@ -53,7 +52,8 @@ def write(app: Any) -> None:
     """Write the picture beside the sources, where the page finds it."""
     folder = Path(app.srcdir, "_generated")
     folder.mkdir(exist_ok=True)
-    (folder / "floors.svg").write_text(picture())
+    for theme in COLORS:
+        (folder / f"floors.{theme}.svg").write_text(picture(theme))
 
 
 def setup(app: Any) -> dict[str, bool]:

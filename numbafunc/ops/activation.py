@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from math import isinf
 from typing import Any
 
@@ -107,7 +106,7 @@ def _softplus_scaled(x: Any, beta: Any) -> Any:
     error = constant(multiply_add(beta, x, -product)) if below > -1e4 else 0
     total = elementary.softplus(below)
     rest = multiply_add(total, -error if product > 0 else error, total) / beta
-    return (x if product > 0 else 0) + (0 if abs(beta) == math.inf and x == x else rest)
+    return (x if product > 0 else 0) + (0 if isinf(beta) and x == x else rest)
 
 
 _softplus.variant = ("beta", _softplus_scaled)

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import enum
+import importlib
 import inspect
+import re
+import sys
 from pathlib import Path
 
 import docstring_blocks
+import pytest
 
 import numbafunc
 
-API = Path(__file__).parent.parent.parent / "docs" / "api.rst"
+DOCS = Path(__file__).parent.parent.parent / "docs"
+
+
+@pytest.fixture
+def function_pages(monkeypatch):
+    """The module that writes the pages of functions."""
+    monkeypatch.syspath_prepend(DOCS)
+    yield importlib.import_module("function_pages")
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("function_pages", "pictures")]:
+        del sys.modules[name]
 
 
 def is_error(member: object) -> bool:
@@ -35,9 +48,24 @@ def public_names() -> set[str]:
     return names
 
 
-def test_the_documentation_lists_what_is_public() -> None:
-    listed = {line.strip() for line in API.read_text().splitlines() if line.startswith("    ") and ":" not in line}
-    assert listed == public_names()
+def test_the_documentation_has_a_page_for_each_public_name(function_pages) -> None:
+    listed = [name for names in function_pages.tree().values() for name in names]
+    assert sorted(listed) == sorted(public_names())
+    assert set(function_pages.pictures.OF_FUNCTIONS) <= public_names()
+
+
+def test_every_activation_and_every_loss_has_a_picture(function_pages) -> None:
+    drawn = set(function_pages.pictures.OF_FUNCTIONS)
+    for group, names in function_pages.tree().items():
+        if group.file in ("activation", "softmax", "loss", "pooling", "padding", "selection"):
+            assert set(names) <= drawn, group.title
+
+
+def test_pages_tell_accuracy_and_cost_where_they_are_measured(function_pages) -> None:
+    text = function_pages.page("sigmoid", numbafunc.sigmoid)
+    assert "float32 inputs the largest error is" in text
+    assert "* - 1e6" in text
+    assert "Accuracy" not in function_pages.page("scan", numbafunc.scan)
 
 
 def test_every_public_name_has_a_complete_docstring() -> None:
@@ -54,6 +82,38 @@ def test_every_public_name_has_a_complete_docstring() -> None:
         if missing:
             incomplete[name] = missing
     assert not incomplete
+
+
+def test_every_name_in_the_documentation_exists() -> None:
+    pages = [file for file in DOCS.rglob("*.rst") if file.parent.name in ("docs", "how-to", "explanation")]
+    assert len(pages) > 20
+    missing = []
+    for page in pages:
+        for name in re.findall(r"(?<![\w/.-])numbafunc((?:\.[a-zA-Z_]\w*)+)", page.read_text()):
+            value = numbafunc
+            for place, part in enumerate(name[1:].split("."), 1):
+                try:  # a module that has not been imported is no attribute yet
+                    value = getattr(value, part, None) or importlib.import_module(f"{value.__name__}.{part}")
+                except (ImportError, AttributeError):
+                    missing.append((page.name, name, place))
+                    break
+    assert not missing
+
+
+def test_the_notebook_of_the_tutorial_runs(monkeypatch) -> None:
+    monkeypatch.syspath_prepend(DOCS)
+    made = importlib.import_module("notebook").notebook(DOCS / "tutorial.rst")["cells"]
+    names: dict[str, object] = {}
+    for cell in made:
+        assert ".. " not in cell["source"]
+        assert ":`" not in cell["source"]
+        if "raises-exception" in cell["metadata"].get("tags", []):
+            with pytest.raises(TypeError):
+                exec(cell["source"], names)
+        elif cell["cell_type"] == "code":
+            exec(cell["source"], names)
+    assert names["right"] == 1.0
+    assert {cell["cell_type"] for cell in made} == {"code", "markdown"}
 
 
 def test_what_several_docstrings_share_is_told_once() -> None:

@@ -1,0 +1,287 @@
+"""Writes one page for each public function, and one for each group of them, before Sphinx reads its sources.
+
+A function belongs to the group that names the module which defines it, so a new function of an old module needs no
+line here.
+"""
+
+from __future__ import annotations
+
+import enum
+import inspect
+import json
+import re
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pictures
+
+import numbafunc
+
+RESULTS = Path(__file__).parent.parent / "bench" / "results"
+
+
+class Group(NamedTuple):
+    """Functions that have a page of the tree in common.
+
+    Attributes
+    ----------
+    file, title, text : str
+        The page: its file, its title and what it says.
+    modules : tuple of str
+        Modules, or packages, that define the functions.
+    """
+
+    file: str
+    title: str
+    text: str
+    modules: tuple[str, ...]
+
+
+GROUPS = (
+    Group(
+        "activation",
+        "Activation functions",
+        "Functions of one number, taken of each element. They keep shape and precision of their argument, take "
+        "``out``, and can be called in functions under ``numba.njit`` and in those of :func:`numbafunc.elementwise`.",
+        ("ops.activation",),
+    ),
+    Group(
+        "softmax",
+        "Softmax and its relatives",
+        "Normalised exponentials along axes, which don't overflow: the largest element is subtracted first.",
+        ("ops.softmax",),
+    ),
+    Group(
+        "loss",
+        "Losses and divergences",
+        "What is minimised when a model is fitted. They are in :mod:`numbafunc.loss` and :mod:`numbafunc.divergence`.",
+        ("ops.loss", "ops.divergence"),
+    ),
+    Group(
+        "pooling",
+        "Pooling and resizing",
+        "Images, or any arrays, with fewer or more elements. Batches of images have the shape (N, C, H, W).",
+        ("ops.pool", "ops.resize"),
+    ),
+    Group(
+        "padding",
+        "Padding and rearrangement",
+        "Linear functions that move elements: their derivative is the function itself, applied to the tangents.",
+        ("ops.pad", "ops.rearrange"),
+    ),
+    Group(
+        "selection",
+        "Selection and indexing",
+        "The largest elements, a window whose place is computed, and rows of the unit matrix.",
+        ("ops.top_k", "ops.one_hot", "ops.dynamic_slice"),
+    ),
+    Group(
+        "loops",
+        "Loops and differential equations",
+        "Loops with a carry, compiled as a whole where their body is; ordinary differential equations.",
+        ("ops.scan", "ops.odeint"),
+    ),
+    Group(
+        "derivatives",
+        "Derivatives",
+        "Functions that take a function and give its derivative, and functions that change what these do. "
+        ":doc:`/explanation/modes` says which one to take.",
+        ("autodiff", "dual", "ops.stop_gradient"),
+    ),
+    Group(
+        "elementwise",
+        "Functions of your own",
+        "A formula for one number becomes a compiled loop over arrays, with derivatives of every order.",
+        ("kinds.elementwise",),
+    ),
+    Group(
+        "parallel",
+        "Reductions over ranks",
+        "Sums, means and extrema over the processes of an MPI job. :doc:`/parallel` explains them.",
+        ("parallel",),
+    ),
+    Group(
+        "constants",
+        "Constants and errors",
+        "Names of options, and exceptions beside those of Python.",
+        ("constants", "errors"),
+    ),
+)
+
+# The name of the function behind an op in the table of accuracy, where it is not that of the op.
+ELEMENTARY = {"sigmoid": "logistic"}
+# What the benchmarks call a function whose name they don't use.
+MEASURED_AS = {
+    "interpolate": ("bilinear down", "bicubic down", "nearest down"),
+    "upsample_2d": ("bilinear up", "bicubic up", "nearest up"),
+}
+
+
+def public() -> dict[str, Any]:
+    """The public functions and classes by their names below ``numbafunc``, such as ``"loss.l2"``."""
+    found = {}
+    for name in numbafunc.__all__:
+        value = getattr(numbafunc, name)
+        if not inspect.ismodule(value):
+            found[name] = value
+        elif name != "constants":  # whose members are names of the package itself
+            for inner, member in vars(value).items():
+                home = getattr(member, "__module__", "")
+                listed = inner in getattr(value, "__all__", [inner]) and not inner.startswith("_")
+                error = inspect.isclass(member) and issubclass(member, Exception)
+                if listed and (
+                    (inspect.isfunction(member) and home.startswith("numbafunc.")) or (error and home == value.__name__)
+                ):
+                    found[f"{name}.{inner}"] = member
+    return found
+
+
+def group_of(value: Any) -> Group:
+    """The group of a function."""
+    module = value.__module__.removeprefix("numbafunc.")
+    for group in GROUPS:
+        if any(module == name or module.startswith(f"{name}.") for name in group.modules):
+            return group
+    raise LookupError(f"numbafunc.{module} defines public names; give it to a group in docs/function_pages.py")
+
+
+def tree() -> dict[Group, list[str]]:
+    """The public names of each group, in alphabetical order."""
+    found: dict[Group, list[str]] = {group: [] for group in GROUPS}
+    for name, value in sorted(public().items()):
+        found[group_of(value)].append(name)
+    return found
+
+
+@cache
+def measured(file: str) -> Any:
+    """The results of a benchmark."""
+    return json.loads((RESULTS / f"{file}.json").read_text())
+
+
+def accuracy_of(name: str) -> list[str]:
+    """The largest error over all float32 inputs, for functions that this was measured of."""
+    row = measured("exhaustive_float32").get(ELEMENTARY.get(name, name))
+    if row is None:
+        return []
+    text = f"Over all 2\\ :sup:`32` float32 inputs the largest error is {row['max_ulp']:.2f} units in the last place"
+    return ["Accuracy", "--------", "", f"{text}, at {float(row['at']):.6g}. :doc:`/accuracy` has all functions.", ""]
+
+
+def cost_of(name: str) -> list[str]:
+    """Table of measured times, for functions that are in the benchmarks."""
+    names = MEASURED_AS.get(name, (name.rpartition(".")[2],))
+    rows, peers = [], ("torch", "jax", "numpy")
+    for file in ("elementwise", "reduction", "linear", "resize", "selection"):
+        for case in measured(file)["results"]:
+            label = case["name"]
+            if label not in names and label.split(" ")[0] not in names:
+                continue
+            times = case["contenders"]
+            ours = times["numbafunc"]["median_seconds"]
+            rest = label.removeprefix(names[0]).strip() if len(names) == 1 else label
+            cells = [f"{rest} {case['size']}".strip(), time(ours)]
+            rows.append(cells + [f"{times[peer]['ratio']:.1f}" if peer in times else "" for peer in peers])
+    if not rows:
+        return []
+    lines = [
+        "Cost",
+        "----",
+        "",
+        "Measured on two cores (:doc:`/explanation/benchmarks` says how), float32. The last columns are the times of",
+    ]
+    lines += ["PyTorch, jitted JAX and NumPy or SciPy, divided by ours: above 1 ours is faster.", ""]
+    lines += [".. list-table::", "    :header-rows: 1", "    :class: cost", ""]
+    for row in [["Size", "A call", "PyTorch", "JAX", "NumPy"], *rows]:
+        lines += [f"    {'* ' if place == 0 else '  '}- {cell}" for place, cell in enumerate(row)]
+    return [*lines, ""]
+
+
+def time(seconds: float) -> str:
+    """A time with its unit."""
+    for unit, factor in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= factor or unit == "us":
+            return f"{seconds / factor:.3g} {unit}".replace("us", "µs")
+    raise AssertionError
+
+
+def page(name: str, value: Any) -> str:
+    """The page of one function."""
+    lines = [name, "=" * len(name), ""]
+    if name in pictures.OF_FUNCTIONS:
+        lines += [f".. picture:: {name}", f"    :alt: {pictures.OF_FUNCTIONS[name].alt}", ""]
+    module, _, own = f"numbafunc.{name}".rpartition(".")
+    lines += [f".. currentmodule:: {module}", ""]
+    if inspect.isclass(value):
+        lines += [f".. autoclass:: {own}"]
+        lines += ["    :show-inheritance:"] if issubclass(value, Exception) else []
+        lines += ["    :members:", "    :undoc-members:"] if issubclass(value, enum.Enum) else []
+    else:
+        lines += [f".. autofunction:: {own}"]
+    file = Path(sys.modules[value.__module__].__file__ or "").relative_to(Path(numbafunc.__file__).parent.parent)
+    lines += ["", *accuracy_of(name), *cost_of(name), f"Defined in ``{file.as_posix()}``.", ""]
+    return "\n".join(lines)
+
+
+def group_page(group: Group, names: list[str]) -> str:
+    """The page of one group: its functions with their first lines."""
+    lines = [group.title, "=" * len(group.title), "", group.text, ""]
+    drawn = [name for name in names if name in pictures.OF_FUNCTIONS and pictures.OF_FUNCTIONS[name].small]
+    if len(drawn) > 2:
+        lines += [".. grid:: 2 3 3 4", "    :gutter: 2", ""]
+        for name in drawn:
+            lines += ["    .. grid-item-card::", f"        :link: {name}", "        :link-type: doc"]
+            lines += ["        :text-align: center", "", f"        .. picture:: {name}.small", "            :alt:", ""]
+            lines += [f"        {name}", ""]
+    lines += [".. currentmodule:: numbafunc", "", ".. autosummary::", "    :nosignatures:", ""]
+    lines += [f"    {name}" for name in names]
+    lines += ["", ".. toctree::", "    :hidden:", ""] + [f"    {name}" for name in names]
+    return "\n".join([*lines, ""])
+
+
+def write(app: Any) -> None:
+    """Write all pages; those of functions that are gone are deleted."""
+    folder = Path(app.srcdir, "functions")
+    folder.mkdir(exist_ok=True)
+    texts = {name: page(name, value) for name, value in public().items()}
+    lines = [
+        "Functions",
+        "=========",
+        "",
+        "Everything that can be imported from :mod:`numbafunc`, each on a page of its own, with examples",
+        "and, where one helps, a picture.",
+        "",
+    ]
+    lines += [".. grid:: 1 2 2 2", "    :gutter: 3", ""]
+    for group, names in tree().items():
+        texts[f"group-{group.file}"] = group_page(group, names)
+        lines += [
+            f"    .. grid-item-card:: {group.title}",
+            f"        :link: group-{group.file}",
+            "        :link-type: doc",
+            "",
+        ]
+        lines += [f"        {', '.join(f'``{name}``' for name in names)}", ""]
+    lines += [".. toctree::", "    :hidden:", ""] + [f"    group-{group.file}" for group in GROUPS]
+    texts["index"] = "\n".join([*lines, ""])
+    for file in folder.glob("*.rst"):
+        if file.stem not in texts:
+            file.unlink()
+    for name, text in texts.items():
+        file = folder / f"{name}.rst"
+        if not file.exists() or file.read_text() != text:  # unchanged pages are not built anew
+            file.write_text(text)
+
+
+def keep_initials(app: Any, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
+    """Escape an initial at the beginning of a line, such as in references, which would begin a numbered list."""
+    lines[:] = [re.sub(r"^(\s*)([A-Z])\. ", r"\1\\\2. ", line) for line in lines]
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Register with Sphinx."""
+    app.connect("autodoc-process-docstring", keep_initials, priority=100)
+    app.connect("builder-inited", write, priority=100)  # before autosummary looks at the sources
+    return {"parallel_read_safe": True}

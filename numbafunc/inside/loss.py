@@ -7,20 +7,30 @@ from typing import Any
 import numpy as np
 from numba.core import types
 
-from numbafunc.inside.operands import Operand, float_dtype, implementation, is_integer, known, refuse
+from numbafunc.inside.operands import (
+    Operand,
+    as_mask,
+    float_dtype,
+    implementation,
+    is_integer,
+    known,
+    refuse,
+    refuse_options,
+)
 from numbafunc.inside.reduction import Axes, reducer, reduction, results
 from numbafunc.kinds.reduction import REGISTRY
 from numbafunc.ops import loss as ops
 
 
-def l2(x: Any) -> Any:
+def l2(x: Any, where: Any) -> Any:
     """Implementation of l2."""
+    refuse_options("loss.l2", where=where)
     operand = Operand.of("loss.l2", "x", x)
     axes = Axes(operand.ndim, tuple(range(operand.ndim)))
     return reduction(ops.l2, REGISTRY["l2"], [operand], axes, float_dtype([operand]))
 
 
-def _mean(public: Any, names: tuple[str, str], x: Any, y: Any, keep_axis: Any, *, boolean: bool) -> Any:
+def _mean(public: Any, names: tuple[str, str], x: Any, y: Any, keep_axis: Any, where: Any, *, boolean: bool) -> Any:
     name = f"loss.{public.__name__}"
     operands = [Operand.of(name, one, type_, boolean=boolean) for one, type_ in zip(names, (x, y))]
     kept = known(keep_axis)
@@ -28,24 +38,29 @@ def _mean(public: Any, names: tuple[str, str], x: Any, y: Any, keep_axis: Any, *
         kept = None  # as from Python
     if kept is not None and not (isinstance(kept, tuple) and all(map(is_integer, kept))):
         raise refuse(name, "keep_axis", keep_axis, "None or a tuple of integers written out")
-    ndim = max(one.ndim for one in operands)
+    ndim, dtype = max(one.ndim for one in operands), float_dtype(operands)
     axes = Axes(ndim, tuple(axis for axis in range(ndim) if axis not in (kept or ())))
-    return reduction(public, REGISTRY[public.__name__], operands, axes, float_dtype(operands))
+    if known(where) is None:
+        return reduction(public, REGISTRY[public.__name__], operands, axes, dtype)
+    mask, before = as_mask(name, where)
+    if mask.ndim > ndim:
+        raise refuse(name, "where", where, f"truth values with at most {ndim} axes")
+    return reduction(public, REGISTRY[f"{public.__name__}_where"], [*operands, mask], axes, dtype, before=before)
 
 
-def mean_absolute_error(x: Any, y: Any, keep_axis: Any) -> Any:
+def mean_absolute_error(x: Any, y: Any, keep_axis: Any, where: Any) -> Any:
     """Implementation of mean_absolute_error."""
-    return _mean(ops.mean_absolute_error, ("x", "y"), x, y, keep_axis, boolean=False)
+    return _mean(ops.mean_absolute_error, ("x", "y"), x, y, keep_axis, where, boolean=False)
 
 
-def mean_squared_error(x: Any, y: Any, keep_axis: Any) -> Any:
+def mean_squared_error(x: Any, y: Any, keep_axis: Any, where: Any) -> Any:
     """Implementation of mean_squared_error."""
-    return _mean(ops.mean_squared_error, ("x", "y"), x, y, keep_axis, boolean=False)
+    return _mean(ops.mean_squared_error, ("x", "y"), x, y, keep_axis, where, boolean=False)
 
 
-def mean_squared_log_error(y_true: Any, y_pred: Any, keep_axis: Any) -> Any:
+def mean_squared_log_error(y_true: Any, y_pred: Any, keep_axis: Any, where: Any) -> Any:
     """Implementation of mean_squared_log_error."""
-    return _mean(ops.mean_squared_log_error, ("y_true", "y_pred"), y_true, y_pred, keep_axis, boolean=True)
+    return _mean(ops.mean_squared_log_error, ("y_true", "y_pred"), y_true, y_pred, keep_axis, where, boolean=True)
 
 
 def _logits(name: str, operand: str, given: Any) -> Operand:
@@ -55,9 +70,10 @@ def _logits(name: str, operand: str, given: Any) -> Operand:
     return found
 
 
-def cross_entropy_logits(logits: Any, labels: Any) -> Any:
+def cross_entropy_logits(logits: Any, labels: Any, weight: Any, where: Any, label_smoothing: Any) -> Any:
     """Implementation of cross_entropy_logits."""
     name = "loss.cross_entropy_logits"
+    refuse_options(name, weight=weight, where=where, label_smoothing=label_smoothing)
     operands = [_logits(name, "logits", logits), _logits(name, "labels", labels)]
     ndim = max(one.ndim for one in operands)
     before = [
@@ -69,9 +85,12 @@ def cross_entropy_logits(logits: Any, labels: Any) -> Any:
     return reduction(ops.cross_entropy_logits, REGISTRY["cross_entropy_logits"], operands, axes, dtype, before=before)
 
 
-def cross_entropy_logits_sparse(logits: Any, labels: Any) -> Any:
+def cross_entropy_logits_sparse(
+    logits: Any, labels: Any, ignore_index: Any, weight: Any, where: Any, label_smoothing: Any
+) -> Any:
     """Implementation of cross_entropy_logits_sparse."""
     name = "loss.cross_entropy_logits_sparse"
+    refuse_options(name, ignore_index=ignore_index, weight=weight, where=where, label_smoothing=label_smoothing)
     x = _logits(name, "logits", logits)
     array = isinstance(labels, types.Array)
     wanted = f"an integer, or an array of integers with {x.ndim - 1} axes"

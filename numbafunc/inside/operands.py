@@ -144,6 +144,22 @@ def refuse(function: str, name: str, given: Any, wanted: str) -> TypingError:
     return TypingError(f"{name} of numbafunc.{function} is {shown(given)}; wanted: {wanted}")
 
 
+def refuse_options(function: str, **given: Any) -> None:
+    """Raise for options that functions don't have inside compiled ones, unless they are left at None or 0."""
+    for name, one in given.items():
+        value = known(one)
+        if value is not None and not (type(value) is float and value == 0):
+            raise TypingError(f"{name} of numbafunc.{function} can't be given inside compiled functions")
+
+
+def as_mask(function: str, where: Any) -> tuple[Operand, list[str]]:
+    """The operand ``mask`` that the argument ``where`` stands for, and the lines that make it."""
+    given = Operand.of(function, "where", where)
+    truth = given.dtype.kind == "b"
+    mask = given._replace(name="mask", dtype=np.dtype(bool), plain=given.plain or not truth)
+    return mask, ["mask = where" if truth else "mask = where != 0"]
+
+
 def implementation(public: Callable[..., Any], lines: list[str], namespace: dict[str, Any]) -> Any:
     """The function of the parameters of a public function, ``out`` aside, that consists of some lines."""
     declared, defaults = parameters_of(public)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba.core import types
 
-from numbafunc.inside.operands import UNKNOWN, Operand, flag, float_dtype, known, refuse
+from numbafunc.inside.operands import UNKNOWN, Operand, as_mask, flag, float_dtype, known, refuse, refuse_options
 from numbafunc.inside.reduction import Axes, reduction
 from numbafunc.kinds.reduction import REGISTRY
 from numbafunc.ops import softmax as ops
@@ -27,10 +27,7 @@ def _normalized(public: Any, x: Any, axis: Any, where: Any, initial: Any) -> Any
     if known(where) is None:
         mask, before = Operand("mask", np.dtype(bool), 0, False, True), ["mask = True"]
     else:
-        given = Operand.of(name, "where", where)
-        truth = given.dtype.kind == "b"
-        mask = given._replace(name="mask", dtype=np.dtype(bool), plain=given.plain or not truth)
-        before = ["mask = where" if truth else "mask = where != 0"]
+        mask, before = as_mask(name, where)
     axes = Axes.of(name, axis, max(operand.ndim, mask.ndim))
     return reduction(public, op, [operand, mask], axes, dtype, numbers=[start], before=before)
 
@@ -45,9 +42,10 @@ def log_softmax(x: Any, axis: Any, where: Any, initial: Any) -> Any:
     return _normalized(ops.log_softmax, x, axis, where, initial)
 
 
-def logsumexp(a: Any, axis: Any, b: Any, keepdims: Any, return_sign: Any) -> Any:
+def logsumexp(a: Any, axis: Any, b: Any, keepdims: Any, return_sign: Any, where: Any) -> Any:
     """Implementation of logsumexp."""
     public, name = ops.logsumexp, "logsumexp"
+    refuse_options(name, where=where)
     kept, signed = flag(name, "keepdims", keepdims), flag(name, "return_sign", return_sign)
     operands = [Operand.of(name, "a", a)]
     numbers: list[str] = []

@@ -160,15 +160,22 @@ def shortcut(
     tuples, floats : sequence of str
         Parameters whose settings may be tuples of ints, or floats.
     unset : sequence of str
-        Parameters that have to be left at their defaults.
+        Parameters that have to be left at their defaults. Several that are given by keyword only are gathered, since
+        each would cost as much as a look-up.
     """
 
     def decorate(checked: Function) -> Function:
         parameters = inspect.signature(checked).parameters
         named = [name for name, parameter in parameters.items() if parameter.kind is parameter.KEYWORD_ONLY]
         positional = [name for name in parameters if name not in named]
+        gathered = [name for name in named if name in unset]
+        if len(gathered) < 2:
+            gathered = []
         settings = [name for name in parameters if name not in (*operands, *unset, "out")]
-        conditions = [f"{name} is {parameters[name].default!r}" for name in unset]
+        conditions = [f"{name} is {parameters[name].default!r}" for name in unset if name not in gathered]
+        if gathered:
+            conditions.append("not options")
+        named = [name for name in named if name not in gathered]
         for name in settings:
             condition = f"type({name}) in settings"
             if name in tuples:
@@ -184,14 +191,16 @@ def shortcut(
             signature, key = f"signature_of({', '.join(operands)}{options})", ["*signature", *settings]
             conditions[:0] = ["signature is not None"]
         output = "out" in parameters
+        declared = [*positional, *(("*", *named) if named else ()), *(("**options",) if gathered else ())]
+        passed = [*positional, *(f"{name}={name}" for name in named), *(("**options",) if gathered else ())]
         if tuples and output:
             raise TypeError(
                 f"{checked.__name__} has out and settings that may be tuples; a short cut serves one of both"
             )
         names = {
             "name": checked.__name__,
-            "parameters": ", ".join((*positional, "*", *named) if named else positional),
-            "arguments": ", ".join((*positional, *(f"{name}={name}" for name in named))),
+            "parameters": ", ".join(declared),
+            "arguments": ", ".join(passed),
             "signature": signature,
             "conditions": " and ".join(conditions),
             "key": ", ".join(key),
@@ -213,7 +222,8 @@ def shortcut(
             *(checked, table, table.get, Shortcut, _CURRENT, ndarray, READABLE),
             *(_SETTINGS, signature_of, _whole),
         )
-        made.__defaults__, made.__kwdefaults__ = checked.__defaults__, checked.__kwdefaults__
+        made.__defaults__ = checked.__defaults__
+        made.__kwdefaults__ = {name: value for name, value in (checked.__kwdefaults__ or {}).items() if name in named}
         update_wrapper(made, checked)
         return cast(Function, made)
 

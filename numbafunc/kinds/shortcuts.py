@@ -160,22 +160,20 @@ def shortcut(
     tuples, floats : sequence of str
         Parameters whose settings may be tuples of ints, or floats.
     unset : sequence of str
-        Parameters that have to be left at their defaults. Several that are given by keyword only are gathered, since
-        each would cost as much as a look-up.
+        Parameters that have to be left at their defaults. Those that are given by keyword only stand behind a place
+        that must stay empty: Python's own way costs each call more than the look-up does.
     """
 
     def decorate(checked: Function) -> Function:
         parameters = inspect.signature(checked).parameters
         named = [name for name, parameter in parameters.items() if parameter.kind is parameter.KEYWORD_ONLY]
         positional = [name for name in parameters if name not in named]
-        gathered = [name for name in named if name in unset]
-        if len(gathered) < 2:
-            gathered = []
+        options = [name for name in named if name in unset]
+        named = [name for name in named if name not in options]
         settings = [name for name in parameters if name not in (*operands, *unset, "out")]
-        conditions = [f"{name} is {parameters[name].default!r}" for name in unset if name not in gathered]
-        if gathered:
-            conditions.append("not options")
-        named = [name for name in named if name not in gathered]
+        conditions = [f"{name} is default_{name}" for name in unset]
+        if options:
+            conditions.append("empty_place is nothing")
         for name in settings:
             condition = f"type({name}) in settings"
             if name in tuples:
@@ -187,20 +185,22 @@ def shortcut(
             signature, key = "None", [f"{operands[0]}.shape", f"{operands[0]}.dtype", *settings]
             conditions[:0] = [f"type({operands[0]}) is ndarray", f"{operands[0]}.flags.num & READABLE == READABLE"]
         else:
-            options = ", ints=True" if ints else ""
-            signature, key = f"signature_of({', '.join(operands)}{options})", ["*signature", *settings]
+            flag = ", ints=True" if ints else ""
+            signature, key = f"signature_of({', '.join(operands)}{flag})", ["*signature", *settings]
             conditions[:0] = ["signature is not None"]
         output = "out" in parameters
-        declared = [*positional, *(("*", *named) if named else ()), *(("**options",) if gathered else ())]
-        passed = [*positional, *(f"{name}={name}" for name in named), *(("**options",) if gathered else ())]
+        behind = ["empty_place", *options] if options else []
+        defaults = {name: parameters[name].default for name in unset}
         if tuples and output:
             raise TypeError(
                 f"{checked.__name__} has out and settings that may be tuples; a short cut serves one of both"
             )
         names = {
             "name": checked.__name__,
-            "parameters": ", ".join(declared),
-            "arguments": ", ".join(passed),
+            "parameters": ", ".join((*positional, *behind, *(("*", *named) if named else ()))),
+            "arguments": ", ".join((*positional, *(f"{name}={name}" for name in (*options, *named)))),
+            "defaults": "".join(f"default_{name}, " for name in defaults),
+            "refusal": _REFUSAL.format(", ".join(positional)) if options else "",
             "signature": signature,
             "conditions": " and ".join(conditions),
             "key": ", ".join(key),
@@ -220,9 +220,10 @@ def shortcut(
         exec(compile(source, place, "exec"), checked.__globals__, namespace)
         made = namespace["make_shortcut"](
             *(checked, table, table.get, Shortcut, _CURRENT, ndarray, READABLE),
-            *(_SETTINGS, signature_of, _whole),
+            *(_SETTINGS, signature_of, _whole, _NOTHING, tuple(defaults.values())),
         )
-        made.__defaults__ = checked.__defaults__
+        behind_defaults = (_NOTHING, *(defaults[name] for name in options)) if options else ()
+        made.__defaults__ = (*(checked.__defaults__ or ()), *behind_defaults)
         made.__kwdefaults__ = {name: value for name, value in (checked.__kwdefaults__ or {}).items() if name in named}
         update_wrapper(made, checked)
         return cast(Function, made)
@@ -230,11 +231,15 @@ def shortcut(
     return decorate
 
 
+_NOTHING = object()
+
 # Written out for each function, since look-ups in tables of its parameters would cost more than the short cut saves.
 _TEMPLATE = """\
 def make_shortcut(
-    checked, table, find, Shortcut, current, ndarray, READABLE, settings, signature_of, whole
+    checked, table, find, Shortcut, current, ndarray, READABLE, settings, signature_of, whole, nothing, defaults
 ):
+    ({defaults}) = defaults
+
     def {name}({parameters}):
         shortcut = None
         signature = {signature}
@@ -242,7 +247,7 @@ def make_shortcut(
             key = ({key},)
 {lines}
                 shortcut = Shortcut(table, key, ({operands},), ({tuples}))
-        outer = current.shortcut
+{refusal}        outer = current.shortcut
         if outer is shortcut:  # both None, as in most calls: nothing to restore
             return checked({arguments})
         current.shortcut = shortcut
@@ -252,6 +257,10 @@ def make_shortcut(
             current.shortcut = outer
 
     return {name}
+"""
+_REFUSAL = """\
+        if empty_place is not nothing:
+            return checked({}, empty_place)  # which is too many
 """
 _LINES = """\
             call = find(key)

@@ -10,6 +10,7 @@ from numba.core import types
 from numbafunc.inside.operands import (
     Operand,
     as_mask,
+    chosen,
     float_dtype,
     implementation,
     is_integer,
@@ -24,10 +25,14 @@ from numbafunc.ops import loss as ops
 
 def l2(x: Any, where: Any) -> Any:
     """Implementation of l2."""
-    refuse_options("loss.l2", where=where)
     operand = Operand.of("loss.l2", "x", x)
-    axes = Axes(operand.ndim, tuple(range(operand.ndim)))
-    return reduction(ops.l2, REGISTRY["l2"], [operand], axes, float_dtype([operand]))
+    dtype, axes = float_dtype([operand]), Axes(operand.ndim, tuple(range(operand.ndim)))
+    if known(where) is None:
+        return reduction(ops.l2, REGISTRY["l2"], [operand], axes, dtype)
+    kept, before, names = chosen("loss.l2", operand, where, "0.0", dtype)
+    if kept.ndim > operand.ndim:
+        raise refuse("loss.l2", "where", where, f"truth values with at most {operand.ndim} axes")
+    return reduction(ops.l2, REGISTRY["l2"], [kept], axes, dtype, before=before, names=names)
 
 
 def _mean(public: Any, names: tuple[str, str], x: Any, y: Any, keep_axis: Any, where: Any, *, boolean: bool) -> Any:
@@ -90,7 +95,10 @@ def cross_entropy_logits_sparse(
 ) -> Any:
     """Implementation of cross_entropy_logits_sparse."""
     name = "loss.cross_entropy_logits_sparse"
-    refuse_options(name, ignore_index=ignore_index, weight=weight, where=where, label_smoothing=label_smoothing)
+    refuse_options(name, weight=weight, where=where, label_smoothing=label_smoothing)
+    ignores = known(ignore_index) is not None
+    if ignores and not is_integer(ignore_index):
+        raise refuse(name, "ignore_index", ignore_index, "None or an integer")
     x = _logits(name, "logits", logits)
     array = isinstance(labels, types.Array)
     wanted = f"an integer, or an array of integers with {x.ndim - 1} axes"
@@ -112,7 +120,7 @@ def cross_entropy_logits_sparse(
     else:
         if not array:
             lines += [
-                "if labels < -classes or labels >= classes:",
+                f"if (labels < -classes or labels >= classes){' and labels != ignore_index' if ignores else ''}:",
                 "    raise IndexError('labels is out of range')",
             ]
         number = "labels[()]" if array else "labels"
@@ -122,5 +130,13 @@ def cross_entropy_logits_sparse(
         lines += ["if classes == 0:", "    return np.full(shape[:-1], np.nan, dtype)"]
     reduce = reducer(op, (x.storage, "int64"), (True, False), dtype.name)
     step = "1" if array and labels.ndim else "0"
-    lines += results(op, ["flat_logits", "places", step], axes)
+    *found, last = results(op, ["flat_logits", "places", step], axes)
+    if ignores:
+        found += [
+            "flat = run_of(result0)",
+            "for i in range(flat.size):",
+            f"    if places[{'i' if step == '1' else '0'}] == ignore_index:",
+            "        flat[i] = 0",
+        ]
+    lines += [*found, last]
     return implementation(ops.cross_entropy_logits_sparse, lines, {"reduce": reduce, "dtype": np.dtype(dtype)})

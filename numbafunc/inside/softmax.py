@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba.core import types
 
-from numbafunc.inside.operands import UNKNOWN, Operand, as_mask, flag, float_dtype, known, refuse, refuse_options
+from numbafunc.inside.operands import UNKNOWN, Operand, as_mask, chosen, flag, float_dtype, known, refuse
 from numbafunc.inside.reduction import Axes, reduction
 from numbafunc.kinds.reduction import REGISTRY
 from numbafunc.ops import softmax as ops
@@ -45,7 +45,6 @@ def log_softmax(x: Any, axis: Any, where: Any, initial: Any) -> Any:
 def logsumexp(a: Any, axis: Any, b: Any, keepdims: Any, return_sign: Any, where: Any) -> Any:
     """Implementation of logsumexp."""
     public, name = ops.logsumexp, "logsumexp"
-    refuse_options(name, where=where)
     kept, signed = flag(name, "keepdims", keepdims), flag(name, "return_sign", return_sign)
     operands = [Operand.of(name, "a", a)]
     numbers: list[str] = []
@@ -53,10 +52,17 @@ def logsumexp(a: Any, axis: Any, b: Any, keepdims: Any, return_sign: Any, where:
         operands.append(Operand.of(name, "b", b))
     elif signed:
         numbers = ["1.0"]
+    dtype, before = float_dtype(operands), list[str]()
+    names: dict[str, Any] = {}
+    if known(where) is not None:
+        given, operands = operands, []
+        for one, fill in zip(given, ("-np.inf", "0.0")):
+            kept_one, lines, names = chosen(name, one, where, fill, dtype)
+            operands.append(kept_one)
+            before += lines
     axes = Axes.of(name, axis, max(one.ndim for one in operands))
     op = REGISTRY["logsumexp_signed" if signed else name if known(b) is None else "logsumexp_weighted"]
-    dtype = float_dtype(operands)
-    return reduction(public, op, operands, axes, dtype, numbers=numbers, keepdims=kept)
+    return reduction(public, op, operands, axes, dtype, numbers=numbers, keepdims=kept, before=before, names=names)
 
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]

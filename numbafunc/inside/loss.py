@@ -7,20 +7,35 @@ from typing import Any
 import numpy as np
 from numba.core import types
 
-from numbafunc.inside.operands import Operand, float_dtype, implementation, is_integer, known, refuse
+from numbafunc.inside.operands import (
+    Operand,
+    as_mask,
+    at_defaults,
+    chosen,
+    float_dtype,
+    implementation,
+    is_integer,
+    known,
+    refuse,
+)
 from numbafunc.inside.reduction import Axes, reducer, reduction, results
 from numbafunc.kinds.reduction import REGISTRY
 from numbafunc.ops import loss as ops
 
 
-def l2(x: Any) -> Any:
+def l2(x: Any, where: Any) -> Any:
     """Implementation of l2."""
     operand = Operand.of("loss.l2", "x", x)
-    axes = Axes(operand.ndim, tuple(range(operand.ndim)))
-    return reduction(ops.l2, REGISTRY["l2"], [operand], axes, float_dtype([operand]))
+    dtype, axes = float_dtype([operand]), Axes(operand.ndim, tuple(range(operand.ndim)))
+    if known(where) is None:
+        return reduction(ops.l2, REGISTRY["l2"], [operand], axes, dtype)
+    kept, before, names = chosen("loss.l2", operand, where, "0.0", dtype)
+    if kept.ndim > operand.ndim:
+        raise refuse("loss.l2", "where", where, f"truth values with at most {operand.ndim} axes")
+    return reduction(ops.l2, REGISTRY["l2"], [kept], axes, dtype, before=before, names=names)
 
 
-def _mean(public: Any, names: tuple[str, str], x: Any, y: Any, keep_axis: Any, *, boolean: bool) -> Any:
+def _mean(public: Any, names: tuple[str, str], x: Any, y: Any, keep_axis: Any, where: Any, *, boolean: bool) -> Any:
     name = f"loss.{public.__name__}"
     operands = [Operand.of(name, one, type_, boolean=boolean) for one, type_ in zip(names, (x, y))]
     kept = known(keep_axis)
@@ -28,24 +43,29 @@ def _mean(public: Any, names: tuple[str, str], x: Any, y: Any, keep_axis: Any, *
         kept = None  # as from Python
     if kept is not None and not (isinstance(kept, tuple) and all(map(is_integer, kept))):
         raise refuse(name, "keep_axis", keep_axis, "None or a tuple of integers written out")
-    ndim = max(one.ndim for one in operands)
+    ndim, dtype = max(one.ndim for one in operands), float_dtype(operands)
     axes = Axes(ndim, tuple(axis for axis in range(ndim) if axis not in (kept or ())))
-    return reduction(public, REGISTRY[public.__name__], operands, axes, float_dtype(operands))
+    if known(where) is None:
+        return reduction(public, REGISTRY[public.__name__], operands, axes, dtype)
+    mask, before = as_mask(name, where)
+    if mask.ndim > ndim:
+        raise refuse(name, "where", where, f"truth values with at most {ndim} axes")
+    return reduction(public, REGISTRY[f"{public.__name__}_where"], [*operands, mask], axes, dtype, before=before)
 
 
-def mean_absolute_error(x: Any, y: Any, keep_axis: Any) -> Any:
+def mean_absolute_error(x: Any, y: Any, keep_axis: Any, where: Any) -> Any:
     """Implementation of mean_absolute_error."""
-    return _mean(ops.mean_absolute_error, ("x", "y"), x, y, keep_axis, boolean=False)
+    return _mean(ops.mean_absolute_error, ("x", "y"), x, y, keep_axis, where, boolean=False)
 
 
-def mean_squared_error(x: Any, y: Any, keep_axis: Any) -> Any:
+def mean_squared_error(x: Any, y: Any, keep_axis: Any, where: Any) -> Any:
     """Implementation of mean_squared_error."""
-    return _mean(ops.mean_squared_error, ("x", "y"), x, y, keep_axis, boolean=False)
+    return _mean(ops.mean_squared_error, ("x", "y"), x, y, keep_axis, where, boolean=False)
 
 
-def mean_squared_log_error(y_true: Any, y_pred: Any, keep_axis: Any) -> Any:
+def mean_squared_log_error(y_true: Any, y_pred: Any, keep_axis: Any, where: Any) -> Any:
     """Implementation of mean_squared_log_error."""
-    return _mean(ops.mean_squared_log_error, ("y_true", "y_pred"), y_true, y_pred, keep_axis, boolean=True)
+    return _mean(ops.mean_squared_log_error, ("y_true", "y_pred"), y_true, y_pred, keep_axis, where, boolean=True)
 
 
 def _logits(name: str, operand: str, given: Any) -> Operand:
@@ -55,8 +75,9 @@ def _logits(name: str, operand: str, given: Any) -> Operand:
     return found
 
 
-def cross_entropy_logits(logits: Any, labels: Any) -> Any:
+def cross_entropy_logits(logits: Any, labels: Any, weight: Any, where: Any, label_smoothing: Any) -> Any:
     """Implementation of cross_entropy_logits."""
+    at_defaults(ops.cross_entropy_logits, (weight, where, label_smoothing))
     name = "loss.cross_entropy_logits"
     operands = [_logits(name, "logits", logits), _logits(name, "labels", labels)]
     ndim = max(one.ndim for one in operands)
@@ -69,9 +90,15 @@ def cross_entropy_logits(logits: Any, labels: Any) -> Any:
     return reduction(ops.cross_entropy_logits, REGISTRY["cross_entropy_logits"], operands, axes, dtype, before=before)
 
 
-def cross_entropy_logits_sparse(logits: Any, labels: Any) -> Any:
+def cross_entropy_logits_sparse(
+    logits: Any, labels: Any, ignore_index: Any, weight: Any, where: Any, label_smoothing: Any
+) -> Any:
     """Implementation of cross_entropy_logits_sparse."""
+    at_defaults(ops.cross_entropy_logits_sparse, (weight, where, label_smoothing))
     name = "loss.cross_entropy_logits_sparse"
+    ignores = known(ignore_index) is not None
+    if ignores and not is_integer(ignore_index):
+        raise refuse(name, "ignore_index", ignore_index, "None or an integer")
     x = _logits(name, "logits", logits)
     array = isinstance(labels, types.Array)
     wanted = f"an integer, or an array of integers with {x.ndim - 1} axes"
@@ -93,7 +120,7 @@ def cross_entropy_logits_sparse(logits: Any, labels: Any) -> Any:
     else:
         if not array:
             lines += [
-                "if labels < -classes or labels >= classes:",
+                f"if (labels < -classes or labels >= classes){' and labels != ignore_index' if ignores else ''}:",
                 "    raise IndexError('labels is out of range')",
             ]
         number = "labels[()]" if array else "labels"
@@ -103,5 +130,13 @@ def cross_entropy_logits_sparse(logits: Any, labels: Any) -> Any:
         lines += ["if classes == 0:", "    return np.full(shape[:-1], np.nan, dtype)"]
     reduce = reducer(op, (x.storage, "int64"), (True, False), dtype.name)
     step = "1" if array and labels.ndim else "0"
-    lines += results(op, ["flat_logits", "places", step], axes)
+    *found, last = results(op, ["flat_logits", "places", step], axes)
+    if ignores:
+        found += [
+            "flat = run_of(result0)",
+            "for i in range(flat.size):",
+            f"    if places[{'i' if step == '1' else '0'}] == ignore_index:",
+            "        flat[i] = 0",
+        ]
+    lines += [*found, last]
     return implementation(ops.cross_entropy_logits_sparse, lines, {"reduce": reduce, "dtype": np.dtype(dtype)})

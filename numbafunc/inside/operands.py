@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from inspect import signature
 from typing import Any, NamedTuple
 
@@ -152,6 +152,41 @@ def at_defaults(public: Callable[..., Any], options: tuple[Any, ...]) -> None:
         value, wanted = known(given), parameter.default
         if value is UNKNOWN or type(value) is not type(wanted) or value != wanted:
             raise refuse(public.__name__, parameter.name, given, f"{wanted!r} inside compiled functions")
+
+
+def as_mask(function: str, where: Any) -> tuple[Operand, list[str]]:
+    """The operand ``mask`` that the argument ``where`` stands for, and the lines that make it."""
+    given = Operand.of(function, "where", where)
+    truth = given.dtype.kind == "b"
+    mask = given._replace(name="mask", dtype=np.dtype(bool), plain=given.plain or not truth)
+    return mask, ["mask = where" if truth else "mask = where != 0"]
+
+
+def chosen(
+    function: str, one: Operand, where: Any, fill: str, dtype: np.dtype[Any]
+) -> tuple[Operand, list[str], dict[str, Any]]:
+    """An operand where the argument ``where`` is true, else a number; the lines that make it, and names in these."""
+    mask, lines = as_mask(function, where)
+    name, ndim = f"kept_{one.name}", max(one.ndim, mask.ndim)
+    names = {"kept_dtype": dtype}
+    if not ndim:
+        return Operand(name, dtype, 0, False, True), [*lines, f"{name} = {one.name} if mask else {fill}"], names
+    lines += [
+        *shape_lines([one, mask]),
+        f"{name} = np.empty(shape, kept_dtype)",
+        f"given, wide = np.broadcast_to({one.name}, shape), np.broadcast_to(mask, shape)",
+        "for place in np.ndindex(shape):",
+        f"    {name}[place] = given[place] if wide[place] else {fill}",
+    ]
+    return Operand(name, dtype, ndim, True, True), lines, names
+
+
+def shape_lines(operands: Sequence[Operand]) -> list[str]:
+    """Lines that find the common shape of operands."""
+    shapes = [one.shape for one in operands if one.array and one.ndim]
+    if not shapes:
+        return ["shape = ()"]
+    return [f"shape = {shapes[0]}" if len(shapes) == 1 else f"shape = np.broadcast_shapes({', '.join(shapes)})"]
 
 
 def implementation(public: Callable[..., Any], lines: list[str], namespace: dict[str, Any]) -> Any:

@@ -6,7 +6,7 @@ Python chooses a loop by the shape; so does the compiled code, and results have 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from numbafunc.cpu import reduction as loops
 from numbafunc.cpu.dispatchers import compile_lazily, separate
 from numbafunc.cpu.load_store import StoredOperand
-from numbafunc.inside.operands import UNKNOWN, Operand, implementation, is_integer, known, refuse
+from numbafunc.inside.operands import UNKNOWN, Operand, implementation, is_integer, known, refuse, shape_lines
 from numbafunc.kinds.reduction import FEW, LANES, LARGEST_TILE, LONG, SHORT, Reduction
 from numbafunc.numbers.number import VALUE
 
@@ -144,8 +144,12 @@ def reduction(
     numbers: Sequence[str] = (),
     keepdims: bool = False,
     before: Sequence[str] = (),
+    names: Mapping[str, Any] | None = None,
 ) -> Any:
-    """The implementation of a reduction of operands, which broadcast, and of numbers, given as expressions."""
+    """The implementation of a reduction of operands, which broadcast, and of numbers, given as expressions.
+
+    ``names`` are those in the lines that come ``before``.
+    """
     lines = shape_lines(operands)
     order = axes.order
     lines += axes.sizes("shape")
@@ -160,15 +164,7 @@ def reduction(
     reduce = reducer(op, slots, along, dtype.name)
     arguments = [*flats, *(f"float({number})" for number in numbers), *("0" for _ in numbers)]
     lines = [*before, *lines, *results(op, arguments, axes, keepdims=keepdims)]
-    return implementation(public, lines, {"reduce": reduce, "dtype": dtype})
-
-
-def shape_lines(operands: Sequence[Operand]) -> list[str]:
-    """Lines that find the common shape of operands."""
-    shapes = [one.shape for one in operands if one.array and one.ndim]
-    if not shapes:
-        return ["shape = ()"]
-    return [f"shape = {shapes[0]}" if len(shapes) == 1 else f"shape = np.broadcast_shapes({', '.join(shapes)})"]
+    return implementation(public, lines, {"reduce": reduce, "dtype": dtype, **(names or {})})
 
 
 def results(op: Reduction, arguments: Sequence[str], axes: Axes, *, keepdims: bool = False) -> list[str]:

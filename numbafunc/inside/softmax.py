@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba.core import types
 
-from numbafunc.inside.operands import UNKNOWN, Operand, flag, float_dtype, known, refuse
+from numbafunc.inside.operands import UNKNOWN, Operand, as_mask, chosen, flag, float_dtype, known, refuse
 from numbafunc.inside.reduction import Axes, reduction
 from numbafunc.kinds.reduction import REGISTRY
 from numbafunc.ops import softmax as ops
@@ -27,10 +27,7 @@ def _normalized(public: Any, x: Any, axis: Any, where: Any, initial: Any) -> Any
     if known(where) is None:
         mask, before = Operand("mask", np.dtype(bool), 0, False, True), ["mask = True"]
     else:
-        given = Operand.of(name, "where", where)
-        truth = given.dtype.kind == "b"
-        mask = given._replace(name="mask", dtype=np.dtype(bool), plain=given.plain or not truth)
-        before = ["mask = where" if truth else "mask = where != 0"]
+        mask, before = as_mask(name, where)
     axes = Axes.of(name, axis, max(operand.ndim, mask.ndim))
     return reduction(public, op, [operand, mask], axes, dtype, numbers=[start], before=before)
 
@@ -45,7 +42,7 @@ def log_softmax(x: Any, axis: Any, where: Any, initial: Any) -> Any:
     return _normalized(ops.log_softmax, x, axis, where, initial)
 
 
-def logsumexp(a: Any, axis: Any, b: Any, keepdims: Any, return_sign: Any) -> Any:
+def logsumexp(a: Any, axis: Any, b: Any, keepdims: Any, return_sign: Any, where: Any) -> Any:
     """Implementation of logsumexp."""
     public, name = ops.logsumexp, "logsumexp"
     kept, signed = flag(name, "keepdims", keepdims), flag(name, "return_sign", return_sign)
@@ -55,10 +52,17 @@ def logsumexp(a: Any, axis: Any, b: Any, keepdims: Any, return_sign: Any) -> Any
         operands.append(Operand.of(name, "b", b))
     elif signed:
         numbers = ["1.0"]
+    dtype, before = float_dtype(operands), list[str]()
+    names: dict[str, Any] = {}
+    if known(where) is not None:
+        given, operands = operands, []
+        for one, fill in zip(given, ("-np.inf", "0.0")):
+            kept_one, lines, names = chosen(name, one, where, fill, dtype)
+            operands.append(kept_one)
+            before += lines
     axes = Axes.of(name, axis, max(one.ndim for one in operands))
     op = REGISTRY["logsumexp_signed" if signed else name if known(b) is None else "logsumexp_weighted"]
-    dtype = float_dtype(operands)
-    return reduction(public, op, operands, axes, dtype, numbers=numbers, keepdims=kept)
+    return reduction(public, op, operands, axes, dtype, numbers=numbers, keepdims=kept, before=before, names=names)
 
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]

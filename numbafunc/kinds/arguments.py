@@ -70,7 +70,7 @@ def as_operand(x: Any, name: str, *, boolean: bool = True, device: bool = False)
         check_dtype(array.dtype, name, boolean=boolean)
         return array
     else:
-        array = _convert(x, name)
+        array = converted(x, name)
     check_dtype(array.dtype, name, boolean=boolean, given=x)
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
@@ -127,7 +127,8 @@ def is_array(x: Any) -> bool:
     return isinstance(x, (np.ndarray, np.generic, Dual)) or is_device_array(x)
 
 
-def _convert(x: Any, name: str) -> np.ndarray[Any, Any]:
+def converted(x: Any, name: str) -> np.ndarray[Any, Any]:
+    """An argument that is no ndarray as one, of whatever dtype; TypeError for what would lose or hide something."""
     if x is None or isinstance(x, (str, bytes)):
         raise TypeError(f"{name} is {x!r}; wanted: an array or a number")
     if isinstance(x, np.ma.MaskedArray):
@@ -316,6 +317,7 @@ __all__ = [
     "check_out",
     "check_overlaps",
     "contains_dual",
+    "converted",
     "dtype_of",
     "float_dtype",
     "is_array",

@@ -17,7 +17,9 @@ from numbafunc.kinds.njit import register
 from numbafunc.kinds.reduction import Reduction, Stages
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 from numbafunc.kinds.ufunc_protocol import applied
-from numbafunc.numbers.elementary import exp, log, log1p, multiply_add
+from numbafunc.numbers.elementary import constant, exp, log, log1p, multiply_add
+from numbafunc.ops import loss_options
+from numbafunc.ops.masks import mask_for, masked
 from numbafunc.ops.softmax import logsumexp
 
 _INFINITY = np.inf
@@ -54,6 +56,38 @@ _l2 = Reduction("l2", Stages(lift=_square, finish=_half))
 _mean_absolute_error = Reduction("mean_absolute_error", Stages(lift=_absolute_difference, finish=_mean))
 _mean_squared_error = Reduction("mean_squared_error", Stages(lift=_squared_difference, finish=_mean))
 _mean_squared_log_error = Reduction("mean_squared_log_error", Stages(lift=_squared_log_difference, finish=_mean))
+
+
+# Means of what a mask leaves, which is counted.
+
+
+def _mean_of_left(shift: Any, count: Any, total: Any, left: Any) -> Any:
+    mean = total / left
+    return (mean if left != 0 else constant(mean),)
+
+
+def _absolute_difference_where(shift: Any, x: Any, y: Any, mask: Any) -> Any:
+    return (abs(x - y) if mask != 0 else 0 * mask, mask)
+
+
+def _squared_difference_where(shift: Any, x: Any, y: Any, mask: Any) -> Any:
+    return ((x - y) * (x - y) if mask != 0 else 0 * mask, mask)
+
+
+def _squared_log_difference_where(shift: Any, x: Any, y: Any, mask: Any) -> Any:
+    difference = log1p(x) - log1p(y) if mask != 0 else 0 * mask
+    return (difference * difference, mask)
+
+
+_mean_absolute_error_where = Reduction(
+    "mean_absolute_error_where", Stages(lift=_absolute_difference_where, finish=_mean_of_left, sums=2)
+)
+_mean_squared_error_where = Reduction(
+    "mean_squared_error_where", Stages(lift=_squared_difference_where, finish=_mean_of_left, sums=2)
+)
+_mean_squared_log_error_where = Reduction(
+    "mean_squared_log_error_where", Stages(lift=_squared_log_difference_where, finish=_mean_of_left, sums=2)
+)
 
 
 def _logit(logit: Any, label: Any) -> Any:
@@ -108,8 +142,10 @@ def _warn_of_shapes(names: tuple[str, str], shapes: tuple[tuple[int, ...], tuple
         warnings.warn(f"{given}; they are broadcast", UserWarning, stacklevel=4 + depth)
 
 
-@shortcut("logits", "labels")
-def cross_entropy_logits(logits: Any, labels: Any) -> Any:
+@shortcut("logits", "labels", options=["weight", "where", "label_smoothing"])
+def cross_entropy_logits(
+    logits: Any, labels: Any, *, weight: Any = None, where: Any = None, label_smoothing: Any = 0.0
+) -> Any:
     r"""Cross entropy of the softmax of logits with label probabilities, over the last axis.
 
     .. math:: \log \sum_j e^{x_j} - \sum_j x_j y_j
@@ -120,6 +156,13 @@ def cross_entropy_logits(logits: Any, labels: Any) -> Any:
         Unnormalised logarithms of probabilities.
     labels : array_like, shape (..., C)
         Probabilities of the classes; they need not sum to 1.
+    weight : array_like, shape (C,), optional
+        A factor for each class. It does not widen the result.
+    where : array_like of bool, optional
+        Classes that take part; broadcasts to logits with labels. A row of which nothing is left gives 0, so a mask
+        of rows is ``where=mask[..., None]``. What is left out may be NaN, and has derivative 0.
+    label_smoothing : float, default 0.0
+        Share of the labels, from 0 to 1, that is spread over the classes that take part.
 
     Returns
     -------
@@ -138,11 +181,22 @@ def cross_entropy_logits(logits: Any, labels: Any) -> Any:
     UserWarning
         When the shapes differ; they are then broadcast.
 
+    Notes
+    -----
+    With an option the loss of a row is that of PyTorch and Optax, the same where labels sum to 1:
+
+    .. math:: -\sum_j w_j \left((1 - \epsilon) y_j + \frac{\epsilon}{C}\right) \log \operatorname{softmax}(x)_j
+
+    There is no ``reduction``: take ``numpy.mean`` or ``numpy.sum`` of the result. The mean over rows that are left is
+    ``numpy.sum(loss) / numpy.sum(mask)``.
+
     Examples
     --------
     >>> import numbafunc
     >>> numbafunc.loss.cross_entropy_logits([[1e4, -1e4], [0.0, 0.0]], [[0, 1], [1, 0]])
     array([2.00000000e+04, 6.93147181e-01])
+    >>> numbafunc.loss.cross_entropy_logits([[0.0, 0.0, 9.0]], [[1, 0, 0]], where=[True, True, False])
+    array([0.69314718])
     """
     x = arguments.as_array(logits, "logits", boolean=False, device=True)
     y = arguments.as_array(labels, "labels", boolean=False, device=True)
@@ -153,6 +207,9 @@ def cross_entropy_logits(logits: Any, labels: Any) -> Any:
     shape = arguments.broadcast(dict(zip(_NAMES, shapes)))
     _warn_of_shapes(_NAMES, shapes)
     last, dtype = (len(shape) - 1,), arguments.float_dtype([x, y])
+    share = loss_options.smoothing(label_smoothing)
+    if weight is not None or where is not None or share:
+        return loss_options.dense(x, y, shape, dtype, weight, where, share)
     if shapes[0][-1] == shape[-1]:
         shortcut = new_shortcut() if shapes[0] == shapes[1] else None  # a short cut would skip the warning
         return _cross_entropy([x, y], last, dtype, shape=shape, shortcut=shortcut, names=_NAMES)
@@ -160,8 +217,16 @@ def cross_entropy_logits(logits: Any, labels: Any) -> Any:
     return backend.of(*terms).ufunc(np.subtract, *terms)
 
 
-@shortcut("logits", "labels", ints=True)
-def cross_entropy_logits_sparse(logits: Any, labels: Any) -> Any:
+@shortcut("logits", "labels", ints=True, options=["ignore_index", "weight", "where", "label_smoothing"])
+def cross_entropy_logits_sparse(
+    logits: Any,
+    labels: Any,
+    *,
+    ignore_index: int | None = None,
+    weight: Any = None,
+    where: Any = None,
+    label_smoothing: Any = 0.0,
+) -> Any:
     r"""Cross entropy of the softmax of logits with one class per row, over the last axis.
 
     .. math:: \log \sum_j e^{x_j} - x_{\text{label}}
@@ -172,12 +237,22 @@ def cross_entropy_logits_sparse(logits: Any, labels: Any) -> Any:
         Unnormalised logarithms of probabilities.
     labels : int or array_like of int, shape (...)
         The class of each row; one int serves all rows. Negative ones count from the end.
+    ignore_index : int, optional
+        A label whose rows give 0, whatever their logits, with derivative 0. PyTorch's default is -100.
+    weight : array_like, shape (C,), optional
+        A factor for each class. It does not widen the result.
+    where : array_like of bool, optional
+        Classes that take part; broadcasts to the logits. A row of which nothing is left gives 0, so a mask of rows is
+        ``where=mask[..., None]``; one whose label is left out gives inf. What is left out may be NaN, and has
+        derivative 0.
+    label_smoothing : float, default 0.0
+        Share of the label, from 0 to 1, that is spread over the classes that take part.
 
     Returns
     -------
     numpy.ndarray, shape (...)
         In the floating-point dtype of the logits; integers are taken as float64. Rows whose label in an array is out
-        of range are NaN.
+        of range are NaN; so are those of label -100 without ``ignore_index``, for less than 100 classes.
 
     Raises
     ------
@@ -192,18 +267,31 @@ def cross_entropy_logits_sparse(logits: Any, labels: Any) -> Any:
     -----
     The derivative is the softmax less one at the label; where the label is out of range, the softmax alone.
 
+    With weights and smoothed labels the loss of a row with label ``l`` is that of PyTorch:
+
+    .. math:: -(1 - \epsilon) w_l \log \operatorname{softmax}(x)_l
+        - \frac{\epsilon}{C} \sum_j w_j \log \operatorname{softmax}(x)_j
+
+    There is no ``reduction``: take ``numpy.mean`` or ``numpy.sum`` of the result. PyTorch's mean is the sum of losses
+    over the sum of the weights of labels, ``numpy.sum(loss) / numpy.sum(weight[labels])``, where ignored rows have
+    weight 0: without weights it is the mean over the rows that are left, NaN if there are none.
+
     Examples
     --------
-    >>> import numbafunc
+    >>> import numbafunc, numpy as np
     >>> numbafunc.loss.cross_entropy_logits_sparse([[0.0, 0.0], [1.0, 3.0]], [0, 1])
     array([0.69314718, 0.12692801])
+    >>> labels = np.array([0, -100])
+    >>> losses = numbafunc.loss.cross_entropy_logits_sparse([[0.0, 0.0], [1.0, 3.0]], labels, ignore_index=-100)
+    >>> losses, np.sum(losses) / np.sum(labels != -100)
+    (array([0.69314718, 0.        ]), np.float64(0.6931471805599453))
     """
     x = arguments.as_array(logits, "logits", boolean=False, device=True)
     if x.ndim == 0:
         raise ValueError("logits has no axes; wanted: shape (..., classes)")
     *rows, classes = arguments.shape_of(x)
     if type(labels) is int:
-        if not -classes <= labels < classes:
+        if not -classes <= labels < classes and labels != ignore_index:
             raise IndexError(f"labels is {labels}; wanted: from {-classes} to {classes - 1} for {classes} classes")
         y: Any = labels
     elif isinstance(labels, (bool, Dual)):
@@ -223,8 +311,15 @@ def cross_entropy_logits_sparse(logits: Any, labels: Any) -> Any:
     here = backend.of(x, y)
     if classes == 0:
         return here.full(shape[:-1], np.nan, dtype, x)
-    y = here.labels(y, x.ndim, classes)
-    return _cross_entropy_sparse([x, y], last, dtype, shape=shape, shortcut=new_shortcut(), names=_NAMES)
+    share = loss_options.smoothing(label_smoothing)
+
+    def plain(x: Any, y: Any, shortcut: Any = None) -> Any:
+        y = here.labels(y, x.ndim, classes)
+        return _cross_entropy_sparse([x, y], last, dtype, shape=shape, shortcut=shortcut, names=_NAMES)
+
+    if ignore_index is not None or weight is not None or where is not None or share:
+        return loss_options.sparse(plain, x, y, shape, dtype, ignore_index, weight, where, share)
+    return plain(x, y, new_shortcut())
 
 
 @backend.CPU.brings(Backend.labels)
@@ -236,8 +331,8 @@ def _labels(labels: Any, ndim: int, classes: int) -> Any:
     return labels.astype(np.int64, copy=False)[..., None]
 
 
-@shortcut("x")
-def l2(x: Any) -> Any:
+@shortcut("x", options=["where"])
+def l2(x: Any, *, where: Any = None) -> Any:
     r"""Half the sum of squares of all elements.
 
     .. math:: \frac12 \sum_i x_i^2
@@ -246,6 +341,8 @@ def l2(x: Any) -> Any:
     ----------
     x : array_like
         Real numbers of any shape.
+    where : array_like of bool, optional
+        Elements that take part; broadcasts to ``x``. The others may be NaN, and have derivative 0.
 
     Returns
     -------
@@ -265,10 +362,16 @@ def l2(x: Any) -> Any:
     """
     operand = arguments.as_array(x, "x", device=True)
     dtype = arguments.float_dtype([operand])
+    if where is not None:
+        operand = masked(operand, mask_for(where, "x", arguments.shape_of(operand)), 0.0)
     return _l2([operand], tuple(range(operand.ndim)), dtype, shortcut=new_shortcut())
 
 
-def _mean_over(op: Reduction, names: tuple[str, str], x: Any, y: Any, keep_axis: Any, *, boolean: bool) -> Any:
+def _mean_over(
+    ops: tuple[Reduction, Reduction], names: tuple[str, str], x: Any, y: Any, keep_axis: Any, where: Any, *,
+    boolean: bool,
+) -> Any:  # fmt: skip
+    op, masked_op = ops
     checked = [arguments.as_operand(z, name, boolean=boolean, device=True) for z, name in zip((x, y), names)]
     operands = [arguments.as_array(operand, name, device=True) for operand, name in zip(checked, names)]
     shapes = (operands[0].shape, operands[1].shape)
@@ -276,8 +379,11 @@ def _mean_over(op: Reduction, names: tuple[str, str], x: Any, y: Any, keep_axis:
     kept = _kept_axes(keep_axis)
     _warn_of_shapes(names, shapes, depth=1)
     shortcut = new_shortcut() if shapes[0] == shapes[1] else None  # a short cut would skip the warning
-    axes = tuple(axis for axis in range(len(shape)) if axis not in kept)
-    return op(operands, axes, arguments.float_dtype(checked), shape=shape, shortcut=shortcut, names=names)
+    axes, dtype = tuple(axis for axis in range(len(shape)) if axis not in kept), arguments.float_dtype(checked)
+    if where is not None:
+        operands.append(mask_for(where, f"{names[0]} with {names[1]}", shape))
+        return masked_op(operands, axes, dtype, shape=shape, names=(*names, "where"))
+    return op(operands, axes, dtype, shape=shape, shortcut=shortcut, names=names)
 
 
 def _kept_axes(keep_axis: Any) -> set[int]:
@@ -291,8 +397,8 @@ def _kept_axes(keep_axis: Any) -> set[int]:
     return {axis.__index__() for axis in keep_axis}
 
 
-@shortcut("x", "y", tuples=["keep_axis"])
-def mean_absolute_error(x: Any, y: Any, keep_axis: Any = (0,)) -> Any:
+@shortcut("x", "y", tuples=["keep_axis"], options=["where"])
+def mean_absolute_error(x: Any, y: Any, keep_axis: Any = (0,), *, where: Any = None) -> Any:
     r"""Mean of absolute differences over all axes but those kept.
 
     .. math:: \frac1n \sum_i |x_i - y_i|
@@ -302,7 +408,11 @@ def mean_absolute_error(x: Any, y: Any, keep_axis: Any = (0,)) -> Any:
     x, y : array_like
         Real numbers; bool is refused.
     keep_axis : sequence of int or None, default (0,)
-        Axes of the broadcast shape that stay; those out of range or negative are ignored. None keeps none.
+        Axes of the broadcast shape that stay; those out of range or negative are ignored. None keeps none. By default
+        there is a mean for each entry along the first axis, not one number.
+    where : array_like of bool, optional
+        Elements that take part; broadcasts to the common shape. The mean is over these; the others may be NaN, and
+        have derivative 0.
 
     Returns
     -------
@@ -329,12 +439,15 @@ def mean_absolute_error(x: Any, y: Any, keep_axis: Any = (0,)) -> Any:
     >>> import numbafunc
     >>> numbafunc.loss.mean_absolute_error([[1.0, 2.0], [3.0, 4.0]], [[1.0, 0.0], [0.0, 0.0]])
     array([1. , 3.5])
+    >>> numbafunc.loss.mean_absolute_error([[1.0, 2.0], [3.0, 4.0]], [[1.0, 0.0], [0.0, 0.0]], keep_axis=None)
+    array(2.25)
     """
-    return _mean_over(_mean_absolute_error, ("x", "y"), x, y, keep_axis, boolean=False)
+    ops = _mean_absolute_error, _mean_absolute_error_where
+    return _mean_over(ops, ("x", "y"), x, y, keep_axis, where, boolean=False)
 
 
-@shortcut("x", "y", tuples=["keep_axis"])
-def mean_squared_error(x: Any, y: Any, keep_axis: Any = (0,)) -> Any:
+@shortcut("x", "y", tuples=["keep_axis"], options=["where"])
+def mean_squared_error(x: Any, y: Any, keep_axis: Any = (0,), *, where: Any = None) -> Any:
     r"""Mean of squared differences over all axes but those kept.
 
     .. math:: \frac1n \sum_i (x_i - y_i)^2
@@ -344,7 +457,11 @@ def mean_squared_error(x: Any, y: Any, keep_axis: Any = (0,)) -> Any:
     x, y : array_like
         Real numbers; bool is refused.
     keep_axis : sequence of int or None, default (0,)
-        Axes of the broadcast shape that stay; those out of range or negative are ignored. None keeps none.
+        Axes of the broadcast shape that stay; those out of range or negative are ignored. None keeps none. By default
+        there is a mean for each entry along the first axis, not one number.
+    where : array_like of bool, optional
+        Elements that take part; broadcasts to the common shape. The mean is over these; the others may be NaN, and
+        have derivative 0.
 
     Returns
     -------
@@ -364,15 +481,26 @@ def mean_squared_error(x: Any, y: Any, keep_axis: Any = (0,)) -> Any:
 
     Examples
     --------
-    >>> import numbafunc
-    >>> numbafunc.loss.mean_squared_error([[1.0, 2.0], [3.0, 4.0]], [[1.0, 0.0], [0.0, 0.0]])
+    The mean of each row, by default, and that of all elements:
+
+    >>> import numbafunc, numpy as np
+    >>> x, y = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0, 0.0], [0.0, 0.0]])
+    >>> numbafunc.loss.mean_squared_error(x, y)
     array([ 2. , 12.5])
+    >>> numbafunc.loss.mean_squared_error(x, y, keep_axis=None)
+    array(7.25)
+
+    A mean over what a mask leaves:
+
+    >>> numbafunc.loss.mean_squared_error(x, y, where=x > 1)
+    array([ 4. , 12.5])
     """
-    return _mean_over(_mean_squared_error, ("x", "y"), x, y, keep_axis, boolean=False)
+    ops = _mean_squared_error, _mean_squared_error_where
+    return _mean_over(ops, ("x", "y"), x, y, keep_axis, where, boolean=False)
 
 
-@shortcut("y_true", "y_pred", tuples=["keep_axis"])
-def mean_squared_log_error(y_true: Any, y_pred: Any, keep_axis: Any = (0,)) -> Any:
+@shortcut("y_true", "y_pred", tuples=["keep_axis"], options=["where"])
+def mean_squared_log_error(y_true: Any, y_pred: Any, keep_axis: Any = (0,), *, where: Any = None) -> Any:
     r"""Mean of squared differences of ``log(1 + y)`` over all axes but those kept.
 
     .. math:: \frac1n \sum_i (\operatorname{log1p} y_i - \operatorname{log1p} \hat y_i)^2
@@ -382,7 +510,11 @@ def mean_squared_log_error(y_true: Any, y_pred: Any, keep_axis: Any = (0,)) -> A
     y_true, y_pred : array_like
         Real numbers above -1. At -1 the result is inf, below it NaN.
     keep_axis : sequence of int or None, default (0,)
-        Axes of the broadcast shape that stay; those out of range or negative are ignored. None keeps none.
+        Axes of the broadcast shape that stay; those out of range or negative are ignored. None keeps none. By default
+        there is a mean for each entry along the first axis, not one number.
+    where : array_like of bool, optional
+        Elements that take part; broadcasts to the common shape. The mean is over these; the others may be NaN, and
+        have derivative 0.
 
     Returns
     -------
@@ -406,11 +538,14 @@ def mean_squared_log_error(y_true: Any, y_pred: Any, keep_axis: Any = (0,)) -> A
     >>> numbafunc.loss.mean_squared_log_error([[1e-10, 0.0]], [[0.0, 0.0]])
     array([5.e-21])
     """
-    return _mean_over(_mean_squared_log_error, ("y_true", "y_pred"), y_true, y_pred, keep_axis, boolean=True)
+    ops = _mean_squared_log_error, _mean_squared_log_error_where
+    return _mean_over(ops, ("y_true", "y_pred"), y_true, y_pred, keep_axis, where, boolean=True)
 
 
-@shortcut("logits", "labels")
-def sigmoid_cross_entropy_logits(logits: Any, labels: Any, *, out: Any = None) -> Any:
+@shortcut("logits", "labels", options=["pos_weight", "where"])
+def sigmoid_cross_entropy_logits(
+    logits: Any, labels: Any, *, out: Any = None, pos_weight: Any = None, where: Any = None
+) -> Any:
     r"""Cross entropy of the logistic function of logits with label probabilities, elementwise.
 
     .. math:: \max(x, 0) - x y + \operatorname{log1p}(e^{-|x|})
@@ -423,6 +558,10 @@ def sigmoid_cross_entropy_logits(logits: Any, labels: Any, *, out: Any = None) -
         Probabilities; they broadcast with the logits.
     out : numpy.ndarray, optional
         Where to put the result; of its shape and dtype, and apart from the inputs.
+    pos_weight : array_like, optional
+        Factor of the term with label 1, as in PyTorch; broadcasts to the result and does not widen it.
+    where : array_like of bool, optional
+        Elements that take part; broadcasts to the result. The others give 0, whatever they are, with derivative 0.
 
     Returns
     -------
@@ -443,13 +582,20 @@ def sigmoid_cross_entropy_logits(logits: Any, labels: Any, *, out: Any = None) -
     -----
     The derivative with respect to the logits is ``sigmoid(x) - y``, at 0 too.
 
+    With a weight ``p`` of positives it is
+
+    .. math:: (1 - y) \log(1 + e^x) + p y \log(1 + e^{-x})
+
+    There is no ``reduction`` and no other ``weight``: take ``numpy.mean`` of the result, or of its product with
+    weights.
+
     Examples
     --------
     >>> import numbafunc
     >>> numbafunc.loss.sigmoid_cross_entropy_logits([0.0, 100.0, -100.0], [1.0, 1.0, 1.0])
     array([6.93147181e-01, 3.72007598e-44, 1.00000000e+02])
     """
-    if out is None:
+    if pos_weight is None and where is None and out is None:
         result = applied(_sigmoid_cross_entropy_logits, (logits, labels))
         if result is not NotImplemented:
             return result
@@ -462,7 +608,9 @@ def sigmoid_cross_entropy_logits(logits: Any, labels: Any, *, out: Any = None) -
         if shapes[0] != shapes[1]:
             _warn_of_shapes(_NAMES, shapes)
             shortcut = None  # a short cut would skip the warning
-    return _sigmoid_cross_entropy_logits.evaluate([x, y], out=out, shortcut=shortcut)
+    if pos_weight is None and where is None:
+        return _sigmoid_cross_entropy_logits.evaluate([x, y], out=out, shortcut=shortcut)
+    return loss_options.binary(_sigmoid_cross_entropy_logits, x, y, pos_weight, where, out)
 
 
 __all__ = [

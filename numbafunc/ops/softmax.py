@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc import backend
-from numbafunc.dual.array import Dual
 from numbafunc.kinds import arguments
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.reduction import Reduction, Stages
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 from numbafunc.numbers.elementary import constant, exp, log, maximum, with_slope_of
+from numbafunc.ops.complex_logsumexp import complex_logsumexp, is_complex
+from numbafunc.ops.masks import as_mask, masked, number_taken
 
 _INFINITY = np.inf
 
@@ -134,12 +134,7 @@ def _normalized(plain: Reduction, masked: Reduction, x: Any, axis: Any, where: A
         operand, axes = _prepare(x, "x", axis)
         return plain([operand], axes, arguments.float_dtype([operand]), out=out, shortcut=new_shortcut())
     operand = arguments.as_array(x, "x", boolean=False, device=True)
-    mask = True if where is None else where
-    if isinstance(mask, Dual):
-        raise TypeError("where is a Dual array; wanted: truth values")
-    mask = arguments.as_array(mask, "where", device=True)
-    if mask.dtype.kind != "b":
-        mask = backend.of(mask).ufunc(np.not_equal, mask, 0)
+    mask = as_mask(True if where is None else where)
     start = arguments.as_scalar(-np.inf if initial is None else initial, "initial")
     shape = arguments.broadcast({"x": operand.shape, "where": mask.shape})
     axes = arguments.normalize_axes(axis, len(shape))
@@ -228,8 +223,24 @@ def log_softmax(x: Any, axis: Any = -1, where: Any = None, initial: Any = None, 
     return _normalized(_log_softmax, _log_softmax_where, x, axis, where, initial, out)
 
 
-@shortcut("a", unset=["b", "keepdims", "return_sign"])
-def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False) -> Any:
+def _logsumexp_where(a: Any, axis: Any, b: Any, keepdims: bool, return_sign: bool, mask: Any) -> Any:
+    given = [arguments.as_operand(x, name, device=True) for x, name in ((a, "a"), (b, "b")) if x is not None]
+    dtype = arguments.float_dtype(given if b is not None else [arguments.as_array(given[0], "a", device=True)])
+    shape = arguments.broadcast(dict(zip("ab", map(arguments.shape_of, given))) | {"where": mask.shape})
+    axes = arguments.normalize_axes(axis, len(shape))
+    # Both: infinity may be among the weights that are left out.
+    exponents, *weights = (masked(x, mask, fill, dtype=dtype) for x, fill in zip(given, (-_INFINITY, 0.0)))
+    found = logsumexp(exponents, axes, weights[0] if weights else None, keepdims, return_sign)
+    left = number_taken(mask, shape, axes, dtype, keepdims=keepdims)
+    if return_sign:
+        return masked(found[0], left, -_INFINITY, dtype=dtype), found[1]
+    return masked(found, left, -_INFINITY, dtype=dtype)
+
+
+@shortcut("a", unset=["b", "keepdims", "return_sign"], options=["where"])
+def logsumexp(
+    a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False, *, where: Any = None
+) -> Any:
     r"""Logarithm of a sum of exponentials, without overflow.
 
     .. math:: \log \sum_j b_j e^{a_j}
@@ -237,7 +248,7 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
     Parameters
     ----------
     a : array_like
-        Exponents. Integers and bool are taken as float64.
+        Exponents, real or complex. Integers and bool are taken as float64.
     axis : int, tuple of int or None, default None
         Axes to sum over; None means all, ``()`` none.
     b : array_like, optional
@@ -245,24 +256,28 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
     keepdims : bool, default False
         Whether the reduced axes stay, with length 1.
     return_sign : bool, default False
-        Whether to return the pair ``(log(abs(sum)), sign)``; otherwise a negative sum gives NaN.
+        Whether to return the pair ``(log(abs(sum)), sign)``; otherwise a negative sum of real numbers gives NaN. The
+        sign of a complex sum is ``sum / abs(sum)``.
+    where : array_like of bool, optional
+        Entries that take part; broadcasts with ``a`` and may enlarge it. The others may be NaN, and have derivative 0.
 
     Returns
     -------
     numpy.ndarray or tuple of two
-        In the floating-point dtype of the operands. An empty sum gives -inf, with sign 0.
+        In the floating-point dtype of the operands. An empty sum gives -inf, with sign 0. Of complex numbers the
+        logarithm has an imaginary part above -pi, up to pi.
 
     Raises
     ------
     TypeError
-        For inputs that are not real numbers, shapes that do not broadcast (which is a ValueError too), or flags that
-        are not True or False.
+        For inputs that are not numbers, complex ones of a device or inside compiled functions, shapes that do not
+        broadcast (which is a ValueError too), or flags that are not True or False.
     ValueError
         For an axis out of range, or given twice.
 
     Notes
     -----
-    The sign has derivative 0.
+    The sign of a real sum has derivative 0.
 
     Examples
     --------
@@ -275,6 +290,11 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
     if keepdims is not False or return_sign is not False:
         keepdims = arguments.check_flag(keepdims, "keepdims")
         return_sign = arguments.check_flag(return_sign, "return_sign")
+    mask = None if where is None else as_mask(where)
+    if is_complex(a) or is_complex(b):
+        return complex_logsumexp(a, axis, b, keepdims, return_sign, mask)
+    if mask is not None:
+        return _logsumexp_where(a, axis, b, keepdims, return_sign, mask)
     if b is None and not return_sign:
         operand = arguments.as_array(a, "a", device=True)
         axes = arguments.normalize_axes(axis, operand.ndim)

@@ -22,7 +22,7 @@ __all__ = ["log_softmax", "logsumexp", "multigammaln", "polygamma", "softmax"]
 
 @_differentiable("special")
 def logsumexp(a: _Any, axis: _Any = None, b: _Any = None, keepdims: bool = False, return_sign: bool = False) -> _Any:
-    """Logarithm of a sum of exponentials: :func:`numbafunc.logsumexp`, for real numbers.
+    """Logarithm of a sum of exponentials: :func:`numbafunc.logsumexp`.
 
     Examples
     --------

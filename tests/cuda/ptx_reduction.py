@@ -23,7 +23,7 @@ OPS = {**REGISTRY, SUM.name: SUM, LARGEST.name: LARGEST}
 TEAMS = ("block", "thread", "segments")
 
 # Operands that are no arrays of the op's dtype.
-_STORED = {"mask": "bool", "initial": "number", "eps": "number"}
+_STORED = {"mask": "bool", **dict.fromkeys(("initial", "eps", "kept", "spread"), "number")}
 
 
 @cache

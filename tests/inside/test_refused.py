@@ -27,6 +27,23 @@ IMAGES = np.ones((2, 4, 6, 6))
             X,
             "labels of .* array of integers with 2 axes",
         ),
+        (
+            lambda x: numbafunc.loss.cross_entropy_logits(x, x, weight=x[0, 0]),
+            X,
+            "weight of numbafunc.cross_entropy_logits is float64; wanted: None inside compiled functions",
+        ),
+        (
+            lambda x: numbafunc.loss.cross_entropy_logits_sparse(x, 0, ignore_index=0.5),
+            X,
+            "ignore_index of .* is float64; wanted: None or an integer",
+        ),
+        (
+            lambda x: numbafunc.loss.sigmoid_cross_entropy_logits(x, x, where=x > 0),
+            X,
+            "where of numbafunc.sigmoid_cross_entropy_logits can't be given inside compiled functions",
+        ),
+        (lambda x: numbafunc.loss.l2(x[0], where=x > 0), X, "where of .* wanted: truth values with at most 2 axes"),
+        (lambda x: numbafunc.logsumexp(x + 1j), X, "a of numbafunc.logsumexp is .*complex128"),
         (lambda x: numbafunc.divergence.kl(x, x), X, "p of numbafunc.divergence.kl is .*wanted: a vector"),
         (lambda x: numbafunc.one_hot(x, 2.0), X, "num_classes of numbafunc.one_hot is .*wanted: an integer"),
         (lambda x: numbafunc.one_hot(x, 2, dtype="U3"), X, "dtype of numbafunc.one_hot is 'U3'; wanted: bool, integer"),

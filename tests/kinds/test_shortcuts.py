@@ -97,6 +97,30 @@ def test_out_is_checked_on_every_call(function):
             function(X, out=locked)
 
 
+@pytest.mark.parametrize(
+    ("function", "options"),
+    [
+        (loss.l2, {"where": X > 0.5}),
+        (loss.mean_squared_error, {"where": X > 0.5}),
+        (loss.cross_entropy_logits, {"label_smoothing": 0.5}),
+        (loss.cross_entropy_logits, {"weight": Y[0]}),
+        (loss.sigmoid_cross_entropy_logits, {"pos_weight": 3.0}),
+        (numbafunc.logsumexp, {"where": X > 0.5}),
+        (
+            lambda x, y, **options: loss.cross_entropy_logits_sparse(x, LABELS, **options),
+            {"ignore_index": int(LABELS[0])},
+        ),
+    ],
+)
+def test_options_are_taken_after_calls_without_them(function, options):
+    operands = (X,) if function in (loss.l2, numbafunc.logsumexp) else (X, Y)
+    plain = [function(*operands) for _ in range(3)]
+    chosen = [function(*operands, **options) for _ in range(2)]
+    assert np.any(chosen[0] != plain[0])
+    np.testing.assert_array_equal(chosen[1], chosen[0])
+    np.testing.assert_array_equal(function(*operands), plain[0])
+
+
 def test_arguments_that_equal_accepted_ones_are_still_refused():
     loss.mean_squared_error(X, Y, (1,))
     with pytest.raises(TypeError, match="keep_axis"):

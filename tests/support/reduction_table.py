@@ -80,6 +80,30 @@ def _cross_entropy_sparse(x, axis):
     return oracles.logsumexp(x, axis) - picked
 
 
+def _entropy_of_options(x, axis, labels):
+    kept, weight = mask(x.shape), _class_weights(x.shape)
+    share = 0.1 / np.maximum(np.sum(kept, axis, keepdims=True), 1)
+    log_shares = np.where(kept, oracles.masked_log_softmax(x, kept, axis), 0)
+    return -np.sum(np.where(kept, weight * (0.9 * labels + share) * log_shares, 0), axis)
+
+
+def _class_weights(shape):
+    return np.arange(1.0, tuple(shape)[-1] + 1) / 4
+
+
+def _some(shape):
+    """A mask that leaves an element of every line of two or more."""
+    shape = tuple(shape)
+    return (np.random.default_rng(4).random(shape) < 0.4) | (np.indices(shape).sum(0) % 2 == 0)
+
+
+def _mean_where(elements, axis):
+    axes = _tuple(axis, elements.ndim)
+    kept = _some(elements.shape)
+    with np.errstate(invalid="ignore"):  # a mean of nothing
+        return np.sum(np.where(kept, elements, 0), axes) / np.sum(kept, axes)
+
+
 def _without_warning(function, *operands):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "logits has shape", UserWarning)
@@ -98,6 +122,20 @@ TABLE = {
         lambda x, axis: loss.cross_entropy_logits_sparse(x, _beside(x, _labels(x.shape))),
         _cross_entropy_sparse,
         _one,
+        last=True,
+        boolean=False,
+    ),
+    # With all options.
+    "cross_entropy_weighted": Entry(
+        lambda x, axis, y: loss.cross_entropy_logits(
+            x,
+            y,
+            weight=_beside(x, _class_weights(x.shape)),
+            where=_beside(x, mask(x.shape)),
+            label_smoothing=0.1,
+        ),
+        _entropy_of_options,
+        _shares,
         last=True,
         boolean=False,
     ),
@@ -133,15 +171,34 @@ TABLE = {
         _two,
         boolean=False,
     ),
+    "mean_absolute_error_where": Entry(
+        lambda x, axis, y: loss.mean_absolute_error(x, y, _kept(axis, len(x.shape)), where=_beside(x, _some(x.shape))),
+        lambda x, axis, y: _mean_where(oracles.absolute(x - y), axis),
+        _two,
+        boolean=False,
+    ),
     "mean_squared_error": Entry(
         lambda x, axis, y: loss.mean_squared_error(x, y, _kept(axis, len(x.shape))),
         lambda x, axis, y: np.mean((x - y) ** 2, _tuple(axis, x.ndim)),
         _two,
         boolean=False,
     ),
+    "mean_squared_error_where": Entry(
+        lambda x, axis, y: loss.mean_squared_error(x, y, _kept(axis, len(x.shape)), where=_beside(x, _some(x.shape))),
+        lambda x, axis, y: _mean_where((x - y) ** 2, axis),
+        _two,
+        boolean=False,
+    ),
     "mean_squared_log_error": Entry(
         lambda x, axis, y: loss.mean_squared_log_error(x, y, _kept(axis, len(x.shape))),
         lambda x, axis, y: np.mean((oracles.log1p(x) - oracles.log1p(y)) ** 2, _tuple(axis, x.ndim)),
+        _positive,
+    ),
+    "mean_squared_log_error_where": Entry(
+        lambda x, axis, y: loss.mean_squared_log_error(
+            x, y, _kept(axis, len(x.shape)), where=_beside(x, _some(x.shape))
+        ),
+        lambda x, axis, y: _mean_where((oracles.log1p(x) - oracles.log1p(y)) ** 2, axis),
         _positive,
     ),
     "softmax": Entry(numbafunc.softmax, oracles.softmax, _one, boolean=False),

@@ -189,6 +189,30 @@ def other_cases():
         (normal(4, 5),),
         1,
     )
+    some = np.array([[1, 1, 0, 1, 1], [0, 1, 1, 1, 1], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]], bool)
+    yield Case(
+        "cross_entropy_logits_sparse, all options",
+        lambda x, weight: numbafunc.loss.cross_entropy_logits_sparse(
+            x, LABELS, ignore_index=7, weight=weight, where=some, label_smoothing=0.1
+        ),
+        (normal(4, 5), uniform(5)),
+        1,
+    )
+    yield Case(
+        "sigmoid_cross_entropy_logits, all options",
+        lambda x, y, weight: numbafunc.loss.sigmoid_cross_entropy_logits(x, y, pos_weight=weight, where=some),
+        (normal(4, 5), uniform(4, 5), uniform(5)),
+        1,
+    )
+    yield Case(
+        "logsumexp where", lambda x, b: numbafunc.logsumexp(x, 1, b, where=some[:2]), (normal(2, 5), uniform(5)), 1
+    )
+    yield Case(
+        "logsumexp of complex numbers",
+        lambda x, b: np.real((1 - 2j) * numbafunc.logsumexp(x[0] + 1j * x[1], 0, b + 0.3j * b[::-1])),
+        (normal(2, 3, 4), uniform(3, 1)),
+        1,
+    )
     yield Case("kl of matrices", numbafunc.divergence.kl, (uniform(4, 4), uniform(4, 4)), 1)
     yield Case(
         "softmax where, initial",

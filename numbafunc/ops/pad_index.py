@@ -12,6 +12,7 @@ from numbafunc.cpu import threads
 from numbafunc.cpu.memory import WORDS, empty, flat_words
 from numbafunc.dual.recorder import Recorder
 from numbafunc.kinds.copy import PARALLEL_FROM, contiguous
+from numbafunc.kinds.linear import by_parts
 
 Widths = tuple[tuple[int, int], ...]  # before and after each axis
 Places = Any  # array of indices of an axis, which may lie outside of it
@@ -163,6 +164,11 @@ def padded(array: Any, leading: int, widths: Widths, mode: str, constants: np.nd
     """
     if type(array) is Recorder:
         return _recorded(array, leading, widths, mode, constants)
+    if array.dtype.kind == "c":
+        if constants is None:
+            return by_parts(padded, array, leading, widths, mode)
+        joint = (array, constants)
+        return by_parts(lambda pair, leading: padded(pair[0], leading, widths, mode, pair[1]), joint, leading)
     directions, shape = array.shape[:leading], array.shape[leading:]
     if not shape:
         return array.copy()

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from numbafunc.dual.array import Components, assemble, components
+from numbafunc.dual.dtypes import is_float, is_inexact
 from numbafunc.dual.recorder import Recorder
-from numbafunc.kinds.arguments import is_float
 from numbafunc.ops.pad_index import Widths, padded
 
 Array = Any  # numpy.ndarray or Dual
@@ -153,13 +153,18 @@ def statistical(array: Array, widths: Widths, lengths: Lengths, statistic: Stati
     return assemble(grown)
 
 
+def _wide(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype in which floating or complex numbers are added up."""
+    return np.dtype(np.complex128 if dtype.kind == "c" else np.float64)
+
+
 def _mean(values: NDArray, axis: int) -> tuple[NDArray, Taken]:
     def taken(part: NDArray) -> NDArray:
         with np.errstate(invalid="ignore", over="ignore"):
-            total = np.add.reduce(part, axis=axis, dtype=np.float64, keepdims=True)
+            total = np.add.reduce(part, axis=axis, dtype=_wide(part.dtype), keepdims=True)
             return (total / part.shape[axis]).astype(part.dtype)  # type: ignore[no-any-return]
 
-    if is_float(values.dtype):
+    if is_inexact(values.dtype):
         return taken(values), taken
     if values.dtype.kind == "b":
         return np.any(values, axis=axis, keepdims=True), taken
@@ -190,10 +195,12 @@ def _extreme(best: Callable[..., Any]) -> Statistic:
         with np.errstate(invalid="ignore"):  # bfloat16 warns of NaN
             found = best(values, axis=axis, keepdims=True)
         tied = values == found
-        if is_float(values.dtype):
+        if is_inexact(values.dtype):
             tied |= np.isnan(values)  # the result is NaN if an element is, and equals none of them
             zero = found == 0
-            if zero.any():  # NumPy's result has the sign of any of them; here +0 is larger than -0
+            if zero.any() and is_float(
+                values.dtype
+            ):  # NumPy's result has the sign of any of them; here +0 is larger than -0
                 negative = np.signbit(values)
                 minus = (
                     np.all(negative | ~tied, axis, keepdims=True)
@@ -205,7 +212,7 @@ def _extreme(best: Callable[..., Any]) -> Statistic:
 
         def taken(part: NDArray) -> NDArray:
             chosen = np.where(tied, part, part.dtype.type(0))
-            return (chosen.sum(axis=axis, keepdims=True, dtype=np.float64) / count).astype(part.dtype)  # type: ignore[no-any-return]
+            return (chosen.sum(axis=axis, keepdims=True, dtype=_wide(part.dtype)) / count).astype(part.dtype)  # type: ignore[no-any-return]
 
         return found, taken
 
@@ -217,7 +224,7 @@ def _median(values: NDArray, axis: int) -> tuple[NDArray, Taken]:
     order = np.argsort(keys, axis=axis, kind="stable")
     count = values.shape[axis]
     low, high, last = (np.take(order, [place], axis) for place in ((count - 1) // 2, count // 2, count - 1))
-    if keys.dtype.kind == "f":  # NaN comes last
+    if keys.dtype.kind in "fc":  # NaN comes last
         undefined = np.isnan(np.take_along_axis(keys, last, axis))
         low, high = np.where(undefined, last, low), np.where(undefined, last, high)
 
@@ -230,8 +237,9 @@ def _median(values: NDArray, axis: int) -> tuple[NDArray, Taken]:
 
 def _middle(a: NDArray, b: NDArray) -> NDArray:
     """Halfway between two numbers; integers are rounded half to even, and bool is true where either is."""
-    if is_float(a.dtype):
-        halves: Any = a.astype(np.float64) * 0.5 + b.astype(np.float64) * 0.5
+    if is_inexact(a.dtype):
+        wide = _wide(a.dtype)
+        halves: Any = a.astype(wide) * 0.5 + b.astype(wide) * 0.5
         if type(halves) is Recorder:
             return halves.astype(a.dtype)  # type: ignore[return-value]
         return np.where(a == b, a, halves.astype(a.dtype))

@@ -229,6 +229,8 @@ def _by_function(array: Any, widths: Widths, function: Callable[..., Any], optio
 
 @CPU.brings(Backend.pad_function)
 def _replaced(x: Any, axis: int, function: Callable[[Any], Any]) -> Any:
+    if not x.size:
+        return x
     lines = np.moveaxis(x, axis, -1)
     new = []
     for index in np.ndindex(lines.shape[:-1]):
@@ -238,8 +240,6 @@ def _replaced(x: Any, axis: int, function: Callable[[Any], Any]) -> Any:
         if line.shape != lines.shape[-1:]:
             raise ShapeError(f"what mode returned has shape {line.shape}; wanted: the new line, {lines.shape[-1:]}")
         new.append(line.astype(x.dtype))
-    if not new:
-        return x
     result = np.moveaxis(np.stack(new).reshape(lines.shape), -1, axis)
     parts = components(result)
     return assemble(
@@ -250,8 +250,10 @@ def _replaced(x: Any, axis: int, function: Callable[[Any], Any]) -> Any:
 def _keep(shortcut: Shortcut, widths: Widths, mode: str, constant: Any) -> None:
     """Keep a call in a short cut."""
     array = shortcut.operands[0]
+    if not math.prod(before + length + after for length, (before, after) in zip(array.shape, widths)):
+        return
     padding, kernel = prepare(array.shape, widths, "constant" if mode == "empty" else mode, array.itemsize)
-    if not math.prod(padding.shape) or padding.entries > LARGEST_TABLE:
+    if padding.entries > LARGEST_TABLE:
         return
     word = WORDS[array.itemsize]
     values = flat_words(_values(constant, "constant_values", array), 0).view(word)

@@ -24,8 +24,11 @@ Lengths = tuple[tuple[int, int], ...] | None  # elements before and after each a
 def _steps(widths: Widths, shape: tuple[int, ...]) -> Iterator[tuple[int, Callable[[int | None, int | None], Any]]]:
     """The padded axes in order; for each a function that gives the index, in the result, of a range of its places.
 
-    The index takes all of the earlier axes, margins included, and of the later ones the elements of the array.
+    There are none where the result has no elements. The index takes all of the earlier axes, margins included, and of
+    the later ones the elements of the array.
     """
+    if not all(before + length + after for (before, after), length in zip(widths, shape)):
+        return
     inner = [slice(before, before + length) for (before, _), length in zip(widths, shape)]
     for axis, width in enumerate(widths):
         if any(width):

@@ -155,6 +155,9 @@ def padded(part: Any, leading: int, widths: Widths, mode: str, constants: Any = 
     shape = source.shape[leading:]
     if not shape:
         return copied(source).array
+    wide = tuple(before + length + after for length, (before, after) in zip(shape, widths))
+    if not math.prod(wide):
+        return empty((*source.shape[:leading], *wide), source.dtype, None, source.stream).array
     padding = _padding(shape, widths, mode)
     sizes = tuple(int(number) for number in padding.plan[:HEADER])
     words = None

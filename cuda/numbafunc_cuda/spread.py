@@ -164,6 +164,8 @@ def _padded(n: int, before: int, after: int, mode: str) -> Entered:
 def padded_back(part: Any, leading: int, shape: Shape, widths: Widths, mode: str) -> Any:
     """See :func:`numbafunc.ops.pad_index.padded_transpose`."""
     x = view(part, "a cotangent")
+    if not math.prod(shape):
+        return empty((*x.shape[:leading], *shape), x.dtype, None, x.stream).array
     if mode == "constant":
         inner = tuple(slice(before, before + length) for (before, _), length in zip(widths, shape))
         return selected_view(x, lambda array: array[(*(slice(None),) * leading, *inner)]).array

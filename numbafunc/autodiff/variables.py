@@ -18,7 +18,7 @@ from numbafunc import backend, rules as _rules  # noqa: F401  (fills the tables 
 from numbafunc.autodiff.array_helpers import unit_directions
 from numbafunc.backend import is_device_array
 from numbafunc.dual.array import Dual, make, settled
-from numbafunc.dual.dtypes import is_float
+from numbafunc.dual.dtypes import is_float, is_long, shorter
 from numbafunc.dual.errors import refuse_subclass
 from numbafunc.dual.levels import LIVE, Run, leaked
 from numbafunc.dual.other_arrays import as_numpy, held, holds_arrays
@@ -161,6 +161,11 @@ def floating(x: Any, name: str, otherwise: str = "") -> Any:
     array = as_array(x, name)
     if array.dtype.kind == "c":
         raise TypeError(f"{name} is complex ({array.dtype}); derivatives are taken of real floating arguments only")
+    if is_long(array.dtype):
+        raise TypeError(
+            f"{name} has dtype {array.dtype} (long double); a derivative needs a floating argument of at most 64 bits: "
+            f"pass .{shorter(array.dtype)}{otherwise}"
+        )
     if not is_float(array.dtype):
         raise TypeError(
             f"{name} has dtype {array.dtype}; a derivative needs a floating argument, float64 for example{otherwise}"

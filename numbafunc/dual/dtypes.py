@@ -20,6 +20,24 @@ def is_inexact(dtype: np.dtype[Any]) -> bool:
     return is_float(dtype) or (dtype.kind == "c" and dtype.itemsize <= 16)
 
 
+def is_long(dtype: np.dtype[Any]) -> bool:
+    """Whether a dtype is NumPy's long double, or complex of such, which NumPy computes with and nothing here does."""
+    return dtype.kind in "fc" and dtype.char in "gG"
+
+
+def shorter(dtype: np.dtype[Any]) -> str:
+    """What to call for an array of long doubles."""
+    return f"astype(numpy.{'complex128' if dtype.kind == 'c' else 'float64'})"
+
+
+def refuse_long(dtype: np.dtype[Any], name: str) -> None:
+    """Raise TypeError where a function of dual arrays would compute with long doubles."""
+    if is_long(dtype):
+        raise TypeError(
+            f"{name} meets an array of dtype {dtype} (long double), which has no derivatives; pass it .{shorter(dtype)}"
+        )
+
+
 def is_finite(array: Any) -> bool:
     """Whether all elements are known to be finite; False also where the sum, or that of the squares, overflows."""
     if type(array) is np.ndarray:

@@ -20,7 +20,7 @@ from numbafunc import backend
 from numbafunc.backend import CPU, Backend
 from numbafunc.dual import anywhere
 from numbafunc.dual.array import Dual, Operand, make, on_device, value_of
-from numbafunc.dual.dtypes import is_finite
+from numbafunc.dual.dtypes import is_finite, refuse_long
 from numbafunc.dual.recorded import added
 from numbafunc.dual.recorder import RECORDED, Primitive, Recorder, Rooted
 
@@ -294,5 +294,6 @@ def finish(primal: Any, tangent: Any, level: int) -> Dual:
     if tangent.shape != shape:
         tangent = anywhere.repeated(tangent, shape)
     if tangent.dtype != primal.dtype:
+        refuse_long(primal.dtype, "a function of a dual array")
         tangent = anywhere.converted(tangent, primal.dtype)
     return make(primal, tangent, level)

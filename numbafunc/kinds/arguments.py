@@ -13,7 +13,7 @@ import numpy as np
 from numbafunc import backend
 from numbafunc.backend import Backend, is_device_array, place_of
 from numbafunc.dual.array import Dual, settled, value_of
-from numbafunc.dual.dtypes import is_float
+from numbafunc.dual.dtypes import is_float, is_inexact, is_long, shorter
 from numbafunc.dual.other_arrays import as_numpy
 from numbafunc.errors import ShapeError
 
@@ -34,11 +34,18 @@ _OVERLAP_WORK: Any = 10_000
 Operand = Any  # numpy.ndarray, Dual, or a Python int or float, which takes the dtype of the arrays it meets
 
 
-def check_dtype(dtype: np.dtype[Any], name: str, *, boolean: bool = True, given: Any = None) -> None:
-    """Raise TypeError unless a dtype is a float of at most 64 bits, an integer or, where allowed, bool."""
+def check_dtype(
+    dtype: np.dtype[Any], name: str, *, boolean: bool = True, complex_values: bool = False, given: Any = None
+) -> None:
+    """Raise TypeError unless a dtype is a float of at most 64 bits, an integer or, where allowed, bool or complex."""
     if is_float(dtype) or dtype.kind in "iu" or (boolean and dtype.kind == "b"):
         return
+    if complex_values and is_inexact(dtype):
+        return
     wanted = "float16, float32, float64, bfloat16, integer" + (" or bool" if boolean else "")
+    wanted = f"complex64, complex128, {wanted}" if complex_values else wanted
+    if is_long(dtype) and (dtype.kind == "f" or complex_values):
+        raise TypeError(f"{name} has dtype {dtype} (long double), of more than 64 bits; pass {name}.{shorter(dtype)}")
     what = _KINDS.get(dtype.kind, dtype.name)
     if dtype.kind == "O" and isinstance(given, int):
         raise TypeError(f"{name} is an int of {given.bit_length()} bits; wanted: at most 64")
@@ -47,7 +54,9 @@ def check_dtype(dtype: np.dtype[Any], name: str, *, boolean: bool = True, given:
     raise TypeError(f"{name} has dtype {dtype} ({what}); wanted: {wanted}")
 
 
-def as_operand(x: Any, name: str, *, boolean: bool = True, device: bool = False) -> Operand:
+def as_operand(
+    x: Any, name: str, *, boolean: bool = True, device: bool = False, complex_values: bool = False
+) -> Operand:
     """An argument as ndarray in native byte order, as Dual, or as the Python number that it is.
 
     With ``device`` an array of another back end is returned as it is.
@@ -61,7 +70,7 @@ def as_operand(x: Any, name: str, *, boolean: bool = True, device: bool = False)
     if type(x) is np.ndarray:
         array = x
     elif type(x) is Dual:
-        check_dtype(x.dtype, name, boolean=boolean)
+        check_dtype(x.dtype, name, boolean=boolean, complex_values=complex_values)
         return x
     elif _is_number(x):
         return x
@@ -71,7 +80,7 @@ def as_operand(x: Any, name: str, *, boolean: bool = True, device: bool = False)
         return array
     else:
         array = converted(x, name)
-    check_dtype(array.dtype, name, boolean=boolean, given=x)
+    check_dtype(array.dtype, name, boolean=boolean, complex_values=complex_values, given=x)
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     return array
@@ -84,9 +93,9 @@ def _is_number(x: Any) -> bool:
     return isinstance(x, int) and not isinstance(x, bool) and -(2**63) <= x < 2**63
 
 
-def as_array(x: Any, name: str, *, boolean: bool = True, device: bool = False) -> Any:
+def as_array(x: Any, name: str, *, boolean: bool = True, device: bool = False, complex_values: bool = False) -> Any:
     """An argument as ndarray or Dual, or array of a device where allowed; a Python number becomes a 0-d array."""
-    operand = as_operand(x, name, boolean=boolean, device=device)
+    operand = as_operand(x, name, boolean=boolean, device=device, complex_values=complex_values)
     return np.asarray(operand) if isinstance(operand, (float, int)) else operand
 
 
@@ -96,10 +105,10 @@ def _in_main_memory(x: Any, name: str) -> Any:
     return as_array(x, name)
 
 
-def as_array_anywhere(x: Any, name: str, *, boolean: bool = True) -> Any:
+def as_array_anywhere(x: Any, name: str, *, boolean: bool = True, complex_values: bool = False) -> Any:
     """An argument as :func:`as_array` gives it; an array of another back end as functions of a ``part`` take it."""
     if not is_device_array(x):
-        return as_array(x, name, boolean=boolean)
+        return as_array(x, name, boolean=boolean, complex_values=complex_values)
     found = backend.of(x).view(x, name)
     check_dtype(found.dtype, name, boolean=boolean)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,8 @@ class LinearFunction:
         """The result for a component of an operand, an array of any back end."""
         first = part[0] if type(part) is tuple else part
         if isinstance(first, np.ndarray):
+            if first.dtype.kind == "c":
+                return by_parts(self.apply, part, leading, *static)
             return self.apply(part, leading, *static)
         here = backend.of(first)
         if self.entry is None:
@@ -66,7 +69,8 @@ class LinearFunction:
         if type(part) is not Recorder:
             return self.anywhere(part, added + leading, *static)
         if self.step is None:
-            return self.apply(part, added + leading, *static)
+            apply = self.apply if part.dtype.kind != "c" else partial(by_parts, self.apply)
+            return apply(part, added + leading, *static)
         shape = (*part.shape[:added], *value.shape)
         return self.step.record(shape, value.dtype, part, added + leading, *static)
 
@@ -90,6 +94,19 @@ class LinearFunction:
 
         self.step = Primitive(self.name, self.behind, back)
         transposed.step = Primitive(transposed.name, transposed.behind, forth)
+
+
+def by_parts(apply: Callable[..., Any], part: Any, leading: int, *static: Any) -> Any:
+    """The result for complex elements: functions of this kind have real weights, so each part goes its own way."""
+    several = type(part) is tuple
+    real = apply(tuple(x.real for x in part) if several else part.real, leading, *static)
+    imaginary = apply(tuple(x.imag for x in part) if several else part.imag, leading, *static)
+    if type(real) is Recorder:
+        return real + 1j * imaginary
+    # Not a sum, in which an infinite part would make the other one NaN.
+    result = np.empty(real.shape, np.result_type(real.dtype, np.complex64))
+    result.real, result.imag = real, imaginary
+    return result
 
 
 class Linear(LinearFunction):
@@ -140,7 +157,12 @@ class JointlyLinear(Linear):
             arrays = tuple(
                 parts[key] if key in parts else _zeros(parts[()], directions[key], recorded) for parts in taken
             )
-            results[key] = (self.anywhere if recorded is None else self.apply)(arrays, len(key), *static)
+            if recorded is None:
+                results[key] = self.anywhere(arrays, len(key), *static)
+            elif recorded.dtype.kind == "c":
+                results[key] = by_parts(self.apply, arrays, len(key), *static)
+            else:
+                results[key] = self.apply(arrays, len(key), *static)
         return assemble(results)
 
 
@@ -152,4 +174,4 @@ def _zeros(value: Any, directions: tuple[int, ...], recorded: Recorder | None) -
     return np.broadcast_to(np.zeros((), value.dtype), (*directions, *value.shape))
 
 
-__all__ = ["REGISTRY", "JointlyLinear", "Linear"]
+__all__ = ["REGISTRY", "JointlyLinear", "Linear", "by_parts"]

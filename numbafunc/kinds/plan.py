@@ -83,8 +83,10 @@ class Plan(NamedTuple):
     def arrays(self, operands: Operands, out: Any = None) -> list[Any]:
         """The arrays of all targets; ``out`` takes the value of the only one."""
         parts = operands.parts
-        flats = [source.flatten(parts[source.operand][source.component]) for source in self.sources]
         arrays = [empty(target.shape, self.dtype) for target in self.targets]
+        if not any(array.size for array in arrays):  # operands that broadcast may be large all the same
+            return self._restored(arrays, out)
+        flats = [source.flatten(parts[source.operand][source.component]) for source in self.sources]
         direct = out is not None and self.targets[0].restore is None and is_plain(out)
         if direct:
             arrays[0] = out
@@ -97,6 +99,12 @@ class Plan(NamedTuple):
             if not direct:
                 restore = self.targets[0].restore
                 np.copyto(out, arrays[0] if restore is None else restore(arrays[0]))
+            return [out]
+        return self._restored(arrays)
+
+    def _restored(self, arrays: list[Any], out: Any = None) -> list[Any]:
+        """The arrays of all targets with the axes of the results; ``out`` in place of one without elements."""
+        if out is not None:
             return [out]
         return [
             array if target.restore is None else target.restore(array) for target, array in zip(self.targets, arrays)

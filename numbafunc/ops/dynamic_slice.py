@@ -82,7 +82,7 @@ def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Any) -> Any:
         For a number of starts or sizes that is not the number of axes, or a size that is negative or larger than the
         axis (each a TypeError too).
     TypeError
-        For an operand that does not hold real numbers, or starts and sizes that are not sequences of integers of one
+        For an operand that does not hold numbers, or starts and sizes that are not sequences of integers of one
         type.
 
     Examples
@@ -94,7 +94,7 @@ def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Any) -> Any:
     array([[ 5,  6,  7],
            [ 9, 10, 11]])
     """
-    array = arguments.as_array_anywhere(operand, "operand")
+    array = arguments.as_array_anywhere(operand, "operand", complex_values=True)
     starts = _integers(start_indices, "start_indices")
     sizes = _integers(slice_sizes, "slice_sizes")
     for name, entries in (("start_indices", starts), ("slice_sizes", sizes)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -81,8 +82,28 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
     arguments.check_size(
         shape, max(kind, np.dtype(np.intp), key=lambda dtype: dtype.itemsize), "num_classes", num_classes
     )
-    compared = backend.of(indices).one_hot(indices, classes, position)
+    here = backend.of(indices)
+    if not math.prod(shape):
+        return here.zeros(shape, kind, indices)
+    if here is backend.CPU and classes > _MANY and indices.size * kind.itemsize < np.dtype(np.intp).itemsize:
+        return _marked(indices, shape, position, kind)
+    compared = here.one_hot(indices, classes, position)
     return _one_hot.evaluate(compared, dtype=kind, shortcut=new_shortcut())
+
+
+# From this many classes on, the numbers of all of them would need more memory than the vectors of a few bytes.
+_MANY = 1 << 16
+
+
+def _marked(indices: Any, shape: tuple[int, ...], position: int, kind: np.dtype[Any]) -> Any:
+    """The vectors of a few indices."""
+    indices, result = np.asarray(indices), np.zeros(shape, kind)
+    vectors = np.moveaxis(result, position, -1)
+    for place in np.ndindex(indices.shape):
+        index = indices[place].item()
+        if 0 <= index < shape[position] and index == math.floor(index):
+            vectors[(*place, int(index))] = 1
+    return result
 
 
 @backend.CPU.brings(Backend.one_hot)

@@ -14,6 +14,7 @@ from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import WORDS, empty, flat_words
 from numbafunc.dual import anywhere
 from numbafunc.dual.array import Components, Dual, assemble, components
+from numbafunc.dual.dtypes import is_inexact
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.dual.recorder import Recorder
 from numbafunc.errors import ShapeError
@@ -125,13 +126,13 @@ def _values(given: Any, name: str, array: Any) -> Any:
     wanted = f"a number, (before, after), or one number or pair for each of {ndim} axes"
     arguments.check_known(given, name)
     try:
-        values = arguments.as_array(_stacked(given), name)
+        values = arguments.as_array(_stacked(given), name, complex_values=array.dtype.kind == "c")
     except ShapeError:
         raise ShapeError(f"{name} is {given!r}; wanted: {wanted}") from None
     if not _is_form(values.shape, ndim):
         raise ShapeError(f"{name} has shape {values.shape}; wanted: {wanted}")
     if isinstance(values, Dual):
-        if not arguments.is_float(array.dtype):
+        if not is_inexact(array.dtype):
             raise TypeError(f"{name} is a Dual array, but array has dtype {array.dtype}; wanted: a floating dtype")
     elif array.dtype.kind in "iu" and arguments.is_float(values.dtype) and not np.isfinite(values).all():
         raise ValueError(f"{name} is {given!r}; wanted: finite numbers for an array of dtype {array.dtype}")
@@ -228,15 +229,17 @@ def _by_function(array: Any, widths: Widths, function: Callable[..., Any], optio
 
 @CPU.brings(Backend.pad_function)
 def _replaced(x: Any, axis: int, function: Callable[[Any], Any]) -> Any:
+    if not x.size:
+        return x
     lines = np.moveaxis(x, axis, -1)
     new = []
     for index in np.ndindex(lines.shape[:-1]):
-        line = arguments.as_array(function(lines[index].copy()), "what mode returned")
+        line = arguments.as_array(
+            function(lines[index].copy()), "what mode returned", complex_values=x.dtype.kind == "c"
+        )
         if line.shape != lines.shape[-1:]:
             raise ShapeError(f"what mode returned has shape {line.shape}; wanted: the new line, {lines.shape[-1:]}")
         new.append(line.astype(x.dtype))
-    if not new:
-        return x
     result = np.moveaxis(np.stack(new).reshape(lines.shape), -1, axis)
     parts = components(result)
     return assemble(
@@ -247,8 +250,10 @@ def _replaced(x: Any, axis: int, function: Callable[[Any], Any]) -> Any:
 def _keep(shortcut: Shortcut, widths: Widths, mode: str, constant: Any) -> None:
     """Keep a call in a short cut."""
     array = shortcut.operands[0]
+    if not math.prod(before + length + after for length, (before, after) in zip(array.shape, widths)):
+        return
     padding, kernel = prepare(array.shape, widths, "constant" if mode == "empty" else mode, array.itemsize)
-    if not math.prod(padding.shape) or padding.entries > LARGEST_TABLE:
+    if padding.entries > LARGEST_TABLE:
         return
     word = WORDS[array.itemsize]
     values = flat_words(_values(constant, "constant_values", array), 0).view(word)
@@ -320,7 +325,7 @@ def pad(
         a result that no array can hold, widths or values in another form, or an axis without elements that the mode
         can't pad (the last two are a TypeError too).
     TypeError
-        For inputs that are not real numbers, or widths that are not integers.
+        For inputs that are not numbers, or widths that are not integers.
 
     Notes
     -----
@@ -338,7 +343,7 @@ def pad(
     >>> numbafunc.pad([1.0, 5.0], (1, 2), "linear_ramp", end_values=(0, 7))
     array([0., 1., 5., 6., 7.])
     """
-    operand = arguments.as_array_anywhere(array, "array")
+    operand = arguments.as_array_anywhere(array, "array", complex_values=True)
     given = {
         "stat_length": stat_length,
         "constant_values": constant_values,
@@ -358,7 +363,8 @@ def pad(
             if not length and any(width):
                 raise ShapeError(f"array has shape {operand.shape}; wanted: elements on axis {axis} for mode {mode!r}")
     shortcut = new_shortcut()
-    if shortcut is not None and shortcut.operands[0] is operand and (mode in ("constant", "empty") or mode in MAPS):
+    kept = mode in ("constant", "empty", *MAPS) and operand.dtype.kind != "c"
+    if kept and shortcut is not None and shortcut.operands[0] is operand:
         _keep(shortcut, widths, mode, options.get("constant_values", 0))
     return _by_name(operand, widths, mode, options)
 

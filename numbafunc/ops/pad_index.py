@@ -12,6 +12,7 @@ from numbafunc.cpu import threads
 from numbafunc.cpu.memory import WORDS, empty, flat_words
 from numbafunc.dual.recorder import Recorder
 from numbafunc.kinds.copy import PARALLEL_FROM, contiguous
+from numbafunc.kinds.linear import by_parts
 
 Widths = tuple[tuple[int, int], ...]  # before and after each axis
 Places = Any  # array of indices of an axis, which may lie outside of it
@@ -163,13 +164,19 @@ def padded(array: Any, leading: int, widths: Widths, mode: str, constants: np.nd
     """
     if type(array) is Recorder:
         return _recorded(array, leading, widths, mode, constants)
+    if array.dtype.kind == "c":
+        if constants is None:
+            return by_parts(padded, array, leading, widths, mode)
+        joint = (array, constants)
+        return by_parts(lambda pair, leading: padded(pair[0], leading, widths, mode, pair[1]), joint, leading)
     directions, shape = array.shape[:leading], array.shape[leading:]
     if not shape:
         return array.copy()
-    padding, kernel = prepare(shape, widths, mode, array.itemsize)
-    result = empty((*directions, *padding.shape), array.dtype)
+    wide = tuple(before + length + after for length, (before, after) in zip(shape, widths))
+    result = empty((*directions, *wide), array.dtype)
     if not result.size:
         return result
+    padding, kernel = prepare(shape, widths, mode, array.itemsize)
     if constants is None:
         constants = np.broadcast_to(np.zeros((), array.dtype), (*directions, len(shape), 2))
     if not array.flags.c_contiguous:
@@ -186,6 +193,8 @@ def padded(array: Any, leading: int, widths: Widths, mode: str, constants: np.nd
 def padded_transpose(cotangent: Any, leading: int, shape: tuple[int, ...], widths: Widths, mode: str) -> Any:
     """The transpose of :func:`padded`: each element gets the sum of its copies, axis by axis."""
     x = cotangent
+    if not math.prod(shape):
+        return np.zeros((*x.shape[:leading], *shape), x.dtype)
     for number, ((before, after), length) in enumerate(zip(widths, shape)):
         if not before and not after:
             continue
@@ -207,11 +216,12 @@ def _recorded(x: Any, leading: int, widths: Widths, mode: str, constants: Any) -
         if not before and not after:
             continue
         margins = []
-        for side, places in enumerate((np.arange(-before, 0), np.arange(after) + x.shape[axis])):
+        for side, count in enumerate((before, after)):
             if mode != "constant":
+                places = np.arange(count) + (x.shape[axis] if side else -before)
                 margins.append(np.take(x, MAPS[mode](places, x.shape[axis]), axis))
                 continue
-            shape = (*x.shape[:axis], len(places), *x.shape[axis + 1 :])
+            shape = (*x.shape[:axis], count, *x.shape[axis + 1 :])
             if type(constants) is Recorder:
                 value: Any = constants[..., number, side].reshape((*directions, *(1,) * ndim))
                 margins.append(np.broadcast_to(value, shape))

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from numbafunc.dual.array import Components, assemble, components
+from numbafunc.dual.dtypes import is_float, is_inexact
 from numbafunc.dual.recorder import Recorder
-from numbafunc.kinds.arguments import is_float
 from numbafunc.ops.pad_index import Widths, padded
 
 Array = Any  # numpy.ndarray or Dual
@@ -24,8 +24,11 @@ Lengths = tuple[tuple[int, int], ...] | None  # elements before and after each a
 def _steps(widths: Widths, shape: tuple[int, ...]) -> Iterator[tuple[int, Callable[[int | None, int | None], Any]]]:
     """The padded axes in order; for each a function that gives the index, in the result, of a range of its places.
 
-    The index takes all of the earlier axes, margins included, and of the later ones the elements of the array.
+    There are none where the result has no elements. The index takes all of the earlier axes, margins included, and of
+    the later ones the elements of the array.
     """
+    if not all(before + length + after for (before, after), length in zip(widths, shape)):
+        return
     inner = [slice(before, before + length) for (before, _), length in zip(widths, shape)]
     for axis, width in enumerate(widths):
         if any(width):
@@ -153,13 +156,18 @@ def statistical(array: Array, widths: Widths, lengths: Lengths, statistic: Stati
     return assemble(grown)
 
 
+def _wide(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype in which floating or complex numbers are added up."""
+    return np.dtype(np.complex128 if dtype.kind == "c" else np.float64)
+
+
 def _mean(values: NDArray, axis: int) -> tuple[NDArray, Taken]:
     def taken(part: NDArray) -> NDArray:
         with np.errstate(invalid="ignore", over="ignore"):
-            total = np.add.reduce(part, axis=axis, dtype=np.float64, keepdims=True)
+            total = np.add.reduce(part, axis=axis, dtype=_wide(part.dtype), keepdims=True)
             return (total / part.shape[axis]).astype(part.dtype)  # type: ignore[no-any-return]
 
-    if is_float(values.dtype):
+    if is_inexact(values.dtype):
         return taken(values), taken
     if values.dtype.kind == "b":
         return np.any(values, axis=axis, keepdims=True), taken
@@ -190,10 +198,12 @@ def _extreme(best: Callable[..., Any]) -> Statistic:
         with np.errstate(invalid="ignore"):  # bfloat16 warns of NaN
             found = best(values, axis=axis, keepdims=True)
         tied = values == found
-        if is_float(values.dtype):
+        if is_inexact(values.dtype):
             tied |= np.isnan(values)  # the result is NaN if an element is, and equals none of them
             zero = found == 0
-            if zero.any():  # NumPy's result has the sign of any of them; here +0 is larger than -0
+            if zero.any() and is_float(
+                values.dtype
+            ):  # NumPy's result has the sign of any of them; here +0 is larger than -0
                 negative = np.signbit(values)
                 minus = (
                     np.all(negative | ~tied, axis, keepdims=True)
@@ -205,7 +215,7 @@ def _extreme(best: Callable[..., Any]) -> Statistic:
 
         def taken(part: NDArray) -> NDArray:
             chosen = np.where(tied, part, part.dtype.type(0))
-            return (chosen.sum(axis=axis, keepdims=True, dtype=np.float64) / count).astype(part.dtype)  # type: ignore[no-any-return]
+            return (chosen.sum(axis=axis, keepdims=True, dtype=_wide(part.dtype)) / count).astype(part.dtype)  # type: ignore[no-any-return]
 
         return found, taken
 
@@ -217,7 +227,7 @@ def _median(values: NDArray, axis: int) -> tuple[NDArray, Taken]:
     order = np.argsort(keys, axis=axis, kind="stable")
     count = values.shape[axis]
     low, high, last = (np.take(order, [place], axis) for place in ((count - 1) // 2, count // 2, count - 1))
-    if keys.dtype.kind == "f":  # NaN comes last
+    if keys.dtype.kind in "fc":  # NaN comes last
         undefined = np.isnan(np.take_along_axis(keys, last, axis))
         low, high = np.where(undefined, last, low), np.where(undefined, last, high)
 
@@ -230,8 +240,9 @@ def _median(values: NDArray, axis: int) -> tuple[NDArray, Taken]:
 
 def _middle(a: NDArray, b: NDArray) -> NDArray:
     """Halfway between two numbers; integers are rounded half to even, and bool is true where either is."""
-    if is_float(a.dtype):
-        halves: Any = a.astype(np.float64) * 0.5 + b.astype(np.float64) * 0.5
+    if is_inexact(a.dtype):
+        wide = _wide(a.dtype)
+        halves: Any = a.astype(wide) * 0.5 + b.astype(wide) * 0.5
         if type(halves) is Recorder:
             return halves.astype(a.dtype)  # type: ignore[return-value]
         return np.where(a == b, a, halves.astype(a.dtype))

@@ -258,9 +258,9 @@ _max_pool_2d = Selection("max_pool_2d", _largest, Backend.max_pool, _follow)
 
 
 def _pool(op: Linear | Selection, form: str, x: Any, size: Any, strides: Any, padding: Any) -> Array:
-    operand = arguments.as_array_anywhere(x, "x", boolean=form == "largest")
+    operand = arguments.as_array_anywhere(x, "x", boolean=form == "largest", complex_values=form == "mean")
     windows = Windows.of(operand.shape, size, strides, padding)
-    if not isinstance(operand, np.ndarray):
+    if not isinstance(operand, np.ndarray) or operand.dtype.kind == "c":
         return op(operand, windows)
     prepared = _prepare(form, operand.shape, operand.dtype, windows)
     result = prepared.run(operand)
@@ -300,7 +300,7 @@ def average_pool_2d(x: Any, size: Any = 2, strides: Any = None, padding: Any = C
     Raises
     ------
     TypeError
-        For an ``x`` that does not hold real numbers, or bool, and for arguments that are not such numbers.
+        For an ``x`` that does not hold numbers, or bool, and for arguments that are not such numbers.
     ValueError
         For an unknown name of a padding. An ``x`` without 4 axes, or windows or steps that are not positive, raise an
         error that is both.

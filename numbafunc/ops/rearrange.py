@@ -111,7 +111,7 @@ def _whole(entry: Any, name: str, given: Any, wanted: str) -> int:
 
 def _images(x: Any) -> Any:
     """An operand with four axes."""
-    operand = arguments.as_array_anywhere(x, "x")
+    operand = arguments.as_array_anywhere(x, "x", complex_values=True)
     if operand.ndim != 4:
         raise RankError(f"x has shape {operand.shape}; wanted: four axes (batch, channels, height, width)")
     return operand
@@ -155,7 +155,7 @@ def batch_to_space2d(x: Any, size: Any = 2) -> Any:
         For an array without four axes (which is a TypeError and an IndexError too), an N that is not divisible (which
         is a TypeError too), or a size that is not positive.
     TypeError
-        For inputs that are not real numbers, or a size that is not an int.
+        For inputs that are not numbers, or a size that is not an int.
 
     See Also
     --------
@@ -199,7 +199,7 @@ def channel_to_space2d(x: Any, size: Any = 2) -> Any:
         For an array without four axes (which is a TypeError and an IndexError too), a C that is not divisible (which
         is a TypeError too), or a size that is not positive.
     TypeError
-        For inputs that are not real numbers, or a size that is not an int.
+        For inputs that are not numbers, or a size that is not an int.
 
     See Also
     --------
@@ -246,7 +246,7 @@ def space_to_batch2d(x: Any, size: Any = 2) -> Any:
         For an array without four axes (which is a TypeError and an IndexError too), an H or W that is not divisible
         (which is a TypeError too), or a size that is not positive.
     TypeError
-        For inputs that are not real numbers, or a size that is not an int.
+        For inputs that are not numbers, or a size that is not an int.
 
     See Also
     --------
@@ -293,7 +293,7 @@ def space_to_channel2d(x: Any, size: Any = 2) -> Any:
         For an array without four axes (which is a TypeError and an IndexError too), an H or W that is not divisible
         (which is a TypeError too), or a size that is not positive.
     TypeError
-        For inputs that are not real numbers, or a size that is not an int.
+        For inputs that are not numbers, or a size that is not an int.
 
     See Also
     --------
@@ -337,7 +337,7 @@ def flatten(x: Any) -> Any:
     ValueError
         For an array without axes (which is a TypeError and an IndexError too).
     TypeError
-        For inputs that are not real numbers.
+        For inputs that are not numbers.
 
     Examples
     --------
@@ -347,7 +347,7 @@ def flatten(x: Any) -> Any:
     array([[0, 1, 2, 3],
            [4, 5, 6, 7]])
     """
-    operand = arguments.as_array_anywhere(x, "x")
+    operand = arguments.as_array_anywhere(x, "x", complex_values=True)
     if operand.ndim == 0:
         raise RankError("x has no axes; wanted: an array with at least one axis")
     return _flat(operand, shortcut=new_shortcut())
@@ -377,7 +377,7 @@ def upscale_nn(x: Any, scale: Any = 2) -> Any:
         For an array without four axes (which is a TypeError and an IndexError too), or a result that no array can
         hold.
     TypeError
-        For inputs that are not real numbers, or a scale that is negative or not an int (for a sequence, a ValueError
+        For inputs that are not numbers, or a scale that is negative or not an int (for a sequence, a ValueError
         too).
 
     Examples

@@ -416,6 +416,8 @@ def _taps_back(n: int, m: int, sampling: Sampling) -> tuple[Array, Array]:
 
 def resample_transpose(cotangent: Array, leading: int, shape: Shape, target: Shape, sampling: Sampling) -> Array:
     """The transpose of :func:`resample`: each element gets the weighted sum of the results that it enters."""
+    if not math.prod(shape):
+        return np.zeros((*cotangent.shape[:leading], *shape), cotangent.dtype)
     compute = np.float32 if cotangent.dtype.itemsize == 2 else cotangent.dtype
     x = cotangent.astype(compute)
     for number, (n, m) in enumerate(zip(shape, target)):

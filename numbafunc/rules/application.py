@@ -11,6 +11,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from numbafunc.dual.array import Dual, Operand, make, quiet, value_of
 from numbafunc.dual.axes import axes_of
+from numbafunc.dual.dtypes import refuse_long
 from numbafunc.dual.products import finish, masked
 from numbafunc.dual.recorder import Recorder
 from numbafunc.dual.storage import gather, view
@@ -55,6 +56,7 @@ def several(operands: Sequence[Operand], apply: Callable[[list[Any], int], Any])
     moving = [type(operand) is Dual and operand.level == level for operand in operands]
     primals = [operand.primal if moves else operand for operand, moves in zip(operands, moving, strict=True)]
     value = apply(primals, 0)
+    refuse_long(value.dtype, "a function of a dual array")
     directions = next(x.tangent.shape[0] for x, moves in zip(operands, moving, strict=True) if moves)
     with quiet():
         tangents = [
@@ -70,6 +72,7 @@ def rearranged(operands: Sequence[Operand], function: Callable[..., Any]) -> Any
     The function is run on the positions of the elements, and value and tangents are gathered by its result.
     """
     dtype = np.result_type(*(x if type(x) in (int, float, complex) else np.result_type(x) for x in operands))
+    refuse_long(dtype, f"numpy.{getattr(function, '__name__', 'function')}")
     arrays = [x if type(x) is Dual else np.asarray(x, dtype) for x in operands]
     positions, start = [], 0
     for array in arrays:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from numbafunc.dual.array import UFUNC_RULES, Operand, ndim_of, quiet
+from numbafunc.dual.dtypes import refuse_long
 from numbafunc.dual.products import align, finish, whole
 from numbafunc.dual.recorder import Recorder
 from numbafunc.dual.storage import componentwise
@@ -288,4 +289,5 @@ def _einsum(
             labels = ",".join([*parts[:position], directions + parts[position], *parts[position + 1 :]])
             factors = [*primals[:position], tangent, *primals[position + 1 :]]
             change = combine(change, np.einsum(f"{labels}->{directions}{result}", *factors, optimize=optimize or large))
+        refuse_long(value.dtype, "numpy.einsum")
         return finish(value, change, level)

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from numbafunc.dual.array import UFUNC_RULES, Dual, Operand, make, quiet, value_of
-from numbafunc.dual.dtypes import is_finite
+from numbafunc.dual.dtypes import is_finite, refuse_long
 from numbafunc.dual.guesses import at_infinite_slope, of_length, without_guesses
 from numbafunc.dual.products import (
     align,
@@ -174,8 +174,10 @@ def binary(ufunc: Callable[..., Any], tangent_of: BinaryTangent) -> Rule:
         dtype = value.dtype
         # An integer operand is converted: as an integer, n - 1 could wrap, and int64 would widen the result.
         if getattr(x, "dtype", dtype) != dtype:
+            refuse_long(dtype, name)
             x = x.astype(dtype)
         if getattr(y, "dtype", dtype) != dtype:
+            refuse_long(dtype, name)
             y = y.astype(dtype)
         if dx is not None and len(dx.shape) <= ndim:
             dx = align(dx, ndim)

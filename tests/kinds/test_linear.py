@@ -183,7 +183,7 @@ def test_jacobian(name):
 
 @pytest.mark.parametrize(
     "wrong",
-    [None, "text", b"text", 1j, object(), np.array([object()]), np.zeros(2, "M8[s]")],
+    [None, "text", b"text", np.longdouble(1), object(), np.array([object()]), np.zeros(2, "M8[s]")],
     ids=lambda x: str(type(x)),
 )
 @pytest.mark.parametrize("name", NAMES)

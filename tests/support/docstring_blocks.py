@@ -32,7 +32,7 @@ BLOCKS = {
         "TypeError",
         "For inputs that are not real numbers, or shapes that do not broadcast (which is a ValueError too).",
     ),
-    "not_real_or_size": ("TypeError", "For inputs that are not real numbers, or a size that is not an int."),
+    "not_real_or_size": ("TypeError", "For inputs that are not numbers, or a size that is not an int."),
     "axis_out_of_range": ("ValueError", "For an axis out of range, or given twice."),
     "block": ("size : int or pair of int, default 2", "Height a and width b of a block."),
     "keep_axis": (

@@ -11,7 +11,6 @@ from numbafunc.inside.operands import (
     Operand,
     as_mask,
     at_defaults,
-    chosen,
     float_dtype,
     implementation,
     is_integer,
@@ -29,10 +28,10 @@ def l2(x: Any, where: Any) -> Any:
     dtype, axes = float_dtype([operand]), Axes(operand.ndim, tuple(range(operand.ndim)))
     if known(where) is None:
         return reduction(ops.l2, REGISTRY["l2"], [operand], axes, dtype)
-    kept, before, names = chosen("loss.l2", operand, where, "0.0", dtype)
-    if kept.ndim > operand.ndim:
+    mask, before = as_mask("loss.l2", where)
+    if mask.ndim > operand.ndim:
         raise refuse("loss.l2", "where", where, f"truth values with at most {operand.ndim} axes")
-    return reduction(ops.l2, REGISTRY["l2"], [kept], axes, dtype, before=before, names=names)
+    return reduction(ops.l2, REGISTRY["l2_where"], [operand, mask], axes, dtype, before=before)
 
 
 def _mean(public: Any, names: tuple[str, str], x: Any, y: Any, keep_axis: Any, where: Any, *, boolean: bool) -> Any:

@@ -19,7 +19,7 @@ from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 from numbafunc.kinds.ufunc_protocol import applied
 from numbafunc.numbers.elementary import constant, exp, log, log1p, multiply_add
 from numbafunc.ops import loss_options
-from numbafunc.ops.masks import mask_for, masked
+from numbafunc.ops.masks import mask_for
 from numbafunc.ops.softmax import logsumexp
 
 _INFINITY = np.inf
@@ -66,6 +66,10 @@ def _mean_of_left(shift: Any, count: Any, total: Any, left: Any) -> Any:
     return (mean if left != 0 else constant(mean),)
 
 
+def _square_where(shift: Any, x: Any, mask: Any) -> Any:
+    return (x * x if mask != 0 else 0 * mask,)
+
+
 def _absolute_difference_where(shift: Any, x: Any, y: Any, mask: Any) -> Any:
     return (abs(x - y) if mask != 0 else 0 * mask, mask)
 
@@ -79,6 +83,7 @@ def _squared_log_difference_where(shift: Any, x: Any, y: Any, mask: Any) -> Any:
     return (difference * difference, mask)
 
 
+_l2_where = Reduction("l2_where", Stages(lift=_square_where, finish=_half))
 _mean_absolute_error_where = Reduction(
     "mean_absolute_error_where", Stages(lift=_absolute_difference_where, finish=_mean_of_left, sums=2)
 )
@@ -312,14 +317,11 @@ def cross_entropy_logits_sparse(
     if classes == 0:
         return here.full(shape[:-1], np.nan, dtype, x)
     share = loss_options.smoothing(label_smoothing)
-
-    def plain(x: Any, y: Any, shortcut: Any = None) -> Any:
-        y = here.labels(y, x.ndim, classes)
-        return _cross_entropy_sparse([x, y], last, dtype, shape=shape, shortcut=shortcut, names=_NAMES)
-
     if ignore_index is not None or weight is not None or where is not None or share:
+        plain = cross_entropy_logits_sparse
         return loss_options.sparse(plain, x, y, shape, dtype, ignore_index, weight, where, share)
-    return plain(x, y, new_shortcut())
+    y = here.labels(y, x.ndim, classes)
+    return _cross_entropy_sparse([x, y], last, dtype, shape=shape, shortcut=new_shortcut(), names=_NAMES)
 
 
 @backend.CPU.brings(Backend.labels)
@@ -362,9 +364,11 @@ def l2(x: Any, *, where: Any = None) -> Any:
     """
     operand = arguments.as_array(x, "x", device=True)
     dtype = arguments.float_dtype([operand])
+    axes = tuple(range(operand.ndim))
     if where is not None:
-        operand = masked(operand, mask_for(where, "x", arguments.shape_of(operand)), 0.0)
-    return _l2([operand], tuple(range(operand.ndim)), dtype, shortcut=new_shortcut())
+        mask = mask_for(where, "x", arguments.shape_of(operand))
+        return _l2_where([operand, mask], axes, dtype, names=("x", "where"))
+    return _l2([operand], axes, dtype, shortcut=new_shortcut())
 
 
 def _mean_over(

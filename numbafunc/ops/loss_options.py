@@ -104,19 +104,21 @@ def sparse(
     """Cross entropy with one class per row, with options; ``plain(logits, labels)`` is that without."""
     classes = shape[-1]
     weights = class_weights(weight, classes)
-    taken: Any = 1.0
+    taken: Any = True
     if ignore_index is not None:
         ignored = arguments.as_int(ignore_index)
         if ignored is None:
             raise TypeError(f"ignore_index is {ignore_index!r}; wanted: None or an int")
         if type(labels) is int:
-            taken, labels = float(labels != ignored), 0 if labels == ignored else labels
+            taken, labels = np.asarray(labels != ignored), 0 if labels == ignored else labels
         else:
             taken = backend.of(labels).ufunc(np.not_equal, labels, ignored)
     mask = None if where is None else mask_for(where, "logits", shape)
     left = 1.0 if mask is None else number_taken(mask, shape, (len(shape) - 1,), dtype, keepdims=False)
     surprise = plain(x if mask is None else masked(x, mask, -np.inf), labels)
     spread = _smoothed(x, 1.0, shape, dtype, weights, mask, 0.0, share) if share else 0.0
+    if weight is None and mask is None and not share:
+        return surprise if ignore_index is None else masked(surprise, taken, 0.0)
     of_labels = weights if weight is None else _at(weights, labels, classes)
     return _ROW.evaluate([surprise, of_labels, 1 - share, spread, taken, left], dtype=dtype)
 

@@ -54,6 +54,8 @@ def masked(x: Any, mask: Any, fill: float, *, out: Any = None, dtype: np.dtype[A
 
     What is left out has derivative zero, whatever stands there.
     """
+    if dtype is None:
+        return _CHOSEN.call(x, mask, fill, out)
     return _CHOSEN.evaluate([x, mask, fill], out=out, dtype=dtype)
 
 

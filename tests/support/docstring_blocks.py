@@ -37,7 +37,13 @@ BLOCKS = {
     "block": ("size : int or pair of int, default 2", "Height a and width b of a block."),
     "keep_axis": (
         "keep_axis : sequence of int or None, default (0,)",
-        "Axes of the broadcast shape that stay; those out of range or negative are ignored. None keeps none.",
+        "Axes of the broadcast shape that stay; those out of range or negative are ignored. None keeps none. By "
+        "default there is a mean for each entry along the first axis, not one number.",
+    ),
+    "where_of_means": (
+        "where : array_like of bool, optional",
+        "Elements that take part; broadcasts to the common shape. The mean is over these; the others may be NaN, and "
+        "have derivative 0.",
     ),
     "has_aux": (
         "has_aux : bool",

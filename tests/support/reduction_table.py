@@ -153,6 +153,11 @@ TABLE = {
         lambda x, axis: np.sum(x * x) / 2,
         _one,
     ),
+    "l2_where": Entry(
+        lambda x, axis: loss.l2(x, where=_beside(x, mask(x.shape))),
+        lambda x, axis: np.sum(np.where(mask(x.shape), x * x, 0)) / 2,
+        _one,
+    ),
     "log_softmax": Entry(numbafunc.log_softmax, oracles.log_softmax, _one, boolean=False),
     "log_softmax_where": Entry(
         lambda x, axis: numbafunc.log_softmax(x, axis, _beside(x, mask(x.shape))),
@@ -216,7 +221,7 @@ NAMES = sorted(TABLE)
 TOLERANCE = {"float16": 2e-3, "bfloat16": 1.6e-2, "float32": 4e-6, "float64": 1e-14}
 
 # Ops that reduce over axes of the caller's choice.
-FREE = [name for name in NAMES if not TABLE[name].last and name != "l2"]
+FREE = [name for name in NAMES if not TABLE[name].last and name not in ("l2", "l2_where")]
 
 
 def operands(name, shape, dtype=np.float64, seed=0):

@@ -34,11 +34,20 @@ _OVERLAP_WORK: Any = 10_000
 Operand = Any  # numpy.ndarray, Dual, or a Python int or float, which takes the dtype of the arrays it meets
 
 
-def check_dtype(dtype: np.dtype[Any], name: str, *, boolean: bool = True, given: Any = None) -> None:
-    """Raise TypeError unless a dtype is a float of at most 64 bits, an integer or, where allowed, bool."""
+def check_dtype(
+    dtype: np.dtype[Any], name: str, *, boolean: bool = True, complex_too: bool = False, given: Any = None
+) -> None:
+    """Raise TypeError unless a dtype is a float of at most 64 bits, an integer or, where allowed, bool.
+
+    With ``complex_too`` the message says that the caller takes complex numbers, which it has dealt with before.
+    """
     if is_float(dtype) or dtype.kind in "iu" or (boolean and dtype.kind == "b"):
         return
-    wanted = "float16, float32, float64, bfloat16, integer" + (" or bool" if boolean else "")
+    wanted = (
+        "float16, float32, float64, bfloat16, integer"
+        + (" or bool" if boolean else "")
+        + (", complex64 or complex128" if complex_too else "")
+    )
     what = _KINDS.get(dtype.kind, dtype.name)
     if dtype.kind == "O" and isinstance(given, int):
         raise TypeError(f"{name} is an int of {given.bit_length()} bits; wanted: at most 64")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import stat
 import sys
 from functools import cache
 from typing import Any
@@ -25,6 +26,10 @@ _RANKS = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "PALS_RANKID", "FLUX_
 _MARKS = (*_SIZES, "PMI_RANK", "PMIX_RANK", "PMIX_NAMESPACE", "PALS_RANKID", "ALPS_APP_PE", "JSM_NAMESPACE_SIZE")
 
 
+SWITCH = "NUMBAFUNC_MPI"
+_RANK_PROCESS = "NUMBAFUNC_MPI_RANK_PROCESS"
+
+
 def _first_number(names: tuple[str, ...]) -> int | None:
     for name in names:
         digits = ""
@@ -37,14 +42,49 @@ def _first_number(names: tuple[str, ...]) -> int | None:
     return None
 
 
+def switched_off() -> bool:
+    """Whether this process is to be alone, whatever the launcher's environment says."""
+    setting = os.environ.get(SWITCH, "")
+    if setting not in ("", "on", "off"):
+        raise ValueError(f"{SWITCH} is {setting!r}; wanted: on or off")
+    return setting == "off"
+
+
 def launched() -> bool:
     """Whether a launcher of parallel programs started this process."""
-    return any(name in os.environ for name in _MARKS)
+    return not switched_off() and any(name in os.environ for name in _MARKS)
 
 
 def promised_size() -> int:
     """Number of ranks by the launcher's environment; 1 if it says nothing."""
-    return _first_number(_SIZES) or 1
+    return 1 if switched_off() else _first_number(_SIZES) or 1
+
+
+def _launch() -> str:
+    """What the variables say that differ from launch to launch and from rank to rank."""
+    return " ".join(f"{name}={os.environ[name]}" for name in (*_MARKS, *_RANKS, "PMI_FD") if name in os.environ)
+
+
+def _has_connection() -> bool:
+    """Whether the descriptor that MPICH's launcher gives a rank is open; other processes do not inherit it."""
+    try:
+        return stat.S_ISSOCK(os.fstat(int(os.environ.get("PMI_FD", ""))).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _check_is_rank() -> None:
+    """Raise RuntimeError in a process that a rank has started, which has the launcher's variables too.
+
+    MPI would end it, or wait for ever. It is told by the number of the process that the rank left in the environment,
+    unless a launcher has started it in between.
+    """
+    number, _, launch = os.environ.get(_RANK_PROCESS, "").partition(" ")
+    if number and int(number) != os.getpid() and launch == _launch() and not _has_connection():
+        raise RuntimeError(
+            f"this process was started by rank process {number} of an MPI job and is no rank itself, though it has "
+            f"the launcher's variables; set {SWITCH}=off in its environment to make it a process by itself"
+        )
 
 
 def local_ranks() -> int:
@@ -78,6 +118,8 @@ def threads_of_rank() -> int | None:
 
 def loaded_mpi() -> Any:
     """The module ``mpi4py.MPI`` where it is in use in this process, without loading it; else None."""
+    if switched_off():
+        return None
     module = sys.modules.get("mpi4py.MPI")
     return module if module is not None and module.Is_initialized() and not module.Is_finalized() else None
 
@@ -104,6 +146,8 @@ def start() -> Any:
     if loaded_mpi() is None and not launched():
         return None
     promised = promised_size()
+    if loaded_mpi() is None:
+        _check_is_rank()
     try:
         import mpi4py
     except ModuleNotFoundError:
@@ -126,6 +170,7 @@ def start() -> Any:
         raise RuntimeError("collective calls are not possible after MPI.Finalize()")
     if not MPI.Is_initialized():
         _initialize(MPI)
+    os.environ[_RANK_PROCESS] = f"{os.getpid()} {_launch()}"
     size = MPI.COMM_WORLD.Get_size()
     if size == 1 and promised > 1:
         raise RuntimeError(

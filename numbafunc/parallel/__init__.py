@@ -41,6 +41,7 @@ def psum(
     axis_index_groups: Any = None,
     out: Any = None,
     reproducible: bool = False,
+    name: str | None = None,
 ) -> Any:
     r"""Sum over the ranks of an axis.
 
@@ -57,8 +58,11 @@ def psum(
     out : numpy.ndarray or nest of numpy.ndarray, optional
         Where to put the result.
     reproducible : bool, default False
-        Add up in the order of the ranks: the same bits from every MPI and however arrays are combined in a call. Costs
-        about twice the time.
+        Add up in the order of the ranks: the same bits from every MPI and however arrays are combined in a call. Takes
+        two to four times the time.
+    name : str, optional
+        What is summed, such as ``"mass"`` or ``f"step {i}"``. The ranks compare it: calls on one line of a program that
+        sum different things are an error then.
 
     Returns
     -------
@@ -73,8 +77,8 @@ def psum(
     NameError
         For an axis that does not exist.
     TypeError
-        For ``x`` that does not hold numbers, an ``out`` of another dtype, or a ``reproducible`` that is not True or
-        False.
+        For ``x`` that does not hold numbers, an ``out`` of another dtype, a ``reproducible`` that is not True or False,
+        or a ``name`` that is not a string.
     ValueError
         For groups that do not hold each rank once, or an ``out`` of another shape or that shares memory.
 
@@ -93,7 +97,7 @@ def psum(
     >>> numbafunc.parallel.psum({"count": 1, "loss": 0.5})
     {'count': array(1), 'loss': array(0.5)}
     """
-    return _reduce(dtypes.SUM, x, axis_name, axis_index_groups, out, reproducible, sys._getframe(1))
+    return _reduce(dtypes.SUM, x, axis_name, axis_index_groups, out, reproducible, sys._getframe(1), name)
 
 
 def pmean(
@@ -103,6 +107,7 @@ def pmean(
     axis_index_groups: Any = None,
     out: Any = None,
     reproducible: bool = False,
+    name: str | None = None,
 ) -> Any:
     r"""Mean over the ranks of an axis.
 
@@ -120,6 +125,8 @@ def pmean(
         Where to put the result.
     reproducible : bool, default False
         As of :func:`psum`.
+    name : str, optional
+        As of :func:`psum`.
 
     Returns
     -------
@@ -133,8 +140,8 @@ def pmean(
     NameError
         For an axis that does not exist.
     TypeError
-        For ``x`` that does not hold numbers, an ``out`` of another dtype, or a ``reproducible`` that is not True or
-        False.
+        For ``x`` that does not hold numbers, an ``out`` of another dtype, a ``reproducible`` that is not True or False,
+        or a ``name`` that is not a string.
     ValueError
         For groups that do not hold each rank once, or an ``out`` of another shape or that shares memory.
 
@@ -150,7 +157,7 @@ def pmean(
     >>> numbafunc.parallel.pmean([1, 2.0])
     [array(1.), array(2.)]
     """
-    return _reduce(dtypes.MEAN, x, axis_name, axis_index_groups, out, reproducible, sys._getframe(1))
+    return _reduce(dtypes.MEAN, x, axis_name, axis_index_groups, out, reproducible, sys._getframe(1), name)
 
 
 def pmax(
@@ -160,6 +167,7 @@ def pmax(
     axis_index_groups: Any = None,
     out: Any = None,
     reproducible: bool = False,
+    name: str | None = None,
 ) -> Any:
     r"""Maximum over the ranks of an axis, element by element; NaN where a rank has NaN.
 
@@ -177,6 +185,8 @@ def pmax(
         Where to put the result.
     reproducible : bool, default False
         A maximum always is.
+    name : str, optional
+        As of :func:`psum`.
 
     Returns
     -------
@@ -207,7 +217,7 @@ def pmax(
     >>> numbafunc.parallel.pmax(3)
     array(3)
     """
-    return _reduce(dtypes.MAX, x, axis_name, axis_index_groups, out, reproducible, sys._getframe(1))
+    return _reduce(dtypes.MAX, x, axis_name, axis_index_groups, out, reproducible, sys._getframe(1), name)
 
 
 def pmin(
@@ -217,6 +227,7 @@ def pmin(
     axis_index_groups: Any = None,
     out: Any = None,
     reproducible: bool = False,
+    name: str | None = None,
 ) -> Any:
     r"""Minimum over the ranks of an axis, element by element; NaN where a rank has NaN.
 
@@ -234,6 +245,8 @@ def pmin(
         Where to put the result.
     reproducible : bool, default False
         A minimum always is.
+    name : str, optional
+        As of :func:`psum`.
 
     Returns
     -------
@@ -263,10 +276,10 @@ def pmin(
     >>> numbafunc.parallel.pmin((2.5, None))
     (array(2.5), None)
     """
-    return _reduce(dtypes.MIN, x, axis_name, axis_index_groups, out, reproducible, sys._getframe(1))
+    return _reduce(dtypes.MIN, x, axis_name, axis_index_groups, out, reproducible, sys._getframe(1), name)
 
 
-def broadcast(x: Any, axis_name: Any = "device", *, root: int = 0) -> Any:
+def broadcast(x: Any, axis_name: Any = "device", *, root: int = 0, name: str | None = None) -> Any:
     """Send the value of one rank to all ranks of an axis.
 
     Parameters
@@ -277,6 +290,8 @@ def broadcast(x: Any, axis_name: Any = "device", *, root: int = 0) -> Any:
         As of :func:`psum`.
     root : int, default 0
         The rank, on this axis, whose value counts.
+    name : str, optional
+        As of :func:`psum`.
 
     Returns
     -------
@@ -304,7 +319,7 @@ def broadcast(x: Any, axis_name: Any = "device", *, root: int = 0) -> Any:
     """
     from numbafunc.parallel.broadcasting import broadcast as implementation
 
-    return implementation(x, axis_name, root, Place.of(sys._getframe(1)))
+    return implementation(x, axis_name, root, Place.of(sys._getframe(1), name))
 
 
 def axis_index(axis_name: Any = "device") -> int:

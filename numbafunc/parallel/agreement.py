@@ -1,19 +1,18 @@
-"""The frame that is exchanged before, or in place of, every reduction: 256 bytes that tell whether all ranks agree.
+"""The frame that is exchanged before, or in place of, all data: 256 bytes that tell whether all ranks agree.
 
 A frame has 64-bit words: a digest of the call, a status, the way to combine the payload, its length, and the payload.
 The frames of all ranks are reduced by one operation of MPI, a compiled function. Where two digests differ it sets the
 status, which stays set in whatever order the MPI library combines frames. So every rank learns of a disagreement before
 any data are sent, whose lengths may differ. A payload of up to 28 words travels along, so a small reduction costs a
-single exchange.
+single exchange. Where the ranks disagree they tell each other their calls, in the same compiled function.
 """
 
 from __future__ import annotations
 
 import ctypes
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
-import llvmlite.binding
 import numpy as np
 from numba import carray
 from numba.core import types
@@ -21,24 +20,34 @@ from numba.core.ccallback import CFunc
 
 from numbafunc import launcher
 from numbafunc.cpu.cache import KernelCache
-from numbafunc.cpu.dispatchers import FLAGS, compile_lazily, inline
-from numbafunc.cpu.machine_code import machine_code
+from numbafunc.cpu.dispatchers import FLAGS
 
 WORDS = 32
 HEADER = 4
 PAYLOAD = WORDS - HEADER
 
-# Offsets in the state of an axis, in words, of the frame to send, the frame received, what MPI needs, and a count
-# that is odd while this rank is inside MPI.
+# Offsets in the state of an axis, in words, of the frame to send, the frame received, what MPI needs, a count that is
+# odd while this rank is inside MPI, where the ranks' calls go when they differ, and the counts of collectives of MPI.
 RECEIVED = WORDS
-COMMUNICATOR, FRAME_TYPE, FRAME_OPERATION, ENTERED = range(2 * WORDS, 2 * WORDS + 4)
-STATE_WORDS = 2 * WORDS + 4
+(
+    COMMUNICATOR,
+    FRAME_TYPE,
+    FRAME_OPERATION,
+    ENTERED,
+    BYTE_TYPE,
+    SIZE,
+    RANK,
+    CALLS,
+    PLACES,
+    COUNTS,
+) = range(2 * WORDS, 2 * WORDS + 10)
+
+# Bytes of the text that describes a call, and of the place in the program that makes it.
+CALL_BYTES = 4096
+PLACE_BYTES = 1024
 
 # Ways to combine a payload.
 NOTHING, FLOAT_SUM, FLOAT_MAX, FLOAT_MIN, INTEGER_SUM, SIGNED_MAX, SIGNED_MIN, UNSIGNED_MAX, UNSIGNED_MIN = range(9)
-
-# Most elements in one call of MPI: counts are 32-bit integers.
-CHUNK = 1 << 30
 
 
 def combine(incoming: Any, accumulated: Any, length: Any, datatype: Any) -> None:
@@ -79,93 +88,7 @@ def combine(incoming: Any, accumulated: Any, length: Any, datatype: Any) -> None
                     v[i] = u[i]
 
 
-_ALLREDUCE = "numbafunc_mpi_allreduce"
 _USER_FUNCTION = types.void(types.voidptr, types.voidptr, types.CPointer(types.int32), types.voidptr)
-# Handles are integers in some MPIs and pointers in others; both travel in a register of 64 bits.
-_allreduce = types.ExternalFunction(
-    _ALLREDUCE,
-    types.int32(types.int64, types.int64, types.int32, types.int64, types.int64, types.int64),
-)
-
-
-def agree(state: Any, digest: Any, how: Any, count: Any) -> Any:
-    """Exchange the frame of an axis: 0 if all ranks sent this digest, 1 if not, else minus MPI's error code."""
-    state[0] = digest
-    state[1] = 0
-    state[2] = how
-    state[3] = count
-    state[ENTERED] += 1
-    address = state.ctypes.data
-    code = _allreduce(
-        address, address + 8 * RECEIVED, 1, state[FRAME_TYPE], state[FRAME_OPERATION], state[COMMUNICATOR]
-    )
-    state[ENTERED] += 1
-    return -np.int64(code) if code != 0 else state[RECEIVED + 1]
-
-
-def reduce_memory(
-    state: Any,
-    source: Any,
-    target: Any,
-    count: Any,
-    itemsize: Any,
-    datatype: Any,
-    operation: Any,
-    in_place: Any,
-    chunk: Any,
-) -> Any:
-    """Reduce `count` elements at address `source` into `target`: 0, or MPI's error code."""
-    state[ENTERED] += 1
-    code = np.int32(0)
-    done = 0
-    while done < count and code == 0:
-        part = min(chunk, count - done)
-        origin = in_place if source == target else source + done * itemsize
-        code = _allreduce(origin, target + done * itemsize, part, datatype, operation, state[COMMUNICATOR])
-        done += part
-    state[ENTERED] += 1
-    return np.int64(code)
-
-
-def make_agree_and_reduce(agree: Any, reduce_memory: Any) -> Any:
-    """Make the function that does both in one call; a plan gives ``fixed``. It returns what :func:`agree` does."""
-
-    def agree_and_reduce(state: Any, digest: Any, fixed: Any, source: Any, target: Any) -> Any:
-        status = agree(state, digest, 0, 0)
-        if status != 0:
-            return status
-        origin, destination = source.ctypes.data, target.ctypes.data
-        return -reduce_memory(state, origin, destination, fixed[0], fixed[1], fixed[2], fixed[3], fixed[4], fixed[5])
-
-    return agree_and_reduce
-
-
-class Kernels(NamedTuple):
-    """Machine code of :func:`agree` and :func:`reduce_memory`."""
-
-    agree: Any
-    reduce_memory: Any
-
-
-@cache
-def kernels() -> Kernels:
-    """The compiled functions; the first call needs MPI."""
-    address = ctypes.cast(launcher.library().MPI_Allreduce, ctypes.c_void_p).value
-    llvmlite.binding.add_symbol(_ALLREDUCE, address)
-    words = np.zeros(1, np.int64)
-    return Kernels(
-        machine_code(compile_lazily(agree, "parallel agree"), (words, 0, 0, 0)),
-        machine_code(compile_lazily(reduce_memory, "parallel reduce_memory"), (words, *[0] * 8)),
-    )
-
-
-@cache
-def agree_and_reduce(dtype: np.dtype[Any]) -> Any:
-    """Machine code that agrees and reduces in one call, for flat arrays of a dtype."""
-    kernels()
-    function = make_agree_and_reduce(inline(agree), inline(reduce_memory))
-    words, data = np.zeros(1, np.int64), np.zeros(1, dtype)
-    return machine_code(compile_lazily(function, "parallel agree_and_reduce"), (words, 0, words, data, data))
 
 
 def make_operation(function: Any, identity: str, *, commutative: bool = True) -> int:
@@ -210,8 +133,36 @@ def signed(handle: int) -> int:
 
 def new_state(communicator: Any) -> Any:
     """State of an axis over a communicator of mpi4py."""
-    state = np.zeros(STATE_WORDS, np.int64)
+    from mpi4py import MPI
+
+    size = communicator.Get_size()
+    # Two lists of counts and two of offsets, of 32 bits each, for each rank.
+    state = np.zeros(COUNTS + 2 * size, np.int64)
     state[COMMUNICATOR] = signed(communicator.handle)
     state[FRAME_TYPE] = frame_type()
     state[FRAME_OPERATION] = frame_operation()
+    state[BYTE_TYPE] = signed(MPI.BYTE.handle)
+    state[SIZE], state[RANK] = size, communicator.Get_rank()
     return state
+
+
+class Text:
+    """A text in memory of fixed length, which compiled code sends to the other ranks."""
+
+    __slots__ = ("_bytes", "address")
+
+    def __init__(self, text: str, length: int) -> None:
+        content = text.encode(errors="replace")
+        if len(content) > length:
+            content = content[: length - len(_CUT)] + _CUT
+        self._bytes = np.zeros(length, np.uint8)
+        self._bytes[: len(content)] = np.frombuffer(content, np.uint8)
+        self.address = int(self._bytes.ctypes.data)
+
+
+_CUT = b" ..."
+
+
+def texts(received: Any) -> list[str]:
+    """The texts in rows of bytes."""
+    return [row.tobytes().rstrip(b"\0").decode(errors="replace") for row in received]

@@ -10,8 +10,7 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from functools import cache
-from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,8 +18,14 @@ from numbafunc import launcher
 from numbafunc.bounded import Bounded
 from numbafunc.dual.recorder import collective_calls
 from numbafunc.errors import CollectiveMismatchError
-from numbafunc.parallel.call_site import Place
-from numbafunc.parallel.watchdog import Board, abort, leave_with, watchdog
+from numbafunc.parallel.call_site import Place, digest_of
+from numbafunc.parallel.interrupts import are_held_back, held_back, uninterrupted
+from numbafunc.parallel.leaving import leave_at_the_end
+from numbafunc.parallel.locks import MAIN, ONLY, Barrier, NoLock
+from numbafunc.parallel.watchdog import Board, watchdog
+
+if TYPE_CHECKING:
+    from numbafunc.parallel.agreement import Text
 
 DEVICE = "device"
 
@@ -41,8 +46,6 @@ class Axis:
         How many ranks there are, and which one this process is.
     communicator : mpi4py.MPI.Comm or None
         A communicator that only this package uses; None where there is one rank.
-    send, receive : numpy.ndarray
-        Payloads of the frames, as 64-bit words.
     """
 
     def __init__(self, label: str, communicator: Any, parent: Axis | None = None) -> None:
@@ -57,20 +60,22 @@ class Axis:
         self._call: tuple[Callable[[], str], Place] | None = None
         self._parent = parent
         if self.size == 1:
-            self.lock = _NoLock()
+            self.lock = NoLock()
             return
         _shared.add(self)
         _bar_when_finalized()
-        if _mpi().Query_thread() < _mpi().THREAD_MULTIPLE:
-            self.lock = _only_lock
-        from numbafunc.parallel import agreement
+        level = _mpi().Query_thread()
+        if level < _mpi().THREAD_MULTIPLE:
+            self.lock = ONLY if level == _mpi().THREAD_SERIALIZED else MAIN
+        from numbafunc.parallel import agreement, exchange
 
         communicator.Set_errhandler(_mpi().ERRORS_RETURN)
-        self._frame = agreement
+        self._frame, self._exchange = agreement, exchange
         self.state = agreement.new_state(communicator)
-        self.send = self.state[agreement.HEADER : agreement.WORDS]
-        self.receive = self.state[agreement.RECEIVED + agreement.HEADER : agreement.RECEIVED + agreement.WORDS]
-        self.kernels = agreement.kernels()
+        self._calls = np.zeros((self.size, agreement.CALL_BYTES), np.uint8)
+        self._places = np.zeros((self.size, agreement.PLACE_BYTES), np.uint8)
+        self.state[agreement.CALLS], self.state[agreement.PLACES] = self._calls.ctypes.data, self._places.ctypes.data
+        self._kernel = exchange.exchange()
         self._guard = watchdog()
         if parent is None:
             with watchdog().stage(f"the start of axis {label!r}"):
@@ -79,6 +84,7 @@ class Axis:
         else:
             self.board = parent.board
         watchdog().add_axis(self)
+        leave_at_the_end()
 
     def free(self) -> None:
         """Give the communicators back to MPI."""
@@ -104,7 +110,7 @@ class Axis:
 
     def __enter__(self) -> None:
         if not self.lock.acquire(False):
-            if self.lock is _only_lock:
+            if self.lock in (ONLY, MAIN):
                 raise RuntimeError(
                     "two threads make collective calls at once, for which MPI has not been started: it needs the "
                     "thread level MPI_THREAD_MULTIPLE"
@@ -118,8 +124,19 @@ class Axis:
 
     # Exchanges.
 
-    def agree(self, digest: int, describe: Callable[[], str], place: Place, how: int = 0, count: int = 0) -> None:
-        """Make sure that all ranks make this call, and reduce the payload.
+    def exchange(
+        self,
+        digest: int,
+        describe: Callable[[], str],
+        call: Text,
+        place: Place,
+        steps: Any = None,
+        how: int = 0,
+        payload: Any = None,
+    ) -> None:
+        """Make sure that all ranks make this call, reduce the payload, and take the steps that move the data.
+
+        It is one call of compiled code, so an exception of a handler of signals comes up before it or after it.
 
         Raises
         ------
@@ -130,90 +147,89 @@ class Axis:
             self._call = (describe, place)
             self._guard.axis = self
             collective_calls[0] += 1
-            status = self.kernels.agree(self.state, digest ^ place.digest, how, count)
+            status = self._kernel(
+                self.state,
+                digest ^ place.digest,
+                how,
+                self._exchange.NO_PAYLOAD if payload is None else payload,
+                call.address,
+                place.address or place.send(),
+                self._exchange.NO_STEPS if steps is None else steps,
+            )
             if status:
-                self._disagreement(status)
+                self._raise(status)
+
+    def agree(self, digest: int, describe: str, place: Place, steps: Sequence[Sequence[int]] = ()) -> None:
+        """An exchange that is made once or seldom; see :meth:`exchange`."""
+        table = np.array(steps, np.int64) if steps else None
+        self.exchange(digest, lambda: describe, self.text(describe), place, table)
 
     def agree_and_reduce(
-        self, digest: int, describe: Callable[[], str], place: Place, kernel: Any, fixed: Any, source: Any, target: Any
+        self,
+        digest: int,
+        describe: Callable[[], str],
+        call: Text,
+        place: Place,
+        kernel: Any,
+        fixed: Any,
+        source: Any,
+        target: Any,
     ) -> None:
         """Make sure that all ranks make this call, and reduce flat arrays by the kernel for their dtype."""
         with self:
             self._call = (describe, place)
             self._guard.axis = self
             collective_calls[0] += 1
-            status = kernel(self.state, digest ^ place.digest, fixed, source, target)
+            nothing = self._exchange.NO_PAYLOAD
+            status = kernel(
+                self.state,
+                digest ^ place.digest,
+                nothing,
+                call.address,
+                place.address or place.send(),
+                fixed,
+                source,
+                target,
+            )
             if status:
-                self._disagreement(status)
+                self._raise(status)
 
     def agree_and_reduce_kernel(self, dtype: np.dtype[Any]) -> Any:
         """The kernel that :meth:`agree_and_reduce` takes for a dtype."""
-        return self._frame.agree_and_reduce(dtype)
+        return self._exchange.agree_and_reduce(dtype)
 
     def fixed(self, count: int, itemsize: int, datatype: int, operation: int) -> Any:
         """Arguments of :meth:`agree_and_reduce` for a reduction of so many elements."""
-        return np.array([count, itemsize, datatype, operation, _in_place(), self._frame.CHUNK], np.int64)
+        return np.array(self._exchange.reduction(0, 0, count, itemsize, datatype, operation)[3:], np.int64)
 
-    def _disagreement(self, status: int) -> None:
-        self.check(-status if status < 0 else 0)
-        calls = self.blocking(self.communicator.allgather, self.current())
+    def text(self, describe: str) -> Text:
+        """The description of a call, as compiled code sends it."""
+        return self._frame.Text(describe, self._frame.CALL_BYTES)
+
+    def split(self, key: Any, color: int, position: int, label: str, place: Place) -> Any:
+        """A communicator of the ranks of this axis that give the same color; all ranks make it together."""
+        made = np.zeros(1, np.int64)
+        step = self._exchange.splitting(made.ctypes.data, color, position)
+        self.agree(digest_of(key), f"the first use of axis {label}", place, [step])
+        # Where handles are 32-bit integers, the upper half has stayed zero.
+        return _mpi().Intracomm.fromhandle(int(made[0]))
+
+    def _raise(self, status: int) -> None:
+        if status < 0:
+            raise RuntimeError(f"MPI failed in {self.current()}: {_mpi().Get_error_string(-status)}")
+        calls = map(" at ".join, zip(self._frame.texts(self._calls), self._frame.texts(self._places)))
         raise CollectiveMismatchError(
-            f"the ranks of axis {self.label!r} make different collective calls:\n{_listing(calls)}\n"
+            f"the ranks of axis {self.label!r} make different collective calls:\n{_listing(list(calls))}\n"
             "All ranks of an axis have to make the same calls in the same order, with the same shapes and dtypes."
         )
 
-    def reduce_memory(self, source: int, target: int, count: int, itemsize: int, datatype: int, operation: int) -> None:
-        """Reduce elements in memory; equal addresses mean in place. The ranks have agreed before."""
-        code = self.kernels.reduce_memory(
-            self.state, source, target, count, itemsize, datatype, operation, _in_place(), self._frame.CHUNK
-        )
-        self.check(code)
-
-    def check(self, code: int) -> None:
-        """Raise RuntimeError for an error code of MPI."""
-        if code:
-            raise RuntimeError(f"MPI failed in {self.current()}: {_mpi().Get_error_string(code)}")
-
-    def blocking(self, call: Callable[..., Any], *arguments: Any) -> Any:
-        """The result of a call of mpi4py, which the watchdog watches."""
-        self.state[self._frame.ENTERED] += 1
-        try:
-            return call(*arguments)
-        finally:
-            self.state[self._frame.ENTERED] += 1
-
-
-class _NoLock:
-    """Stand-in for the lock of an axis of one rank, where threads don't meet."""
-
-    def acquire(self, blocking: bool) -> bool:
-        return True
-
-    def release(self) -> None:
-        pass
-
-
-class _Barrier:
-    """Stand-in for the lock of an axis where MPI can't be called; it raises and says why."""
-
-    def __init__(self, reason: str) -> None:
-        self._reason = reason
-
-    def acquire(self, blocking: bool) -> bool:
-        raise RuntimeError(f"collective calls are not possible {self._reason}")
-
-    def release(self) -> None:
-        pass
-
 
 _shared: weakref.WeakSet[Axis] = weakref.WeakSet()
-# One lock for all axes, where MPI does not allow calls of several threads.
-_only_lock = threading.RLock()
 
 
 def _bar(reason: str) -> None:
     for axis in _shared:
-        axis.lock = _Barrier(reason)
+        axis.lock = Barrier(reason)
 
 
 def _after_fork() -> None:
@@ -249,45 +265,47 @@ def _mpi() -> Any:
     return sys.modules["mpi4py.MPI"]
 
 
-def _in_place() -> int:
-    return int(_mpi().IN_PLACE)
-
-
 class Grid:
     """Axes that divide the ranks of another axis along the dimensions of a grid."""
 
     def __init__(self, sizes: dict[str, int], parent: Axis) -> None:
+        self.sizes = sizes
         self.names = tuple(sizes)
         self.parent = parent
-        self._cartesian = None
-        if parent.size > 1:
-            self._cartesian = parent.blocking(
-                parent.communicator.Create_cart, list(sizes.values()), [False] * len(sizes), False
-            )
         self._axes: dict[tuple[str, ...], Axis] = {}
 
     def axis(self, names: tuple[str, ...], place: Place) -> Axis:
         """The axis along some of the dimensions; all ranks make it together at the first use."""
         chosen = tuple(name for name in self.names if name in names)
         axis = self._axes.get(chosen)
-        if axis is None:
-            label = chosen[0] if len(chosen) == 1 else repr(chosen)
-            cartesian = self._cartesian
-            if cartesian is None:
-                axis = Axis(label, None)
-            else:
-                with self.parent:
-                    self.parent.agree(digest_of("axis", chosen), lambda: f"the first use of axis {label!r}", place)
-                    keep = [name in chosen for name in self.names]
-                    axis = Axis(label, self.parent.blocking(cartesian.Sub, keep), self.parent)
-            self._axes[chosen] = axis
+        return self._make(chosen, place) if axis is None else axis
+
+    def _make(self, chosen: tuple[str, ...], place: Place) -> Axis:
+        _check_held()
+        label = chosen[0] if len(chosen) == 1 else repr(chosen)
+        if self.parent.size == 1:
+            axis = Axis(label, None)
+        else:
+            color, position = self._place(chosen)
+            communicator = self.parent.split(("axis", chosen), color, position, repr(label), place)
+            axis = Axis(label, communicator, self.parent)
+        self._axes[chosen] = axis
         return axis
+
+    def _place(self, chosen: tuple[str, ...]) -> tuple[int, int]:
+        """Number of this rank's part of the ranks, and its position there; the last dimension varies fastest."""
+        coordinates = np.unravel_index(self.parent.rank, tuple(self.sizes.values()))
+        color = position = 0
+        for (name, size), coordinate in zip(self.sizes.items(), coordinates):
+            if name in chosen:
+                position = position * size + int(coordinate)
+            else:
+                color = color * size + int(coordinate)
+        return color, position
 
     def free(self) -> None:
         for axis in self._axes.values():
             axis.free()
-        if self._cartesian is not None:
-            self._cartesian.Free()
 
 
 _axes: dict[str, Axis] = {}
@@ -298,11 +316,33 @@ _started = False
 ON_CHANGE: list[Callable[[], None]] = []
 
 
+class NotMadeError(Exception):
+    """An axis is to be made by its first use, of which an exception of a signal handler must not come in the midst."""
+
+
+def _check_held() -> None:
+    if not are_held_back():
+        raise NotMadeError
+
+
 def find(axis_name: Any, groups: Any, place: Place) -> Axis:
+    """The axis with a name, or with several names of one grid, or a group of its ranks; it is made if need be."""
+    try:
+        return find_made(axis_name, groups, place)
+    except NotMadeError:
+        with held_back():
+            return find_made(axis_name, groups, place)
+
+
+def find_made(axis_name: Any, groups: Any, place: Place) -> Axis:
     """The axis with a name, or with several names of one grid, or a group of its ranks.
+
+    One that is to be made is made where signal handlers are held back, up to the end of the call that uses it.
 
     Raises
     ------
+    NotMadeError
+        For an axis that is to be made, where handlers are not held back.
     NameError
         For an unknown name.
     TypeError
@@ -341,7 +381,7 @@ def _named(axis_name: Any, place: Place) -> Axis:
 def coordinates(axis_name: Any, place: Place) -> int:
     """Position of this rank on an axis; row-major in the order of the names where there are several."""
     if isinstance(axis_name, (tuple, list)) and len(axis_name) > 1:
-        _named(axis_name, place)
+        find(axis_name, None, place)
         index = 0
         for name in axis_name:
             axis = _named(name, place)
@@ -354,6 +394,7 @@ def _device() -> Axis:
     return _axes[DEVICE] if _started else _start_device()
 
 
+@uninterrupted
 def _start_device() -> Axis:
     global _started
     with _starting:
@@ -369,27 +410,12 @@ def _start_device() -> Axis:
                 with guard.stage("the start of axis 'device'"):
                     communicator = MPI.COMM_WORLD.Dup()
                 axis = Axis(DEVICE, communicator)
-                leave_with(lambda: _leave(axis))
         _axes[DEVICE] = axis
         _started = True
         return axis
 
 
 _starting = threading.Lock()
-
-
-def _leave(axis: Axis) -> None:
-    """Tell the other ranks that this one ends; end the job if they wait for it in a call."""
-    if launcher.loaded_mpi() is None:
-        return
-    last = watchdog().leave()
-    try:
-        axis.agree(digest_of("end"), lambda: f"the end of the program; the last call was {last}", Place.nowhere())
-    except CollectiveMismatchError as error:
-        abort(f"numbafunc: rank {axis.rank} has left the program while others wait for it. {error}")
-    except RuntimeError as error:
-        # The end of MPI waits for that thread, and the watchdog does not watch it.
-        abort(f"numbafunc: rank {axis.rank} has left the program in the midst of a call of another thread: {error}")
 
 
 def _group(axis: Axis, groups: Any, place: Place) -> Axis:
@@ -404,18 +430,20 @@ def _group(axis: Axis, groups: Any, place: Place) -> Axis:
         raise ValueError(
             f"axis_index_groups is {groups!r}; wanted: each of the {axis.size} ranks of axis {axis.label!r} once"
         )
-    if axis.size == 1:
-        return axis
+    return axis if axis.size == 1 else _make_group(axis, key, place)
+
+
+def _make_group(axis: Axis, key: tuple[tuple[int, ...], ...], place: Place) -> Axis:
+    _check_held()
     label = f"{axis.label} in groups {[list(members) for members in key]}"
     color = next(number for number, members in enumerate(key) if axis.rank in members)
-    position = key[color].index(axis.rank)
-    with axis:
-        axis.agree(digest_of("groups", key), lambda: f"the first use of axis {label}", place)
-        group = Axis(label, axis.blocking(axis.communicator.Split, color, position), axis)
+    communicator = axis.split(("groups", key), color, key[color].index(axis.rank), label, place)
+    group = Axis(label, communicator, axis)
     axis.groups[key] = group
     return group
 
 
+@uninterrupted
 def register(name: Any, communicator: Any) -> None:
     """Give a name to the ranks of a communicator of mpi4py."""
     _check_name(name)
@@ -433,6 +461,7 @@ def register(name: Any, communicator: Any) -> None:
     _axes[name] = axis
 
 
+@uninterrupted
 def make_grid(sizes: dict[str, Any], place: Place) -> dict[str, int]:
     """Arrange the ranks of axis 'device' as a grid and name its dimensions."""
     if not sizes:
@@ -456,9 +485,8 @@ def make_grid(sizes: dict[str, Any], place: Place) -> dict[str, int]:
     elif unknown or product != device.size:
         raise ValueError(f"a grid of {sizes} does not fit on the {device.size} ranks of axis 'device'")
     if device.size > 1:
-        device.agree(digest_of("grid", lengths), lambda: f"grid of {lengths}", place)
-    with device:
-        grid = Grid(lengths, device)
+        device.agree(digest_of("grid", lengths), f"grid of {lengths}", place)
+    grid = Grid(lengths, device)
     for name in lengths:
         _forget(name)
     for name in lengths:
@@ -489,9 +517,4 @@ def _forget(name: str) -> None:
         callback()
 
 
-def digest_of(*facts: Any) -> int:
-    """Digest of facts, equal in all processes, as a signed integer of 64 bits."""
-    return int.from_bytes(blake2b(repr(facts).encode(), digest_size=8).digest(), "little", signed=True)
-
-
-__all__ = ["DEVICE", "ON_CHANGE", "Axis", "Grid", "coordinates", "digest_of", "find", "make_grid", "register"]
+__all__ = ["DEVICE", "ON_CHANGE", "Axis", "Grid", "coordinates", "find", "make_grid", "register"]

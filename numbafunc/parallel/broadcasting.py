@@ -11,18 +11,20 @@ from numbafunc.dual.array import Dual, assemble, components, on_device
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.dual.trees import flatten, flatten_with_names
 from numbafunc.parallel import axes
-from numbafunc.parallel.axes import digest_of
-from numbafunc.parallel.call_site import Place
+from numbafunc.parallel.call_site import Place, digest_of
 from numbafunc.parallel.device import through_main_memory
 from numbafunc.parallel.dtypes import SUM, as_leaf, wire_of
+from numbafunc.parallel.interrupts import held_back
 from numbafunc.parallel.tangents import apart_from_recorded, describe_derivatives, shared
-
-_CHUNK = 1 << 30
 
 
 def broadcast(x: Any, axis_name: Any, root: Any, place: Place) -> Any:
     """The value that rank `root` of an axis has, on all its ranks."""
-    axis = axes.find(axis_name, None, place)
+    try:
+        axis = axes.find_made(axis_name, None, place)
+    except axes.NotMadeError:
+        with held_back():
+            return broadcast(x, axis_name, root, place)
     try:
         root = operator.index(root)
     except TypeError:
@@ -57,14 +59,14 @@ def broadcast(x: Any, axis_name: Any, root: Any, place: Place) -> Any:
         forms = [f"{array.dtype} {array.shape}" for array in arrays]
         nest = f"{structure} with derivatives {describe_derivatives(operands)}"
         buffer = np.concatenate([array.reshape(-1).view(np.uint8) for array in arrays]) if arrays else np.empty(0, "u1")
-        with axis:
-            axis.agree(
-                digest_of("broadcast", forms, nest, root),
-                lambda: f"broadcast of {', '.join(forms)} from rank {root} over {axis.label!r}",
-                place,
-            )
-            for start in range(0, buffer.size, _CHUNK):
-                axis.blocking(axis.communicator.Bcast, buffer[start : start + _CHUNK], root)
+        from numbafunc.parallel.exchange import broadcasting
+
+        axis.agree(
+            digest_of("broadcast", forms, nest, root),
+            f"broadcast of {', '.join(forms)} from rank {root} over {axis.label!r}",
+            place,
+            [broadcasting(buffer.ctypes.data, buffer.size, root)],
+        )
         position = 0
         for array in arrays:
             array.reshape(-1).view(np.uint8)[...] = buffer[position : position + array.nbytes]

@@ -102,7 +102,12 @@ def reduce_on_device(
         remaining = iter(copies)
         host = [next(remaining) if there[index] else arrays[index] for index in others]
         plan = plan_for(operation, host, axis, nest, reproducible)
-        for index, result in zip(others, plan.run(host, None, place)):
+        pairs = [
+            (arrays[index], _direct_target(arrays[index], None if outs is None else outs[index], memory))
+            for index in direct_ones
+        ]
+        steps = np.array([_step(operation, *pair, memory) for pair in pairs]) if pairs and axis.size > 1 else None
+        for index, result in zip(others, plan.run(host, None, place, steps)):
             out = None if outs is None else outs[index]
             if there[index]:
                 results[index] = memory.to_device(result, out)
@@ -111,10 +116,13 @@ def reduce_on_device(
             else:
                 np.copyto(out, result)
                 results[index] = out
-        for index in direct_ones:
-            results[index] = _reduce_directly(
-                operation, arrays[index], axis, None if outs is None else outs[index], memory
-            )
+        for index, (array, target) in zip(direct_ones, pairs):
+            if axis.size == 1:
+                if array.size:
+                    target.copy_to_device(array)
+            elif operation == MEAN:
+                memory.divide(target, axis.size)
+            results[index] = target if outs is None else outs[index]
         memory.synchronize()
     return results
 
@@ -161,18 +169,16 @@ def _memory(x: Any, name: str) -> Memory:
     raise TypeError(f"{name} is in the memory of {place_of(value_of(x))}, but this machine has none that works")
 
 
-def _reduce_directly(operation: str, array: Any, axis: Axis, out: Any, memory: Memory) -> Any:
-    if axis.size == 1:
-        if out is None:
-            return memory.copy(array)
-        memory.view(out).copy_to_device(array)
-        return out
-    target = memory.empty_like(array) if out is None else memory.view(out)
+def _direct_target(array: Any, out: Any, memory: Memory) -> Any:
+    return memory.empty_like(array) if out is None else memory.view(out)
+
+
+def _step(operation: str, array: Any, target: Any, memory: Memory) -> list[int]:
+    """The step of the exchange by which MPI itself reads and writes the memory of the device."""
+    from numbafunc.parallel.exchange import reduction
+
     datatype, handle, elements, itemsize = native(operation, array.dtype)
-    axis.reduce_memory(memory.address(array), memory.address(target), array.size * elements, itemsize, datatype, handle)
-    if operation == MEAN:
-        memory.divide(target, axis.size)
-    return target if out is None else out
+    return reduction(memory.address(array), memory.address(target), array.size * elements, itemsize, datatype, handle)
 
 
 def _checked(array: Any, name: str) -> Any:

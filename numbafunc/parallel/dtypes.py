@@ -45,7 +45,7 @@ def wire_of(operation: str, dtype: np.dtype[Any]) -> Wire:
         if operation in (MAX, MIN):
             raise TypeError(f"x has dtype {dtype}; {operation} wants real numbers, since complex ones have no order")
         return Wire(dtype, dtype, np.dtype(np.complex128))
-    arguments.check_dtype(dtype, "x")
+    arguments.check_dtype(dtype, "x", complex_values=operation in (SUM, MEAN))
     if arguments.is_float(dtype):
         # Sums of many 16-bit numbers need a fraction of two bytes or more.
         return Wire(_FLOAT32 if dtype.itemsize == 2 else dtype, dtype, _FLOAT64)

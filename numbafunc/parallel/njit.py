@@ -23,12 +23,21 @@ from numbafunc.reduction_symbol import FAILURE, SYMBOL
 _OPERATIONS = (SUM, MEAN, MAX, MIN)
 _SEPARATOR = "\0"
 _MISMATCH, _UNKNOWN_AXIS = 1, 2
+# Not zero, which C gets where an exception of a signal handler comes up before the first line of the function.
+_DONE = 7
+
+
+_NOT_CALLED = "the call was interrupted before it began, or numbafunc.parallel could not be loaded"
 
 
 class _Pending(threading.local):
-    """Message of this thread's next exception. Exceptions made later, as from a pickle, bring their own text."""
+    """Message of this thread's next exception, and what it comes from.
 
-    text = "numbafunc.parallel could not be loaded"
+    Exceptions made later, as from a pickle, bring their own text.
+    """
+
+    text = _NOT_CALLED
+    cause: BaseException | None = None
 
 
 _pending = _Pending()
@@ -49,10 +58,12 @@ class CompiledNameError(NameError):
 
 
 class CompiledReductionError(RuntimeError):
-    """Any other exception met inside a compiled function."""
+    """Any other exception met inside a compiled function; it is the ``__cause__``."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*(args or (_pending.text,)))
+        if not args:
+            self.__cause__ = _pending.cause
 
 
 def reduce_memory(
@@ -62,6 +73,7 @@ def reduce_memory(
     from numbafunc.parallel.reduce import reduce
 
     try:
+        _pending.text, _pending.cause = _NOT_CALLED, None
         dtype = np.dtype(chr(character))
         lengths = tuple(_memory(shape, (ndim,), np.dtype(np.int64)).tolist())
         names = bytes(_memory(name, (length,), np.dtype(np.uint8))).decode().split(_SEPARATOR)
@@ -85,8 +97,9 @@ def reduce_memory(
         return _UNKNOWN_AXIS
     except BaseException as error:
         _pending.text = f"{type(error).__name__}: {error}"
+        _pending.cause = error
         return FAILURE
-    return 0
+    return _DONE
 
 
 def _memory(address: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
@@ -104,7 +117,7 @@ def _check(status: int, alive: Any) -> None:
         raise CompiledMismatchError()
     if status == _UNKNOWN_AXIS:
         raise CompiledNameError()
-    if status == FAILURE:
+    if status != _DONE:
         raise CompiledReductionError()
 
 

@@ -16,8 +16,8 @@ import numpy as np
 from numbafunc.cpu.memory import is_plain
 from numbafunc.dual.trees import Structure, flatten
 from numbafunc.kinds.arguments import check_flag
-from numbafunc.parallel.axes import Axis, digest_of
-from numbafunc.parallel.call_site import Place
+from numbafunc.parallel.axes import Axis
+from numbafunc.parallel.call_site import Place, digest_of
 from numbafunc.parallel.dtypes import MEAN, SUM, Wire, how, native, wire_of
 
 Array = Any  # numpy.ndarray
@@ -65,21 +65,27 @@ class Plan:
         self.nest = nest
         self.wires = [wire_of(operation, form.dtype) for form in forms]
         self.digest = digest_of(operation, [(form.shape, form.dtype.name) for form in forms], nest, reproducible)
+        self.reproducible = reproducible
         self.ordered = reproducible and operation in (SUM, MEAN)
         self.inline = axis.size > 1 and self._fits_frame()
+        if axis.size > 1:
+            self.text = axis.text(self.describe())
         if self.inline:
-            word = self.wires[0].word
+            self._word = self.wires[0].word
             total = sum(self._sizes)
-            words = total * (word.itemsize // 8)
-            self._how, self._words = how(operation, word), words
-            self._send = axis.send[:words].view(word)
-            self._receive = axis.receive[:words].view(word)
-            single = forms[0].shape if len(forms) == 1 else (total,)
-            self._send_shaped, self._receive_shaped = self._send.reshape(single), self._receive.reshape(single)
+            self._words = total * (self._word.itemsize // 8)
+            self._how = how(operation, self._word)
+            self._single = forms[0].shape if len(forms) == 1 else (total,)
+            self._flat = len(self._single) == 1
             ends = list(accumulate(self._sizes))
             self._slices = [slice(end - size, end) for end, size in zip(ends, self._sizes)]
         else:
             self.buckets = self._make_buckets()
+            if axis.size > 1:
+                from numbafunc.parallel import exchange
+
+                steps = [bucket.step() for bucket in self.buckets]
+                self._steps = np.array(steps, np.int64).reshape(len(steps), exchange.WIDTH)
 
     def _fits_frame(self) -> bool:
         self._sizes = [_size(form.shape) for form in self.forms]
@@ -109,45 +115,69 @@ class Plan:
             shown = ", ".join(map(str, self.forms[:_SHOWN]))
             more = f" and {len(self.forms) - _SHOWN} more" if len(self.forms) > _SHOWN else ""
             what = f"{shown}{more}, in {self.nest or 'a list'}"
-        return f"{self.operation} of {what} over {self.axis.label!r}"
+        added = ", reproducible" if self.reproducible else ""
+        return f"{self.operation} of {what} over {self.axis.label!r}{added}"
 
-    def run(self, arrays: Sequence[Array], outs: Sequence[Array] | None, place: Place) -> list[Array]:
-        """The results, in `outs` where that is given."""
+    def run(
+        self,
+        arrays: Sequence[Array],
+        outs: Sequence[Array] | None,
+        place: Place,
+        more: Array | None = None,
+    ) -> list[Array]:
+        """The results, in `outs` where that is given; with more steps to take in the same exchange."""
         if self.axis.size == 1:
             return [
                 _put(np.array(array, wire.result, order="C"), None if outs is None else outs[index])
                 for index, (array, wire) in enumerate(zip(arrays, self.wires))
             ]
         if self.inline:
-            with self.axis:
-                return self._run_inline(arrays, outs, place)
+            return self._run_inline(arrays, outs, place, more)
+        from numbafunc.parallel import exchange
+
         results: list[Array] = [None] * len(self.forms)
-        # An exception for an overflow, between two exchanges, would leave the other ranks waiting in the second.
-        with np.errstate(all="ignore"), self.axis:
+        with np.errstate(all="ignore"):
             prepared = [bucket.prepare(arrays, outs) for bucket in self.buckets]
-            self.axis.agree(self.digest, self.describe, place)
-            for bucket, (source, target) in zip(self.buckets, prepared):
-                bucket.exchange(source, target)
+            steps = self._steps.copy()
+            for number, (source, target, scratch) in enumerate(prepared):
+                steps[number, exchange.SOURCE] = source.ctypes.data
+                steps[number, exchange.TARGET] = target.ctypes.data
+                if scratch is not None:
+                    steps[number, exchange.SCRATCH] = scratch.ctypes.data
+            if more is not None:
+                steps = np.concatenate([steps, more])
+            self.axis.exchange(self.digest, self.describe, self.text, place, steps)
+            for bucket, (_, target, _) in zip(self.buckets, prepared):
+                if bucket.mean:
+                    divide(target, self.axis.size)
                 bucket.deliver(target, outs, results)
         return results
 
-    def _run_inline(self, arrays: Sequence[Array], outs: Sequence[Array] | None, place: Place) -> list[Array]:
+    def _run_inline(
+        self,
+        arrays: Sequence[Array],
+        outs: Sequence[Array] | None,
+        place: Place,
+        more: Array | None = None,
+    ) -> list[Array]:
+        payload = np.empty(self._words, np.int64)
+        data = payload.view(self._word)
+        shaped = data if self._flat else data.reshape(self._single)
         if len(arrays) == 1:
-            self._send_shaped[...] = arrays[0]
+            shaped[...] = arrays[0]
         else:
             for array, part in zip(arrays, self._slices):
-                self._send[part] = array.reshape(-1)
-        self.axis.agree(self.digest, self.describe, place, self._how, self._words)
-        received = self._receive_shaped
+                data[part] = array.reshape(-1)
+        self.axis.exchange(self.digest, self.describe, self.text, place, more, self._how, payload)
         if self.operation == MEAN:
-            divide(received, self.axis.size)
+            divide(data, self.axis.size)
         if len(arrays) == 1:
             if outs is not None:
-                np.copyto(outs[0], received, casting="unsafe")
+                np.copyto(outs[0], shaped, casting="unsafe")
                 return [outs[0]]
-            return [received.astype(self.wires[0].result)]
+            return [shaped.astype(self.wires[0].result, copy=False)]
         return [
-            _put(received[part].astype(wire.result).reshape(form.shape), None if outs is None else outs[index])
+            _put(data[part].astype(wire.result).reshape(form.shape), None if outs is None else outs[index])
             for index, (part, form, wire) in enumerate(zip(self._slices, self.forms, self.wires))
         ]
 
@@ -172,9 +202,14 @@ class Bucket:
         # Vectors of one length are rows of a matrix, which is quicker to take apart.
         self.rows = (len(sizes), sizes[0]) if not self.reshaped and len(set(sizes)) == 1 else None
         self.native = native(plan.operation, self.wire.carried) if self.axis.size > 1 else None
+        self._scratch = 0
 
-    def prepare(self, arrays: Sequence[Array], outs: Sequence[Array] | None) -> tuple[Array, Array]:
-        """The arrays to send and to receive into; the same array twice where the data had to be copied."""
+    def prepare(self, arrays: Sequence[Array], outs: Sequence[Array] | None) -> tuple[Array, Array, Array | None]:
+        """The arrays to send, to receive into, and to work in; the first two are one where data had to be copied."""
+        source, target = self._prepare(arrays, outs)
+        return source, target, np.empty(self._scratch, np.uint8) if self._scratch else None
+
+    def _prepare(self, arrays: Sequence[Array], outs: Sequence[Array] | None) -> tuple[Array, Array]:
         carried = self.wire.carried
         if self.only is None:
             target = np.empty(self.total, carried)
@@ -196,21 +231,16 @@ class Bucket:
         np.copyto(target, source, casting="unsafe")
         return target, target
 
-    def exchange(self, source: Array, target: Array) -> None:
-        """Reduce over the ranks."""
-        if self.total == 0:
-            return
-        if self.ordered:
-            from numbafunc.parallel.ordered import ordered_sum
+    def step(self) -> list[int]:
+        """The step of the exchange that reduces over the ranks, but for the addresses."""
+        from numbafunc.parallel import exchange
 
-            ordered_sum(self.axis, source.reshape(-1), target.reshape(-1))
-        else:
-            datatype, operation, elements, itemsize = self.native  # type: ignore[misc]
-            self.axis.reduce_memory(
-                source.ctypes.data, target.ctypes.data, self.total * elements, itemsize, datatype, operation
-            )
-        if self.mean:
-            divide(target, self.axis.size)
+        datatype, operation, elements, itemsize = self.native  # type: ignore[misc]
+        facts = (0, 0, self.total * elements, itemsize, datatype, operation)
+        if not self.ordered:
+            return exchange.reduction(*facts)
+        self._scratch = exchange.scratch_bytes(self.total * elements, itemsize, self.axis.size)
+        return exchange.ordered_reduction(*facts, self.axis.size)
 
     def deliver(self, target: Array, outs: Sequence[Array] | None, results: list[Array]) -> None:
         """Put the results into their places."""
@@ -250,7 +280,7 @@ class SingleCall:
             return
         self._shape = plan.forms[0].shape
         self.dtype = wire.result
-        self._digest, self._describe = plan.digest, plan.describe
+        self._digest, self._describe, self._text = plan.digest, plan.describe, plan.text
         self._divide = plan.operation == MEAN
         self._converted = wire.carried != plan.forms[0].dtype
         self._carried = wire.carried
@@ -263,14 +293,16 @@ class SingleCall:
         """The result, in `out` if that is not None; it must fit."""
         plan = self._plan
         if plan.inline:
-            return plan.run((x,), None if out is None else (out,), place)[0]
+            return plan._run_inline((x,), None if out is None else (out,), place)[0]
         target = np.empty(self._shape, self._carried) if out is None else out
         if self._converted or not is_plain(x):
             np.copyto(target, x, casting="unsafe")
             x = target
         data = target.ravel()
         source = data if x is target else x.ravel()
-        self._axis.agree_and_reduce(self._digest, self._describe, place, self._kernel, self._fixed, source, data)
+        self._axis.agree_and_reduce(
+            self._digest, self._describe, self._text, place, self._kernel, self._fixed, source, data
+        )
         if self._divide:
             divide(target, self._axis.size)
         return target

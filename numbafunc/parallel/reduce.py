@@ -19,6 +19,7 @@ from numbafunc.parallel.axes import MOST_PLANS
 from numbafunc.parallel.call_site import Place
 from numbafunc.parallel.device import reduce_on_device, through_main_memory
 from numbafunc.parallel.dtypes import as_leaf
+from numbafunc.parallel.interrupts import held_back
 from numbafunc.parallel.plan import Plan, SingleCall, form_of, plan_for
 from numbafunc.parallel.tangents import reduce_duals
 
@@ -32,10 +33,19 @@ _ARRAYS_ALONE = {np.ndarray}
 
 
 def reduce(
-    operation: str, x: Any, axis_name: Any, groups: Any, out: Any, reproducible: bool, frame: FrameType | Place
+    operation: str,
+    x: Any,
+    axis_name: Any,
+    groups: Any,
+    out: Any,
+    reproducible: bool,
+    frame: FrameType | Place,
+    name: Any = None,
 ) -> Any:
     """The reduction of an array, a number or a nest over an axis."""
-    place = frame if type(frame) is Place else Place.of(frame)  # type: ignore[arg-type]
+    place = frame if type(frame) is Place else Place.of(frame, name)  # type: ignore[arg-type]
+    if reproducible is not False:
+        reproducible = arguments.check_flag(reproducible, "reproducible")
     key = None
     if type(x) is np.ndarray and groups is None and type(axis_name) is str:
         key = (operation, axis_name, reproducible, x.shape, x.dtype)
@@ -50,7 +60,11 @@ def reduce(
         if plan is not None:
             outs = None if out is None else _checked_out(out, structure, plan, leaves)
             return structure.unflatten(plan.run(leaves, outs, place))
-    axis = axes.find(axis_name, groups, place)
+    try:
+        axis = axes.find_made(axis_name, groups, place)
+    except axes.NotMadeError:
+        with held_back():
+            return reduce(operation, x, axis_name, groups, out, reproducible, place)
     if any(type(leaf) is Dual and on_device(leaf) for leaf in leaves):
         if out is not None:
             raise TypeError("out can't hold the result for a dual array, which is a new dual array")

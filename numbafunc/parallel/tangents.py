@@ -21,6 +21,7 @@ from numbafunc.dual.recorder import SHARED, Primitive, Recorder, variable
 from numbafunc.parallel.axes import Axis
 from numbafunc.parallel.call_site import Place
 from numbafunc.parallel.dtypes import MAX, MIN, SUM
+from numbafunc.parallel.interrupts import held_back
 from numbafunc.parallel.plan import plan_for
 
 # The annotations of NumPy's function don't allow for recorders.
@@ -51,7 +52,7 @@ def _reduce_recorded(
 ) -> list[Any]:
     nest = f"{nest}, with recorded derivatives {describe_derivatives(operands)}"
     rests, recorded = apart_from_recorded(operands)
-    with axis:  # several reductions that belong together
+    with axis, held_back():  # several reductions that belong together
         values = [whole(x) for x in _reduce(operation, rests, axis, nest, reproducible, place)]
         if operation in (MAX, MIN):
             plain = [value_of(x) for x in operands]
@@ -122,7 +123,7 @@ def describe_derivatives(operands: Sequence[Any]) -> list[list[tuple[int, ...]]]
 
 def extremum(operation: str, operands: Sequence[Any], axis: Axis, nest: str, place: Place) -> list[Any]:
     """The extremal values, each with the tangents that the winning rank has there."""
-    with axis:  # three reductions that belong together
+    with axis, held_back():  # three reductions that belong together
         return _extremum(operation, operands, axis, nest, place)
 
 

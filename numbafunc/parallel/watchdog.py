@@ -30,6 +30,7 @@ DEFAULT_LIMIT = 300.0
 _MEMORY = "/dev/shm"  # files there are never written to a disk
 _TEXT = 480
 _ENTRY = np.dtype([("seconds", np.float64), ("length", np.int64), ("text", np.uint8, _TEXT)])
+_LEFT = "has left the program"
 # Seconds that MPI_Abort gets before the process ends without it.
 _PATIENCE = 5.0
 
@@ -154,6 +155,11 @@ class Watchdog:
             sys.excepthook = self._uncaught
             leave_with(self.leave)
 
+    @property
+    def axes(self) -> list[Any]:
+        """The axes on which this rank makes calls."""
+        return list(self._axes)
+
     def add_axis(self, axis: Watched) -> None:
         """Watch the calls on an axis."""
         self._axes.append(axis)
@@ -203,7 +209,7 @@ class Watchdog:
 
     def _publish(self, waiting: Watched | None, stage: tuple[str, float] | None) -> None:
         if self.leaving:
-            text = f"has left the program; its last call: {self.last}"
+            text = f"{_LEFT}; its last call: {self.last}"
         elif waiting is not None:
             text = f"waits in {waiting.current()}"
         elif stage is not None:
@@ -227,7 +233,7 @@ class Watchdog:
         if board is not None:
             for other, (text, age) in sorted(board.read().items()):
                 if other != rank:
-                    silent = text and age > 3 + 2 * min(1.0, self._limit / 5)
+                    silent = text and not text.startswith(_LEFT) and age > 3 + 2 * min(1.0, self._limit / 5)
                     heard = f" (no sign of life for {age:.0f} s)" if silent else ""
                     lines.append(f"  rank {other}: {text or 'has done nothing yet'}{heard}")
             absent = board.size - len(board.ranks)

@@ -24,6 +24,9 @@ def test_mismatches_raise_on_every_rank(tmp_path, ranks):
         ("raises", ["rank 1 raised ValueError: broken", "its last collective call: psum of float64 (3,)"]),
         ("exits", ["rank 1 has left the program", "rank 0: pmax of float64 (5000,) over 'device'"]),
         ("ends", ["rank 1 has left the program", "rank 0: pmax of float64 (5000,) over 'device'"]),
+        ("leaves a grid", ["rank 1: the end of the program", "rank 0: pmax of float64 (5000,) over 'row'"]),
+        ("leaves a registered axis", ["rank 1: the end of the program", "rank 0: pmax of float64 (5000,) over 'own'"]),
+        ("leaves a group", ["rank 1: the end of the program", "over 'device in groups [[0, 1]]'"]),
     ],
 )
 def test_a_rank_that_leaves_ends_the_job_at_once(tmp_path, how, messages):
@@ -79,9 +82,29 @@ def test_a_forked_child_leaves_without_touching_mpi(tmp_path):
 
 
 @needs_ranks
-@pytest.mark.parametrize("how", ["finalizes", "calls from two threads"])
+@pytest.mark.parametrize("how", ["finalizes", "calls from two threads", "calls from a thread that MPI does not allow"])
 def test_calls_that_mpi_does_not_allow_are_refused(tmp_path, how):
     result = run_ranks(tmp_path, 2, "failures.py", how)
+    assert all("done" in log for log in result.logs), str(result)
+
+
+@needs_ranks
+def test_children_of_a_rank_are_no_ranks(tmp_path):
+    result = run_ranks(tmp_path, 2, "failures.py", "starts children")
+    assert all("done" in log for log in result.logs), str(result)
+
+
+@needs_ranks
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [
+        ((), {}),
+        (("device",), {"NUMBA_ENABLE_CUDASIM": "1"}),
+        (("device",), {"NUMBA_ENABLE_CUDASIM": "1", "NUMBAFUNC_MPI_CUDA_AWARE": "1"}),
+    ],
+)
+def test_an_exception_of_a_signal_handler_leaves_the_ranks_in_step(tmp_path, arguments, environment):
+    result = run_ranks(tmp_path, 2, "interrupts.py", *arguments, **environment)
     assert all("done" in log for log in result.logs), str(result)
 
 

@@ -1,7 +1,10 @@
 """One rank does not come to a call: how, says the first argument."""
 
 import faulthandler
+import importlib
+import multiprocessing
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -12,6 +15,11 @@ import numpy as np
 def main(how):
     if how == "raises before the start" and int(os.environ.get("PMI_RANK", os.environ.get("OMPI_COMM_WORLD_RANK"))):
         raise ValueError("broken")
+    if how == "calls from a thread that MPI does not allow":
+        import mpi4py
+
+        mpi4py.rc.thread_level = "funneled"
+        importlib.import_module("mpi4py.MPI")
     from numbafunc import parallel
 
     rank = parallel.axis_index()
@@ -47,6 +55,13 @@ def main(how):
                 raise AssertionError("no error")
         print("done")
         return
+    if how == "calls from a thread that MPI does not allow":
+        return in_another_thread(parallel)
+    if how in ("leaves a grid", "leaves a registered axis", "leaves a group"):
+        parallel.set_timeout(0)
+        return leaves(parallel, rank, how)
+    if how == "starts children":
+        return children(parallel)
     if how == "calls from two threads":
         return two_threads(parallel, rank)
     if how == "never comes, with closed streams":
@@ -89,6 +104,70 @@ def main(how):
         numba.njit(lambda x: parallel.pmax(x))(np.ones(5))
     else:
         parallel.pmax(np.ones(5000))
+
+
+def leaves(parallel, rank, how):
+    """The other ranks wait on an axis that is not the one of all ranks, without a limit."""
+    ranks = parallel.axis_size()
+    groups = [list(range(ranks))]
+    parallel.grid(row=ranks, column=1)
+    parallel.register_axis("own", parallel.axes._mpi().COMM_WORLD)
+    parallel.psum(1, axis_index_groups=groups)
+    if rank == 0:
+        axis = {"leaves a grid": "row", "leaves a registered axis": "own", "leaves a group": "device"}[how]
+        parallel.pmax(np.ones(5000), axis, axis_index_groups=groups if axis == "device" else None)
+
+
+def in_another_thread(parallel):
+    parallel.axes._mpi()
+    caught = []
+
+    def call():
+        try:
+            parallel.psum(np.ones(3))
+        except RuntimeError as error:
+            caught.append(str(error))
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+    assert "MPI_THREAD_MULTIPLE" in caught[0], caught
+    assert parallel.psum(1) == parallel.axis_size()
+    print("done")
+
+
+def of_child(out):
+    from numbafunc import parallel
+
+    try:
+        out.put(int(parallel.psum(1)))
+    except RuntimeError as error:
+        out.put(str(error))
+
+
+def children(parallel):
+    """Processes that a rank starts are told that they are no ranks, or are alone if that is what is asked for."""
+    code = "from numbafunc import parallel; print(parallel.psum(1), parallel.axis_size())"
+    command = [sys.executable, "-c", code]
+    child = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert child.returncode == 1
+    assert f"started by rank process {os.getpid()}" in child.stderr, child.stderr
+    assert "NUMBAFUNC_MPI=off" in child.stderr
+    environment = {**os.environ, "NUMBAFUNC_MPI": "off"}
+    child = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    assert child.stdout == "1 1\n", child.stderr
+    context = multiprocessing.get_context("spawn")
+    for setting in (None, "off"):
+        if setting:
+            os.environ["NUMBAFUNC_MPI"] = setting
+        out = context.Queue()
+        worker = context.Process(target=of_child, args=(out,))
+        worker.start()
+        result = out.get(timeout=60)
+        worker.join()
+        assert result == 1 if setting else "started by rank process" in result, result
+    assert parallel.psum(1) == parallel.axis_size()  # in the rank itself nothing has changed
+    print("done")
 
 
 def two_threads(parallel, rank):

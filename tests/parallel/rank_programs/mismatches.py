@@ -43,6 +43,10 @@ def reproducible(size):
     return psum(np.ones(size), reproducible=odd)
 
 
+def named(size):
+    return psum(np.ones(size), name="charge" if odd else "mass")
+
+
 def order(size):
     a, b = np.ones(size), np.ones(size)
     if odd:
@@ -71,7 +75,8 @@ CASES = {
     kind: ("psum of float64 ({0},)", "psum of int64 ({0},)"),
     nest: ("{{'a': *}}", "[*]"),
     leaves: ("[*, *]", "[*, *, *]"),
-    reproducible: ("psum of float64 ({0},)", "psum of float64 ({0},)"),
+    reproducible: ("psum of float64 ({0},) over 'device' at", "psum of float64 ({0},) over 'device', reproducible at"),
+    named: ("named 'mass'", "named 'charge'"),
     order: ("psum of float64 ({0},)", "psum of float64 ({0},)"),
     groups: ("psum of float64 ({0},)", "first use of axis"),
     root: ("from rank 0", "from rank 1"),

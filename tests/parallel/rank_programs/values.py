@@ -226,15 +226,15 @@ def test_overflow_on_some_ranks_is_no_exception_between_exchanges():
 
 
 def test_chunks():
-    from numbafunc.parallel import agreement
+    from numbafunc.parallel import exchange
 
-    whole, agreement.CHUNK = agreement.CHUNK, 1000
+    whole, exchange.CHUNK = exchange.CHUNK, 1000
     try:
         for dtype in ("f4", "i8", "D"):
             everyone = data(10_017, dtype, ranks)
             np.testing.assert_allclose(parallel.psum(everyone[rank]), np.sum(everyone, 0), rtol=1e-5, atol=1e-5)
     finally:
-        agreement.CHUNK = whole
+        exchange.CHUNK = whole
 
 
 def test_reproducible_sums_are_those_in_the_order_of_the_ranks():

@@ -1,0 +1,78 @@
+"""Signal handlers of the program, held back while several ranks have to do several things together."""
+
+from __future__ import annotations
+
+# The functions of the module signal look up the name of each number, which takes as long as a collective call.
+import _signal  # type: ignore[import-not-found]
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from functools import wraps
+from types import FrameType
+from typing import Any, TypeVar
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+_NUMBERS = sorted(map(int, signal.valid_signals()))
+_depth = [0]
+
+
+def are_held_back() -> bool:
+    """Whether no handler runs here now."""
+    return _depth[0] > 0 or threading.current_thread() is not threading.main_thread()
+
+
+@contextlib.contextmanager
+def held_back() -> Iterator[None]:
+    """Let the handlers of signals run when the block is over, and raise what they raise then.
+
+    For the rare pieces of work that are not one exchange, such as the start of an axis: an exception in the midst of
+    them would leave the other ranks waiting. Python runs handlers in the main thread alone.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[tuple[int, FrameType | None]] = []
+    handlers: dict[int, Any] = {}
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        came.append((number, frame))
+
+    try:
+        for number in _NUMBERS:
+            handler = _signal.getsignal(number)
+            if callable(handler):
+                handlers[number] = handler
+                _signal.signal(number, hold)
+        _depth[0] += 1
+        try:
+            yield
+        finally:
+            _depth[0] -= 1
+    finally:
+        for number, handler in handlers.items():
+            if _signal.getsignal(number) is hold:
+                _signal.signal(number, handler)
+        _deliver(came, handlers)
+
+
+def _deliver(came: list[tuple[int, FrameType | None]], handlers: dict[int, Any]) -> None:
+    if came:
+        number, frame = came[0]
+        try:
+            handlers[number](number, frame)
+        finally:  # the others come too
+            _deliver(came[1:], handlers)
+
+
+def uninterrupted(function: _Function) -> _Function:
+    """The function with handlers of signals held back until it is over."""
+
+    @wraps(function)
+    def wrapper(*arguments: Any) -> Any:
+        with held_back():
+            return function(*arguments)
+
+    return wrapper  # type: ignore[return-value]

@@ -189,6 +189,17 @@ def test_what_is_not_compiled_is_named_once():
     assert re.search(r"int\(number\).*line \d+ of .*test_compiled.py", str(warning.message))
 
 
+def test_reasons_are_found_behind_headings():
+    rounded = numba.njit(lambda x: x.astype(np.int64).sum() * x[0])
+    with (
+        pytest.warns(
+            CompiledDerivativeWarning, match=r"there is no astype\(array\(number, .*line \d+ of .*_compiled.py"
+        ),
+        pytest.raises(TypeError, match="astype"),
+    ):
+        nf.grad(rounded)(np.ones(3))
+
+
 @numba.njit("float64(float64)")
 def _with_signature(x):
     return x * x

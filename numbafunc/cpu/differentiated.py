@@ -64,9 +64,19 @@ def copy_for_values(dispatcher: Any) -> Any:
         if dispatcher not in _FOR_VALUES:
             copier = _Copier(None)
             copy = copier.copy(dispatcher, copier.copies(dispatcher))
-            used = is_released(dispatcher.py_func.__module__) or not any(one.overloads for one in copier.own)
+            used = is_released(dispatcher.py_func.__module__) or not any(
+                one.overloads or _is_special(one) for one in copier.own
+            )
             _FOR_VALUES[dispatcher] = copy if used and _IDENTITIES[copy] is not None else dispatcher
         return _FOR_VALUES[dispatcher]
+
+
+def _is_special(dispatcher: Any) -> bool:
+    """Whether options of a function are left out of copies, or let the bits of its values depend on its caller."""
+    options = dispatcher.targetoptions
+    inline = options.get("inline", "never") != "never"
+    others = any(options.get(name) for name in ("parallel", "forceobj", "fastmath"))
+    return bool(others or inline or dispatcher.locals)
 
 
 def identity_of(copy: Any) -> str | None:

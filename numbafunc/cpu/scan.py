@@ -11,8 +11,9 @@ from numba.core import types
 from numba.core.errors import NumbaError
 
 from numbafunc.cpu.cache import recall, remember
+from numbafunc.cpu.differentiated import Nest, copy_for, copy_for_values, entrance, exit_of, identity_of
 from numbafunc.cpu.dispatchers import compile_loop
-from numbafunc.cpu.identity import UnidentifiableError, type_words
+from numbafunc.cpu.identity import UnidentifiableError, class_words, type_words
 from numbafunc.dual.array import Dual
 from numbafunc.dual.trees import flatten_with_names
 
@@ -43,8 +44,6 @@ def run(
     directions : Directions, optional
         Those of the dual arrays among the leaves and entries. There is at least one step then.
     """
-    from numbafunc.cpu.differentiated import copy_for, copy_for_values
-
     algebra = None if directions is None else directions.algebra
     users, f = f, copy_for_values(f) if algebra is None else copy_for(f, algebra)
     carry_form, x_form = form_of(init, "init"), form_of(xs, "xs")
@@ -98,6 +97,14 @@ def run(
     return _fill(carry_form, iter(last)), _rebuild(returned.types[1], iter(results[count:]))
 
 
+def _form_words(form: Any) -> str:
+    """What identifies a nesting of tuples."""
+    if isinstance(form, str):
+        return form
+    kind = class_words(form.kind) if isinstance(form, Nest) else "tuple"
+    return f"{kind}({', '.join(map(_form_words, parts_of(form)))})"
+
+
 @functools.lru_cache(maxsize=256)
 def _settled(
     f: Any, carry_form: Any, carry_types: Any, weak: tuple[bool, ...], untyped: tuple[bool, ...], names: tuple[str,
@@ -149,14 +156,13 @@ def _inferred(
 
 def _identity(f: Any, what: str, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any, algebra: Any) -> Any:
     """What identifies a loop in the cache on disk; None where it has no place there."""
-    from numbafunc.cpu.differentiated import identity_of
-
     identity = identity_of(f)
     try:
         words = [[*map(type_words, types_)] for types_ in (carry_types, x_types)]
+        forms = [*map(_form_words, (carry_form, x_form))]
     except UnidentifiableError:
         return None
-    return identity and f"{what} of scan {identity} {carry_form} {x_form} {words} {algebra}"
+    return identity and f"{what} of scan {identity} {forms} {words} {algebra}"
 
 
 def _compile(driver: Any, arguments: Any) -> None:
@@ -209,11 +215,13 @@ def _explain(status: int, names: list[str], y_leaves: list[Any]) -> None:
 
 
 def form_of(tree: Any, argument: str) -> Any:
-    """The nesting of tuples: "leaf", "none" or a tuple of these."""
+    """The nesting of tuples: "leaf", "none", a tuple of these, or a :class:`Nest` for a named tuple."""
     if tree is None:
         return "none"
     if type(tree) is tuple:
         return tuple(form_of(part, argument) for part in tree)
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return Nest(type(tree), tuple(form_of(part, argument) for part in tree))
     if isinstance(tree, (np.ndarray, np.generic, bool, int, float, complex, Dual)):
         return "leaf"
     raise TypeError(
@@ -228,6 +236,8 @@ def _fill(form: Any, leaves: Any) -> Any:
         return None
     if form == "leaf":
         return next(leaves)
+    if isinstance(form, Nest):
+        return form.kind(*(_fill(part, leaves) for part in form.parts))
     return tuple(_fill(part, leaves) for part in form)
 
 
@@ -249,6 +259,8 @@ def _tuple_type(form: Any, leaves: Any) -> Any:
         return types.none
     if form == "leaf":
         return next(leaves)
+    if isinstance(form, Nest):
+        return types.BaseTuple.from_types([_tuple_type(part, leaves) for part in form.parts], form.kind)
     return types.containers.Tuple(tuple(_tuple_type(part, leaves) for part in form))
 
 
@@ -290,6 +302,8 @@ def _leaf_types(type_: Any, path: tuple[int, ...] = ()) -> list[Any] | None:
 def _shape_of(type_: Any) -> Any:
     if isinstance(type_, types.NoneType):
         return "none"
+    if isinstance(type_, types.BaseNamedTuple):
+        return Nest(type_.instance_class, tuple(map(_shape_of, type_)))
     if isinstance(type_, types.BaseTuple):
         return tuple(map(_shape_of, type_))
     return "leaf"
@@ -330,7 +344,26 @@ def text(form: Any, leaves: Any) -> str:
         return "None"
     if form == "leaf":
         return next(leaves)  # type: ignore[no-any-return]
-    return "(" + "".join(text(part, leaves) + ", " for part in form) + ")"
+    kind, parts = (_name(form.kind), form.parts) if isinstance(form, Nest) else ("", form)
+    listed = ", ".join(text(part, leaves) for part in parts)
+    return f"{kind}({listed})" if kind or len(parts) != 1 else f"({listed},)"
+
+
+def _name(kind: Any) -> str:
+    return f"{kind.__name__}_{id(kind)}"
+
+
+def classes_of(form: Any) -> dict[str, Any]:
+    """The classes of named tuples by the names that :func:`text` gives them."""
+    found = {_name(form.kind): form.kind} if isinstance(form, Nest) else {}
+    for part in parts_of(form):
+        found.update(classes_of(part))
+    return found
+
+
+def parts_of(form: Any) -> tuple[Any, ...]:
+    """The forms inside a form."""
+    return form.parts if isinstance(form, Nest) else form if isinstance(form, tuple) else ()
 
 
 def place(path: tuple[int, ...]) -> str:
@@ -339,14 +372,10 @@ def place(path: tuple[int, ...]) -> str:
 
 
 def _entrance(type_: Any, more: int, algebra: Any) -> Any:
-    from numbafunc.cpu.differentiated import entrance
-
     return entrance(_scalar(type_), _ndim(type_) + more, algebra)
 
 
 def _exit(algebra: Any) -> Any:
-    from numbafunc.cpu.differentiated import exit_of
-
     return exit_of(algebra)
 
 
@@ -389,6 +418,8 @@ def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any
     step = f"carry, y = f({text(carry_form, iter(carries))}, {text(x_form, iter([f'{e}[i]' for e in entries]))})"
     position = "i = length - 1 - step if reverse else step"
     namespace: dict[str, Any] = {
+        **classes_of(carry_form),
+        **classes_of(x_form),
         "__name__": __name__,
         "f": f,
         "empty": np.empty,

@@ -16,6 +16,9 @@ _COLOUR = re.compile(r"\x1b\[\d*m")
 # The name of the type NumberType, with parentheses three deep for the keys of its coefficients.
 _NUMBER = re.compile(r"Number\((float\d\d), \((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*\)(?:, \d+)?\)")
 
+# Lines of Numba's messages in front of the reason.
+_HEADINGS = ("Failed in nopython mode", "- Resolution failure for")
+
 # What to write for functions that definitions can't call.
 _INSTEAD = {
     "select": "a if condition else b",
@@ -122,12 +125,12 @@ def _reason(text: str) -> str:
     if own:
         return own[1]
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    first, *rest = [line for line in lines if not line.startswith("Failed in nopython mode")] or [text]
+    first, *rest = [line for line in lines if not line.startswith(_HEADINGS)] or [text]
     returned = re.match(r"Cannot cast (.*?) to float\d\d: ", first)
     if returned:
         return f"it returns {returned[1]}; wanted: a number"
     if first.endswith("found for signature:") and rest:
-        missing = rest[0].removeprefix(">>>").strip()
+        missing = rest[0].removeprefix(">>>").strip().lstrip("_")
         return f"there is no {missing}; wanted: {_wanted(missing.partition('(')[0])}"
     return first.removesuffix(" Raised from None").rstrip(".")
 

@@ -85,7 +85,7 @@ def _keeping(f: Any, form: Any, arrays: tuple[bool, ...]) -> Any:
 
     paths = iter(_paths(form))
     leaves = (f"carry{compiled.place(path)}" + ".copy()" * is_array for path, is_array in zip(paths, arrays))
-    namespace = {"__name__": __name__, "f": f}
+    namespace = {"__name__": __name__, "f": f, **compiled.classes_of(form)}
     exec(
         f"def keeping(carry, x):\n    old = {compiled.text(form, leaves)}\n    new, y = f(carry, x)\n"
         "    return new, (old, y)\n",
@@ -110,7 +110,8 @@ def _paths(form: Any, path: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
         return []
     if form == "leaf":
         return [path]
-    return [inner for index, part in enumerate(form) for inner in _paths(part, (*path, index))]
+    parts = compiled.parts_of(form)
+    return [inner for index, part in enumerate(parts) for inner in _paths(part, (*path, index))]
 
 
 def _recorded(

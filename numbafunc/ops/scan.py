@@ -80,11 +80,11 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
     Without any step ``f`` is called once all the same, with zeros for ``x``, to learn the shapes. Where ``init`` has
     Python numbers the first step is taken until it keeps the dtypes of the carry, twice as a rule.
 
-    With a function compiled by ``numba.njit`` the carry may be tuples of arrays and numbers, and its types are those
-    that Numba infers: a sum of 32-bit integers, for one, has 64 bits, and the carry must not change to that.
+    With a function compiled by ``numba.njit`` the carry may be (named) tuples of arrays and numbers, and its types are
+    those that Numba infers: a sum of 32-bit integers, for one, has 64 bits, and the carry must not change to that.
     Its derivatives run compiled as well; what they don't go through is named by a
     :class:`numbafunc.errors.CompiledDerivativeWarning`, and the Python source runs. So it does, at the speed of Python,
-    for arrays of a device.
+    for arrays of a device, unless the step is elementwise.
 
     Examples
     --------

@@ -189,6 +189,17 @@ def test_what_is_not_compiled_is_named_once():
     assert re.search(r"int\(number\).*line \d+ of .*test_compiled.py", str(warning.message))
 
 
+def test_reasons_are_found_behind_headings():
+    rounded = numba.njit(lambda x: x.astype(np.int64).sum() * x[0])
+    with (
+        pytest.warns(
+            CompiledDerivativeWarning, match=r"there is no astype\(array\(number, .*line \d+ of .*_compiled.py"
+        ),
+        pytest.raises(TypeError, match="astype"),
+    ):
+        nf.grad(rounded)(np.ones(3))
+
+
 @numba.njit("float64(float64)")
 def _with_signature(x):
     return x * x
@@ -265,6 +276,42 @@ def test_scan_in_reverse_mode(reverse, dtype):
     for a, b in zip(found, wanted):
         assert a.dtype == dtype
         assert_allclose(a, b, rtol=1e-12 if dtype == np.float64 else 1e-5)
+
+
+Carry, Entry = namedtuple("Carry", "position velocity count"), namedtuple("Entry", "force weight")
+
+
+@numba.njit
+def _driven(carry, entry):
+    velocity = carry.velocity + 0.1 * (np.sin(carry.position) * entry.force - carry.position)
+    carry = Carry(carry.position + 0.1 * velocity, velocity, carry.count + 1)
+    return carry, Entry(velocity * velocity, carry.position.sum() * entry.weight)
+
+
+def test_scan_of_named_tuples():
+    x, forces, weights = np.array([0.5, 1.0]), np.linspace(0, 1, 6), np.linspace(1, 2, 6)
+
+    def run(f):
+        return lambda x, w: nf.scan(f, Carry(x, np.array([0.1, 0.2]), 0), Entry(forces, w))
+
+    def total(f):
+        def of(x, w):
+            carry, entry = run(f)(x, w)
+            return carry.position.sum() * carry.velocity[0] + (entry.force[:, 1] * entry.weight).sum()
+
+        return of
+
+    (carry, entries), (by_python, entries_by_python) = (run(f)(x, weights) for f in (_driven, _driven.py_func))
+    assert type(carry) is Carry
+    assert type(entries) is Entry
+    for found, wanted in zip((*carry, *entries), (*by_python, *entries_by_python)):
+        assert_allclose(found, wanted, rtol=1e-14)
+    wanted = nf.grad(total(_driven.py_func), (0, 1))(x, weights)
+    for mode in ("forward", "reverse"):
+        for one, other in zip(nf.grad(total(_driven), (0, 1), mode=mode)(x, weights), wanted):
+            assert_allclose(one, other, rtol=1e-12)
+    found, wanted = (nf.hessian(lambda x: total(f)(x, weights))(x) for f in (_driven, _driven.py_func))  # noqa: B023
+    assert_allclose(found, wanted, rtol=1e-12)
 
 
 def test_second_derivatives_of_scan_in_reverse_mode():

@@ -1,5 +1,6 @@
 """Numerical programs under numba.njit, and derivatives of them by complex steps and differences."""
 
+import collections
 import types
 
 import numba
@@ -154,6 +155,76 @@ def matrices(a, b):
     return (d.copy() / (2.0 + np.exp(-c))).reshape(-1)[1:]
 
 
+@njit
+def cholesky(a):
+    n = a.shape[0]
+    factor = np.zeros_like(a)
+    for i in range(n):
+        for j in range(i + 1):
+            total = a[i, j]
+            for k in range(j):
+                total -= factor[i, k] * factor[j, k]
+            factor[i, j] = np.sqrt(total) if i == j else total / factor[j, j]
+    return factor
+
+
+@njit
+def determinant(a):
+    a, n, product = a.copy(), a.shape[0], 1.0
+    for k in range(n):
+        row = k
+        for i in range(k + 1, n):
+            if abs(a[i, k]) > abs(a[row, k]):
+                row = i
+        if row != k:
+            product = -product
+            for j in range(n):
+                a[k, j], a[row, j] = a[row, j], a[k, j]
+        product *= a[k, k]
+        for i in range(k + 1, n):
+            a[i, k:] -= a[i, k] / a[k, k] * a[k, k:]
+    return product
+
+
+@njit
+def stencil(u, rate):
+    for _ in range(2):
+        new = u.copy()
+        for i in range(1, u.shape[0] - 1):
+            for j in range(1, u.shape[1] - 1):
+                new[i, j] += rate * (u[i - 1, j] + u[i + 1, j] + u[i, j - 1] + u[i, j + 1] - 4 * u[i, j])
+        u = new
+    return u
+
+
+State = collections.namedtuple("State", "position velocity work steps")
+
+
+@njit
+def _advanced(state, h):
+    force = -(state.position**3) + np.sin(state.position)
+    velocity = state.velocity + h * force
+    return State(state.position + h * velocity, velocity, state.work + h * force * velocity, state.steps + 1)
+
+
+@njit
+def named_tuples(start, h):
+    state = State(start, 0.5 * start, 0.0, 0)  # a field that is a constant becomes a number
+    while True:
+        state = _advanced(state, h)
+        if state.steps == 5:
+            return state.position + state.velocity * state.work
+
+
+@njit
+def moving_average(x, weight):
+    state, path = np.zeros(2), np.empty((len(x), 2))
+    for t in range(len(x)):
+        state = weight * x[t] + (1 - weight) * state
+        path[t] = state
+    return path
+
+
 def _draw(*shape):
     return np.random.default_rng(len(shape) + sum(shape)).random(shape) + 0.5
 
@@ -167,6 +238,11 @@ PROGRAMS = {
     "kalman": (kalman, (_draw(7), 0.2)),
     "binomial_tree": (binomial_tree, (0.9, 0.3)),
     "automaton": (automaton, (_draw(7), 0.4)),
+    "cholesky": (cholesky, (_draw(3, 3) + 4 * np.eye(3),)),
+    "determinant": (determinant, (_draw(3, 3)[:, ::-1].copy(),)),
+    "stencil": (stencil, (_draw(4, 5), 0.2)),
+    "named_tuples": (named_tuples, (0.7, 0.1)),
+    "moving_average": (moving_average, (_draw(4, 2), 0.3)),
     "matrices": (matrices, (_draw(3, 3), _draw(3, 3) - 0.5)),
 }
 """Programs with arguments, all of which they are differentiated by."""
@@ -196,7 +272,9 @@ class _Complex(types.ModuleType):
     def empty_like(x):
         return np.empty(x.shape, complex)
 
-    zeros_like = empty_like
+    @staticmethod
+    def zeros_like(x):
+        return np.zeros(x.shape, complex)
 
 
 def _source(f):

@@ -9,10 +9,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from numbafunc.dual.array import Dual, Operand, make, quiet, value_of
+from numbafunc.dual.array import Dual, Operand, assemble, components, make, quiet, value_of
 from numbafunc.dual.axes import axes_of
 from numbafunc.dual.dtypes import refuse_long
 from numbafunc.dual.products import finish, masked
+from numbafunc.dual.recorded import recorded_level
 from numbafunc.dual.recorder import Recorder
 from numbafunc.dual.storage import gather, view
 from numbafunc.rules.arguments import UNSET
@@ -144,3 +145,63 @@ def with_axes(reduced: Operand, x: Operand, axis: Any, keepdims: Any) -> Any:
         return reduced
     axes = set(axes_of(axis, x.ndim))
     return np.reshape(reduced, [1 if one in axes else length for one, length in enumerate(x.shape)])
+
+
+def with_scale(x: Dual, length: Any, axis: Any, function: Callable[[Dual], Any], keepdims: bool = False) -> Any:
+    """The Dual of a length that NumPy computes by sums of squares, where these, or those of quotients, leave the range.
+
+    None where they don't. There the derivatives are those of ``power * function(x / power)``; the value is NumPy's.
+
+    Parameters
+    ----------
+    x : Dual
+        The operand.
+    length : array
+        The value of the result.
+    axis : int, tuple of int or None
+        The axes that are summed over.
+    function : callable
+        The length, with derivatives, homogeneous of degree 1.
+    keepdims : bool
+        Whether it keeps these axes.
+    """
+    smallest, largest = _SAFE.get(length.dtype.char, (0.0, np.inf))
+    if length.ndim == 0:
+        if smallest < length < largest or length != length:
+            return None
+    elif not length.size or (smallest < length.min() and length.max() < largest):
+        return None
+    size = abs(value_of(x))
+    axes = axes_of(axis, x.ndim)
+    size = np.max(size, axes, keepdims=True, initial=0)
+    kept = length.reshape(size.shape)
+    unsafe = (size > 0) & (size < np.inf) & ~((size > smallest) & (size < largest))
+    # Powers other than squares leave the range earlier.
+    unsafe |= ((kept == 0) | (kept == np.inf)) & (size > 0) & ((size < 0.25) | (size > 4)) & (size < np.inf)
+    if not unsafe.any():
+        return None
+    power = np.where(unsafe, np.ldexp(size.dtype.type(1), np.frexp(size)[1] - 1), size.dtype.type(1))
+    reduced = power if keepdims else power.reshape(length.shape)
+    with quiet():
+        if recorded_level(x):
+            parts = components(function(x / power) * reduced)
+        else:
+            # With tangents by the operand over the power as well, derivatives of order n are scaled by its power n - 1;
+            # so no product of tangents leaves the range.
+            scaled = {key: _times_power(part, power, len(key) - 1) for key, part in components(x).items()}
+            parts = components(function(assemble(scaled)))
+            parts = {key: _times_power(part, 1 / reduced, len(key) - 1) for key, part in parts.items()}
+    parts[()] = length
+    return assemble(parts)
+
+
+def _times_power(part: Any, base: Any, exponent: int) -> Any:
+    if exponent < 0:
+        return part / base
+    for _ in range(exponent):
+        part = part * base
+    return part
+
+
+_SAFE = {"f": (2.0**-43, 2.0**44), "d": (2.0**-491, 2.0**492)}
+"""Lengths between these, by the character of the dtype, have squares, and inverse squares, that are accurate."""

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from numbafunc.dual.array import Dual, Operand, quiet, value_of
-from numbafunc.dual.products import align, finish, whole
+from numbafunc.dual.products import align, finish, scale, whole
 from numbafunc.rules.application import Tangent, combine
 from numbafunc.rules.arguments import UNSET, as_array, into, separate
 from numbafunc.rules.complex_values import adjoint, is_complex
@@ -96,8 +96,15 @@ def _adjugate(a: Operand, det: Operand) -> Any:
 def _slogdet(a: Dual) -> Any:
     value = np.linalg.slogdet(a.primal)
     sign, logarithm = whole(value[0]), whole(value[1])
+    primal, singular = a.primal, value_of(sign) == 0
+    if np.any(singular):
+        # The logarithm is minus infinity there, and has no derivative.
+        primal = np.where(singular[..., np.newaxis, np.newaxis], np.eye(a.shape[-1], dtype=a.dtype), primal)
     with quiet():
-        change = np.trace(solve_all(a.primal, a.tangent), axis1=-2, axis2=-1)
+        change = np.trace(solve_all(primal, a.tangent), axis1=-2, axis2=-1)
+        if np.any(singular):
+            unknown = np.where(singular[..., np.newaxis, np.newaxis], np.nan, np.zeros(a.shape)).astype(a.dtype)
+            change = change + np.sum(scale(unknown, a.tangent), axis=(-2, -1))
         logarithm = finish(logarithm, change.real, a.level)
         if is_complex(a):
             sign = finish(sign, 1j * change.imag * sign, a.level)

@@ -26,7 +26,7 @@ from numbafunc.dual.array import Operand, quiet, value_of
 from numbafunc.dual.axes import axes_of
 from numbafunc.dual.guesses import of_length
 from numbafunc.dual.products import divide_by_length, finish, sloped, whole
-from numbafunc.rules.application import Tangent, with_axes
+from numbafunc.rules.application import Tangent, with_axes, with_scale
 from numbafunc.rules.arguments import from_end
 from numbafunc.rules.complex_values import absolute_tangent, real_product
 from numbafunc.rules.linalg import singular_value_tangents
@@ -83,6 +83,10 @@ def _matrix(x: Operand, norm: Operand, dx: Tangent, order: Any, rows: int, colum
 @rule_for(np.linalg.norm)
 def _norm(x: Operand, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     value = whole(np.linalg.norm(x.primal, ord, axis, keepdims))
+    if ord is None or (ord not in (0, 1, np.inf, -np.inf, 2, -2, "nuc") or np.ndim(x) == 1 or type(axis) is int):
+        scaled = with_scale(x, value_of(value), axis, lambda x: np.linalg.norm(x, ord, axis, keepdims), keepdims)
+        if scaled is not None:
+            return scaled
     primal, tangent, ndim = x.primal, x.tangent, x.ndim
     with quiet():
         if axis is None and ord is None:

@@ -25,6 +25,7 @@ from numbafunc.numbers.elementary import with_slope_of
 from numbafunc.rules.application import combine
 from numbafunc.rules.arguments import cast, separate
 from numbafunc.rules.register import Rule, on_value, register_by_name
+from numbafunc.rules.scipy_asymptotics import dawsn_slope, i0e_slope, i1e_slope, ive_slope, kve_slope
 from numbafunc.rules.scipy_distributions import (
     beta_density,
     fdtr_partials,
@@ -121,7 +122,7 @@ UNARY: dict[str, Callable[[Any, Any], Any]] = {
     "log_ndtr": lambda x, y: _hazard(x),
     "ndtri": lambda x, y: np.exp(0.5 * y * y) * _ROOT_OF_TWO_PI,
     "ndtri_exp": lambda x, y: 1 / _hazard(y),
-    "dawsn": lambda x, y: 1 - 2 * x * y,
+    "dawsn": lambda x, y: dawsn_slope(x, y),
     # The gamma function.
     "gamma": lambda x, y: y * special.psi(x),
     "rgamma": lambda x, y: _rgamma_slope(x, y),
@@ -140,13 +141,13 @@ UNARY: dict[str, Callable[[Any, Any], Any]] = {
     "y0": lambda x, y: -special.y1(x),
     "y1": lambda x, y: (special.y0(x) - special.yv(2, x)) / 2,
     "i0": lambda x, y: special.i1(x),
-    "i0e": lambda x, y: special.i1e(x) - np.sign(x) * y,
+    "i0e": lambda x, y: i0e_slope(x),
     "i1": lambda x, y: (special.i0(x) + special.iv(2, x)) / 2,
-    "i1e": lambda x, y: (special.i0e(x) + special.ive(2, x)) / 2 - np.sign(x) * y,
+    "i1e": lambda x, y: i1e_slope(x),
     "k0": lambda x, y: -special.k1(x),
-    "k0e": lambda x, y: y - special.k1e(x),
+    "k0e": lambda x, y: kve_slope(0.0, x),
     "k1": lambda x, y: -(special.k0(x) + special.kv(2, x)) / 2,
-    "k1e": lambda x, y: y - (special.k0e(x) + special.kve(2, x)) / 2,
+    "k1e": lambda x, y: kve_slope(1.0, x),
     # Exponential integrals and elementary functions.
     "expi": lambda x, y: np.exp(x) / x,
     "exp1": lambda x, y: -np.exp(-x) / x,
@@ -213,7 +214,7 @@ BINARY: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "jv": (by_nothing, lambda n, x, y: (special.jv(n - 1, x) - special.jv(n + 1, x)) / 2),
     "yv": (by_nothing, lambda n, x, y: (special.yv(n - 1, x) - special.yv(n + 1, x)) / 2),
     "iv": (by_nothing, lambda n, x, y: (special.iv(n - 1, x) + special.iv(n + 1, x)) / 2),
-    "ive": (by_nothing, lambda n, x, y: (special.ive(n - 1, x) + special.ive(n + 1, x)) / 2 - np.sign(x) * y),
+    "ive": (by_nothing, lambda n, x, y: ive_slope(n, x)),
     "kv": (by_nothing, lambda n, x, y: -(special.kv(n - 1, x) + special.kv(n + 1, x)) / 2),
     "yn": (by_nothing, lambda n, x, y: (special.yn(n - 1, x) - special.yn(n + 1, x)) / 2),
     "kn": (by_nothing, lambda n, x, y: -(special.kn(n - 1, x) + special.kn(n + 1, x)) / 2),
@@ -244,7 +245,7 @@ BINARY: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "eval_hermite": (by_nothing, lambda n, x, y: 2 * n * _lower("eval_hermite", n, x)),
     "eval_hermitenorm": (by_nothing, lambda n, x, y: n * _lower("eval_hermitenorm", n, x)),
     "eval_laguerre": (by_nothing, lambda n, x, y: -_lower("eval_genlaguerre", n, 1, x)),
-    "kve": (by_nothing, lambda n, x, y: y - (special.kve(n - 1, x) + special.kve(n + 1, x)) / 2),
+    "kve": (by_nothing, lambda n, x, y: kve_slope(n, x)),
 }
 
 # Functions of more operands: the partial derivatives, functions of all operands and of y.

@@ -13,7 +13,7 @@ import numpy as np
 from numbafunc.dual.array import Dual, Operand, quiet, value_of
 from numbafunc.dual.guesses import of_length
 from numbafunc.dual.products import divide, divide_by_length, sloped
-from numbafunc.rules.application import along, linear
+from numbafunc.rules.application import along, linear, with_scale
 from numbafunc.rules.arguments import UNSET, as_array, cast, from_end, given, into, weights_beside
 from numbafunc.rules.complex_values import conjugate, is_complex
 from numbafunc.rules.register import rule_for
@@ -90,6 +90,10 @@ def _moment(
     if type(value) is not np.ndarray and type(value) is not Dual:
         value = np.asarray(value)
     axes = from_end(axis, a.ndim)
+    if function is np.std and not options:
+        scaled = with_scale(a, value_of(value), axis, lambda a: np.std(a, axis, ddof=ddof))
+        if scaled is not None:
+            return scaled
     masked = skip or (where is not UNSET and where is not True)
     count: Any
     if masked:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from dual_table_linalg import CASES
 
-from numbafunc import grad, jacfwd, jacrev, jvp
+from numbafunc import grad, jacfwd, jacrev, jvp, value_and_grad
 from numbafunc.autodiff import Dual
 from numbafunc.dual.array import FUNCTION_RULES, UFUNC_RULES
 
@@ -265,3 +265,12 @@ def test_einsum_of_many_directions():
         directions = np.random.default_rng(3).normal(size=(2000, 6, 6))
         tangent = function(Dual(x, directions, 1)).tangent
         np.testing.assert_allclose(tangent, [term(d) for d in directions], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_slogdet_of_singular_matrices(mode):
+    a = np.array([[[2.0, 0.0], [0.0, 4.0]], [[1.0, 2.0], [2.0, 4.0]]])
+    value, slope = value_and_grad(lambda a: np.sum(np.linalg.slogdet(a).logabsdet), mode=mode)(a)
+    assert value == -np.inf
+    np.testing.assert_array_equal(slope, [[[0.5, 0], [0, 0.25]], np.full((2, 2), np.nan)])
+    assert jvp(np.linalg.slogdet, (a[1],), (np.zeros((2, 2)),))[0].sign == 0

@@ -135,3 +135,35 @@ def test_infinite_operands():
     np.testing.assert_array_equal(grad(np.logaddexp.reduce)(np.array([np.inf, -np.inf, 0.0])), [1, 0, 0])
     found = hessian(lambda v: np.hypot(v[0], v[1]))(np.array([2.0, np.inf]))
     assert found[0, 0] == found[1, 1] == 0
+
+
+@pytest.mark.parametrize("scale", [2.0**-1000, 2.0**-600, 2.0**-400, 2.0**400, 2.0**1000])
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.parametrize(
+    "length",
+    [np.linalg.norm, lambda x: np.linalg.norm(x, 3), lambda x: np.sum(np.linalg.norm(x.reshape(1, 3), axis=1)), np.std],
+    ids=["norm", "norm of order 3", "norm along an axis", "std"],
+)
+def test_lengths_whose_squares_leave_the_range(length, mode, scale):
+    # Lengths are homogeneous of degree 1: the scale is a power of two, and leaves all digits as they are.
+    x = np.array([3.0, 4.0, 12.0])
+    with np.errstate(over="ignore"):
+        slope = numbafunc.grad(length, mode=mode)(x * scale)
+        curvature = numbafunc.hessian(length, mode=mode)(x * scale) * scale
+    np.testing.assert_allclose(slope, numbafunc.grad(length)(x), rtol=1e-13)
+    np.testing.assert_allclose(curvature, numbafunc.hessian(length)(x), rtol=1e-12, atol=1e-14)
+
+
+def test_scaled_functions_far_out():
+    # By the first terms of the asymptotic series, DLMF 10.40 and 7.12.
+    for x in (1e10, 1e14):
+        near_i, near_k = 1 / np.sqrt(2 * np.pi * x) / x, np.sqrt(np.pi / 2 / x) / x
+        for n, (i, k) in enumerate(((special.i0e, special.k0e), (special.i1e, special.k1e))):
+            a = (4 * n * n - 1) / 8 / x
+            for function, near, sign in ((i, near_i, -1), (k, near_k, 1)):
+                np.testing.assert_allclose(numbafunc.grad(function)(x), -near * (0.5 + 1.5 * sign * a), rtol=1e-14)
+                second = near / x * (0.75 + 3.75 * sign * a)
+                np.testing.assert_allclose(numbafunc.derivative(function, 2)(x), second, rtol=1e-14)
+        np.testing.assert_allclose(numbafunc.grad(special.dawsn)(x), -0.5 / x / x, rtol=1e-14)
+    assert numbafunc.grad(special.i0e)(-1e10) == -numbafunc.grad(special.i0e)(1e10)
+    assert numbafunc.grad(special.i1e)(-1e10) == numbafunc.grad(special.i1e)(1e10)

@@ -1,0 +1,78 @@
+"""Slopes of functions of SciPy that are small differences of large numbers where the argument is large.
+
+There their asymptotic series are differentiated: DLMF 10.40 for exponentially scaled Bessel functions, 7.12 for
+Dawson's integral. These hold where SciPy's functions of the neighbouring orders, which give the slopes elsewhere, are
+NaN, too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from numbafunc.dual.array import Operand, value_of
+from numbafunc.rules.scipy_module import special
+
+_FAR = 30.0
+_TERMS = 26
+
+
+def _scaled_bessel_slope(n: Any, x: Operand, step: float, factor: float, near: Callable[[Any, Any], Any]) -> Any:
+    """The slope of ``factor * sum(a_k(n) * (step / x)**k) / sqrt(x)`` where x is large, else ``near(n, x)``."""
+    n = value_of(n)
+    with np.errstate(all="ignore"):
+        far = (value_of(x) > np.maximum(_FAR, n * n)) & (x.dtype.kind != "c")
+    inverse = 1 / np.where(far, x, 1)
+    series: Any = 0.5 + _TERMS
+    for k in range(_TERMS, 0, -1):
+        # The series of (k + 1/2) a_k by Horner's rule, with a_k / a_(k - 1) in each step.
+        ratio = step * (4 * n * n - (2 * k - 1) ** 2) / (8 * k)
+        series = (k - 0.5) + ratio * inverse * series
+    slope = -factor * series * inverse * np.sqrt(inverse)
+    return np.where(far, slope, near(n, np.where(far, 1, x)))
+
+
+def _ive_near(n: Any, x: Operand) -> Any:
+    if type(n) is float and n == 0:
+        return special.i1e(x) - np.sign(value_of(x)) * special.i0e(x)
+    below, above = special.ive(n - 1, x), special.ive(n + 1, x)
+    return (below + above) / 2 - np.sign(value_of(x)) * special.ive(n, x)
+
+
+def _kve_near(n: Any, x: Operand) -> Any:
+    return special.kve(n, x) - (special.kve(n - 1, x) + special.kve(n + 1, x)) / 2
+
+
+def ive_slope(n: Any, x: Operand) -> Any:
+    """The derivative of ``ive(n, x)`` by x."""
+    return _scaled_bessel_slope(n, x, -1.0, 1 / math.sqrt(2 * math.pi), _ive_near)
+
+
+def kve_slope(n: Any, x: Operand) -> Any:
+    """The derivative of ``kve(n, x)`` by x."""
+    return _scaled_bessel_slope(n, x, 1.0, math.sqrt(math.pi / 2), _kve_near)
+
+
+def i0e_slope(x: Operand) -> Any:
+    """The derivative of ``i0e(x)``, an odd function."""
+    return np.sign(value_of(x)) * ive_slope(0.0, np.abs(x))
+
+
+def i1e_slope(x: Operand) -> Any:
+    """The derivative of ``i1e(x)``, an even function."""
+    return ive_slope(1.0, np.abs(x))
+
+
+def dawsn_slope(x: Operand, y: Operand) -> Any:
+    """The derivative of ``y = dawsn(x)``."""
+    with np.errstate(all="ignore"):
+        far = (abs(value_of(x)) > 12) & (x.dtype.kind != "c")
+    inverse = 1 / np.where(far, x, 1)
+    square = inverse * inverse
+    series: Any = 1.0
+    for k in range(18, 0, -1):
+        series = 1 + (k + 0.5) * square * series
+    return np.where(far, -0.5 * square * series, 1 - 2 * x * y)

@@ -137,8 +137,8 @@ ACCEPTED = {
     "start_indices": (lambda start: numbafunc.dynamic_slice(X, start, (2, 2)), (1, 1), ((1, 1.0), (True, 1))),
     "slice_sizes": (lambda size: numbafunc.dynamic_slice(X, (1, 1), size), (1, 1), ((1, 1.0), (True, True))),
     "size": (lambda size: numbafunc.interpolate(X, size), (6, 1), ((6.0, 1), (6, True))),
-    "scale_factor": (lambda factor: numbafunc.interpolate(X, None, factor), 1, (1.0, True, (1, True))),
-    "scale of images": (lambda scale: numbafunc.upsample_2d(IMAGES, scale), 1, (1.0, True, (1, 1.0))),
+    "scale_factor": (lambda factor: numbafunc.interpolate(X, None, factor), 1, (True, (1, True))),
+    "scale of images": (lambda scale: numbafunc.upsample_2d(IMAGES, scale), 1, (True, (1, True))),
     "scale": (lambda scale: numbafunc.upscale_nn(IMAGES, scale), 1, (1.0, True)),
     "size of blocks": (lambda size: numbafunc.space_to_batch2d(IMAGES, size), 1, (1.0, True, (1, 1.0), (True, 1))),
 }

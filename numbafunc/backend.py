@@ -118,6 +118,7 @@ class Backend:
     pad_statistics = Entry("(x, widths, lengths, mode)", "margins that hold a statistic of elements near the edge")
     pad_function = Entry("(x, axis, function)", "the lines along an axis, each replaced by what a function makes of it")
     max_pool = Entry("(x, windows)", "maxima of windows")
+    max_pool_with_places = Entry("(x, windows)", "the same, and their positions in a plane as int64")
     top_k = Entry("(x, k, largest)", "largest, or smallest, elements along the last axis, and their indices as int32")
 
     # Parts of single ops.

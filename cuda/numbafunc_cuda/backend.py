@@ -24,6 +24,7 @@ CUDA = Backend(
         Backend.pad_statistics: "pad_statistics.statistical",
         Backend.pad_function: "pad_function.replaced",
         Backend.max_pool: "pool.largest",
+        Backend.max_pool_with_places: "pool.largest_with_places",
         Backend.top_k: "top_k.top_k",
         Backend.one_hot: "one_hot.one_hot",
         Backend.labels: "array_helpers.labels",

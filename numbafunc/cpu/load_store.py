@@ -315,6 +315,16 @@ def beats(typingctx: Any, new: Any, held: Any) -> Any:
 
 
 @intrinsic
+def is_finite(typingctx: Any, number: Any) -> Any:
+    """Whether a float is neither infinite nor NaN."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.fcmp_ordered("==", builder.fsub(args[0], args[0]), ir.Constant(args[0].type, 0.0))
+
+    return types.boolean(number), codegen
+
+
+@intrinsic
 def chosen(typingctx: Any, condition: Any, a: Any, b: Any) -> Any:
     """The first of two numbers of one type where the condition holds, else the second; no branch."""
 

@@ -13,8 +13,9 @@ import numba
 import numpy as np
 from numba.core import types
 
-from numbafunc.cpu.dispatchers import compile_lazily, inline
-from numbafunc.cpu.load_store import Separation, beats, chosen, make_read, make_write, maximum
+from numbafunc.cpu.dispatchers import compile_lazily, inline, separate
+from numbafunc.cpu.load_store import Separation, beats, chosen, is_finite, make_read, make_write, maximum
+from numbafunc.cpu.overflow import forget_overflow, marks, may_have_overflowed
 from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
 
 Window = tuple[int, int, int, int]  # rows, columns, and steps down and across
@@ -34,6 +35,8 @@ PLACES = (
     *("total", "step", "rows", "columns", "new_rows", "new_columns", "top", "left"),
     *("high", "wide", "down", "across"),
 )
+# Two more where windows are dilated: rows and columns from one of their elements to the next.
+GAPS = ("high_gap", "wide_gap")
 
 _HEAD = """
 def pool({arrays}, {places}, first, last):
@@ -76,7 +79,7 @@ if new_columns < wide:
         total_of_window = get_line(line, o * across)
         for k in range(1, wide):
             total_of_window = combine(total_of_window, get_line(line, o * across + k))
-        put_y(y, index * new_columns + o, finish(total_of_window, area))
+        {put_total}
 else:
     for o in range(new_columns):
         put_sums(sums, o, get_line(line, o * across))
@@ -88,8 +91,60 @@ else:
             for o in range(new_columns):
                 put_sums(sums, o, combine(get_sums(sums, o), get_line(line, o * across + k)))
     for o in range(new_columns):
-        put_y(y, index * new_columns + o, finish(get_sums(sums, o), area))
+        {put}
 """
+
+# A mean that is not finite may be one whose sum overflows. Where a task may have had one, those of its results that are
+# not finite are made once more, in a wider format or from smaller elements.
+_PUT = "put_y(y, index * new_columns + o, finish({total}, {area}))"
+_IF_OVERFLOWED = """
+    if may_have_overflowed():
+        repair({names}, first, last)
+"""
+_REPAIR = """
+def repair({names}, first, last):
+    {constants}
+    seen = unmarked()
+    for place in range(first * new_columns, last * new_columns):
+        seen = mark(seen, get_y(y, place))
+    if not is_marked(seen):
+        return
+    for index in range(first, last):
+        row = index % new_rows * down - top
+        origin = index // new_rows * rows
+        for o in range(new_columns):
+            if not is_finite(get_y(y, index * new_columns + o)):
+                column = o * across - left
+                total = zero
+                for c in range(column, column + wide):
+                    line = zero
+                    for r in range(max(row, 0), min(row + high, rows)):
+                        if c >= 0 and c < columns:
+                            line = line + get_x(x, (origin + r) * columns + c) * small
+                    total = total + line
+                put_y(y, index * new_columns + o, total / {area} / small)
+"""
+_AREA = "number(high * wide)"
+_COUNTED_AREA = "number(get_counts(counts, index % new_rows) * get_counts(counts, new_rows + o))"
+
+# Pieces of source that are others where windows are dilated.
+_DILATED = {
+    "start = max(row, 0)": "start = row if row >= 0 else row + (high_gap - 1 - row) // high_gap * high_gap",
+    "stop = min(row + high, rows)": "stop = min(row + (high - 1) * high_gap + 1, rows)",
+    "range(start, stop)": "range(start, stop, high_gap)",
+    "range(max(row, 0), min(row + high, rows))": "range(row, row + high * high_gap, high_gap)",
+    "range(column, column + wide)": "range(column, column + wide * wide_gap, wide_gap)",
+    "if c >= 0 and c < columns": "if c >= 0 and c < columns and r >= 0 and r < rows",
+    "* across + wide": "* across + (wide - 1) * wide_gap + 1",
+    "+ k)": "+ k * wide_gap)",
+}
+
+
+def _dilated(source: str) -> str:
+    for plain, other in _DILATED.items():
+        source = source.replace(plain, other)
+    return source
+
 
 # The window's elements are compared in the order that decides ties. A NaN, once found, stays.
 _FIND = """
@@ -200,9 +255,9 @@ def _unrolled_down(high: int) -> str:
     return f"if stop - start == {high}:\n{_indented(loop, 1)}\nelse:\n{_indented(_DOWN, 1)}"
 
 
-def _unrolled_across(wide: int, across: int) -> str:
+def _unrolled_across(wide: int, across: int, put: str) -> str:
     elements = _chain([f"get_line(line, o * {across} + {k})" for k in range(wide)])
-    return f"for o in range(new_columns):\n    put_y(y, index * new_columns + o, finish({elements}, area))"
+    return f"for o in range(new_columns):\n{_indented(put.format(total=elements), 1)}"
 
 
 def add(a: Any, b: Any) -> Any:
@@ -220,6 +275,11 @@ def keep(total: Any, area: Any) -> Any:
     return total
 
 
+def larger(new: Any, held: Any) -> Any:
+    """Whether an integer is larger than the one held so far."""
+    return new > held
+
+
 def _sizes(window: Window | None) -> dict[str, int]:
     """The sizes of a window, as constants of the code; none where they are looked up."""
     return dict(zip(PLACES[-4:], window)) if window else {}
@@ -235,8 +295,11 @@ def _compile(
     parallel: bool,
     arrays: str = "x, y",
     line: str = "length",
+    dilated: bool = False,
+    repair: str = "",
 ) -> Any:
-    handed = [name for name in PLACES if name not in sizes and name not in ("total", "step")]
+    every = (*PLACES, *GAPS) if dilated else PLACES
+    handed = [name for name in every if name not in sizes and name not in ("total", "step")]
     constants = [f"{name} = {value}" for name, value in sizes.items()]
     head = _HEAD.format(
         arrays=arrays,
@@ -246,14 +309,20 @@ def _compile(
     )
     lines = head.strip("\n").splitlines()
     lines[1:1] = ["    " + line for line in constants]
-    unpack = [f"{name} = places[{place}]" for place, name in enumerate(PLACES)]
+    unpack = [f"{name} = places[{place}]" for place, name in enumerate(every)]
     kernel = _KERNEL.format(
         unpack="\n".join("    " + line for line in unpack),
         arrays=arrays,
         places=", ".join(handed),
         **schedule(parallel),
     )
-    source = "\n".join(lines) + "\n" + _indented(body, 2) + "\n\n" + kernel
+    source = "\n".join(lines) + "\n" + _indented(body, 2) + "\n"
+    if repair:
+        source += _IF_OVERFLOWED + repair.replace("{constants}", "\n    ".join(constants))
+        source = source.replace("{names}", f"{arrays}, {', '.join(handed)}")
+    source += "\n\n" + kernel
+    if dilated:
+        source = _dilated(source)
     namespace.update(
         __name__=__name__,
         set_parallel_chunksize=SET_CHUNK,
@@ -264,11 +333,16 @@ def _compile(
         empty=np.empty,
     )
     exec(compile(source, f"<numbafunc {form}>", "exec"), namespace)
+    identity = repr((form, identity, sizes, dilated))
     namespace["pool"] = inline(namespace["pool"])
-    return compile_lazily(namespace["kernel"], repr((form, identity, sizes)), parallel=parallel)
+    if repair:
+        namespace["repair"] = separate(namespace["repair"], identity)
+    return compile_lazily(namespace["kernel"], identity, parallel=parallel)
 
 
-def build(form: str, storage: str, window: Window | None, *, parallel: bool) -> Any:
+def build(
+    form: str, storage: str, window: Window | None, *, parallel: bool, dilated: bool = False, counted: bool = False
+) -> Any:
     """Kernel ``kernel(x, y, places)``: the mean or the largest element of each window.
 
     Parameters
@@ -281,13 +355,18 @@ def build(form: str, storage: str, window: Window | None, *, parallel: bool) -> 
         Sizes and steps to unroll; None to take them from ``places``.
     parallel : bool
         Whether rows are shared out to threads.
+    dilated : bool
+        Whether ``places`` goes on with :data:`GAPS`.
+    counted : bool
+        Whether means are taken of ``counts[i] * counts[H' + j]`` elements; the kernel is ``kernel(x, y, counts,
+        places)``.
 
     Notes
     -----
     ``places`` is an array of int64 with the numbers named in :data:`PLACES`: rows of results in all planes, how many
     are a task, sizes of the planes of ``x`` and ``y``, padding before, and the window.
     """
-    separation = Separation(("x", "y", "line", "sums"))
+    separation = Separation(("x", "y", "line", "sums", "counts"))
     integer = np.dtype(storage).kind in "iu" if storage != "bfloat16" else False
     result = "float64" if integer and form == "mean" else storage
     compute = result if integer or storage == "float64" else "float32"
@@ -306,28 +385,60 @@ def build(form: str, storage: str, window: Window | None, *, parallel: bool) -> 
         **{f"get_{name}": make_read(compute, separation, name, type_) for name in ("line", "sums")},
         **{f"put_{name}": make_write(compute, separation, name) for name in ("line", "sums")},
     }
-    more = ["line = empty(length, compute)", "area = number(high * wide)"]
+    watched = form == "mean" and not integer and storage != "float16"
+    more = ["line = empty(length, compute)"]
+    area = _COUNTED_AREA if counted else "area"
+    if not counted:
+        more.append(f"area = {_AREA}")
+    put = _PUT.replace("{area}", area)
+    repair = ""
+    if watched:
+        # float32 is summed in float64.
+        small = np.float64(2.0**-64 if compute == "float64" else 1)
+        more.append("forget_overflow()")
+        namespace.update(marks(compute), is_finite=is_finite, small=small, zero=np.float64(0))
+        namespace.update(may_have_overflowed=may_have_overflowed, forget_overflow=forget_overflow)
+        namespace["get_y"] = make_read(storage, separation, "y")
+        repair = _REPAIR.replace("{area}", _COUNTED_AREA if counted else _AREA)
+    if counted:
+        namespace["get_counts"] = make_read("int64", separation, "counts")
     if window is None:
-        body = f"{_DOWN.strip()}\n{_ACROSS.strip()}"
+        across = _ACROSS.replace("        {put_total}", _indented(put.format(total="total_of_window"), 2)).replace(
+            "        {put}", _indented(put.format(total="get_sums(sums, o)"), 2)
+        )
+        body = f"{_DOWN.strip()}\n{across.strip()}"
         more.append("sums = empty(new_columns, compute)")
     else:
-        body = f"{_unrolled_down(window[0])}\n{_unrolled_across(window[1], window[3])}"
-    return _compile(f"pooling {form}", body, more, _sizes(window), namespace, storage, parallel)
+        body = f"{_unrolled_down(window[0])}\n{_unrolled_across(window[1], window[3], put)}"
+    arrays = "x, y, counts" if counted else "x, y"
+    return _compile(
+        f"pooling {form}",
+        body,
+        more,
+        _sizes(window),
+        namespace,
+        (storage, counted),
+        parallel,
+        arrays=arrays,
+        dilated=dilated,
+        repair=repair,
+    )
 
 
-def build_find(storage: str, window: Window | None, wide_index: bool, *, parallel: bool) -> Any:
+def build_find(storage: str, window: Window | None, wide_index: bool, *, parallel: bool, dilated: bool = False) -> Any:
     """Kernel ``kernel(x, y, places)``: the position in its plane of the first largest element of each window, as int64.
 
-    A NaN is larger than all others. The position is -1 where nothing is larger than minus infinity. See :func:`build`;
-    ``wide_index`` tells that positions need more than 32 bits.
+    A NaN is larger than all others. The position is -1 where nothing is larger than minus infinity, or than the
+    smallest integer. See :func:`build`; ``wide_index`` tells that positions need more than 32 bits.
     """
     separation = Separation(("x", "y", "line", "best", "which"))
-    index = "int64" if wide_index or storage == "float64" else "int32"
+    index = "int64" if wide_index or storage in ("float64", "int64", "uint64") else "int32"
+    integer = np.dtype(storage).kind in "iu"
     type_ = getattr(types, storage)
     namespace: dict[str, Any] = {
         "compute": np.dtype(storage),
         "index_dtype": np.dtype(index),
-        "nothing": np.dtype(storage).type(-np.inf),
+        "nothing": np.dtype(storage).type(np.iinfo(storage).min if integer else -np.inf),
         "get_x": make_read(storage, separation, "x", type_),
         "put_y": make_write("int64", separation, "y"),
         **{f"get_{name}": make_read(storage, separation, name, type_) for name in ("line", "best")},
@@ -336,20 +447,22 @@ def build_find(storage: str, window: Window | None, wide_index: bool, *, paralle
         "put_which": make_write(index, separation, "which"),
         "narrow": getattr(np, index),
         "none": getattr(np, index)(-1),
-        "beats": beats,
+        "beats": inline(larger) if integer else beats,
         "chosen": chosen,
     }
     more = [*_BLOCKS, "line = empty(room, compute)", "best = empty(LANES * blocks, compute)"]
     more += ["which = empty(LANES * blocks, index_dtype)"]
     if window is None:
-        element = _indented(_ELEMENT.format(k="k"), 1)
+        element = _indented(_ELEMENT.format(k="k * wide_gap" if dilated else "k"), 1)
         compare = "for k in range(wide):\n" + _indented(_COMPARE.format(elements=element), 1)
     else:
         elements = (_indented(_ELEMENT.format(k=k), 1) for k in range(window[1]))
         compare = _COMPARE.format(elements="\n".join(elements))
     body = _FIND.format(compare=_indented(compare, 1))
     sizes = _sizes(window)
-    return _compile("pooling find", body, more, sizes, namespace, (storage, index), parallel, line="room")
+    return _compile(
+        "pooling find", body, more, sizes, namespace, (storage, index), parallel, line="room", dilated=dilated
+    )
 
 
 def build_follow(storage: str, window: Window, tangents: int, *, parallel: bool) -> Any:
@@ -414,4 +527,16 @@ def build_follow(storage: str, window: Window, tangents: int, *, parallel: bool)
     return _compile("pooling follow", body, more, sizes, namespace, form, parallel, arrays=every, line="high * room")
 
 
-__all__ = ["PLACES", "UNROLLED", "Window", "add", "build", "build_find", "build_follow", "divide", "keep"]
+__all__ = [
+    "GAPS",
+    "PLACES",
+    "UNROLLED",
+    "Window",
+    "add",
+    "build",
+    "build_find",
+    "build_follow",
+    "divide",
+    "keep",
+    "larger",
+]

@@ -21,7 +21,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from numbafunc.cpu.dispatchers import compile_lazily, inline, separate
-from numbafunc.cpu.load_store import Separation, address_of, make_read, make_write
+from numbafunc.cpu.load_store import Separation, address_of, is_finite, make_read, make_write
 from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
 from numbafunc.numbers.real import Real, fma
 
@@ -101,16 +101,6 @@ def multiply_add(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
         return fma(*(Real(builder, arg) for arg in args)).value
 
     return a(a, b, c), codegen
-
-
-@intrinsic
-def is_finite(typingctx: Any, number: Any) -> Any:
-    """Whether a float is neither infinite nor NaN."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.fcmp_ordered("==", builder.fsub(args[0], args[0]), ir.Constant(args[0].type, 0.0))
-
-    return types.boolean(number), codegen
 
 
 def _lines(depth: int, lines: list[str]) -> str:

@@ -12,9 +12,10 @@ from numba.core import types
 from numbafunc.constants import ConvPadding
 from numbafunc.cpu.dispatchers import inline, separate
 from numbafunc.cpu.pool import PLACES, UNROLLED, Window, build
-from numbafunc.inside.operands import UNKNOWN, implementation, is_integer, known, refuse
+from numbafunc.inside.operands import UNKNOWN, at_defaults, implementation, is_integer, known, refuse
 from numbafunc.inside.rearrange import images, pair
 from numbafunc.ops import pool as ops
+from numbafunc.ops.pool_windows import count_of, margins_of_same
 
 _PADDING = "'VALID', 'SAME', an integer, a pair (before, after) or ((top, bottom), (left, right))"
 
@@ -24,13 +25,15 @@ def _loop(form: str, storage: str, window: Window | None) -> Any:
     return separate(build(form, storage, window, parallel=False).py_func)
 
 
-def average_pool_2d(x: Any, size: Any, strides: Any, padding: Any) -> Any:
+def average_pool_2d(x: Any, size: Any, strides: Any, padding: Any, *options: Any) -> Any:
     """Implementation of average_pool_2d."""
+    at_defaults(ops.average_pool_2d, options)
     return _pool(ops.average_pool_2d, "mean", x, size, strides, padding)
 
 
-def max_pool_2d(x: Any, size: Any, strides: Any, padding: Any) -> Any:
+def max_pool_2d(x: Any, size: Any, strides: Any, padding: Any, *options: Any) -> Any:
     """Implementation of max_pool_2d."""
+    at_defaults(ops.max_pool_2d, options)
     return _pool(ops.max_pool_2d, "largest", x, size, strides, padding)
 
 
@@ -64,7 +67,7 @@ def _pool(public: Callable[..., Any], form: str, x: Any, size: Any, strides: Any
     }
     mean = form == "mean" and operand.dtype.kind != "f"
     kind = np.dtype(np.float64) if mean else operand.dtype
-    helpers = {"same": inline(ops.margins_of_same), "count_of": inline(ops.count_of), "kind": kind}
+    helpers = {"same": inline(margins_of_same), "count_of": inline(count_of), "kind": kind}
     return implementation(public, lines, {**loops, **helpers, "SAME": ConvPadding.SAME})
 
 

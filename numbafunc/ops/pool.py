@@ -7,21 +7,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from numbafunc import backend
 from numbafunc.backend import Backend
 from numbafunc.constants import ConvPadding
 from numbafunc.cpu import threads
 from numbafunc.cpu.memory import empty, flat_words
-from numbafunc.errors import ShapeError
+from numbafunc.dual.array import Dual, value_of
 from numbafunc.kinds import arguments
 from numbafunc.kinds.linear import Linear
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.selection import Positions, Selection
 from numbafunc.kinds.shortcuts import AS_STORED, new_shortcut, shortcut
+from numbafunc.ops.pool_windows import Windows, reach_of
 
 __all__ = ["average_pool_2d", "max_pool_2d"]
 
 Array = Any  # numpy.ndarray or Dual
-Pair = tuple[int, int]
 
 # Elements read and combined per task; from this many on several threads pay.
 _TASK = 1 << 15
@@ -30,127 +31,19 @@ _PARALLEL_FROM = 1 << 18
 _PREPARED = threads.Kernels(1024)
 
 
-class Windows(NamedTuple):
-    """Windows on an image with padding: their size and the strides between them.
-
-    Attributes
-    ----------
-    size, strides : tuple of int
-        Down and across.
-    padding : tuple of tuple of int
-        Rows before and after, columns before and after; negative ones are cropped.
-    """
-
-    size: Pair
-    strides: Pair
-    padding: tuple[Pair, Pair]
-
-    @classmethod
-    def of(cls, shape: tuple[int, ...], size: Any, strides: Any, padding: Any) -> Windows:
-        """The windows that the arguments of a pooling function describe, on images of shape (N, C, H, W)."""
-        if len(shape) != 4:
-            raise ShapeError(f"x has shape {shape}; wanted: 4 axes, (N, C, H, W)")
-        lengths = _lengths(size, "size")
-        unset = strides is None or (not isinstance(strides, (tuple, list, bool)) and _whole(strides) == 0)
-        steps = lengths if unset else _lengths(strides, "strides")
-        named = _named(padding)
-        if named is ConvPadding.SAME:
-            margins = tuple(margins_of_same(*axis) for axis in zip(shape[2:], lengths, steps))
-            return cls(lengths, steps, (margins[0], margins[1]))
-        return cls(lengths, steps, ((0, 0), (0, 0)) if named is not None else _margins(padding))
-
-    def result_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of the result for an operand of a shape whose last two axes are rows and columns."""
-        counts = []
-        for length, size, step, margins in zip(shape[-2:], self.size, self.strides, self.padding):
-            counts.append(count_of(length + sum(margins) - size, step))
-        return (*shape[:-2], *counts)
-
-
-# Windows as long as this are refused: they have no use, and take memory for a line as long as the padded image.
-_LARGEST = 2**24
-
-
-def _whole(value: Any) -> int | None:
-    """The int of a single integer, limited to lengths that make sense."""
-    whole = arguments.as_int(value)
-    return whole if whole is not None and abs(whole) < _LARGEST else None
-
-
-def _lengths(given: Any, name: str) -> Pair:
-    items = list(given) if isinstance(given, (tuple, list)) else [given, given]
-    wholes = [_whole(item) for item in items]
-    if len(wholes) != 2 or None in wholes:
-        raise TypeError(f"{name} is {given!r}; wanted: a positive int below 2**24 or two of them")
-    down, across = (whole for whole in wholes if whole is not None)
-    if down < 1 or across < 1:
-        raise ShapeError(f"{name} is {given!r}; wanted: a positive int or two of them")
-    return down, across
-
-
-def _named(padding: Any) -> ConvPadding | None:
-    if isinstance(padding, ConvPadding):
-        return padding
-    if not isinstance(padding, str):
-        return None
-    try:
-        return ConvPadding[padding.upper()]
-    except KeyError:
-        names = ", ".join(repr(member.name) for member in ConvPadding)
-        raise ValueError(f"padding is {padding!r}; wanted: {names}, an int, or pairs of ints") from None
-
-
-def count_of(room: int, step: int) -> int:
-    """The number of windows, given how far the first one can be moved."""
-    return room // step + 1 if room >= 0 else 0
-
-
-def margins_of_same(length: int, size: int, step: int) -> Pair:
-    """Padding before and after an axis that gives one window for every step."""
-    total = max((-(-length // step) - 1) * step + size - length, 0)
-    return total // 2, total - total // 2
-
-
-def _margins(padding: Any) -> tuple[Pair, Pair]:
-    same = _whole(padding)
-    if same is not None:
-        return (same, same), (same, same)
-    pairs = padding.tolist() if isinstance(padding, np.ndarray) and padding.dtype.kind in "iu" else padding
-    if isinstance(pairs, tuple) and len(pairs) == 2:
-        one = _pair(pairs)
-        if one is not None:
-            return one, one
-    if isinstance(pairs, (tuple, list)) and len(pairs) == 2:
-        down, across = map(_pair, pairs)
-        if down is not None and across is not None:
-            return down, across
-    raise TypeError(
-        f"padding is {padding!r}; wanted: 'VALID', 'SAME', an int, a tuple (before, after) or "
-        "((top, bottom), (left, right))"
-    )
-
-
-def _pair(given: Any) -> Pair | None:
-    """Two ints, if that is what is given."""
-    if not isinstance(given, (tuple, list)) or len(given) != 2:
-        return None
-    before, after = map(_whole, given)
-    return None if before is None or after is None else (before, after)
-
-
 class _Prepared(NamedTuple):
     """A kernel, the result that it fills, and the sizes that it is given."""
 
     kernel: Any
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    places: np.ndarray[Any, Any]
+    tail: tuple[np.ndarray[Any, Any], ...]
 
     def run(self, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """The result for an array in any layout."""
         result = empty(self.shape, self.dtype)
         if result.size:
-            self.kernel(_planes(x), _planes(result), self.places)
+            self.kernel(_planes(x), _planes(result), *self.tail)
         return result
 
 
@@ -174,7 +67,7 @@ def _prepare(form: str, shape: tuple[int, ...], dtype: np.dtype[Any], windows: W
 
 
 def _new(form: str, shape: tuple[int, ...], dtype: np.dtype[Any], windows: Windows) -> _Prepared:
-    from numbafunc.cpu.pool import PLACES, UNROLLED, build, build_find, build_follow
+    from numbafunc.cpu.pool import GAPS, PLACES, UNROLLED, build, build_find, build_follow
 
     (high, wide), (down, across) = windows.size, windows.strides
     (rows, columns), (top, left) = shape[-2:], (margins[0] for margins in windows.padding)
@@ -186,22 +79,25 @@ def _new(form: str, shape: tuple[int, ...], dtype: np.dtype[Any], windows: Windo
         **{"total": total, "step": max(1, _TASK // work), "rows": rows, "columns": columns},
         **{"new_rows": new_rows, "new_columns": new_columns, "top": top, "left": left},
         **{"high": high, "wide": wide, "down": down, "across": across},
+        **dict(zip(GAPS, windows.dilation)),
     }
-    places = np.array([sizes[name] for name in PLACES], np.int64)
+    dilated = windows.dilation != (1, 1)
+    places = np.array([sizes[name] for name in (*PLACES, *GAPS[: 2 * dilated])], np.int64)
     parallel = total * work >= _PARALLEL_FROM and threads.parallel_allowed()
     window = (high, wide, down, across)
-    unrolled = window if window in UNROLLED else None
+    unrolled = window if window in UNROLLED and not dilated else None
     storage = "uint8" if dtype.kind == "b" else dtype.name
     result = np.dtype(np.float64) if form == "mean" and not arguments.is_float(dtype) else dtype
     if form == "find":
-        many = rows * columns + wide > np.iinfo(np.int32).max
-        return _Prepared(
-            build_find(storage, unrolled, many, parallel=parallel), result_shape, np.dtype(np.int64), places
-        )
+        many = rows * columns + reach_of(wide, windows.dilation[1]) > np.iinfo(np.int32).max
+        kernel = build_find(storage, unrolled, many, parallel=parallel, dilated=dilated)
+        return _Prepared(kernel, result_shape, np.dtype(np.int64), (places,))
     if form.startswith("follow"):
         kernel = build_follow(storage, window, int(form.split()[1]), parallel=parallel)
-        return _Prepared(kernel, result_shape, result, places)
-    return _Prepared(build(form, storage, unrolled, parallel=parallel), result_shape, result, places)
+        return _Prepared(kernel, result_shape, result, (places,))
+    counts = windows.counts(shape) if form == "mean" else None
+    kernel = build(form, storage, unrolled, parallel=parallel, dilated=dilated, counted=counts is not None)
+    return _Prepared(kernel, result_shape, result, (places,) if counts is None else (counts, places))
 
 
 def _average(x: np.ndarray[Any, Any], leading: int, windows: Windows) -> np.ndarray[Any, Any]:
@@ -212,17 +108,28 @@ def _average_transpose(
     array: np.ndarray[Any, Any], leading: int, shape: tuple[int, ...], windows: Windows
 ) -> np.ndarray[Any, Any]:
     """Each element of an image gets its share of all windows that it lies in: first along columns, then along rows."""
-    (high, wide), (down, across) = windows.size, windows.strides
-    part = array / array.dtype.type(high * wide)
-    part = np.swapaxes(_spread(part, wide, across, shape[-1], windows.padding[1][0]), -1, -2)
-    return np.swapaxes(_spread(part, high, down, shape[-2], windows.padding[0][0]), -1, -2)
+    (high, wide), (down, across), gaps = windows.size, windows.strides, windows.dilation
+    dtype, counts = array.dtype, windows.counts(shape)
+    if dtype.itemsize == 2:  # whose numbers end below those of elements in a window
+        array = array.astype(np.float32)
+    if counts is None:
+        part = array / array.dtype.type(high * wide)
+    else:
+        new_rows = array.shape[-2]
+        part = array / (counts[:new_rows, None] * counts[new_rows:]).astype(array.dtype)
+    part = np.swapaxes(_spread(part, wide, across, gaps[1], shape[-1], windows.padding[1][0]), -1, -2)
+    part = np.swapaxes(_spread(part, high, down, gaps[0], shape[-2], windows.padding[0][0]), -1, -2)
+    return part.astype(dtype, copy=False)
 
 
-def _spread(array: np.ndarray[Any, Any], size: int, step: int, length: int, before: int) -> np.ndarray[Any, Any]:
+def _spread(
+    array: np.ndarray[Any, Any], size: int, step: int, gap: int, length: int, before: int
+) -> np.ndarray[Any, Any]:
     """The last axis, of windows, spread over an axis of a length with padding before it."""
     count = array.shape[-1]
-    whole = np.zeros((*array.shape[:-1], max(before + length, (count - 1) * step + size, 0)), array.dtype)
-    for place in range(size if count else 0):
+    extent = max(before + length, (count - 1) * step + reach_of(size, gap), 0)
+    whole = np.zeros((*array.shape[:-1], extent), array.dtype)
+    for place in range(0, size * gap if count else 0, gap):
         whole[..., place : place + (count - 1) * step + 1 : step] += array
     if before < 0:
         whole = np.concatenate([np.zeros((*array.shape[:-1], -before), array.dtype), whole], -1)
@@ -230,24 +137,35 @@ def _spread(array: np.ndarray[Any, Any], size: int, step: int, length: int, befo
     return whole[..., before : before + length]
 
 
-def _largest(x: np.ndarray[Any, Any], windows: Windows) -> Positions:
+def _found(x: np.ndarray[Any, Any], windows: Windows) -> np.ndarray[Any, Any]:
+    """The position in its plane of the first of the largest elements of each window; -1 for none above the smallest."""
     # float16 has no arithmetic; the order of float32 is the same.
-    wide = x if x.dtype.itemsize > 2 else x.astype(np.float32)
-    found = _prepare("find", wide.shape, wide.dtype, windows).run(wide)
-    planes = math.prod(x.shape[:-2])
+    wide = x.astype(np.float32) if x.dtype.itemsize == 2 and arguments.is_float(x.dtype) else x
+    return _prepare("find", wide.shape, wide.dtype, windows).run(wide)
+
+
+def _largest(x: np.ndarray[Any, Any], windows: Windows) -> Positions:
+    return _positions(_found(x, windows), x.shape)
+
+
+def _positions(found: np.ndarray[Any, Any], shape: tuple[int, ...]) -> Positions:
+    planes = math.prod(shape[:-2])
     return Positions(found.reshape(planes, -1) if planes else found.reshape(0, 0), found.shape, -math.inf)
 
 
 def _follow(
     x: np.ndarray[Any, Any], tangents: list[np.ndarray[Any, Any]], windows: Windows
 ) -> list[np.ndarray[Any, Any]]:
+    if windows.dilation != (1, 1):  # for which there is no loop of this kind
+        positions = _largest(x, windows)
+        return [positions.gather(x, 0), *(positions.gather(some, 1) for some in tangents)]
     results = [empty((len(some), *windows.result_shape(x.shape)), x.dtype) for some in (x[None], *tangents)]
     if results[0].size:
         sources = [_planes(tangent) for some in tangents for tangent in some]
         targets = [_planes(target) for some in results[1:] for target in some]
         value, result = _planes(x), _planes(results[0][0])
-        kernel, *_, places = _prepare(f"follow {len(sources)}", x.shape, x.dtype, windows)
-        kernel(value, *sources, result, *targets, places)
+        prepared = _prepare(f"follow {len(sources)}", x.shape, x.dtype, windows)
+        prepared.kernel(value, *sources, result, *targets, *prepared.tail)
     return [results[0][0], *results[1:]]
 
 
@@ -257,21 +175,43 @@ _average_pool_2d = Linear(
 _max_pool_2d = Selection("max_pool_2d", _largest, Backend.max_pool, _follow)
 
 
-def _pool(op: Linear | Selection, form: str, x: Any, size: Any, strides: Any, padding: Any) -> Array:
+@backend.CPU.brings(Backend.max_pool_with_places)
+def _with_places(x: Any, windows: Windows) -> tuple[Array, Any]:
+    """The largest elements of windows, and their positions in a plane as int64."""
+    value: Any = value_of(x)
+    found = _found(value, windows)
+    result: Any
+    if type(x) is Dual:
+        result = _max_pool_2d.gather(x, _positions(found, value.shape))
+    else:
+        result = _prepare("largest", value.shape, value.dtype, windows).run(value)
+    return result, np.where(found < 0, windows.first_places(value.shape), found)
+
+
+def _pool(op: Linear | Selection, form: str, x: Any, size: Any, strides: Any, padding: Any, **options: Any) -> Array:
     operand = arguments.as_array_anywhere(x, "x", boolean=form == "largest", complex_values=form == "mean")
-    windows = Windows.of(operand.shape, size, strides, padding)
+    windows = Windows.of(operand.shape, size, strides, padding, **options)
     if not isinstance(operand, np.ndarray) or operand.dtype.kind == "c":
         return op(operand, windows)
     prepared = _prepare(form, operand.shape, operand.dtype, windows)
     result = prepared.run(operand)
     shortcut = new_shortcut()
     if shortcut is not None and shortcut.operands[0] is operand and result.size and x.dtype.char in AS_STORED:
-        shortcut.keep_kernel(prepared.kernel, result, prepared.places, flat=False)
+        shortcut.keep_kernel(prepared.kernel, result, *prepared.tail, flat=False)
     return result
 
 
-@shortcut("x", tuples=["size", "strides", "padding"])
-def average_pool_2d(x: Any, size: Any = 2, strides: Any = None, padding: Any = ConvPadding.VALID) -> Array:
+@shortcut("x", tuples=["size", "strides", "padding"], options=["dilation", "ceil_mode", "count_include_pad"])
+def average_pool_2d(
+    x: Any,
+    size: Any = 2,
+    strides: Any = None,
+    padding: Any = ConvPadding.VALID,
+    *,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Array:
     r"""Mean of each window; padding counts as zeros.
 
     .. math:: y_{ncij} = \frac{1}{hw} \sum_{k < h,\, l < w} x_{n,\, c,\, is + k - t,\, jr + l - u}
@@ -290,24 +230,33 @@ def average_pool_2d(x: Any, size: Any = 2, strides: Any = None, padding: Any = C
     padding : ConvPadding, str, int or pairs of int, default ConvPadding.VALID
         Rows and columns of padding: a :class:`ConvPadding` or its name, a number for all sides, a tuple
         ``(before, after)`` for both axes, or ``((top, bottom), (left, right))``. Negative numbers crop.
+    dilation : int or pair of int, default 1
+        Rows and columns from one element of a window to the next.
+    ceil_mode : bool, default False
+        Whether a last window may hang over the end, which then counts as more padding, if it begins in the image or in
+        the padding before it. Not with negative padding.
+    count_include_pad : bool, default True
+        Whether padding is averaged as zeros; otherwise the mean is that of the elements alone, and 0 where there are
+        none. What hangs over the padding is never averaged.
 
     Returns
     -------
     numpy.ndarray
         Of shape (N, C, H', W') and of the floating-point dtype of ``x``. A length is
-        ``(length + padding - size) // stride + 1``, or 0 where no window fits.
+        ``(length + padding - dilation * (size - 1) - 1) // stride + 1``, or 0 where no window fits.
 
     Raises
     ------
     TypeError
         For an ``x`` that does not hold numbers, or bool, and for arguments that are not such numbers.
     ValueError
-        For an unknown name of a padding. An ``x`` without 4 axes, or windows or steps that are not positive, raise an
-        error that is both.
+        For an unknown name of a padding, or a negative one with ``ceil_mode``. An ``x`` without 4 axes, or windows or
+        steps that are not positive, raise an error that is both.
 
     Notes
     -----
-    float16 and bfloat16 are summed in float32.
+    float16 and bfloat16 are summed in float32. Where a sum overflows and the mean does not, the result is the mean.
+    Options are those of ``torch.nn.functional.avg_pool2d``.
 
     Examples
     --------
@@ -318,11 +267,30 @@ def average_pool_2d(x: Any, size: Any = 2, strides: Any = None, padding: Any = C
     array([[ 3.,  5.],
            [13., 15.]])
     """
-    return _pool(_average_pool_2d, "mean", x, size, strides, padding)
+    return _pool(
+        _average_pool_2d,
+        "mean",
+        x,
+        size,
+        strides,
+        padding,
+        dilation=dilation,
+        ceil=ceil_mode,
+        include_padding=count_include_pad,
+    )
 
 
-@shortcut("x", tuples=["size", "strides", "padding"])
-def max_pool_2d(x: Any, size: Any = 2, strides: Any = None, padding: Any = ConvPadding.VALID) -> Array:
+@shortcut("x", tuples=["size", "strides", "padding"], options=["dilation", "ceil_mode", "return_indices"])
+def max_pool_2d(
+    x: Any,
+    size: Any = 2,
+    strides: Any = None,
+    padding: Any = ConvPadding.VALID,
+    *,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Array:
     r"""Largest element of each window; padding never wins.
 
     .. math:: y_{ncij} = \max_{k < h,\, l < w} x_{n,\, c,\, is + k - t,\, jr + l - u}
@@ -340,25 +308,35 @@ def max_pool_2d(x: Any, size: Any = 2, strides: Any = None, padding: Any = ConvP
         Rows and columns from one window to the next; those of a window by default, and for 0.
     padding : ConvPadding, str, int or pairs of int, default ConvPadding.VALID
         Rows and columns of padding, as in :func:`average_pool_2d`.
+    dilation : int or pair of int, default 1
+        Rows and columns from one element of a window to the next.
+    ceil_mode : bool, default False
+        Whether a last window may hang over the end, as in :func:`average_pool_2d`.
+    return_indices : bool, default False
+        Whether the positions of the largest elements are returned too.
 
     Returns
     -------
-    numpy.ndarray
+    values : numpy.ndarray
         Of shape (N, C, H', W') and the dtype of ``x``. A window with NaN gives NaN; one that lies in the padding gives
         -inf, the smallest integer, or False.
+    indices : numpy.ndarray
+        With ``return_indices``: of the same shape and int64, position ``row * W + column`` in the image of the first of
+        the largest elements; of the first NaN, if there is one; -1 for a window that lies in the padding.
 
     Raises
     ------
     TypeError
         For an ``x`` that does not hold real numbers, and for arguments that are not such numbers.
     ValueError
-        For an unknown name of a padding. An ``x`` without 4 axes, or windows or steps that are not positive, raise an
-        error that is both.
+        For an unknown name of a padding, or a negative one with ``ceil_mode``. An ``x`` without 4 axes, or windows or
+        steps that are not positive, raise an error that is both.
 
     Notes
     -----
     The derivative is that of the first of the largest elements, row by row; of the first NaN, if there is one; and 0
-    where the result is -inf.
+    where the result is -inf. Options are those of ``torch.nn.functional.max_pool2d``, whose index is that of the last
+    NaN.
 
     Examples
     --------
@@ -369,8 +347,18 @@ def max_pool_2d(x: Any, size: Any = 2, strides: Any = None, padding: Any = ConvP
     array([[ 6.,  8.,  9.],
            [16., 18., 19.],
            [21., 23., 24.]])
+    >>> values, indices = numbafunc.max_pool_2d(x, return_indices=True)
+    >>> indices[0, 0]
+    array([[ 6,  8],
+           [16, 18]])
     """
-    return _pool(_max_pool_2d, "largest", x, size, strides, padding)
+    if not isinstance(return_indices, (bool, np.bool_)):
+        raise TypeError(f"return_indices is {return_indices!r}; wanted: True or False")
+    if not return_indices:
+        return _pool(_max_pool_2d, "largest", x, size, strides, padding, dilation=dilation, ceil=ceil_mode)
+    operand = arguments.as_array_anywhere(x, "x")
+    windows = Windows.of(operand.shape, size, strides, padding, dilation, ceil_mode)
+    return Backend.max_pool_with_places.of(backend.of(operand), "max_pool_2d")(operand, windows)
 
 
 register(__name__)

@@ -63,6 +63,17 @@ def cases() -> Iterator[Case]:
         layout = "any window" if window is None else f"window {window[:2]}, steps {window[2:]}"
         kernel = pool.build(form, dtype, window, "int32")
         yield _case("pooling", form, dtype, layout, kernel, pool.argument_types(window, wide=False))
+    for form, dtype in (
+        ("mean", "float32"),
+        ("mean", "int32"),
+        ("largest", "float16"),
+        ("place", "float64"),
+        ("place", "int8"),
+    ):
+        counted = "int32" if form == "mean" else None
+        kernel = pool.build(form, dtype, None, dilated=True, counted=counted)
+        types = pool.argument_types(None, wide=False, dilated=True, counted=counted is not None)
+        yield _case("pooling", form, dtype, "dilated", kernel, types)
     for word, positions in product(_WORDS, ("int32", "int64")):
         types = gather.argument_types(word, wide=False)
         yield _case("selection", "gather", word, f"positions {positions}", gather.build(word, positions), types)

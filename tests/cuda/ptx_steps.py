@@ -49,6 +49,9 @@ def cases() -> Iterator[Case]:
             kernel = pool.build_transpose(form, storage, "int32")
             types = pool.transpose_types(form, wide)
             yield _case("transpose", f"pooling {form}", storage, "wide" if wide else "any window", kernel, types)
+    kernel = pool.build_transpose("mean", "float32", dilated=True, counted="int32")
+    types = pool.transpose_types("mean", wide=False, dilated=True, counted=True)
+    yield _case("transpose", "pooling mean", "float32", "dilated", kernel, types)
     for word, positions, wide in product(_WORDS, ("int32", "int64"), (False, True)):
         kernel, types = gather.build_scatter(word, positions), gather.argument_types(word, wide)[:-1]
         layout = f"positions {positions}{', wide' if wide else ''}"

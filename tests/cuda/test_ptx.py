@@ -22,6 +22,9 @@ IN_DOUBLE |= {f"elementary.{name}" for name in ("gamma", "lgamma", "digamma", "t
 # Margins come of sums and products in float64.
 IN_DOUBLE |= {"ramp", "mean of lines", "tied minimum of lines", "middle of lines"}
 
+# Means whose sums overflow are taken once more, in float64.
+IN_DOUBLE.add("mean")
+
 # Integers become float64 in means and on the way to another size.
 TO_FLOAT = {"mean", "interpolate"}
 

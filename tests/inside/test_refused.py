@@ -60,6 +60,16 @@ IMAGES = np.ones((2, 4, 6, 6))
             "constant_values of numbafunc.pad is .*0.*'edge'",
         ),
         (lambda x: numbafunc.pad(x, 1.5), X, "pad_width of numbafunc.pad is 1.5; wanted: an integer"),
+        (
+            lambda x: numbafunc.max_pool_2d(x, ceil_mode=True),
+            X[None, None],
+            "ceil_mode of numbafunc.max_pool_2d is True; wanted: False inside compiled functions",
+        ),
+        (
+            lambda x: numbafunc.interpolate(x, 3, align_corners=True),
+            X,
+            "align_corners of numbafunc.interpolate is True; wanted: False inside",
+        ),
         (lambda x: numbafunc.interpolate(x, 3, mode="best"), X, "mode of .* is 'best'; wanted: one of 'nearest'"),
         (lambda x: numbafunc.interpolate(x), X, "size of numbafunc.interpolate .* exactly one of"),
         (lambda x: numbafunc.top_k(x, 1, axis=1.5), X, "axis of numbafunc.top_k is .*wanted: an integer"),

@@ -270,6 +270,20 @@ def test_calls_within_calls_leave_their_own():
     assert new_shortcut() is None
 
 
+def test_options_take_no_short_cut():
+    x = np.arange(64.0).reshape(1, 1, 8, 8)
+    for _ in range(2):
+        plain = numbafunc.max_pool_2d(x), numbafunc.average_pool_2d(x, 3), numbafunc.interpolate(x, 5)
+        found = (
+            numbafunc.max_pool_2d(x, dilation=2),
+            numbafunc.average_pool_2d(x, 3, ceil_mode=True),
+            numbafunc.interpolate(x, 5, align_corners=True),
+        )
+        for one, other in zip(plain, found):
+            assert not np.array_equal(one, other)
+        np.testing.assert_array_equal(numbafunc.max_pool_2d(x, dilation=1, ceil_mode=False), plain[0])
+
+
 def test_one_label_is_not_another():
     for label in (0, 1, 1, 0, -1, 3):
         expected = numbafunc.logsumexp(X, 1) - X[:, label]

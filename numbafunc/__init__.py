@@ -36,6 +36,7 @@ _DEFINITIONS = {
     ),
     "ops.resize": ("interpolate", "upsample_2d"),
     "ops.scan": ("scan",),
+    "ops.while_loop": ("while_loop",),
     "ops.odeint": ("odeint",),
     "ops.dynamic_slice": ("dynamic_slice",),
 }

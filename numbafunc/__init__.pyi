@@ -54,6 +54,7 @@ from numbafunc.ops.scan import scan as scan
 from numbafunc.ops.softmax import log_softmax as log_softmax, logsumexp as logsumexp, softmax as softmax
 from numbafunc.ops.stop_gradient import stop_gradient as stop_gradient
 from numbafunc.ops.top_k import top_k as top_k
+from numbafunc.ops.while_loop import while_loop as while_loop
 
 __all__ = [
     "ConvPadding",
@@ -113,6 +114,7 @@ __all__ = [
     "upscale_nn",
     "value_and_grad",
     "vjp",
+    "while_loop",
 ]
 
 __version__: str

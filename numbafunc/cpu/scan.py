@@ -61,7 +61,7 @@ def run(
         value if type(value) is Dual or _dtype(type_) == value.dtype else _dtype(type_).type(value)
         for value, type_ in zip(values, carry_types)
     ]
-    y_leaves = _leaf_types(returned.types[1])
+    y_leaves = leaf_types(returned.types[1])
     if y_leaves is None:
         raise TypeError(
             f"the result of f has Numba's type {returned.types[1]}; wanted: arrays, numbers and tuples of them"
@@ -129,13 +129,13 @@ def _inferred(
     free = list(untyped)
     while True:
         returned = _returned(f, carry_form, carry_types, x_form, x_types)
-        new = _leaf_types(returned.types[0])
+        new = leaf_types(returned.types[0])
         if new is None or _shape_of(returned.types[0]) != carry_form:
             was = _tuple_type(carry_form, iter(carry_types))
             raise carry_error("", f"of Numba's type {was}", f"of type {returned.types[0]}")
         next_types, error = list(carry_types), None
         for position, (old, (_, type_)) in enumerate(zip(carry_types, new)):
-            if _same(old, type_):
+            if same_type(old, type_):
                 continue
             found = _dtype(old)
             if weak[position] and not _ndim(type_):
@@ -282,14 +282,14 @@ def _returned(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: A
     return result
 
 
-def _leaf_types(type_: Any, path: tuple[int, ...] = ()) -> list[Any] | None:
+def leaf_types(type_: Any, path: tuple[int, ...] = ()) -> list[Any] | None:
     """Paths and types of the leaves of a nest of tuples; None where there is any other container."""
     if isinstance(type_, types.NoneType):
         return []
     if isinstance(type_, types.BaseTuple):
         found = []
         for index, part in enumerate(type_):
-            inner = _leaf_types(part, (*path, index))
+            inner = leaf_types(part, (*path, index))
             if inner is None:
                 return None
             found += inner
@@ -334,7 +334,8 @@ def _dtype(type_: Any) -> np.dtype[Any]:
     return numba.np.numpy_support.as_dtype(_scalar(type_))  # type: ignore[no-any-return]
 
 
-def _same(old: Any, new: Any) -> bool:
+def same_type(old: Any, new: Any) -> bool:
+    """Whether two of Numba's types have the same number of axes and elements of one type."""
     return _ndim(old) == _ndim(new) and _scalar(old) == _scalar(new)
 
 
@@ -412,7 +413,7 @@ def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any
     """
     carries = [f"c{i}" for i in range(len(carry_types))]
     entries = [f"x{i}" for i in range(len(x_types))]
-    new, outputs = _leaf_types(returned.types[0]), _leaf_types(returned.types[1])
+    new, outputs = leaf_types(returned.types[0]), leaf_types(returned.types[1])
     assert new is not None
     assert outputs is not None
     step = f"carry, y = f({text(carry_form, iter(carries))}, {text(x_form, iter([f'{e}[i]' for e in entries]))})"

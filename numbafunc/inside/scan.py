@@ -106,8 +106,10 @@ def _numbers(given: Any) -> int:
     return int(isinstance(types.unliteral(given), (types.Number, types.Boolean)))
 
 
-def scan(f: Any, init: Any, xs: Any, length: Any, reverse: Any, unroll: Any) -> Any:
+def scan(f: Any, init: Any, xs: Any, length: Any, reverse: Any, unroll: Any, until: Any) -> Any:
     """Implementation of scan."""
+    if known(until) is not None:
+        raise refuse("scan", "until", until, "None inside compiled functions, where a loop can be left by break")
     if not isinstance(f, (types.Dispatcher, types.FunctionType)):
         raise refuse("scan", "f", f, "a function under numba.njit")
     backward = flag("scan", "reverse", reverse)

@@ -15,6 +15,7 @@ from numbafunc.backend import CPU, Backend
 from numbafunc.cpu import scan as compiled
 from numbafunc.cpu.differentiated import copy_for_values
 from numbafunc.cpu.scan import carry_error
+from numbafunc.dual import anywhere
 from numbafunc.dual.array import Dual, assemble, components, value_of
 from numbafunc.dual.checkpoint import checkpoint
 from numbafunc.dual.dtypes import is_float
@@ -31,7 +32,9 @@ __all__ = ["scan"]
 _OF_NUMPY = (np.ndarray, np.generic)
 
 
-def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, unroll: Any = 1) -> Any:
+def scan(
+    f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, unroll: Any = 1, *, until: Any = None
+) -> Any:
     r"""Apply a function along the leading axis of arrays, carrying a state from step to step.
 
     .. math:: (c_{i+1}, y_i) = f(c_i, x_i), \quad c_0 = \text{init}
@@ -54,17 +57,21 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
         Whether to begin with the last entry. The results of the steps stay aligned with ``xs``.
     unroll : int, default 1
         Accepted for compatibility and positive; it has no influence.
+    until : callable, optional
+        ``until(carry)`` of the value of the new carry; the loop ends after the first step for which it is true.
 
     Returns
     -------
     tuple of two
-        The last carry, and the nest of arrays of all ``y``, stacked along a new first axis.
+        The last carry, and the nest of arrays of all ``y``, stacked along a new first axis; only those of the steps
+        that were taken, if ``until`` has ended the loop.
 
     Raises
     ------
     TypeError
         For an ``f`` that does not return a pair, a carry that changes its structure, or a shape or dtype in it, or a
-        ``y`` that does, for leaves that are not arrays or numbers, and for a ``reverse`` that is not True or False.
+        ``y`` that does, for leaves that are not arrays or numbers, for a ``reverse`` that is not True or False, and for
+        an ``until`` that is not callable or returns neither.
     ValueError
         For neither ``xs`` nor ``length``, lengths that disagree, a negative ``length``, an ``unroll`` that is not
         positive, and for a number among ``xs``.
@@ -84,7 +91,8 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
     those that Numba infers: a sum of 32-bit integers, for one, has 64 bits, and the carry must not change to that.
     Its derivatives run compiled as well; what they don't go through is named by a
     :class:`numbafunc.errors.CompiledDerivativeWarning`, and the Python source runs. So it does, at the speed of Python,
-    for arrays of a device, unless the step is elementwise.
+    for arrays of a device, unless the step is elementwise. With ``until`` each step runs compiled, and the loop around
+    it in Python.
 
     Examples
     --------
@@ -99,18 +107,23 @@ def scan(f: Any, init: Any, xs: Any, length: Any = None, reverse: bool = False, 
     reverse = check_flag(reverse, "reverse")
     entries, x_structure = _entries(xs)
     steps = _length(entries, xs, length)
+    if until is not None and not callable(until):
+        raise TypeError(f"until is a {type(until).__name__}; wanted: a function of the carry")
     step = getattr(f, "keeps_arguments", None)
     if step is not None:
         # Memory matters where a derivative is being taken.
-        if steps > _SHORTEST and LIVE:
+        if steps > _SHORTEST and LIVE and until is None:
             if backend.of(*flatten(init)[0], *entries) is CPU:
                 return _in_segments(step, init, entries, x_structure, steps, reverse)
         else:
             f = step
-    leaves, structure = _start(init)
+    leaves, structure = start_of(init, "init")
     jitted = is_dispatcher(f)
     here = backend.of(*leaves, *entries)
-    loop = _Loop(f.py_func if jitted else f, structure, entries, x_structure, steps, reverse, here)
+    loop = Loop(f.py_func if jitted else f, structure, entries, x_structure, steps, reverse, here)
+    if until is not None:
+        loop.f = f if here is CPU else loop.f
+        return loop.run(leaves, until)
     if jitted and here.has(Backend.scan_compiled):
         found = here.scan_compiled(f, init, xs, leaves, entries, steps, reverse)
         if found is not None:
@@ -130,7 +143,7 @@ def _compiled(
         copy_for_values(f)  # before what it calls is compiled
         # Numba has no weak numbers, so the Python source is run to find their types, unless that fails.
         with contextlib.suppress(Exception):
-            loop = _Loop(f.py_func, flatten(init)[1], entries, flatten(xs)[1], steps, reverse, CPU)
+            loop = Loop(f.py_func, flatten(init)[1], entries, flatten(xs)[1], steps, reverse, CPU)
             typed = _of_values(loop).promoted([value_of(leaf) for leaf in leaves])[0]
         typed = [new if is_number else leaf for new, leaf, is_number in zip(typed, leaves, weak)]
     if any(type(leaf) is Dual for leaf in (*leaves, *entries)):
@@ -257,9 +270,9 @@ def _length(entries: list[Any], xs: Any, length: Any) -> int:
     return lengths[0]
 
 
-def _start(init: Any) -> tuple[list[Any], Structure]:
+def start_of(init: Any, argument: str) -> tuple[list[Any], Structure]:
     """The leaves of the first carry; arrays are copied, so that steps that work in place don't change the caller's."""
-    leaves, structure = _leaves(init, "init")
+    leaves, structure = _leaves(init, argument)
     return [_own(leaf) for leaf in leaves], structure
 
 
@@ -279,7 +292,7 @@ def describe(leaf: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return (), np.asarray(leaf).dtype
 
 
-class _Loop:
+class Loop:
     """The loop in Python."""
 
     def __init__(
@@ -302,39 +315,64 @@ class _Loop:
         self.expected: list[tuple[tuple[int, ...], np.dtype[Any]]] = []
         self.weak: tuple[int, ...] = ()  # places of leaves that stay Python numbers
 
-    def run(self, leaves: list[Any]) -> tuple[Any, Any]:
+    def run(self, leaves: list[Any], until: Any = None) -> tuple[Any, Any]:
         """The last carry and the stacked results, from the leaves of the first carry."""
         taken: Any = None
         if any(map(is_weak, leaves)) or any(backend.of(leaf) is not self.here for leaf in leaves):
             leaves, taken = self.promoted(leaves)
-        self.expected = [describe(leaf) for leaf in leaves]
-        self.weak = tuple(position for position, leaf in enumerate(leaves) if is_weak(leaf))
+        self.expect(leaves)
         results = _Results(self.steps)
         if self.steps == 0:
             with np.errstate(all="ignore"):
-                _, y = self._checked(taken or self.f(self.structure.unflatten(leaves), self._x(None)))
+                _, y = self.checked(taken or self.f(self.structure.unflatten(leaves), self._x(None)))
             results.shape(y)
         elif taken:
-            leaves, y = self._checked(taken)
+            leaves, y = self.checked(taken)
             results.put(self.steps - 1 if self.reverse else 0, y)
         # If carry and result are one NumPy scalar each, their types alone show that they are as expected.
         alone = len(self.expected) == 1 and self.structure == flatten(0)[1] and self.expected[0][0] == ()
         kind = self.expected[0][1].type if alone else None
         entries = self.here.scan_entries
-        for step in range(1 if taken else 0, self.steps):
+        taken_steps = 1 if taken else 0
+        ended = taken_steps and until is not None and self.holds(until, leaves, "until")
+        for step in range(taken_steps, 0 if ended else self.steps):
             i = self.steps - 1 - step if self.reverse else step
             x = self.x_structure.unflatten(entries(self.entries, i))
             returned = self.f(leaves[0] if alone else self.structure.unflatten(leaves), x)
             if type(returned) is tuple and len(returned) == 2 and type(returned[0]) is kind:
                 leaves, y = [returned[0]], returned[1]
             else:
-                leaves, y = self._checked(returned)
+                leaves, y = self.checked(returned)
             if type(y) is results.kind:
                 results.array[i] = y
             else:
                 results.put(i, y)
+            if until is not None:
+                taken_steps = step + 1
+                if self.holds(until, leaves, "until"):
+                    break
         last = [np.asarray(leaf) if backend.of(leaf) is CPU and type(leaf) is not Dual else leaf for leaf in leaves]
-        return self.structure.unflatten(last), results.stacked()
+        ys = results.stacked()
+        if until is not None and taken_steps < self.steps:
+            parts, nest = flatten(ys)
+            there = slice(self.steps - taken_steps, None) if self.reverse else slice(taken_steps)
+            ys = nest.unflatten([part[there] for part in parts])
+        return self.structure.unflatten(last), ys
+
+    def expect(self, leaves: list[Any]) -> None:
+        """Let all carries be as the first one, which has these leaves."""
+        self.expected = [describe(leaf) for leaf in leaves]
+        self.weak = tuple(position for position, leaf in enumerate(leaves) if is_weak(leaf))
+
+    def holds(self, condition: Callable[[Any], Any], leaves: list[Any], name: str) -> bool:
+        """Whether a condition is true of the value of a carry."""
+        found = anywhere.fetched(condition(self.structure.unflatten([value_of(leaf) for leaf in leaves])))
+        if type(found) is bool:
+            return found
+        if isinstance(found, (np.ndarray, np.generic)) and found.shape == () and found.dtype.kind == "b":
+            return bool(found)
+        what = _words(describe(found)) if is_array(found) else f"a {type(found).__name__}"
+        raise TypeError(f"{name} returns {what}; wanted: True or False")
 
     def _x(self, i: int | None) -> Any:
         """An entry of xs; zeros for None."""
@@ -353,7 +391,7 @@ class _Loop:
             raise carry_error("", f"a nest of structure {self.structure}", f"one of structure {structure}")
         return self.here.scan_leaves(new, "the carry"), carry, y
 
-    def _checked(self, result: Any) -> tuple[list[Any], Any]:
+    def checked(self, result: Any) -> tuple[list[Any], Any]:
         """The checked leaves of the carry that a step has returned, and the result."""
         new, carry, y = self._taken_apart(result)
         for position, (leaf, expected) in enumerate(zip(new, self.expected)):
@@ -421,10 +459,10 @@ class _Loop:
         ]
 
 
-def _of_values(loop: _Loop) -> _Loop:
+def _of_values(loop: Loop) -> Loop:
     """The loop over values alone."""
     entries = [value_of(entry) for entry in loop.entries]
-    return _Loop(loop.f, loop.structure, entries, loop.x_structure, loop.steps, loop.reverse, loop.here)
+    return Loop(loop.f, loop.structure, entries, loop.x_structure, loop.steps, loop.reverse, loop.here)
 
 
 def _fitted(given: Any, leaf: Any, new: Any, widen: bool) -> Any:

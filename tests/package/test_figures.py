@@ -1,0 +1,53 @@
+"""Figures in prose are those of the tables that measurements have written."""
+
+import ast
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+RESULTS = (ROOT / "bench" / "results" / "exhaustive_float32.md").read_text()
+ERRORS = {name: float(error) for name, error in re.findall(r"^\| (\w+) \| ([\d.]+) \|", RESULTS, re.M)}
+
+# Where a sentence has the accuracy of functions, and what has the figures.
+README = re.search(r"- Accuracy:.*?(?=\n- )", (ROOT / "README.md").read_text(), re.S)[0]
+ACCURACY = (ROOT / "docs" / "accuracy.rst").read_text()
+FLOAT64 = re.search(r"The limits are data in.*?\.py``:(.*?)\. ", ACCURACY, re.S)[1]
+
+TESTS = (ROOT / "tests" / "numbers" / "test_elementary.py").read_text()
+LIMITS = ast.literal_eval(re.search(r"^ULP_LIMITS = (\{.*?^\})", TESTS, re.S | re.M)[1])
+
+PROSE = {"the logistic function": "logistic"}
+
+
+def bounds(text):
+    """The names of functions in a sentence, each with the bound on its error, as text."""
+    text = " ".join(text.split())
+    for figure, names in re.findall(r"(\d[\d.]*)(?: ULP)? for (.*?)(?=,? \d[\d.]*(?: ULP)? for|\.$|$)", text):
+        for name in re.split(r",? and |, ", names):
+            yield PROSE.get(name, name.strip("`")), figure
+
+
+def test_the_table_of_the_documentation_is_that_of_the_measurement():
+    rows = dict(re.findall(r"^(\w+) +(\d\.\d+) +[-\d]", ACCURACY, re.M))
+    assert rows.keys() == ERRORS.keys()
+    assert {name: float(figure) for name, figure in rows.items()} == pytest.approx(ERRORS, abs=5.1e-4)
+
+
+def test_the_readme_states_the_largest_errors():
+    stated = dict(bounds(README.partition("inputs:")[2]))
+    assert {"exp", "logistic", "gelu", "swish", "mish"} <= stated.keys()
+    groups = {}
+    for name, figure in stated.items():
+        groups.setdefault(figure, []).append(ERRORS[name])
+    for figure, errors in groups.items():
+        unit = 10.0 ** -len(figure.partition(".")[2])
+        assert math.ceil(max(errors) / unit) == round(float(figure) / unit), f"{figure} ULP for {errors}"
+
+
+def test_the_documentation_states_the_limits_of_the_tests():
+    stated = {name: float(figure) for name, figure in bounds(FLOAT64)}
+    assert len(stated) >= 10
+    assert {name: LIMITS[name][1] for name in stated} == stated

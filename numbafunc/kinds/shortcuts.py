@@ -171,7 +171,9 @@ def shortcut(
         options = [name for name in named if name in unset]
         named = [name for name in named if name not in options]
         settings = [name for name in parameters if name not in (*operands, *unset, "out")]
-        conditions = [f"{name} is default_{name}" for name in unset]
+        defaults = {name: parameters[name].default for name in unset}
+        # Python has an instruction of its own for "is None".
+        conditions = [f"{name} is {'None' if defaults[name] is None else f'default_{name}'}" for name in unset]
         if options:
             conditions.append("empty_place is nothing")
         for name in settings:
@@ -190,7 +192,6 @@ def shortcut(
             conditions[:0] = ["signature is not None"]
         output = "out" in parameters
         behind = ["empty_place", *options] if options else []
-        defaults = {name: parameters[name].default for name in unset}
         if tuples and output:
             raise TypeError(
                 f"{checked.__name__} has out and settings that may be tuples; a short cut serves one of both"

@@ -54,6 +54,11 @@ def logsumexp(a: Any, axis: Any, b: Any, keepdims: Any, return_sign: Any, where:
         numbers = ["1.0"]
     dtype, before = float_dtype(operands), list[str]()
     names: dict[str, Any] = {}
+    if known(where) is not None and known(b) is None and not signed:
+        mask, before = as_mask(name, where)
+        axes = Axes.of(name, axis, max(operands[0].ndim, mask.ndim))
+        op = REGISTRY["logsumexp_where"]
+        return reduction(public, op, [*operands, mask], axes, dtype, keepdims=kept, before=before)
     if known(where) is not None:
         given, operands = operands, []
         for one, fill in zip(given, ("-np.inf", "0.0")):

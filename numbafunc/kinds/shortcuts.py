@@ -173,7 +173,9 @@ def shortcut(
         named = [name for name, one in parameters.items() if one.kind is one.KEYWORD_ONLY and name not in options]
         positional = [name for name in parameters if name not in (*named, *options)]
         settings = [name for name in parameters if name not in (*operands, *unset, *options, "out")]
-        conditions = [f"{name} is unset_{name}" for name in unset]
+        # Python has an instruction of its own for "is None".
+        defaults = {name: parameters[name].default for name in unset}
+        conditions = [f"{name} is {'None' if defaults[name] is None else f'unset_{name}'}" for name in unset]
         conditions += ["not options"] if options else []
         for name in settings:
             condition = f"type({name}) in settings"
@@ -221,7 +223,7 @@ def shortcut(
         made = namespace["make_shortcut"](
             *(checked, table, table.get, Shortcut, _CURRENT, ndarray, READABLE),
             *(_SETTINGS, signature_of, _whole),
-            *(parameters[name].default for name in unset),
+            *defaults.values(),
         )
         made.__defaults__ = checked.__defaults__
         kept = {name: one for name, one in (checked.__kwdefaults__ or {}).items() if name not in options}

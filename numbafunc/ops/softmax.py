@@ -12,6 +12,7 @@ from numbafunc.kinds.reduction import Reduction, Stages
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 from numbafunc.numbers.elementary import constant, exp, log, maximum, with_slope_of
 from numbafunc.ops.complex_logsumexp import complex_logsumexp, is_complex
+from numbafunc.ops.logsumexp_where import logsumexp_where
 from numbafunc.ops.masks import as_mask, masked, number_taken
 
 _INFINITY = np.inf
@@ -223,7 +224,7 @@ def log_softmax(x: Any, axis: Any = -1, where: Any = None, initial: Any = None, 
     return _normalized(_log_softmax, _log_softmax_where, x, axis, where, initial, out)
 
 
-def _logsumexp_where(a: Any, axis: Any, b: Any, keepdims: bool, return_sign: bool, mask: Any) -> Any:
+def _weighted_where(a: Any, axis: Any, b: Any, keepdims: bool, return_sign: bool, mask: Any) -> Any:
     given = [arguments.as_operand(x, name, device=True) for x, name in ((a, "a"), (b, "b")) if x is not None]
     dtype = arguments.float_dtype(given if b is not None else [arguments.as_array(given[0], "a", device=True)])
     shape = arguments.broadcast(dict(zip("ab", map(arguments.shape_of, given))) | {"where": mask.shape})
@@ -293,8 +294,10 @@ def logsumexp(
     mask = None if where is None else as_mask(where)
     if is_complex(a) or is_complex(b):
         return complex_logsumexp(a, axis, b, keepdims, return_sign, mask)
+    if mask is not None and b is None and not return_sign:
+        return logsumexp_where(a, axis, mask, keepdims=keepdims)
     if mask is not None:
-        return _logsumexp_where(a, axis, b, keepdims, return_sign, mask)
+        return _weighted_where(a, axis, b, keepdims, return_sign, mask)
     if b is None and not return_sign:
         operand = arguments.as_array(a, "a", device=True)
         axes = arguments.normalize_axes(axis, operand.ndim)

@@ -97,6 +97,12 @@ def _some(shape):
     return (np.random.default_rng(4).random(shape) < 0.4) | (np.indices(shape).sum(0) % 2 == 0)
 
 
+def _logsumexp_of_some(x, axis):
+    axes = _tuple(axis, x.ndim)
+    with np.errstate(divide="ignore"):  # of nothing
+        return np.log(np.sum(np.where(_some(x.shape), np.exp(x), 0), axes))
+
+
 def _mean_where(elements, axis):
     axes = _tuple(axis, elements.ndim)
     kept = _some(elements.shape)
@@ -170,6 +176,11 @@ TABLE = {
         lambda x, axis, b: numbafunc.logsumexp(x, axis, -b, return_sign=True)[0], oracles.logsumexp, _weighted
     ),
     "logsumexp_weighted": Entry(numbafunc.logsumexp, oracles.logsumexp, _weighted),
+    "logsumexp_where": Entry(
+        lambda x, axis: numbafunc.logsumexp(x, axis, where=_beside(x, _some(x.shape))),
+        lambda x, axis: _logsumexp_of_some(x, axis),
+        _one,
+    ),
     "mean_absolute_error": Entry(
         lambda x, axis, y: loss.mean_absolute_error(x, y, _kept(axis, len(x.shape))),
         lambda x, axis, y: np.mean(oracles.absolute(x - y), _tuple(axis, x.ndim)),

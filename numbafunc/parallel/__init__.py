@@ -1,4 +1,4 @@
-"""Reductions over the ranks of an MPI job: sums, means, maxima and minima of arrays, numbers and nests of them.
+"""Collective functions over the ranks of an MPI job: sums, means, extrema and movements of arrays, numbers and nests.
 
 The functions need mpi4py only where a launcher started several processes; a process by itself is an axis of one rank.
 """
@@ -11,20 +11,26 @@ from typing import Any
 from numbafunc.errors import CollectiveMismatchError
 from numbafunc.parallel import axes, dtypes
 from numbafunc.parallel.call_site import Place
+from numbafunc.parallel.collectives import all_gather, all_to_all, barrier, ppermute, reduce_scatter
 from numbafunc.parallel.njit import register as _register
 from numbafunc.parallel.reduce import reduce as _reduce
 from numbafunc.parallel.watchdog import checked_limit as _checked_limit, watchdog as _watchdog
 
 __all__ = [
     "CollectiveMismatchError",
+    "all_gather",
+    "all_to_all",
     "axis_index",
     "axis_size",
+    "barrier",
     "broadcast",
     "grid",
     "pmax",
     "pmean",
     "pmin",
+    "ppermute",
     "psum",
+    "reduce_scatter",
     "register_axis",
     "set_timeout",
 ]

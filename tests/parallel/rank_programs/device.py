@@ -88,6 +88,24 @@ def test_broadcast():
     np.testing.assert_array_equal(result[1], x[ranks - 1])
 
 
+def test_functions_that_move_data():
+    x = data((2 * ranks, 5), "f4", ranks)[rank]
+    circle = [(r, (r + 1) % ranks) for r in range(ranks)]
+    for function in (
+        parallel.all_gather,
+        lambda v: parallel.reduce_scatter(v, tiled=True),
+        lambda v: parallel.all_to_all(v, concat_axis=1, tiled=True),
+        lambda v: parallel.ppermute({"a": v}, perm=circle)["a"],
+    ):
+        for operand, wanted in [((cuda.to_device(x),) * 2, numbafunc.jvp(function, (x,), (x,)))]:
+            result = function(operand[0])
+            assert on_device(result)
+            np.testing.assert_array_equal(result.copy_to_host(), function(x))
+            for got, there in zip(numbafunc.jvp(function, operand[:1], operand[1:]), wanted):
+                assert on_device(got)
+                np.testing.assert_array_equal(got.copy_to_host(), there)
+
+
 def refused(error, words, function, *arguments, **options):
     try:
         function(*arguments, **options)

@@ -116,7 +116,8 @@ def test_out():
     with pytest.raises(ValueError, match=r"out has shape \(3,\); wanted: \(2,\)"):
         parallel.psum(x, out=np.empty(3))
     with pytest.raises(ValueError, match="out overlaps"):
-        parallel.psum(x, out=x)
+        parallel.psum(x, out=x[::-1])
+    assert parallel.psum(x, out=x) is x
     with pytest.raises(ValueError, match="out is nested as"):
         parallel.psum([x], out=(out,))
     with pytest.raises(TypeError, match="out can't hold the result for a dual array"):

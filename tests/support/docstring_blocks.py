@@ -51,7 +51,10 @@ BLOCKS = {
         "x : array_like or nest of array_like",
         "Real or complex; of the same shape, dtype and nest on all ranks.",
     ),
-    "out_of_nest": ("out : numpy.ndarray or nest of numpy.ndarray, optional", "Where to put the result."),
+    "out_of_nest": (
+        "out : numpy.ndarray or nest of numpy.ndarray, optional",
+        "Where to put the result; an array of ``x`` may be the one that its own result is put into.",
+    ),
     "no_axis": ("NameError", "For an axis that does not exist."),
     "mismatch": (
         "CollectiveMismatchError",

@@ -52,6 +52,9 @@ def test_out_takes_the_result():
         out = cuda.device_array(x.shape, x.dtype)
         assert getattr(parallel, name)(cuda.to_device(x), out=out) is out
         np.testing.assert_array_equal(out.copy_to_host(), getattr(parallel, name)(x))
+        both = cuda.to_device(x)
+        assert getattr(parallel, name)([both, x], out=[both, np.empty_like(x)])[0] is both
+        np.testing.assert_array_equal(both.copy_to_host(), getattr(parallel, name)(x))
 
 
 def test_order_of_the_ranks():
@@ -122,11 +125,12 @@ def test_bad_arguments_are_named():
     refused(TypeError, "an array in main memory", parallel.psum, [x, device], out=[device, cuda.to_device(x)])
     refused(ValueError, "out has shape (4,)", parallel.psum, device, out=cuda.device_array(4, np.float32))
     refused(TypeError, "out has dtype float64", parallel.psum, device, out=cuda.device_array((3, 4), np.float64))
-    refused(ValueError, "out shares memory with x", parallel.psum, device, out=device)
+    flat = cuda.to_device(np.ones(13, np.float32))
+    refused(ValueError, "out shares memory with x", parallel.psum, flat[:-1], out=flat[1:])
     there, here = cuda.device_array((3, 4), np.float32), np.empty((3, 4), np.float32)
     refused(ValueError, "share memory", parallel.psum, [device, device], out=[there, there])
     refused(ValueError, "share memory", parallel.psum, [device, x, x], out=[there, here, here])
-    refused(ValueError, "overlaps", parallel.psum, [device, x], out=[there, x])
+    refused(ValueError, "overlaps", parallel.psum, [device, x], out=[there, x[::-1]])
     here.flags.writeable = False
     refused(ValueError, "read-only", parallel.psum, [device, x], out=[there, here])
 

@@ -1,4 +1,4 @@
-"""Reductions over the ranks of an MPI job: sums, means, maxima and minima of arrays, numbers and nests of them.
+"""Collective functions over the ranks of an MPI job: sums, means, extrema and movements of arrays, numbers and nests.
 
 The functions need mpi4py only where a launcher started several processes; a process by itself is an axis of one rank.
 """
@@ -11,20 +11,26 @@ from typing import Any
 from numbafunc.errors import CollectiveMismatchError
 from numbafunc.parallel import axes, dtypes
 from numbafunc.parallel.call_site import Place
+from numbafunc.parallel.collectives import all_gather, all_to_all, barrier, ppermute, reduce_scatter
 from numbafunc.parallel.njit import register as _register
 from numbafunc.parallel.reduce import reduce as _reduce
 from numbafunc.parallel.watchdog import checked_limit as _checked_limit, watchdog as _watchdog
 
 __all__ = [
     "CollectiveMismatchError",
+    "all_gather",
+    "all_to_all",
     "axis_index",
     "axis_size",
+    "barrier",
     "broadcast",
     "grid",
     "pmax",
     "pmean",
     "pmin",
+    "ppermute",
     "psum",
+    "reduce_scatter",
     "register_axis",
     "set_timeout",
 ]
@@ -56,7 +62,7 @@ def psum(
     axis_index_groups : sequence of sequences of int, optional
         Divides the ranks of the axis; each group reduces by itself. Every rank is in one group.
     out : numpy.ndarray or nest of numpy.ndarray, optional
-        Where to put the result.
+        Where to put the result; an array of ``x`` may be the one that its own result is put into.
     reproducible : bool, default False
         Add up in the order of the ranks: the same bits from every MPI and however arrays are combined in a call. Takes
         two to four times the time.
@@ -104,6 +110,7 @@ def pmean(
     x: Any,
     axis_name: Any = "device",
     *,
+    weight: Any = None,
     axis_index_groups: Any = None,
     out: Any = None,
     reproducible: bool = False,
@@ -111,7 +118,8 @@ def pmean(
 ) -> Any:
     r"""Mean over the ranks of an axis.
 
-    .. math:: \operatorname{pmean}(x) = \frac{1}{n} \sum_r x_r
+    .. math:: \operatorname{pmean}(x) = \frac{\sum_r w_r x_r}{\sum_r w_r}, \qquad w_r = 1
+        \text{ unless given}
 
     Parameters
     ----------
@@ -119,10 +127,13 @@ def pmean(
         Real or complex; of the same shape, dtype and nest on all ranks.
     axis_name : str or tuple of str, default 'device'
         As of :func:`psum`.
+    weight : float, optional
+        What this rank's ``x`` counts, such as the number of rows that it is the mean of. Where it is 0, ``x`` may be
+        NaN: it does not count.
     axis_index_groups : sequence of sequences of int, optional
         As of :func:`psum`; each group divides by its own size.
     out : numpy.ndarray or nest of numpy.ndarray, optional
-        Where to put the result.
+        Where to put the result; an array of ``x`` may be the one that its own result is put into.
     reproducible : bool, default False
         As of :func:`psum`.
     name : str, optional
@@ -143,11 +154,18 @@ def pmean(
         For ``x`` that does not hold numbers, an ``out`` of another dtype, a ``reproducible`` that is not True or False,
         or a ``name`` that is not a string.
     ValueError
-        For groups that do not hold each rank once, or an ``out`` of another shape or that shares memory.
+        For groups that do not hold each rank once, an ``out`` of another shape or that shares memory, or a ``weight``
+        that is negative, not finite or no single number.
+
+    Warns
+    -----
+    RuntimeWarning
+        Where all weights are 0; the mean is NaN.
 
     Notes
     -----
-    Linear: the mean of the tangents is the tangent of the mean. They have to be there on all ranks or on none.
+    Linear in ``x``: the mean of the tangents is the tangent of the mean. They have to be there on all ranks or on none.
+    A ``weight`` may be differentiated too.
 
     Examples
     --------
@@ -157,6 +175,11 @@ def pmean(
     >>> numbafunc.parallel.pmean([1, 2.0])
     [array(1.), array(2.)]
     """
+    if weight is not None:
+        from numbafunc.parallel.weighted import weighted_mean
+
+        place = Place.of(sys._getframe(1), name)
+        return weighted_mean(x, weight, axis_name, axis_index_groups, out, reproducible, place)
     return _reduce(dtypes.MEAN, x, axis_name, axis_index_groups, out, reproducible, sys._getframe(1), name)
 
 
@@ -182,7 +205,7 @@ def pmax(
     axis_index_groups : sequence of sequences of int, optional
         As of :func:`psum`.
     out : numpy.ndarray or nest of numpy.ndarray, optional
-        Where to put the result.
+        Where to put the result; an array of ``x`` may be the one that its own result is put into.
     reproducible : bool, default False
         A maximum always is.
     name : str, optional
@@ -242,7 +265,7 @@ def pmin(
     axis_index_groups : sequence of sequences of int, optional
         As of :func:`psum`.
     out : numpy.ndarray or nest of numpy.ndarray, optional
-        Where to put the result.
+        Where to put the result; an array of ``x`` may be the one that its own result is put into.
     reproducible : bool, default False
         A minimum always is.
     name : str, optional

@@ -76,7 +76,8 @@ def reduce_on_device(
         if any(start + size > following for (start, size), (following, _) in itertools.pairwise(spans)):
             raise ValueError("two arrays of out share memory")
         in_main_memory = [index for index, device in enumerate(there) if not device]
-        arguments.check_overlaps([outs[index] for index in in_main_memory], [arrays[index] for index in in_main_memory])
+        here = [(outs[index], arrays[index]) for index in in_main_memory]
+        arguments.check_overlaps([out for out, _ in here], [array for out, array in here if array is not out])
 
     def direct(array: Any, wire: Wire, device: bool) -> bool:
         if not device or reproducible or not array.is_c_contiguous():
@@ -202,7 +203,12 @@ def _check_out(out: Any, array: Any, dtype: np.dtype[Any], name: str, memory: Me
     target = memory.view(out)
     if not target.is_c_contiguous():
         raise ValueError(f"{name} is not C-contiguous")
-    if array.size and _overlap(memory.address(target), target.nbytes, memory.address(array), array.alloc_size):
+    in_place = memory.address(target) == memory.address(array) and array.is_c_contiguous()
+    if (
+        array.size
+        and not (in_place and target.dtype == array.dtype)
+        and _overlap(memory.address(target), target.nbytes, memory.address(array), array.alloc_size)
+    ):
         raise ValueError(f"{name} shares memory with x")
 
 

@@ -107,6 +107,21 @@ def native(operation: str, carried: np.dtype[Any]) -> Native:
     return Native(signed(datatype.handle), handle, elements, itemsize)
 
 
+@cache
+def element(itemsize: int) -> int:
+    """Handle of the datatype of an element of so many bytes, for data that are moved and not computed with."""
+    from mpi4py import MPI
+
+    from numbafunc.parallel.agreement import signed
+
+    datatype = MPI.BYTE.Create_contiguous(itemsize).Commit()
+    _KEPT.append(datatype)
+    return signed(datatype.handle)
+
+
+_KEPT: list[Any] = []
+
+
 def as_leaf(x: Any, name: str) -> Any:
     """An ndarray in native byte order, or a Dual; TypeError for what can't be reduced."""
     if isinstance(x, complex) or (isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind == "c"):

@@ -38,7 +38,7 @@ from numbafunc.parallel.agreement import (
 )
 
 # Kinds of steps.
-REDUCE, ORDERED, BROADCAST, SPLIT = range(4)
+REDUCE, ORDERED, BROADCAST, SPLIT, MOVE = range(5)
 WIDTH = 10
 # Columns of the steps that reduce.
 SOURCE, TARGET, SCRATCH = 1, 2, 7
@@ -235,6 +235,24 @@ def _make_exchange(agree: Any, reduce_memory: Any, ordered_sum: Any, broadcast_m
                 state[ENTERED] += 1
                 code = np.int64(_comm_split(state[COMMUNICATOR], step[3], step[4], step[2]))
                 state[ENTERED] += 1
+            elif kind == MOVE:
+                # Counts and offsets of what is sent, and of what is received, of 32 bits each.
+                counts, skip, datatype = step[3], 4 * state[SIZE], step[4]
+                state[ENTERED] += 1
+                code = np.int64(
+                    _alltoallv(
+                        step[1],
+                        counts,
+                        counts + skip,
+                        datatype,
+                        step[2],
+                        counts + 2 * skip,
+                        counts + 3 * skip,
+                        datatype,
+                        state[COMMUNICATOR],
+                    )
+                )
+                state[ENTERED] += 1
             if code != 0:
                 return -code
         return np.int64(0)
@@ -326,6 +344,15 @@ def broadcasting(target: int, count: int, root: int) -> list[int]:
 def splitting(target: int, color: int, key: int) -> list[int]:
     """The step that makes a communicator of the ranks of one color and writes its handle to memory."""
     return _step(SPLIT, 0, target, color, key)
+
+
+def moving(counts: int, datatype: int) -> list[int]:
+    """The step that sends elements of each rank to each other, but for the addresses of source and target.
+
+    At ``counts`` are four lists of 32-bit integers, an entry for each rank: how many elements are sent, from which one
+    on, how many are received, to which one on.
+    """
+    return _step(MOVE, 0, 0, counts, datatype)
 
 
 def in_place() -> int:

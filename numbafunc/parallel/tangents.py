@@ -9,7 +9,7 @@ a sum over the ranks is its own transpose.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -84,10 +84,24 @@ def apart_from_recorded(operands: Sequence[Any]) -> tuple[list[Any], list[dict[t
 def shared(
     operation: str, operand: Any, part: Recorder, axis: Axis, nest: str, reproducible: bool, place: Place
 ) -> Recorder:
-    """The sum or mean over the ranks of recorded tangents of an operand; all ranks take the step back together."""
-    lower = {key: other for key, other in components(operand).items() if key and key[-1] < part.level}
+    """The sum or mean over the ranks of recorded tangents of an operand, which is its own transpose."""
 
     def run(x: Any) -> Any:
+        return _reduce(operation, [x], axis, nest, reproducible, place)[0]
+
+    return shared_step(f"p{operation}", run, run, operand, part, axis)
+
+
+def shared_step(
+    name: str, run: Callable[[Any], Any], back: Callable[[Any], Any], operand: Any, part: Recorder, axis: Axis
+) -> Recorder:
+    """A linear step of recorded tangents of an operand that all ranks take together, and its transpose too.
+
+    The tangents of the result have the shape of the operand's.
+    """
+    lower = {key: other for key, other in components(operand).items() if key and key[-1] < part.level}
+
+    def complete(x: Any) -> Any:
         # The cotangents of some ranks may be zero, but all ranks have to send the same derivatives.
         parts = components(x)
         parts[()] = np.array(parts[()])
@@ -95,9 +109,9 @@ def shared(
             shape = (*other.shape[: len(key)], *parts[()].shape)
             zeros: Any = variable(shape, part.dtype, other.level) if type(other) is Recorder else None
             parts.setdefault(key, np.zeros(shape, part.dtype) if zeros is None else zeros)
-        return _reduce(operation, [assemble(parts)], axis, nest, reproducible, place)[0]
+        return assemble(parts)
 
-    step = Primitive(f"p{operation}", run, lambda cotangent, place, x: run(cotangent))
+    step = Primitive(name, lambda x: run(complete(x)), lambda cotangent, place, x: back(complete(cotangent)))
     result = step.record(part.shape, part.dtype, part)
     if axis.size > 1:
         SHARED.setdefault(part.level, []).append(result.node)

@@ -58,6 +58,28 @@ def test_derivatives(function):
     assert numbafunc.grad(numbafunc.grad(lambda x: function({"a": x**3})["a"]))(2.0) == 12
 
 
+def test_functions_that_move_data():
+    x = np.arange(6.0).reshape(1, 2, 3)
+    for result, wanted in [
+        (parallel.all_gather(x, axis=1), x[:, None]),
+        (parallel.all_gather({"a": [x]}, axis=1, tiled=True)["a"][0], x),
+        (parallel.reduce_scatter(x), x[0]),
+        (parallel.reduce_scatter(x, axis=2, tiled=True), x),
+        (parallel.all_to_all(x, concat_axis=2), x[0, :, :, None]),
+        (parallel.all_to_all(x, split_axis=1, concat_axis=2, tiled=True), x),
+        (parallel.ppermute(x, perm=[(0, 0)]), x),
+        (parallel.ppermute(x, perm=[]), 0 * x),
+    ]:
+        np.testing.assert_array_equal(result, wanted, strict=True)
+        assert not np.shares_memory(result, x)
+    parallel.barrier()
+    with pytest.raises(ValueError, match="x has length 2 along axis 1; wanted: 1"):
+        parallel.reduce_scatter(x, axis=1)
+    value, tangent = numbafunc.jvp(lambda v: parallel.all_gather(3 * v), (2.0,), (1.0,))
+    assert (value, tangent) == ([6], [3])
+    assert numbafunc.grad(lambda v: parallel.all_gather(v**3)[0], mode="reverse")(2.0) == 12
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_refused(function):
     with pytest.raises(TypeError, match="x is in the memory of a CUDA device"):
@@ -94,7 +116,8 @@ def test_out():
     with pytest.raises(ValueError, match=r"out has shape \(3,\); wanted: \(2,\)"):
         parallel.psum(x, out=np.empty(3))
     with pytest.raises(ValueError, match="out overlaps"):
-        parallel.psum(x, out=x)
+        parallel.psum(x, out=x[::-1])
+    assert parallel.psum(x, out=x) is x
     with pytest.raises(ValueError, match="out is nested as"):
         parallel.psum([x], out=(out,))
     with pytest.raises(TypeError, match="out can't hold the result for a dual array"):

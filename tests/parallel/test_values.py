@@ -19,6 +19,12 @@ def test_derivatives(tmp_path, ranks):
     run_ranks(tmp_path, ranks, "derivatives.py")
 
 
+@pytest.mark.parametrize("ranks", [2, *thorough(1, 3, 4)])
+def test_functions_that_move_data(tmp_path, ranks):
+    result = run_ranks(tmp_path, ranks, "moving.py")
+    assert all("test_bad_arguments" in log for log in result.logs), str(result)
+
+
 @pytest.mark.parametrize("ranks", [2, *thorough(1, 4)])
 def test_axes(tmp_path, ranks):
     run_ranks(tmp_path, ranks, "axes.py")

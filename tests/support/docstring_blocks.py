@@ -50,7 +50,17 @@ BLOCKS = {
         "Whether `f` returns a pair of the value and something else, which is handed through.",
     ),
     "axis_name": ("axis_name : str or tuple of str, default 'device'", "As of :func:`psum`."),
-    "out_of_nest": ("out : numpy.ndarray or nest of numpy.ndarray, optional", "Where to put the result."),
+    "axis_index_groups": ("axis_index_groups : sequence of sequences of int, optional", "As of :func:`psum`."),
+    "name_of_call": ("name : str, optional", "As of :func:`psum`."),
+    "nest": ("x : array_like or nest of array_like", "Of the same shape, dtype and nest on all ranks."),
+    "nest_to_sum": (
+        "x : array_like or nest of array_like",
+        "Real or complex; of the same shape, dtype and nest on all ranks.",
+    ),
+    "out_of_nest": (
+        "out : numpy.ndarray or nest of numpy.ndarray, optional",
+        "Where to put the result; an array of ``x`` may be the one that its own result is put into.",
+    ),
     "no_axis": ("NameError", "For an axis that does not exist."),
     "mismatch": (
         "CollectiveMismatchError",

@@ -52,6 +52,9 @@ def test_out_takes_the_result():
         out = cuda.device_array(x.shape, x.dtype)
         assert getattr(parallel, name)(cuda.to_device(x), out=out) is out
         np.testing.assert_array_equal(out.copy_to_host(), getattr(parallel, name)(x))
+        both = cuda.to_device(x)
+        assert getattr(parallel, name)([both, x], out=[both, np.empty_like(x)])[0] is both
+        np.testing.assert_array_equal(both.copy_to_host(), getattr(parallel, name)(x))
 
 
 def test_order_of_the_ranks():
@@ -88,6 +91,24 @@ def test_broadcast():
     np.testing.assert_array_equal(result[1], x[ranks - 1])
 
 
+def test_functions_that_move_data():
+    x = data((2 * ranks, 5), "f4", ranks)[rank]
+    circle = [(r, (r + 1) % ranks) for r in range(ranks)]
+    for function in (
+        parallel.all_gather,
+        lambda v: parallel.reduce_scatter(v, tiled=True),
+        lambda v: parallel.all_to_all(v, concat_axis=1, tiled=True),
+        lambda v: parallel.ppermute({"a": v}, perm=circle)["a"],
+    ):
+        for operand, wanted in [((cuda.to_device(x),) * 2, numbafunc.jvp(function, (x,), (x,)))]:
+            result = function(operand[0])
+            assert on_device(result)
+            np.testing.assert_array_equal(result.copy_to_host(), function(x))
+            for got, there in zip(numbafunc.jvp(function, operand[:1], operand[1:]), wanted):
+                assert on_device(got)
+                np.testing.assert_array_equal(got.copy_to_host(), there)
+
+
 def refused(error, words, function, *arguments, **options):
     try:
         function(*arguments, **options)
@@ -104,11 +125,12 @@ def test_bad_arguments_are_named():
     refused(TypeError, "an array in main memory", parallel.psum, [x, device], out=[device, cuda.to_device(x)])
     refused(ValueError, "out has shape (4,)", parallel.psum, device, out=cuda.device_array(4, np.float32))
     refused(TypeError, "out has dtype float64", parallel.psum, device, out=cuda.device_array((3, 4), np.float64))
-    refused(ValueError, "out shares memory with x", parallel.psum, device, out=device)
+    flat = cuda.to_device(np.ones(13, np.float32))
+    refused(ValueError, "out shares memory with x", parallel.psum, flat[:-1], out=flat[1:])
     there, here = cuda.device_array((3, 4), np.float32), np.empty((3, 4), np.float32)
     refused(ValueError, "share memory", parallel.psum, [device, device], out=[there, there])
     refused(ValueError, "share memory", parallel.psum, [device, x, x], out=[there, here, here])
-    refused(ValueError, "overlaps", parallel.psum, [device, x], out=[there, x])
+    refused(ValueError, "overlaps", parallel.psum, [device, x], out=[there, x[::-1]])
     here.flags.writeable = False
     refused(ValueError, "read-only", parallel.psum, [device, x], out=[there, here])
 

@@ -1,9 +1,12 @@
 """Every operation on every dtype, size and layout against NumPy on the stacked data."""
 
+import warnings
+
 import ml_dtypes
 import numpy as np
 from common import data, same_bits_everywhere
 
+import numbafunc
 from numbafunc import parallel
 
 REAL = ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", ml_dtypes.bfloat16, ">f4", ">i2"]
@@ -185,6 +188,93 @@ def test_out():
     assert np.all(out["b"][1] == ranks)
 
 
+def test_results_in_the_place_of_the_operands():
+    total = sum(range(1, ranks + 1))
+    for dtype in ("f4", "f8", "i2", "f2", "D"):
+        for size in (5, 3000, 90_000):
+            for options in ({}, {"reproducible": True}):
+                for _ in range(2):
+                    x = np.full(size, rank + 1).astype(dtype)
+                    assert parallel.psum(x, out=x, **options) is x
+                    assert np.all(x == total), (dtype, size, options)
+                strided = np.full(2 * size, rank + 1).astype(dtype)[::2]
+                assert parallel.psum(strided, out=strided, **options) is strided
+                assert np.all(strided == total)
+                x = np.full(size, rank + 1).astype(dtype)
+                tree = {"a": x, "b": np.full(7, rank + 1.0)}
+                parallel.psum(tree, out={"a": x[:], "b": tree["b"]}, **options)
+                assert np.all(x == total)
+                assert np.all(tree["b"] == total)
+    x = np.full(4000, rank + 1.0)
+    assert np.all(parallel.pmax(x, out=x) == ranks)
+    block = np.full((2, 300), rank + 1.0)
+    for out in ([block[1], block[0]], [block[0], block[0]]):
+        try:
+            parallel.psum([block[0], block[1]], out=out)
+        except ValueError as error:
+            assert "memory" in str(error)
+        else:
+            raise AssertionError("no error")
+
+
+def test_weighted_mean():
+    def mean(rows):
+        with np.errstate(invalid="ignore"):
+            return rows.sum(0) / len(rows) if len(rows) else np.full(rows.shape[1:], np.nan)
+
+    for dtype in ("f8", "f4", "f2", "F", "i4"):
+        for lengths in (list(range(ranks)), [5 + r for r in range(ranks)]):
+            if not sum(lengths):
+                continue
+            everything = [x.astype(dtype) for x in data((9, 2), "f8", ranks, seed=5)]
+            parts = [x[:length] for x, length in zip(everything, lengths)]
+            own = mean(parts[rank]).astype(dtype if dtype != "i4" else "f8")
+            wanted = np.concatenate(parts).astype("D").sum(0) / sum(lengths)
+            for options in ({}, {"reproducible": True}, {"out": {"a": np.empty_like(own)}}):
+                result = parallel.pmean({"a": own}, weight=lengths[rank], **options)["a"]
+                assert result.dtype == own.dtype
+                bound = {"f2": 5e-3, "f4": 1e-6, "F": 1e-6}.get(dtype, 1e-14)
+                assert np.all(np.abs(result - wanted) <= bound * (1 + np.abs(wanted))), (dtype, result, wanted)
+                assert same_bits_everywhere(result)
+    huge = np.full(3, 3e38, np.float32)
+    np.testing.assert_allclose(parallel.pmean(huge, weight=10), huge, rtol=1e-6)
+    assert parallel.pmean(3, weight=2.0) == 3.0
+    # The derivative is that of the sum over all divided by the sum of the weights, by both.
+    weights = [r + 0.5 for r in range(ranks)]
+    values = [2.0 * r - 1 for r in range(ranks)]
+
+    def f(x, w):
+        return parallel.pmean(x, weight=w) ** 2
+
+    value, slope = numbafunc.jvp(f, (values[rank], weights[rank]), (1.0 + rank, 0.5))
+    total = sum(weights)
+    expected = sum(w * x for w, x in zip(weights, values)) / total
+    np.testing.assert_allclose(value, expected**2, rtol=1e-13)
+    moved = sum(w * (1.0 + r) + 0.5 * (x - expected) for r, (w, x) in enumerate(zip(weights, values))) / total
+    np.testing.assert_allclose(slope, 2 * expected * moved, rtol=1e-13, atol=1e-13)
+    x_slope, w_slope = numbafunc.grad(f, (0, 1), mode="reverse")(values[rank], weights[rank])
+    np.testing.assert_allclose(x_slope, ranks * 2 * expected * weights[rank] / total, rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(
+        w_slope, ranks * 2 * expected * (values[rank] - expected) / total, rtol=1e-13, atol=1e-13
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert np.isnan(parallel.pmean(1.0, weight=0))
+    assert "all weights are 0" in str(caught[0].message)
+    for kind, wrong, text in [
+        (ValueError, -1, "weight is -1"),
+        (ValueError, np.nan, "weight is nan"),
+        (ValueError, np.ones(2), "weight has shape (2,)"),
+        (TypeError, "1", "weight is '1'"),
+    ]:
+        try:
+            parallel.pmean(1.0, weight=wrong)
+        except kind as error:
+            assert text in str(error)
+        else:
+            raise AssertionError("no error")
+
+
 def test_out_of_a_nest_shares_no_memory():
     x = np.full(300, rank + 1.0)
     for _ in range(2):  # the second call has its plan at once
@@ -197,7 +287,7 @@ def test_out_of_a_nest_shares_no_memory():
         for name, wrong in {
             "two arrays": {"a": one[:300], "b": one[299:599]},
             "two": {"a": block[:, 0], "b": block[:, 0]},
-            "overlaps": {"a": block[:, 0], "b": x},
+            "overlaps": {"a": block[:, 0], "b": x[::-1]},
         }.items():
             try:
                 parallel.psum(tree, out=wrong)

@@ -86,8 +86,8 @@ _scalar(np.round, np.around)(lambda x: np.rint(leave(x)))
 def _logaddexp(x: Any, y: Any) -> Any:
     if x == y and np.isinf(leave(x)):
         # Equal infinities share equally, but -inf has no share.
-        share = 0.5 if x > 0.0 else 0.0
-        return _with_slope_of(x + y, share * x + share * y)
+        slope = x + elementary.softplus(_with_slope_of(0.0, y - x))
+        return _with_slope_of(x + y, slope if x > 0.0 else 0.0 * slope)
     return x + elementary.softplus(y - x) if x >= y else y + elementary.softplus(x - y)
 
 

@@ -38,11 +38,17 @@ autodoc_typehints = "none"  # the docstrings say more
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 
+mathjax3_config = {  # textmacros: a backslash before an underscore in text
+    "loader": {"load": ["[tex]/textmacros"]},
+    "tex": {"packages": {"[+]": ["textmacros"]}},
+}
+
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 copybutton_exclude = ".linenos, .gp, .go"
 
 html_theme = "furo"
+pygments_dark_style = "monokai"
 html_title = f"numbafunc {version}"
 html_static_path = ["_static"]
 html_css_files = ["numbafunc.css"]

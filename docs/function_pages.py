@@ -81,7 +81,7 @@ GROUPS = (
         "loops",
         "Loops and differential equations",
         "Loops with a carry, compiled as a whole where their body is; ordinary differential equations.",
-        ("ops.scan", "ops.odeint"),
+        ("ops.scan", "ops.while_loop", "ops.odeint"),
     ),
     Group(
         "derivatives",
@@ -275,13 +275,19 @@ def write(app: Any) -> None:
             file.write_text(text)
 
 
-def keep_initials(app: Any, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
-    """Escape an initial at the beginning of a line, such as in references, which would begin a numbered list."""
-    lines[:] = [re.sub(r"^(\s*)([A-Z])\. ", r"\1\\\2. ", line) for line in lines]
+def adapt(app: Any, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
+    """Adapt a docstring to Sphinx and MathJax.
+
+    An initial at the beginning of a line, as in references, would begin a numbered list; a figure in the name of an
+    operator would be set apart from its letters.
+    """
+    for place, line in enumerate(lines):
+        line = re.sub(r"^(\s*)([A-Z])\. ", r"\1\\\2. ", line)
+        lines[place] = re.sub(r"\\operatorname\{(\w*\d\w*)\}", r"\\mathop{\\text{\1}}", line)
 
 
 def setup(app: Any) -> dict[str, bool]:
     """Register with Sphinx."""
-    app.connect("autodoc-process-docstring", keep_initials, priority=100)
+    app.connect("autodoc-process-docstring", adapt, priority=100)
     app.connect("builder-inited", write, priority=100)  # before autosummary looks at the sources
     return {"parallel_read_safe": True}

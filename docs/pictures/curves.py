@@ -266,6 +266,60 @@ def descent(_: bool) -> Any:
     return figure
 
 
+def matrix(values: Any, title: str, axes: Any) -> None:
+    """A matrix in colours, blue for negative elements."""
+    bound = np.abs(values).max()
+    axes.imshow(values, cmap="RdBu_r", vmin=-bound, vmax=bound, interpolation="none")
+    axes.set(title=title, xticks=[], yticks=[])
+    axes.grid(False)
+
+
+def jacobian(driver: Callable[..., Any], _: bool) -> Any:
+    """The Jacobian of a moving average, and of a cumulative sum of squares."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.2))
+    x = np.linspace(-1.0, 1.0, 16)
+    matrix(
+        driver(lambda x: np.convolve(np.tanh(3 * x), [0.25, 0.5, 0.25], "same"))(x), "moving average of tanh(3 x)", left
+    )
+    matrix(driver(lambda x: np.cumsum(x**2))(x), "cumulative sum of x²", right)
+    for axes in (left, right):
+        axes.set(xlabel="variable", ylabel="element of the result")
+    return figure
+
+
+def curvature(_: bool) -> Any:
+    """The Hessian of a chain of springs, and of one in which all pull at all."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.2))
+    x = np.linspace(0.0, 1.0, 12) ** 2
+    matrix(numbafunc.hessian(lambda x: np.sum((x[1:] - x[:-1]) ** 2))(x), "neighbours: sum of (xᵢ₊₁ - xᵢ)²", left)
+    matrix(numbafunc.hessian(numbafunc.logsumexp)(4 * x), "logsumexp", right)
+    for axes in (left, right):
+        axes.set(xlabel="variable", ylabel="variable")
+    return figure
+
+
+def root(_: bool) -> Any:
+    """The solution of Kepler's equation as a function of the time, and its derivative."""
+
+    def residual(e: Any, time: Any) -> Any:
+        return e - 0.8 * np.sin(e) - time
+
+    @numbafunc.custom_root(residual, elementwise=True)
+    def anomaly(time: Any) -> Any:
+        e = time + 0.8 * np.sin(time)
+        for _ in range(60):
+            e = e - residual(e, time) / (1 - 0.8 * np.cos(e))
+        return e
+
+    figure, axes = plt.subplots(figsize=WIDE)
+    time = np.linspace(0.0, 2 * np.pi, 301)
+    axes.plot(time, anomaly(time), label="e, the root of e - 0.8 sin(e) - t")
+    axes.plot(time, slope(anomaly)(time), label="its derivative by t")
+    axes.set(xlabel="t")
+    axes.legend(loc="upper center")
+    return figure
+
+
 def of_its_own(_: bool) -> Any:
     """A function made by elementwise, with its derivative."""
     import math
@@ -347,5 +401,9 @@ PICTURES: dict[str, Picture] = {
     "jvp": Picture(tangent, "A curve with tangent lines at two points"),
     "grad": Picture(descent, "Contours of a function of two variables and a path along its gradient"),
     "derivative": Picture(taylor, "The hyperbolic tangent and three Taylor polynomials"),
+    "jacfwd": Picture(partial(jacobian, numbafunc.jacfwd), "The Jacobians of two functions as matrices in colours"),
+    "jacrev": Picture(partial(jacobian, numbafunc.jacrev), "The Jacobians of two functions as matrices in colours"),
+    "hessian": Picture(curvature, "The Hessians of two functions as matrices in colours"),
+    "custom_root": Picture(root, "The solution of Kepler's equation and its derivative"),
     "elementwise": Picture(of_its_own, "A wave packet and its derivative by the width"),
 }

@@ -590,11 +590,8 @@ def softplus(x: Any, *, beta: Any = _SHARPNESS, out: Any = None) -> Any:
 
     Notes
     -----
-    With an infinite ``beta``, the limit, this is :func:`relu` with its derivatives.
-
-    Notes
-    -----
-    The derivative is ``sigmoid(x)``: 0 at minus infinity, 1 at infinity and NaN for NaN.
+    The derivative by ``x`` is ``sigmoid(beta * x)``: for a positive ``beta`` 0 at minus infinity, 1 at infinity; NaN
+    for NaN. With an infinite ``beta``, the limit, this is :func:`relu` with its derivatives.
 
     Examples
     --------

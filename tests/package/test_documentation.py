@@ -79,6 +79,8 @@ def test_every_public_name_has_a_complete_docstring() -> None:
         enumeration = inspect.isclass(value) and issubclass(value, enum.Enum)  # which nobody calls
         wanted = ("Examples",) if enumeration else ("Parameters", "Raises", "Examples")
         missing = [section for section in wanted if section not in (value.__doc__ or "")]
+        headings = re.findall(r"^ *(\w[\w ]*)\n *-{3,}$", value.__doc__ or "", re.MULTILINE)
+        missing += [f"{section} once" for section in headings if headings.count(section) > 1]
         if missing:
             incomplete[name] = missing
     assert not incomplete

@@ -82,6 +82,8 @@ def test_pyramid(example):
     np.testing.assert_allclose(whole, image, atol=1e-6)
     details, rest = program.analyse(image, 4)
     assert rest.shape == (1, 3, 32, 32)
+    blocks = image.reshape(1, 3, 32, 16, 32, 16).mean(axis=(3, 5))
+    assert np.abs(rest - blocks).mean() < 0.05 * np.std(image)
     gains = np.ones(4)
     for level in range(4):
         h = 1e-3 * np.eye(4)[level]

@@ -84,7 +84,9 @@ class Plan(NamedTuple):
         """The arrays of all targets; ``out`` takes the value of the only one."""
         parts = operands.parts
         arrays = [empty(target.shape, self.dtype) for target in self.targets]
-        if not any(array.size for array in arrays):  # operands that broadcast may be large all the same
+        if (
+            arrays and not arrays[0].size and not any(array.size for array in arrays)
+        ):  # operands that broadcast may be large all the same
             return self._restored(arrays, out)
         flats = [source.flatten(parts[source.operand][source.component]) for source in self.sources]
         direct = out is not None and self.targets[0].restore is None and is_plain(out)

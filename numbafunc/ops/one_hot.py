@@ -83,9 +83,9 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
         shape, max(kind, np.dtype(np.intp), key=lambda dtype: dtype.itemsize), "num_classes", num_classes
     )
     here = backend.of(indices)
-    if not math.prod(shape):
+    if 0 in shape:
         return here.zeros(shape, kind, indices)
-    if here is backend.CPU and classes > _MANY and indices.size * kind.itemsize < np.dtype(np.intp).itemsize:
+    if classes > _MANY and here is backend.CPU and indices.size * kind.itemsize < np.dtype(np.intp).itemsize:
         return _marked(indices, shape, position, kind)
     compared = here.one_hot(indices, classes, position)
     return _one_hot.evaluate(compared, dtype=kind, shortcut=new_shortcut())

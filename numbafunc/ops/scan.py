@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from numbafunc import backend
-from numbafunc.backend import CPU, Backend
+from numbafunc.backend import CPU, Backend, is_device_array
 from numbafunc.cpu import scan as compiled
 from numbafunc.cpu.differentiated import copy_for_values
 from numbafunc.cpu.scan import carry_error
@@ -292,6 +292,10 @@ def describe(leaf: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return (), np.asarray(leaf).dtype
 
 
+_ONE = flatten(0)[1]
+_SCALARS = (np.float64, np.float32, np.int64)
+
+
 class Loop:
     """The loop in Python."""
 
@@ -330,7 +334,7 @@ class Loop:
             leaves, y = self.checked(taken)
             results.put(self.steps - 1 if self.reverse else 0, y)
         # If carry and result are one NumPy scalar each, their types alone show that they are as expected.
-        alone = len(self.expected) == 1 and self.structure == flatten(0)[1] and self.expected[0][0] == ()
+        alone = len(self.expected) == 1 and self.structure == _ONE and self.expected[0][0] == ()
         kind = self.expected[0][1].type if alone else None
         entries = self.here.scan_entries
         taken_steps = 1 if taken else 0
@@ -413,6 +417,14 @@ class Loop:
     def promoted(self, leaves: list[Any]) -> tuple[list[Any], Any]:
         """The first carry with Python numbers in dtypes that a step keeps, and what the first step then returns."""
         given, rounds = leaves, 0
+        if self.alone():
+            # As below for one number, the usual case: by the types of NumPy's scalars.
+            first = self._first_step(leaves)
+            if type(first) is tuple and len(first) == 2 and type(first[0]) in _SCALARS:
+                number = _typed(leaves[0], first[0].dtype)
+                again = self._first_step([number])
+                if type(again) is tuple and len(again) == 2 and type(again[0]) is type(number):
+                    return [number], again
         settled = False  # whether the numbers that have met no array are in dtypes of their own
         while True:
             returned = self._first_step(leaves)
@@ -431,14 +443,24 @@ class Loop:
             if not changed:
                 return leaves, returned
 
+    def alone(self) -> bool:
+        """Whether the carry is one leaf."""
+        return self.here is CPU and self.structure == _ONE
+
     def _first_step(self, leaves: list[Any]) -> Any:
         """What the first step returns."""
         first = None if self.steps == 0 else self.steps - 1 if self.reverse else 0
-        # The step may be taken again, and one that works in place must then find the arrays as they were.
-        copies, (entries, nest) = map(_own, leaves), flatten(self._x(first))
-        x = nest.unflatten(map(_own, entries))
-        with np.errstate(all="ignore") if first is None else contextlib.nullcontext():
-            return self.f(self.structure.unflatten(copies), x)
+        x = self._x(first)
+        if any(isinstance(leaf, np.ndarray) or is_device_array(leaf) for leaf in leaves) or any(
+            entry.ndim != 1 for entry in self.entries
+        ):
+            # The step may be taken again, and one that works in place must then find the arrays as they were.
+            leaves, (entries, nest) = list(map(_own, leaves)), flatten(x)
+            x = nest.unflatten(map(_own, entries))
+        if first is not None:
+            return self.f(self.structure.unflatten(leaves), x)
+        with np.errstate(all="ignore"):
+            return self.f(self.structure.unflatten(leaves), x)
 
     def _settled(self, leaves: list[Any]) -> list[Any]:
         """Leaves of which some are Python numbers still, with these as a step keeps all others.

@@ -27,6 +27,7 @@ mp.prec = 160
 # Largest errors in units in the last place: float32, float64. Those of the C library's functions are glibc's.
 ULP_LIMITS = {
     "exp": (1, 1),
+    "exp_nonpositive": (1, 1),
     "exp2": (1, 1),
     "expm1": (1, 1),
     "log": (1, 1),
@@ -85,6 +86,7 @@ def exact_cdf_tanh(x: Any) -> Any:
 
 
 ARRAY_ORACLES = {name: getattr(np, name) for name in CORES if hasattr(np, name)} | {
+    "exp_nonpositive": np.exp,
     "rsqrt": lambda x: 1 / np.sqrt(x),
     "sech": lambda x: 1 / np.cosh(x),
     "logistic": special.expit,
@@ -109,6 +111,7 @@ ARRAY_ORACLES = {name: getattr(np, name) for name in CORES if hasattr(np, name)}
 
 EXACT_ORACLES = {
     "exp": mp.exp,
+    "exp_nonpositive": mp.exp,
     "exp2": lambda x: mp.power(2, x),
     "expm1": mp.expm1,
     "log": mp.log,
@@ -153,6 +156,7 @@ EXACT_ORACLES = {
 
 # Where the real function is defined, boundaries included.
 DOMAINS = {
+    "exp_nonpositive": (-np.inf, 0),
     "log": (0, np.inf),
     "log2": (0, np.inf),
     "log10": (0, np.inf),
@@ -285,6 +289,7 @@ def test_float64_against_arbitrary_precision(name: str) -> None:
 INF, NAN = np.inf, np.nan
 SPECIAL_VALUES: dict[str, list[tuple[float, float]]] = {
     "exp": [(0.0, 1.0), (-0.0, 1.0), (INF, INF), (-INF, 0.0)],
+    "exp_nonpositive": [(0.0, 1.0), (-0.0, 1.0), (-INF, 0.0)],
     "exp2": [(0.0, 1.0), (INF, INF), (-INF, 0.0), (10.0, 1024.0), (-3.0, 0.125)],
     "expm1": [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -1.0)],
     "log": [(0.0, -INF), (-0.0, -INF), (1.0, 0.0), (-1.0, NAN), (INF, INF), (-INF, NAN)],

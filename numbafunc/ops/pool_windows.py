@@ -54,8 +54,9 @@ class Windows(NamedTuple):
         lengths = _lengths(size, "size")
         unset = strides is None or (not isinstance(strides, (tuple, list, bool)) and _whole(strides) == 0)
         steps = lengths if unset else _lengths(strides, "strides")
-        gaps = _lengths(dilation, "dilation")
-        for name, flag in (("ceil_mode", ceil), ("count_include_pad", include_padding)):
+        gaps = (1, 1) if type(dilation) is int and dilation == 1 else _lengths(dilation, "dilation")
+        usual = ceil is False and include_padding is True
+        for name, flag in () if usual else (("ceil_mode", ceil), ("count_include_pad", include_padding)):
             if not isinstance(flag, (bool, np.bool_)):
                 raise TypeError(f"{name} is {flag!r}; wanted: True or False")
         named = _named(padding)

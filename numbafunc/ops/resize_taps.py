@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -420,6 +420,15 @@ def resample_transpose(cotangent: Array, leading: int, shape: Shape, target: Sha
         return np.zeros((*cotangent.shape[:leading], *shape), cotangent.dtype)
     compute = np.float32 if cotangent.dtype.itemsize == 2 else cotangent.dtype
     x = cotangent.astype(compute)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = _transposed(x, leading, shape, target, sampling, careful=False)
+        if not np.isfinite(found).all():  # which something without weight may be to blame for
+            found = _transposed(x, leading, shape, target, sampling, careful=True)
+    return found.astype(cotangent.dtype)
+
+
+def _transposed(x: Array, leading: int, shape: Shape, target: Shape, sampling: Sampling, *, careful: bool) -> Array:
+    """The transpose in the dtype of x; with care what has no weight adds nothing, whatever it is."""
     for number, (n, m) in enumerate(zip(shape, target)):
         if not sampling.changes(n, m, number - len(shape)):
             continue
@@ -428,35 +437,19 @@ def resample_transpose(cotangent: Array, leading: int, shape: Shape, target: Sha
             x = np.zeros((*x.shape[:axis], n, *x.shape[axis + 1 :]), x.dtype)
             continue
         entered, shares = _taps_back(n, m, sampling.along(number - len(shape)))
-        behind = (1,) * (len(shape) - number - 1)
-        parts = (
-            (np.take(x, results, axis), share.astype(compute).reshape((n, *behind)))
-            for results, share in zip(entered, shares)
-        )
-        x = _weighted_sum(parts, finite=_all_finite(x))
-    return x.astype(cotangent.dtype)
-
-
-def _all_finite(x: Array) -> bool:
-    """Whether no element is NaN or infinite; False also for some that are so large that their sum overflows."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return math.isfinite(x.sum())
-
-
-def _weighted_sum(parts: Iterator[tuple[Array, Array]], *, finite: bool) -> Array:
-    """The sum of arrays times weights; what has no weight adds nothing, whatever it is."""
-    total: Any = None
-    for part, weights in parts:
-        if finite:
-            term = part * weights
-        else:
-            with np.errstate(over="ignore", invalid="ignore"):
-                term = np.where(weights == 0, 0, part * weights)
-        if total is None:
-            total = term
-        else:
-            total += term
-    return total  # type: ignore[no-any-return]
+        shape_of_share = (n, *(1,) * (len(shape) - number - 1))
+        total: Any = None
+        for results, share in zip(entered, shares):
+            weights = share.astype(x.dtype).reshape(shape_of_share)
+            term = np.take(x, results, axis) * weights
+            if careful:
+                term = np.where(weights == 0, 0, term)
+            if total is None:
+                total = term
+            else:
+                total += term
+        x = total
+    return x
 
 
 __all__ = [

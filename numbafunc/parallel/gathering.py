@@ -39,7 +39,9 @@ def _on_nest(collective: _Collective, x: Any, axis_name: Any, groups: Any, place
             operands = [as_leaf(leaf, name) for leaf, name in zip(host, names, strict=True)]
             for operand in operands:
                 wire_of(SUM, operand.dtype)  # raises for what is not a number
-            return collective(operands, names, axis, str(structure), place)
+            results = collective(operands, names, axis, str(structure), place)
+            # Of an array without axes NumPy's functions make a scalar.
+            return [np.asarray(result) if isinstance(result, np.generic) else result for result in results]
 
         if on_device(*leaves):
             return structure.unflatten(through_main_memory(leaves, in_main_memory))

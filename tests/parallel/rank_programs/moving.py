@@ -96,6 +96,8 @@ def test_the_maximum_of_a_scan_has_the_tangent_of_the_lowest_rank_that_has_it():
 
 def test_numbers_nests_and_layouts():
     assert parallel.all_gather(rank).tolist() == list(range(ranks))
+    for scalar in (parallel.pscan(rank, exclusive=True), parallel.pscan(rank), parallel.reduce_scatter(np.ones(ranks))):
+        assert type(scalar) is np.ndarray
     assert parallel.all_gather({"a": (True, None), "b": 2.5})["b"].tolist() == [2.5] * ranks
     x = data((ranks, 4), "f8", ranks, seed=2)
     for given in (np.asfortranarray(x[rank]), x[rank][:, ::-1][:, ::-1], np.broadcast_to(x[0], (ranks, 4))):

@@ -11,7 +11,16 @@ from typing import Any
 from numbafunc.errors import CollectiveMismatchError
 from numbafunc.parallel import axes, dtypes
 from numbafunc.parallel.call_site import Place
-from numbafunc.parallel.collectives import all_gather, all_to_all, barrier, ppermute, reduce_scatter
+from numbafunc.parallel.collectives import (
+    all_gather,
+    all_to_all,
+    barrier,
+    pargmax,
+    pargmin,
+    ppermute,
+    pscan,
+    reduce_scatter,
+)
 from numbafunc.parallel.njit import register as _register
 from numbafunc.parallel.reduce import reduce as _reduce
 from numbafunc.parallel.watchdog import checked_limit as _checked_limit, watchdog as _watchdog
@@ -25,10 +34,13 @@ __all__ = [
     "barrier",
     "broadcast",
     "grid",
+    "pargmax",
+    "pargmin",
     "pmax",
     "pmean",
     "pmin",
     "ppermute",
+    "pscan",
     "psum",
     "reduce_scatter",
     "register_axis",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from numbafunc.parallel import gathering
+from numbafunc.parallel import dtypes, gathering
 from numbafunc.parallel.call_site import Place
 
 
@@ -275,3 +275,154 @@ def barrier(axis_name: Any = "device", *, axis_index_groups: Any = None, name: s
     >>> numbafunc.parallel.barrier()
     """
     gathering.barrier(axis_name, axis_index_groups, Place.of(sys._getframe(1), name))
+
+
+def pscan(
+    x: Any,
+    axis_name: Any = "device",
+    *,
+    op: str = "sum",
+    exclusive: bool = False,
+    axis_index_groups: Any = None,
+    name: str | None = None,
+) -> Any:
+    r"""Sum or maximum over the ranks up to this one.
+
+    .. math:: \operatorname{pscan}(x)_r = \sum_{s \le r} x_s
+
+    Parameters
+    ----------
+    x : array_like or nest of array_like
+        Real, or complex for sums; of the same shape, dtype and nest on all ranks.
+    axis_name : str or tuple of str, default 'device'
+        As of :func:`psum`.
+    op : {'sum', 'max'}, default 'sum'
+        What to do with the numbers of the ranks. A maximum is NaN where a rank has NaN.
+    exclusive : bool, default False
+        Leave this rank out. Rank 0 gets 0, or the least number of the dtype.
+    axis_index_groups : sequence of sequences of int, optional
+        As of :func:`psum`.
+    name : str, optional
+        As of :func:`psum`.
+
+    Returns
+    -------
+    numpy.ndarray or nest of numpy.ndarray
+        Nested as ``x``, in the dtypes that :func:`psum` and :func:`pmax` give.
+
+    Raises
+    ------
+    CollectiveMismatchError
+        On all ranks, where they call different functions, or with different shapes, dtypes, nests or in another order.
+    NameError
+        For an axis that does not exist.
+    TypeError
+        For ``x`` that does not hold numbers of the kind that ``op`` takes, or an ``exclusive`` that is not True or
+        False.
+    ValueError
+        For groups that do not hold each rank once, or another ``op``.
+
+    Notes
+    -----
+    A sum is linear; its transpose is the sum from this rank on. The tangents of a maximum are those of the rank that
+    has it, of the lowest one at ties. Numbers are added pairwise, in as many rounds as the number of ranks has bits.
+
+    Examples
+    --------
+    Where the rows of this rank begin among those of all; in a single process:
+
+    >>> import numbafunc
+    >>> numbafunc.parallel.pscan(7, exclusive=True)
+    array(0)
+    """
+    return gathering.pscan(x, axis_name, op, exclusive, axis_index_groups, Place.of(sys._getframe(1), name))
+
+
+def pargmax(x: Any, axis_name: Any = "device", *, axis_index_groups: Any = None, name: str | None = None) -> Any:
+    """Rank that has the maximum over the ranks of an axis, element by element.
+
+    Parameters
+    ----------
+    x : array_like or nest of array_like
+        Real; of the same shape, dtype and nest on all ranks.
+    axis_name : str or tuple of str, default 'device'
+        As of :func:`psum`.
+    axis_index_groups : sequence of sequences of int, optional
+        As of :func:`psum`.
+    name : str, optional
+        As of :func:`psum`.
+
+    Returns
+    -------
+    numpy.ndarray or nest of numpy.ndarray
+        int64, the same on all ranks; the lowest rank at ties, and the lowest that has NaN where one has it.
+
+    Raises
+    ------
+    CollectiveMismatchError
+        On all ranks, where they call different functions, or with different shapes, dtypes, nests or in another order.
+    NameError
+        For an axis that does not exist.
+    TypeError
+        For ``x`` that does not hold real numbers.
+    ValueError
+        For groups that do not hold each rank once.
+
+    Notes
+    -----
+    Constant where it is differentiable, so the result has no tangents.
+
+    Examples
+    --------
+    In a single process:
+
+    >>> import numbafunc
+    >>> numbafunc.parallel.pargmax([3.0, -1.0])
+    [array(0), array(0)]
+    """
+    return gathering.winner(x, dtypes.MAX, axis_name, axis_index_groups, Place.of(sys._getframe(1), name))
+
+
+def pargmin(x: Any, axis_name: Any = "device", *, axis_index_groups: Any = None, name: str | None = None) -> Any:
+    """Rank that has the minimum over the ranks of an axis, element by element.
+
+    Parameters
+    ----------
+    x : array_like or nest of array_like
+        Real; of the same shape, dtype and nest on all ranks.
+    axis_name : str or tuple of str, default 'device'
+        As of :func:`psum`.
+    axis_index_groups : sequence of sequences of int, optional
+        As of :func:`psum`.
+    name : str, optional
+        As of :func:`psum`.
+
+    Returns
+    -------
+    numpy.ndarray or nest of numpy.ndarray
+        int64, the same on all ranks; the lowest rank at ties, and the lowest that has NaN where one has it.
+
+    Raises
+    ------
+    CollectiveMismatchError
+        On all ranks, where they call different functions, or with different shapes, dtypes, nests or in another order.
+    NameError
+        For an axis that does not exist.
+    TypeError
+        For ``x`` that does not hold real numbers.
+    ValueError
+        For groups that do not hold each rank once.
+
+    Notes
+    -----
+    Constant where it is differentiable, so the result has no tangents.
+
+    Examples
+    --------
+    In a single process:
+
+    >>> import numbafunc
+    >>> numbafunc.parallel.pargmin([3.0, -1.0])
+    [array(0), array(0)]
+    """
+    return gathering.winner(x, dtypes.MIN, axis_name, axis_index_groups, Place.of(sys._getframe(1), name))

@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import on_device
+from numbafunc.dual.array import on_device, value_of
 from numbafunc.dual.trees import flatten, flatten_with_names
+from numbafunc.kinds.arguments import check_flag
 from numbafunc.parallel import axes
 from numbafunc.parallel.axes import Axis
 from numbafunc.parallel.call_site import Place, digest_of
 from numbafunc.parallel.device import through_main_memory
-from numbafunc.parallel.dtypes import SUM, as_leaf, wire_of
+from numbafunc.parallel.dtypes import MAX, SUM, as_leaf, wire_of
 from numbafunc.parallel.interrupts import held_back
 from numbafunc.parallel.moving import Route, move
 from numbafunc.parallel.plan import plan_for
+from numbafunc.parallel.tangents import winning_ranks
 
 # The annotations of NumPy's functions don't allow for dual arrays.
 _numpy: Any = np
@@ -37,7 +39,9 @@ def _on_nest(collective: _Collective, x: Any, axis_name: Any, groups: Any, place
             operands = [as_leaf(leaf, name) for leaf, name in zip(host, names, strict=True)]
             for operand in operands:
                 wire_of(SUM, operand.dtype)  # raises for what is not a number
-            return collective(operands, names, axis, str(structure), place)
+            results = collective(operands, names, axis, str(structure), place)
+            # Of an array without axes NumPy's functions make a scalar.
+            return [np.asarray(result) if isinstance(result, np.generic) else result for result in results]
 
         if on_device(*leaves):
             return structure.unflatten(through_main_memory(leaves, in_main_memory))
@@ -192,3 +196,70 @@ def barrier(axis_name: Any, groups: Any, place: Place) -> None:
     axis = axes.find(axis_name, groups, place)
     if axis.size > 1:
         axis.agree(digest_of("barrier"), f"barrier over {axis.label!r}", place)
+
+
+def pscan(x: Any, axis_name: Any, op: Any, exclusive: Any, groups: Any, place: Place) -> Any:
+    """The sum or maximum over the ranks up to this one."""
+    if op not in _SCANS:
+        raise ValueError(f"op is {op!r}; wanted: 'sum' or 'max'")
+    exclusive = check_flag(exclusive, "exclusive")
+    operation, least, combine = _SCANS[op]
+
+    def scan(operands: Sequence[Any], names: Sequence[str], ranks: Axis, nest: str, place: Place) -> list[Any]:
+        wires = [wire_of(operation, x.dtype) for x in operands]
+        values = [
+            x if x.dtype == wire.carried else x.astype(wire.carried) for x, wire in zip(operands, wires, strict=True)
+        ]
+
+        def from_below(distance: int) -> list[Any]:
+            pairs = tuple((rank, rank + distance) for rank in range(ranks.size - distance))
+            which = "exclusive" if exclusive else "inclusive"
+            route = Route(f"pscan of {op}, {which}, over a distance of {distance}", pairs)
+            return move(route, values, [0] * len(values), ranks, nest, place)
+
+        distance = 1
+        while distance < ranks.size:  # each round doubles the number of ranks that a value is of
+            below = from_below(distance)
+            if ranks.rank >= distance:
+                values = [combine(lower, value) for lower, value in zip(below, values, strict=True)]
+            distance *= 2
+        if exclusive:
+            values = from_below(1)
+            if ranks.rank == 0:
+                values = [value + least(value.dtype) for value in values]
+        return [
+            value if value.dtype == wire.result else value.astype(wire.result)
+            for value, wire in zip(values, wires, strict=True)
+        ]
+
+    with np.errstate(all="ignore"):
+        return _on_nest(scan, x, axis_name, groups, place)
+
+
+def _larger(lower: Any, value: Any) -> Any:
+    """The larger one element by element, that of the lower rank at ties; NaN wins."""
+    first, second = value_of(lower), value_of(value)
+    return _numpy.where((first >= second) | np.isnan(first), lower, value)
+
+
+def _least(dtype: np.dtype[Any]) -> Any:
+    """What every number of a dtype is at least."""
+    return dtype.type(-np.inf if dtype.kind == "f" else np.iinfo(dtype).min)
+
+
+_SCANS: dict[Any, Any] = {
+    "sum": (SUM, lambda dtype: dtype.type(0), operator.add),
+    "max": (MAX, _least, _larger),
+}
+
+
+def winner(x: Any, operation: str, axis_name: Any, groups: Any, place: Place) -> Any:
+    """The lowest rank that has the maximum or minimum, for each element."""
+
+    def find(operands: Sequence[Any], names: Sequence[str], ranks: Axis, nest: str, place: Place) -> list[Any]:
+        values = [value_of(operand) for operand in operands]
+        nest = f"{nest}, for its rank"
+        best = plan_for(operation, values, ranks, nest).run(values, None, place)
+        return [found.astype(np.int64) for found in winning_ranks(operation, values, best, ranks, nest, place)]
+
+    return _on_nest(find, x, axis_name, groups, place)

@@ -56,7 +56,7 @@ def _reduce_recorded(
         values = [whole(x) for x in _reduce(operation, rests, axis, nest, reproducible, place)]
         if operation in (MAX, MIN):
             plain = [value_of(x) for x in operands]
-            winners = _winners(operation, plain, [value_of(x) for x in values], axis, nest, place)
+            winners = winning_ranks(operation, plain, [value_of(x) for x in values], axis, nest, place)
             recorded = [
                 {key: _where(winner == axis.rank, part, 0) for key, part in parts.items()}
                 for winner, parts in zip(winners, recorded, strict=True)
@@ -141,7 +141,7 @@ def extremum(operation: str, operands: Sequence[Any], axis: Axis, nest: str, pla
         return _extremum(operation, operands, axis, nest, place)
 
 
-def _winners(
+def winning_ranks(
     operation: str, values: Sequence[Any], best: Sequence[Any], axis: Axis, nest: str, place: Place
 ) -> list[Any]:
     """The lowest rank that has the extremum, for each element."""
@@ -159,7 +159,9 @@ def _extremum(operation: str, operands: Sequence[Any], axis: Axis, nest: str, pl
     best = plan_for(operation, values, axis, nest).run(values, None, place)
 
     dual = [index for index, operand in enumerate(operands) if type(operand) is Dual]
-    winners = _winners(operation, [values[index] for index in dual], [best[index] for index in dual], axis, nest, place)
+    winners = winning_ranks(
+        operation, [values[index] for index in dual], [best[index] for index in dual], axis, nest, place
+    )
 
     # All ranks but the winner send zero bits: the sum of integers has the winner's bits, the sign of a zero included.
     parts = [components(operands[index]) for index in dual]

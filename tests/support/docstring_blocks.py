@@ -67,6 +67,11 @@ BLOCKS = {
         "On all ranks, where they call different functions, or with different shapes, dtypes, nests or in another "
         "order.",
     ),
+    "nest_of_reals": (
+        "x : array_like or nest of array_like",
+        "Real; of the same shape, dtype and nest on all ranks.",
+    ),
+    "groups": ("ValueError", "For groups that do not hold each rank once."),
     "groups_or_out": (
         "ValueError",
         "For groups that do not hold each rank once, or an ``out`` of another shape or that shares memory.",

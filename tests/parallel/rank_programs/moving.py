@@ -50,8 +50,54 @@ def test_values():
         same(parallel.ppermute(x, perm=LINE), native[rank - 1] if rank else np.zeros(SHAPE, native[0].dtype))
 
 
+def test_scans_and_ranks_of_extrema():
+    for dtype in DTYPES:
+        everyone = data((3, 40), dtype, ranks, seed=6)
+        stacked = np.stack([x.astype(x.dtype.newbyteorder("=")) for x in everyone])
+        kind = stacked.dtype.kind
+        wide = np.int64 if kind == "b" else stacked.dtype if kind in "iu" else np.complex128 if kind == "c" else "f8"
+        bound = 0 if kind in "biu" else 1e-2 if stacked.dtype.itemsize == 2 else 1e-5
+        for exclusive in (False, True):
+            found = parallel.pscan({"x": everyone[rank]}, exclusive=exclusive)["x"]
+            wanted = stacked[: rank + (not exclusive)].sum(0, dtype=wide)
+            assert found.dtype == (np.int64 if kind == "b" else stacked.dtype)
+            np.testing.assert_allclose(found.astype("D"), wanted.astype("D"), rtol=bound, atol=4 * bound)
+            if kind == "c":
+                continue
+            found = parallel.pscan(everyone[rank], op="max", exclusive=exclusive)
+            assert found.dtype == stacked.dtype
+            numbers = stacked if kind in "biu" else stacked.astype("f8")
+            if rank or not exclusive:
+                np.testing.assert_array_equal(found.astype(numbers.dtype), numbers[: rank + (not exclusive)].max(0))
+            else:
+                assert np.all(found <= stacked.min(0))
+        if kind != "c":
+            numbers = stacked if kind in "biu" else stacked.astype("f8")
+            for find, reference in ((parallel.pargmax, np.argmax), (parallel.pargmin, np.argmin)):
+                same(find(everyone[rank]), reference(numbers, 0))
+    holes = np.where(np.arange(5) == rank, np.nan, 1.0)
+    assert parallel.pargmax(holes).tolist() == [r if r < ranks else 0 for r in range(5)]
+    assert np.isnan(parallel.pscan(holes, op="max")).tolist() == [r <= rank for r in range(5)]
+    refused(ValueError, "op is 'min'; wanted: 'sum' or 'max'", parallel.pscan, 1.0, op="min")
+    refused(TypeError, "exclusive is 'yes'", parallel.pscan, 1.0, exclusive="yes")
+    refused(TypeError, "real", parallel.pscan, 1j, op="max")
+    refused(TypeError, "real", parallel.pargmin, 1j)
+
+
+def test_the_maximum_of_a_scan_has_the_tangent_of_the_lowest_rank_that_has_it():
+    x = np.array([1.0, -1.0, 0.0]) * (rank + 1)
+    value, tangent = numbafunc.jvp(lambda v: parallel.pscan(v, op="max"), (x,), (np.full(3, rank + 10.0),))
+    assert value.tolist() == [rank + 1, -1, 0]
+    assert tangent.tolist() == [rank + 10, 10, 10]
+    tangent = numbafunc.jvp(lambda v: parallel.pscan(np.sin(v), op="max"), (X,), (V,))[1]
+    slope = numbafunc.grad(lambda v: np.sum(parallel.pscan(np.sin(v), op="max") * X), mode="reverse")(X)
+    close(world().allreduce(np.sum(slope * V)), world().allreduce(np.sum(tangent * X)))
+
+
 def test_numbers_nests_and_layouts():
     assert parallel.all_gather(rank).tolist() == list(range(ranks))
+    for scalar in (parallel.pscan(rank, exclusive=True), parallel.pscan(rank), parallel.reduce_scatter(np.ones(ranks))):
+        assert type(scalar) is np.ndarray
     assert parallel.all_gather({"a": (True, None), "b": 2.5})["b"].tolist() == [2.5] * ranks
     x = data((ranks, 4), "f8", ranks, seed=2)
     for given in (np.asfortranarray(x[rank]), x[rank][:, ::-1][:, ::-1], np.broadcast_to(x[0], (ranks, 4))):
@@ -100,6 +146,8 @@ FUNCTIONS = {
     "reduce_scatter tiled": lambda x: parallel.reduce_scatter(x, tiled=True),
     "all_to_all": lambda x: parallel.all_to_all(x[:ranks], concat_axis=1),
     "all_to_all tiled": lambda x: parallel.all_to_all(x, concat_axis=1, tiled=True),
+    "sum up to here": lambda x: parallel.pscan({"a": x, "b": 2 * x})["b"],
+    "sum before": lambda x: parallel.pscan(x, exclusive=True),
     "circle": lambda x: parallel.ppermute(x, perm=CIRCLE),
     "line": lambda x: parallel.ppermute({"a": x, "b": 2 * x}, perm=LINE)["b"],
 }

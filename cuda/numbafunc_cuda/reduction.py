@@ -127,7 +127,7 @@ class ReductionOnDevice:
     def inlined(self) -> dict[str, Any]:
         """The functions among the stages as device functions."""
         if not self._inlined:
-            for name in ("shift_of", "lift", "finish", "epilogue"):
+            for name in ("shift_of", "lift", "again", "finish", "epilogue"):
                 function = getattr(self._stages, name)
                 self._inlined[name] = function and inline(function)
         return self._inlined

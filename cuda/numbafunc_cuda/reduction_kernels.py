@@ -64,10 +64,12 @@ class _Source:
         self.reduced = [f"reduced{axis}" for axis in range(1, form.reduced)]
         self.outer = [[f"outer{t}_{axis}" for axis in range(form.kept)] for t in range(self.count)]
         self.steps = [[f"step{t}_{axis}" for axis in range(form.reduced)] for t in range(self.count)]
-        self.totals = [f"total{i}" for i in range(stages.sums)]
-        self.lost = [f"lost{i}" for i in range(stages.sums)]
+        # What the processor's loops sum in a second pass, for few rows, costs nothing beside memory here.
+        sums = stages.sums + stages.more
+        self.totals = [f"total{i}" for i in range(sums)]
+        self.lost = [f"lost{i}" for i in range(sums)]
         self.finals = [f"final{i}" for i in range(stages.finals)]
-        self.shared = self.width * 2 * stages.sums
+        self.shared = self.width * 2 * sums
 
     @property
     def parameters(self) -> str:
@@ -115,9 +117,11 @@ class _Source:
 
     def sums(self, stop: str) -> list[str]:
         """The totals of the lifted terms of a run of elements, and what rounding lost of them, seen by this thread."""
-        terms = [f"term{i}" for i in range(self.stages.sums)]
+        terms = [f"term{i}" for i in range(len(self.totals))]
         lines = [*self.nothing(), "i = begin", f"while i < {stop}:"]
-        lines += [f"    {_tuple(terms)} = lift(shift, *{self.element('i')})"]
+        lines += [f"    {_tuple(terms[: self.stages.sums])} = lift(shift, *{self.element('i')})"]
+        if self.stages.more:
+            lines += [f"    {_tuple(terms[self.stages.sums :])} = again(shift, *{self.element('i')})"]
         for total, lost, term in zip(self.totals, self.lost, terms):
             lines += [
                 f"    {lost} = plus({lost}, rounding_error({total}, {term}))",
@@ -404,7 +408,7 @@ def _segments(source: _Source) -> dict[str, str]:
 def scratch_size(stages: Any, form: KernelSpec, rows: int, count: int) -> int:
     """Number of elements of the scratch memory for rows in segments."""
     tasks = rows * -(-count // SEGMENT)
-    return tasks * (1 + len(form.keys) * (2 * int(stages.sums) + int(stages.finals)))
+    return tasks * (1 + len(form.keys) * (2 * int(stages.sums + stages.more) + int(stages.finals)))
 
 
 def build(stages: Any, form: KernelSpec, inlined: dict[str, Any]) -> tuple[list[Callable[..., Any]], tuple[Any, ...]]:

@@ -69,6 +69,7 @@ class _Source:
         self.lost = [f"lost{i}" for i in range(stages.sums)]
         self.partials = [f"partial{i}" for i in range(stages.sums)]
         self.terms = [f"term{i}" for i in range(stages.sums)]
+        self.more = [f"more{i}" for i in range(stages.more)]
         self.finals = [f"final{i}" for i in range(stages.finals)]
         self.keep = stages.kept and layout.storage == layout.compute
 
@@ -104,6 +105,25 @@ class _Source:
             lines += [f"        store0({_tuple(self.results)}, begin + i, term0)"]
         lines += [f"        {p} = add({p}, {t})" for p, t in zip(self.partials, self.terms)]
         return lines + _indented(self.compensate(self.totals, self.lost, self.partials), 1)
+
+    def sums_again(self, element: str, totals: list[str]) -> list[str]:
+        """The sums of the terms of the second pass over a row, zeros where it is not wanted."""
+        if not self.more:
+            return []
+        terms = [f"next_{name}" for name in self.more]
+        parts = [f"part_{name}" for name in self.more]
+        lost = [f"lost_{name}" for name in self.more]
+        return [
+            *(f"{name} = number(0.0)" for name in (*self.more, *lost)),
+            f"if wanted({', '.join(['shift', *totals])}):",
+            "    for first_again in range(0, count, BLOCK):",
+            *(f"        {part} = 0.0" for part in parts),
+            "        for i in range(first_again, min(first_again + BLOCK, count)):",
+            f"            {_tuple(terms)} = again(shift, {element})",
+            *(f"            {part} = add({part}, {term})" for part, term in zip(parts, terms)),
+            *_indented(self.compensate(self.more, lost, parts), 2),
+            *(f"    {name} = settled({name}, {error})" for name, error in zip(self.more, lost)),
+        ]
 
     @staticmethod
     def compensate(totals: list[str], lost: list[str], terms: list[str]) -> list[str]:
@@ -181,6 +201,8 @@ class _Source:
             "shift_of": stages.shift_of and inline(stages.shift_of),
             "lift": inline(stages.lift),
             "finish": inline(stages.finish),
+            "again": stages.again and inline(stages.again),
+            "wanted": stages.wanted and inline(stages.wanted),
             "epilogue": stages.epilogue and inline(stages.epilogue),
         }
         for name in ("BLOCK", "SEGMENT", "TASK"):
@@ -245,7 +267,8 @@ def build_rows(stages: Any, layout: Layout, identity: str | None, *, parallel: b
     body = [
         *source.shift(element, "0", "count"),
         *source.sums(element, "0", "count"),
-        *source.finish("shift", settled, "row"),
+        *source.sums_again(element, settled),
+        *source.finish("shift", settled + source.more, "row"),
     ]
     if stages.epilogue is None:
         body += source.store_finals("row")
@@ -269,6 +292,7 @@ def reduce_tile({parameters}, count, inner, block, first, width):
 {sums}
         for j in range(width):
 {compensate}
+{again}
     for j in range(width):
 {finish}
 {epilogue}
@@ -370,7 +394,25 @@ def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel
             put(total, f"plus({get(total)}, {get(partial)})"),
         ]
     settled = [f"settled({get(total)}, {get(lost)})" for total, lost in zip(source.totals, source.lost)]
-    finish = source.finish(get("shift"), settled, "(first + j)")
+    again: list[str] = []
+    if source.more:
+        # Few columns want it, mostly none.
+        runs = element
+        if lanes:
+            places = [f"(first + j) * outer{i} + i * step{i}" for i in range(len(layout.operands))]
+            runs = source.element(*(at if o.indexed else "0" for at, o in zip(places, layout.operands)))
+        again = [
+            "some = False",
+            "for j in range(width):",
+            *(f"    {put(name, 'number(0.0)')}" for name in source.more),
+            f"    some |= wanted({', '.join([get('shift'), *settled])})",
+            "if some:",
+            "    for j in range(width):",
+            f"        shift = {get('shift')}",
+            *_indented(source.sums_again(runs, settled), 2),
+            *(f"        {put(name, name)}" for name in source.more),
+        ]
+    finish = source.finish(get("shift"), settled + [get(name) for name in source.more], "(first + j)")
     epilogue: list[str] = []
     if stages.epilogue is None:
         finish += source.store_finals("block * inner + first + j")
@@ -407,6 +449,7 @@ def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel
         clear_partials=_joined([put(name, "number(0.0)") for name in source.partials], 3),
         sums=_joined(sums, 2),
         compensate=_joined(compensate, 3),
+        again=_joined(again, 1),
         finish=_joined(finish, 2),
         epilogue=_joined(epilogue, 1),
     )
@@ -417,7 +460,7 @@ def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel
 
 def _scratch(source: _Source) -> list[str]:
     finals = source.finals if source.stages.epilogue is not None else []
-    return [*source.totals, *source.lost, *source.partials, *finals]
+    return [*source.totals, *source.lost, *source.partials, *source.more, *finals]
 
 
 _SEGMENTS = """
@@ -487,7 +530,7 @@ def build_segments(stages: Any, layout: Layout, identity: str | None, *, paralle
     at = [f"row * outer{i} + i" if along else f"row * outer{i}" for i, along in enumerate(layout.along)]
     element = source.element(*at)
     arrays = {name: [f"{name}_{i}" for i in range(len(layout.keys))] for name in _scratch(source)}
-    for name in source.partials:
+    for name in source.partials + source.more:
         arrays.pop(name)
 
     def get(name: str, index: str) -> str:
@@ -500,7 +543,7 @@ def build_segments(stages: Any, layout: Layout, identity: str | None, *, paralle
     fold += source.compensate(source.totals, source.lost, source.terms)
     fold += [f"{lost} = plus({lost}, {get(lost, 'task')})" for lost in source.lost]
     settled = [f"settled({total}, {lost})" for total, lost in zip(source.totals, source.lost)]
-    finish = source.finish("shift", settled, "row")
+    finish = source.sums_again(element, settled) + source.finish("shift", settled + source.more, "row")
     epilogue, last = ["pass"], []
     if stages.epilogue is None:
         finish += source.store_finals("row")

@@ -66,8 +66,16 @@ class Stages(NamedTuple):
     picks : bool
         Whether the last operand has an index for each row. ``finish`` then gets the first operand's element there as
         its last argument, NaN where the row has no such element; negative indices count from the end.
-    sums, finals, results : int
-        Number of terms, of values that ``finish`` returns, and of results.
+    again, wanted : callable, optional
+        ``again(shift, *operands)``: a tuple of more terms, of which ``finish`` gets the plain sums behind the totals,
+        as constants for derivatives. Rows for which ``wanted(shift, *totals)`` holds are passed a second time for them.
+        For other rows they may be zero, or not.
+    balance : callable, optional
+        Of an op whose result is ``log(t[0] + t[1]) - s``, where s is a sum over the row or the picked element:
+        ``balance(shift, *operands)`` gives the sum of the first two terms of an element, and its term of s. Reverse
+        mode adds up these parts before it multiplies, so that those of a dominant element cancel exactly.
+    sums, more, finals, results : int
+        Number of terms, of those of ``again``, of values that ``finish`` returns, and of results.
     """
 
     lift: Callable[..., Any]
@@ -77,7 +85,11 @@ class Stages(NamedTuple):
     kept: bool = False
     integers: tuple[int, ...] = ()
     picks: bool = False
+    again: Callable[..., Any] | None = None
+    wanted: Callable[..., Any] | None = None
+    balance: Callable[..., Any] | None = None
     sums: int = 1
+    more: int = 0
     finals: int = 1
     results: int = 1
 

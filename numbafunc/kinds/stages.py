@@ -59,6 +59,7 @@ class Composed:
         self.stages = stages = op.stages
         self.operands = _names("x", len(inspect.signature(stages.lift).parameters) - 1)
         self.terms, self.totals = _names("b", stages.sums), _names("t", stages.sums)
+        self.more = ["0.0"] * stages.more  # constants for derivatives
         self.picked = ["picked"] if stages.picks else []
         self.finals = _names("f", stages.finals)
         self.results = 1 if stages.epilogue is not None else stages.results
@@ -70,7 +71,7 @@ class Composed:
 
         stages = self.stages
         namespace: dict[str, Any] = {"__name__": __name__}
-        for stage in ("lift", "finish", "epilogue"):
+        for stage in ("lift", "finish", "epilogue", "balance"):
             function = getattr(stages, stage)
             namespace[stage] = function and inline(function)
         source = f"def definition({', '.join(parameters)}):\n    " + "\n    ".join(lines)
@@ -81,7 +82,7 @@ class Composed:
     def _called(self, stage: str) -> str:
         """The expression that calls a stage."""
         if stage == "finish":
-            return f"finish(shift, count, {', '.join([*self.totals, *self.picked])})"
+            return f"finish(shift, count, {', '.join([*self.totals, *self.more, *self.picked])})"
         if stage == "epilogue":
             return f"epilogue({', '.join([*(['terms[0]'] if self.stages.kept else self.operands), *self.finals])})"
         return f"lift(shift, {', '.join(self.operands)})"
@@ -104,14 +105,22 @@ class Composed:
     def of_operands(self) -> Elementwise:
         """The sum of weights times the terms of an element, and of a cotangent times its result."""
         lines = [f"terms = {self._called('lift')}"]
-        total = " + ".join(f"{weight} * terms[{number}]" for number, weight in enumerate(self.terms))
         parameters = [*self.terms, "shift", *self.operands]
+        if self.stages.balance:
+            # Both totals have the same weight, and what the other part weighs is that times their sum.
+            lines = [f"terms = balance(shift, {', '.join(self.operands)})"]
+            first, second = ("t0 * terms[1]", "t1 * terms[1]")
+            if self.picked:
+                first, second = (f"({total} * x0 if place == index else 0)" for total in ("t0", "t1"))
+            total = f"b0 * ((terms[0] - {first}) - {second})"
+            parameters = ["b0", "t0", "t1", *parameters[self.stages.sums :]]
+        else:
+            total = " + ".join(f"{weight} * terms[{number}]" for number, weight in enumerate(self.terms))
         if self.stages.epilogue is not None:
             parameters = ["cotangent", *parameters, *self.finals]
             total += f" + cotangent * {self._called('epilogue')}"
         if self.picked:
-            parameters = [*parameters, "weight", "place", "index"]
-            total += " + (weight * x0 if place == index else 0)"
+            parameters = [*parameters, "place", "index"]
         return self._compiled("operands' part", parameters, [*lines, f"return {total}"])
 
     @cached_property
@@ -121,11 +130,13 @@ class Composed:
 
         stages = self.stages
         kept = stages.finals if stages.epilogue is not None else stages.results
-        parameters = ["shift", "count", *self.totals, *self.picked]
+        more = _names("m", stages.more)
+        called = f"finish({', '.join(['shift', 'count', *self.totals, *more, *self.picked])})"
+        parameters = ["shift", "count", *self.totals, *more, *self.picked]
         namespace: dict[str, Any] = {"finish": inline(stages.finish), "__name__": __name__}
         finals = ", ".join(f"finals[{number}]" for number in range(kept))
         exec(
-            f"def totals({', '.join(parameters)}):\n    finals = {self._called('finish')}\n"
+            f"def totals({', '.join(parameters)}):\n    finals = {called}\n"
             f"    return ({finals}, {', '.join(['shift', *self.totals, *self.picked])},)\n",
             namespace,
         )
@@ -219,18 +230,21 @@ class _Run:
             weights = [np.sum(np.broadcast_to(x, (directions, *self.shape)), behind, keepdims=True) for x in parts]
         start = len(weights) + 2
         operands = [*weights, self.shift, float(self.count), *self.totals]
-        parts = self._partials(composed.of_totals, operands, range(start, start + len(self.totals)))
-        terms, picked = parts[: stages.sums], parts[stages.sums :]
+        sums = 1 if stages.balance else stages.sums
+        parts = self._partials(composed.of_totals, operands, range(start, start + sums))
+        terms = parts[: stages.sums]
+        if stages.balance:
+            terms = [terms[0], *self.totals[:2]]
         operands = [*terms, self.shift, *reals]
-        first = stages.sums + 1
+        first = len(terms) + 1
         if stages.epilogue is not None:
             operands = [cotangent[0], *operands, *self.finals]
             first += 1
-        if picked:
+        if stages.picks:
             places = np.asarray(self.rests[-1])
             axis = self.axes[-1]
             place = np.arange(self.count).reshape((-1,) + (1,) * (len(self.shape) - axis - 1))
-            operands += [picked[0], place, np.where(places < 0, places + self.count, places)]
+            operands += [place, np.where(places < 0, places + self.count, places)]
         parts = self._partials(composed.of_operands, operands, [first + number for number in self.moving])
         return [_summed_behind(part, node) for part, node in zip(parts, arguments, strict=True)]
 
@@ -293,11 +307,14 @@ def _results(op: Any, operands: list[Any], axes: tuple[int, ...], dtype: Any, sh
     ]
     totals = [anywhere.total(anywhere.repeated(term, shape), axes, keepdims=True) for term in terms]
     count = math.prod(shape[axis] for axis in axes)
+    more = [0.0] * stages.more
     picked = []
     if stages.picks:
         picked.append(anywhere.place_of(operands[0]).picked(operands[0], operands[-1], axes[-1]))
     finals = [
-        stage_op(stages.finish, place, op.name, "finish").evaluate([shift, float(count), *totals, *picked], dtype=dtype)
+        stage_op(stages.finish, place, op.name, "finish").evaluate(
+            [shift, float(count), *totals, *more, *picked], dtype=dtype
+        )
         for place in range(stages.finals)
     ]
     if stages.epilogue is None:

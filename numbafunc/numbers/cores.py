@@ -26,6 +26,7 @@ from numbafunc.numbers.cores_exponentials import (
     cosh,
     exp,
     exp2,
+    exp_nonpositive,
     expm1,
     logistic,
     mish,
@@ -94,6 +95,7 @@ def _library_function(symbol: str) -> Callable[[Real], Real]:
 VECTORISED: dict[str, Callable[[Real], Real]] = {
     "exp": exp,
     "exp2": exp2,
+    "exp_nonpositive": exp_nonpositive,
     "expm1": expm1,
     "log": log,
     "log2": log2,

@@ -32,6 +32,19 @@ def exp(x: Real) -> Real:
     return _exp_scaled(r, r_lo, word)
 
 
+def exp_nonpositive(x: Real) -> Real:
+    """exp(x) for ``x`` <= 0, with the bits of :func:`exp` and fewer instructions; NaN for large ``x`` > 0.
+
+    The result is computed ``2**lift`` times too large, where nothing is subnormal, so that one power of two serves.
+    """
+    c = constants_of(x)
+    lift = (x.format.bias + 1) // 2
+    word, r, r_lo = reduce(at_least(x, c.exp_limits[0]), x.format.bias + lift)
+    p = r + expm1_tail(r + r_lo, r_lo, c.exp)
+    power = power_of_two(word)
+    return fma(p, power, power) * 2.0**-lift
+
+
 def exp2(x: Real) -> Real:
     """exp2(x) = 2**n * exp(r), where r = (x - n) * ln 2."""
     c = constants_of(x)

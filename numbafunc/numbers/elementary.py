@@ -70,6 +70,7 @@ def _define(name: str, derivative: Derivative, evaluate: Callable[[Any], Any] | 
 
 # Powers, exponentials and logarithms.
 exp = _define("exp", lambda x, y: y)
+exp_nonpositive = _define("exp_nonpositive", lambda x, y: y, lambda x: np.exp(x))
 exp2 = _define("exp2", lambda x, y: y * math.log(2.0))
 expm1 = _define("expm1", lambda x, y: exp(x))
 log = _define("log", lambda x, y: 1 / x)
@@ -246,6 +247,26 @@ def with_slope_of(a: Any, b: Any) -> Any:
 def still_below(x: Any, bound: Any) -> Any:
     """``x``, with derivative zero where it is below the bound, inside kernels."""
     return x
+
+
+def coarse(x: Any) -> Any:
+    """``x`` without derivative, rounded so that a sum of a few such numbers is exact, elementwise."""
+    return np.rint(x * 2.0**16) * 2.0**-16
+
+
+def at_top(x: Any, top: Any) -> Any:
+    """1 where ``x`` is the largest element of a row, ``top``, and -0 elsewhere, elementwise; no -inf is a top."""
+    return np.where((x == top) & (top != -np.inf), 1.0, -0.0)
+
+
+def below_top(x: Any, top: Any) -> Any:
+    """``x - top`` for the largest element of a row, ``x`` where that is -inf; at the top 0 where ``x`` moves."""
+    return x - np.where(top == -np.inf, 0, top)
+
+
+def from_top(x: Any, top: Any) -> Any:
+    """The same, and 0 at the top in any case, which may be infinite."""
+    return np.where((x == top) & (top != -np.inf), 0 * x, below_top(x, top))
 
 
 def constant(x: Any) -> Any:

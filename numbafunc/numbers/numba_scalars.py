@@ -80,9 +80,15 @@ _scalar(np.sign)(lambda x: np.sign(leave(x)))
 _scalar(np.trunc)(lambda x: np.trunc(leave(x)))
 _scalar(math.trunc)(lambda x: math.trunc(leave(x)))
 _scalar(np.round, np.around)(lambda x: np.rint(leave(x)))
-_scalar(np.logaddexp)(
-    lambda x, y: x + elementary.softplus(y - x) if x >= y else y + elementary.softplus(x - y)
-)  # fmt: skip
+
+
+@_scalar(np.logaddexp)
+def _logaddexp(x: Any, y: Any) -> Any:
+    if x == y and np.isinf(leave(x)):
+        # Equal infinities share equally, but -inf has no share.
+        share = 0.5 if x > 0.0 else 0.0
+        return _with_slope_of(x + y, share * x + share * y)
+    return x + elementary.softplus(y - x) if x >= y else y + elementary.softplus(x - y)
 
 
 _scalar(np.arctan2, math.atan2)(lambda y, x: np.arctan2(y, x))

@@ -16,6 +16,7 @@ Any analytic ``f`` extends to the algebra level by level, ``f(p + q * unit) = f(
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from itertools import product
 from typing import Any
@@ -235,12 +236,11 @@ class Number:
         y = base._general_power(exponent)
         upper: dict[int, Number] = {}
         if base_changes:
-            # x**0 is 1 at every x, so its slope is 0, also where x**-1 is infinite.
-            slope = exponent * base._general_power(exponent - 1)
-            slope = choose(exponent.value.equals(0.0), self._lift(0.0), slope)
+            # x**0 is 1 at every x, so its slope is 0, also where x**-1 is infinite; unless the exponent moves.
+            slope = exponent.scaled(base._general_power(exponent - 1))
             upper = {direction: change.scaled(slope) for direction, change in base_changes.items()}
         if exponent_changes:
-            slope = choose(y.value.equals(0.0), self._lift(0.0), base.emit_elementary("log") * y)
+            slope = y.scaled(base.emit_elementary("log"))
             for direction, change in exponent_changes.items():
                 part = change.scaled(slope)
                 upper[direction] = upper[direction] + part if direction in upper else part
@@ -288,3 +288,43 @@ def still_below(a: Number, bound: Number) -> Number:
     """``a``, whose coefficients are zero where its value is below the bound."""
     below = a.value < bound.value
     return a._new({key: select(below, 0.0, part) if key else part for key, part in a.parts.items()})
+
+
+def _is_top(x: Number, top: Number) -> Bit:
+    # NaN equals nothing. A loop over x compares with a number that it knows before.
+    return x.value.equals(select(top.value.equals(-math.inf), math.nan, top.value))
+
+
+def at_top(x: Number, top: Number) -> Number:
+    """1 where ``x`` is the largest element of a row, which is not -inf; elsewhere -0, which a sum leaves as it is."""
+    return x.locally_constant(lambda value: select(_is_top(x, top), value.constant(1.0), -0.0))
+
+
+def below_top(x: Number, top: Number) -> Number:
+    """``x - top`` for a constant ``top``, the largest element of a row; ``x`` where ``top`` is -inf.
+
+    At the top itself it is 0 where ``x`` moves, infinite or not. Where nothing moves no instruction is spent on that.
+    """
+    value = x.value - select(top.value.equals(-math.inf), 0.0, top.value)
+    if set(x.parts) != {VALUE}:
+        value = select(_is_top(x, top), 0.0, value)
+    return x._new({**x.parts, VALUE: value})
+
+
+def from_top(x: Number, top: Number) -> Number:
+    """:func:`below_top`, and 0 at the top in any case."""
+    below = below_top(x, top)
+    return x._new({**x.parts, VALUE: select(_is_top(x, top), 0.0, below.value)})
+
+
+def coarse(x: Number) -> Number:
+    """``x`` without coefficients, rounded to a multiple of 2**-16 in float32 and 2**-32 in float64.
+
+    So a sum of such numbers is exact as long as it is below 2**8, or 2**21.
+    """
+
+    def rounded(value: Real) -> Real:
+        magic = 1.5 * 2.0 ** (value.format.mantissa - (16 if value.format.width == 32 else 32))
+        return (value + magic) - magic
+
+    return x.locally_constant(rounded)

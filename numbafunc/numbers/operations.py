@@ -108,9 +108,13 @@ def _functions() -> Iterator[tuple[Any, Operation]]:
         elementary.multiply_add,
         Operation(3, lambda a, b, c: union(product_keys(a, b), c), algebra.multiply_add),
     )
-    yield elementary.damped, Operation(2, product_keys, lambda x, factor: factor.scaled(x))
     yield elementary.with_slope_of, Operation(2, union, algebra.Number.emit_with_slope_of)
     yield elementary.still_below, Operation(2, _first, algebra.still_below)
+    yield elementary.damped, Operation(2, product_keys, lambda x, factor: factor.scaled(x))
+    yield elementary.coarse, Operation(1, _plain, algebra.coarse)
+    yield elementary.at_top, Operation(2, _plain, algebra.at_top)
+    yield elementary.below_top, Operation(2, _first, algebra.below_top)
+    yield elementary.from_top, Operation(2, _first, algebra.from_top)
     yield elementary.like, Operation(2, union, lambda value, x: value)
     yield elementary.constant, Operation(1, _plain, lambda x: x.locally_constant(lambda value: value))
 

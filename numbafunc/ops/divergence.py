@@ -8,14 +8,14 @@ import numpy as np
 
 from numbafunc import backend
 from numbafunc.backend import Backend
-from numbafunc.dual.array import Dual
+from numbafunc.dual.array import Dual, value_of
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import define
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.reduction import Reduction, Stages
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
-from numbafunc.numbers.elementary import log
+from numbafunc.numbers.elementary import damped, log
 
 
 @define()
@@ -24,7 +24,8 @@ def _log_ratio(p: Any, q: Any, eps: Any) -> Any:
 
 
 def _term(shift: Any, p: Any, q: Any, eps: Any) -> Any:
-    return (p * (log(p + eps) - log(q + eps)),)
+    # 0 times infinity is 0 here, and so is 0 * log(0 / 0).
+    return (damped(log(p + eps) - log(q + eps), p) if q == q else q,)
 
 
 def _sum(shift: Any, count: Any, total: Any) -> Any:
@@ -36,7 +37,14 @@ _kl = Reduction("kl", Stages(lift=_term, finish=_sum))
 
 @backend.CPU.brings(Backend.dot)
 def _dot(p: Any, q: Any, dtype: np.dtype[Any]) -> Any:
-    result = np.dot(arguments.as_array(p, "p").astype(dtype), q)
+    weights = arguments.as_array(p, "p").astype(dtype)
+    if not np.isfinite(value_of(q)).all():
+        # Weights of zero hide what is infinite.
+        factors = weights if np.ndim(q) < 2 else weights[..., np.newaxis]
+        shown = np.where((value_of(factors) == 0) & np.isinf(value_of(q)), 0, q)
+        result = np.sum(factors * shown, axis=-1 if np.ndim(q) < 2 else -2)
+        return result if isinstance(result, Dual) else np.asarray(result)
+    result = np.dot(weights, q)
     return result if isinstance(result, Dual) else np.asarray(result)
 
 
@@ -46,7 +54,8 @@ def kl(p: Any, q: Any, eps: Any = 2**-17) -> Any:
 
     .. math:: p \cdot (\log(p + \epsilon) - \log(q + \epsilon))
 
-    with the product of :func:`numpy.dot`: a scalar for vectors, a matrix product for matrices.
+    with the product of :func:`numpy.dot`: a scalar for vectors, a matrix product for matrices. Probabilities of zero
+    contribute nothing, whatever the logarithms are.
 
     Parameters
     ----------

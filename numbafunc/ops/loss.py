@@ -17,7 +17,19 @@ from numbafunc.kinds.njit import register
 from numbafunc.kinds.reduction import Reduction, Stages
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 from numbafunc.kinds.ufunc_protocol import applied
-from numbafunc.numbers.elementary import constant, exp, log, log1p, multiply_add
+from numbafunc.numbers.elementary import (
+    at_top,
+    below_top,
+    coarse,
+    constant,
+    damped,
+    exp,
+    exp_nonpositive,
+    from_top,
+    log1p,
+    multiply_add,
+    with_slope_of,
+)
 from numbafunc.ops import loss_options
 from numbafunc.ops.masks import mask_for
 from numbafunc.ops.softmax import logsumexp
@@ -27,12 +39,45 @@ _INFINITY = np.inf
 _NAMES = ("logits", "labels")
 
 
-def _half(shift: Any, count: Any, total: Any) -> Any:
-    return (0.5 * total,)
+# Where a sum overflows, it is taken a second time of terms that are 2**64 times smaller, or 2**128 times where squared.
+_DOWN, _UP = 2.0**-64, 2.0**64
+
+
+def _overflows(shift: Any, total: Any) -> Any:
+    return abs(total) == _INFINITY
+
+
+def _half(shift: Any, count: Any, total: Any, small: Any) -> Any:
+    value = 0.5 * small * _UP * _UP if abs(total) == _INFINITY else 0.5 * total
+    return (with_slope_of(value, 0.5 * total),)
 
 
 def _mean(shift: Any, count: Any, total: Any) -> Any:
     return (total / count,)
+
+
+def _mean_absolute(shift: Any, count: Any, total: Any, small: Any) -> Any:
+    value = small / count * _UP if abs(total) == _INFINITY else total / count
+    return (with_slope_of(value, total / count),)
+
+
+def _mean_square(shift: Any, count: Any, total: Any, small: Any) -> Any:
+    value = small / count * _UP * _UP if abs(total) == _INFINITY else total / count
+    return (with_slope_of(value, total / count),)
+
+
+def _small_square(shift: Any, x: Any) -> Any:
+    x = constant(x) * _DOWN
+    return (x * x,)
+
+
+def _small_absolute_difference(shift: Any, x: Any, y: Any) -> Any:
+    return (abs(constant(x) * _DOWN - constant(y) * _DOWN),)
+
+
+def _small_squared_difference(shift: Any, x: Any, y: Any) -> Any:
+    difference = constant(x) * _DOWN - constant(y) * _DOWN
+    return (difference * difference,)
 
 
 def _square(shift: Any, x: Any) -> Any:
@@ -52,9 +97,17 @@ def _squared_log_difference(shift: Any, x: Any, y: Any) -> Any:
     return (difference * difference,)
 
 
-_l2 = Reduction("l2", Stages(lift=_square, finish=_half))
-_mean_absolute_error = Reduction("mean_absolute_error", Stages(lift=_absolute_difference, finish=_mean))
-_mean_squared_error = Reduction("mean_squared_error", Stages(lift=_squared_difference, finish=_mean))
+_l2 = Reduction("l2", Stages(lift=_square, again=_small_square, wanted=_overflows, finish=_half, more=1))
+_mean_absolute_error = Reduction(
+    "mean_absolute_error",
+    Stages(
+        lift=_absolute_difference, again=_small_absolute_difference, wanted=_overflows, finish=_mean_absolute, more=1
+    ),
+)
+_mean_squared_error = Reduction(
+    "mean_squared_error",
+    Stages(lift=_squared_difference, again=_small_squared_difference, wanted=_overflows, finish=_mean_square, more=1),
+)
 _mean_squared_log_error = Reduction("mean_squared_log_error", Stages(lift=_squared_log_difference, finish=_mean))
 
 
@@ -67,6 +120,11 @@ def _mean_of_left(shift: Any, count: Any, total: Any, left: Any) -> Any:
 
 
 def _square_where(shift: Any, x: Any, mask: Any) -> Any:
+    return (x * x if mask != 0 else 0 * mask,)
+
+
+def _small_square_where(shift: Any, x: Any, mask: Any) -> Any:
+    x = constant(x) * _DOWN
     return (x * x if mask != 0 else 0 * mask,)
 
 
@@ -83,7 +141,9 @@ def _squared_log_difference_where(shift: Any, x: Any, y: Any, mask: Any) -> Any:
     return (difference * difference, mask)
 
 
-_l2_where = Reduction("l2_where", Stages(lift=_square_where, finish=_half))
+_l2_where = Reduction(
+    "l2_where", Stages(lift=_square_where, again=_small_square_where, wanted=_overflows, finish=_half, more=1)
+)
 _mean_absolute_error_where = Reduction(
     "mean_absolute_error_where", Stages(lift=_absolute_difference_where, finish=_mean_of_left, sums=2)
 )
@@ -99,14 +159,45 @@ def _logit(logit: Any, label: Any) -> Any:
     return logit
 
 
+_NEAR = 16
+"""Shifts up to this are not taken off the logits before these meet the labels: it would gain next to nothing."""
+
+
+def _tops_rest_and_product(shift: Any, logit: Any, label: Any) -> Any:
+    top = at_top(logit, shift)
+    exponential = exp_nonpositive(below_top(logit, shift))
+    base = 0 if abs(shift) <= _NEAR else shift
+    at_base = shift if abs(shift) <= _NEAR else 0
+    distance = at_base if top != 0 else logit - base
+    return (
+        with_slope_of(top, exponential if top != 0 else -0.0),
+        -0.0 if top != 0 else exponential,
+        with_slope_of(damped(distance, label), damped(logit, label)),
+    )
+
+
+def _is_far(shift: Any, tops: Any, rest: Any, product: Any) -> Any:
+    return _NEAR < abs(shift) < _INFINITY
+
+
+def _label_in_parts(shift: Any, logit: Any, label: Any) -> Any:
+    label = constant(label)
+    high = coarse(label)
+    return (high, label - high)
+
+
 def _exponential_and_product(shift: Any, logit: Any, label: Any) -> Any:
-    bounded = shift if abs(shift) < _INFINITY else 0
-    return (exp(logit - bounded), logit * label)
+    return (exp_nonpositive(below_top(logit, shift)), logit * label)
 
 
-def _log_total_less(shift: Any, count: Any, total: Any, picked: Any) -> Any:
-    bounded = shift if abs(shift) < _INFINITY else 0
-    return (log(total) + (bounded - picked),)
+def _log_total_less_product(shift: Any, count: Any, tops: Any, rest: Any, product: Any, high: Any, low: Any) -> Any:
+    # What the labels lack to a sum of 1 counts with a shift that is far: their sum in two parts is exact.
+    near = shift if abs(shift) <= _NEAR else 0
+    far = shift if _NEAR < abs(shift) < _INFINITY else 0
+    value = log1p((tops - 1) + rest) + (near - product) + far * ((1 - high) - low)
+    # The derivative is that of log((tops + rest) * exp(-product)), in which the parts of a dominant class cancel.
+    factor = exp(with_slope_of(0, -product))
+    return (with_slope_of(value, log1p((tops * factor - 1) + rest * factor)),)
 
 
 def _product(shift: Any, logit: Any, label: Any) -> Any:
@@ -119,25 +210,55 @@ def _sum(shift: Any, count: Any, total: Any) -> Any:
 
 _cross_entropy = Reduction(
     "cross_entropy_logits",
-    Stages(shift_of=_logit, lift=_exponential_and_product, finish=_log_total_less, sums=2),
+    Stages(
+        shift_of=_logit,
+        lift=_tops_rest_and_product,
+        again=_label_in_parts,
+        wanted=_is_far,
+        finish=_log_total_less_product,
+        balance=_exponential_and_product,
+        sums=3,
+        more=2,
+    ),
 )
 inner_product = Reduction("inner_product", Stages(lift=_product, finish=_sum))
 
 
+def _tops_and_rest(shift: Any, logit: Any, label: Any) -> Any:
+    top = at_top(logit, shift)
+    exponential = exp_nonpositive(below_top(logit, shift))
+    return (with_slope_of(top, exponential if top != 0 else -0.0), -0.0 if top != 0 else exponential)
+
+
 def _exponential(shift: Any, logit: Any, label: Any) -> Any:
-    bounded = shift if abs(shift) < _INFINITY else 0
-    return (exp(logit - bounded),)
+    return (exp_nonpositive(below_top(logit, shift)),)
+
+
+def _log_total_less_picked(shift: Any, count: Any, tops: Any, rest: Any, picked: Any) -> Any:
+    value = log1p((tops - 1) + rest) - from_top(constant(picked), shift)
+    factor = exp(with_slope_of(0, -picked))
+    return (with_slope_of(value, log1p((tops * factor - 1) + rest * factor)),)
 
 
 _cross_entropy_sparse = Reduction(
     "cross_entropy_logits_sparse",
-    Stages(shift_of=_logit, lift=_exponential, finish=_log_total_less, integers=(1,), picks=True),
+    Stages(
+        shift_of=_logit,
+        lift=_tops_and_rest,
+        finish=_log_total_less_picked,
+        integers=(1,),
+        picks=True,
+        sums=2,
+        balance=_exponential,
+    ),
 )
 
 
 @define(boolean=False)
 def _sigmoid_cross_entropy_logits(logits: Any, labels: Any) -> Any:
-    return multiply_add(-logits, labels, 0 if logits < 0 else logits) + log1p(exp(-abs(logits)))
+    linear = multiply_add(-logits, labels, 0 if logits < 0 else logits)
+    bound = damped(abs(logits), labels if logits < 0 else 1 - labels)  # the limit of the linear part
+    return with_slope_of(linear if abs(logits) < _INFINITY else bound, linear) + log1p(exp_nonpositive(-abs(logits)))
 
 
 def _warn_of_shapes(names: tuple[str, str], shapes: tuple[tuple[int, ...], tuple[int, ...]], depth: int = 0) -> None:
@@ -188,6 +309,9 @@ def cross_entropy_logits(
 
     Notes
     -----
+    A class of label 0 contributes nothing, whatever its logit. Logits of +inf are the limit of large ones. Neither a
+    common offset of the logits nor a dominant class costs digits, of the gradient neither.
+
     With an option the loss of a row is that of PyTorch and Optax, the same where labels sum to 1:
 
     .. math:: -\sum_j w_j \left((1 - \epsilon) y_j + \frac{\epsilon}{C}\right) \log \operatorname{softmax}(x)_j
@@ -270,7 +394,8 @@ def cross_entropy_logits_sparse(
 
     Notes
     -----
-    The derivative is the softmax less one at the label; where the label is out of range, the softmax alone.
+    The derivative is the softmax less one at the label, with all digits where that class dominates; where the label
+    is out of range, the softmax alone.
 
     With weights and smoothed labels the loss of a row with label ``l`` is that of PyTorch:
 
@@ -584,7 +709,8 @@ def sigmoid_cross_entropy_logits(
 
     Notes
     -----
-    The derivative with respect to the logits is ``sigmoid(x) - y``, at 0 too.
+    The derivative with respect to the logits is ``sigmoid(x) - y``, at 0 too. Infinite logits give the limit: 0 where
+    the label agrees, inf where not.
 
     With a weight ``p`` of positives it is
 

@@ -10,7 +10,20 @@ from numbafunc.kinds import arguments
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.reduction import Reduction, Stages
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
-from numbafunc.numbers.elementary import constant, exp, log, maximum, with_slope_of
+from numbafunc.numbers.elementary import (
+    at_top,
+    below_top,
+    constant,
+    damped,
+    exp,
+    exp_nonpositive,
+    from_top,
+    log,
+    log1p,
+    maximum,
+    still_below,
+    with_slope_of,
+)
 from numbafunc.ops.complex_logsumexp import complex_logsumexp, is_complex
 from numbafunc.ops.logsumexp_where import logsumexp_where
 from numbafunc.ops.masks import as_mask, masked, number_taken
@@ -18,36 +31,50 @@ from numbafunc.ops.masks import as_mask, masked, number_taken
 _INFINITY = np.inf
 
 
+# In all of these the largest element of a row is its top. The totals keep the number of tops apart from the sum of the
+# other exponentials, so that log1p has all digits of the latter where one element dominates.
+
+
 def _itself(x: Any) -> Any:
     return x
 
 
 def _exponential(shift: Any, x: Any) -> Any:
-    return (exp(x - shift),)
+    return (exp_nonpositive(from_top(x, shift)),)
 
 
-def _total(shift: Any, count: Any, total: Any) -> Any:
-    return (total,)
+def _total_and_mark(shift: Any, count: Any, total: Any) -> Any:
+    return (total, 0 * shift)  # the mark is NaN where the shift is infinite
 
 
-def _share(exponential: Any, total: Any) -> Any:
-    return exponential / total
+def _share(exponential: Any, total: Any, mark: Any) -> Any:
+    share = exponential / total
+    return with_slope_of(share + mark, share)
 
 
-_softmax = Reduction("softmax", Stages(shift_of=_itself, lift=_exponential, finish=_total, epilogue=_share, kept=True))
+_softmax = Reduction(
+    "softmax", Stages(shift_of=_itself, lift=_exponential, finish=_total_and_mark, epilogue=_share, kept=True, finals=2)
+)
 
 
-def _shift_and_log_total(shift: Any, count: Any, total: Any) -> Any:
-    return (shift, log(total))
+def _tops_and_rest(shift: Any, x: Any) -> Any:
+    top = at_top(x, shift)
+    exponential = exp_nonpositive(below_top(x, shift))
+    return (top, with_slope_of(-0.0 if top != 0 else exponential, exponential))
+
+
+def _shift_and_log_total(shift: Any, count: Any, tops: Any, rest: Any) -> Any:
+    return (shift, log1p((tops - 1) + rest) + 0 * shift)
 
 
 def _log_share(x: Any, shift: Any, log_total: Any) -> Any:
-    return (x - shift) - log_total
+    # Where all elements are -inf, nothing has a derivative.
+    return (still_below(x, _INFINITY if shift == -_INFINITY else -_INFINITY) - shift) - log_total
 
 
 _log_softmax = Reduction(
     "log_softmax",
-    Stages(shift_of=_itself, lift=_exponential, finish=_shift_and_log_total, epilogue=_log_share, finals=2),
+    Stages(shift_of=_itself, lift=_tops_and_rest, finish=_shift_and_log_total, epilogue=_log_share, sums=2, finals=2),
 )
 
 
@@ -57,15 +84,30 @@ def _shift_where(x: Any, mask: Any, initial: Any) -> Any:
 
 
 def _exponential_where(shift: Any, x: Any, mask: Any, initial: Any) -> Any:
-    return (exp(x - shift) if mask != 0 else 0 * mask,)
+    return (exp_nonpositive(from_top(x, shift)) if mask != 0 else 0 * mask,)
 
 
 def _share_where(x: Any, mask: Any, initial: Any, shift: Any, total: Any) -> Any:
-    return exp(x - shift) / total if mask != 0 else 0 * mask
+    share = exp_nonpositive(from_top(x, shift)) / total
+    return with_slope_of(share + 0 * shift, share) if mask != 0 else 0 * mask
+
+
+def _tops_and_rest_where(shift: Any, x: Any, mask: Any, initial: Any) -> Any:
+    top = at_top(x, shift)
+    exponential = exp_nonpositive(below_top(x, shift))
+    rest = with_slope_of(-0.0 if top != 0 else exponential, exponential)
+    return (top if mask != 0 else 0 * mask, rest if mask != 0 else 0 * mask)
+
+
+def _shift_and_log_total_where(shift: Any, count: Any, tops: Any, rest: Any) -> Any:
+    # No element is a top where the initial value is larger than all.
+    logarithm = log1p((tops - 1) + rest) if tops > 0 else log(rest)
+    return (shift, logarithm + 0 * shift)
 
 
 def _log_share_where(x: Any, mask: Any, initial: Any, shift: Any, log_total: Any) -> Any:
-    return (x - shift) - log_total if mask != 0 else -_INFINITY
+    bound = _INFINITY if shift == -_INFINITY else -_INFINITY
+    return (still_below(x, bound) - shift) - log_total if mask != 0 else -_INFINITY
 
 
 def _shift_and_total(shift: Any, count: Any, total: Any) -> Any:
@@ -79,49 +121,62 @@ _softmax_where = Reduction(
 _log_softmax_where = Reduction(
     "log_softmax_where",
     Stages(
-        shift_of=_shift_where, lift=_exponential_where, finish=_shift_and_log_total, epilogue=_log_share_where, finals=2
+        shift_of=_shift_where,
+        lift=_tops_and_rest_where,
+        finish=_shift_and_log_total_where,
+        epilogue=_log_share_where,
+        sums=2,
+        finals=2,
     ),
 )
 
 
-def _exponential_safe(shift: Any, x: Any) -> Any:
-    bounded = shift if abs(shift) < _INFINITY else 0
-    return (exp(x - bounded),)
+def _log_total(shift: Any, count: Any, tops: Any, rest: Any) -> Any:
+    return (log1p((tops - 1) + rest) + shift,)
 
 
-def _log_total(shift: Any, count: Any, total: Any) -> Any:
-    bounded = shift if abs(shift) < _INFINITY else 0
-    result = log(total) + bounded
-    # Where all elements are -inf, the derivative is made NaN: that of total * inf, whose terms are 0 * inf.
-    return (with_slope_of(result, total * _INFINITY) if shift == -_INFINITY else result,)
-
-
-_logsumexp = Reduction("logsumexp", Stages(shift_of=_itself, lift=_exponential_safe, finish=_log_total))
+_logsumexp = Reduction("logsumexp", Stages(shift_of=_itself, lift=_tops_and_rest, finish=_log_total, sums=2))
 
 
 def _shift_weighted(x: Any, weight: Any) -> Any:
     return x if weight != 0 else -_INFINITY
 
 
-def _exponential_weighted(shift: Any, x: Any, weight: Any) -> Any:
-    bounded = shift if abs(shift) < _INFINITY else 0
-    return (weight * exp(x - bounded) if weight != 0 else 0,)
+def _tops_and_rest_weighted(shift: Any, x: Any, weight: Any) -> Any:
+    # Elements of weight 0 may be above the shift, or NaN, which counts as nothing. They move with their weight alone.
+    top = at_top(x, shift)
+    term = damped(exp(from_top(x, shift)), weight) if x == x or weight != 0 else 0
+    return (term if top != 0 else 0, 0 if top != 0 else term)
+
+
+def _log_total_weighted(shift: Any, count: Any, tops: Any, rest: Any) -> Any:
+    above = (tops - 1) + rest
+    return ((log1p(above) if abs(above) < 0.5 else log(tops + rest)) + shift,)
 
 
 _logsumexp_weighted = Reduction(
-    "logsumexp_weighted", Stages(shift_of=_shift_weighted, lift=_exponential_weighted, finish=_log_total)
+    "logsumexp_weighted",
+    Stages(shift_of=_shift_weighted, lift=_tops_and_rest_weighted, finish=_log_total_weighted, sums=2),
 )
 
 
-def _log_total_and_sign(shift: Any, count: Any, total: Any) -> Any:
-    bounded = shift if abs(shift) < _INFINITY else 0
-    sign = 1 if total > 0 else -1 if total < 0 else constant(abs(total))  # 0, or NaN
-    return (log(abs(total)) + bounded, sign)
+def _log_total_and_sign(shift: Any, count: Any, tops: Any, rest: Any) -> Any:
+    total = tops + rest
+    sign = 1 if total > 0 else -1 if total < 0 else constant(abs(total)) + (0 * shift if shift > 0 else 0)  # 0, or NaN
+    above = (sign * tops - 1) + sign * rest
+    return ((log1p(above) if abs(above) < 0.5 else log(abs(total))) + shift, sign)
 
 
 _logsumexp_signed = Reduction(
     "logsumexp_signed",
-    Stages(shift_of=_shift_weighted, lift=_exponential_weighted, finish=_log_total_and_sign, finals=2, results=2),
+    Stages(
+        shift_of=_shift_weighted,
+        lift=_tops_and_rest_weighted,
+        finish=_log_total_and_sign,
+        sums=2,
+        finals=2,
+        results=2,
+    ),
 )
 
 
@@ -175,6 +230,11 @@ def softmax(x: Any, axis: Any = -1, where: Any = None, initial: Any = None, *, o
     ValueError
         For an axis out of range, or given twice.
 
+    Notes
+    -----
+    Where +inf makes the row NaN, the derivative is that of the shares: 1 for the element that is +inf, or equal for
+    several. In a row of nothing but -inf it is 0.
+
     Examples
     --------
     >>> import numbafunc
@@ -186,7 +246,7 @@ def softmax(x: Any, axis: Any = -1, where: Any = None, initial: Any = None, *, o
 
 @shortcut("x", unset=["where", "initial"])
 def log_softmax(x: Any, axis: Any = -1, where: Any = None, initial: Any = None, *, out: Any = None) -> Any:
-    r"""Logarithm of the softmax, accurate where the softmax underflows.
+    r"""Logarithm of the softmax, accurate where the softmax underflows, and where it is nearly 1.
 
     .. math:: (x_i - m) - \log \sum_j e^{x_j - m}, \quad m = \max_j x_j
 
@@ -215,11 +275,18 @@ def log_softmax(x: Any, axis: Any = -1, where: Any = None, initial: Any = None, 
     ValueError
         For an axis out of range, or given twice.
 
+    Notes
+    -----
+    The derivative by ``x`` is 1 at the element itself, less the shares. Where +inf makes the row NaN, the element that
+    is +inf has the share 1, or several have equal ones. In a row of nothing but -inf the derivative is 0.
+
     Examples
     --------
     >>> import numbafunc
     >>> numbafunc.log_softmax([0.0, 0.0, -1e4])
     array([-6.93147181e-01, -6.93147181e-01, -1.00006931e+04])
+    >>> numbafunc.log_softmax([40.0, 0.0])
+    array([-4.24835426e-18, -4.00000000e+01])
     """
     return _normalized(_log_softmax, _log_softmax_where, x, axis, where, initial, out)
 
@@ -278,7 +345,9 @@ def logsumexp(
 
     Notes
     -----
-    The sign of a real sum has derivative 0.
+    The derivative by ``a`` is the softmax: the share of each element in the sum. An element that is +inf has the share
+    1, several such have equal ones, and in a row of nothing but -inf all are 0. An element with weight 0 has a
+    derivative by its weight, unless it is NaN. The sign of a real sum has derivative 0.
 
     Examples
     --------

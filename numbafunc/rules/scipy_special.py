@@ -42,7 +42,7 @@ from numbafunc.rules.scipy_elliptic import (
 )
 from numbafunc.rules.scipy_module import MODULE, polynomial, special
 from numbafunc.rules.scipy_shapes import betainc_by_first, betainc_by_second, gammainc_by_shape
-from numbafunc.rules.ufuncs import Helper, by_partials, unary
+from numbafunc.rules.ufuncs import Helper, by_partials, damped, unary
 
 _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 _ROOT_OF_HALF = math.sqrt(0.5)
@@ -101,7 +101,7 @@ _log_ratio = Helper("log(x / y)", _logarithm_of_ratio, lambda a, b, z: 1 / a, la
 def _ratio(x: Operand, y: Operand) -> Any:
     # x / y, and 0 where both are zero, like x log(y).
     both = (value_of(x) == 0) & (value_of(y) == 0)
-    return np.where(both, 0, x / np.where(both, 1, y))
+    return np.where(both, damped(1 / y, x), x / np.where(both, 1, y))
 
 
 def _zeta(s: Operand, q: Operand) -> Any:

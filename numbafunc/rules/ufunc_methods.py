@@ -20,6 +20,7 @@ from numbafunc.rules.application import along, merged, pick
 from numbafunc.rules.arguments import UNSET, as_array, cast, into, refuse_plain_target
 from numbafunc.rules.reductions import first_largest_number, first_smallest_number
 from numbafunc.rules.register import ON_VALUE, ufunc_method
+from numbafunc.rules.ufuncs import with_value
 
 # Options that are accepted only with these values, their defaults.
 _HARMLESS: dict[str, Any] = {"casting": "same_kind", "order": "K", "subok": True, "signature": None, "extobj": None}
@@ -117,8 +118,8 @@ def _logarithm_of_sum(ufunc: np.ufunc, array: Dual, axis: Any, shape: tuple[int,
         # differences to the largest term, since a large value has lost digits.
         plain = value_of(x)
         largest = np.max(plain, -1, keepdims=True)
-        terms = np.where(np.isneginf(plain), x.dtype.type(0), _EXPONENTIALS[ufunc](x - largest))
-        terms = np.where(np.isposinf(largest), np.isposinf(plain).astype(plain.dtype), terms)
+        difference = with_value(x, np.where((plain == largest) & ~np.isneginf(plain), 0, plain - largest))
+        terms = np.where(np.isneginf(plain), x.dtype.type(0), _EXPONENTIALS[ufunc](difference))
         total = np.sum(terms, -1, keepdims=True)
         return np.sum(scale(terms, dx), -1, keepdims=True) / np.where(value_of(total) == 0, 1, total)
 

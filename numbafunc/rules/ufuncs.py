@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from numbafunc.dual.array import UFUNC_RULES, Dual, Operand, make, quiet, value_of
+from numbafunc.dual.array import UFUNC_RULES, Dual, Operand, assemble, components, make, quiet, value_of
 from numbafunc.dual.dtypes import is_finite
 from numbafunc.dual.products import align, chained, divide, finish, scale, sum_of_products, whole
 from numbafunc.dual.recorder import Recorder, watch
@@ -246,12 +246,17 @@ def _power_by_base(x: Operand, y: Operand, z: Operand) -> Operand:
         if exponent == 3:
             return 3 * (x * x)
     # y * x**(y - 1) is 0 * inf at x = y = 0, where a power with a fixed exponent is constant.
-    return np.where((value_of(x) == 0) & (value_of(y) == 0), 0, y * np.power(x, y - 1))
+    return damped(np.power(x, y - 1), y)
 
 
 def _power_by_exponent(x: Operand, y: Operand, z: Operand) -> Operand:
     # log(x) * z is -inf * 0 at x = 0 < y, where the power stays 0; likewise at x = inf, y < 0.
-    return np.where(value_of(z) == 0, 0, np.log(x) * z)
+    return damped(np.log(x), z)
+
+
+def damped(x: Operand, factor: Operand) -> Any:
+    """``x * factor``, and zero where the factor is, even for an infinite ``x``; the factor may move off zero."""
+    return scale(x, factor) if type(factor) is Dual else np.where(factor == 0, 0, x * factor)
 
 
 def _remainder(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
@@ -309,9 +314,22 @@ def _share(x: Operand, y: Operand) -> Operand:
     # exp(x) / (exp(x) + exp(y)). Computed as exp(x - z), with z the logarithm of the sum, it would lose the digits that
     # a large z lost by rounding, and its derivative would lose the smaller share.
     if type(x) is Dual or type(y) is Dual:
-        return elementary.logistic(x - y)
+        return _share_at_infinity(x, y)
     ratio = np.exp(y - x)
-    return np.reciprocal(ratio + 1) if is_finite(ratio) else elementary.logistic(x - y)
+    return np.reciprocal(ratio + 1) if is_finite(ratio) else _share_at_infinity(x, y)
+
+
+def _share_at_infinity(x: Operand, y: Operand) -> Any:
+    # Equal infinities share equally, but -inf has no share.
+    plain, other = value_of(x), value_of(y)
+    difference: Any = x - y
+    share = elementary.logistic(with_value(difference, np.where(plain == other, 0, value_of(difference))))
+    return np.where(np.maximum(plain, other) == -np.inf, 0, share)
+
+
+def with_value(x: Operand, value: Any) -> Any:
+    """Another value with the tangents of an operand."""
+    return assemble({**components(x), (): value}) if type(x) is Dual else value
 
 
 def _logaddexp(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
@@ -324,7 +342,7 @@ def _logaddexp(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> 
         if is_finite(ratio):
             share = np.reciprocal(ratio + 1)
             return sum_of_products(share, dx, ratio * share, dy)
-    return sum_of_products(elementary.logistic(x - y), dx, elementary.logistic(y - x), dy)
+    return sum_of_products(_share_at_infinity(x, y), dx, _share_at_infinity(y, x), dy)
 
 
 def _over_square(x: Operand, radius: Operand) -> Operand:

@@ -16,7 +16,7 @@ INF, NAN = np.inf, np.nan
 def test_cross_entropy_logits():
     np.testing.assert_array_equal(loss.cross_entropy_logits([[1e4, -1e4]], [[0, 1]]), [20000])
     np.testing.assert_allclose(loss.cross_entropy_logits([[1e4, -1e4]], [[1, 0]]), [0], atol=0)
-    assert np.isnan(loss.cross_entropy_logits([-INF, 0.0], [0.0, 1.0]))
+    assert loss.cross_entropy_logits([-INF, 0.0], [0.0, 1.0]) == 0
     assert loss.cross_entropy_logits([-INF, 0.0], [1.0, 0.0]) != 0
     assert loss.cross_entropy_logits([-INF, 0.0], [0.5, 0.5]) == INF
     np.testing.assert_allclose(loss.cross_entropy_logits([1.0, 2.0], [2, 3]), np.log(np.e + np.e**2) - 8)
@@ -30,7 +30,7 @@ def test_cross_entropy_logits_keeps_small_differences_of_large_logits():
     np.testing.assert_allclose(
         loss.cross_entropy_logits_sparse(x, 2), scipy.special.logsumexp([3.0, 2.0, 0.0]), rtol=1e-6
     )
-    np.testing.assert_allclose(loss.cross_entropy_logits(x, y), scipy.special.logsumexp([3, 2, 0]) - 1.25, rtol=2e-3)
+    np.testing.assert_allclose(loss.cross_entropy_logits(x, y), scipy.special.logsumexp([3, 2, 0]) - 1.25, rtol=1e-6)
 
 
 def test_cross_entropy_logits_warns_and_broadcasts():
@@ -241,8 +241,8 @@ def test_means_warn_and_broadcast():
 def test_sigmoid_cross_entropy():
     function = loss.sigmoid_cross_entropy_logits
     x = np.array([-100.0, 0.0, 50.0, 1000.0, INF, NAN])
-    np.testing.assert_allclose(function(x, np.ones(6)), [100, np.log(2), np.exp(-50), 0, NAN, NAN], rtol=1e-15)
-    np.testing.assert_array_equal(function([-INF, INF], [0.0, 0.0]), [NAN, NAN])
+    np.testing.assert_allclose(function(x, np.ones(6)), [100, np.log(2), np.exp(-50), 0, 0, NAN], rtol=1e-15)
+    np.testing.assert_array_equal(function([-INF, INF], [0.0, 0.0]), [0, INF])
     assert function(np.ones((2, 3)), np.ones((2, 3))).shape == (2, 3)
     labels = np.array([0.0, 0.25, 1.0])
     for x in (0.0, -0.0, 2.0, -3.0):

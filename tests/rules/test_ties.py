@@ -57,7 +57,20 @@ CASES = [
     (np.nanmean, [NAN, 1, 2], 2.5),
     (np.nan_to_num, [NAN, 1, INF, -INF], [0, 2, 0, 0]),
     (np.logaddexp.reduce, [-INF, -INF, 1], 3),
+    (np.logaddexp.accumulate, [-INF, -INF, 1], [1, 0, 3]),
+    *(
+        case
+        for ufunc in (np.logaddexp, np.logaddexp2)
+        for case in (
+            (lambda x, ufunc=ufunc: ufunc(x[0], x[1]), [-INF, -INF], 0),
+            (lambda x, ufunc=ufunc: ufunc(x[0], x[1]), [INF, INF], 1.5),
+            (lambda x, ufunc=ufunc: ufunc(x[0], x[1]), [3, INF], 2),
+            (lambda x, ufunc=ufunc: ufunc(x, INF), [INF, -INF], [0.5, 0]),
+            (lambda x, ufunc=ufunc: ufunc(x, -INF), [INF, -INF], [1, 0]),
+        )
+    ),
     (np.sinc, [0.0, 1.0], [0, -2]),
+    (lambda x: np.power(x[0], x[1]), [0, 1], 1),
 ]
 
 
@@ -150,3 +163,24 @@ def test_errors(call, error, match):
 def test_queries_look_at_the_value(query):
     x = dual([1, 3, 2])
     np.testing.assert_array_equal(query(x), query(value_of(x)))
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.parametrize(
+    ("function", "values", "hessian"),
+    [
+        (np.logaddexp, [INF, INF], [[0.25, -0.25], [-0.25, 0.25]]),
+        (np.logaddexp, [-INF, -INF], [[0, 0], [0, 0]]),
+        (lambda x, y: np.logaddexp.reduce(np.stack([x, y])), [INF, INF], [[0.25, -0.25], [-0.25, 0.25]]),
+        # x**y has the derivative x**(y - 1) * (1 + y * log(x)) by both.
+        (np.power, [0, 0], [[0, INF], [INF, INF]]),
+        (np.power, [0, 1], [[0, -INF], [-INF, 0]]),
+        (np.power, [0, 2], [[2, 0], [0, 0]]),
+        (np.power, [2, 0], [[0, 0.5], [0.5, np.log(2) ** 2]]),
+        (np.float_power, [0, 1], [[0, -INF], [-INF, 0]]),
+    ],
+)
+def test_second_derivatives_where_a_factor_is_zero(function, values, hessian, mode):
+    gradient = numbafunc.grad(lambda x: function(x[0], x[1]), mode=mode)
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(numbafunc.jacfwd(gradient)(np.array(values, float)), hessian, rtol=1e-14)

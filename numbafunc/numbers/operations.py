@@ -108,7 +108,6 @@ def _functions() -> Iterator[tuple[Any, Operation]]:
         elementary.multiply_add,
         Operation(3, lambda a, b, c: union(product_keys(a, b), c), algebra.multiply_add),
     )
-    yield elementary.damped, Operation(2, product_keys, lambda x, factor: factor.scaled(x))
     yield elementary.with_slope_of, Operation(2, union, algebra.Number.emit_with_slope_of)
     yield elementary.still_below, Operation(2, _first, algebra.still_below)
     yield elementary.damped, Operation(2, product_keys, lambda x, factor: factor.scaled(x))

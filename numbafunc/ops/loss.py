@@ -123,6 +123,11 @@ def _square_where(shift: Any, x: Any, mask: Any) -> Any:
     return (x * x if mask != 0 else 0 * mask,)
 
 
+def _small_square_where(shift: Any, x: Any, mask: Any) -> Any:
+    x = constant(x) * _DOWN
+    return (x * x if mask != 0 else 0 * mask,)
+
+
 def _absolute_difference_where(shift: Any, x: Any, y: Any, mask: Any) -> Any:
     return (abs(x - y) if mask != 0 else 0 * mask, mask)
 
@@ -136,7 +141,9 @@ def _squared_log_difference_where(shift: Any, x: Any, y: Any, mask: Any) -> Any:
     return (difference * difference, mask)
 
 
-_l2_where = Reduction("l2_where", Stages(lift=_square_where, finish=_half))
+_l2_where = Reduction(
+    "l2_where", Stages(lift=_square_where, again=_small_square_where, wanted=_overflows, finish=_half, more=1)
+)
 _mean_absolute_error_where = Reduction(
     "mean_absolute_error_where", Stages(lift=_absolute_difference_where, finish=_mean_of_left, sums=2)
 )

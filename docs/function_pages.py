@@ -98,8 +98,8 @@ GROUPS = (
     ),
     Group(
         "parallel",
-        "Reductions over ranks",
-        "Sums, means and extrema over the processes of an MPI job. :doc:`/parallel` explains them.",
+        "Collective functions (MPI)",
+        "What the ranks of an MPI job compute together: sums, means, extrema. :doc:`/parallel` explains them.",
         ("parallel",),
     ),
     Group(

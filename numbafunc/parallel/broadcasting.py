@@ -61,12 +61,14 @@ def broadcast(x: Any, axis_name: Any, root: Any, place: Place) -> Any:
         buffer = np.concatenate([array.reshape(-1).view(np.uint8) for array in arrays]) if arrays else np.empty(0, "u1")
         from numbafunc.parallel.exchange import broadcasting
 
-        axis.agree(
-            digest_of("broadcast", forms, nest, root),
-            f"broadcast of {', '.join(forms)} from rank {root} over {axis.label!r}",
-            place,
-            [broadcasting(buffer.ctypes.data, buffer.size, root)],
-        )
+        facts = ("broadcast", tuple(forms), nest, root)
+        known = axis.plans.get(facts)
+        if known is None:
+            text = f"broadcast of {', '.join(forms)} from rank {root} over {axis.label!r}"
+            known = axis.plans[facts] = (digest_of(*facts), text, axis.text(text))
+        digest, text, call = known
+        steps = np.array([broadcasting(buffer.ctypes.data, buffer.size, root)], np.int64)
+        axis.exchange(digest, lambda: text, call, place, steps)
         position = 0
         for array in arrays:
             array.reshape(-1).view(np.uint8)[...] = buffer[position : position + array.nbytes]

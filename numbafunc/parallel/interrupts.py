@@ -24,6 +24,19 @@ def are_held_back() -> bool:
     return _depth[0] > 0 or threading.current_thread() is not threading.main_thread()
 
 
+def _handlers() -> dict[int, Any]:
+    """The handlers of the program, by the number of their signal."""
+    found = list(map(_signal.getsignal, _NUMBERS))
+    if found != _seen[0]:
+        _seen[:] = found, {number: handler for number, handler in zip(_NUMBERS, found) if callable(handler)}
+    known: dict[int, Any] = _seen[1]
+    return known
+
+
+# What the last look found.
+_seen: list[Any] = [None, {}]
+
+
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
     """Let the handlers of signals run when the block is over, and raise what they raise then.
@@ -41,11 +54,9 @@ def held_back() -> Iterator[None]:
         came.append((number, frame))
 
     try:
-        for number in _NUMBERS:
-            handler = _signal.getsignal(number)
-            if callable(handler):
-                handlers[number] = handler
-                _signal.signal(number, hold)
+        for number, handler in _handlers().items():
+            handlers[number] = handler
+            _signal.signal(number, hold)
         _depth[0] += 1
         try:
             yield

@@ -177,7 +177,9 @@ def pmean(
     Notes
     -----
     Linear in ``x``: the mean of the tangents is the tangent of the mean. They have to be there on all ranks or on none.
-    A ``weight`` may be differentiated too.
+    A ``weight`` may be differentiated too. Where a sum overflows, or is NaN, the ranks exchange their shares of the
+    mean as well, so that a mean that is representable is right; not inside compiled functions, nor for arrays that
+    MPI takes from the memory of a device.
 
     Examples
     --------

@@ -19,6 +19,8 @@ from numbafunc.kinds.arguments import check_flag
 from numbafunc.parallel.axes import Axis
 from numbafunc.parallel.call_site import Place, digest_of
 from numbafunc.parallel.dtypes import MEAN, SUM, Wire, how, native, wire_of
+from numbafunc.parallel.interrupts import held_back
+from numbafunc.parallel.means import divide, share
 
 Array = Any  # numpy.ndarray
 
@@ -65,6 +67,8 @@ class Plan:
         self.nest = nest
         self.wires = [wire_of(operation, form.dtype) for form in forms]
         self.digest = digest_of(operation, [(form.shape, form.dtype.name) for form in forms], nest, reproducible)
+        # Means whose sums overflow take a second exchange, which must not meet another call.
+        self.digest_again = digest_of("again", self.digest)
         self.reproducible = reproducible
         self.ordered = reproducible and operation in (SUM, MEAN)
         self.inline = axis.size > 1 and self._fits_frame()
@@ -133,25 +137,46 @@ class Plan:
             ]
         if self.inline:
             return self._run_inline(arrays, outs, place, more)
-        from numbafunc.parallel import exchange
-
         results: list[Array] = [None] * len(self.forms)
         with np.errstate(all="ignore"):
-            prepared = [bucket.prepare(arrays, outs) for bucket in self.buckets]
-            steps = self._steps.copy()
-            for number, (source, target, scratch) in enumerate(prepared):
-                steps[number, exchange.SOURCE] = source.ctypes.data
-                steps[number, exchange.TARGET] = target.ctypes.data
-                if scratch is not None:
-                    steps[number, exchange.SCRATCH] = scratch.ctypes.data
-            if more is not None:
-                steps = np.concatenate([steps, more])
-            self.axis.exchange(self.digest, self.describe, self.text, place, steps)
-            for bucket, (_, target, _) in zip(self.buckets, prepared):
-                if bucket.mean:
-                    divide(target, self.axis.size)
+            targets = self._exchange(arrays, outs, place, more, self.digest)
+            if self.operation == MEAN:
+                self._divide(targets, arrays, place)
+            for bucket, target in zip(self.buckets, targets):
                 bucket.deliver(target, outs, results)
         return results
+
+    def _exchange(
+        self, arrays: Sequence[Array], outs: Sequence[Array] | None, place: Place, more: Array | None, digest: int
+    ) -> list[Array]:
+        """What each bucket receives."""
+        from numbafunc.parallel import exchange
+
+        prepared = [bucket.prepare(arrays, outs) for bucket in self.buckets]
+        steps = self._steps.copy()
+        for number, (source, target, scratch) in enumerate(prepared):
+            steps[number, exchange.SOURCE] = source.ctypes.data
+            steps[number, exchange.TARGET] = target.ctypes.data
+            if scratch is not None:
+                steps[number, exchange.SCRATCH] = scratch.ctypes.data
+        if more is not None:
+            steps = np.concatenate([steps, more])
+        self.axis.exchange(digest, self.describe, self.text, place, steps)
+        return [target for _, target, _ in prepared]
+
+    def _divide(self, targets: Sequence[Array], arrays: Sequence[Array], place: Place) -> None:
+        """Divide sums by the number of ranks; those that overflowed are taken again from shares of the terms.
+
+        The sums have the same bits on all ranks, so all ranks take them again, or none.
+        """
+        size = self.axis.size
+        lost = [divide(target, size) for target in targets]
+        if not any(lost):
+            return
+        with held_back(), np.errstate(all="ignore"):
+            shares = [share(array, wire.carried, size) for array, wire in zip(arrays, self.wires)]
+            for target, mean in zip(targets, self._exchange(shares, None, place, None, self.digest_again)):
+                np.copyto(target, mean.reshape(target.shape), where=~np.isfinite(target))
 
     def _run_inline(
         self,
@@ -169,8 +194,13 @@ class Plan:
             for array, part in zip(arrays, self._slices):
                 data[part] = array.reshape(-1)
         self.axis.exchange(self.digest, self.describe, self.text, place, more, self._how, payload)
-        if self.operation == MEAN:
-            divide(data, self.axis.size)
+        if self.operation == MEAN and divide(data, self.axis.size):
+            with held_back():
+                again = np.empty_like(payload)
+                means = again.view(self._word)
+                means[...] = np.concatenate([share(array, self._word, self.axis.size).reshape(-1) for array in arrays])
+                self.axis.exchange(self.digest_again, self.describe, self.text, place, None, self._how, again)
+                np.copyto(data, means, where=~np.isfinite(data))
         if len(arrays) == 1:
             if outs is not None:
                 np.copyto(outs[0], shaped, casting="unsafe")
@@ -221,7 +251,9 @@ class Bucket:
                     target[part] = arrays[index].reshape(-1)
             return target, target
         source = arrays[self.only]
-        if outs is not None and self.wire.result == carried and is_plain(outs[self.only]):
+        fits = outs is not None and self.wire.result == carried and is_plain(outs[self.only])
+        # Means whose sums overflow are made from the terms.
+        if outs is not None and fits and not (self.mean and np.may_share_memory(outs[self.only], source)):
             target = outs[self.only]
         else:
             target = np.empty(self.shapes[0], carried)
@@ -294,7 +326,11 @@ class SingleCall:
         plan = self._plan
         if plan.inline:
             return plan._run_inline((x,), None if out is None else (out,), place)[0]
-        target = np.empty(self._shape, self._carried) if out is None else out
+        given = x
+        if out is None or (self._divide and np.may_share_memory(out, x)):
+            target = np.empty(self._shape, self._carried)
+        else:
+            target = out
         if self._converted or not is_plain(x):
             np.copyto(target, x, casting="unsafe")
             x = target
@@ -304,18 +340,11 @@ class SingleCall:
             self._digest, self._describe, self._text, place, self._kernel, self._fixed, source, data
         )
         if self._divide:
-            divide(target, self._axis.size)
-        return target
+            plan._divide([target], [given], place)
+        return target if out is None else _put(target, out)
 
 
 _SHOWN = 8
-
-
-def divide(array: Array, number: int) -> None:
-    """Divide a contiguous array in place; complex numbers part by part, since complex division of inf gives NaN."""
-    if array.dtype.kind == "c":
-        array = array.reshape(-1).view(array.real.dtype)
-    np.divide(array, number, out=array)
 
 
 def _put(result: Array, out: Array | None) -> Array:

@@ -124,6 +124,27 @@ def test_half_precision_is_added_in_single():
     assert np.all(parallel.pmean(np.full(3, 60000, np.float16)) == 60000)
 
 
+def test_means_whose_sums_overflow():
+    for dtype, large in (("f4", 3e38), ("f8", 1.5e308), ("F", 3e38), ("D", 1.5e308)):
+        for size in (3, 60, 3000, 90_000):
+            for options in ({}, {"reproducible": True}):
+                x = np.full(size, 1 + rank, dtype)
+                x[0], x[1] = large, np.inf if rank == 0 else 1
+                usual = parallel.pmean(np.full(size, 1 + rank, dtype), **options)
+                for out in (None, np.empty_like(x)):
+                    mean = parallel.pmean(x, out=out, **options)
+                    np.testing.assert_allclose(mean[0], large, rtol=1e-6)
+                    assert mean[1] == np.inf
+                    assert mean[2:].tobytes() == usual[2:].tobytes()
+                    assert same_bits_everywhere(mean)
+                mine = np.full(size, large, dtype)
+                assert parallel.pmean(mine, out=mine, **options) is mine
+                np.testing.assert_allclose(mine, large, rtol=1e-6)
+    tree = [np.full(40, 3e38, np.float32), np.full(50, 3e38, np.float32), np.ones(9000, np.float32)]
+    for one in parallel.pmean(tree)[:2]:
+        np.testing.assert_allclose(one, 3e38, rtol=1e-6)
+
+
 def test_numbers():
     assert parallel.psum(1) == ranks
     assert parallel.psum(True) == ranks

@@ -18,8 +18,8 @@ from numbafunc.numbers.numba_type import NumberType
 
 assert numbafunc_cuda
 
-# These are no public functions of scalars; the second is gelu's, with a flag.
-PUBLIC = [name for name in NAMES if name not in ("log_ratio", "gelu_tanh", "one_hot")]
+# These are no public functions of scalars; two are public ones with another argument.
+PUBLIC = [name for name in NAMES if name not in ("log_ratio", "gelu_tanh", "softplus_scaled", "one_hot")]
 
 
 def compiled(kernel, *arguments):

@@ -74,6 +74,8 @@ class Stages(NamedTuple):
         Of an op whose result is ``log(t[0] + t[1]) - s``, where s is a sum over the row or the picked element:
         ``balance(shift, *operands)`` gives the sum of the first two terms of an element, and its term of s. Reverse
         mode adds up these parts before it multiplies, so that those of a dominant element cancel exactly.
+    still : tuple of int
+        Places of values that ``finish`` returns, and that have no derivatives.
     sums, more, finals, results : int
         Number of terms, of those of ``again``, of values that ``finish`` returns, and of results.
     """
@@ -88,6 +90,7 @@ class Stages(NamedTuple):
     again: Callable[..., Any] | None = None
     wanted: Callable[..., Any] | None = None
     balance: Callable[..., Any] | None = None
+    still: tuple[int, ...] = ()
     sums: int = 1
     more: int = 0
     finals: int = 1

@@ -224,10 +224,14 @@ class _Run:
         if stages.epilogue is None:
             weights = [cotangent.get(number, 0.0) for number in range(len(composed.weights))]
         else:
-            moving = [len(reals) + 2 + number for number in range(stages.finals)]
+            numbers = [number for number in range(stages.finals) if number not in stages.still]
+            moving = [len(reals) + 2 + number for number in numbers]
             parts = self._partials(composed.of_finals, [cotangent[0], self.shift, *reals, *self.finals], moving)
             behind = tuple(axis + 1 for axis in self.axes)
-            weights = [np.sum(np.broadcast_to(x, (directions, *self.shape)), behind, keepdims=True) for x in parts]
+            summed = [np.sum(np.broadcast_to(x, (directions, *self.shape)), behind, keepdims=True) for x in parts]
+            weights = [0.0] * stages.finals
+            for number, x in zip(numbers, summed, strict=True):
+                weights[number] = x
         start = len(weights) + 2
         operands = [*weights, self.shift, float(self.count), *self.totals]
         sums = 1 if stages.balance else stages.sums

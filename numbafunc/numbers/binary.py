@@ -24,7 +24,42 @@ def hypot(a: Number, b: Number) -> Number:
     u, v = a / scale, b / scale
     root = multiply_add(u, u, v * v).emit_elementary("sqrt") * scale
     value = select(x.equals(math.inf) | y.equals(math.inf), math.inf, root.value)
-    return _constant(a, value).emit_with_slope_of(root)
+    result = _constant(a, value).emit_with_slope_of(root)
+    if all(len(key) < 2 for key in root.parts):
+        return result
+    # Beyond order 1 the powers of the scale, squared here, may be out of range where the derivative is not.
+    usual = (value > 0.0) & (value < math.inf)
+    parts = _length(a, b).parts
+    return result._new({key: select(usual, parts.get(key, part), part) for key, part in result.parts.items()})
+
+
+def _length(a: Number, b: Number) -> Number:
+    """:func:`hypot` by its partial derivatives, the cosines."""
+    level = max(a._top(), b._top())
+    (lower_a, changes_a), (lower_b, changes_b) = a._split(level), b._split(level)
+    along_a, along_b = _cosine(lower_a, lower_b), _cosine(lower_b, lower_a)
+    return _moved(level, hypot(lower_a, lower_b), (changes_a, along_a), (changes_b, along_b))
+
+
+def _cosine(a: Number, b: Number) -> Number:
+    """``a / hypot(a, b)``, whose derivatives would lose digits as those of a quotient where ``a`` is the larger one."""
+    level = max(a._top(), b._top())
+    if level < 0:
+        return a / hypot(a, b)
+    (lower_a, changes_a), (lower_b, changes_b) = a._split(level), b._split(level)
+    along, across = _cosine(lower_a, lower_b), _cosine(lower_b, lower_a)
+    turn = across / hypot(lower_a, lower_b)
+    return _moved(level, along, (changes_a, across * turn), (changes_b, -along * turn))
+
+
+def _moved(level: int, lower: Number, *changes: tuple[dict[int, Number], Number]) -> Number:
+    """A function of numbers, given its value without a level and pairs of the changes of one and its slope by that."""
+    upper: dict[int, Number] = {}
+    for directions, slope in changes:
+        for direction, change in directions.items():
+            part = change.scaled(slope)
+            upper[direction] = upper[direction] + part if direction in upper else part
+    return lower._merge(level, lower, upper)
 
 
 def _truncated(x: Real, y: Real) -> Real:

@@ -24,13 +24,13 @@ _SHARPNESS = 1.0
 def _celu(x: Any, alpha: Any) -> Any:
     negative = 0 if x > 0 else x
     # The exponential of the bound is 0 already; an infinite ratio would give a NaN derivative. So would 0 / 0: for an
-    # alpha of 0 any divisor as small as this gives the limit.
-    ratio = still_below(negative / (alpha if alpha != 0 else 1e-37), -800)
+    # alpha of 0 any divisor as small as this gives the limit. NaN over an infinite alpha would have derivative 0.
+    ratio = still_below(negative / (alpha if alpha != 0 and x == x else 1e-37), -800)
     exponential = alpha * expm1(ratio)
     # Nearer to 0 than this bound, expm1 equals its argument to the last bit, but the ratio may be too small to be
     # accurate; and the product is 0 * infinity where alpha is infinite.
     value = x if x > -1e-18 * abs(alpha) else exponential
-    return with_slope_of(value, x if x > 0 or isinf(alpha) else exponential)
+    return with_slope_of(value, x if x > 0 or (isinf(alpha) and x == x) else exponential)
 
 
 @define()

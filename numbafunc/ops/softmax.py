@@ -63,18 +63,35 @@ def _tops_and_rest(shift: Any, x: Any) -> Any:
     return (top, with_slope_of(-0.0 if top != 0 else exponential, exponential))
 
 
-def _shift_and_log_total(shift: Any, count: Any, tops: Any, rest: Any) -> Any:
-    return (shift, log1p((tops - 1) + rest) + 0 * shift)
+def _moving_tops_and_rest(shift: Any, x: Any) -> Any:
+    top = at_top(x, shift)
+    exponential = exp_nonpositive(below_top(x, shift))
+    return (with_slope_of(top, exponential if top != 0 else -0.0), -0.0 if top != 0 else exponential)
 
 
-def _log_share(x: Any, shift: Any, log_total: Any) -> Any:
+def _shift_and_logarithms(shift: Any, count: Any, tops: Any, rest: Any) -> Any:
+    # The last one is for a top that is the only one: the others move it by what they move the rest.
+    return (shift, log1p((tops - 1) + rest) + 0 * shift, rest if tops == 1 else -1)
+
+
+def _log_share(x: Any, shift: Any, log_total: Any, rest: Any) -> Any:
     # Where all elements are -inf, nothing has a derivative.
-    return (still_below(x, _INFINITY if shift == -_INFINITY else -_INFINITY) - shift) - log_total
+    share = (still_below(x, _INFINITY if shift == -_INFINITY else -_INFINITY) - shift) - log_total
+    below_only_top = -log1p(rest * exp(with_slope_of(0, -x)))
+    return with_slope_of(share, below_only_top if x == shift and rest >= 0 else share)
 
 
 _log_softmax = Reduction(
     "log_softmax",
-    Stages(shift_of=_itself, lift=_tops_and_rest, finish=_shift_and_log_total, epilogue=_log_share, sums=2, finals=2),
+    Stages(
+        shift_of=_itself,
+        lift=_moving_tops_and_rest,
+        finish=_shift_and_logarithms,
+        epilogue=_log_share,
+        sums=2,
+        finals=3,
+        still=(0,),
+    ),
 )
 
 
@@ -95,19 +112,22 @@ def _share_where(x: Any, mask: Any, initial: Any, shift: Any, total: Any) -> Any
 def _tops_and_rest_where(shift: Any, x: Any, mask: Any, initial: Any) -> Any:
     top = at_top(x, shift)
     exponential = exp_nonpositive(below_top(x, shift))
-    rest = with_slope_of(-0.0 if top != 0 else exponential, exponential)
-    return (top if mask != 0 else 0 * mask, rest if mask != 0 else 0 * mask)
+    tops = with_slope_of(top, exponential if top != 0 else -0.0)
+    rest = -0.0 if top != 0 else exponential
+    return (tops if mask != 0 else 0 * mask, rest if mask != 0 else 0 * mask)
 
 
-def _shift_and_log_total_where(shift: Any, count: Any, tops: Any, rest: Any) -> Any:
+def _shift_and_logarithms_where(shift: Any, count: Any, tops: Any, rest: Any) -> Any:
     # No element is a top where the initial value is larger than all.
     logarithm = log1p((tops - 1) + rest) if tops > 0 else log(rest)
-    return (shift, logarithm + 0 * shift)
+    return (shift, logarithm + 0 * shift, rest if tops == 1 else -1)
 
 
-def _log_share_where(x: Any, mask: Any, initial: Any, shift: Any, log_total: Any) -> Any:
-    bound = _INFINITY if shift == -_INFINITY else -_INFINITY
-    return (still_below(x, bound) - shift) - log_total if mask != 0 else -_INFINITY
+def _log_share_where(x: Any, mask: Any, initial: Any, shift: Any, log_total: Any, rest: Any) -> Any:
+    share = (still_below(x, _INFINITY if shift == -_INFINITY else -_INFINITY) - shift) - log_total
+    below_only_top = -log1p(rest * exp(with_slope_of(0, -x)))
+    relative = with_slope_of(share, below_only_top if x == shift and rest >= 0 else share)
+    return relative if mask != 0 else -_INFINITY
 
 
 def _shift_and_total(shift: Any, count: Any, total: Any) -> Any:
@@ -123,10 +143,11 @@ _log_softmax_where = Reduction(
     Stages(
         shift_of=_shift_where,
         lift=_tops_and_rest_where,
-        finish=_shift_and_log_total_where,
+        finish=_shift_and_logarithms_where,
         epilogue=_log_share_where,
         sums=2,
-        finals=2,
+        finals=3,
+        still=(0,),
     ),
 )
 

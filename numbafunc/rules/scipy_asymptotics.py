@@ -1,8 +1,8 @@
 """Slopes of functions of SciPy that are small differences of large numbers where the argument is large.
 
 There their asymptotic series are differentiated: DLMF 10.40 for exponentially scaled Bessel functions, 7.12 for
-Dawson's integral. These hold where SciPy's functions of the neighbouring orders, which give the slopes elsewhere, are
-NaN, too.
+Dawson's integral, 5.11 for the digamma function. These hold where SciPy's functions of the neighbouring orders, which
+give the slopes elsewhere, are NaN, too.
 """
 
 from __future__ import annotations
@@ -76,3 +76,23 @@ def dawsn_slope(x: Operand, y: Operand) -> Any:
     for k in range(18, 0, -1):
         series = 1 + (k + 0.5) * square * series
     return np.where(far, -0.5 * square * series, 1 - 2 * x * y)
+
+
+_PSI_FAR = 16.0
+_PSI_SERIES = (-1 / 12, 1 / 120, -1 / 252, 1 / 240, -1 / 132, 691 / 32760, -1 / 12)
+"""Coefficients of ``x**(-2 * k)`` of the digamma function."""
+
+
+def psi_increase(x: Operand, step: Operand) -> Any:
+    """``psi(x + step) - psi(x)``, with the digits that the difference would lose where ``x`` is large."""
+    with np.errstate(all="ignore"):
+        far = (np.real(value_of(x)) > _PSI_FAR) & (np.real(value_of(step)) > -0.5 * np.real(value_of(x)))
+    low, change = np.where(far, x, 1), np.where(far, step, 0)
+    high = low + change
+    logarithm = np.log1p(change / low)
+    increase: Any = logarithm + change / low / high / 2
+    power: Any = 1.0
+    for k, coefficient in enumerate(_PSI_SERIES, 1):
+        power = power / low / low
+        increase = increase + coefficient * power * np.expm1(-2 * k * logarithm)
+    return np.where(far, increase, special.psi(np.where(far, 1, x + step)) - special.psi(np.where(far, 1, x)))

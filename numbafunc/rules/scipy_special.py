@@ -25,7 +25,14 @@ from numbafunc.numbers.elementary import with_slope_of
 from numbafunc.rules.application import combine
 from numbafunc.rules.arguments import cast, separate
 from numbafunc.rules.register import Rule, on_value, register_by_name
-from numbafunc.rules.scipy_asymptotics import dawsn_slope, i0e_slope, i1e_slope, ive_slope, kve_slope
+from numbafunc.rules.scipy_asymptotics import (
+    dawsn_slope,
+    i0e_slope,
+    i1e_slope,
+    ive_slope,
+    kve_slope,
+    psi_increase,
+)
 from numbafunc.rules.scipy_distributions import (
     beta_density,
     fdtr_partials,
@@ -43,7 +50,7 @@ from numbafunc.rules.scipy_elliptic import (
 )
 from numbafunc.rules.scipy_module import MODULE, polynomial, special
 from numbafunc.rules.scipy_shapes import betainc_by_first, betainc_by_second, gammainc_by_shape
-from numbafunc.rules.ufuncs import Helper, by_partials, damped, unary
+from numbafunc.rules.ufuncs import Helper, by_partials, cosine, damped, unary
 
 _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 _ROOT_OF_HALF = math.sqrt(0.5)
@@ -105,6 +112,16 @@ def _ratio(x: Operand, y: Operand) -> Any:
     return np.where(both, damped(1 / y, x), x / np.where(both, 1, y))
 
 
+def _spence_slope(x: Operand) -> Any:
+    # log(x) / (1 - x), by its series at 1.
+    near = abs(value_of(x) - 1) < 0.25
+    far = np.where(near, 2, x)
+    return np.where(near, polynomial(_SERIES_OF_SPENCE, np.where(near, 1 - x, 0)), np.log(far) / (1 - far))
+
+
+_SERIES_OF_SPENCE = [-1 / k for k in range(30, 0, -1)]
+
+
 def _zeta(s: Operand, q: Operand) -> Any:
     return special._ufuncs._zeta(s, q)
 
@@ -146,18 +163,18 @@ UNARY: dict[str, Callable[[Any, Any], Any]] = {
     "i1e": lambda x, y: i1e_slope(x),
     "k0": lambda x, y: -special.k1(x),
     "k0e": lambda x, y: kve_slope(0.0, x),
-    "k1": lambda x, y: -(special.k0(x) + special.kv(2, x)) / 2,
+    "k1": lambda x, y: -(special.k0(x) + special.k1(x) / x),  # SciPy's kv is 0 long before k1 is
     "k1e": lambda x, y: kve_slope(1.0, x),
     # Exponential integrals and elementary functions.
     "expi": lambda x, y: np.exp(x) / x,
     "exp1": lambda x, y: -np.exp(-x) / x,
-    "spence": lambda x, y: np.log(x) / (1 - x),
+    "spence": lambda x, y: _spence_slope(x),
     "exp2": lambda x, y: _LOG_2 * y,
     "exp10": lambda x, y: _LOG_10 * y,
     "expm1": lambda x, y: np.exp(x),
     "log1p": lambda x, y: 1 / (1 + x),
     "wofz": lambda z, y: 1j * _TWO_OVER_ROOT_PI - 2 * z * y,
-    "wrightomega": lambda z, y: y / (1 + y),
+    "wrightomega": lambda z, y: with_slope_of(y / (1 + y), -1 / (1 + y)),
     "cosm1": lambda x, y: -np.sin(x),
     "cbrt": lambda x, y: 1 / (3 * y * y),
     "exprel": lambda x, y: _exprel_slope(x),
@@ -173,20 +190,14 @@ BINARY: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "xlog1py": (lambda a, b, y: np.log1p(b), lambda a, b, y: _ratio(a, 1 + b)),
     "rel_entr": (lambda a, b, y: _log_ratio(a, b) + 1, lambda a, b, y: -a / b),
     "kl_div": (lambda a, b, y: _log_ratio(a, b), lambda a, b, y: _one_minus_ratio(a, b)),
-    "beta": (
-        lambda a, b, y: y * (special.psi(a) - special.psi(a + b)),
-        lambda a, b, y: y * (special.psi(b) - special.psi(a + b)),
-    ),
-    "betaln": (
-        lambda a, b, y: special.psi(a) - special.psi(a + b),
-        lambda a, b, y: special.psi(b) - special.psi(a + b),
-    ),
+    "beta": (lambda a, b, y: -y * psi_increase(a, b), lambda a, b, y: -y * psi_increase(b, a)),
+    "betaln": (lambda a, b, y: -psi_increase(a, b), lambda a, b, y: -psi_increase(b, a)),
     "poch": (
-        lambda a, m, y: y * (special.psi(a + m) - special.psi(a)),
+        lambda a, m, y: y * psi_increase(a, m),
         lambda a, m, y: y * special.psi(a + m),
     ),
     "binom": (
-        lambda n, k, y: y * (special.psi(n + 1) - special.psi(n - k + 1)),
+        lambda n, k, y: y * psi_increase(n - k + 1, k),
         lambda n, k, y: y * (special.psi(n - k + 1) - special.psi(k + 1)),
     ),
     "huber": (
@@ -194,8 +205,8 @@ BINARY: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
         lambda delta, r, y: np.where(abs(value_of(r)) <= value_of(delta), r, delta * np.sign(value_of(r))),
     ),
     "pseudo_huber": (
-        lambda delta, r, y: 2 * y / delta - r * r / delta / np.sqrt(1 + (r / delta) ** 2),
-        lambda delta, r, y: r / np.sqrt(1 + (r / delta) ** 2),
+        lambda delta, r, y: np.hypot(r, delta) * cosine(r, delta) ** 4 / (1 + cosine(delta, r)) ** 2,
+        lambda delta, r, y: delta * cosine(r, delta),
     ),
     "_zeta": (by_nothing, lambda s, q, y: -s * _zeta(s + 1, q)),
     "gammainc": (lambda a, x, y: gammainc_by_shape(a, x), lambda a, x, y: gamma_density(a, x)),

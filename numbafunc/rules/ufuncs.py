@@ -355,19 +355,19 @@ class Helper:
 
 # The derivative of the quotient would subtract nearly equal numbers where x is much larger than y. At zero the
 # subgradient of least length, as for norms.
-_cosine: Helper = Helper(
+cosine: Helper = Helper(
     "x / hypot(x, y)",
     lambda x, y: np.where((np.isinf(x) & np.isfinite(y)) | ((x == 0) & (y == 0)), np.sign(x), x / np.hypot(x, y)),
-    lambda x, y, z: np.square(_cosine(y, x)) / np.hypot(x, y),
-    lambda x, y, z: -z * _cosine(y, x) / np.hypot(x, y),
+    lambda x, y, z: np.square(cosine(y, x)) / np.hypot(x, y),
+    lambda x, y, z: -z * cosine(y, x) / np.hypot(x, y),
 )
 
 
 def _hypot_slope(x: Operand, y: Operand, z: Operand) -> Any:
     if type(z) is Dual:
-        return _cosine(x, y)
+        return cosine(x, y)
     slope = x / z
-    return slope if is_finite(slope) else _cosine.evaluate(x, y)
+    return slope if is_finite(slope) else cosine.evaluate(x, y)
 
 
 _hypot_by_both = _tangent_by_partials(_hypot_slope, lambda x, y, z: _hypot_slope(y, x, z))

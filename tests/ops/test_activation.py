@@ -154,6 +154,8 @@ def test_odd_parameters():
         np.testing.assert_array_equal(numbafunc.celu(x, infinite), x)
         np.testing.assert_array_equal(slope_of(numbafunc.celu, x, infinite), 1)
         np.testing.assert_array_equal(curvature_of(numbafunc.celu, x, infinite), 0)
+        np.testing.assert_array_equal(slope_of(numbafunc.celu, np.full(2, NAN), infinite), NAN)
+        np.testing.assert_array_equal(curvature_of(numbafunc.celu, np.full(2, NAN), infinite), NAN)
     np.testing.assert_array_equal(numbafunc.celu(x, NAN), NAN)
     np.testing.assert_allclose(numbafunc.celu(-2.0, -1.0), -6.389056098930650, rtol=1e-15)
     result = numbafunc.elu(x, 0.0)

@@ -267,3 +267,17 @@ def test_integers_and_bool():
     np.testing.assert_array_equal(logsumexp([True, False]), logsumexp([1.0, 0.0]))
     np.testing.assert_allclose(softmax(np.array([3, 5], np.uint8)), softmax([3.0, 5.0]))
     np.testing.assert_array_equal(softmax(np.array([-128, 127], np.int8)), softmax([-128.0, 127.0]))
+
+
+@pytest.mark.parametrize("options", [{}, {"where": [True, True]}], ids=["plain", "where"])
+def test_derivatives_of_log_softmax_have_all_digits_beside_a_dominant_element(options):
+    def share(x):
+        return log_softmax(x, **options)[0]
+
+    small = 4.248354255291589e-18  # exp(-40)
+    wanted = small * np.array([[-1.0, 1.0], [1.0, -1.0]])
+    x = np.array([40.0, 0.0])
+    for mode in ("forward", "reverse"):
+        np.testing.assert_allclose(numbafunc.grad(share, mode=mode)(x), [small, -small], rtol=1e-13)
+        np.testing.assert_allclose(numbafunc.hessian(share, mode=mode)(x), wanted, rtol=1e-13)
+    np.testing.assert_array_equal(tangent_of(lambda x: log_softmax(x, **options), [3.0, 3.0], [1, 0]), [0.5, -0.5])

@@ -24,6 +24,12 @@ def logarithm_of_normal(x):
     return mpmath.log(mpmath.erfc(-x / mpmath.sqrt(2)) / 2)
 
 
+def dilogarithm(x):
+    return mpmath.polylog(2, 1 - x).real
+
+
+length = numbafunc.elementwise(lambda x, y: np.hypot(x, y))
+
 # The function, the same in mpmath, and where.
 CASES = {
     "arcsinh": (np.arcsinh, mpmath.asinh, (*TINY, 0.5, 2.0, *LARGE)),
@@ -42,6 +48,29 @@ CASES = {
     ),
     "hypot": (*hypot(30.0), (1e8, 1e20, -1e60)),
     "hypot of tiny numbers": (*hypot(1e-200), (1e-160, -1e-220)),
+    "hypot in a kernel": (
+        lambda x: length(x, 3e-160),
+        lambda x: mpmath.hypot(x, mpmath.mpf(3e-160)),
+        (1e-160, -2e-155),
+    ),
+    "hypot in a kernel, of large numbers": (lambda x: length(x, 3e200), hypot(3e200)[1], (1e198, -4e200)),
+    "pseudo_huber": (
+        lambda x: special.pseudo_huber(3.0, x),
+        lambda x: 9 * (mpmath.sqrt(1 + x * x / 9) - 1),
+        (1e-9, 2.0, 1e8, -1e40),
+    ),
+    "pseudo_huber by the first": (
+        lambda x: special.pseudo_huber(x, 3.0),
+        lambda x: x * (mpmath.hypot(x, 3) - x),
+        (1e-30, 1e-9, 2.0, 1e8, 1e40),
+    ),
+    "betaln": (
+        lambda x: special.betaln(2.5, x),
+        lambda x: mpmath.loggamma(2.5) + mpmath.loggamma(x) - mpmath.loggamma(x + 2.5),
+        (0.3, 15.9, 16.1, 1e4, 1e8, 1e20),
+    ),
+    "spence": (special.spence, dilogarithm, (0.76, 0.74, 1 - 1e-9, 1.0, 1 + 1e-9, 1.26)),
+    "wrightomega": (special.wrightomega, lambda x: mpmath.lambertw(mpmath.exp(x)), (-300.0, 2.0, 1e2)),
     "log_ndtr": (special.log_ndtr, logarithm_of_normal, (-200.0, -1.0, 0.0, 1.0, 8.0, 37.0)),
     "erfcx": (special.erfcx, lambda x: mpmath.exp(x * x) * mpmath.erfc(x), (-2.0, 3.0, 12.5, 40.0, 500.0)),
     "rel_entr": (
@@ -167,3 +196,7 @@ def test_scaled_functions_far_out():
         np.testing.assert_allclose(numbafunc.grad(special.dawsn)(x), -0.5 / x / x, rtol=1e-14)
     assert numbafunc.grad(special.i0e)(-1e10) == -numbafunc.grad(special.i0e)(1e10)
     assert numbafunc.grad(special.i1e)(-1e10) == numbafunc.grad(special.i1e)(1e10)
+    # W(exp(x)) is x - log(x) + log(x) / x, its second derivative 1 / x**2.
+    np.testing.assert_allclose(numbafunc.derivative(special.wrightomega, 2)(1e20), 1e-40, rtol=1e-14)
+    # k1(700) is 4.673e-306, where kv of order 2 gives 0.
+    np.testing.assert_allclose(numbafunc.grad(special.k1)(700.0), -4.6764523e-306, rtol=1e-6)

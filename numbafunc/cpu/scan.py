@@ -18,9 +18,9 @@ from numbafunc.dual.array import Dual
 from numbafunc.dual.trees import flatten_with_names
 
 
-def carry_error(name: str, was: str, became: str) -> TypeError:
+def carry_error(name: str, was: str, became: str, function: str = "f") -> TypeError:
     """The error for a carry that changes."""
-    return TypeError(f"the carry{name} is {was} and f makes it {became}; wanted: a carry that stays as it is")
+    return TypeError(f"the carry{name} is {was} and {function} makes it {became}; wanted: a carry that stays as it is")
 
 
 def run(

@@ -9,6 +9,9 @@ import numpy as np
 
 from numbafunc.dual.recorder import Recorder
 
+NUMBERS = "".join(code for code in np.typecodes["All"] if code not in "gG" and np.dtype(code).kind in "biufc")
+"""Type codes of NumPy's numbers without long doubles."""
+
 
 def is_float(dtype: np.dtype[Any]) -> bool:
     """Whether a dtype is one of the floating-point types that ops compute with."""
@@ -28,6 +31,11 @@ def is_long(dtype: np.dtype[Any]) -> bool:
 def shorter(dtype: np.dtype[Any]) -> str:
     """What to call for an array of long doubles."""
     return f"astype(numpy.{'complex128' if dtype.kind == 'c' else 'float64'})"
+
+
+def long_words(dtype: np.dtype[Any], name: str) -> str:
+    """The message for an argument of long doubles."""
+    return f"{name} has dtype {dtype} (long double), of more than 64 bits; pass {name}.{shorter(dtype)}"
 
 
 def refuse_long(dtype: np.dtype[Any], name: str) -> None:

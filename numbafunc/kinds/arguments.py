@@ -13,7 +13,7 @@ import numpy as np
 from numbafunc import backend
 from numbafunc.backend import Backend, is_device_array, place_of
 from numbafunc.dual.array import Dual, settled, value_of
-from numbafunc.dual.dtypes import is_float, is_inexact, is_long, shorter
+from numbafunc.dual.dtypes import is_float, is_inexact, is_long, long_words
 from numbafunc.dual.other_arrays import as_numpy
 from numbafunc.errors import ShapeError
 
@@ -45,7 +45,7 @@ def check_dtype(
     wanted = "float16, float32, float64, bfloat16, integer" + (" or bool" if boolean else "")
     wanted = f"complex64, complex128, {wanted}" if complex_values else wanted
     if is_long(dtype) and (dtype.kind == "f" or complex_values):
-        raise TypeError(f"{name} has dtype {dtype} (long double), of more than 64 bits; pass {name}.{shorter(dtype)}")
+        raise TypeError(long_words(dtype, name))
     what = _KINDS.get(dtype.kind, dtype.name)
     if dtype.kind == "O" and isinstance(given, int):
         raise TypeError(f"{name} is an int of {given.bit_length()} bits; wanted: at most 64")

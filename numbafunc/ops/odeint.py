@@ -13,6 +13,7 @@ from numbafunc.backend import CPU
 from numbafunc.dual.array import Dual, assemble, components, levels_of, settled, value_of
 from numbafunc.dual.checkpoint import checkpoint
 from numbafunc.dual.combination import combination
+from numbafunc.dual.dtypes import is_long, long_words
 from numbafunc.dual.levels import innermost
 from numbafunc.dual.trees import SINGLE, as_one_array, flatten, flatten_with_names, tree_map
 from numbafunc.kinds.njit import register
@@ -118,6 +119,8 @@ def _times(t: Any) -> tuple[list[float], Any]:
     """The times as numbers, and as the array that may have tangents."""
     t = settled(as_one_array(t))
     array = t if type(t) is Dual else np.asarray(t)
+    if is_long(array.dtype):
+        raise TypeError(long_words(array.dtype, "t"))
     if backend.of(array) is not CPU or array.dtype.kind not in "iuf":
         raise TypeError(f"t is {t!r}; wanted: real numbers in main memory")
     if array.ndim != 1 or not array.size:
@@ -141,6 +144,8 @@ def _leaf(x: Any, name: str) -> Any:
         raise TypeError(f"y0{name} is an array of {backend.of(x).place}; wanted: one in main memory")
     if x.dtype.kind in "iub":
         x = x.astype(float)
+    if is_long(x.dtype):
+        raise TypeError(long_words(x.dtype, f"y0{name}"))
     if x.dtype.char not in "fdFD":
         raise TypeError(f"y0{name} has dtype {x.dtype}; wanted: float32, float64, complex64 or complex128")
     if not np.isfinite(value_of(x)).all():

@@ -10,6 +10,7 @@ import numpy as np
 from numbafunc import backend
 from numbafunc.backend import Backend
 from numbafunc.dual.array import value_of
+from numbafunc.dual.dtypes import is_long
 from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import define
 from numbafunc.kinds.njit import register
@@ -71,6 +72,8 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
         kind = np.dtype(dtype)
     except (TypeError, ValueError):
         raise TypeError(f"dtype is {dtype!r}; wanted: a numeric dtype or bool") from None
+    if is_long(kind):
+        raise TypeError(f"dtype is {kind} (long double), of more than 64 bits; wanted: a shorter numeric dtype or bool")
     if kind.kind not in "ciub" and not arguments.is_float(kind):
         raise TypeError(f"dtype is {kind}; wanted: a numeric dtype or bool")
     ndim = len(indices.shape) + 1

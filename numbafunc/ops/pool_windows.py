@@ -181,7 +181,7 @@ def _margins(padding: Any) -> tuple[Pair, Pair]:
         if down is not None and across is not None:
             return down, across
     raise TypeError(
-        f"padding is {padding!r}; wanted: 'VALID', 'SAME', an int, a tuple (before, after) or "
+        f"padding is {padding!r}; wanted: 'VALID', 'SAME', an int below 2**24, a tuple (before, after) or "
         "((top, bottom), (left, right))"
     )
 

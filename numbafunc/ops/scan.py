@@ -18,7 +18,7 @@ from numbafunc.cpu.scan import carry_error
 from numbafunc.dual import anywhere
 from numbafunc.dual.array import Dual, assemble, components, value_of
 from numbafunc.dual.checkpoint import checkpoint
-from numbafunc.dual.dtypes import is_float
+from numbafunc.dual.dtypes import NUMBERS, is_float, is_long, long_words
 from numbafunc.dual.levels import LIVE
 from numbafunc.dual.recorder import Recorder, variable
 from numbafunc.dual.trees import Structure, flatten, flatten_with_names
@@ -190,7 +190,7 @@ def _is_numeric(leaf: Any) -> bool:
     if isinstance(leaf, int):
         return -(2**63) <= leaf < 2**63
     if isinstance(leaf, _OF_NUMPY):
-        numbers = leaf.dtype.kind in "biufc" or leaf.dtype.name == "bfloat16"
+        numbers = leaf.dtype.char in NUMBERS or leaf.dtype.name == "bfloat16"
         return numbers and not isinstance(leaf, np.ma.MaskedArray)
     return is_array(leaf)
 
@@ -199,6 +199,8 @@ def _refuse(tree: Any, argument: str) -> TypeError:
     """The error for the first leaf of a nest that is neither an array nor a number."""
     leaves, names, _ = flatten_with_names(tree)
     leaf, name = next((leaf, name) for leaf, name in zip(leaves, names) if not _is_numeric(leaf))
+    if isinstance(leaf, _OF_NUMPY) and is_long(leaf.dtype):
+        return TypeError(long_words(leaf.dtype, f"{argument}{name}"))
     what = f"an array of dtype {leaf.dtype}" if isinstance(leaf, np.ndarray) else f"a {type(leaf).__name__}"
     if isinstance(leaf, int):
         what = f"{leaf}, which no integer of 64 bits holds"
@@ -308,8 +310,10 @@ class Loop:
         steps: int,
         reverse: bool,
         here: Backend,
+        name: str = "f",
     ) -> None:
         self.f = f
+        self.name = name
         self.structure = structure
         self.entries = entries
         self.x_structure = x_structure
@@ -392,7 +396,7 @@ class Loop:
         carry, y = result
         new, structure = flatten(carry)
         if structure != self.structure:
-            raise carry_error("", f"a nest of structure {self.structure}", f"one of structure {structure}")
+            raise carry_error("", f"a nest of structure {self.structure}", f"one of structure {structure}", self.name)
         return self.here.scan_leaves(new, "the carry"), carry, y
 
     def checked(self, result: Any) -> tuple[list[Any], Any]:
@@ -411,7 +415,7 @@ class Loop:
                     new[position] = expected[1].type(leaf)
                     continue
             name = flatten_with_names(carry)[1][position]
-            raise carry_error(name, _words(expected), _words(describe(leaf)))
+            raise carry_error(name, _words(expected), _words(describe(leaf)), self.name)
         return new, y
 
     def promoted(self, leaves: list[Any]) -> tuple[list[Any], Any]:

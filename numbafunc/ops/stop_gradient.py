@@ -8,6 +8,7 @@ import numpy as np
 from numba.extending import overload
 
 from numbafunc.dual.array import Dual, value_of
+from numbafunc.dual.dtypes import NUMBERS, is_long, long_words
 from numbafunc.dual.trees import flatten, flatten_with_names
 from numbafunc.kinds.njit import refresh
 from numbafunc.numbers.numba_scalars import without_tangents
@@ -34,7 +35,7 @@ def stop_gradient(x: Any) -> Any:
     Raises
     ------
     TypeError
-        A leaf that is neither an array nor a number.
+        For a leaf that is neither an array nor a number, or a long double.
 
     Examples
     --------
@@ -51,6 +52,8 @@ def stop_gradient(x: Any) -> Any:
         leaves, names, structure = flatten_with_names(x)
         for leaf, name in zip(leaves, names, strict=True):
             if not _is_numeric(leaf):
+                if isinstance(leaf, (np.ndarray, np.generic)) and is_long(leaf.dtype):
+                    raise TypeError(long_words(leaf.dtype, f"x{name}"))
                 what = f"an array of dtype {leaf.dtype}" if isinstance(leaf, np.ndarray) else f"a {type(leaf).__name__}"
                 raise TypeError(f"x{name} is {what}; stop_gradient takes arrays, numbers and nests of them")
     return structure.unflatten([value_of(leaf) for leaf in leaves])
@@ -62,7 +65,7 @@ def _is_numeric(leaf: Any) -> bool:
     dtype = getattr(leaf, "dtype", None)
     if isinstance(leaf, (np.ndarray, np.generic)):
         # ml_dtypes registers its floating types as kind V, with a scalar type of their own.
-        return leaf.dtype.kind in "biufc" or (leaf.dtype.kind == "V" and leaf.dtype.type is not np.void)
+        return leaf.dtype.char in NUMBERS or (leaf.dtype.kind == "V" and leaf.dtype.type is not np.void)
     return dtype is not None and any(
         hasattr(leaf, protocol) for protocol in ("__cuda_array_interface__", "__array_interface__", "__dlpack__")
     )

@@ -126,7 +126,7 @@ def _along_last(x: Any, k: int, largest: bool) -> TopK:
 
 @shortcut("operand", unset=["axis", "largest"])
 def top_k(operand: Any, k: int, *, axis: int = -1, largest: bool = True) -> TopK:
-    r"""The ``k`` largest elements along the last axis, in descending order, and their indices.
+    r"""The ``k`` largest or smallest elements along an axis, in order, and their indices.
 
     .. math:: v_i = x_{j_i}, \quad x_{j_0} \ge x_{j_1} \ge \dots \ge x_{j_{k-1}} \ge \text{all others}
 

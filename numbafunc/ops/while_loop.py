@@ -69,7 +69,7 @@ def while_loop(condition: Any, body: Any, initial: Any) -> Any:
     here = backend.of(*leaves)
     compiled = is_dispatcher(condition) and is_dispatcher(body) and here is CPU
     step = body.py_func if compiled else body
-    loop = Loop(lambda carry, _: (step(carry), None), structure, [], flatten(None)[1], 1, False, here)
+    loop = Loop(lambda carry, _: (step(carry), None), structure, [], flatten(None)[1], 1, False, here, "body")
     if not loop.holds(condition, leaves, "condition"):
         return structure.unflatten([np.asarray(leaf) if is_weak(leaf) else leaf for leaf in leaves])
     taken = None
@@ -107,7 +107,7 @@ def _run_compiled(condition: Any, body: Any, structure: Any, leaves: list[Any]) 
             new = driver.overloads[(kind,)].signature.return_type
             pairs = list(zip(leaf_types(kind) or (), leaf_types(new) or ()))
             if not pairs or not all(same_type(old, found) for (_, old), (_, found) in pairs):
-                raise carry_error("", f"of Numba's type {kind}", f"of type {new}")
+                raise carry_error("", f"of Numba's type {kind}", f"of type {new}", "body")
         last = driver(carry)
     except (NumbaError, NotImplementedError, ValueError) as error:
         if isinstance(error, ValueError) and not str(error).startswith("Cannot determine Numba type"):
@@ -115,10 +115,10 @@ def _run_compiled(condition: Any, body: Any, structure: Any, leaves: list[Any]) 
         raise TypeError(f"condition and body can't be compiled for a loop around this carry: {error}") from None
     new_leaves, found = flatten(last)
     if found != structure:
-        raise carry_error("", f"a nest of structure {structure}", f"one of structure {found}")
+        raise carry_error("", f"a nest of structure {structure}", f"one of structure {found}", "body")
     for position, (leaf, old) in enumerate(zip(new_leaves, given)):
         if np.shape(value_of(leaf)) != np.shape(value_of(old)):
-            raise carry_error("", "of one shape", "of another")
+            raise carry_error("", "of one shape", "of another", "body")
         if type(leaf) is not Dual:  # Numba returns numbers as those of Python
             new_leaves[position] = np.asarray(leaf, old.dtype)
     return structure.unflatten(new_leaves)

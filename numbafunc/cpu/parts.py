@@ -9,14 +9,19 @@ needless work: half of the compilation time, and up to four fifths with several 
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakValueDictionary
 
 from llvmlite import binding
 from numba.core import cgutils
-from numba.core.codegen import JITCodeLibrary, JITCPUCodegen
+from numba.core.codegen import JITCodeLibrary, JITCPUCodegen, RuntimeLinker
 from numba.core.compiler import Compiler
 
 # Parts of the names that Numba gives the libraries of a parallel loop.
 _OF_LOOPS = ("__numba_parfor_gufunc", "<numba.np.ufunc.wrappers._GufuncWrapper", "parallelgufuncwrapper")
+
+
+_FINISHED: WeakValueDictionary[str, Any] = WeakValueDictionary()
+"""The libraries of parts, by the names of their functions."""
 
 
 class _Library(JITCodeLibrary):
@@ -25,11 +30,45 @@ class _Library(JITCodeLibrary):
     def _optimize_functions(self, ll_module: Any) -> None:
         ll_module.data_layout = self._codegen._data_layout
 
+    def _optimize_final_module(self) -> None:
+        self._resolve_recursion()
+        super()._optimize_final_module()
+
+    def _resolve_recursion(self) -> None:
+        """Let functions that call themselves, or each other, do so directly.
+
+        Numba calls those through pointers that it sets when all is compiled, to functions which LLVM may have changed
+        or removed by then, since nobody seems to call them; or which are parts of no library that is linked into this
+        one.
+        """
+        module = self._final_module
+        for pointer in list(module.global_variables):
+            name = pointer.name.removeprefix(RuntimeLinker.PREFIX)
+            inside = _defines(module, name)
+            # A function that is no part of anything yet is being compiled, and calls this one.
+            if name == pointer.name or not (inside or name in _FINISHED):
+                continue
+            opaque = str(pointer.type) == "ptr"
+            value = f'ptr @"{name}"' if opaque else f'i8* bitcast (void ()* @"{name}" to i8*)'
+            text = f'declare void @"{name}"()\n@"{pointer.name}" = linkonce_odr constant {value}\n'
+            module.link_in(binding.parse_assembly(text))
+            if not inside:  # it is linked because the text refers to it
+                module.link_in(_FINISHED[name]._get_module_for_linking(), preserve=True)
+            resolved = module.get_global_variable(RuntimeLinker.PREFIX + name)
+            resolved.linkage, resolved.name = "internal", f"numbafunc.resolved.{name}"
+
+
+def _defines(module: Any, name: str) -> bool:
+    return any(function.name == name and not function.is_declaration for function in module.functions)
+
 
 class _Part(_Library):
     """A library that is only linked into others. It is optimised, so that its loops are vectorised before it grows."""
 
     def _finalize_final_module(self) -> None:
+        _FINISHED.update(
+            {function.name: self for function in self._final_module.functions if not function.is_declaration}
+        )
         self._finalize_dynamic_globals()
         # The engine must know the variables in which Numba keeps the environments of functions.
         module = self._codegen._create_empty_module(self.name)

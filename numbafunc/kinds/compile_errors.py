@@ -24,6 +24,7 @@ _INSTEAD = {
     "select": "a if condition else b",
     **dict.fromkeys(("round", "trunc", "fix"), "np.rint(x) or math.floor(x)"),
     "int": "math.floor(x)",
+    **dict.fromkeys(("str", "repr"), "the value, without its text"),
     **dict.fromkeys(("pow", "power", "float_power"), "x ** y"),
     "clip": "min(max(x, lower), upper)",
     **dict.fromkeys(("sign", "copysign"), "comparisons with 0"),
@@ -139,7 +140,7 @@ def _wanted(function: str) -> str:
     """Advice on what to write instead of a function."""
     if function in _INSTEAD:
         return _INSTEAD[function]
-    names = sorted(elementary.FUNCTIONS)
+    names = sorted(elementary.FUNCTIONS.keys() - {"exp_nonpositive"})
     return f"arithmetic, comparisons, abs, max, min, floor, ceil, numbafunc's elementwise ops, {', '.join(names)}"
 
 

@@ -17,6 +17,7 @@ from numbafunc.numbers import (  # noqa: F401  (they fill the table)
     numba_joining as _joining,
     numba_linalg as _linalg,
     numba_scalars as _scalars,
+    numba_text as _text,
     numba_tuples as _tuples,
 )
 from numbafunc.numbers.numba_functions import SHARED, absent, make_empty, stand_in

@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
+from numba import extending
 
 from numbafunc.numbers.numba_array import NumberArray
 from numbafunc.numbers.numba_functions import SHARED, make_empty, product_type, replaces
-from numbafunc.numbers.numba_type import NumberType
+from numbafunc.numbers.numba_type import NumberType, leave
 from numbafunc.numbers.number import closed_keys
+
+# A norm is the root of a sum of squares if that lies between these bounds, where its derivatives don't overflow either.
+_USUAL = {32: (1e-10, 1e10), 64: (1e-90, 1e90)}
 
 
 @replaces(np.linalg.norm)
 def _norm(x: Any) -> Any:
     if not isinstance(x, NumberArray):
         return None
+    low, high = _USUAL[x.dtype.dtype.bitwidth]
+    highest = math.frexp(np.finfo(str(x.dtype.dtype)).max)[1] - 2  # a power of two that has a reciprocal
 
     def implementation(x: Any) -> Any:
         total = 0.0
         for v in x.flat:
             total = total + v * v
-        return np.sqrt(total)
+        if low < total < high:
+            return np.sqrt(total)
+        largest = 0.0
+        for v in x.flat:
+            largest = max(largest, abs(leave(v)))
+        scale = 1.0
+        if 0.0 < largest < np.inf:
+            scale = math.ldexp(1.0, max(-highest, min(highest, math.frexp(largest)[1])))
+        total = 0.0
+        for v in x.flat:
+            total = total + (v / scale) * (v / scale)
+        return np.sqrt(total) * scale
 
     return implementation
 
@@ -106,16 +124,26 @@ def _determinant(a: Any) -> Any:
         work[...] = a
         result = 1.0
         for k in range(size):
-            pivot = k
-            for i in range(k + 1, size):
-                if abs(work[i, k]) > abs(work[pivot, k]):
-                    pivot = i
-            if pivot != k:
+            # The pivot is the largest of all that are left: of a singular matrix the zeros come last.
+            row, column = k, k
+            for i in range(k, size):
+                for j in range(k, size):
+                    if abs(work[i, j]) > abs(work[row, column]):
+                        row, column = i, j
+            if work[row, column] == 0.0:
+                return result * _without_division(work[k:, k:])
+            if row != k:
                 result = -result
                 for j in range(size):
                     entry = work[k, j]
-                    work[k, j] = work[pivot, j]
-                    work[pivot, j] = entry
+                    work[k, j] = work[row, j]
+                    work[row, j] = entry
+            if column != k:
+                result = -result
+                for i in range(size):
+                    entry = work[i, k]
+                    work[i, k] = work[i, column]
+                    work[i, column] = entry
             result = result * work[k, k]
             for i in range(k + 1, size):
                 factor = work[i, k] / work[k, k]
@@ -124,3 +152,24 @@ def _determinant(a: Any) -> Any:
         return result
 
     return implementation
+
+
+@extending.register_jitable
+def _without_division(a: Any) -> Any:
+    """The determinant of a matrix of zeros with tangents, by the products of R. S. Bird.
+
+    "A simple division-free algorithm for computing determinants", Information Processing Letters 111 (2011).
+    """
+    size = len(a)
+    product = a.copy()
+    for _ in range(size - 1):
+        upper = product.copy()
+        total = 0.0 * a[0, 0]
+        for step in range(size):
+            i = size - 1 - step
+            upper[i, i] = -total
+            total = total + product[i, i]
+            for j in range(i):
+                upper[i, j] = 0.0
+        product = upper @ a
+    return product[0, 0] if size % 2 else -product[0, 0]

@@ -21,6 +21,15 @@ from numbafunc.numbers.number import closed_keys, sort_keys
 _constant, _with_slope_of = elementary.constant, elementary.with_slope_of
 
 
+def _joint(given: tuple[Any, ...]) -> NumberType:
+    """The type of numbers that depend on several numbers, and on elements of arrays."""
+    elements = [type_.dtype if isinstance(type_, types.Array) else type_ for type_ in given]
+    numbers = [element for element in elements if isinstance(element, NumberType)]
+    dtype = max((element.dtype for element in numbers), key=lambda dtype: dtype.bitwidth)
+    keys = closed_keys(sort_keys([key for element in numbers for key in element.keys]))
+    return NumberType(dtype, keys, lanes_in(numbers))
+
+
 def over_elements(function: Any) -> Any:
     """What chooses the implementation of a function of numbers: the function itself, or a loop over arrays."""
 
@@ -29,13 +38,9 @@ def over_elements(function: Any) -> Any:
         called = ", ".join(names)
         namespace: dict[str, Any] = {"__name__": __name__, "function": function, "np": np}
         arrays = [name for name, type_ in zip(names, given) if isinstance(type_, types.Array)]
-        elements = [type_.dtype if isinstance(type_, types.Array) else type_ for type_ in given]
         lines = [f"return function({called})"]
         if arrays:
-            numbers = [element for element in elements if isinstance(element, NumberType)]
-            dtype = max((element.dtype for element in numbers), key=lambda dtype: dtype.bitwidth)
-            keys = closed_keys(sort_keys([key for element in numbers for key in element.keys]))
-            namespace["make"] = make_empty(NumberType(dtype, keys, lanes_in(numbers)))
+            namespace["make"] = make_empty(_joint(given))
             shapes = ", ".join(f"{name}.shape" for name in arrays)
             lines = [f"shape = np.broadcast_shapes({shapes})" if len(arrays) > 1 else f"shape = {shapes}"]
             if len(arrays) > 1:
@@ -120,6 +125,11 @@ def _floor_division(x: Any, y: Any) -> Any:
     return None
 
 
+@extending.overload(builtins.divmod, strict=False)
+def _quotient_and_remainder(x: Any, y: Any) -> Any:
+    return (lambda x, y: (x // y, x % y)) if isinstance(x, NumberType) or isinstance(y, NumberType) else None
+
+
 @extending.overload(builtins.float, strict=False)
 def _float(x: Any) -> Any:
     return (lambda x: x) if isinstance(x, NumberType) else None
@@ -178,25 +188,36 @@ def _searchsorted(a: Any, v: Any) -> Any:
     return implementation
 
 
+def _interpolated(x: Any, xp: Any, fp: Any) -> Any:
+    last = len(xp) - 1
+    if x <= xp[0]:
+        return fp[0] + 0.0 * x
+    if x >= xp[last]:
+        return fp[last] + 0.0 * x
+    low, high = 0, last
+    while high - low > 1:
+        middle = (low + high) // 2
+        if xp[middle] <= x:
+            low = middle
+        else:
+            high = middle
+    return fp[low] + (x - xp[low]) * ((fp[high] - fp[low]) / (xp[high] - xp[low]))
+
+
+_interpolated = extending.register_jitable(_interpolated)
+
+
 @replaces(np.interp)
 def _interp(x: Any, xp: Any, fp: Any) -> Any:
-    if isinstance(x, types.Array):
-        return None
+    if not isinstance(x, types.Array):
+        return lambda x, xp, fp: _interpolated(x, xp, fp)
+    make = make_empty(_joint((x, xp, fp)))
 
     def implementation(x: Any, xp: Any, fp: Any) -> Any:
-        last = len(xp) - 1
-        if x <= xp[0]:
-            return fp[0] + 0.0 * x
-        if x >= xp[last]:
-            return fp[last] + 0.0 * x
-        low, high = 0, last
-        while high - low > 1:
-            middle = (low + high) // 2
-            if xp[middle] <= x:
-                low = middle
-            else:
-                high = middle
-        return fp[low] + (x - xp[low]) * ((fp[high] - fp[low]) / (xp[high] - xp[low]))
+        result = make(x.shape)
+        for index in np.ndindex(x.shape):
+            result[index] = _interpolated(x[index], xp, fp)
+        return result
 
     return implementation
 

@@ -183,6 +183,13 @@ def test_lengths_whose_squares_leave_the_range(length, mode, scale):
     np.testing.assert_allclose(curvature, numbafunc.hessian(length)(x), rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_variances_beyond_the_range(mode):
+    x = np.array([3e38, -2e38], np.float32)
+    with np.errstate(over="ignore"):
+        np.testing.assert_allclose(numbafunc.grad(np.var, mode=mode)(x), [2.5e38, -2.5e38], rtol=1e-6)
+
+
 def test_scaled_functions_far_out():
     # By the first terms of the asymptotic series, DLMF 10.40 and 7.12.
     for x in (1e10, 1e14):

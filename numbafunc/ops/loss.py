@@ -128,6 +128,31 @@ def _small_square_where(shift: Any, x: Any, mask: Any) -> Any:
     return (x * x if mask != 0 else 0 * mask,)
 
 
+def _overflows_where(shift: Any, total: Any, left: Any) -> Any:
+    return abs(total) == _INFINITY
+
+
+def _mean_absolute_of_left(shift: Any, count: Any, total: Any, left: Any, small: Any) -> Any:
+    value = small / left * _UP if abs(total) == _INFINITY else total / left
+    mean = with_slope_of(value, total / left)
+    return (mean if left != 0 else constant(mean),)
+
+
+def _mean_square_of_left(shift: Any, count: Any, total: Any, left: Any, small: Any) -> Any:
+    value = small / left * _UP * _UP if abs(total) == _INFINITY else total / left
+    mean = with_slope_of(value, total / left)
+    return (mean if left != 0 else constant(mean),)
+
+
+def _small_absolute_difference_where(shift: Any, x: Any, y: Any, mask: Any) -> Any:
+    return (abs(constant(x) * _DOWN - constant(y) * _DOWN) if mask != 0 else 0 * mask,)
+
+
+def _small_squared_difference_where(shift: Any, x: Any, y: Any, mask: Any) -> Any:
+    difference = constant(x) * _DOWN - constant(y) * _DOWN
+    return (difference * difference if mask != 0 else 0 * mask,)
+
+
 def _absolute_difference_where(shift: Any, x: Any, y: Any, mask: Any) -> Any:
     return (abs(x - y) if mask != 0 else 0 * mask, mask)
 
@@ -145,10 +170,26 @@ _l2_where = Reduction(
     "l2_where", Stages(lift=_square_where, again=_small_square_where, wanted=_overflows, finish=_half, more=1)
 )
 _mean_absolute_error_where = Reduction(
-    "mean_absolute_error_where", Stages(lift=_absolute_difference_where, finish=_mean_of_left, sums=2)
+    "mean_absolute_error_where",
+    Stages(
+        lift=_absolute_difference_where,
+        again=_small_absolute_difference_where,
+        wanted=_overflows_where,
+        finish=_mean_absolute_of_left,
+        sums=2,
+        more=1,
+    ),
 )
 _mean_squared_error_where = Reduction(
-    "mean_squared_error_where", Stages(lift=_squared_difference_where, finish=_mean_of_left, sums=2)
+    "mean_squared_error_where",
+    Stages(
+        lift=_squared_difference_where,
+        again=_small_squared_difference_where,
+        wanted=_overflows_where,
+        finish=_mean_square_of_left,
+        sums=2,
+        more=1,
+    ),
 )
 _mean_squared_log_error_where = Reduction(
     "mean_squared_log_error_where", Stages(lift=_squared_log_difference_where, finish=_mean_of_left, sums=2)

@@ -164,8 +164,13 @@ def _wide(dtype: np.dtype[Any]) -> np.dtype[Any]:
 def _mean(values: NDArray, axis: int) -> tuple[NDArray, Taken]:
     def taken(part: NDArray) -> NDArray:
         with np.errstate(invalid="ignore", over="ignore"):
-            total = np.add.reduce(part, axis=axis, dtype=_wide(part.dtype), keepdims=True)
-            return (total / part.shape[axis]).astype(part.dtype)  # type: ignore[no-any-return]
+            wide, count = _wide(part.dtype), part.shape[axis]
+            found = np.add.reduce(part, axis=axis, dtype=wide, keepdims=True) / count
+            if not np.isfinite(found).all():
+                # The sum may overflow where the mean does not.
+                again = np.add.reduce(part / count, axis=axis, dtype=wide, keepdims=True)
+                found = np.where(np.isfinite(found), found, again)
+            return found.astype(part.dtype)  # type: ignore[no-any-return]
 
     if is_inexact(values.dtype):
         return taken(values), taken

@@ -78,6 +78,23 @@ def dawsn_slope(x: Operand, y: Operand) -> Any:
     return np.where(far, -0.5 * square * series, 1 - 2 * x * y)
 
 
+def wofz_slope(z: Operand, y: Operand) -> Any:
+    """The derivative of the Faddeeva function ``y = wofz(z)``."""
+    plain = value_of(z)
+    with np.errstate(all="ignore"):
+        far = abs(plain) > 12
+    inverse = 1 / np.where(far, z, 1)
+    square = inverse * inverse
+    series: Any = 1.0
+    for k in range(18, 0, -1):
+        series = 1 + (k + 0.5) * square * series
+    # Below the real axis the function has the part 2 exp(-z**2) too; on the axis half of that is its real part.
+    share = np.where(plain.imag < 0, 2, np.where(plain.imag == 0, 1, 0))
+    below = np.where(share > 0, z, 0)
+    asymptotic = (-1j / math.sqrt(math.pi)) * square * series - 2 * share * below * np.exp(-below * below)
+    return np.where(far, asymptotic, 2j / math.sqrt(math.pi) - 2 * z * y)
+
+
 _PSI_FAR = 16.0
 _PSI_SERIES = (-1 / 12, 1 / 120, -1 / 252, 1 / 240, -1 / 132, 691 / 32760, -1 / 12)
 """Coefficients of ``x**(-2 * k)`` of the digamma function."""

@@ -32,6 +32,7 @@ from numbafunc.rules.scipy_asymptotics import (
     ive_slope,
     kve_slope,
     psi_increase,
+    wofz_slope,
 )
 from numbafunc.rules.scipy_distributions import (
     beta_density,
@@ -173,7 +174,7 @@ UNARY: dict[str, Callable[[Any, Any], Any]] = {
     "exp10": lambda x, y: _LOG_10 * y,
     "expm1": lambda x, y: np.exp(x),
     "log1p": lambda x, y: 1 / (1 + x),
-    "wofz": lambda z, y: 1j * _TWO_OVER_ROOT_PI - 2 * z * y,
+    "wofz": lambda z, y: wofz_slope(z, y),
     "wrightomega": lambda z, y: with_slope_of(y / (1 + y), -1 / (1 + y)),
     "cosm1": lambda x, y: -np.sin(x),
     "cbrt": lambda x, y: 1 / (3 * y * y),

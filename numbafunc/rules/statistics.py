@@ -118,7 +118,7 @@ def _moment(
         total = np.add.reduce(products, axes, keepdims=True)
         weight = np.asarray(np.maximum(count - ddof, 0), total.dtype) if masked else max(count - ddof, 0)
         if function is np.var or function is np.nanvar:
-            return divide(total + total, weight)
+            return divide(total, weight / 2)  # twice the total may overflow
         length = value.reshape(total.shape[1:])
         change = divide_by_length(total, weight * length)
         if type(change) is not Dual:

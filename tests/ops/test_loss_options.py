@@ -87,6 +87,24 @@ def test_l2_and_sigmoid_cross_entropy_of_what_is_left():
     np.testing.assert_array_equal(out, result)
 
 
+@pytest.mark.parametrize(
+    ("name", "x", "value", "slope"),
+    [
+        ("mean_absolute_error", [[3e38, 3e38, NAN]], 3e38, [[0.5, 0.5, 0]]),
+        ("mean_squared_error", [[1.5e19, -1.5e19, NAN]], 2.25e38, [[1.5e19, -1.5e19, 0]]),
+    ],
+)
+def test_means_whose_sums_leave_the_range(name, x, value, slope):
+    x, left = np.array(x, np.float32), [[True, True, False]]
+
+    def f(x):
+        return np.sum(getattr(loss, name)(x, np.zeros((1, 3), np.float32), where=left))
+
+    np.testing.assert_allclose(float(f(x)), value, rtol=1e-6)
+    for mode in ("forward", "reverse"):
+        np.testing.assert_allclose(numbafunc.grad(f, mode=mode)(x), slope, rtol=1e-6)
+
+
 @any_backend
 def test_weight_of_positives():
     positive, negative = np.logaddexp(0, -X), np.logaddexp(0, X)

@@ -540,3 +540,9 @@ def test_padding_byte_swapped_arrays_again(dtype, mode):
     x = np.array([1, 2, 3], dtype)
     for _ in range(3):
         np.testing.assert_array_equal(numbafunc.pad(x, 1, mode), np.pad(x.astype(dtype[1:]), 1, mode), strict=True)
+
+
+def test_mean_whose_sum_leaves_the_range():
+    x = np.array([1.5e308, 1.5e308, 1e308])
+    np.testing.assert_allclose(pad(x, 1, "mean")[0], 1.5e308 / 3 * 2 + 1e308 / 3, rtol=1e-15)
+    np.testing.assert_array_equal(pad([np.inf, -np.inf], 1, "mean")[[0, -1]], np.nan)

@@ -183,6 +183,13 @@ def test_lengths_whose_squares_leave_the_range(length, mode, scale):
     np.testing.assert_allclose(curvature, numbafunc.hessian(length)(x), rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_variances_beyond_the_range(mode):
+    x = np.array([3e38, -2e38], np.float32)
+    with np.errstate(over="ignore"):
+        np.testing.assert_allclose(numbafunc.grad(np.var, mode=mode)(x), [2.5e38, -2.5e38], rtol=1e-6)
+
+
 def test_scaled_functions_far_out():
     # By the first terms of the asymptotic series, DLMF 10.40 and 7.12.
     for x in (1e10, 1e14):
@@ -194,9 +201,24 @@ def test_scaled_functions_far_out():
                 second = near / x * (0.75 + 3.75 * sign * a)
                 np.testing.assert_allclose(numbafunc.derivative(function, 2)(x), second, rtol=1e-14)
         np.testing.assert_allclose(numbafunc.grad(special.dawsn)(x), -0.5 / x / x, rtol=1e-14)
+        slope = numbafunc.jacfwd(lambda x: special.wofz(x + 0j))
+        np.testing.assert_allclose(slope(x), -1j / np.sqrt(np.pi) / x / x, rtol=1e-14)
+        np.testing.assert_allclose(numbafunc.jacfwd(slope)(x), 2j / np.sqrt(np.pi) / x / x / x, rtol=1e-14)
     assert numbafunc.grad(special.i0e)(-1e10) == -numbafunc.grad(special.i0e)(1e10)
     assert numbafunc.grad(special.i1e)(-1e10) == numbafunc.grad(special.i1e)(1e10)
     # W(exp(x)) is x - log(x) + log(x) / x, its second derivative 1 / x**2.
     np.testing.assert_allclose(numbafunc.derivative(special.wrightomega, 2)(1e20), 1e-40, rtol=1e-14)
     # k1(700) is 4.673e-306, where kv of order 2 gives 0.
     np.testing.assert_allclose(numbafunc.grad(special.k1)(700.0), -4.6764523e-306, rtol=1e-6)
+
+
+@pytest.mark.parametrize("z", [13, 9 + 9j, -20 + 0.5j, 12 - 8j, 3 - 13j, 15 - 15j, 14j, 11.9 + 0j])
+def test_faddeeva_function(z):
+    with mpmath.workdps(400):
+        point = mpmath.mpc(z)
+        value = mpmath.exp(-point * point) * mpmath.erfc(-1j * point)
+        first = 2j / mpmath.sqrt(mpmath.pi) - 2 * point * value
+        wanted = [complex(first), complex(-2 * value - 2 * point * first)]
+    slope = numbafunc.jacfwd(lambda x: special.wofz(x + z))
+    np.testing.assert_allclose(slope(0.0), wanted[0], rtol=2e-12)
+    np.testing.assert_allclose(numbafunc.jacfwd(slope)(0.0), wanted[1], rtol=1e-9)

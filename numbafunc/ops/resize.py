@@ -105,7 +105,7 @@ def interpolate(
     The defaults are those of ``jax.image.resize``. The results of ``torch.nn.functional.interpolate`` come with
     ``antialias=False`` and, for bicubic, with ``cubic_coefficient=-0.75, border="replicate"``; those of its
     ``antialias=True`` with the defaults; those of its nearest-exact with nearest. As there, an axis that a factor
-    leaves at its length is left alone for linear.
+    leaves at its length is left alone for linear, and with ``antialias`` for all methods but nearest.
 
     ``nearest`` copies the element :math:`\lfloor (o + \tfrac12) n / m \rfloor`, found in integers: where the centre
     of a result lies halfway between two elements, the later one.

@@ -118,9 +118,11 @@ class Sampling(NamedTuple):
     def changes(self, n: int, m: int, axis: int) -> bool:
         """Whether an axis, counted from the end, is resampled from n elements to m.
 
-        A factor that leaves the length as it is leaves the elements where they are for linear alone: as in PyTorch.
+        A factor that leaves the length as it is moves the elements for nearest, and for other methods than linear
+        without antialiasing: as in PyTorch.
         """
-        return n != m or (bool(self.scales) and self.method != "linear" and bool(self.along(axis).scales))
+        moves = self.method == "nearest" or not (self.method == "linear" or self.antialias)
+        return n != m or (bool(self.scales) and moves and bool(self.along(axis).scales))
 
 
 class Taps(NamedTuple):

@@ -86,7 +86,7 @@ def test_factors(method, scale):
     x = numbers((1, 2, 10, 7))
     lengths = [math.floor(n * scale) for n in x.shape[2:]]
     down, across = (
-        np.eye(n) if n == m and method == "linear" else matrix(n, m, method, scale)
+        np.eye(n) if n == m and method != "nearest" else matrix(n, m, method, scale)
         for n, m in zip(x.shape[2:], lengths)
     )
     expected = np.einsum("ij,ncjk,lk->ncil", down, x, across)
@@ -185,3 +185,7 @@ def test_against_pytorch():
             for scale in (1.5, 0.7, 0.3, 2.0, 1.1):
                 found = upsample_2d(x, scale, mode.partition("-")[0], antialias=False, **options)
                 close(found, functional.interpolate(given, scale_factor=scale, mode=mode))
+                # PyTorch 2.13 differs for a width of 1 and two channels, but agrees if there is one channel.
+                if mode != "nearest-exact" and (scale != 0.3 or 5 not in shape):
+                    theirs = functional.interpolate(given, scale_factor=scale, mode=mode, antialias=True)
+                    close(upsample_2d(x, scale, mode), theirs)

@@ -14,6 +14,7 @@ import hashlib
 import pickle
 import platform
 import sys
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,15 +22,19 @@ from typing import Any
 import llvmlite
 import numba
 import numpy as np
+from numba.core import event
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 from numba.core.runtime import _nrt_python, rtsys
 from numba.core.serialize import dumps
 
 from numbafunc.cpu import cache_folder
-from numbafunc.cpu.identity import UnidentifiableError, type_words
+from numbafunc.cpu.identity import TAINTED, UnidentifiableError, is_covered, mangled, type_words
 
 _MAGIC = b"numbafunc kernel 1\n"
+
+# How the names of variables begin that hold the environments of functions.
+_ENVIRONMENT = "_ZN08NumbaEnv"
 
 # Settings of Numba's that change the machine code, beside the processor and its features.
 _SETTINGS = (
@@ -60,6 +65,32 @@ def source_digest() -> str:
     versions = (numba.__version__, llvmlite.__version__, np.__version__, sys.version, platform.machine())
     digest.update(repr(versions).encode())
     return digest.hexdigest()
+
+
+class _Compilations(event.Listener):
+    """Notes what is compiled for which functions, and so which of these depend on some that no identity covers."""
+
+    def __init__(self) -> None:
+        self._running: list[str] = []
+
+    def on_start(self, event: Any) -> None:
+        name = mangled(event.data["module"], event.data["qualname"])
+        if not is_covered(name):
+            TAINTED.update(self._running)
+        self._running.append(name)
+
+    def on_end(self, event: Any) -> None:
+        if self._running:  # this module may be loaded while something is being compiled
+            self._running.pop()
+
+
+event.register("numba:run_pass", _Compilations())
+
+
+def are_covered(libraries: Iterable[Any]) -> bool:
+    """Whether identities cover all functions in some libraries, which have a variable for each."""
+    names = (variable.name for one in libraries for variable in one._final_module.global_variables)
+    return all(is_covered(name.removeprefix(_ENVIRONMENT)) for name in names if name.startswith(_ENVIRONMENT))
 
 
 class KernelCache(_Cache):
@@ -101,7 +132,9 @@ class KernelCache(_Cache):
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep a compiled kernel."""
+        """Keep a compiled kernel, unless its code is also that of functions that its identity says nothing of."""
+        if not are_covered([data.library]):
+            return
         if data.lifted or data.library.has_dynamic_globals or _is_recursive(data.library) or _needs_more(data.library):
             return
         key = self._key(sig, data.target_context)
@@ -190,4 +223,4 @@ def _keep(key: bytes, payload: bytes) -> None:
     cache_folder.write(_name(key), _head(key) + hashlib.sha256(payload).digest() + payload)
 
 
-__all__ = ["KernelCache", "UserCache", "recall", "remember", "source_digest"]
+__all__ = ["KernelCache", "UserCache", "are_covered", "recall", "remember", "source_digest"]

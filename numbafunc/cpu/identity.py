@@ -16,6 +16,7 @@ from typing import Any
 import numba
 import numpy as np
 from numba.core.dispatcher import Dispatcher
+from numba.core.itanium_mangler import mangle_identifier
 from numba.core.typing.templates import builtin_registry
 
 from numbafunc.numbers.numba_type import NumberType
@@ -25,6 +26,12 @@ RELEASED = ("builtins", "cmath", "math", "numba", "numbafunc", "numpy", "operato
 
 LARGEST_CONSTANT = 10**6
 """Numba refers to arrays with more bytes by their address."""
+
+COVERED: set[str] = set()
+"""The functions of users that identities are made of, as machine code names them."""
+
+TAINTED: set[str] = set()
+"""Those for which others have been compiled that no identity covers."""
 
 _PLAIN = (type(None), type(...), bool, int, float, complex, str, bytes)
 
@@ -49,6 +56,24 @@ def identify(function: Any, *, arrays: bool = False) -> str | None:
     except UnidentifiableError:
         return None
     return digest.hexdigest()
+
+
+def is_covered(name: str) -> bool:
+    """Whether a function, as machine code names it, is that of a released module or a part of some identity."""
+    covered = name.startswith(_NAMES_OF_RELEASED) or _OF_LOOPS in name or any(map(name.startswith, COVERED))
+    return covered and not any(map(name.startswith, TAINTED))
+
+
+def mangled(module: Any, name: str) -> str:
+    """The beginning of the name of a function in machine code: its module, its name, and what it is defined in."""
+    return str(mangle_identifier(f"{module}.{name}.")).removeprefix("N").removesuffix("0E")
+
+
+_NAMES_OF_RELEASED = (
+    *(mangle_identifier(module) for module in RELEASED),
+    mangled("<dynamic>", "implementation"),  # what this package generates for calls of ops in compiled functions
+)
+_OF_LOOPS = "__numba_parfor_gufunc"  # the body of a parallel loop, which belongs to the function around it
 
 
 def names_in(code: types.CodeType) -> list[str]:
@@ -180,6 +205,7 @@ class _Digest:
             self._add("seen", self._seen[id(function)][0])
             return
         self._seen[id(function)] = len(self._seen), function
+        COVERED.add(mangled(function.__module__, function.__qualname__))
         self._code(function.__code__)
         for cell in function.__closure__ or ():
             try:
@@ -244,12 +270,16 @@ def _is_foreign(template: Any) -> bool:
 
 
 __all__ = [
+    "COVERED",
     "RELEASED",
+    "TAINTED",
     "UnidentifiableError",
     "class_words",
     "identify",
     "is_constant",
+    "is_covered",
     "is_released",
+    "mangled",
     "names_in",
     "type_words",
 ]

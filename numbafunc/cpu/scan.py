@@ -10,7 +10,7 @@ import numpy as np
 from numba.core import types
 from numba.core.errors import NumbaError
 
-from numbafunc.cpu.cache import recall, remember
+from numbafunc.cpu.cache import are_covered, recall, remember
 from numbafunc.cpu.differentiated import Nest, copy_for, copy_for_values, entrance, exit_of, identity_of
 from numbafunc.cpu.dispatchers import compile_loop
 from numbafunc.cpu.identity import UnidentifiableError, class_words, type_words
@@ -116,6 +116,8 @@ def _settled(
     found = key and recall(key)
     if not found:
         found = _inferred(f, carry_form, carry_types, weak, untyped, names, x_form, x_types, algebra)
+        if not are_covered(compiled.library for compiled in f.overloads.values()):
+            return found
         if key and _identity(f, "types", carry_form, found[0], x_form, (*x_types, found[1]), algebra):
             remember(key, found)
     return found

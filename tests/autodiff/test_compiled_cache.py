@@ -200,6 +200,42 @@ def test_overloads_of_users_are_never_stale(programs, tmp_path):
         assert run(programs, tmp_path, OVERLOADED.format(k=k)) == str(k)
 
 
+HIDDEN = """
+import operator
+import sys
+import numba
+import numpy as np
+import numbafunc as nf
+
+@numba.extending.overload(operator.matmul, inline="{inline}")
+def _product(a, b):
+    if isinstance(a, numba.types.BaseTuple) and isinstance(b, numba.types.BaseTuple):
+        return lambda a, b: {k}.0 * a[0] * b[0]
+
+@numba.njit
+def f(x):
+    return (x, 1.0) @ (x, 1.0)
+
+@numba.njit
+def step(carry, x):
+    return f(carry), x
+
+if sys.argv[1] == "earlier":
+    nf.grad(numba.njit(lambda x: (x, 1.0) @ (x, 1.0)))(0.5)
+op = nf.elementwise(lambda x: f(x) + 0.0)
+results = [nf.grad(f)(0.5), op(np.ones(1))[0], nf.grad(lambda x: nf.scan(step, x, np.ones(1))[0])(0.5)]
+assert results == [{k}.0] * 3, results
+"""
+
+
+@pytest.mark.parametrize(("inline", "when"), [("never", "now"), ("never", "earlier"), ("always", "now")])
+def test_overloads_of_operators_are_never_stale(programs, tmp_path, inline, when):
+    # No identity covers them, since code doesn't name operators: Numba says that it has compiled them.
+    for k in (2, 3):
+        run(programs, tmp_path, HIDDEN.format(k=k, inline=inline), when)
+        assert not any(path.is_file() for path in tmp_path.joinpath("cache").rglob("*"))
+
+
 @pytest.mark.parametrize("where", ["__main__", "a module"])
 def test_named_tuples_come_back_as_the_class_of_this_process(programs, tmp_path, where):
     define = "import collections\nPair = collections.namedtuple('Pair', 'first second')\n"

@@ -164,16 +164,17 @@ def _wide(dtype: np.dtype[Any]) -> np.dtype[Any]:
 def _mean(values: NDArray, axis: int) -> tuple[NDArray, Taken]:
     def taken(part: NDArray) -> NDArray:
         with np.errstate(invalid="ignore", over="ignore"):
-            wide, count = _wide(part.dtype), part.shape[axis]
-            found = np.add.reduce(part, axis=axis, dtype=wide, keepdims=True) / count
-            if not np.isfinite(found).all():
-                # The sum may overflow where the mean does not.
-                again = np.add.reduce(part / count, axis=axis, dtype=wide, keepdims=True)
-                found = np.where(np.isfinite(found), found, again)
-            return found.astype(part.dtype)  # type: ignore[no-any-return]
+            total = np.add.reduce(part, axis=axis, dtype=_wide(part.dtype), keepdims=True)
+            return (total / part.shape[axis]).astype(part.dtype)  # type: ignore[no-any-return]
 
     if is_inexact(values.dtype):
-        return taken(values), taken
+        found = taken(values)
+        if not np.isfinite(found).all():
+            # The sum may overflow where the mean does not.
+            with np.errstate(invalid="ignore", over="ignore"):
+                again = np.add.reduce(values / values.shape[axis], axis=axis, keepdims=True, dtype=_wide(values.dtype))
+                found = np.where(np.isfinite(found), found, again.astype(found.dtype))
+        return found, taken
     if values.dtype.kind == "b":
         return np.any(values, axis=axis, keepdims=True), taken
     return _integer_mean(values, axis), taken

@@ -30,7 +30,7 @@ IMAGES = np.ones((2, 4, 6, 6))
         (
             lambda x: numbafunc.loss.cross_entropy_logits(x, x, weight=x[0, 0]),
             X,
-            "weight of numbafunc.cross_entropy_logits is float64; wanted: None inside compiled functions",
+            "weight of numbafunc.cross_entropy_logits is array.*; wanted: None inside compiled functions",
         ),
         (
             lambda x: numbafunc.loss.cross_entropy_logits_sparse(x, 0, ignore_index=0.5),

@@ -6,7 +6,6 @@ import numba
 import numpy as np
 import pytest
 from numba import cuda
-from numbafunc_cuda import loop
 
 import numbafunc as nf
 
@@ -45,6 +44,8 @@ def scanned(f, reverse=False):
 
 @pytest.fixture
 def launches(monkeypatch):
+    from numbafunc_cuda import loop  # it needs the compiler for CUDA devices
+
     found = []
     launch = loop.launch
     monkeypatch.setattr(loop, "launch", lambda kernel, *rest: (found.append(kernel), launch(kernel, *rest)))

@@ -504,7 +504,7 @@ def _fitted(given: Any, leaf: Any, new: Any, widen: bool) -> Any:
                 dtype = np.result_type(leaf.dtype, dtype)
             typed = _typed(given, dtype)
             number = typed if is_weak(leaf) or typed.dtype != leaf.dtype else leaf
-    if describe(number)[0] != () or is_weak(number):
+    if describe(number)[0] != () or is_weak(number) or backend.of(number) is backend.of(new):
         return number
     return backend.of(new).scan_number(number, describe(number)[1], new)
 

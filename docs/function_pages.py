@@ -45,7 +45,7 @@ GROUPS = (
         "Activation functions",
         "Functions of one number, taken of each element. They keep shape and precision of their argument, take "
         "``out``, and can be called in functions under ``numba.njit`` and in those of :func:`numbafunc.elementwise`.",
-        ("ops.activation",),
+        ("ops.activation", "ops.activation_piecewise"),
     ),
     Group(
         "softmax",
@@ -57,7 +57,7 @@ GROUPS = (
         "loss",
         "Losses and divergences",
         "What is minimised when a model is fitted. They are in :mod:`numbafunc.loss` and :mod:`numbafunc.divergence`.",
-        ("ops.loss", "ops.divergence"),
+        ("ops.loss", "ops.cross_entropy", "ops.divergence"),
     ),
     Group(
         "pooling",

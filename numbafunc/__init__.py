@@ -15,10 +15,8 @@ __version__ = "0.1.0"
 # Where each public name is defined. A module is loaded when one of its names is first used: importing the package costs
 # a script no more than what it needs. Type checkers read the same from `__init__.pyi`.
 _DEFINITIONS = {
-    "ops.activation": (
-        *("celu", "elu", "gelu", "hard_swish", "leaky_relu", "log_sigmoid", "mish", "relu", "rsqrt", "selu", "sigmoid"),
-        *("softplus", "swish", "tanh"),
-    ),
+    "ops.activation": ("gelu", "log_sigmoid", "mish", "rsqrt", "sigmoid", "softplus", "swish", "tanh"),
+    "ops.activation_piecewise": ("celu", "elu", "hard_swish", "leaky_relu", "relu", "selu"),
     "autodiff": (
         *("Dual", "checkpoint", "custom_derivative", "custom_root", "derivative", "grad", "hessian", "hvp", "jacfwd"),
         *("jacrev", "jvp", "linearize", "value_and_grad", "vjp"),

@@ -21,20 +21,22 @@ from numbafunc.dual.array import Dual as Dual
 from numbafunc.dual.checkpoint import checkpoint as checkpoint
 from numbafunc.kinds.elementwise import elementwise as elementwise
 from numbafunc.ops.activation import (
-    celu as celu,
-    elu as elu,
     gelu as gelu,
-    hard_swish as hard_swish,
-    leaky_relu as leaky_relu,
     log_sigmoid as log_sigmoid,
     mish as mish,
-    relu as relu,
     rsqrt as rsqrt,
-    selu as selu,
     sigmoid as sigmoid,
     softplus as softplus,
     swish as swish,
     tanh as tanh,
+)
+from numbafunc.ops.activation_piecewise import (
+    celu as celu,
+    elu as elu,
+    hard_swish as hard_swish,
+    leaky_relu as leaky_relu,
+    relu as relu,
+    selu as selu,
 )
 from numbafunc.ops.dynamic_slice import dynamic_slice as dynamic_slice
 from numbafunc.ops.odeint import odeint as odeint

@@ -10,7 +10,7 @@ import numpy as np
 from numbafunc.backend import is_device_array
 from numbafunc.dual.array import Dual, assemble, components, value_of
 from numbafunc.kinds.arguments import shape_of
-from numbafunc.ops.loss import inner_product
+from numbafunc.ops.cross_entropy import inner_product
 from numbafunc.rules.device_ufuncs import apply, converted, copied_into
 from numbafunc_cuda.arrays import View, arranged, empty, numba_array, part_of, view, with_axis
 from numbafunc_cuda.fill import units, zeros

@@ -7,235 +7,13 @@ Which row or tile a thread works on has no influence on any result.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
-import numba
-import numpy as np
+from numbafunc.cpu.reduction_source import Layout, Source, indented, joined, tuple_of
+from numbafunc.cpu.schedule import schedule
 
-from numbafunc.cpu import accumulate
-from numbafunc.cpu.dispatchers import compile_lazily, inline
-from numbafunc.cpu.load_store import FLOATS, Separation, StoredOperand, make_load, make_store
-from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
-from numbafunc.numbers.numba_type import make_start
-from numbafunc.numbers.number import VALUE, Key
-
-# Terms that are summed in vector order before the compensated sum takes over.
-BLOCK = 512
-# Elements of a row that one thread handles where threads share a row.
-SEGMENT = 1 << 15
-# Elements per task: fewer are not worth one.
-TASK = 1 << 13
 # Rows that a loop over columns takes at once: the accumulators of a column are then read and written once for all.
 _ROWS_TOGETHER = 4
-
-
-class Layout(NamedTuple):
-    """Storage of the arrays of one call.
-
-    Attributes
-    ----------
-    operands : tuple of StoredOperand
-        Storage of each operand.
-    along : tuple of bool
-        Whether an operand varies along the reduced axis; otherwise one element serves a row.
-    storage : str
-        Dtype of the results.
-    keys : tuple of Key
-        Coefficients of the results.
-    """
-
-    operands: tuple[StoredOperand, ...]
-    along: tuple[bool, ...]
-    storage: str
-    keys: tuple[Key, ...]
-
-    @property
-    def compute(self) -> str:
-        """Precision of the numbers in registers."""
-        return next(o.compute for o in self.operands if o.compute is not None)
-
-
-class _Source:
-    """The pieces of source that the three loops of the kind are made of."""
-
-    def __init__(self, stages: Any, layout: Layout) -> None:
-        self.stages = stages
-        self.layout = layout
-        width = len(layout.keys)
-        self.slots = [f"slot{i}" for i in range(sum(o.slots for o in layout.operands))]
-        self.steps = [f"{kind}{i}" for i in range(len(layout.operands)) for kind in ("outer", "step")]
-        self.results = [f"result{i}" for i in range(width * stages.results)]
-        self.totals = [f"total{i}" for i in range(stages.sums)]
-        self.lost = [f"lost{i}" for i in range(stages.sums)]
-        self.partials = [f"partial{i}" for i in range(stages.sums)]
-        self.terms = [f"term{i}" for i in range(stages.sums)]
-        self.more = [f"more{i}" for i in range(stages.more)]
-        self.finals = [f"final{i}" for i in range(stages.finals)]
-        self.keep = stages.kept and layout.storage == layout.compute
-
-    @property
-    def parameters(self) -> str:
-        """Parameters that every function of a kernel hands on."""
-        return ", ".join((*self.slots, *self.steps, *self.results))
-
-    def element(self, *indices: str) -> str:
-        """The numbers of the operands, given the index of each."""
-        return f"*load({_tuple(self.slots)}, {_tuple(indices)})"
-
-    def shift(self, element: str, start: str, stop: str) -> list[str]:
-        """The shift of a run of elements."""
-        if self.stages.shift_of is None:
-            return ["shift = number(0.0)"]
-        return [
-            "shift = number(-inf)",
-            f"for i in range({start}, {stop}):",
-            f"    shift = larger(shift, shift_of({element}))",
-        ]
-
-    def sums(self, element: str, start: str, stop: str) -> list[str]:
-        """The totals of the lifted terms of a run of elements, and their rounding errors."""
-        lines = [f"{name} = number(0.0)" for name in self.totals + self.lost]
-        lines += [f"for first in range({start}, {stop}, BLOCK):"]
-        lines += [f"    {name} = 0.0" for name in self.partials]
-        lines += [
-            f"    for i in range(first, min(first + BLOCK, {stop})):",
-            f"        {_tuple(self.terms)} = lift(shift, {element})",
-        ]
-        if self.keep:
-            lines += [f"        store0({_tuple(self.results)}, begin + i, term0)"]
-        lines += [f"        {p} = add({p}, {t})" for p, t in zip(self.partials, self.terms)]
-        return lines + _indented(self.compensate(self.totals, self.lost, self.partials), 1)
-
-    def sums_again(self, element: str, totals: list[str]) -> list[str]:
-        """The sums of the terms of the second pass over a row, zeros where it is not wanted."""
-        if not self.more:
-            return []
-        terms = [f"next_{name}" for name in self.more]
-        parts = [f"part_{name}" for name in self.more]
-        lost = [f"lost_{name}" for name in self.more]
-        return [
-            *(f"{name} = number(0.0)" for name in (*self.more, *lost)),
-            f"if wanted({', '.join(['shift', *totals])}):",
-            "    for first_again in range(0, count, BLOCK):",
-            *(f"        {part} = 0.0" for part in parts),
-            "        for i in range(first_again, min(first_again + BLOCK, count)):",
-            f"            {_tuple(terms)} = again(shift, {element})",
-            *(f"            {part} = add({part}, {term})" for part, term in zip(parts, terms)),
-            *_indented(self.compensate(self.more, lost, parts), 2),
-            *(f"    {name} = settled({name}, {error})" for name, error in zip(self.more, lost)),
-        ]
-
-    @staticmethod
-    def compensate(totals: list[str], lost: list[str], terms: list[str]) -> list[str]:
-        """Add terms to totals and keep the rounding errors."""
-        lines = []
-        for total, error, term in zip(totals, lost, terms):
-            lines += [
-                f"{error} = plus({error}, rounding_error({total}, {term}))",
-                f"{total} = plus({total}, {term})",
-            ]
-        return lines
-
-    def finish(self, shift: str, totals: list[str], row: str) -> list[str]:
-        """The results of a row, or what its epilogue needs."""
-        lines, arguments = [], [shift, "count", *totals]
-        if self.stages.picks:
-            last = len(self.layout.operands) - 1
-            rows = [f"{row} * outer{i}" for i in range(last + 1)]
-            picked = [f"{at} + place * step{i}" for i, at in enumerate(rows[:last])]
-            lines = [
-                f"place = int64({self.element(*rows)[1:]}[{last}])",
-                "place = place + count if place < 0 else place",
-                "inside = 0 <= place < count",
-                "place = place if inside else 0",
-                f"picked = {self.element(*picked, rows[last])[1:]}[0]",
-            ]
-            arguments.append("picked if inside else number(nan)")
-        return [*lines, f"{_tuple(self.finals)} = finish({', '.join(arguments)})"]
-
-    def store_finals(self, index: str) -> list[str]:
-        """Store the results of a row."""
-        width = len(self.layout.keys)
-        groups = [self.results[i * width : (i + 1) * width] for i in range(self.stages.results)]
-        return [f"store{i}({_tuple(group)}, {index}, final{i})" for i, group in enumerate(groups)]
-
-    def epilogue(self, element: str, shift: str, finals: list[str], index: str) -> str:
-        """Store the result of an element."""
-        arguments = element
-        if self.keep:
-            arguments = f"load_result({_tuple(self.results)}, ({index},))[0]"
-        elif self.stages.kept:
-            arguments = f"lift({shift}, {element})[0]"
-        return f"store0({_tuple(self.results)}, {index}, epilogue({', '.join((arguments, *finals))}))"
-
-    def compile(
-        self,
-        form: str,
-        source: str,
-        inner: tuple[str, ...],
-        identity: str | None,
-        scratch: list[str],
-        *,
-        parallel: bool,
-    ) -> Any:
-        """The dispatcher of the function ``kernel`` of a source; ``scratch`` names groups of temporary arrays."""
-        layout, stages = self.layout, self.stages
-        width = len(layout.keys)
-        groups = {name: tuple(f"{name}{i}" for i in range(1 if name == "shift" else width)) for name in scratch}
-        separation = Separation(("operands", *self.results, *(array for group in groups.values() for array in group)))
-        namespace: dict[str, Any] = {
-            "__name__": __name__,
-            "set_parallel_chunksize": SET_CHUNK,
-            **MIN_MAX,
-            "prange": numba.prange,
-            "int64": np.int64,  # the index of prange is unsigned
-            "inf": np.inf,
-            "nan": np.nan,
-            "number": make_start(FLOATS[layout.compute]),
-            "empty": np.empty,
-            "compute": np.dtype(layout.compute),
-            "load": make_load(layout.operands, ("operands",) * len(self.slots), separation),
-            "load_result": make_load(
-                (StoredOperand(layout.compute, layout.compute, layout.keys),), tuple(self.results[:width]), separation
-            ),
-            "shift_of": stages.shift_of and inline(stages.shift_of),
-            "lift": inline(stages.lift),
-            "finish": inline(stages.finish),
-            "again": stages.again and inline(stages.again),
-            "wanted": stages.wanted and inline(stages.wanted),
-            "epilogue": stages.epilogue and inline(stages.epilogue),
-        }
-        for name in ("BLOCK", "SEGMENT", "TASK"):
-            namespace[name] = globals()[name]
-        for name in ("larger", "add", "plus", "rounding_error", "settled"):
-            namespace[name] = getattr(accumulate, name)
-        for i in range(stages.results):
-            group = tuple(self.results[i * width : (i + 1) * width])
-            namespace[f"store{i}"] = make_store(layout.storage, layout.keys, group, separation)
-        for name, group in groups.items():
-            keys = (VALUE,) if name == "shift" else layout.keys
-            namespace[f"get_{name}"] = make_load(
-                (StoredOperand(layout.compute, layout.compute, keys),), group, separation
-            )
-            namespace[f"put_{name}"] = make_store(layout.compute, keys, group, separation)
-        exec(compile(source, f"<numbafunc reduction {form}>", "exec"), namespace)
-        for name in inner:
-            namespace[name] = inline(namespace[name])
-        if identity is not None:
-            identity = repr(("reduction", form, identity, layout))
-        return compile_lazily(namespace["kernel"], identity, parallel=parallel)
-
-
-def _tuple(names: Any) -> str:
-    return "(" + "".join(f"{name}, " for name in names) + ")"
-
-
-def _indented(lines: list[str], depth: int) -> list[str]:
-    return ["    " * depth + line for line in lines]
-
-
-def _joined(lines: list[str], depth: int) -> str:
-    return "\n".join(_indented(lines, depth))
 
 
 _ROWS = """
@@ -260,7 +38,7 @@ def build_rows(stages: Any, layout: Layout, identity: str | None, *, parallel: b
 
     ``steps`` are two for each operand: elements from one row to the next, and along a row (0 or 1).
     """
-    source = _Source(stages, layout)
+    source = Source(stages, layout)
     at = [f"row * outer{i} + i" if along else f"row * outer{i}" for i, along in enumerate(layout.along)]
     element = source.element(*at)
     settled = [f"settled({total}, {lost})" for total, lost in zip(source.totals, source.lost)]
@@ -274,7 +52,7 @@ def build_rows(stages: Any, layout: Layout, identity: str | None, *, parallel: b
         body += source.store_finals("row")
     else:
         body += ["for i in range(count):", "    " + source.epilogue(element, "shift", source.finals, "begin + i")]
-    text = _ROWS.format(parameters=source.parameters, **schedule(parallel), body=_joined(body, 2))
+    text = _ROWS.format(parameters=source.parameters, **schedule(parallel), body=joined(body, 2))
     return source.compile("rows", text, ("reduce_rows",), identity, [], parallel=parallel)
 
 
@@ -319,7 +97,7 @@ def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel
     With ``lanes`` the columns are the rows of :func:`build_rows`, so short that a loop along one would not fill a
     vector: elements are gathered before and scattered after. There is one block; ``steps`` are those of that function.
     """
-    source = _Source(stages, layout)
+    source = Source(stages, layout)
     arrays = {name: [f"{name}_{i}" for i in range(len(layout.keys))] for name in _scratch(source)}
     arrays["shift"] = ["shift_0"]
     allocate = [f"{array} = empty(width, compute)" for group in arrays.values() for array in group]
@@ -338,31 +116,31 @@ def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel
                 if lane[s] != s
             ),
         ]
-        element = f"*load({_tuple(lane.values())}, {_tuple('j' if o.indexed else '0' for o in layout.operands)})"
+        element = f"*load({tuple_of(lane.values())}, {tuple_of('j' if o.indexed else '0' for o in layout.operands)})"
     else:
         bases = [f"block * outer{i} + i * step{i}" for i in range(len(layout.operands))]
         element = source.element(*(f"{base} + first + j" if a else base for base, a in zip(bases, layout.along)))
 
     def get(name: str) -> str:
-        return f"get_{name}({_tuple(arrays[name])}, (j,))[0]"
+        return f"get_{name}({tuple_of(arrays[name])}, (j,))[0]"
 
     def put(name: str, value: str) -> str:
-        return f"put_{name}({_tuple(arrays[name])}, j, {value})"
+        return f"put_{name}({tuple_of(arrays[name])}, j, {value})"
 
     def over_rows(start: str, stop: str, before: list[str], at_element: list[str], after: list[str]) -> list[str]:
         """Loops over rows, each around a loop over columns; ``before`` and ``after`` serve several rows at once."""
 
         def over_columns(lines: list[str]) -> list[str]:
-            return ["for j in range(width):", *_indented([*before, *lines, *after], 1)]
+            return ["for j in range(width):", *indented([*before, *lines, *after], 1)]
 
-        single = _indented([*gather, *over_columns(at_element)], 1)
+        single = indented([*gather, *over_columns(at_element)], 1)
         if lanes:
             return [f"for i in range({start}, {stop}):", *single]
         several = [line for k in range(_ROWS_TOGETHER) for line in (f"i = top + {k}", *at_element)]
         return [
             f"rest = {stop} - ({stop} - {start}) % {_ROWS_TOGETHER}",
             f"for top in range({start}, rest, {_ROWS_TOGETHER}):",
-            *_indented(over_columns(several), 1),
+            *indented(over_columns(several), 1),
             f"for i in range(rest, {stop}):",
             *single,
         ]
@@ -376,9 +154,9 @@ def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel
             [f"best = larger(best, shift_of({element}))"],
             [put("shift", "best")],
         )
-    sums = [f"{_tuple(source.terms)} = lift(shift, {element})"]
+    sums = [f"{tuple_of(source.terms)} = lift(shift, {element})"]
     if source.keep:
-        sums += [f"store0({_tuple(source.results)}, begin + i * inner + j, term0)"]
+        sums += [f"store0({tuple_of(source.results)}, begin + i * inner + j, term0)"]
     sums += [f"{p} = plus({p}, {t})" for p, t in zip(source.partials, source.terms)]
     sums = over_rows(
         "start",
@@ -409,7 +187,7 @@ def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel
             "if some:",
             "    for j in range(width):",
             f"        shift = {get('shift')}",
-            *_indented(source.sums_again(runs, settled), 2),
+            *indented(source.sums_again(runs, settled), 2),
             *(f"        {put(name, name)}" for name in source.more),
         ]
     finish = source.finish(get("shift"), settled + [get(name) for name in source.more], "(first + j)")
@@ -429,36 +207,36 @@ def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel
         stored = source.epilogue(element, get("shift"), [get(f) for f in source.finals], place)
         epilogue = [
             "for i in range(count):",
-            *_indented(gather, 1),
+            *indented(gather, 1),
             "    for j in range(width):",
             "        " + stored,
-            *_indented(scatter, 1),
+            *indented(scatter, 1),
         ]
         if lanes:
             source.results = [r.removeprefix("lane_") for r in source.results]
     text = _COLUMNS.format(
         parameters=source.parameters,
         **schedule(parallel),
-        allocate=_joined(allocate, 1),
-        clear=_joined(
+        allocate=joined(allocate, 1),
+        clear=joined(
             [put("shift", "number(0.0)" if stages.shift_of is None else "number(-inf)")]
             + [put(name, "number(0.0)") for name in source.totals + source.lost],
             2,
         ),
-        shift=_joined(shift, 1),
-        clear_partials=_joined([put(name, "number(0.0)") for name in source.partials], 3),
-        sums=_joined(sums, 2),
-        compensate=_joined(compensate, 3),
-        again=_joined(again, 1),
-        finish=_joined(finish, 2),
-        epilogue=_joined(epilogue, 1),
+        shift=joined(shift, 1),
+        clear_partials=joined([put(name, "number(0.0)") for name in source.partials], 3),
+        sums=joined(sums, 2),
+        compensate=joined(compensate, 3),
+        again=joined(again, 1),
+        finish=joined(finish, 2),
+        epilogue=joined(epilogue, 1),
     )
     return source.compile(
         "lanes" if lanes else "columns", text, ("reduce_tile",), identity, list(arrays), parallel=parallel
     )
 
 
-def _scratch(source: _Source) -> list[str]:
+def _scratch(source: Source) -> list[str]:
     finals = source.finals if source.stages.epilogue is not None else []
     return [*source.totals, *source.lost, *source.partials, *source.more, *finals]
 
@@ -526,7 +304,7 @@ def kernel({parameters}, rows, count):
 
 def build_segments(stages: Any, layout: Layout, identity: str | None, *, parallel: bool) -> Any:
     """Kernel with the parameters of :func:`build_rows`, for few long rows: threads share each in fixed segments."""
-    source = _Source(stages, layout)
+    source = Source(stages, layout)
     at = [f"row * outer{i} + i" if along else f"row * outer{i}" for i, along in enumerate(layout.along)]
     element = source.element(*at)
     arrays = {name: [f"{name}_{i}" for i in range(len(layout.keys))] for name in _scratch(source)}
@@ -534,10 +312,10 @@ def build_segments(stages: Any, layout: Layout, identity: str | None, *, paralle
         arrays.pop(name)
 
     def get(name: str, index: str) -> str:
-        return f"get_{name}({_tuple(arrays[name])}, ({index},))[0]"
+        return f"get_{name}({tuple_of(arrays[name])}, ({index},))[0]"
 
     def put(name: str, index: str, value: str) -> str:
-        return f"put_{name}({_tuple(arrays[name])}, {index}, {value})"
+        return f"put_{name}({tuple_of(arrays[name])}, {index}, {value})"
 
     fold = [f"{term} = {get(total, 'task')}" for term, total in zip(source.terms, source.totals)]
     fold += source.compensate(source.totals, source.lost, source.terms)
@@ -563,15 +341,15 @@ def build_segments(stages: Any, layout: Layout, identity: str | None, *, paralle
     text = _SEGMENTS.format(
         parameters=source.parameters,
         arrays=", ".join(names),
-        shift=_joined(source.shift(element, "first_element", "last_element"), 1),
-        sums=_joined(source.sums(element, "first_element", "last_element"), 1),
-        put_sums=_joined([put(name, "task", name) for name in source.totals + source.lost], 1),
-        epilogue=_joined(epilogue, 1),
-        clear=_joined([f"{name} = number(0.0)" for name in source.totals + source.lost], 1),
-        fold=_joined(fold, 2),
-        finish=_joined(finish, 1),
-        allocate=_joined([f"{name} = empty(tasks, compute)" for name in names], 1),
-        last=_joined(last, 1),
+        shift=joined(source.shift(element, "first_element", "last_element"), 1),
+        sums=joined(source.sums(element, "first_element", "last_element"), 1),
+        put_sums=joined([put(name, "task", name) for name in source.totals + source.lost], 1),
+        epilogue=joined(epilogue, 1),
+        clear=joined([f"{name} = number(0.0)" for name in source.totals + source.lost], 1),
+        fold=joined(fold, 2),
+        finish=joined(finish, 1),
+        allocate=joined([f"{name} = empty(tasks, compute)" for name in names], 1),
+        last=joined(last, 1),
     )
     inner = ("segment_shift", "segment_sums", "segment_epilogue", "fold_shift", "fold_sums")
     return source.compile("segments", text, inner, identity, ["shift", *arrays], parallel=parallel)

@@ -26,6 +26,7 @@ from numbafunc.dual.levels import FIRST_DRAWN, LIVE, admit, leaked
 from numbafunc.dual.methods import ArrayMethods
 from numbafunc.dual.other_arrays import PANDAS_PRIORITY, holds_arrays
 from numbafunc.dual.recorder import Recorder
+from numbafunc.dual.tables import FUNCTION_RULES, HOOKS, UFUNC_METHODS, UFUNC_RULES
 from numbafunc.dual.user_line import DUAL_TYPES
 from numbafunc.numbers import elementary
 
@@ -33,23 +34,6 @@ Operand: TypeAlias = Any
 """A Dual, an array or a number: the rules accept all three and tell them apart at run time."""
 
 Components: TypeAlias = dict[tuple[int, ...], Any]
-
-UFUNC_RULES: dict[Callable[..., Any], Callable[..., Any]] = {}
-"""The rule of each ufunc, called with its operands, of which at least one is a Dual; also of the functions of
-:mod:`numbafunc.numbers.elementary` that are not ufuncs."""
-
-FUNCTION_RULES: dict[Callable[..., Any], Callable[..., Any]] = {}
-"""The rule of each other function of NumPy, called with the user's arguments; also of indexing and assignment, by the
-functions of the standard module `operator`."""
-
-UFUNC_METHODS: dict[str, Callable[..., Any]] = {}
-"""The rule of each method of ufuncs (reduce, at, ...), called with the ufunc and the arguments; `call` is the ufunc
-itself with options."""
-
-HOOKS: dict[str, Callable[..., Any]] = {}
-"""Other functions that are called from here, by name: ``find_ufunc_rule(ufunc)`` gives the rule of a ufunc that the
-table lacks, or None; ``reduce(x)`` tells pickle how to restore a dual array; ``show(x)`` gives a blank dual
-array as a plain one; the others are in :mod:`numbafunc.rules.blanks` and :mod:`numbafunc.rules.in_place`."""
 
 
 def _is_number(x: Dual) -> bool:
@@ -74,16 +58,20 @@ def settled(x: Operand) -> Any:
     return value_of(x) if type(x) is Dual and x.family is not None and x.family[0].blank else x
 
 
+def _does_the_work(other: Operand, ufunc: np.ufunc) -> bool:
+    """Whether an operand has operators of its own: a recorder, of whose level dual arrays are constants, and others."""
+    if type(other) is Recorder or getattr(other, "__array_ufunc__", True) is None:
+        return True
+    return type(other) is not Dual and ufunc is not np.matmul and holds_arrays(other)
+
+
 def _binary_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
     def operator(self: Dual, other: Operand) -> Any:
         value, family = (other.primal, other.family) if type(other) is Dual else (other, None)
         if (self.family is not None and self.family[0].blank) or (family is not None and family[0].blank):
             return HOOKS["fillable"](ufunc(settled(self), settled(other)))
         if type(self.primal) is not np.ndarray or type(value) not in IN_MAIN_MEMORY:
-            # A dual array is a constant of a recorder's level; arrays that hold others do the work.
-            if type(other) is Recorder or getattr(other, "__array_ufunc__", True) is None:
-                return NotImplemented
-            if type(other) is not Dual and ufunc is not np.matmul and holds_arrays(other):
+            if _does_the_work(other, ufunc):
                 return NotImplemented
             if on_device(self, other):
                 return _apply_on_device(ufunc, self, other)
@@ -98,10 +86,7 @@ def _reflected_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
         if self.family is not None and self.family[0].blank:
             return HOOKS["fillable"](ufunc(other, value_of(self)))
         if type(self.primal) is not np.ndarray or type(value) not in IN_MAIN_MEMORY:
-            # A dual array is a constant of a recorder's level; arrays that hold others do the work.
-            if type(other) is Recorder or getattr(other, "__array_ufunc__", True) is None:
-                return NotImplemented
-            if type(other) is not Dual and ufunc is not np.matmul and holds_arrays(other):
+            if _does_the_work(other, ufunc):
                 return NotImplemented
             if on_device(self, other):
                 return _apply_on_device(ufunc, other, self)
@@ -206,33 +191,6 @@ class Dual(ArrayMethods):
 
     def __deepcopy__(self, memo: Any) -> Dual:
         return self.copy()
-
-    # Queries of the value.
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.primal.shape  # type: ignore[no-any-return]
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self.primal.dtype  # type: ignore[no-any-return]
-
-    @property
-    def ndim(self) -> int:
-        return self.primal.ndim  # type: ignore[no-any-return]
-
-    @property
-    def size(self) -> int:
-        return self.primal.size  # type: ignore[no-any-return]
-
-    @property
-    def itemsize(self) -> int:
-        return self.primal.dtype.itemsize  # type: ignore[no-any-return]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the value; the tangents are not counted."""
-        return self.size * self.itemsize
 
     def __getattr__(self, name: str) -> Any:
         """What only plain arrays have (``flags``, ``view``, ...), of an array that holds constants so far."""
@@ -472,75 +430,22 @@ class Dual(ArrayMethods):
             raise TypeError("iteration over a 0-d dual array")
         return (self[i] for i in range(self.shape[0]))
 
-    # Methods of arrays.
+    # Methods of arrays; the others are in :mod:`numbafunc.dual.methods`.
 
-    @property
-    def T(self) -> Any:
-        return self.transpose()
-
-    @property
-    def mT(self) -> Any:
-        """The last two axes exchanged."""
-        return self.swapaxes(-1, -2)
-
-    @property
-    def real(self) -> Any:
-        return _call(np.real, self)
-
-    @real.setter
-    def real(self, values: Operand) -> None:
-        self.real[...] = values
-
-    @property
-    def imag(self) -> Any:
-        return _call(np.imag, self)
-
-    @imag.setter
-    def imag(self, values: Operand) -> None:
-        if self.dtype.kind != "c":
-            raise TypeError("imag of a real dual array can't be set")
-        self.imag[...] = values
+    def _call(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """The rule of a function of NumPy, applied to the array and other arguments."""
+        if is_blank(self):
+            plain = HOOKS["function_of_blanks"](function, (self, *args), options)
+            if plain is not None:
+                return plain
+        refuse_on_device(function, self, *args)
+        return FUNCTION_RULES[function](self, *args, **options)
 
     def conj(self) -> Any:
         """The conjugate; a real array is its own, as in NumPy, not a copy."""
         return _apply(np.conjugate, self) if self.dtype.kind == "c" else self
 
     conjugate = conj
-
-    def reshape(self, *shape: Any, order: str = "C") -> Any:
-        return _call(np.reshape, self, shape[0] if len(shape) == 1 else shape, order=order)
-
-    def ravel(self, order: str = "C") -> Any:
-        return _call(np.ravel, self, order=order)
-
-    def flatten(self, order: str = "C") -> Any:
-        return _call(np.ravel, self, order=order).copy()
-
-    def transpose(self, *axes: Any) -> Any:
-        return _call(np.transpose, self, (axes[0] if len(axes) == 1 else axes) if axes else None)
-
-    def swapaxes(self, axis1: int, axis2: int) -> Any:
-        return _call(np.swapaxes, self, axis1, axis2)
-
-    def squeeze(self, axis: int | tuple[int, ...] | None = None) -> Any:
-        return _call(np.squeeze, self, axis)
-
-    def sum(self, axis: int | tuple[int, ...] | None = None, dtype: Any = None, out: Any = None, **options: Any) -> Any:
-        return _call(np.sum, self, axis, dtype, out, **options)
-
-    def mean(
-        self, axis: int | tuple[int, ...] | None = None, dtype: Any = None, out: Any = None, **options: Any
-    ) -> Any:
-        return _call(np.mean, self, axis, dtype, out, **options)
-
-    def dot(self, other: Operand, out: Any = None) -> Any:
-        return _call(np.dot, self, other) if out is None else np.dot(self, other, out)
-
-    def take(self, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
-        return _call(np.take, self, indices, axis, mode=mode)
-
-    def clip(self, min: Operand = None, max: Operand = None) -> Any:
-        return _call(np.clip, self, min, max)
 
     def view(self, dtype: Any = None) -> Any:
         """The array itself under a second name, which sees all assignments."""
@@ -712,15 +617,6 @@ def refuse_on_device(function: Callable[..., Any], *operands: Operand) -> None:
         module = (getattr(function, "__module__", None) or "numpy").strip("_")
         place = backend.of(*operands).place
         raise TypeError(f"{module}.{function.__name__} has no rule for dual arrays of {place}")
-
-
-def _call(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    if is_blank(args[0]):
-        plain = HOOKS["function_of_blanks"](function, args, options)
-        if plain is not None:
-            return plain
-    refuse_on_device(function, *args)
-    return FUNCTION_RULES[function](*args, **options)
 
 
 def quiet() -> np.errstate:

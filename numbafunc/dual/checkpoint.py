@@ -10,7 +10,7 @@ import numpy as np
 
 from numbafunc.backend import is_device_array
 from numbafunc.dual import anywhere
-from numbafunc.dual.array import HOOKS, Dual, is_blank, make, on_device, settled, value_of
+from numbafunc.dual.array import Dual, is_blank, make, on_device, settled, value_of
 from numbafunc.dual.dtypes import is_inexact
 from numbafunc.dual.levels import LIVE, begin_run, check_end, end_run, replace_error
 from numbafunc.dual.recorded import recorded_level
@@ -27,6 +27,7 @@ from numbafunc.dual.recorder import (
     variable,
     watch,
 )
+from numbafunc.dual.tables import HOOKS
 from numbafunc.dual.tape import walk_back, walk_forth
 from numbafunc.dual.trees import Structure, flatten
 

@@ -39,6 +39,12 @@ def at_infinite_slope(
     return without_guesses(change, edge, ((x, dx),), lambda order: order >= unknown_from)
 
 
+def _derivatives(x: Operand, dx: Tangent) -> list[tuple[tuple[int, ...], Any]]:
+    """The derivatives of an operand by level: those of its tangent, whose own is called 0, and the first of itself."""
+    kept = [((*key, 0), part) for key, part in components(dx).items()]
+    return kept + [(key, part) for key, part in components(x).items() if len(key) == 1]
+
+
 def without_guesses(
     change: Tangent, edge: Any, operands: Sequence[tuple[Operand, Tangent]], is_unknown: IsUnknown
 ) -> Tangent:
@@ -49,9 +55,7 @@ def without_guesses(
     flat: dict[tuple[int, ...], Any] = {}
     still = edge
     for x, dx in operands:
-        kept = [((*key, 0), part) for key, part in components(dx).items()]
-        kept += [(key, part) for key, part in components(x).items() if len(key) == 1]
-        for key, part in kept:
+        for key, part in _derivatives(x, dx):
             if type(part) is Recorder:
                 return change
             if len(key) == 1:
@@ -101,9 +105,7 @@ def of_length(
         return change
     still, curved = edge, np.zeros((), bool)
     for x, dx in operands:
-        kept = [((*key, 0), part) for key, part in components(dx).items()]
-        kept += [(key, part) for key, part in components(x).items() if len(key) == 1]
-        for key, part in kept:
+        for key, part in _derivatives(x, dx):
             if type(part) is Recorder:
                 return change
             moves = np.any(part, tuple(range(len(key))))

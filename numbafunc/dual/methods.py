@@ -1,4 +1,4 @@
-"""Methods of NumPy's arrays for dual arrays: each calls the function of the same name."""
+"""Queries and methods of NumPy's arrays for dual arrays: each method calls the function of the same name."""
 
 from __future__ import annotations
 
@@ -12,12 +12,47 @@ _functions: Any = np
 
 
 class ArrayMethods:
-    """Methods that need nothing but NumPy's public functions, which dispatch to the rules of dual arrays."""
+    """Methods that need nothing but NumPy's public functions, which dispatch to the rules of dual arrays.
+
+    Those in much use go to the rules directly, by ``_call``.
+    """
 
     __slots__ = ()
 
+    primal: Any
+
     def __setitem__(self, key: Any, value: Any) -> None:
         raise NotImplementedError
+
+    def _call(self, function: Any, *args: Any, **options: Any) -> Any:
+        raise NotImplementedError
+
+    # Queries of the value.
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.primal.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.primal.dtype  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        return self.primal.ndim  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> int:
+        return self.primal.size  # type: ignore[no-any-return]
+
+    @property
+    def itemsize(self) -> int:
+        return self.primal.dtype.itemsize  # type: ignore[no-any-return]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the value; the tangents are not counted."""
+        return self.size * self.itemsize
 
     # Results without derivatives.
 
@@ -49,6 +84,68 @@ class ArrayMethods:
         return _functions.round(self, decimals)
 
     # Results with derivatives.
+
+    @property
+    def T(self) -> Any:
+        return self.transpose()
+
+    @property
+    def mT(self) -> Any:
+        """The last two axes exchanged."""
+        return self.swapaxes(-1, -2)
+
+    @property
+    def real(self) -> Any:
+        return self._call(np.real)
+
+    @real.setter
+    def real(self, values: Any) -> None:
+        self.real[...] = values
+
+    @property
+    def imag(self) -> Any:
+        return self._call(np.imag)
+
+    @imag.setter
+    def imag(self, values: Any) -> None:
+        if self.dtype.kind != "c":
+            raise TypeError("imag of a real dual array can't be set")
+        self.imag[...] = values
+
+    def reshape(self, *shape: Any, order: str = "C") -> Any:
+        return self._call(np.reshape, shape[0] if len(shape) == 1 else shape, order=order)
+
+    def ravel(self, order: str = "C") -> Any:
+        return self._call(np.ravel, order=order)
+
+    def flatten(self, order: str = "C") -> Any:
+        return self._call(np.ravel, order=order).copy()
+
+    def transpose(self, *axes: Any) -> Any:
+        return self._call(np.transpose, (axes[0] if len(axes) == 1 else axes) if axes else None)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Any:
+        return self._call(np.swapaxes, axis1, axis2)
+
+    def squeeze(self, axis: int | tuple[int, ...] | None = None) -> Any:
+        return self._call(np.squeeze, axis)
+
+    def sum(self, axis: int | tuple[int, ...] | None = None, dtype: Any = None, out: Any = None, **options: Any) -> Any:
+        return self._call(np.sum, axis, dtype, out, **options)
+
+    def mean(
+        self, axis: int | tuple[int, ...] | None = None, dtype: Any = None, out: Any = None, **options: Any
+    ) -> Any:
+        return self._call(np.mean, axis, dtype, out, **options)
+
+    def dot(self, other: Any, out: Any = None) -> Any:
+        return self._call(np.dot, other) if out is None else _functions.dot(self, other, out)
+
+    def take(self, indices: Any, axis: int | None = None, mode: str = "raise") -> Any:
+        return self._call(np.take, indices, axis, mode=mode)
+
+    def clip(self, min: Any = None, max: Any = None) -> Any:
+        return self._call(np.clip, min, max)
 
     def max(self, axis: Any = None, out: Any = None, **options: Any) -> Any:
         return _functions.max(self, axis, out, **options)

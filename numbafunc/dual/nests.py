@@ -14,8 +14,8 @@ _LISTS = (list, tuple)
 def holds_dual(nest: Any) -> bool:
     """Whether a nest of lists and tuples holds a dual array with tangents."""
     for x in nest:
-        kind = type(x)
-        if (kind is Dual and not is_blank(x)) or (kind in _LISTS and holds_dual(x)):
+        moves = not is_blank(x) if type(x) is Dual else isinstance(x, _LISTS) and holds_dual(x)
+        if moves:
             return True
     return False
 
@@ -33,7 +33,7 @@ def array_of(nest: Any) -> Any:
     shapes = {x.shape if type(x) is Dual or type(x) is np.ndarray else np.shape(x) for x in leaves}
     if outer is None or len(shapes) != 1:
         # Lists beside arrays: both are rows.
-        parts = [array_of(x) if type(x) in _LISTS and holds_dual(x) else x for x in nest]
+        parts = [array_of(x) if isinstance(x, _LISTS) and holds_dual(x) else x for x in nest]
         shapes = set(map(np.shape, parts))
         if len(shapes) != 1:
             raise ValueError(
@@ -49,7 +49,7 @@ def array_of(nest: Any) -> Any:
 
 def _flatten(nest: Any, leaves: list[Any]) -> tuple[int, ...] | None:
     """Append the leaves of a nest; its lengths, or None where they differ."""
-    inner = {(_flatten(x, leaves) if type(x) in _LISTS else _leaf(x, leaves)) for x in nest}
+    inner = {(_flatten(x, leaves) if isinstance(x, _LISTS) else _leaf(x, leaves)) for x in nest}
     if len(inner) != 1:
         return None
     lengths = inner.pop()

@@ -6,8 +6,9 @@ from typing import Any
 
 from numba.core import types
 
-from numbafunc.inside.operands import Operand, float_dtype, refuse
+from numbafunc.inside.operands import Operand, float_dtype
 from numbafunc.inside.reduction import Axes, reduction
+from numbafunc.kinds.njit_arguments import refuse
 from numbafunc.kinds.reduction import REGISTRY
 from numbafunc.ops import divergence as ops
 

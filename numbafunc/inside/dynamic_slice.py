@@ -7,7 +7,8 @@ from typing import Any
 from numba.core import types
 
 from numbafunc.inside.copy import mover
-from numbafunc.inside.operands import Operand, implementation, is_integer, refuse
+from numbafunc.inside.operands import Operand, implementation, is_integer
+from numbafunc.kinds.njit_arguments import refuse
 from numbafunc.ops import dynamic_slice as ops
 
 

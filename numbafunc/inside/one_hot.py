@@ -9,8 +9,9 @@ from numba.core import types
 from numba.np.numpy_support import as_dtype
 
 from numbafunc.cpu.dispatchers import inline
-from numbafunc.inside.operands import Operand, implementation, is_integer, known, refuse
+from numbafunc.inside.operands import Operand, implementation, is_integer
 from numbafunc.kinds.elementwise import REGISTRY
+from numbafunc.kinds.njit_arguments import known, refuse
 from numbafunc.ops import one_hot as ops
 
 _ANY = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from inspect import signature
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,10 +12,8 @@ from numba.np.numpy_support import as_dtype
 
 from numbafunc.inside.memory import FUNCTIONS
 from numbafunc.kinds.njit import parameters_of, scalar_type
+from numbafunc.kinds.njit_arguments import UNKNOWN, known, shown
 from numbafunc.numbers.numba_type import NumberType
-
-UNKNOWN: Any = type("Unknown", (), {"__repr__": lambda self: "a value of run time"})()
-"""What :func:`known` returns for arguments whose values are not known when code is compiled."""
 
 
 class Wanted(NamedTuple):
@@ -104,20 +101,6 @@ def float_dtype(operands: list[Operand]) -> np.dtype[Any]:
     return max(floats, key=lambda dtype: dtype.itemsize, default=np.dtype(np.float64))
 
 
-def known(given: Any) -> Any:
-    """The value of an argument if it is known when code is compiled, else UNKNOWN."""
-    if isinstance(given, types.Omitted):
-        return given.value
-    if isinstance(given, types.NoneType):
-        return None
-    if isinstance(given, types.Literal):
-        return given.literal_value
-    if isinstance(given, types.BaseTuple):
-        entries = tuple(map(known, given))
-        return UNKNOWN if any(entry is UNKNOWN for entry in entries) else entries
-    return UNKNOWN if isinstance(given, types.Type) else given
-
-
 def is_integer(given: Any) -> bool:
     """Whether an argument is an integer."""
     value = known(given)
@@ -132,26 +115,6 @@ def flag(function: str, name: str, given: Any) -> bool:
     if type(value) is bool or (type(value) is int and value in (0, 1)):
         return bool(value)
     raise TypingError(f"{name} of numbafunc.{function} is {shown(given)}; wanted: True or False, written out")
-
-
-def shown(given: Any) -> str:
-    """An argument in a message: its value if that is known, else its type."""
-    value = known(given)
-    return str(given) if value is UNKNOWN else repr(value)
-
-
-def refuse(function: str, name: str, given: Any, wanted: str) -> TypingError:
-    """The error for an argument."""
-    return TypingError(f"{name} of numbafunc.{function} is {shown(given)}; wanted: {wanted}")
-
-
-def at_defaults(public: Callable[..., Any], options: tuple[Any, ...]) -> None:
-    """Refuse options, the last parameters of a public function, that are not left at their defaults."""
-    parameters = list(signature(public).parameters.values())[-len(options) :]
-    for parameter, given in zip(parameters, options):
-        value, wanted = known(given), parameter.default
-        if value is UNKNOWN or type(value) is not type(wanted) or value != wanted:
-            raise refuse(public.__name__, parameter.name, given, f"{wanted!r} inside compiled functions")
 
 
 def as_mask(function: str, where: Any) -> tuple[Operand, list[str]]:

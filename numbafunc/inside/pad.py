@@ -11,7 +11,8 @@ from numba.core import types
 from numbafunc.cpu.dispatchers import compile_lazily, inline, separate
 from numbafunc.cpu.memory import WORDS
 from numbafunc.cpu.pad import HEADER, build
-from numbafunc.inside.operands import UNKNOWN, Operand, implementation, is_integer, known, refuse
+from numbafunc.inside.operands import Operand, implementation, is_integer
+from numbafunc.kinds.njit_arguments import UNKNOWN, known, refuse
 from numbafunc.ops import pad as ops
 from numbafunc.ops.pad_index import MAPS
 

@@ -11,9 +11,11 @@ from numba.core import types
 
 from numbafunc.constants import ConvPadding
 from numbafunc.cpu.dispatchers import inline, separate
-from numbafunc.cpu.pool import PLACES, UNROLLED, Window, build
-from numbafunc.inside.operands import UNKNOWN, at_defaults, implementation, is_integer, known, refuse
+from numbafunc.cpu.pool import build
+from numbafunc.cpu.pool_source import PLACES, UNROLLED, Window
+from numbafunc.inside.operands import implementation, is_integer
 from numbafunc.inside.rearrange import images, pair
+from numbafunc.kinds.njit_arguments import UNKNOWN, at_defaults, known, refuse
 from numbafunc.ops import pool as ops
 from numbafunc.ops.pool_windows import count_of, margins_of_same
 

@@ -9,7 +9,8 @@ from numba.core import types
 
 from numbafunc.cpu.dispatchers import inline
 from numbafunc.inside.copy import mover
-from numbafunc.inside.operands import Operand, implementation, is_integer, refuse
+from numbafunc.inside.operands import Operand, implementation, is_integer
+from numbafunc.kinds.njit_arguments import refuse
 from numbafunc.ops import rearrange as ops
 
 

@@ -14,7 +14,9 @@ import numpy as np
 from numbafunc.cpu import reduction as loops
 from numbafunc.cpu.dispatchers import compile_lazily, separate
 from numbafunc.cpu.load_store import StoredOperand
-from numbafunc.inside.operands import UNKNOWN, Operand, implementation, is_integer, known, refuse, shape_lines
+from numbafunc.cpu.reduction_source import Layout
+from numbafunc.inside.operands import Operand, implementation, is_integer, shape_lines
+from numbafunc.kinds.njit_arguments import UNKNOWN, known, refuse
 from numbafunc.kinds.reduction import FEW, LANES, LARGEST_TILE, LONG, SHORT, Reduction
 from numbafunc.numbers.number import VALUE
 
@@ -98,7 +100,7 @@ def reducer(op: Reduction, slots: tuple[str, ...], along: tuple[bool, ...], stor
         StoredOperand(slot, None if place in stages.integers else compute, (VALUE,), slot != "number")
         for place, slot in enumerate(slots)
     )
-    layout = loops.Layout(operands, along, storage, (VALUE,))
+    layout = Layout(operands, along, storage, (VALUE,))
     names = [f"x{place}" for place in range(len(slots))]
     steps = [f"step{place}" for place in range(len(slots)) if not along[place]]
     results = [f"y{place}" for place in range(stages.results)]

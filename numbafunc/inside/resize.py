@@ -28,8 +28,9 @@ from numbafunc.cpu.resize import (
     build,
     build_nearest,
 )
-from numbafunc.inside.operands import UNKNOWN, Operand, at_defaults, implementation, is_integer, known, refuse
+from numbafunc.inside.operands import Operand, implementation, is_integer
 from numbafunc.inside.rearrange import images, pair
+from numbafunc.kinds.njit_arguments import UNKNOWN, at_defaults, known, refuse
 from numbafunc.numbers.numba_type import leave, make_start
 from numbafunc.ops import resize as ops, resize_taps
 

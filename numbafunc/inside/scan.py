@@ -9,8 +9,9 @@ from numba.core import types
 from numba.extending import overload
 from numba.np.numpy_support import as_dtype
 
-from numbafunc.inside.operands import flag, implementation, is_integer, known, refuse
+from numbafunc.inside.operands import flag, implementation, is_integer
 from numbafunc.kinds.njit import refresh
+from numbafunc.kinds.njit_arguments import known, refuse
 from numbafunc.ops import scan as ops
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numba.core import types
 
-from numbafunc.inside.operands import UNKNOWN, Operand, as_mask, chosen, flag, float_dtype, known, refuse
+from numbafunc.inside.operands import Operand, as_mask, chosen, flag, float_dtype
 from numbafunc.inside.reduction import Axes, reduction
+from numbafunc.kinds.njit_arguments import UNKNOWN, known, refuse
 from numbafunc.kinds.reduction import REGISTRY
 from numbafunc.ops import softmax as ops
 

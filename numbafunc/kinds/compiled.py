@@ -21,8 +21,9 @@ import numpy as np
 import numbafunc
 from numbafunc import backend
 from numbafunc.backend import CPU
-from numbafunc.dual.array import Dual, assemble, components, is_blank, make, settled
+from numbafunc.dual.array import Dual, assemble, components, make, settled
 from numbafunc.dual.levels import Level, watch_runs
+from numbafunc.dual.nests import holds_dual
 from numbafunc.dual.recorded import added, recorded_level, shaped_like, taken_apart, with_level
 from numbafunc.errors import CompiledDerivativeWarning
 
@@ -59,7 +60,7 @@ class Compiled:
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         args = tuple(map(_given, args))
-        if not _holds_dual((args, tuple(options.values()))):
+        if not holds_dual((args, tuple(options.values()))):
             return self.dispatcher(*args, **options)
         bound = inspect.signature(self.dispatcher.py_func).bind(*args, **options)
         bound.apply_defaults()
@@ -267,14 +268,14 @@ def _product(tangents: Any, rows: Any, level: int) -> Any:
 
 def _compile_for_args(self: Any, *args: Any, **options: Any) -> Any:
     """What a dispatcher calls with arguments of types that are new to it: it returns the function to call with them."""
-    if _holds_dual(args):
+    if holds_dual(args):
         return Compiled(self)
     return _original("_compile_for_args")(self, *args, **options)
 
 
 def _explain_matching_error(self: Any, *args: Any, **options: Any) -> Any:
     """What a dispatcher with given signatures calls with arguments for which there is none."""
-    if _holds_dual(args):
+    if holds_dual(args):
         raise TypeError(
             f"{self.py_func.__name__} is compiled for given signatures only, so it can't be called with dual arrays; "
             "wanted: numba.njit without signatures"
@@ -311,18 +312,12 @@ def _given(argument: Any) -> Any:
 # Nests of arguments and results.
 
 
-def _holds_dual(nest: Any) -> bool:
-    if isinstance(nest, (tuple, list)):
-        return any(map(_holds_dual, nest))
-    return type(nest) is Dual and not is_blank(nest)
-
-
 def _form(argument: Any, leaves: list[Any]) -> Any:
     """The form of an argument, as compiled drivers know it; its leaves are appended."""
     from numbafunc.cpu.differentiated import Moving, Nest
 
     argument = settled(argument)
-    if isinstance(argument, tuple) and _holds_dual(argument):
+    if isinstance(argument, tuple) and holds_dual(argument):
         kind = type(argument) if hasattr(argument, "_fields") else None
         return Nest(kind, tuple(_form(part, leaves) for part in argument))
     leaves.append(argument)

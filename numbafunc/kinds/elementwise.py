@@ -16,11 +16,11 @@ from numbafunc import backend
 from numbafunc.backend import Backend
 from numbafunc.cpu import threads
 from numbafunc.cpu.machine_code import machine_code
-from numbafunc.cpu.memory import FLAGS, PLAIN, empty, flat_words
+from numbafunc.cpu.memory import FLAGS, PLAIN, empty
 from numbafunc.dual.array import Dual, make, on_device
 from numbafunc.dual.other_arrays import as_target
 from numbafunc.dual.recorded import recorded_level
-from numbafunc.kinds import arguments
+from numbafunc.kinds import arguments, elementwise_layout as layout
 from numbafunc.kinds.plan import (
     Chunks,
     Operands,
@@ -306,10 +306,10 @@ class Elementwise:
             dtype = wanted
         shape = arguments.broadcast({name: arguments.shape_of(x) for name, x in zip(self.parameters, checked)})
         values = [parts[()] for parts in operands.parts]
-        order = _memory_order(values, shape)
+        order = layout.memory_order(values, shape)
         stored = tuple(shape[axis] for axis in order)
-        lengths = [_lengths(value.shape, order) if isinstance(value, ndarray) else None for value in values]
-        spans, columns = _spans(lengths, stored)
+        lengths = [layout.lengths_of(value.shape, order) if isinstance(value, ndarray) else None for value in values]
+        spans, columns = layout.spans_of(lengths, stored)
         steps = Chunks((len(moving),), len(moving)) if moving else chunks_of(operands.counts())
         units = {position: (((0, direction),),) for direction, position in enumerate(moving)}
         descriptions = []
@@ -317,20 +317,20 @@ class Elementwise:
         for position, (parts, given, span) in enumerate(zip(operands.parts, values, spans)):
             indexed = span != "number"
             for component in parts:
-                flatten: Any = _integer
+                flatten: Any = layout.integer
                 if compute is not None:
                     flatten = functools.partial(number, leading=len(component))
                 if span == "element":
-                    flatten = functools.partial(_flat, leading=len(component), shape=shape, order=order)
+                    flatten = functools.partial(layout.flat, leading=len(component), shape=shape, order=order)
                 elif indexed:
-                    flatten = functools.partial(_run_of, leading=len(component), ndim=len(shape), order=order)
+                    flatten = functools.partial(layout.run_of, leading=len(component), ndim=len(shape), order=order)
                 sources.append(Source(position, component, flatten))
             storage = given.dtype.name if indexed else "number"
             own = units.get(position, ())
             descriptions.append(StoredOperand(storage, compute, steps.operand_keys(parts), indexed, own))
         keys = result_keys([(*description.keys, *description.units) for description in descriptions])
         keys = keys if value else keys[1:]
-        restore = functools.partial(_restored, order=order) if order != tuple(range(len(order))) else None
+        restore = functools.partial(layout.restored, order=order) if order != tuple(range(len(order))) else None
         targets = []
         for component in sorted({component_of(key) for key in keys}, key=lambda c: (len(c), c)):
             targets.append(Target(0, component, steps.shape(component, stored), restore))
@@ -390,79 +390,6 @@ def _like(value: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> bool:
 
 def _is_python_float(x: Any) -> bool:
     return isinstance(x, float) and not isinstance(x, np.generic)
-
-
-def _memory_order(values: Sequence[Any], shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The permutation of axes under which the first full-size operand is laid out by descending strides."""
-    for value in values:
-        if isinstance(value, np.ndarray) and value.shape == shape and value.ndim > 1:
-            if value.flags.c_contiguous:
-                break
-            return tuple(sorted(range(value.ndim), key=lambda axis: (-abs(value.strides[axis]), axis)))
-    return tuple(range(len(shape)))
-
-
-def _ordered(array: np.ndarray[Any, Any], order: tuple[int, ...], leading: int = 0) -> np.ndarray[Any, Any]:
-    if order == tuple(range(len(order))):
-        return array
-    return array.transpose(*range(leading), *(leading + axis for axis in order))
-
-
-def _flat(array: Any, leading: int, shape: tuple[int, ...], order: tuple[int, ...]) -> Any:
-    """The array broadcast to the shape of the result, its elements in one contiguous run behind the directions."""
-    if array.shape[leading:] != shape:
-        directions = array.shape[:leading]
-        padded = array.reshape((*directions, *(1,) * (len(shape) - array.ndim + leading), *array.shape[leading:]))
-        array = np.broadcast_to(padded, (*directions, *shape))
-    return flat_words(_ordered(array, order, leading), leading)
-
-
-def _integer(value: Any) -> int:
-    return int(np.reshape(value, ())[()])
-
-
-def _lengths(shape: tuple[int, ...], order: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of an operand with as many axes as the result, in the order of memory."""
-    padded = (1,) * (len(order) - len(shape)) + shape
-    return tuple(padded[axis] for axis in order)
-
-
-def _spans(operands: list[tuple[int, ...] | None], shape: tuple[int, ...]) -> tuple[tuple[str, ...], int | None]:
-    """Span of each operand (element, row, column or number), and the number of columns of a result taken as a table.
-
-    A table splits the axes in two parts such that each operand is constant along one part or neither. Where that is not
-    possible, operands are broadcast in memory.
-    """
-    if not shape:
-        return ("number",) * len(operands), None
-    whole = ["number" if o is None or (math.prod(o) == 1 and math.prod(shape) != 1) else "element" for o in operands]
-    if all(span == "number" or lengths == shape for span, lengths in zip(whole, operands)):
-        return tuple(whole), None
-    for cut in range(1, len(shape)):
-        spans = []
-        for span, lengths in zip(whole, operands):
-            if lengths is None or span == "number" or lengths == shape:
-                spans.append(span)
-            elif lengths[:cut] == shape[:cut] and math.prod(lengths[cut:]) == 1:
-                spans.append("row")
-            elif lengths[cut:] == shape[cut:] and math.prod(lengths[:cut]) == 1:
-                spans.append("column")
-        if len(spans) == len(operands):
-            return tuple(spans), math.prod(shape[cut:])
-    return tuple(whole), None
-
-
-def _run_of(array: Any, leading: int, ndim: int, order: tuple[int, ...]) -> Any:
-    """The elements of an operand, not broadcast, in the order of memory, behind the directions."""
-    lengths = array.shape[leading:]
-    padded = array.reshape((*array.shape[:leading], *(1,) * (ndim - len(lengths)), *lengths))
-    return flat_words(_ordered(padded, order, leading), leading)
-
-
-def _restored(array: np.ndarray[Any, Any], order: tuple[int, ...]) -> np.ndarray[Any, Any]:
-    """The view of an array whose memory is laid out in an order of axes, behind its directions."""
-    inverse = tuple(sorted(range(len(order)), key=order.__getitem__))
-    return _ordered(array, inverse, array.ndim - len(order))
 
 
 @backend.CPU.brings(Backend.elementwise)

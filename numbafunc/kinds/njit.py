@@ -162,11 +162,12 @@ def typed(public: Any, op: Any, implementation: Any) -> Any:
     names = [name for name in parameters if name != "out"]
     defaults = [parameters[name].default for name in names]
     declared = [n if d is inspect.Parameter.empty else f"{n}={d!r}" for n, d in zip(names, defaults)]
-    options = names[len(op.parameters) + (op.variant is not None) :]
+    options = len(names) - len(op.parameters) - (op.variant is not None)
 
     def choose(*given: Any) -> Any:
-        for option, value in zip(options, given[len(given) - len(options) :]):
-            _refuse_option(public, option, value)
+        from numbafunc.kinds.njit_arguments import at_defaults
+
+        at_defaults(public, given[len(names) - options :])
         chosen = _chosen(public, op, given)
         count = len(chosen.parameters)
         return implementation(chosen, given[:count], names[:count], declared)
@@ -188,15 +189,6 @@ def _chosen(public: Any, op: Any, given: tuple[Any, ...]) -> Any:
         default = inspect.signature(public).parameters[option].default
         return op if isinstance(last, types.Omitted) or last is default else other
     return other if _is_true(public, option, last) else op
-
-
-def _refuse_option(public: Any, option: str, given: Any) -> None:
-    """Raise unless an option, given by its Numba type, is left at None."""
-    from numba.core import types
-    from numba.core.errors import TypingError
-
-    if not (given is None or isinstance(given, types.NoneType) or getattr(given, "value", given) is None):
-        raise TypingError(f"{option} of numbafunc.{public.__name__} can't be given inside compiled functions")
 
 
 def _is_true(public: Any, flag: str, given: Any) -> bool:

@@ -245,7 +245,7 @@ class Reduction:
         key = (view.form, operands, along, storage, keys, parallel)
         kernel = self._kernels.get(key)
         if kernel is None:
-            from numbafunc.cpu import reduction
+            from numbafunc.cpu import reduction, reduction_source
 
             build: dict[str, Any] = {
                 "rows": reduction.build_rows,
@@ -253,7 +253,7 @@ class Reduction:
                 "lanes": functools.partial(reduction.build_columns, lanes=True),
                 "segments": reduction.build_segments,
             }
-            layout = reduction.Layout(operands, along, storage, keys)
+            layout = reduction_source.Layout(operands, along, storage, keys)
             kernel = build[view.form](self.stages, layout, self.name, parallel=parallel)
             self._kernels[key] = kernel
         return kernel

@@ -289,6 +289,16 @@ def from_top(x: Any, top: Any) -> Any:
     return np.where((x == top) & (top != -np.inf), 0 * x, below_top(x, top))
 
 
+def exp_at_top(x: Any, top: Any) -> Any:
+    """``exp(x - top)`` of an element of a row that is its largest, ``top``, and -0 elsewhere, elementwise."""
+    return at_top(x, top)
+
+
+def exp_below_top(x: Any, top: Any) -> Any:
+    """``exp(x - top)`` of an element of a row that is not its largest, ``top``, and -0 there, elementwise."""
+    return np.where(at_top(x, top) != 0, -0.0, np.exp(below_top(x, top)))
+
+
 def constant(x: Any) -> Any:
     """The value of ``x`` with derivative zero."""
     emit = getattr(type(x), "emit_constant", None)

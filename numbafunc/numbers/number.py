@@ -361,6 +361,26 @@ def from_top(x: Number, top: Number) -> Number:
     return x._new({**x.parts, VALUE: select(_is_top(x, top), 0.0, below.value)})
 
 
+def _exp_from_top(x: Number, top: Number, of_top: bool) -> Number:
+    parts = below_top(x, top).emit_elementary("exp_nonpositive").parts
+    if of_top:
+        parts = {**parts, VALUE: x.value.constant(1.0)}
+    is_top, zero = _is_top(x, top), x.value.constant(0.0)
+    # Zeros that a sum leaves as it is.
+    pairs = {key: (part, zero if key else -zero) for key, part in parts.items()}
+    return x._new({key: select(is_top, *(pair if of_top else pair[::-1])) for key, pair in pairs.items()})
+
+
+def exp_at_top(x: Number, top: Number) -> Number:
+    """1 with the coefficients of ``exp(x - top)`` where ``x`` is the largest element of a row; elsewhere -0."""
+    return _exp_from_top(x, top, True)
+
+
+def exp_below_top(x: Number, top: Number) -> Number:
+    """``exp(x - top)`` where ``x`` is not the largest element of a row; there -0."""
+    return _exp_from_top(x, top, False)
+
+
 def coarse(x: Number) -> Number:
     """``x`` without coefficients, rounded to a multiple of 2**-16 in float32 and 2**-32 in float64.
 

@@ -115,6 +115,8 @@ def _functions() -> Iterator[tuple[Any, Operation]]:
     yield elementary.at_top, Operation(2, _plain, algebra.at_top)
     yield elementary.below_top, Operation(2, _first, algebra.below_top)
     yield elementary.from_top, Operation(2, _first, algebra.from_top)
+    yield elementary.exp_at_top, Operation(2, lambda x, top: closed(x), algebra.exp_at_top)
+    yield elementary.exp_below_top, Operation(2, lambda x, top: closed(x), algebra.exp_below_top)
     yield elementary.like, Operation(2, union, lambda value, x: value)
     yield elementary.constant, Operation(1, _plain, lambda x: x.locally_constant(lambda value: value))
 

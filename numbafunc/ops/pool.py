@@ -67,7 +67,9 @@ def _prepare(form: str, shape: tuple[int, ...], dtype: np.dtype[Any], windows: W
 
 
 def _new(form: str, shape: tuple[int, ...], dtype: np.dtype[Any], windows: Windows) -> _Prepared:
-    from numbafunc.cpu.pool import GAPS, PLACES, UNROLLED, build, build_find, build_follow
+    from numbafunc.cpu.pool import build
+    from numbafunc.cpu.pool_positions import build_find, build_follow
+    from numbafunc.cpu.pool_source import GAPS, PLACES, UNROLLED
 
     (high, wide), (down, across) = windows.size, windows.strides
     (rows, columns), (top, left) = shape[-2:], (margins[0] for margins in windows.padding)

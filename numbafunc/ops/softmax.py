@@ -16,6 +16,8 @@ from numbafunc.numbers.elementary import (
     constant,
     damped,
     exp,
+    exp_at_top,
+    exp_below_top,
     exp_nonpositive,
     from_top,
     log,
@@ -64,9 +66,7 @@ def _tops_and_rest(shift: Any, x: Any) -> Any:
 
 
 def _moving_tops_and_rest(shift: Any, x: Any) -> Any:
-    top = at_top(x, shift)
-    exponential = exp_nonpositive(below_top(x, shift))
-    return (with_slope_of(top, exponential if top != 0 else -0.0), -0.0 if top != 0 else exponential)
+    return (exp_at_top(x, shift), exp_below_top(x, shift))
 
 
 def _shift_and_logarithms(shift: Any, count: Any, tops: Any, rest: Any) -> Any:
@@ -110,10 +110,7 @@ def _share_where(x: Any, mask: Any, initial: Any, shift: Any, total: Any) -> Any
 
 
 def _tops_and_rest_where(shift: Any, x: Any, mask: Any, initial: Any) -> Any:
-    top = at_top(x, shift)
-    exponential = exp_nonpositive(below_top(x, shift))
-    tops = with_slope_of(top, exponential if top != 0 else -0.0)
-    rest = -0.0 if top != 0 else exponential
+    tops, rest = exp_at_top(x, shift), exp_below_top(x, shift)
     return (tops if mask != 0 else 0 * mask, rest if mask != 0 else 0 * mask)
 
 

@@ -14,7 +14,8 @@ from numbafunc.dual.array import Dual, value_of
 from numbafunc.dual.trees import flatten
 from numbafunc.kinds.compiled import is_dispatcher
 from numbafunc.kinds.njit import register
-from numbafunc.ops.scan import Loop, is_weak, start_of
+from numbafunc.ops.scan_leaves import is_weak, start_of
+from numbafunc.ops.scan_loop import Loop
 
 __all__ = ["while_loop"]
 

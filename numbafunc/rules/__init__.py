@@ -11,6 +11,7 @@ differences.
 
 from numbafunc.rules import (
     assignment,
+    binary_ufuncs,
     blanks,
     complex_values,
     decompositions,

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import FUNCTION_RULES, UFUNC_METHODS, Dual, Operand, is_blank, make, settled, value_of
+from numbafunc.dual.array import Dual, Operand, is_blank, make, settled, value_of
 from numbafunc.dual.dtypes import is_inexact
 from numbafunc.dual.levels import LIVE, innermost
 from numbafunc.dual.storage import Family, detach, show
+from numbafunc.dual.tables import FUNCTION_RULES, UFUNC_METHODS
 from numbafunc.rules.register import hook
 
 _WRITES = frozenset((np.copyto, np.fill_diagonal, np.place, np.put, np.put_along_axis, np.putmask))

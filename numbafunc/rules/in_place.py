@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import UFUNC_RULES, Dual, Operand
+from numbafunc.dual.array import Dual, Operand
 from numbafunc.dual.levels import AT_THE_END, innermost
 from numbafunc.dual.recorder import WATCHED
 from numbafunc.dual.storage import replace
+from numbafunc.dual.tables import UFUNC_RULES
 from numbafunc.rules.arguments import refuse_plain_target
 from numbafunc.rules.blanks import blank
 from numbafunc.rules.register import hook

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from numbafunc.dual.array import Dual, Operand, quiet, value_of
+from numbafunc.dual.nests import holds_dual
 from numbafunc.dual.products import align, finish
 from numbafunc.dual.recorder import Recorder, watch
 from numbafunc.dual.storage import componentwise
@@ -163,7 +164,7 @@ def _pad(array: Operand, pad_width: Any, mode: Any = "constant", **options: Any)
         raise TypeError("numpy.pad: a function as the mode is not supported for dual arrays; use numbafunc.pad")
     pairs = _pairs(pad_width, array.ndim)
     for name in ("constant_values", "end_values"):
-        if _holds_dual(options.get(name)):
+        if holds_dual((options.get(name),)):
             return _pad_by_variables(array, pairs, mode, name, options)
     if mode in _STATISTICS:
         np.pad(value_of(array), pairs, mode, **options)  # raises NumPy's errors
@@ -180,10 +181,6 @@ def _pad(array: Operand, pad_width: Any, mode: Any = "constant", **options: Any)
         return np.pad(v, [(0, 0)] * lead + pairs, mode, **further)
 
     return componentwise(array, apply)
-
-
-def _holds_dual(nest: Any) -> bool:
-    return isinstance(nest, Dual) or (isinstance(nest, (list, tuple)) and any(map(_holds_dual, nest)))
 
 
 def _stacked(nest: Any) -> Any:

@@ -16,16 +16,17 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from numbafunc.dual.array import UFUNC_RULES, Operand, ndim_of, quiet
+from numbafunc.dual.array import Operand, ndim_of, quiet
 from numbafunc.dual.dtypes import refuse_long
 from numbafunc.dual.products import align, finish, whole
 from numbafunc.dual.recorder import Recorder
 from numbafunc.dual.storage import componentwise
+from numbafunc.dual.tables import UFUNC_RULES
 from numbafunc.rules.application import Tangent, combine
 from numbafunc.rules.arguments import as_array, into, refuse, separate
+from numbafunc.rules.binary_ufuncs import QUIET, binary
 from numbafunc.rules.complex_values import conjugate
 from numbafunc.rules.register import define_on_value, register, rule_for
-from numbafunc.rules.ufuncs import QUIET, binary
 
 # Products of two matrices.
 

@@ -290,22 +290,18 @@ def _without_nan(a: Operand, neutral: float) -> Any:
     return np.where(np.isnan(value_of(a)), np.asarray(neutral, a.dtype), a)
 
 
-@rule_for(np.nansum)
-def _nansum(
-    a: Operand, axis: Any = None, dtype: Any = None, out: Any = None,
-    keepdims: Any = UNSET, initial: Any = UNSET, where: Any = UNSET,
-) -> Any:  # fmt: skip
-    options = given(keepdims=keepdims, initial=initial, where=where)
-    return into(out, np.sum(_without_nan(a, 0), axis, dtype, **options), "nansum")
+def _define_without_nan(function: Any, plain: Any, neutral: float) -> None:
+    @rule_for(function)
+    def rule(
+        a: Operand, axis: Any = None, dtype: Any = None, out: Any = None,
+        keepdims: Any = UNSET, initial: Any = UNSET, where: Any = UNSET,
+    ) -> Any:  # fmt: skip
+        options = given(keepdims=keepdims, initial=initial, where=where)
+        return into(out, plain(_without_nan(a, neutral), axis, dtype, **options), function.__name__)
 
 
-@rule_for(np.nanprod)
-def _nanprod(
-    a: Operand, axis: Any = None, dtype: Any = None, out: Any = None,
-    keepdims: Any = UNSET, initial: Any = UNSET, where: Any = UNSET,
-) -> Any:  # fmt: skip
-    options = given(keepdims=keepdims, initial=initial, where=where)
-    return into(out, np.prod(_without_nan(a, 1), axis, dtype, **options), "nanprod")
+_define_without_nan(np.nansum, np.sum, 0)
+_define_without_nan(np.nanprod, np.prod, 1)
 
 
 @rule_for(np.nancumsum)

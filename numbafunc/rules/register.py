@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from numbafunc.dual.array import FUNCTION_RULES, HOOKS, UFUNC_METHODS, UFUNC_RULES, Dual, value_of
+from numbafunc.dual.array import Dual, value_of
+from numbafunc.dual.tables import FUNCTION_RULES, HOOKS, UFUNC_METHODS, UFUNC_RULES
 
 Function: TypeAlias = Callable[..., Any]
 Rule: TypeAlias = Callable[..., Any]

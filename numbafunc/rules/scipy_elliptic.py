@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from numbafunc.dual.array import Dual, Operand, value_of
+from numbafunc.rules.binary_ufuncs import Helper
 from numbafunc.rules.scipy_module import polynomial, special, wide
-from numbafunc.rules.ufuncs import Helper, unary
+from numbafunc.rules.ufuncs import unary
 
 _NEAR = 0.3
 """Up to which m the series of complete integrals are summed."""

@@ -24,6 +24,7 @@ from numbafunc.dual.products import align, finish, scale, whole
 from numbafunc.numbers.elementary import with_slope_of
 from numbafunc.rules.application import combine
 from numbafunc.rules.arguments import cast, separate
+from numbafunc.rules.binary_ufuncs import Helper, by_partials, cosine, damped
 from numbafunc.rules.register import Rule, on_value, register_by_name
 from numbafunc.rules.scipy_asymptotics import (
     dawsn_slope,
@@ -51,7 +52,7 @@ from numbafunc.rules.scipy_elliptic import (
 )
 from numbafunc.rules.scipy_module import MODULE, polynomial, special
 from numbafunc.rules.scipy_shapes import betainc_by_first, betainc_by_second, gammainc_by_shape
-from numbafunc.rules.ufuncs import Helper, by_partials, cosine, damped, unary
+from numbafunc.rules.ufuncs import unary
 
 _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 _ROOT_OF_HALF = math.sqrt(0.5)

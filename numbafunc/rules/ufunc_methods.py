@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from numbafunc.dual.array import UFUNC_RULES, Components, Dual, Operand, make, value_of
+from numbafunc.dual.array import Components, Dual, Operand, make, value_of
 from numbafunc.dual.other_arrays import as_mask
 from numbafunc.dual.products import scale
 from numbafunc.dual.storage import change, componentwise, parts_to_store, write_behind
+from numbafunc.dual.tables import UFUNC_RULES
 from numbafunc.rules.application import along, merged, pick
 from numbafunc.rules.arguments import UNSET, as_array, cast, into, refuse_plain_target
+from numbafunc.rules.binary_ufuncs import with_value
 from numbafunc.rules.reductions import first_largest_number, first_smallest_number
 from numbafunc.rules.register import ON_VALUE, ufunc_method
-from numbafunc.rules.ufuncs import with_value
 
 # Options that are accepted only with these values, their defaults.
 _HARMLESS: dict[str, Any] = {"casting": "same_kind", "order": "K", "subok": True, "signature": None, "extobj": None}

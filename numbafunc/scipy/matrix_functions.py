@@ -127,85 +127,28 @@ def logm(A: Any, disp: Any = UNSET) -> Any:
     return _function_of("logm", A, disp=disp)
 
 
-@differentiable("linalg")
-def cosm(A: Any) -> Any:
-    """Cosine of a matrix.
+def _of_one_argument(name: str, what: str, at: str, slope: str) -> Any:
+    """The public function of this name, which takes a matrix alone."""
+
+    def function(A: Any) -> Any:
+        return _function_of(name, A)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"""{what} of a matrix.
 
     Examples
     --------
     >>> import numbafunc, numpy as np
     >>> from numbafunc.scipy import linalg
-    >>> numbafunc.grad(lambda s: linalg.cosm(s * np.eye(2))[0, 0])(np.pi / 2)
-    array(-1.)
+    >>> numbafunc.grad(lambda s: linalg.{name}(s * np.eye(2))[0, 0])({at})
+    array({slope})
     """
-    return _function_of("cosm", A)
+    return differentiable("linalg")(function)
 
 
-@differentiable("linalg")
-def sinm(A: Any) -> Any:
-    """Sine of a matrix.
-
-    Examples
-    --------
-    >>> import numbafunc, numpy as np
-    >>> from numbafunc.scipy import linalg
-    >>> numbafunc.grad(lambda s: linalg.sinm(s * np.eye(2))[0, 0])(0.0)
-    array(1.)
-    """
-    return _function_of("sinm", A)
-
-
-@differentiable("linalg")
-def tanm(A: Any) -> Any:
-    """Tangent of a matrix.
-
-    Examples
-    --------
-    >>> import numbafunc, numpy as np
-    >>> from numbafunc.scipy import linalg
-    >>> numbafunc.grad(lambda s: linalg.tanm(s * np.eye(2))[0, 0])(0.0)
-    array(1.)
-    """
-    return _function_of("tanm", A)
-
-
-@differentiable("linalg")
-def coshm(A: Any) -> Any:
-    """Hyperbolic cosine of a matrix.
-
-    Examples
-    --------
-    >>> import numbafunc, numpy as np
-    >>> from numbafunc.scipy import linalg
-    >>> numbafunc.grad(lambda s: linalg.coshm(s * np.eye(2))[0, 0])(0.0)
-    array(0.)
-    """
-    return _function_of("coshm", A)
-
-
-@differentiable("linalg")
-def sinhm(A: Any) -> Any:
-    """Hyperbolic sine of a matrix.
-
-    Examples
-    --------
-    >>> import numbafunc, numpy as np
-    >>> from numbafunc.scipy import linalg
-    >>> numbafunc.grad(lambda s: linalg.sinhm(s * np.eye(2))[0, 0])(0.0)
-    array(1.)
-    """
-    return _function_of("sinhm", A)
-
-
-@differentiable("linalg")
-def tanhm(A: Any) -> Any:
-    """Hyperbolic tangent of a matrix.
-
-    Examples
-    --------
-    >>> import numbafunc, numpy as np
-    >>> from numbafunc.scipy import linalg
-    >>> numbafunc.grad(lambda s: linalg.tanhm(s * np.eye(2))[0, 0])(0.0)
-    array(1.)
-    """
-    return _function_of("tanhm", A)
+cosm = _of_one_argument("cosm", "Cosine", "np.pi / 2", "-1.")
+sinm = _of_one_argument("sinm", "Sine", "0.0", "1.")
+tanm = _of_one_argument("tanm", "Tangent", "0.0", "1.")
+coshm = _of_one_argument("coshm", "Hyperbolic cosine", "0.0", "0.")
+sinhm = _of_one_argument("sinhm", "Hyperbolic sine", "0.0", "1.")
+tanhm = _of_one_argument("tanhm", "Hyperbolic tangent", "0.0", "1.")

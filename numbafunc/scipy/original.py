@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
 from typing import Any, TypeVar
 
 import numpy as np
 
-from numbafunc.dual.array import Dual, Operand, is_blank, value_of
+from numbafunc.dual.array import Dual, Operand, value_of
+from numbafunc.dual.nests import holds_dual
 from numbafunc.rules.arguments import cast, constant
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -29,11 +30,6 @@ def original(module: str) -> ModuleType:
         ) from error
 
 
-def moves(arguments: Iterable[Any]) -> bool:
-    """Whether an argument is a dual array with tangents, or a list or tuple that holds one."""
-    return any((type(x) is Dual and not is_blank(x)) or (isinstance(x, (list, tuple)) and moves(x)) for x in arguments)
-
-
 def differentiable(module: str) -> Callable[[Function], Function]:
     """Make the decorated function SciPy's own, of the same name, wherever no argument is a dual array."""
 
@@ -42,7 +38,7 @@ def differentiable(module: str) -> Callable[[Function], Function]:
 
         @functools.wraps(function)
         def chosen(*args: Any, **options: Any) -> Any:
-            if moves(args) or moves(options.values()):
+            if holds_dual(args) or holds_dual(options.values()):
                 return function(*args, **options)
             return getattr(original(module), name)(*args, **options)
 

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from compilations import LISTENER
 
 # Every part of the second derivative is a factor of its own.
 DEFAULT = {"factor": 2, "table": 3, "constant": 5, "member": 7, "helper": 11, "fields": "first second", "default": 13}
@@ -40,20 +41,11 @@ def step(carry, x):
     return carry, f(carry[0], x)
 """
 
-PROGRAM = """
+PROGRAM = (
+    LISTENER
+    + """
 import sys
-import numpy as np
-from numba.core import event
 import numbafunc as nf
-
-class Compilations(event.Listener):
-    count = 0
-    def on_start(self, event):
-        type(self).count += 1
-    def on_end(self, event):
-        pass
-
-event.register("numba:compile", Compilations())
 from user_module import f, of_pair, step
 
 loop = lambda p: nf.scan(step, (np.float64(p) if type(p) is float else p, np.int64(1)), np.ones(3))[1].sum() / 3
@@ -65,6 +57,7 @@ if sys.argv[1] == "all":
 assert np.allclose(results, results[0], rtol=1e-14), results
 print(Compilations.count, round(float(results[0])))
 """
+)
 
 
 def write(folder, **changes):

@@ -18,28 +18,13 @@ each = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 
 
 @each
-def test_gradient(case):
-    reverse_checks.check_gradient(case.function, case.arrays)
-
-
-@pytest.mark.parametrize("case", [case for case in CASES if len(case.arrays) > 1], ids=lambda case: case.name)
-def test_each_operand(case):
-    reverse_checks.check_each_operand(case.function, case.arrays)
-
-
-@each
-def test_steps_taken_again(case, monkeypatch):
-    reverse_checks.check_replay(case.function, case.arrays, monkeypatch)
+def test_reverse_mode(case, monkeypatch):
+    reverse_checks.check_reverse(case, monkeypatch)
 
 
 @each
 def test_jacobian(case):
     reverse_checks.check_jacobian(case.function, case.arrays)
-
-
-@each
-def test_second_order(case):
-    reverse_checks.check_second_order(case.function, case.arrays)
 
 
 def ops(order):

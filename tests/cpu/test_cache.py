@@ -5,25 +5,12 @@ from types import SimpleNamespace
 
 import llvmlite.binding
 import pytest
+from compilations import LISTENER
 from numba.core.registry import cpu_target
 from numba.core.runtime import rtsys
 from sweep import thorough
 
 from numbafunc.cpu import cache
-
-LISTENER = """
-import numpy as np
-from numba.core import event
-
-class Compilations(event.Listener):
-    count = 0
-    def on_start(self, event):
-        type(self).count += 1
-    def on_end(self, event):
-        pass
-
-event.register("numba:compile", Compilations())
-"""
 
 # A few ops and dtypes, each with a result that no other has.
 USE = (

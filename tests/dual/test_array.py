@@ -9,7 +9,7 @@ import pytest
 
 import numbafunc
 from numbafunc.autodiff import Dual, assemble, components, levels_of, value_of
-from numbafunc.dual.array import UFUNC_RULES
+from numbafunc.dual.tables import UFUNC_RULES
 
 GENERATOR = np.random.default_rng(5)
 

@@ -2,23 +2,11 @@
 
 import numpy as np
 import pytest
+from layouts import Exchange
 
 import numbafunc
 
 VALUES = np.array([-1.0, 2.0, 3.0], np.float32)
-
-
-class Exporting:
-    """An array that others see by DLPack alone."""
-
-    def __init__(self, array):
-        self.array = array
-
-    def __dlpack__(self, **options):
-        return self.array.__dlpack__(**options)
-
-    def __dlpack_device__(self):
-        return self.array.__dlpack_device__()
 
 
 FILLING = [
@@ -35,7 +23,7 @@ FILLING = [
 @pytest.mark.parametrize("op", FILLING)
 def test_out_is_an_array_that_exports_its_memory(op):
     memory, plain = np.full(3, np.nan, np.float32), np.empty(3, np.float32)
-    out = Exporting(memory)
+    out = Exchange(memory)
     op(VALUES, out=plain)
     for _ in range(2):  # the second call finds a short cut
         memory[:] = np.nan
@@ -47,11 +35,11 @@ def test_out_that_can_not_be_written_to_is_refused():
     memory = np.zeros(3, np.float32)
     memory.flags.writeable = False
     with pytest.raises((ValueError, BufferError), match="read-only|readonly"):
-        numbafunc.relu(VALUES, out=Exporting(memory))
+        numbafunc.relu(VALUES, out=Exchange(memory))
     with pytest.raises(TypeError, match="out is a list"):
         numbafunc.relu(VALUES, out=[0, 0, 0])
     with pytest.raises(ValueError, match="out overlaps"):
-        numbafunc.relu(VALUES, out=Exporting(VALUES))
+        numbafunc.relu(VALUES, out=Exchange(VALUES))
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "bfloat16"])

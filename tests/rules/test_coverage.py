@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from numbafunc.autodiff import Dual
-from numbafunc.dual.array import FUNCTION_RULES, UFUNC_RULES
+from numbafunc.dual.tables import FUNCTION_RULES, UFUNC_RULES
 
 MODULES = [np, np.linalg, np.fft, np.lib.stride_tricks]
 FUNCTIONS = {

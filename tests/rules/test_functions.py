@@ -18,18 +18,8 @@ def test_value_is_that_of_numpy(case):
 
 
 @each
-def test_first_order(case):
-    dual_checks.check_first_order(case)
-
-
-@each
-def test_second_order(case):
-    dual_checks.check_second_order(case)
-
-
-@each
-def test_directions_at_once(case):
-    dual_checks.check_directions(case)
+def test_forward_mode(case):
+    dual_checks.check_forward(case)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.keeps_float32], ids=lambda case: case.name)

@@ -8,7 +8,7 @@ from dual_table_linalg import CASES
 
 from numbafunc import grad, jacfwd, jacrev, jvp, value_and_grad
 from numbafunc.autodiff import Dual
-from numbafunc.dual.array import FUNCTION_RULES, UFUNC_RULES
+from numbafunc.dual.tables import FUNCTION_RULES, UFUNC_RULES
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if len(case.arrays) > 1], ids=lambda case: case.name)

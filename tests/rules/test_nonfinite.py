@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from numbafunc.autodiff import grad, jacfwd, jvp
-from numbafunc.dual.array import FUNCTION_RULES
+from numbafunc.dual.tables import FUNCTION_RULES
 
 INF, NAN = np.inf, np.nan
 

@@ -22,17 +22,12 @@ def test_value_is_that_of_numpy(case):
 
 @each
 def test_forward_mode(case):
-    dual_checks.check_first_order(case)
-    dual_checks.check_second_order(case)
-    dual_checks.check_directions(case)
+    dual_checks.check_forward(case)
 
 
 @each
 def test_reverse_mode(case, monkeypatch):
-    reverse_checks.check_gradient(case.function, case.arrays)
-    reverse_checks.check_each_operand(case.function, case.arrays)
-    reverse_checks.check_replay(case.function, case.arrays, monkeypatch)
-    reverse_checks.check_second_order(case.function, case.arrays)
+    reverse_checks.check_reverse(case, monkeypatch)
 
 
 def test_zeros_at_the_end_are_left_out():

@@ -9,7 +9,7 @@ import pytest
 
 import numbafunc
 from numbafunc import rules
-from numbafunc.dual.array import FUNCTION_RULES, HOOKS, UFUNC_METHODS, UFUNC_RULES
+from numbafunc.dual.tables import FUNCTION_RULES, HOOKS, UFUNC_METHODS, UFUNC_RULES
 from numbafunc.rules import register
 from numbafunc.rules.register import PLACES, REFUSED, RULES_BY_NAME
 

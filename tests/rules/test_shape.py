@@ -5,7 +5,7 @@ import pytest
 from dual_table import REARRANGEMENT
 
 from numbafunc.autodiff import Dual, jacfwd, jvp
-from numbafunc.dual.array import FUNCTION_RULES
+from numbafunc.dual.tables import FUNCTION_RULES
 from numbafunc.rules.register import PLACES
 
 GENERATOR = np.random.default_rng(7)

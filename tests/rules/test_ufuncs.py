@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from numbafunc.autodiff import Dual, jacfwd, jvp
-from numbafunc.dual.array import UFUNC_RULES
+from numbafunc.dual.tables import UFUNC_RULES
 
 ANY = (-2.3, -0.4, 0.7, 3.1)
 POSITIVE = (0.05, 0.7, 1.0, 9.5)

@@ -33,18 +33,8 @@ def test_value_is_that_of_scipy(case):
 
 
 @each
-def test_first_order(case):
-    dual_checks.check_first_order(case)
-
-
-@each
-def test_second_order(case):
-    dual_checks.check_second_order(case)
-
-
-@each
-def test_directions_at_once(case):
-    dual_checks.check_directions(case)
+def test_forward_mode(case):
+    dual_checks.check_forward(case)
 
 
 @several
@@ -53,23 +43,8 @@ def test_operands_of_two_levels(case):
 
 
 @each
-def test_gradient(case):
-    reverse_checks.check_gradient(case.function, case.arrays)
-
-
-@several
-def test_gradient_of_each_operand(case):
-    reverse_checks.check_each_operand(case.function, case.arrays)
-
-
-@each
-def test_steps_taken_again(case, monkeypatch):
-    reverse_checks.check_replay(case.function, case.arrays, monkeypatch)
-
-
-@each
-def test_second_order_of_reverse_mode(case):
-    reverse_checks.check_second_order(case.function, case.arrays)
+def test_reverse_mode(case, monkeypatch):
+    reverse_checks.check_reverse(case, monkeypatch)
 
 
 def test_every_function_is_among_the_cases():

@@ -45,16 +45,12 @@ def test_value_is_that_of_scipy(case):
 
 @each
 def test_forward_mode(case):
-    dual_checks.check_first_order(case)
-    dual_checks.check_second_order(case)
-    dual_checks.check_directions(case)
+    dual_checks.check_forward(case)
 
 
 @each
 def test_reverse_mode(case, monkeypatch):
-    reverse_checks.check_gradient(case.function, case.arrays)
-    reverse_checks.check_replay(case.function, case.arrays, monkeypatch)
-    reverse_checks.check_second_order(case.function, case.arrays)
+    reverse_checks.check_reverse(case, monkeypatch)
 
 
 def test_polygamma_against_mpmath():

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numbafunc
 
-# The text of each block behind its header: a parameter with its type, or an exception.
+# The text of each block behind its header: a parameter with its type, the type of a result, an exception or a warning.
 BLOCKS = {
     "real": ("x : array_like", "Real numbers of any shape. Integers are taken as float64."),
     "real_not_bool": ("x : array_like", "Real numbers. Integers are taken as float64; bool is refused."),
@@ -71,6 +71,25 @@ BLOCKS = {
         "x : array_like or nest of array_like",
         "Real; of the same shape, dtype and nest on all ranks.",
     ),
+    "not_numbers_or_axis": ("TypeError", "For ``x`` that does not hold numbers or an ``axis`` that is not an int."),
+    "not_reals": ("TypeError", "For ``x`` that does not hold real numbers."),
+    "not_reals_or_out": ("TypeError", "For ``x`` that does not hold real numbers, or an ``out`` of another dtype."),
+    "not_numbers_or_options": (
+        "TypeError",
+        "For ``x`` that does not hold numbers, an ``out`` of another dtype, a ``reproducible`` that is not True or "
+        "False, or a ``name`` that is not a string.",
+    ),
+    "moved_nest": ("numpy.ndarray or nest of numpy.ndarray", "In the order of the ranks, to the bit, nested as ``x``."),
+    "winning_ranks": (
+        "numpy.ndarray or nest of numpy.ndarray",
+        "int64, the same on all ranks; the lowest rank at ties, and the lowest that has NaN where one has it.",
+    ),
+    "shapes_differ": ("UserWarning", "When the shapes differ; they are then broadcast."),
+    "result_of_one": ("numpy.ndarray", "Of the shape and floating-point dtype of ``x``."),
+    "result_of_several": (
+        "numpy.ndarray",
+        "Of the broadcast shape, in the widest floating-point dtype of the operands.",
+    ),
     "groups": ("ValueError", "For groups that do not hold each rank once."),
     "groups_or_out": (
         "ValueError",
@@ -95,9 +114,9 @@ def public_functions():
 
 
 def entries(docstring):
-    """Pairs of header and text, in one line, of the sections Parameters and Raises."""
+    """Pairs of header and text, in one line, of the sections that have such."""
     text = inspect.cleandoc(docstring)
-    for section in ("Parameters", "Raises"):
+    for section in ("Parameters", "Returns", "Raises", "Warns"):
         found = re.search(rf"^{section}\n-+\n(.*?)(?=\n\n\S[^\n]*\n-+\n|\Z)", text, re.M | re.S)
         for entry in re.findall(r"^(\S[^\n]*)\n((?:[ ]+[^\n]*\n?|\n)+)", found[1] if found else "", re.M):
             yield entry[0], " ".join(entry[1].split())

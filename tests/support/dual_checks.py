@@ -126,3 +126,10 @@ def check_levels(case):
         return jvp(lambda y: case.function(x, y, *rest), (y,), (second,))[1]
 
     close(jvp(by_first, (y,), (second,))[1], jvp(by_second, (x,), (first,))[1], 1e-9)
+
+
+def check_forward(case):
+    """First and second derivative, and several directions at once."""
+    check_first_order(case)
+    check_second_order(case)
+    check_directions(case)

@@ -9,6 +9,7 @@ from chosen_backend import numbafunc
 import numbafunc.divergence
 import numbafunc.loss  # the registry holds the ops of modules that have been loaded
 import numbafunc.ops.activation
+import numbafunc.ops.activation_piecewise
 import numbafunc.ops.one_hot
 from numbafunc.kinds import elementwise
 

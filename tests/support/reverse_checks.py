@@ -170,3 +170,12 @@ def check_precision(function, arrays, dtype, tolerance):
 
 def _wide(x):
     return np.asarray(x, np.complex128 if x.dtype.kind == "c" else np.float64)
+
+
+def check_reverse(case, monkeypatch):
+    """The gradient, also of each operand alone, the steps taken forwards, and the second derivative."""
+    check_gradient(case.function, case.arrays)
+    if len(case.arrays) > 1:
+        check_each_operand(case.function, case.arrays)
+    check_replay(case.function, case.arrays, monkeypatch)
+    check_second_order(case.function, case.arrays)

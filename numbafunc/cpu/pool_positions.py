@@ -1,0 +1,221 @@
+"""The loops that find the largest elements of sliding windows: their positions, or their tangents along with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba.core import types
+
+from numbafunc.cpu.dispatchers import inline
+from numbafunc.cpu.load_store import Separation, beats, chosen, make_read, make_write
+from numbafunc.cpu.pool_source import BLOCKS, Window, compile_loop, indented, sizes_of
+
+# Windows of up to so many elements are unrolled when tangents are carried along.
+_SMALL = 25
+
+
+# The window's elements are compared in the order that decides ties. A NaN, once found, stays.
+_FIND = """
+for o in range(LANES * blocks):
+    put_best(best, o, nothing)
+    put_which(which, o, none)
+for i in range(start, stop):
+    for j in range(width):
+        put_line(line, begin + j, get_x(x, origin + (i - start) * columns + j))
+{compare}
+for o in range(new_columns):
+    found = int64(get_which(which, o))
+    put_y(y, index * new_columns + o, found + o * across - left if found >= 0 else -1)
+"""
+
+
+_COMPARE = """
+for o in range(LANES * blocks):
+    held = get_best(best, o)
+    place = get_which(which, o)
+{elements}
+    put_best(best, o, held)
+    put_which(which, o, place)
+"""
+
+
+_ELEMENT = """
+element = get_line(line, o * across + {k})
+better = beats(element, held)
+held = chosen(better, element, held)
+place = chosen(better, narrow(i * columns + {k}), place)
+"""
+
+
+# As ``_FIND``, for elements with tangents, whose names end in the numbers of their slots: all elements of a small
+# window at once, those of a large one row by row, those of a long row one by one.
+_FOLLOW_SMALL = """
+for o in range(LANES * blocks):
+    held = nothing
+{start}
+{elements}
+    put_best(best, o, held)
+{keep}
+"""
+
+
+_FOLLOW_LARGE = """
+for o in range(LANES * blocks):
+    put_best(best, o, nothing)
+{start}
+for i in range(high):
+    for k in range({turns}):
+        for o in range(LANES * blocks):
+            held = get_best(best, o)
+{load}
+{elements}
+            put_best(best, o, held)
+{keep}
+"""
+
+
+_FOLLOW = """
+{lines}
+{compare}
+for o in range(new_columns):
+    put_y(y, index * new_columns + o, get_best(best, o))
+{end}
+"""
+
+
+_LINES = """
+for i in range(high):
+    inside = row + i >= start and row + i < stop
+    source = origin + (row + i - start) * columns
+    if inside:
+        for j in range(width):
+            put_line(line, i * room + begin + j, get_x(x, source + j))
+{copies}
+    else:
+        for j in range(width):
+            put_line(line, i * room + begin + j, nothing)
+"""
+
+
+_COPY = """
+for j in range(width):
+    put_line{slot}(line{slot}, i * room + begin + j, get_x(x{slot}, source + j))
+"""
+
+
+_FOLLOWED = """
+element = get_line(line, {place})
+better = beats(element, held)
+held = chosen(better, element, held)
+"""
+
+
+def larger(new: Any, held: Any) -> Any:
+    """Whether an integer is larger than the one held so far."""
+    return new > held
+
+
+def build_find(storage: str, window: Window | None, wide_index: bool, *, parallel: bool, dilated: bool = False) -> Any:
+    """Kernel ``kernel(x, y, places)``: the position in its plane of the first largest element of each window, as int64.
+
+    A NaN is larger than all others. The position is -1 where nothing is larger than minus infinity, or than the
+    smallest integer. See :func:`build`; ``wide_index`` tells that positions need more than 32 bits.
+    """
+    separation = Separation(("x", "y", "line", "best", "which"))
+    index = "int64" if wide_index or storage in ("float64", "int64", "uint64") else "int32"
+    integer = np.dtype(storage).kind in "iu"
+    type_ = getattr(types, storage)
+    namespace: dict[str, Any] = {
+        "compute": np.dtype(storage),
+        "index_dtype": np.dtype(index),
+        "nothing": np.dtype(storage).type(np.iinfo(storage).min if integer else -np.inf),
+        "get_x": make_read(storage, separation, "x", type_),
+        "put_y": make_write("int64", separation, "y"),
+        **{f"get_{name}": make_read(storage, separation, name, type_) for name in ("line", "best")},
+        **{f"put_{name}": make_write(storage, separation, name) for name in ("line", "best")},
+        "get_which": make_read(index, separation, "which", getattr(types, index)),
+        "put_which": make_write(index, separation, "which"),
+        "narrow": getattr(np, index),
+        "none": getattr(np, index)(-1),
+        "beats": inline(larger) if integer else beats,
+        "chosen": chosen,
+    }
+    more = [*BLOCKS, "line = empty(room, compute)", "best = empty(LANES * blocks, compute)"]
+    more += ["which = empty(LANES * blocks, index_dtype)"]
+    if window is None:
+        element = indented(_ELEMENT.format(k="k * wide_gap" if dilated else "k"), 1)
+        compare = "for k in range(wide):\n" + indented(_COMPARE.format(elements=element), 1)
+    else:
+        elements = (indented(_ELEMENT.format(k=k), 1) for k in range(window[1]))
+        compare = _COMPARE.format(elements="\n".join(elements))
+    body = _FIND.format(compare=indented(compare, 1))
+    sizes = sizes_of(window)
+    return compile_loop(
+        "pooling find", body, more, sizes, namespace, (storage, index), parallel, line="room", dilated=dilated
+    )
+
+
+def build_follow(storage: str, window: Window, tangents: int, *, parallel: bool) -> Any:
+    """Kernel ``kernel(x, x0, x1, ..., y, y0, y1, ..., places)``: the largest elements, and their tangents.
+
+    ``x0`` holds a tangent of each element of ``x``; those of the largest elements go to ``y0``, and so forth. See
+    :func:`build_find`.
+    """
+    slots = range(tangents)
+    arrays = [f"{name}{slot}" for name in "xy" for slot in ("", *slots)]
+    lines = ["line", *(f"line{slot}" for slot in slots)]
+    bests = ["best", *(f"best{slot}" for slot in slots)]
+    separation = Separation(("x", *arrays[tangents + 1 :], *lines, *bests))
+    compute = "float64" if storage == "float64" else "float32"
+    type_ = getattr(types, compute)
+    namespace: dict[str, Any] = {
+        "compute": np.dtype(compute),
+        "nothing": np.dtype(compute).type(-np.inf),
+        "zero": np.dtype(compute).type(0),
+        "get_x": make_read(storage, separation, "x", type_),
+        **{f"put_{name}": make_write(storage, separation, name) for name in arrays[tangents + 1 :]},
+        **{f"get_{name}": make_read(compute, separation, name, type_) for name in (*lines, *bests)},
+        **{f"put_{name}": make_write(compute, separation, name) for name in (*lines, *bests)},
+        "beats": beats,
+        "chosen": chosen,
+    }
+    more = [*BLOCKS, *(f"{name} = empty(high * room, compute)" for name in lines)]
+    more += [f"{name} = empty(LANES * blocks, compute)" for name in bests]
+
+    def compared(place: str) -> str:
+        chosen = [f"held{s} = chosen(better, get_line{s}(line{s}, {place}), held{s})" for s in slots]
+        return "\n".join([_FOLLOWED.format(place=place).strip(), *chosen])
+
+    high, wide, _, across = window
+    keep = "\n".join(f"put_best{s}(best{s}, o, held{s})" for s in slots)
+    if high * wide <= _SMALL:
+        elements = "\n".join(compared(f"{i} * room + o * {across} + {k}") for i in range(high) for k in range(wide))
+        start = "\n".join(f"held{s} = zero" for s in slots)
+        sizes = sizes_of(window)
+        compare = _FOLLOW_SMALL.format(start=indented(start, 1), elements=indented(elements, 1), keep=indented(keep, 1))
+    else:
+        turns = 1 if wide <= _SMALL else "wide"
+        places = [f"i * room + o * {across} + {k}" for k in (range(wide) if turns == 1 else "k")]
+        # Elements that are a constant apart are loaded by vector instructions.
+        sizes = {"across": across} if turns == "wide" else {"wide": wide, "across": across}
+        compare = _FOLLOW_LARGE.format(
+            start=indented("\n".join(f"put_best{s}(best{s}, o, zero)" for s in slots), 1),
+            load=indented("\n".join(f"held{s} = get_best{s}(best{s}, o)" for s in slots), 3),
+            turns=turns,
+            elements=indented("\n".join(map(compared, places)), 3),
+            keep=indented(keep, 3),
+        )
+    body = _FOLLOW.format(
+        lines=_LINES.format(copies="\n".join(indented(_COPY.format(slot=s), 2) for s in slots)).strip(),
+        compare=compare.strip(),
+        end=indented("\n".join(f"put_y{s}(y{s}, index * new_columns + o, get_best{s}(best{s}, o))" for s in slots), 1),
+    )
+    form = storage, tangents
+    every = ", ".join(arrays)
+    return compile_loop(
+        "pooling follow", body, more, sizes, namespace, form, parallel, arrays=every, line="high * room"
+    )
+
+
+__all__ = ["build_find", "build_follow", "larger"]

@@ -47,19 +47,21 @@ __all__ = sorted([*_HOMES, *_MODULES])
 
 
 def __getattr__(name: str) -> _Any:
+    from numbafunc.prompt import no_attribute, presented
+
     home = _HOMES.get(name)
     if home is not None:
-        found = getattr(_import_module(f"numbafunc.{home}"), name)
+        found = presented(getattr(_import_module(f"numbafunc.{home}"), name))
     elif name in _MODULES or name in _NOT_STARRED:
         found = _import_module(f"numbafunc.{name}")
     else:
-        raise AttributeError(f"module 'numbafunc' has no attribute {name!r}")
+        raise no_attribute(__name__, name, __dir__())
     globals()[name] = found
     return found
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted([*__all__, *_NOT_STARRED, "__version__"])
 
 
 _load_tbb()

@@ -1,3 +1,10 @@
+from collections.abc import Callable, Sequence
+from typing import Any, Concatenate, Generic, Literal, NamedTuple, SupportsIndex, TypeAlias, overload
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from typing_extensions import TypeVar
+
 from numbafunc import (
     autodiff as autodiff,
     constants as constants,
@@ -9,54 +16,578 @@ from numbafunc import (
     parallel as parallel,
     scipy as scipy,
 )
-from numbafunc.autodiff.custom import custom_derivative as custom_derivative
-from numbafunc.autodiff.drivers import grad as grad, jacfwd as jacfwd, jvp as jvp, value_and_grad as value_and_grad
-from numbafunc.autodiff.implicit import custom_root as custom_root
-from numbafunc.autodiff.linearization import linearize as linearize
-from numbafunc.autodiff.nth_derivative import derivative as derivative
-from numbafunc.autodiff.reverse import jacrev as jacrev, vjp as vjp
-from numbafunc.autodiff.second_order import hessian as hessian, hvp as hvp
+from numbafunc._types import (
+    Axes,
+    Element,
+    Float,
+    Float64Like,
+    FloatArray,
+    Inexact,
+    Kept,
+    KeptNumbers,
+    Normalized,
+    NumberLike,
+    Pair,
+    RealLike,
+    X,
+)
+from numbafunc.autodiff import (
+    Dual as Dual,
+    checkpoint as checkpoint,
+    custom_derivative as custom_derivative,
+    custom_root as custom_root,
+    derivative as derivative,
+    grad as grad,
+    hessian as hessian,
+    hvp as hvp,
+    jacfwd as jacfwd,
+    jacrev as jacrev,
+    jvp as jvp,
+    linearize as linearize,
+    value_and_grad as value_and_grad,
+    vjp as vjp,
+)
 from numbafunc.constants import ConvPadding as ConvPadding, Interpolate as Interpolate
-from numbafunc.dual.array import Dual as Dual
-from numbafunc.dual.checkpoint import checkpoint as checkpoint
-from numbafunc.kinds.elementwise import elementwise as elementwise
-from numbafunc.ops.activation import (
-    gelu as gelu,
-    log_sigmoid as log_sigmoid,
-    mish as mish,
-    rsqrt as rsqrt,
-    sigmoid as sigmoid,
-    softplus as softplus,
-    swish as swish,
-    tanh as tanh,
+
+Indices: TypeAlias = Sequence[SupportsIndex] | NDArray[np.integer[Any]]
+Padding: TypeAlias = ConvPadding | str | SupportsIndex | Sequence[SupportsIndex | Sequence[SupportsIndex]]
+PadWidth: TypeAlias = (
+    SupportsIndex
+    | Sequence[SupportsIndex]
+    | Sequence[Sequence[SupportsIndex]]
+    | NDArray[np.integer[Any]]
+    | dict[int, int]
+    | dict[int, tuple[int, int]]
+    | dict[int, int | tuple[int, int]]
 )
-from numbafunc.ops.activation_piecewise import (
-    celu as celu,
-    elu as elu,
-    hard_swish as hard_swish,
-    leaky_relu as leaky_relu,
-    relu as relu,
-    selu as selu,
-)
-from numbafunc.ops.dynamic_slice import dynamic_slice as dynamic_slice
-from numbafunc.ops.odeint import odeint as odeint
-from numbafunc.ops.one_hot import one_hot as one_hot
-from numbafunc.ops.pad import pad as pad
-from numbafunc.ops.pool import average_pool_2d as average_pool_2d, max_pool_2d as max_pool_2d
-from numbafunc.ops.rearrange import (
-    batch_to_space2d as batch_to_space2d,
-    channel_to_space2d as channel_to_space2d,
-    flatten as flatten,
-    space_to_batch2d as space_to_batch2d,
-    space_to_channel2d as space_to_channel2d,
-    upscale_nn as upscale_nn,
-)
-from numbafunc.ops.resize import interpolate as interpolate, upsample_2d as upsample_2d
-from numbafunc.ops.scan import scan as scan
-from numbafunc.ops.softmax import log_softmax as log_softmax, logsumexp as logsumexp, softmax as softmax
-from numbafunc.ops.stop_gradient import stop_gradient as stop_gradient
-from numbafunc.ops.top_k import top_k as top_k
-from numbafunc.ops.while_loop import while_loop as while_loop
+
+Values = TypeVar("Values")
+
+class TopK(NamedTuple, Generic[Values]):
+    values: Values
+    indices: NDArray[np.int32]
+
+# Elementwise.
+
+@overload
+def celu(x: Kept, alpha: float = 1.0, *, out: NDArray[Any] | None = None) -> Kept: ...
+@overload
+def celu(x: RealLike, alpha: Dual, *, out: NDArray[Any] | None = None) -> Dual: ...
+@overload
+def celu(x: Float64Like, alpha: Float64Like = 1.0, *, out: NDArray[Any] | None = None) -> NDArray[np.float64]: ...
+@overload
+def celu(x: RealLike, alpha: RealLike = 1.0, *, out: NDArray[Any] | None = None) -> FloatArray: ...
+@overload
+def elu(x: Kept, alpha: float = 1.0, *, out: NDArray[Any] | None = None) -> Kept: ...
+@overload
+def elu(x: RealLike, alpha: Dual, *, out: NDArray[Any] | None = None) -> Dual: ...
+@overload
+def elu(x: Float64Like, alpha: Float64Like = 1.0, *, out: NDArray[Any] | None = None) -> NDArray[np.float64]: ...
+@overload
+def elu(x: RealLike, alpha: RealLike = 1.0, *, out: NDArray[Any] | None = None) -> FloatArray: ...
+@overload
+def gelu(x: Kept, approximate: bool = False, *, out: NDArray[Any] | None = None) -> Kept: ...
+@overload
+def gelu(x: Float64Like, approximate: bool = False, *, out: NDArray[Any] | None = None) -> NDArray[np.float64]: ...
+@overload
+def gelu(x: RealLike, approximate: bool = False, *, out: NDArray[Any] | None = None) -> FloatArray: ...
+@overload
+def hard_swish(x: Kept, *, out: NDArray[Any] | None = None) -> Kept: ...
+@overload
+def hard_swish(x: Float64Like, *, out: NDArray[Any] | None = None) -> NDArray[np.float64]: ...
+@overload
+def hard_swish(x: RealLike, *, out: NDArray[Any] | None = None) -> FloatArray: ...
+@overload
+def leaky_relu(x: KeptNumbers, negative_slope: float = 0.01, *, out: NDArray[Any] | None = None) -> KeptNumbers: ...
+@overload
+def leaky_relu(x: RealLike, negative_slope: Dual, *, out: NDArray[Any] | None = None) -> Dual: ...
+@overload
+def leaky_relu(x: RealLike, negative_slope: RealLike = 0.01, *, out: NDArray[Any] | None = None) -> NDArray[Any]: ...
+@overload
+def log_sigmoid(x: Kept, *, out: NDArray[Any] | None = None) -> Kept: ...
+@overload
+def log_sigmoid(x: Float64Like, *, out: NDArray[Any] | None = None) -> NDArray[np.float64]: ...
+@overload
+def log_sigmoid(x: RealLike, *, out: NDArray[Any] | None = None) -> FloatArray: ...
+@overload
+def mish(x: Kept, *, out: NDArray[Any] | None = None) -> Kept: ...
+@overload
+def mish(x: Float64Like, *, out: NDArray[Any] | None = None) -> NDArray[np.float64]: ...
+@overload
+def mish(x: RealLike, *, out: NDArray[Any] | None = None) -> FloatArray: ...
+@overload
+def relu(x: KeptNumbers, *, out: NDArray[Any] | None = None) -> KeptNumbers: ...
+@overload
+def relu(x: RealLike, *, out: NDArray[Any] | None = None) -> NDArray[Any]: ...
+@overload
+def rsqrt(x: Kept, *, out: NDArray[Any] | None = None) -> Kept: ...
+@overload
+def rsqrt(x: Float64Like, *, out: NDArray[Any] | None = None) -> NDArray[np.float64]: ...
+@overload
+def rsqrt(x: RealLike, *, out: NDArray[Any] | None = None) -> FloatArray: ...
+@overload
+def selu(x: Kept, *, out: NDArray[Any] | None = None) -> Kept: ...
+@overload
+def selu(x: Float64Like, *, out: NDArray[Any] | None = None) -> NDArray[np.float64]: ...
+@overload
+def selu(x: RealLike, *, out: NDArray[Any] | None = None) -> FloatArray: ...
+@overload
+def sigmoid(x: Kept, *, out: NDArray[Any] | None = None) -> Kept: ...
+@overload
+def sigmoid(x: Float64Like, *, out: NDArray[Any] | None = None) -> NDArray[np.float64]: ...
+@overload
+def sigmoid(x: RealLike, *, out: NDArray[Any] | None = None) -> FloatArray: ...
+@overload
+def softplus(x: Kept, *, beta: float = 1.0, out: NDArray[Any] | None = None) -> Kept: ...
+@overload
+def softplus(x: RealLike, *, beta: Dual, out: NDArray[Any] | None = None) -> Dual: ...
+@overload
+def softplus(x: Float64Like, *, beta: Float64Like = 1.0, out: NDArray[Any] | None = None) -> NDArray[np.float64]: ...
+@overload
+def softplus(x: RealLike, *, beta: RealLike = 1.0, out: NDArray[Any] | None = None) -> FloatArray: ...
+@overload
+def swish(x: Kept, *, out: NDArray[Any] | None = None) -> Kept: ...
+@overload
+def swish(x: Float64Like, *, out: NDArray[Any] | None = None) -> NDArray[np.float64]: ...
+@overload
+def swish(x: RealLike, *, out: NDArray[Any] | None = None) -> FloatArray: ...
+@overload
+def tanh(x: Kept, *, out: NDArray[Any] | None = None) -> Kept: ...
+@overload
+def tanh(x: Float64Like, *, out: NDArray[Any] | None = None) -> NDArray[np.float64]: ...
+@overload
+def tanh(x: RealLike, *, out: NDArray[Any] | None = None) -> FloatArray: ...
+
+# Along axes.
+
+@overload
+def log_softmax(
+    x: Normalized,
+    axis: Axes = -1,
+    where: RealLike | None = None,
+    initial: float | None = None,
+    *,
+    out: NDArray[Any] | None = None,
+) -> Normalized: ...
+@overload
+def log_softmax(
+    x: Float64Like,
+    axis: Axes = -1,
+    where: RealLike | None = None,
+    initial: float | None = None,
+    *,
+    out: NDArray[Any] | None = None,
+) -> NDArray[np.float64]: ...
+@overload
+def log_softmax(
+    x: RealLike,
+    axis: Axes = -1,
+    where: RealLike | None = None,
+    initial: float | None = None,
+    *,
+    out: NDArray[Any] | None = None,
+) -> FloatArray: ...
+@overload
+def softmax(
+    x: Normalized,
+    axis: Axes = -1,
+    where: RealLike | None = None,
+    initial: float | None = None,
+    *,
+    out: NDArray[Any] | None = None,
+) -> Normalized: ...
+@overload
+def softmax(
+    x: Float64Like,
+    axis: Axes = -1,
+    where: RealLike | None = None,
+    initial: float | None = None,
+    *,
+    out: NDArray[Any] | None = None,
+) -> NDArray[np.float64]: ...
+@overload
+def softmax(
+    x: RealLike,
+    axis: Axes = -1,
+    where: RealLike | None = None,
+    initial: float | None = None,
+    *,
+    out: NDArray[Any] | None = None,
+) -> FloatArray: ...
+@overload
+def logsumexp(
+    a: NDArray[Inexact],
+    axis: Axes = None,
+    b: NDArray[Inexact] | float | None = None,
+    keepdims: bool = False,
+    return_sign: Literal[False] = False,
+    *,
+    where: RealLike | None = None,
+) -> NDArray[Inexact]: ...
+@overload
+def logsumexp(
+    a: Dual,
+    axis: Axes = None,
+    b: NumberLike | None = None,
+    keepdims: bool = False,
+    return_sign: Literal[False] = False,
+    *,
+    where: RealLike | None = None,
+) -> Dual: ...
+@overload
+def logsumexp(
+    a: Float64Like,
+    axis: Axes = None,
+    b: Float64Like | None = None,
+    keepdims: bool = False,
+    return_sign: Literal[False] = False,
+    *,
+    where: RealLike | None = None,
+) -> NDArray[np.float64]: ...
+@overload
+def logsumexp(
+    a: NumberLike,
+    axis: Axes = None,
+    b: NumberLike | None = None,
+    keepdims: bool = False,
+    return_sign: Literal[False] = False,
+    *,
+    where: RealLike | None = None,
+) -> Any: ...
+@overload
+def logsumexp(
+    a: NumberLike,
+    axis: Axes = None,
+    b: NumberLike | None = None,
+    keepdims: bool = False,
+    *,
+    return_sign: Literal[True],
+    where: RealLike | None = None,
+) -> tuple[Any, Any]: ...
+@overload
+def logsumexp(
+    a: NumberLike, axis: Axes, b: NumberLike | None, keepdims: bool, return_sign: bool, *, where: RealLike | None = None
+) -> Any: ...
+@overload
+def one_hot(x: RealLike, num_classes: int, *, dtype: type[np.float64] = ..., axis: int = -1) -> NDArray[np.float64]: ...
+@overload
+def one_hot(
+    x: RealLike, num_classes: int, *, dtype: type[Element] | np.dtype[Element], axis: int = -1
+) -> NDArray[Element]: ...
+@overload
+def one_hot(x: RealLike, num_classes: int, *, dtype: DTypeLike, axis: int = -1) -> NDArray[Any]: ...
+@overload
+def top_k(operand: NDArray[Element], k: int, *, axis: int = -1, largest: bool = True) -> TopK[NDArray[Element]]: ...
+@overload
+def top_k(operand: Dual, k: int, *, axis: int = -1, largest: bool = True) -> TopK[Dual]: ...
+@overload
+def top_k(operand: RealLike, k: int, *, axis: int = -1, largest: bool = True) -> TopK[NDArray[Any]]: ...
+
+# Images and other arrays whose elements move.
+
+@overload
+def batch_to_space2d(x: NDArray[Element], size: Pair = 2) -> NDArray[Element]: ...
+@overload
+def batch_to_space2d(x: Dual, size: Pair = 2) -> Dual: ...
+@overload
+def batch_to_space2d(x: NumberLike, size: Pair = 2) -> NDArray[Any]: ...
+@overload
+def channel_to_space2d(x: NDArray[Element], size: Pair = 2) -> NDArray[Element]: ...
+@overload
+def channel_to_space2d(x: Dual, size: Pair = 2) -> Dual: ...
+@overload
+def channel_to_space2d(x: NumberLike, size: Pair = 2) -> NDArray[Any]: ...
+@overload
+def space_to_batch2d(x: NDArray[Element], size: Pair = 2) -> NDArray[Element]: ...
+@overload
+def space_to_batch2d(x: Dual, size: Pair = 2) -> Dual: ...
+@overload
+def space_to_batch2d(x: NumberLike, size: Pair = 2) -> NDArray[Any]: ...
+@overload
+def space_to_channel2d(x: NDArray[Element], size: Pair = 2) -> NDArray[Element]: ...
+@overload
+def space_to_channel2d(x: Dual, size: Pair = 2) -> Dual: ...
+@overload
+def space_to_channel2d(x: NumberLike, size: Pair = 2) -> NDArray[Any]: ...
+@overload
+def flatten(x: NDArray[Element]) -> NDArray[Element]: ...
+@overload
+def flatten(x: Dual) -> Dual: ...
+@overload
+def flatten(x: NumberLike) -> NDArray[Any]: ...
+@overload
+def upscale_nn(x: NDArray[Element], scale: SupportsIndex = 2) -> NDArray[Element]: ...
+@overload
+def upscale_nn(x: Dual, scale: SupportsIndex = 2) -> Dual: ...
+@overload
+def upscale_nn(x: NumberLike, scale: SupportsIndex = 2) -> NDArray[Any]: ...
+@overload
+def dynamic_slice(operand: NDArray[Element], start_indices: Indices, slice_sizes: Indices) -> NDArray[Element]: ...
+@overload
+def dynamic_slice(operand: Dual, start_indices: Indices, slice_sizes: Indices) -> Dual: ...
+@overload
+def dynamic_slice(operand: NumberLike, start_indices: Indices, slice_sizes: Indices) -> NDArray[Any]: ...
+@overload
+def average_pool_2d(
+    x: NDArray[Inexact],
+    size: Pair = 2,
+    strides: Pair | None = None,
+    padding: Padding = ...,
+    *,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> NDArray[Inexact]: ...
+@overload
+def average_pool_2d(
+    x: Dual,
+    size: Pair = 2,
+    strides: Pair | None = None,
+    padding: Padding = ...,
+    *,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Dual: ...
+@overload
+def average_pool_2d(
+    x: NumberLike,
+    size: Pair = 2,
+    strides: Pair | None = None,
+    padding: Padding = ...,
+    *,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> FloatArray: ...
+@overload
+def max_pool_2d(
+    x: NDArray[Element],
+    size: Pair = 2,
+    strides: Pair | None = None,
+    padding: Padding = ...,
+    *,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[False] = False,
+) -> NDArray[Element]: ...
+@overload
+def max_pool_2d(
+    x: Dual,
+    size: Pair = 2,
+    strides: Pair | None = None,
+    padding: Padding = ...,
+    *,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[False] = False,
+) -> Dual: ...
+@overload
+def max_pool_2d(
+    x: RealLike,
+    size: Pair = 2,
+    strides: Pair | None = None,
+    padding: Padding = ...,
+    *,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[False] = False,
+) -> NDArray[Any]: ...
+@overload
+def max_pool_2d(
+    x: NDArray[Element],
+    size: Pair = 2,
+    strides: Pair | None = None,
+    padding: Padding = ...,
+    *,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[True],
+) -> tuple[NDArray[Element], NDArray[np.int64]]: ...
+@overload
+def max_pool_2d(
+    x: RealLike,
+    size: Pair = 2,
+    strides: Pair | None = None,
+    padding: Padding = ...,
+    *,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[True],
+) -> tuple[Any, NDArray[np.int64]]: ...
+@overload
+def max_pool_2d(
+    x: RealLike,
+    size: Pair = 2,
+    strides: Pair | None = None,
+    padding: Padding = ...,
+    *,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+    return_indices: bool,
+) -> Any: ...
+@overload
+def interpolate(
+    input: NDArray[Float],
+    size: Pair | None = None,
+    scale_factor: float | Sequence[float] | None = None,
+    mode: Interpolate | str = ...,
+    *,
+    align_corners: bool = False,
+    antialias: bool = True,
+    cubic_coefficient: float = -0.5,
+    border: Literal["renormalize", "replicate"] = "renormalize",
+) -> NDArray[Float]: ...
+@overload
+def interpolate(
+    input: Dual,
+    size: Pair | None = None,
+    scale_factor: float | Sequence[float] | None = None,
+    mode: Interpolate | str = ...,
+    *,
+    align_corners: bool = False,
+    antialias: bool = True,
+    cubic_coefficient: float = -0.5,
+    border: Literal["renormalize", "replicate"] = "renormalize",
+) -> Dual: ...
+@overload
+def interpolate(
+    input: RealLike,
+    size: Pair | None = None,
+    scale_factor: float | Sequence[float] | None = None,
+    mode: Interpolate | str = ...,
+    *,
+    align_corners: bool = False,
+    antialias: bool = True,
+    cubic_coefficient: float = -0.5,
+    border: Literal["renormalize", "replicate"] = "renormalize",
+) -> FloatArray: ...
+@overload
+def upsample_2d(
+    x: NDArray[Float],
+    scale: float | Sequence[float],
+    method: Interpolate | str = ...,
+    *,
+    align_corners: bool = False,
+    antialias: bool = True,
+    cubic_coefficient: float = -0.5,
+    border: Literal["renormalize", "replicate"] = "renormalize",
+) -> NDArray[Float]: ...
+@overload
+def upsample_2d(
+    x: Dual,
+    scale: float | Sequence[float],
+    method: Interpolate | str = ...,
+    *,
+    align_corners: bool = False,
+    antialias: bool = True,
+    cubic_coefficient: float = -0.5,
+    border: Literal["renormalize", "replicate"] = "renormalize",
+) -> Dual: ...
+@overload
+def upsample_2d(
+    x: RealLike,
+    scale: float | Sequence[float],
+    method: Interpolate | str = ...,
+    *,
+    align_corners: bool = False,
+    antialias: bool = True,
+    cubic_coefficient: float = -0.5,
+    border: Literal["renormalize", "replicate"] = "renormalize",
+) -> FloatArray: ...
+@overload
+def pad(
+    array: NDArray[Element],
+    pad_width: PadWidth,
+    mode: str | Callable[..., Any] = "constant",
+    *,
+    stat_length: Any = None,
+    constant_values: NumberLike = 0,
+    end_values: NumberLike | None = None,
+    reflect_type: Literal["even", "odd"] | None = None,
+) -> NDArray[Element]: ...
+@overload
+def pad(
+    array: Dual,
+    pad_width: PadWidth,
+    mode: str | Callable[..., Any] = "constant",
+    *,
+    stat_length: Any = None,
+    constant_values: NumberLike = 0,
+    end_values: NumberLike | None = None,
+    reflect_type: Literal["even", "odd"] | None = None,
+) -> Dual: ...
+@overload
+def pad(
+    array: NumberLike,
+    pad_width: PadWidth,
+    mode: str | Callable[..., Any] = "constant",
+    *,
+    stat_length: Any = None,
+    constant_values: NumberLike = 0,
+    end_values: NumberLike | None = None,
+    reflect_type: Literal["even", "odd"] | None = None,
+) -> NDArray[Any]: ...
+
+# Loops.
+
+@overload
+def odeint(
+    f: Callable[Concatenate[Any, Any, ...], Any],
+    y0: NDArray[Inexact],
+    t: RealLike,
+    *args: Any,
+    rtol: float = 1e-08,
+    atol: float = 1e-10,
+    max_steps: int = 100000,
+    first_step: float | None = None,
+) -> NDArray[Inexact]: ...
+@overload
+def odeint(
+    f: Callable[Concatenate[Any, Any, ...], Any],
+    y0: Dual,
+    t: RealLike,
+    *args: Any,
+    rtol: float = 1e-08,
+    atol: float = 1e-10,
+    max_steps: int = 100000,
+    first_step: float | None = None,
+) -> Dual: ...
+@overload
+def odeint(
+    f: Callable[Concatenate[Any, Any, ...], Any],
+    y0: float,
+    t: RealLike,
+    *args: Any,
+    rtol: float = 1e-08,
+    atol: float = 1e-10,
+    max_steps: int = 100000,
+    first_step: float | None = None,
+) -> NDArray[np.float64]: ...
+@overload
+def odeint(
+    f: Callable[Concatenate[Any, Any, ...], Any],
+    y0: X,
+    t: RealLike,
+    *args: Any,
+    rtol: float = 1e-08,
+    atol: float = 1e-10,
+    max_steps: int = 100000,
+    first_step: float | None = None,
+) -> X: ...
+def scan(
+    f: Callable[[Any, Any], tuple[X, Any]],
+    init: Any,
+    xs: Any,
+    length: SupportsIndex | None = None,
+    reverse: bool = False,
+    unroll: int | bool = 1,
+    *,
+    until: Callable[[Any], Any] | None = None,
+) -> tuple[X, Any]: ...
+def while_loop(condition: Callable[[Any], Any], body: Callable[[Any], X], initial: Any) -> X: ...
+def stop_gradient(x: X) -> X: ...
+def elementwise(definition: Callable[..., Any]) -> Callable[..., Any]: ...
 
 __all__ = [
     "ConvPadding",
@@ -101,7 +632,6 @@ __all__ = [
     "relu",
     "rsqrt",
     "scan",
-    "scipy",
     "selu",
     "sigmoid",
     "softmax",

@@ -7,6 +7,10 @@ import enum
 __all__ = ["ConvPadding", "Interpolate"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class ConvPadding(enum.Enum):
     """Amount of padding for windows that slide over an image.
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+__all__ = ["CollectiveMismatchError", "CompiledDerivativeWarning", "KernelCacheWarning", "RankError", "ShapeError"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 class ShapeError(ValueError, TypeError):
     """Shapes that do not fit together.

@@ -24,13 +24,15 @@ __all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> _Any:
+    from numbafunc.prompt import no_attribute, presented
+
     home = _HOMES.get(name)
     if home is None:
-        raise AttributeError(f"module 'numbafunc.autodiff' has no attribute {name!r}")
+        raise no_attribute(__name__, name, __all__)
     if home == "dual.array":
         _import_module("numbafunc.rules")  # dual arrays can't compute without them
-    return getattr(_import_module(f"numbafunc.{home}"), name)
+    return presented(getattr(_import_module(f"numbafunc.{home}"), name))
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return __all__

@@ -43,7 +43,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *dir(numpy)})
+    return sorted({*__all__, *(name for name in dir(numpy) if name[0] != "_")})
 
 
 def _names_of(module: ModuleType) -> dict[str, Any]:

@@ -11,3 +11,7 @@ __all__ = numpy.linalg.__all__
 
 def __getattr__(name: str) -> Any:
     return getattr(numpy.linalg, name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

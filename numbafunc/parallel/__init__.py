@@ -24,6 +24,7 @@ from numbafunc.parallel.collectives import (
 from numbafunc.parallel.njit import register as _register
 from numbafunc.parallel.reduce import reduce as _reduce
 from numbafunc.parallel.watchdog import checked_limit as _checked_limit, watchdog as _watchdog
+from numbafunc.prompt import no_attribute as _no_attribute, presented as _presented
 
 __all__ = [
     "CollectiveMismatchError",
@@ -46,6 +47,10 @@ __all__ = [
     "register_axis",
     "set_timeout",
 ]
+
+
+def __getattr__(name: str) -> None:
+    raise _no_attribute(__name__, name, __all__)
 
 
 def __dir__() -> list[str]:
@@ -512,3 +517,4 @@ def set_timeout(seconds: float) -> None:
 
 
 _register(psum, pmean, pmax, pmin)
+_presented(*map(globals().get, __all__))

@@ -13,10 +13,12 @@ __all__ = ["linalg", "special"]
 
 
 def __getattr__(name: str) -> _Any:
+    from numbafunc.prompt import no_attribute
+
     if name in __all__:
         return _import_module(f"numbafunc.scipy.{name}")
-    raise AttributeError(f"module 'numbafunc.scipy' has no attribute {name!r}")
+    raise no_attribute(__name__, name, __all__)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return __all__

@@ -5,6 +5,7 @@ Functions go straight to SciPy where no argument is a dual array. See :doc:`/sci
 
 from typing import Any as _Any
 
+from numbafunc.prompt import presented as _presented
 from numbafunc.scipy.decompositions import eig, eigh, eigvals, eigvalsh, lu, lu_factor, lu_solve, qr, svd, svdvals
 from numbafunc.scipy.matrix_equations import (
     solve_continuous_are,
@@ -72,10 +73,12 @@ __all__ = [
     "toeplitz",
 ]
 
+_presented(*map(globals().get, __all__))
+
 
 def __getattr__(name: str) -> _Any:
     return getattr(_original("linalg"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, *dir(_original("linalg"))})
+    return sorted({*__all__, *(name for name in dir(_original("linalg")) if name[0] != "_")})

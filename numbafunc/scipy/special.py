@@ -13,6 +13,7 @@ import numpy as _np
 
 from numbafunc.dual.array import Dual as _Dual, value_of as _value_of
 from numbafunc.ops import softmax as _ops
+from numbafunc.prompt import presented as _presented
 from numbafunc.scipy.original import differentiable as _differentiable, original as _original
 
 _original("special")  # so that a program without SciPy learns it here
@@ -113,9 +114,12 @@ def multigammaln(a: _Any, d: _Any) -> _Any:
     return d * (d - 1) / 4 * _np.log(_np.pi) + _np.sum(terms, -1)
 
 
+_presented(*map(globals().get, __all__))
+
+
 def __getattr__(name: str) -> _Any:
     return getattr(_original("special"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, *dir(_original("special"))})
+    return sorted({*__all__, *(name for name in dir(_original("special")) if name[0] != "_")})

@@ -1,9 +1,9 @@
 """Importing is light: it compiles nothing, writes nothing and loads no package that is not needed."""
 
-import ast
 import importlib
+import inspect
 import pickle
-from pathlib import Path
+from types import FunctionType
 
 import numpy as np
 import pytest
@@ -56,30 +56,32 @@ def test_import_starts_no_threads(programs):
     assert output == "1 False"
 
 
-@pytest.mark.parametrize("package", ["numbafunc", "numbafunc.autodiff"])
-def test_type_checkers_see_what_is_there(package):
-    module = importlib.import_module(package)
-    stub = ast.parse(Path(module.__file__).with_suffix(".pyi").read_text())
-    declared = [(node.module, name.name) for node in stub.body if type(node) is ast.ImportFrom for name in node.names]
-    assert (
-        {name for _, name in declared} - {"autodiff", "elementary", "numpy", "scipy"}
-        == set(module.__all__)
-        <= set(dir(module))
-    )
-    for home, name in declared:
-        found = getattr(module, name)
-        assert found is getattr(importlib.import_module(home), name), name
-        assert getattr(found, "__module__", home).startswith(home)
+UNKNOWN = [
+    (numbafunc, "sofmax", "'numbafunc' has no attribute 'sofmax'. Did you mean 'softmax'?"),
+    (numbafunc, "leaky_ReLU", "'numbafunc' has no attribute 'leaky_ReLU'. Did you mean 'leaky_relu'?"),
+    (numbafunc, "zzz", "'numbafunc' has no attribute 'zzz'"),
+    (numbafunc, "__path_of__", "'numbafunc' has no attribute '__path_of__'"),
+    (numbafunc.autodiff, "gard", "'numbafunc.autodiff' has no attribute 'gard'. Did you mean 'grad'?"),
+    (numbafunc.loss, "mean_square_error", "'numbafunc.loss' has .* Did you mean 'mean_squared_error'?"),
+    (numbafunc.divergence, "kld", "'numbafunc.divergence' has .* Did you mean 'kl'?"),
+    (numbafunc.elementary, "expml", "'numbafunc.elementary' has .* Did you mean 'expm1'?"),
+    (numbafunc.parallel, "pmeen", "'numbafunc.parallel' has .* Did you mean 'pmean'?"),
+    (numbafunc.scipy, "linag", "'numbafunc.scipy' has .* Did you mean 'linalg'?"),
+]
 
 
-def test_unknown_names():
-    with pytest.raises(AttributeError, match="'numbafunc' has no attribute 'reul'"):
-        numbafunc.reul  # noqa: B018
+@pytest.mark.parametrize(("module", "name", "message"), UNKNOWN)
+def test_unknown_names(module, name, message):
+    with pytest.raises(AttributeError, match=f"^module {message}$".replace("?$", r"\?$")):
+        getattr(module, name)
+
+
+def test_unknown_names_at_the_end_of_a_program(programs):
+    process = programs.start("import numbafunc\nnumbafunc.sofmax\n")
+    _, errors = process.communicate(timeout=300)
+    assert errors.splitlines()[-1].count("softmax") == 1  # Python adds no suggestion of its own
     with pytest.raises(ImportError, match="reul"):
         from numbafunc import reul  # noqa: F401
-    with pytest.raises(AttributeError, match="'numbafunc.autodiff' has no attribute 'gard'"):
-        numbafunc.autodiff.gard  # noqa: B018
-    assert set(numbafunc.__all__) <= set(dir(numbafunc))
 
 
 def test_modules_are_loaded_when_their_names_are_used(programs):
@@ -160,6 +162,29 @@ def test_import_in_an_unwritable_home(programs, tmp_path):
     assert output == "0.0"
 
 
-@pytest.mark.parametrize("module", [numbafunc.loss, numbafunc.divergence, numbafunc.parallel])
-def test_names_of_public_modules(module):
-    assert dir(module) == sorted(module.__all__)
+MODULES = (
+    *("autodiff", "constants", "divergence", "elementary", "errors", "loss", "parallel"),
+    *("scipy", "scipy.linalg", "scipy.special", "numpy", "numpy.linalg", "numpy.fft"),
+)
+
+
+@pytest.mark.parametrize("name", ["numbafunc", *(f"numbafunc.{name}" for name in MODULES)])
+def test_public_modules_show_public_names(name):
+    module = importlib.import_module(name)
+    shown = set(dir(module))
+    assert shown >= set(module.__all__)
+    assert not {x for x in shown if x[0] == "_"} - {"__version__", "__array_namespace_info__"}
+    if name not in ("numbafunc", "numbafunc.numpy", "numbafunc.scipy.linalg", "numbafunc.scipy.special"):
+        assert shown == set(module.__all__)
+
+
+@pytest.mark.parametrize("name", ["numbafunc", *(f"numbafunc.{name}" for name in MODULES if "numpy" not in name)])
+def test_help_shows_names_without_the_annotations_of_the_source(name):
+    module = importlib.import_module(name)
+    for public in module.__all__:
+        found = getattr(module, public)
+        for function in [found, *vars(found).values()] if isinstance(found, type) else [found]:
+            if type(function) is FunctionType:
+                assert "Any" not in str(inspect.signature(function)), function
+                assert "'" not in str(inspect.signature(function)).partition("=")[0], function
+    assert str(inspect.signature(numbafunc.softmax)) == "(x, axis=-1, where=None, initial=None, *, out=None)"

@@ -30,15 +30,20 @@ def payoff(p, z):
     return np.exp(-rate * YEARS) * numbafunc.relu(end - STRIKE)
 
 
-def estimate(p, samples, seed=0):
+def estimate(p, samples, seed=0, streams=64):
     """Means of the payoff and its derivatives over all ranks, and their errors."""
+    # Streams are dealt out, not samples: the numbers drawn are the same on any ranks.
     rank, ranks = parallel.axis_index(), parallel.axis_size()
-    # A stream for each rank, from one seed: the same numbers in each run.
-    rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(ranks)[rank])
-    z = rng.normal(size=samples // ranks)
+    seeds = np.random.SeedSequence(seed).spawn(streams)[rank::ranks]
+    each = samples // streams
+    z = [np.random.default_rng(seed).normal(size=each) for seed in seeds]
+    z = np.reshape(z, -1)
     values = np.column_stack([payoff(p, z), numbafunc.jacfwd(payoff)(p, z)])
-    mean, square = parallel.pmean((values.mean(axis=0), (values**2).mean(axis=0)))
-    return mean, np.sqrt((square - mean**2) / (len(z) * ranks))
+    # Sums and counts, so that ranks with more or fewer samples count as they should.
+    count, total = parallel.psum((len(values), values.sum(axis=0)))
+    mean = total / count
+    deviations = parallel.psum(((values - mean) ** 2).sum(axis=0))
+    return mean, np.sqrt(deviations / (count - 1) / count)
 
 
 def main(picture="monte_carlo.png", samples=200_000):

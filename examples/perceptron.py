@@ -62,20 +62,15 @@ def adam(weights, mean, square, gradient, step, rate):
 
 def train(points, labels, steps, rate=0.01):
     """Train by Adam; each rank takes the gradient of its own part of the points."""
-    rank, ranks = parallel.axis_index(), parallel.axis_size()
-    mine = slice(rank, None, ranks)
-    # The mean over ranks of what is weighted so is the mean over all points.
-    share = len(labels[mine]) * ranks / len(labels)
-
-    def part(weights):
-        return share * loss(weights, points[mine], labels[mine])
-
-    evaluate = numbafunc.value_and_grad(part)
+    mine = slice(parallel.axis_index(), None, parallel.axis_size())
+    points, labels = points[mine], labels[mine]
+    evaluate = numbafunc.value_and_grad(loss)
     weights = first_weights()
     mean = square = optree.tree_map(np.zeros_like, weights)
     history = []
     for step in range(1, steps + 1):
-        value, gradient = parallel.pmean(evaluate(weights))
+        part = evaluate(weights, points, labels)
+        value, gradient = parallel.pmean(part, weight=len(labels))
         weights, mean, square = adam(weights, mean, square, gradient, step, rate)
         history.append(float(value))
     return weights, history

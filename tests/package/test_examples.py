@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,11 +16,13 @@ import numpy as np
 import pytest
 import scipy.integrate
 import scipy.optimize
+import scipy.special
 import scipy.stats
 from rank_launcher import needs_ranks, run_ranks
 
 matplotlib.use("Agg")
-EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+ROOT = Path(__file__).parent.parent.parent
+EXAMPLES = ROOT / "examples"
 
 
 class Example:
@@ -42,12 +47,27 @@ def example(tmp_path):
     matplotlib.pyplot.close("all")
 
 
+@pytest.fixture(scope="module")
+def on_two_ranks(tmp_path_factory):
+    """What each of two ranks found, in a single launch of all programs."""
+    folder = tmp_path_factory.mktemp("ranks")
+    (folder / "logs").mkdir()
+    program = ROOT / "tests" / "support" / "documented_ranks.py"
+    settings = {"OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "Agg", "PYTHONHASHSEED": "random"}
+    run_ranks(folder / "logs", 2, program, ROOT, folder, **settings)
+    return folder, [json.loads((folder / f"rank-{rank}.json").read_text()) for rank in range(2)]
+
+
+def page(name):
+    return (ROOT / "docs" / "how-to" / f"{name}.rst").read_text()
+
+
 def test_every_example_has_a_test_and_a_page():
-    names = {file.stem for file in EXAMPLES.glob("*.py")}
-    tests = Path(__file__).read_text()
-    pages = "".join(file.read_text() for file in (EXAMPLES.parent / "docs").glob("*/*.rst"))
-    assert names
-    assert not [name for name in names if f'"{name}' not in tests or f"examples/{name}.py" not in pages]
+    files = [file.relative_to(ROOT) for kind in ("py", "sh") for file in EXAMPLES.rglob(f"*.{kind}")]
+    tests = Path(__file__).read_text() + (ROOT / "tests" / "support" / "documented_ranks.py").read_text()
+    pages = "".join(file.read_text() for file in (ROOT / "docs").glob("*/*.rst"))
+    assert len(files) > 12
+    assert not [str(file) for file in files if f'"{file.stem}' not in tests or str(file) not in pages]
 
 
 def test_fit(example):
@@ -98,20 +118,11 @@ def test_perceptron(example):
 
 
 @needs_ranks
-def test_perceptron_on_two_ranks_learns_the_same(tmp_path, example):
-    program = tmp_path / "ranks.py"
-    program.write_text(
-        f"import json, runpy, sys\nnames = runpy.run_path({str(EXAMPLES / 'perceptron.py')!r})\n"
-        "_, history, right = names['main'](sys.argv[1], 20)\nprint(json.dumps(history))\n"
-    )
-    (tmp_path / "logs").mkdir()
-    result = run_ranks(
-        tmp_path / "logs", 2, program, tmp_path / "picture.png", OPENBLAS_NUM_THREADS="1", MPLBACKEND="Agg"
-    )
+def test_perceptron_on_two_ranks_learns_the_same(example, on_two_ranks):
     _, history, _ = example("perceptron").run(steps=20)
-    for log in result.logs:
-        np.testing.assert_allclose(json.loads(log.splitlines()[-1]), history, rtol=1e-9)
-    assert "2 ranks, 20 steps" in result.logs[0]
+    for found in on_two_ranks[1]:
+        np.testing.assert_allclose(found["perceptron"], history, rtol=1e-9)
+    assert "2 ranks, 20 steps" in on_two_ranks[1][0]["printed"]["perceptron"]
 
 
 def test_gaussian_process(example):
@@ -150,11 +161,148 @@ def test_monte_carlo(example):
 
 
 @needs_ranks
-def test_monte_carlo_on_two_ranks_has_the_samples_of_both(tmp_path):
-    result = run_ranks(tmp_path, 2, EXAMPLES / "monte_carlo.py", tmp_path / "picture.png", MPLBACKEND="Agg")
-    price, error = (float(result.logs[0].split()[place]) for place in (1, 3))
-    assert abs(price - black_scholes(100.0, 0.2, 0.03)[0]) < 4 * error
-    assert result.logs[1] == ""
+def test_monte_carlo_on_two_ranks_draws_the_same_numbers(example, on_two_ranks):
+    wanted = example("monte_carlo").estimate(np.array([100.0, 0.2, 0.03]), 64_000)
+    for found in on_two_ranks[1]:
+        np.testing.assert_allclose(found["monte_carlo"], wanted, rtol=1e-11)
+    assert on_two_ranks[1][1]["printed"]["monte_carlo"] == ""
+
+
+def check_uneven(program, found, files):
+    """Compare what a rank found with SciPy's fit to all events, and with NumPy."""
+    energy, seen = (np.concatenate(c) for c in zip(*map(program.read, range(len(files)), files), strict=True))
+    surprise = lambda p: np.sum(np.log1p(np.exp(np.where(seen, -1.0, 1.0) * (p[0] + p[1] * energy / 50.0))))  # noqa: E731
+    wanted = scipy.optimize.minimize(surprise, [0.0, 1.0], tol=1e-9)
+    np.testing.assert_allclose(found["p"], wanted.x, rtol=1e-4)
+    np.testing.assert_allclose(found["threshold"][0], -50.0 * wanted.x[0] / wanted.x[1], rtol=1e-4)
+    np.testing.assert_allclose(found["mean"], energy.mean(), rtol=1e-12)
+    assert sorted(found["late"]) == sorted(energy[~seen & (energy > 60.0)])
+    for counts, events in zip(found["hits"], (energy[seen], energy), strict=True):
+        np.testing.assert_array_equal(counts, np.histogram(events, program.EDGES)[0])
+
+
+def test_uneven(example):
+    program = example("uneven")
+    found = program.run()
+    check_uneven(program, found, program.FILES)
+    logits = lambda p, x: scipy.special.expit(p[0] + p[1] * x / 50.0)  # noqa: E731
+    p, x = found["p"], np.concatenate([program.read(*file)[0] for file in enumerate(program.FILES)])
+    fisher = (np.stack([np.ones_like(x), x / 50.0]) * logits(p, x) * (1 - logits(p, x))) @ np.stack(
+        [1 + 0 * x, x / 50]
+    ).T
+    slope = np.array([-50.0 / p[1], 50.0 * p[0] / p[1] ** 2])
+    np.testing.assert_allclose(found["threshold"][1], np.sqrt(slope @ np.linalg.inv(fisher) @ slope), rtol=1e-9)
+
+
+@needs_ranks
+@pytest.mark.parametrize(
+    ("name", "files", "firsts"),
+    [
+        ("uneven", (400, 0, 250, 30, 0, 160, 300), (0, 950)),
+        ("one without rows", (300, 0), (0, 300)),
+        ("another without rows", (0, 300), (0, 0)),
+    ],
+)
+def test_uneven_on_two_ranks(example, on_two_ranks, name, files, firsts):
+    program = example("uneven")
+    for found, first in zip(on_two_ranks[1], firsts, strict=True):
+        check_uneven(program, found[name], files)
+        assert found[name]["first"] == first
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="the program is stopped by SIGUSR1")
+def test_restart(example, capsys):
+    program = example("restart")
+    state, done = program.run()
+    assert done
+    assert capsys.readouterr().out in page("restart")
+    assert state["history"][-30:].mean() < 0.1 * state["history"][:5].mean()
+    x = np.linspace(-2.5, 2.5, 101)
+    np.testing.assert_allclose(program.predict(state["weights"], x), np.sin(2 * x), atol=0.25)
+    value, gradient = program.whole(state["weights"], program.data())
+    loss = lambda w: program.loss(w.reshape(3, -1), *program.data()) / 512  # noqa: E731
+    np.testing.assert_allclose(value, loss(state["weights"]), rtol=1e-12)
+    difference = scipy.optimize.approx_fprime(state["weights"].ravel(), loss)
+    np.testing.assert_allclose(gradient.ravel(), difference, atol=1e-6)
+
+
+@needs_ranks
+def test_restart_goes_on_alone_where_two_ranks_were_stopped(tmp_path, example, on_two_ranks):
+    folder, ranks = on_two_ranks
+    assert [found["interrupted"] for found in ranks] == [{"step": 9, "done": False}] * 2
+    program = example("restart")
+    assert program.load(folder / "restart.npz", program.first_state(24))["step"] == 9
+    found, done = program.train(folder / "restart.npz", 24)
+    wanted, _ = program.train(tmp_path / "other.npz", 24)
+    assert done
+    assert {name: found[name].tobytes() for name in wanted} == {name: wanted[name].tobytes() for name in wanted}
+    assert not list(folder.glob("*.part"))
+
+
+@needs_ranks
+def test_names_of_mpi4py_do_what_ours_do(on_two_ranks):
+    for found in on_two_ranks[1]:
+        assert len(found["side by side"]) >= 18
+        for code, theirs, ours in found["side by side"]:
+            if theirs is not None:  # as on rank 0 of exscan
+                np.testing.assert_array_equal(theirs, ours, err_msg=code)
+
+
+def normal(text):
+    """Messages without what differs from run to run."""
+    text = text.replace(f"{EXAMPLES / 'mistakes'}/", "")
+    text = re.sub(r"named '[a-z]+'", "named 'NAME'", text)
+    return re.sub(r"process \d+", "process NUMBER", text)
+
+
+@needs_ranks
+def test_messages_on_the_page_about_hanging_are_those_of_the_programs(tmp_path, on_two_ranks):
+    printed = on_two_ranks[1][0]["printed"]
+    programs = ("set_order", "skipped_step", "child")
+    lines = normal("".join(printed[name] for name in programs)).splitlines()
+    assert len(lines) == 10
+    program = tmp_path / "hangs.py"
+    program.write_text(
+        "import runpy, sys\nfrom numbafunc import parallel\nparallel.psum(1.0)\nparallel.set_timeout(2)\n"
+        "runpy.run_path(sys.argv[1])\n"
+    )
+    (tmp_path / "logs").mkdir()
+    result = run_ranks(tmp_path / "logs", 2, program, EXAMPLES / "mistakes" / "one_rank_only.py", fails=True)
+    lines += normal(result.logs[0]).splitlines()[:3]
+    told = normal(page("hanging"))
+    assert not [line for line in lines if line not in told]
+    assert printed["skipped_together"] == "2 of 3 steps\n"
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+@pytest.mark.parametrize(
+    ("script", "left"), [("ranks", False), ("restart", True), ("restart", False), ("sweep", False)]
+)
+def test_scripts_for_slurm(tmp_path, script, left):
+    """With stand-ins that note how they are called, and a checkpoint that is left or not."""
+    commands = {
+        "module": "",
+        "scontrol": "",
+        "srun": 'while [[ $1 == --* ]]; do shift; done\n"$@"\n',
+        "python": 'echo "threads $OPENBLAS_NUM_THREADS" >> $LOG\n' + "touch results/restart.npz\n" * left,
+    }
+    for name, text in commands.items():
+        (tmp_path / name).write_text(f'#!/bin/bash\necho "{name} $*" >> $LOG\n{text}')
+        (tmp_path / name).chmod(0o700)
+    (tmp_path / "numbafunc" / "bin").mkdir(parents=True)
+    (tmp_path / "numbafunc" / "bin" / "activate").touch()
+    (tmp_path / "results").mkdir()
+    settings = {"SLURM_CPUS_PER_TASK": "4", "SLURM_JOB_ID": "17", "SLURM_ARRAY_TASK_ID": "3"}
+    settings |= {"HOME": str(tmp_path), "LOG": str(tmp_path / "log"), "PATH": f"{tmp_path}:/usr/bin:/bin"}
+    command = ["bash", "-eu", str(EXAMPLES / "slurm" / f"{script}.sh")]
+    subprocess.run(command, cwd=tmp_path, env=settings, check=True, timeout=60)
+    log = (tmp_path / "log").read_text()
+    assert "threads 4" in log
+    assert ("scontrol requeue 17" in log) == left
+    programs = re.findall(r"^python (examples/\S+)", log, re.M)
+    assert len(programs) == 1
+    assert (ROOT / programs[0]).exists()
+    assert ("srun --cpus-per-task=4 python examples" in log) == (script != "sweep")
 
 
 def test_stencil(example):

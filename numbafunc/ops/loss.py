@@ -10,7 +10,7 @@ import numpy as np
 from numbafunc import backend
 from numbafunc.backend import Backend
 from numbafunc.dual.array import Dual
-from numbafunc.errors import ShapeError
+from numbafunc.errors import BroadcastWarning, ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import define
 from numbafunc.kinds.njit import register
@@ -306,7 +306,7 @@ def _warn_of_shapes(names: tuple[str, str], shapes: tuple[tuple[int, ...], tuple
     """Warn of different shapes, at the caller of the public function that called this one through ``depth`` others."""
     if shapes[0] != shapes[1]:
         given = f"{names[0]} has shape {shapes[0]} and {names[1]} has shape {shapes[1]}"
-        warnings.warn(f"{given}; they are broadcast", UserWarning, stacklevel=4 + depth)
+        warnings.warn(f"{given}; they are broadcast", BroadcastWarning, stacklevel=4 + depth)
 
 
 @shortcut("logits", "labels", options=["weight", "where", "label_smoothing"])

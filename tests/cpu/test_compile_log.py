@@ -1,8 +1,11 @@
 """The logger `numbafunc` tells of compilations and of kernels that are read from the cache."""
 
+import logging
+
 import pytest
 
 from numbafunc.cpu.compile_log import dtypes_of, op_of
+from numbafunc.cpu.dispatchers import compile_lazily
 
 PROGRAM = """
 import logging, sys
@@ -48,6 +51,16 @@ def test_compilations_are_logged_and_reads_of_the_cache(programs, tmp_path):
 )
 def test_ops_are_named_by_the_identities_of_kernels(identity, op):
     assert op_of(identity) == op
+
+
+def test_what_no_cache_keeps_is_logged(caplog):
+    def add_one(x):
+        return x + 1
+
+    with caplog.at_level(logging.INFO, "numbafunc"):
+        assert compile_lazily(add_one, None)(2.0) == 3
+    (record,) = caplog.records
+    assert (record.op, record.dtype, record.cache_hit) == ("function without identity", "float64", False)
 
 
 def test_dtypes_are_named_once():

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["CollectiveMismatchError", "CompiledDerivativeWarning", "KernelCacheWarning", "RankError", "ShapeError"]
+__all__ = [
+    "BroadcastWarning",
+    "CollectiveMismatchError",
+    "CompiledDerivativeWarning",
+    "KernelCacheWarning",
+    "RankError",
+    "ShapeError",
+]
 
 
 def __dir__() -> list[str]:
@@ -25,6 +32,10 @@ class CollectiveMismatchError(RuntimeError):
 
     Raised on every rank of the axis, with the call of each of them. No data have been exchanged, and the axis works on.
     """
+
+
+class BroadcastWarning(UserWarning):
+    """Arrays of different shapes are broadcast where equal shapes are meant as a rule, as by a loss."""
 
 
 class KernelCacheWarning(RuntimeWarning):

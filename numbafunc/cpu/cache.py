@@ -9,6 +9,7 @@ has no index file on which processes could disagree.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import hashlib
 import pickle
@@ -23,15 +24,18 @@ import llvmlite
 import numba
 import numpy as np
 from numba.core import event
-from numba.core.caching import _Cache
+from numba.core.caching import NullCache, _Cache
 from numba.core.compiler import CompileResult
 from numba.core.runtime import _nrt_python, rtsys
 from numba.core.serialize import dumps
 
 from numbafunc.cpu import cache_folder
+from numbafunc.cpu.compile_log import CompileTimer, dtypes_of, op_of
 from numbafunc.cpu.identity import TAINTED, UnidentifiableError, is_covered, mangled, type_words
 
 _MAGIC = b"numbafunc kernel 1\n"
+
+_LONGEST_KEY = 2**20  # bytes of a key that are read to describe an entry
 
 # How the names of variables begin that hold the environments of functions.
 _ENVIRONMENT = "_ZN08NumbaEnv"
@@ -98,6 +102,7 @@ class KernelCache(_Cache):
 
     def __init__(self, identity: str) -> None:
         self._identity = identity
+        self._timer = CompileTimer()
 
     @property
     def cache_path(self) -> str:
@@ -122,17 +127,22 @@ class KernelCache(_Cache):
         """The compiled kernel for these types, or None."""
         # A full refresh of the context would load the whole compiler, which takes half a second.
         _name_runtime()
+        self._timer = CompileTimer()
         payload = _read(self._key(sig, target_context))
         try:
-            return None if payload is None else CompileResult._rebuild(target_context, *pickle.loads(payload))
+            found = None if payload is None else CompileResult._rebuild(target_context, *pickle.loads(payload))
         except (ImportError, AttributeError):  # it refers to a user's module that no longer exists
             return None
         except Exception as error:
             cache_folder.warn_once(f"A cached kernel can't be loaded, and is compiled anew: {error!r}")
             return None
+        if found is not None:
+            self._timer.log(self._identity, sig, cache_hit=True)
+        return found
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled kernel, unless its code is also that of functions that its identity says nothing of."""
+        self._timer.log(self._identity, sig, cache_hit=False)
         if not are_covered([data.library]):
             return
         if data.lifted or data.library.has_dynamic_globals or _is_recursive(data.library) or _needs_more(data.library):
@@ -144,6 +154,18 @@ class KernelCache(_Cache):
             cache_folder.warn_once(f"A compiled kernel can't be kept, and is compiled anew next time: {error!r}")
             return
         _keep(key, payload)
+
+
+class NoCache(NullCache):
+    """In place of the cache, for functions that can't be told from others: it logs what is compiled."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> None:
+        """Nothing."""
+        self._timer = CompileTimer()
+
+    def save_overload(self, sig: Any, cres: Any) -> None:
+        """Keep nothing."""
+        self._timer.log(None, sig, cache_hit=False)
 
 
 class UserCache(KernelCache):
@@ -201,6 +223,31 @@ def _is_recursive(library: Any) -> bool:
     return any(variable.name.startswith(".numba.unresolved$") for variable in library._final_module.global_variables)
 
 
+def contents(root: Path) -> list[tuple[str, str, int, float]]:
+    """What is in a folder of kernels: of each the op, its dtypes, bytes, and when it was last used, newest first."""
+    found = []
+    for entry in cache_folder.entries(root):
+        with contextlib.suppress(OSError):
+            if entry.is_file(follow_symlinks=False):
+                status = entry.stat(follow_symlinks=False)
+                op, dtypes = _described(Path(entry.path))
+                found.append((op, dtypes, status.st_size, max(status.st_atime, status.st_mtime)))
+    return sorted(found, key=lambda one: -one[3])
+
+
+def _described(path: Path) -> tuple[str, str]:
+    """The op and the dtypes of an entry, by what its digest is made of."""
+    with path.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            return "not a kernel", ""
+        key = file.read(min(int.from_bytes(file.read(8), "little"), _LONGEST_KEY))
+    try:
+        _, identity, *others = ast.parse(key.decode(), mode="eval").body.elts[:3]  # type: ignore[attr-defined]
+        return op_of(ast.literal_eval(identity)), dtypes_of(ast.literal_eval(others[0])) if others else ""
+    except (AttributeError, SyntaxError, ValueError):
+        return "not a kernel", ""
+
+
 def _name(key: bytes) -> str:
     return hashlib.sha256(key).hexdigest()
 
@@ -223,4 +270,4 @@ def _keep(key: bytes, payload: bytes) -> None:
     cache_folder.write(_name(key), _head(key) + hashlib.sha256(payload).digest() + payload)
 
 
-__all__ = ["KernelCache", "UserCache", "are_covered", "recall", "remember", "source_digest"]
+__all__ = ["KernelCache", "NoCache", "UserCache", "are_covered", "contents", "recall", "remember", "source_digest"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numba
 
-from numbafunc.cpu.cache import KernelCache, UserCache
+from numbafunc.cpu.cache import KernelCache, NoCache, UserCache
 from numbafunc.cpu.parts import KernelCompiler, PartCompiler
 
 # IEEE arithmetic as written, no exceptions. All flags are given, since a callee inherits those of its caller.
@@ -64,8 +64,7 @@ def _kept(function: Any, identity: str | None, kind: Any, **options: Any) -> Any
     if identity is not None:
         _name(function, identity)
     dispatcher = numba.njit(**options, pipeline_class=KernelCompiler)(function)
-    if identity is not None:
-        dispatcher._cache = kind(identity)
+    dispatcher._cache = NoCache() if identity is None else kind(identity)
     return dispatcher
 
 

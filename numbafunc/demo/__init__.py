@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import math
+import os
 import time
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import numpy as np
 
 from numbafunc import parallel
 from numbafunc.demo.data import load, split
-from numbafunc.demo.report import progress, save_figure
+from numbafunc.demo.report import figure_forms, progress, save_figure
 from numbafunc.demo.train import Processes, Settings, blas_threads_of_rank, confusion_matrix, first_weights, fit
 
 REQUIRED_ACCURACY = 0.95
@@ -26,19 +28,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--learning-rate",
-        type=float,
+        type=_rate,
         help=f"size of a step (default: {plain.learning_rate}, {layered.learning_rate} with a hidden layer)",
     )
     parser.add_argument(
         "--seed",
-        type=int,
+        type=_count,
         default=0,
         help="seed of the split into two parts, and of first weights (default: %(default)s)",
     )
     parser.add_argument(
         "--output",
-        type=Path,
-        default=Path("numbafunc-demo.png"),
+        type=_figure_file,
+        default="numbafunc-demo.png",
         help="file for the figure (default: %(default)s)",
     )
     parser.add_argument("--quiet", action="store_true", help="print the result alone")
@@ -93,6 +95,28 @@ def _count(text: str) -> int:
     if number < 0:
         raise argparse.ArgumentTypeError(f"must be at least 0, not {number}")
     return number
+
+
+def _rate(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be above 0 and finite, not {number}")
+    return number
+
+
+def _figure_file(text: str) -> Path:
+    """The file for the figure, looked at before minutes are spent on what is to be drawn in it."""
+    path = Path(text)
+    if not path.parent.is_dir() or path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is no file in a folder that exists")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text!r} can't be written")
+    forms = figure_forms()
+    if forms and path.suffix[1:].lower() not in forms:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no kind of image; wanted: a name that ends in .{', .'.join(forms)}"
+        )
+    return path
 
 
 def _positive(text: str) -> int:

@@ -16,9 +16,9 @@ PLAIN_LINES = 8
 
 @contextmanager
 def progress(steps: int, quiet: bool) -> Iterator[Report]:
-    """Show the progress of training: a bar on a terminal if rich is installed, else some lines, or nothing if `quiet`.
+    """Show the progress of training: a bar on a terminal or in a notebook if rich is installed, else some lines.
 
-    Yields a function to call after each step with the number of steps done and the loss.
+    Nothing is shown if `quiet`. Yields a function to call after each step with the number of steps done and the loss.
     """
     if quiet:
         yield lambda step, loss: None
@@ -29,7 +29,8 @@ def progress(steps: int, quiet: bool) -> Iterator[Report]:
     except ImportError:
         terminal = False
     else:
-        terminal = Console().is_terminal
+        console = Console()
+        terminal = console.is_terminal or console.is_jupyter
     if not terminal:
         yield _plain_lines(steps)
         return
@@ -54,6 +55,15 @@ def _plain_lines(steps: int) -> Report:
             print(f"step {step:4d} of {steps}   loss {loss:.4f}", flush=True)
 
     return report
+
+
+def figure_forms() -> list[str]:
+    """The endings of the names of files that :func:`save_figure` can draw into; none where matplotlib is missing."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return []
+    return sorted(Figure().canvas.get_supported_filetypes())
 
 
 def save_figure(path: Path, history: Sequence[float], confusion: NDArray[np.int64]) -> bool:

@@ -26,6 +26,7 @@ from numbafunc.dual.levels import FIRST_DRAWN, LIVE, admit, leaked
 from numbafunc.dual.methods import ArrayMethods
 from numbafunc.dual.other_arrays import PANDAS_PRIORITY, holds_arrays
 from numbafunc.dual.recorder import Recorder
+from numbafunc.dual.show import html_of, text_of
 from numbafunc.dual.tables import FUNCTION_RULES, HOOKS, UFUNC_METHODS, UFUNC_RULES
 from numbafunc.dual.user_line import DUAL_TYPES
 from numbafunc.numbers import elementary
@@ -205,9 +206,10 @@ class Dual(ArrayMethods):
         return bool(value_of(self))
 
     def __repr__(self) -> str:
-        primal = repr(self.primal).replace("\n", "\n     ")
-        tangent = repr(self.tangent).replace("\n", "\n     ")
-        return f"Dual({primal},\n     tangent={tangent},\n     level={self.level})"
+        return text_of(self)
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
 
     def __format__(self, specification: str) -> str:
         """With a specification (``f"{x:.3f}"``) the value, like any number; without one, the ``repr``."""

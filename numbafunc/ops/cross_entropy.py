@@ -180,7 +180,7 @@ def cross_entropy_logits(
 
     Warns
     -----
-    UserWarning
+    numbafunc.errors.BroadcastWarning
         When the shapes differ; they are then broadcast.
 
     Notes
@@ -367,7 +367,7 @@ def sigmoid_cross_entropy_logits(
 
     Warns
     -----
-    UserWarning
+    numbafunc.errors.BroadcastWarning
         When the shapes of two arrays differ; they are then broadcast.
 
     Notes

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from numbafunc.errors import BroadcastWarning
 from numbafunc.kinds import arguments
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.reduction import Reduction, Stages
@@ -182,7 +183,7 @@ def warn_of_shapes(names: tuple[str, str], shapes: tuple[tuple[int, ...], tuple[
     """Warn of different shapes, at the caller of the public function that called this one through ``depth`` others."""
     if shapes[0] != shapes[1]:
         given = f"{names[0]} has shape {shapes[0]} and {names[1]} has shape {shapes[1]}"
-        warnings.warn(f"{given}; they are broadcast", UserWarning, stacklevel=4 + depth)
+        warnings.warn(f"{given}; they are broadcast", BroadcastWarning, stacklevel=4 + depth)
 
 
 @shortcut("x", options=["where"])
@@ -283,7 +284,7 @@ def mean_absolute_error(x: Any, y: Any, keep_axis: Any = (0,), *, where: Any = N
 
     Warns
     -----
-    UserWarning
+    numbafunc.errors.BroadcastWarning
         When the shapes differ; they are then broadcast.
 
     Notes
@@ -332,7 +333,7 @@ def mean_squared_error(x: Any, y: Any, keep_axis: Any = (0,), *, where: Any = No
 
     Warns
     -----
-    UserWarning
+    numbafunc.errors.BroadcastWarning
         When the shapes differ; they are then broadcast.
 
     Examples
@@ -385,7 +386,7 @@ def mean_squared_log_error(y_true: Any, y_pred: Any, keep_axis: Any = (0,), *, w
 
     Warns
     -----
-    UserWarning
+    numbafunc.errors.BroadcastWarning
         When the shapes differ; they are then broadcast.
 
     Examples

@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -38,10 +39,47 @@ def test_properties():
 
 
 def test_repr_shows_value_and_tangent():
-    text = repr(Dual(np.array([1.5]), np.array([[2.5]]), 3))
-    assert "1.5" in text
-    assert "tangent=array([[2.5]])" in text
-    assert "level=3" in text
+    made = Dual(np.array([1.5]), np.array([[2.5]]), 3)
+    assert repr(made) == "Dual(array([1.5]), tangent=array([[2.5]]), level=3)"
+    again = eval(repr(made), {"Dual": Dual, "array": np.array})
+    assert (again.primal, again.tangent, again.level) == ([1.5], [[2.5]], 3)
+
+
+def seen_by(driver, show, x):
+    found = []
+    driver(lambda x: (found.append(show(x)), np.sum(x * x))[1])(x)
+    return found[0]
+
+
+def test_repr_inside_derivatives_shows_no_level_and_aligns_what_takes_several_lines():
+    x = np.array([1.0, 2.0])
+    assert seen_by(numbafunc.jacfwd, repr, np.float64(2)) == "Dual(array(2.), tangent=array([1.]))"
+    assert seen_by(numbafunc.grad, repr, np.ones(3)) == (
+        "Dual(array([1., 1., 1.]), tangent=<to be found by reverse mode, shape (3,)>)"
+    )
+    assert seen_by(numbafunc.jacfwd, repr, x).splitlines() == [
+        "Dual(array([1., 2.]),",
+        "     tangent=array([[1., 0.],",
+        "                    [0., 1.]]))",
+    ]
+    assert seen_by(numbafunc.hessian, repr, x).startswith("Dual(Dual(array([1., 2.]),\n          tangent=array(")
+
+
+def test_notebooks_show_value_and_derivative_as_a_table():
+    made = Dual(np.array([1.5, 0.5]), np.array([[2.5, 3.5]]), 3)
+    table = ElementTree.fromstring(made._repr_html_())
+    assert table.tag == "table"
+    assert table.findtext("caption") == "Dual array, shape (2,), float64"
+    assert [row.findtext("th") for row in table.iter("tr")] == ["value", "derivative"]
+    assert [row.findtext("td/pre") for row in table.iter("tr")] == ["[1.5 0.5]", "[2.5 3.5]"]
+
+    def rows(driver):
+        shown = seen_by(driver, Dual._repr_html_, np.ones(2))
+        return [cell.text for cell in ElementTree.fromstring(shown).iter("th")]
+
+    assert rows(numbafunc.jacfwd) == ["value", "derivative along 2 directions"]
+    assert rows(numbafunc.hessian) == ["value", "value", *["derivative along 2 directions"] * 2]
+    assert "to be found by reverse mode" in seen_by(numbafunc.grad, Dual._repr_html_, np.ones(3))
 
 
 @pytest.mark.parametrize(

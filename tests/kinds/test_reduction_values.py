@@ -12,6 +12,7 @@ from hypothesis import given, settings, strategies as st
 from reduction_table import FREE, NAMES, TABLE, TOLERANCE, mask, operands, shape_for
 from sweep import mostly_thorough, thorough
 
+from numbafunc.errors import BroadcastWarning
 from numbafunc.kinds import reduction
 
 pytestmark = pytest.mark.any_backend
@@ -162,12 +163,12 @@ def test_rounding_errors_of_one_sign_do_not_add_up(number):
     bar = 4
     assert _error(loss.l2(x), size * exact / 2, np.float32) <= bar
     zero = np.zeros(1, np.float32)
-    with pytest.warns(UserWarning, match="broadcast"):
+    with pytest.warns(BroadcastWarning, match="broadcast"):
         assert _error(loss.mean_squared_error(x, zero, None), exact, np.float32) <= bar
-    with pytest.warns(UserWarning, match="broadcast"):
+    with pytest.warns(BroadcastWarning, match="broadcast"):
         columns = loss.mean_squared_error(x.reshape(-1, 3), zero, (1,))
     assert _error(columns[0], exact, np.float32) <= 16  # a column adds 128 terms one by one
-    with pytest.warns(UserWarning, match="broadcast"):
+    with pytest.warns(BroadcastWarning, match="broadcast"):
         rows = loss.mean_squared_error(x[: size // 60 * 30].reshape(30, -1), zero, (0,))
     assert _error(rows[0], exact, np.float32) <= bar
 
@@ -176,7 +177,7 @@ def test_rounding_errors_of_one_sign_do_not_add_up(number):
 def test_sums_down_columns_lose_nothing_with_their_length(size):
     x = np.random.default_rng(0).uniform(0, 1, (size, 3)).astype(np.float32)
     zero = np.zeros((1, 1), np.float32)
-    with pytest.warns(UserWarning, match="broadcast"):
+    with pytest.warns(BroadcastWarning, match="broadcast"):
         means = loss.mean_squared_error(x, zero, (1,))
     for column in range(3):
         exact = math.fsum(x[:, column].astype(np.float64) ** 2) / size

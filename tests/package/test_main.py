@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import numbafunc
+from numbafunc.__main__ import main
+from numbafunc.demo.report import progress
 
 SECONDS = 300
 
@@ -47,20 +54,97 @@ def test_demo_fails_when_it_stops_too_early(tmp_path: Path) -> None:
     assert "step" not in result.stdout
 
 
-@pytest.mark.parametrize("arguments", [("demo", "--steps", "0"), ("demo", "--steps", "many"), ("cook",), ()])
-def test_wrong_options_are_explained(arguments: tuple[str, ...], tmp_path: Path) -> None:
-    result = run(*arguments, folder=tmp_path)
-    assert result.returncode == 2
-    assert "usage: python -m numbafunc" in result.stderr
+WRONG = [
+    ("cook", "invalid choice: 'cook'"),
+    ("demo --steps 0", "must be at least 1, not 0"),
+    ("demo --steps many", "invalid _positive value: 'many'"),
+    ("demo --hidden -1", "must be at least 0, not -1"),
+    ("demo --seed -1", "must be at least 0, not -1"),
+    ("demo --learning-rate nan", "must be above 0 and finite, not nan"),
+    ("demo --output no/such/folder/figure.png", "is no file in a folder that exists"),
+    ("demo --output figure.doc", "is no kind of image; wanted: a name that ends in"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG)
+def test_wrong_options_are_explained_before_any_work(
+    arguments: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main(arguments.split())
+    output = capsys.readouterr()
+    assert ended.value.code == 2
+    assert output.err.startswith("usage: python -m numbafunc")
+    assert message in output.err
+    assert output.out == ""
+
+
+def test_without_a_command_the_commands_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    output = capsys.readouterr().out
+    assert output.startswith("usage: python -m numbafunc")
+    assert all(f"\n    {command} " in output for command in ("demo", "info", "cache"))
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"numbafunc {numbafunc.__version__}\n"
+
+
+def test_progress_is_a_bar_on_terminals_and_lines_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def shown(**environment: str) -> str:
+        with monkeypatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            with progress(4, quiet=False) as report:
+                for step in range(1, 5):
+                    report(step, 1 / step)
+        return capsys.readouterr().out
+
+    assert shown().splitlines()[-1] == "step    4 of 4   loss 0.2500"
+    bar = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", shown(FORCE_COLOR="1", COLUMNS="80", TERM="xterm"))
+    assert {"4/4", "loss", "0.2500"} <= set(bar.split())
+    assert "step" not in bar
 
 
 def test_info_names_versions_threads_and_cache(tmp_path: Path) -> None:
     result = run("info", folder=tmp_path)
     assert result.returncode == 0, result.stderr
     facts = dict(line.split(maxsplit=1) for line in result.stdout.replace("kernel cache", "kernel-cache").splitlines())
-    assert {"Python", "numba", "llvmlite", "numpy", "processor", "threads", "kernel-cache"} <= facts.keys()
+    assert {"Python", "numba", "llvmlite", "numpy", "MPI", "CUDA", "threads", "kernel-cache"} <= facts.keys()
     assert int(facts["threads"].split(",")[0]) >= 1
     assert "kernels" in facts["kernel-cache"]
+    assert re.fullmatch(r"\S+, vectors of (64|128|256|512) bits", facts["processor"])
+
+
+def test_info_for_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBAFUNC_CACHE_DIR", str(tmp_path / "kernels"))
+    monkeypatch.setenv("NUMBAFUNC_CACHE_SIZE", "2")
+    result = run("info", "--json", folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    facts = json.loads(result.stdout)
+    assert facts["numbafunc"] == numbafunc.__version__
+    assert facts["packages"]["numpy"] == np.__version__
+    assert facts["cache"] == {"folder": str(tmp_path / "kernels"), "entries": 0, "bytes": 0, "limit": 2 * 2**20}
+    assert facts["threads"]["count"] >= 1
+    assert set(facts["cuda"]) == {"driver", "devices", "toolkit"}
+    had = {name.lower() for name, there in read_processor().items() if there}
+    assert set(facts["processor"]["features"]) <= had
+    assert facts["processor"]["vector_bits"] == (512 if "avx512f" in had else 256 if "avx" in had else 128)
+
+
+def read_processor() -> dict[str, bool]:
+    import llvmlite.binding
+
+    return dict(llvmlite.binding.get_host_cpu_features())
 
 
 def test_cache_is_shown_and_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,6 +154,12 @@ def test_cache_is_shown_and_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     shown = run("cache", folder=tmp_path).stdout
     assert shown.startswith(f"{tmp_path / 'kernels'}: 1 kernels, ")
     assert shown.endswith("MB of at most 1074\n")
+    listed, total = run("cache", "--list", folder=tmp_path).stdout.splitlines()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d +\d+\.\d kB  elementwise relu, float64", listed)
+    assert total == shown.rstrip()
+    (next((tmp_path / "kernels").iterdir()) / "0.kernel").write_bytes(b"something else")
+    assert "not a kernel" in run("cache", "--list", folder=tmp_path).stdout
+    (next((tmp_path / "kernels").iterdir()) / "0.kernel").unlink()
     removed, left = run("cache", "--clear", folder=tmp_path).stdout.splitlines()
     assert removed.startswith("removed 1 kernels, ")
     assert left.startswith(f"{tmp_path / 'kernels'}: 0 kernels, ")

@@ -13,7 +13,11 @@ import matplotlib.pyplot as plt
 from pictures import benchmarks, curves, examples, home, images
 from pictures.style import STYLE, Picture, save
 
-TABLES = {"accuracy-table": benchmarks.accuracy_table, "lost-table": benchmarks.lost}
+TABLES = {
+    "accuracy-table": benchmarks.accuracy_table,
+    "lost-table": benchmarks.lost,
+    "ratios-table": benchmarks.ratios,
+}
 OF_FUNCTIONS: dict[str, Picture] = {**curves.PICTURES, **images.PICTURES}
 
 

@@ -1,4 +1,4 @@
-"""Plots of the measurements in ``bench/results``, and the directive ``lost-table`` with what was slower than a peer."""
+"""Plots and tables of the measurements in ``bench/results``: what was slower than a peer, and by how much."""
 
 from __future__ import annotations
 
@@ -89,6 +89,27 @@ def gradients() -> Any:
     return figure
 
 
+def cost() -> Any:
+    """How many evaluations of the function a gradient takes, by the time of one."""
+    rows = json.loads((RESULTS / "gradients.json").read_text())["results"]
+    models: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        function = row["contenders"]["value"]
+        point = (function["median_seconds"] * 1e6, 1 / function["ratio"])
+        models.setdefault(row["name"].replace(", 100 steps", " (loop)"), []).append(point)
+    figure, axes = plt.subplots(figsize=(8.0, 3.6))
+    colors = (BLUE, ORANGE, GREEN, PURPLE)
+    for place, (name, points) in enumerate(models.items()):
+        style = {"color": colors[place % 4], "marker": "os"[place // 4], "markersize": 5, "linewidth": 1}
+        axes.loglog(*zip(*sorted(points), strict=True), label=name, **style)
+    axes.set(xlabel="time of the function alone, µs", ylabel="gradient / function", ylim=(1, 40))
+    axes.set_xticks([10, 100, 1000, 10000, 100000], ["10", "100", "1,000", "10,000", "100,000"])
+    axes.set_yticks([1, 2, 4, 10, 20, 40], ["1", "2", "4", "10", "20", "40"])
+    axes.minorticks_off()
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")
+    return figure
+
+
 def modes() -> Any:
     """Times of gradients in both modes, by the number of variables."""
     rows = json.loads((RESULTS / "modes.json").read_text())["results"]
@@ -161,9 +182,26 @@ def accuracy_table() -> list[str]:
 def write(folder: Path) -> None:
     """Draw all plots."""
     save(accuracy(), folder / "accuracy")
-    for name, draw in (("values", values), ("gradients", gradients), ("modes", modes)):
+    for name, draw in (("values", values), ("gradients", gradients), ("cost", cost), ("modes", modes)):
         save(draw(), folder / f"bench-{name}")
     save(chain(), folder / "modes")
+
+
+def ratios() -> list[str]:
+    """The table of all ratios in short, by peer, as reStructuredText."""
+    lines = [".. list-table::", "    :header-rows: 1", "    :class: cost", ""]
+    head = ("", "Cases", "we lose", "typical ratio", "our worst", "our best")
+    rows = [head]
+    for what, files in (("gradients", ["gradients"]), ("values", list(VALUES))):
+        for peer, (label, _) in PEERS.items():
+            found = np.sort([case.ratios[peer] for file in files for case in cases(file) if peer in case.ratios])
+            if found.size:
+                typical = np.exp(np.log(found).mean())
+                figures = (f"{ratio:.{0 if ratio >= 10 else 2}f}" for ratio in (typical, found[0], found[-1]))
+                rows.append((f"{what}, {label}", str(found.size), str(np.sum(found < 1)), *figures))
+    for row in rows:
+        lines += [f"    {'  ' if place else '* '}- {cell}" for place, cell in enumerate(row)]
+    return [*lines, ""]
 
 
 def lost() -> list[str]:

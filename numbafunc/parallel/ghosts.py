@@ -145,11 +145,16 @@ class Widening(NamedTuple):
 
     def run(self, call: Call, arrays: Sequence[np.ndarray[Any, Any]], outs: Sequence[Any]) -> None:
         """Write the widened arrays, together with all ranks."""
+        if call.ranks.size == 1:
+            _check_needs(call, [self.needs])
+            self.table.copy([*arrays, *outs, *self.constants])
+            return
         sums = self.payload.copy()
         data = self.table.data([*arrays, *outs, *self.constants])
-        call.ranks.exchange_by(exchange_messages(), self.digest, self.describe, self.text, call.place, sums, *data)
-        if sums[0] or sums[1]:
-            _explain(call, self, sums)
+        with held_back():  # an error takes a second exchange
+            call.ranks.exchange_by(exchange_messages(), self.digest, self.describe, self.text, call.place, sums, *data)
+            if sums[0] or sums[1]:
+                _explain(call, self, sums)
 
 
 def _widen_arrays(
@@ -165,11 +170,7 @@ def _widen_arrays(
     ]
     if outs is None:
         outs = [np.empty(widened_shape(x.shape, some), x.dtype) for x, some in zip(arrays, margins, strict=True)]
-    if call.ranks.size > 1:
-        plan_of(call, arrays, outs, leading, tangents, margins).run(call, arrays, outs)
-        return list(outs)
-    _check_needs(call, [_needs(call.settings, arrays, margins, leading)])
-    _widening(_AtOnce(), call.settings, 0, arrays, outs, _constants(call, arrays, tangents), margins)
+    plan_of(call, arrays, outs, leading, tangents, margins).run(call, arrays, outs)
     return list(outs)
 
 
@@ -228,7 +229,8 @@ def _description(
     shown = ", ".join(f"{x.dtype} {x.shape}" for x in arrays[:_SHOWN])
     more = f" and {len(arrays) - _SHOWN} more" if len(arrays) > _SHOWN else ""
     text = f"{what} of {shown}{more}, {call.settings.text}, in {call.nest} over {call.ranks.label!r}"
-    return digest_of(what, call.settings.text, forms, call.nest), call.ranks.text(text), lambda: text
+    digest = digest_of(what, call.settings.text, forms, call.nest)
+    return digest, None if call.ranks.size == 1 else call.ranks.text(text), lambda: text
 
 
 _SHOWN = 8
@@ -269,18 +271,8 @@ def is_inside(x: np.ndarray[Any, Any], out: np.ndarray[Any, Any], margins: Seque
     return first == address(x) and x.strides == out.strides
 
 
-class _AtOnce:
-    """Copies made now, where a rank has no neighbour but itself."""
-
-    def copy(self, target: Part, source: Part) -> None:
-        np.copyto(target.view, source.view)
-
-    def wait(self) -> None:
-        pass
-
-
 def _widening(
-    to: Any,
+    to: Messages,
     settings: Settings,
     rank: int,
     arrays: Sequence[np.ndarray[Any, Any]],
@@ -364,16 +356,15 @@ def _check_needs(call: Call, needs: Sequence[Sequence[tuple[int, int, int, int]]
 def _explain(call: Call, plan: Widening, sums: np.ndarray[Any, Any]) -> None:
     """Raise, on all ranks, for blocks that are too small or do not fit each other."""
     ranks = call.ranks
-    with held_back():
-        if sums[1]:
-            own = np.zeros((ranks.size, 5), np.int64)
-            if plan.needs:
-                own[ranks.rank] = (1, *plan.needs[0])
-            what = f"{call.nest}: what a halo lacks"
-            (everyone,) = plan_for(SUM, [own], ranks, what).run([own], None, call.place)
-            _check_needs(call, [[(int(a), int(b), int(c), int(d))] if some else [] for some, a, b, c, d in everyone])
-        text = f"{plan.describe()}, beside a block of another length"
-        ranks.agree(digest_of(text), text, call.place)
+    if sums[1]:
+        own = np.zeros((ranks.size, 5), np.int64)
+        if plan.needs:
+            own[ranks.rank] = (1, *plan.needs[0])
+        what = f"{call.nest}: what a halo lacks"
+        (everyone,) = plan_for(SUM, [own], ranks, what).run([own], None, call.place)
+        _check_needs(call, [[(int(a), int(b), int(c), int(d))] if some else [] for some, a, b, c, d in everyone])
+    text = f"{plan.describe()}, beside a block of another length"
+    ranks.agree(digest_of(text), text, call.place)
 
 
 def _fold_arrays(call: Call, arrays: Sequence[np.ndarray[Any, Any]], leading: Sequence[int]) -> list[Any]:

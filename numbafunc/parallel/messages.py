@@ -135,16 +135,18 @@ class Messages:
 
     def table(self) -> Table:
         """The table, complete."""
-        from mpi4py import MPI
+        sizes = (0, 0)
+        if self._most:
+            from mpi4py import MPI
 
-        sizes = MPI._sizeof(MPI.Request), MPI._sizeof(MPI.Status)
+            sizes = MPI._sizeof(MPI.Request), MPI._sizeof(MPI.Status)
         return Table(
             np.array(self._steps, np.int64).reshape(len(self._steps), WIDTH),
             np.array([*self._forms, 0], np.int64),
             self._bytes,
-            np.zeros(self._most * sizes[0] + 8, np.uint8),
+            np.zeros(self._most * sizes[0] + 1, np.uint8),
             sizes[0],
-            np.zeros(self._most * sizes[1] + 8, np.uint8),
+            np.zeros(self._most * sizes[1] + 1, np.uint8),
         )
 
 
@@ -172,8 +174,12 @@ class Table(NamedTuple):
         """Arguments of :func:`exchange_messages` behind those that all exchanges have."""
         scratch = np.empty(self.scratch, np.uint8)
         addresses = np.array([*map(address, arrays), address(scratch)], np.int64)
-        # The scratch memory is an argument so that it lives as long as the call.
-        return self.steps, self.forms, addresses, scratch, self.requests, self.request_size, self.statuses
+        # The forms have counters. The scratch memory is an argument so that it lives as long as the call.
+        return self.steps, self.forms.copy(), addresses, scratch, self.requests, self.request_size, self.statuses
+
+    def copy(self, arrays: Sequence[np.ndarray[Any, Any]]) -> None:
+        """Take the steps of a table without messages."""
+        copy_all()(self.steps, self.forms.copy(), np.array([*map(address, arrays)], np.int64))
 
 
 def address(array: np.ndarray[Any, Any]) -> int:
@@ -309,14 +315,34 @@ def _make_exchange(agree: Any, copy_strided: Any, isend: Any, irecv: Any, waital
     return exchange_messages
 
 
+def _make_copy_all(copy_strided: Any) -> Any:
+    def copy_all(steps: Any, forms: Any, addresses: Any) -> None:
+        for number in range(steps.shape[0]):
+            step = steps[number]
+            if step[0] == COPY:
+                copy_strided(forms[step[5] :], addresses[step[1]] + step[2], addresses[step[3]] + step[4])
+
+    return copy_all
+
+
+@cache
+def _copy_strided() -> Any:
+    return inline(_make_copy(inline(copy_row)))
+
+
+@cache
+def copy_all() -> Any:
+    """Machine code that makes the copies of a table."""
+    words, steps = np.zeros(1, np.int64), np.zeros((1, WIDTH), np.int64)
+    return machine_code(compile_lazily(_make_copy_all(_copy_strided()), "strided copies"), (steps, words, words))
+
+
 @cache
 def exchange_messages() -> Any:
     """Machine code that agrees and, where the payload adds up to zeros, takes the steps of a table."""
-    copy_strided = inline(_make_copy(inline(copy_row)))
     functions = map(exchange.external, ("Isend", "Irecv", "Waitall"))
-    function = compile_lazily(
-        _make_exchange(exchange.parts().agree, copy_strided, *functions), "parallel exchange of messages"
-    )
+    made = _make_exchange(exchange.parts().agree, _copy_strided(), *functions)
+    function = compile_lazily(made, "parallel exchange of messages")
     words, octets = np.zeros(1, np.int64), np.zeros(1, np.uint8)
     steps = np.zeros((1, WIDTH), np.int64)
     return machine_code(function, (words, 0, words, 0, 0, steps, words, words, octets, octets, 0, octets))

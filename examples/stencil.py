@@ -1,6 +1,7 @@
-"""Heat in a plate: from what is seen back to how it began, by its gradient.
+"""Heat in a plate, over the ranks of MPI: from what is seen back to how it began, by its gradient.
 
-python examples/stencil.py [picture]
+python examples/stencil.py [picture [iterations]]
+mpiexec -n 4 python examples/stencil.py [picture [iterations]]
 """
 
 import sys
@@ -10,13 +11,14 @@ import numpy as np
 import scipy.optimize
 
 import numbafunc
+from numbafunc import parallel
 
 SIZE, STEPS, RATE = 24, 40, 0.2
 
 
 def step(heat, _):
-    """One step of diffusion; the halo repeats the edge, so no heat gets out."""
-    halo = numbafunc.pad(heat, 1, "edge")
+    """One step of diffusion; the halo repeats the edge of the plate, so no heat gets out."""
+    halo = parallel.halo(heat, ("row", "column"), border="edge")
     around = halo[:-2, 1:-1] + halo[2:, 1:-1] + halo[1:-1, :-2] + halo[1:-1, 2:]
     return heat + RATE * (around - 4 * heat), None
 
@@ -26,6 +28,18 @@ def diffuse(heat, steps=STEPS):
     return numbafunc.scan(numbafunc.checkpoint(step), heat, None, length=steps)[0]
 
 
+def own(name):
+    """The part of this rank of the cells along an axis of the plate."""
+    rank, ranks = parallel.axis_index(name), parallel.axis_size(name)
+    return slice(SIZE * rank // ranks, SIZE * (rank + 1) // ranks)
+
+
+def whole(block):
+    """The plate, of the blocks of all ranks."""
+    rows = parallel.all_gather(block, "column", axis=1, tiled=True)
+    return parallel.all_gather(rows, "row", tiled=True)
+
+
 def first_heat():
     heat = np.zeros((SIZE, SIZE))
     heat[5:10, 4:9], heat[13:17, 12:20] = 1.0, 0.6
@@ -33,26 +47,36 @@ def first_heat():
 
 
 def main(picture="stencil.png", iterations=60):
+    parallel.grid(row=-1, column=1 if parallel.axis_size() % 2 else 2)
+    block = own("row"), own("column")
     true = first_heat()
-    seen = diffuse(true)
+    seen = diffuse(true[block])
 
     def misfit(flat):
-        heat = flat.reshape(SIZE, SIZE)
+        heat = flat.reshape(SIZE, SIZE)[block]
         return numbafunc.loss.l2(diffuse(heat) - seen)
 
-    start = np.full(SIZE * SIZE, seen.mean())
+    def everywhere(flat):
+        """The misfit of all blocks and its gradient, the same on all ranks."""
+        return parallel.psum(numbafunc.value_and_grad(misfit, mode="reverse")(flat))
+
+    start = np.full(SIZE * SIZE, parallel.psum(seen.sum()) / SIZE**2)
     found = scipy.optimize.minimize(
-        numbafunc.value_and_grad(misfit),
+        everywhere,
         start,
         jac=True,
         method="L-BFGS-B",
         bounds=[(0.0, 1.0)] * start.size,
-        options={"maxiter": iterations},
+        options={"maxiter": int(iterations)},
     )
-    heat = found.x.reshape(SIZE, SIZE)
-    print(
-        f"misfit {misfit(start):.2e} at first, {found.fun:.2e} after {found.nit} steps"
+    first, heat, seen = (
+        float(everywhere(start)[0]),
+        found.x.reshape(SIZE, SIZE),
+        whole(seen),
     )
+    if parallel.axis_index() > 0:
+        return true, heat, found, first
+    print(f"misfit {first:.2e} at first, {found.fun:.2e} after {found.nit} steps")
 
     figure, axes = plt.subplots(1, 3, figsize=(8.4, 3), layout="constrained")
     for place, title, shown in zip(
@@ -65,7 +89,7 @@ def main(picture="stencil.png", iterations=60):
         place.set_title(title)
         place.set_axis_off()
     figure.savefig(picture)
-    return true, heat, found, misfit(start)
+    return true, heat, found, first
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from numbafunc.parallel.collectives import (
     pscan,
     reduce_scatter,
 )
+from numbafunc.parallel.halos import halo
 from numbafunc.parallel.njit import register as _register
 from numbafunc.parallel.reduce import reduce as _reduce
 from numbafunc.parallel.watchdog import checked_limit as _checked_limit, watchdog as _watchdog
@@ -35,6 +36,7 @@ __all__ = [
     "barrier",
     "broadcast",
     "grid",
+    "halo",
     "pargmax",
     "pargmin",
     "pmax",

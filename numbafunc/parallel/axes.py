@@ -164,42 +164,25 @@ class Axis:
         table = np.array(steps, np.int64) if steps else None
         self.exchange(digest, lambda: describe, self.text(describe), place, table)
 
-    def agree_and_reduce(
-        self,
-        digest: int,
-        describe: Callable[[], str],
-        call: Text,
-        place: Place,
-        kernel: Any,
-        fixed: Any,
-        source: Any,
-        target: Any,
+    def exchange_by(
+        self, kernel: Any, digest: int, describe: Callable[[], str], call: Text, place: Place, payload: Any, *data: Any
     ) -> None:
-        """Make sure that all ranks make this call, and reduce flat arrays by the kernel for their dtype."""
+        """As :meth:`exchange`, by machine code that moves the data in its own way."""
         with self:
             self._call = (describe, place)
             self._guard.axis = self
             collective_calls[0] += 1
-            nothing = self._exchange.NO_PAYLOAD
-            status = kernel(
-                self.state,
-                digest ^ place.digest,
-                nothing,
-                call.address,
-                place.address or place.send(),
-                fixed,
-                source,
-                target,
-            )
+            address = place.address or place.send()
+            status = kernel(self.state, digest ^ place.digest, payload, call.address, address, *data)
             if status:
                 self._raise(status)
 
     def agree_and_reduce_kernel(self, dtype: np.dtype[Any]) -> Any:
-        """The kernel that :meth:`agree_and_reduce` takes for a dtype."""
+        """The kernel that agrees and reduces flat arrays of a dtype."""
         return self._exchange.agree_and_reduce(dtype)
 
     def fixed(self, count: int, itemsize: int, datatype: int, operation: int) -> Any:
-        """Arguments of :meth:`agree_and_reduce` for a reduction of so many elements."""
+        """What that kernel takes for a reduction of so many elements."""
         return np.array(self._exchange.reduction(0, 0, count, itemsize, datatype, operation)[3:], np.int64)
 
     def text(self, describe: str) -> Text:
@@ -388,6 +371,15 @@ def coordinates(axis_name: Any, place: Place) -> int:
             index = index * axis.size + axis.rank
         return index
     return _named(axis_name, place).rank
+
+
+def lengths(axis_name: Any, axis: Axis) -> dict[str, int]:
+    """The names that an axis is made of, with their lengths; the last one varies fastest with the rank."""
+    names = (axis_name,) if isinstance(axis_name, str) else axis_name
+    grid = _grids.get(names[0])
+    if grid is None:
+        return {names[0]: axis.size}
+    return {name: size for name, size in grid.sizes.items() if name in names}
 
 
 def _device() -> Axis:

@@ -124,10 +124,5 @@ _KEPT: list[Any] = []
 
 def as_leaf(x: Any, name: str) -> Any:
     """An ndarray in native byte order, or a Dual; TypeError for what can't be reduced."""
-    if isinstance(x, complex) or (isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind == "c"):
-        if isinstance(x, np.ma.MaskedArray):
-            raise TypeError(f"{name} is a masked array, whose mask would be lost; pass {name}.filled(...)")
-        array = np.asarray(x)
-        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
-    operand = arguments.as_array(x, name)
+    operand = arguments.as_array(x, name, complex_values=True)
     return operand if type(operand) is Dual else np.asarray(operand)

@@ -61,7 +61,10 @@ _SIGNATURES = {
     "Alltoallv": (_WORD, _WORD, _WORD, _WORD, _WORD, _WORD, _WORD, _WORD, _WORD),
     "Bcast": (_WORD, _INT, _WORD, _INT, _WORD),
     "Comm_split": (_WORD, _INT, _INT, _WORD),
+    "Irecv": (_WORD, _INT, _WORD, _INT, _INT, _WORD, _WORD),
+    "Isend": (_WORD, _INT, _WORD, _INT, _INT, _WORD, _WORD),
     "Reduce_local": (_WORD, _WORD, _INT, _WORD, _WORD),
+    "Waitall": (_INT, _WORD, _WORD),
 }
 
 
@@ -69,18 +72,19 @@ def _symbol(name: str) -> str:
     return f"numbafunc_mpi_{name.lower()}"
 
 
-def _external(name: str) -> Any:
+def external(name: str) -> Any:
+    """A function of MPI, as compiled code calls it."""
     return types.ExternalFunction(_symbol(name), _INT(*_SIGNATURES[name]))
 
 
-_allreduce = _external("Allreduce")
-_allgather = _external("Allgather")
-_allgatherv = _external("Allgatherv")
-_alltoallv = _external("Alltoallv")
-_bcast = _external("Bcast")
-_comm_split = _external("Comm_split")
-_reduce_local = _external("Reduce_local")
-_memcpy = types.ExternalFunction("memcpy", _WORD(_WORD, _WORD, _WORD))
+_allreduce = external("Allreduce")
+_allgather = external("Allgather")
+_allgatherv = external("Allgatherv")
+_alltoallv = external("Alltoallv")
+_bcast = external("Bcast")
+_comm_split = external("Comm_split")
+_reduce_local = external("Reduce_local")
+memcpy = types.ExternalFunction("memcpy", _WORD(_WORD, _WORD, _WORD))
 
 
 def agree(state: Any, digest: Any, how: Any, payload: Any, call: Any, place: Any) -> Any:
@@ -164,7 +168,7 @@ def ordered_sum(
         for other in range(1, size):
             if code == 0:
                 code = _reduce_local(scratch + other * count * itemsize, scratch, count, datatype, operation)
-        _memcpy(target, scratch, count * itemsize)
+        memcpy(target, scratch, count * itemsize)
         state[ENTERED] += 1
         return np.int64(code)
     start = 0
@@ -285,7 +289,8 @@ class Parts(NamedTuple):
 
 
 @cache
-def _parts() -> Parts:
+def parts() -> Parts:
+    """These functions, when the compiler knows those of MPI."""
     library = launcher.library()
     for name in _SIGNATURES:
         address = ctypes.cast(getattr(library, f"MPI_{name}"), ctypes.c_void_p).value
@@ -297,15 +302,14 @@ def _parts() -> Parts:
 def exchange() -> Any:
     """Machine code of the exchange; the first call needs MPI."""
     words = np.zeros(1, np.int64)
-    function = compile_lazily(_make_exchange(*_parts()), "parallel exchange")
+    function = compile_lazily(_make_exchange(*parts()), "parallel exchange")
     return machine_code(function, (words, 0, 0, words, 0, 0, NO_STEPS))
 
 
 @cache
 def agree_and_reduce(dtype: np.dtype[Any]) -> Any:
     """Machine code that agrees and reduces one flat array of a dtype."""
-    parts = _parts()
-    function = compile_lazily(_make_agree_and_reduce(parts.agree, parts.reduce_memory), "parallel agree_and_reduce")
+    function = compile_lazily(_make_agree_and_reduce(parts().agree, parts().reduce_memory), "parallel agree_and_reduce")
     words, data = np.zeros(1, np.int64), np.zeros(1, dtype)
     return machine_code(function, (words, 0, words, 0, 0, words, data, data))
 

@@ -320,6 +320,7 @@ class SingleCall:
             datatype, operation, elements, itemsize = native(plan.operation, wire.carried)
             self._fixed = plan.axis.fixed(size * elements, itemsize, datatype, operation)
             self._kernel = plan.axis.agree_and_reduce_kernel(wire.carried)
+            self._nothing = np.zeros(0, np.int64)
 
     def __call__(self, x: Array, out: Array | None, place: Place) -> Array:
         """The result, in `out` if that is not None; it must fit."""
@@ -336,8 +337,16 @@ class SingleCall:
             x = target
         data = target.ravel()
         source = data if x is target else x.ravel()
-        self._axis.agree_and_reduce(
-            self._digest, self._describe, self._text, place, self._kernel, self._fixed, source, data
+        self._axis.exchange_by(
+            self._kernel,
+            self._digest,
+            self._describe,
+            self._text,
+            place,
+            self._nothing,
+            self._fixed,
+            source,
+            data,
         )
         if self._divide:
             plan._divide([target], [given], place)

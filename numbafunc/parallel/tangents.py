@@ -93,11 +93,17 @@ def shared(
 
 
 def shared_step(
-    name: str, run: Callable[[Any], Any], back: Callable[[Any], Any], operand: Any, part: Recorder, axis: Axis
+    name: str,
+    run: Callable[[Any], Any],
+    back: Callable[[Any], Any],
+    operand: Any,
+    part: Recorder,
+    axis: Axis,
+    shape: tuple[int, ...] | None = None,
 ) -> Recorder:
     """A linear step of recorded tangents of an operand that all ranks take together, and its transpose too.
 
-    The tangents of the result have the shape of the operand's.
+    The tangents of the result have the shape of the operand's, or the one given.
     """
     lower = {key: other for key, other in components(operand).items() if key and key[-1] < part.level}
 
@@ -112,7 +118,7 @@ def shared_step(
         return assemble(parts)
 
     step = Primitive(name, lambda x: run(complete(x)), lambda cotangent, place, x: back(complete(cotangent)))
-    result = step.record(part.shape, part.dtype, part)
+    result = step.record(part.shape if shape is None else shape, part.dtype, part)
     if axis.size > 1:
         SHARED.setdefault(part.level, []).append(result.node)
     return result

@@ -69,6 +69,9 @@ def test_functions_that_move_data():
         (parallel.all_to_all(x, split_axis=1, concat_axis=2, tiled=True), x),
         (parallel.ppermute(x, perm=[(0, 0)]), x),
         (parallel.ppermute(x, perm=[]), 0 * x),
+        (parallel.halo(x, {1: "device"}, width=(0, 2), border="edge"), np.pad(x, ((0, 0), (0, 2), (0, 0)), "edge")),
+        (parallel.halo(x, (None, "device"), periodic=True), np.pad(x, ((0, 0), (1, 1), (0, 0)), "wrap")),
+        (parallel.halo(x, width=0, border=None), x),
     ]:
         np.testing.assert_array_equal(result, wanted, strict=True)
         assert not np.shares_memory(result, x)
@@ -78,6 +81,52 @@ def test_functions_that_move_data():
     value, tangent = numbafunc.jvp(lambda v: parallel.all_gather(3 * v), (2.0,), (1.0,))
     assert (value, tangent) == ([6], [3])
     assert numbafunc.grad(lambda v: parallel.all_gather(v**3)[0], mode="reverse")(2.0) == 12
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"x": 5.0}, ValueError, "along axis 0, but x is a number"),
+        ({"x": {"a": [2j]}}, ValueError, r"but x\['a'\]\[0\] is a number"),
+        ({"x": ["text"]}, TypeError, "'text'"),
+        ({"axes": {2: "device"}}, ValueError, "along axis 2, but x has 2 axes"),
+        ({"axes": "rows"}, NameError, "no axis 'rows'"),
+        ({"axes": ("device", "device")}, ValueError, "has a name twice"),
+        ({"axes": 0}, TypeError, "axes is 0; wanted: the name of an axis of ranks"),
+        ({"axes": (None, 5)}, TypeError, "axes has 5 for axis 1; wanted: a string"),
+        ({"axes": {"device": 0}}, TypeError, "axes has 0 for axis 'device'"),
+        ({"axes": {1.5: "device"}}, TypeError, "axes has the axis 1.5; wanted: an int"),
+        ({"width": -1}, ValueError, "width is -1; wanted: no negative number"),
+        ({"width": 1.0}, TypeError, "width is 1.0; wanted: an int"),
+        ({"width": True}, TypeError, "width is True; wanted: an int"),
+        ({"width": ((1, 1), (1, 1))}, ValueError, "of which there are 1"),
+        ({"width": ((1, 2, 3),)}, TypeError, r"width is \(1, 2, 3\); wanted: an int"),
+        ({"width": {1: 1}}, ValueError, r"width has the axes \[1\]; wanted: those of axes, \[0\]"),
+        ({"width": 4, "periodic": True}, ValueError, "x has length 3 along axis 0 on rank 0 .* need 4 at least"),
+        ({"width": 3, "border": "reflect"}, ValueError, "need 4 at least"),
+        ({"periodic": "yes"}, TypeError, "periodic is 'yes'; wanted: True or False"),
+        ({"periodic": (True, False)}, ValueError, "of which there are 1"),
+        ({"border": "wrap"}, ValueError, "border is 'wrap'; wanted: a number, 'edge'"),
+        ({"border": [1, 2]}, TypeError, r"border is \[1, 2\]; wanted: a number"),
+        ({"border": 1j}, TypeError, "border is 1j, which x, of dtype float64, can't hold"),
+        ({"x": np.arange(3), "border": 0.5}, TypeError, "border is 0.5, which x, of dtype int64, can't hold"),
+        ({"x": np.arange(3), "border": float("nan")}, TypeError, "can't hold"),
+        ({"out": np.empty((3, 2))}, ValueError, r"out has shape \(3, 2\); wanted: \(5, 2\)"),
+        ({"out": [np.empty((5, 2))]}, ValueError, "out is nested as"),
+        ({"name": 5}, TypeError, "name is 5; wanted: a string"),
+    ],
+)
+def test_what_halo_refuses(options, error, words):
+    with pytest.raises(error, match=words):
+        parallel.halo(**{"x": np.ones((3, 2)), **options})
+
+
+def test_a_halo_takes_no_dual_number_where_it_would_lose_the_tangent():
+    x = np.ones(3)
+    with pytest.raises(TypeError, match="border is a dual number"):
+        numbafunc.grad(lambda b: parallel.halo(x, border=b).sum())(2.0)
+    with pytest.raises(TypeError, match="out can't hold the result for a dual array"):
+        numbafunc.jvp(lambda v: parallel.halo(v, out=np.empty(5)), (x,), (x,))
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -25,6 +25,12 @@ def test_functions_that_move_data(tmp_path, ranks):
     assert all("test_bad_arguments" in log for log in result.logs), str(result)
 
 
+@pytest.mark.parametrize("ranks", [2, *thorough(1, 3, 4, 6)])
+def test_ghost_layers(tmp_path, ranks):
+    result = run_ranks(tmp_path, ranks, "halos.py")
+    assert all("done" in log for log in result.logs), str(result)
+
+
 @pytest.mark.parametrize("ranks", [2, *thorough(1, 4)])
 def test_axes(tmp_path, ranks):
     run_ranks(tmp_path, ranks, "axes.py")

@@ -99,6 +99,7 @@ def test_functions_that_move_data():
         lambda v: parallel.reduce_scatter(v, tiled=True),
         lambda v: parallel.all_to_all(v, concat_axis=1, tiled=True),
         lambda v: parallel.ppermute({"a": v}, perm=circle)["a"],
+        lambda v: parallel.halo({"a": v}, width=(1, 2), periodic=True)["a"],
     ):
         for operand, wanted in [((cuda.to_device(x),) * 2, numbafunc.jvp(function, (x,), (x,)))]:
             result = function(operand[0])
@@ -124,6 +125,7 @@ def test_bad_arguments_are_named():
     refused(TypeError, "out is ndarray; wanted: an array on the device", parallel.psum, device, out=np.empty_like(x))
     refused(TypeError, "an array in main memory", parallel.psum, [x, device], out=[device, cuda.to_device(x)])
     refused(ValueError, "out has shape (4,)", parallel.psum, device, out=cuda.device_array(4, np.float32))
+    refused(TypeError, "out can't take the margins of arrays of a device", parallel.halo, device, out=device)
     refused(TypeError, "out has dtype float64", parallel.psum, device, out=cuda.device_array((3, 4), np.float64))
     flat = cuda.to_device(np.ones(13, np.float32))
     refused(ValueError, "out shares memory with x", parallel.psum, flat[:-1], out=flat[1:])

@@ -77,6 +77,20 @@ def sent():
     return parallel.broadcast(np.full(500, total * factor), root=0)
 
 
+def ghosts():
+    return parallel.halo(np.full((50, 3), total), width=2, periodic=True)
+
+
+def ghosts_of_nothing():
+    """All get the error of the rank whose block is too small, but for the one that is interrupted."""
+    try:
+        parallel.halo(np.ones((rank, 3)), periodic=True)
+    except ValueError as error:
+        assert "on rank 0" in str(error)
+        raise parallel.CollectiveMismatchError from error
+    raise AssertionError("no error")
+
+
 @numba.njit
 def compiled_sum(x):
     return psum(x)
@@ -107,6 +121,7 @@ CASES = [
     grid,
     of_several_names,
     sent,
+    ghosts,
 ]
 CASES += [compiled]
 if "device" in sys.argv:
@@ -146,7 +161,7 @@ def interrupt_when_waiting(who):
 
 
 def check(case, who):
-    others = (parallel.CollectiveMismatchError,) if case is disagree else ()
+    others = (parallel.CollectiveMismatchError,) if case in (disagree, ghosts_of_nothing) else ()
     interrupted = False
     try:
         interrupt_when_waiting(who)
@@ -172,7 +187,7 @@ signal.signal(signal.SIGALRM, raise_limit)
 for who in {0, ranks - 1}:
     for plans in (reduce._prepared, reduce._prepared_nests, parallel.axes.find("device", None, None).plans):
         plans.clear()
-    for number, case in enumerate([*CASES, disagree]):
+    for number, case in enumerate([*CASES, disagree, ghosts_of_nothing]):
         number += 1 + 100 * who
         for _ in range(2):  # the first one makes its plan
             check(case, who)

@@ -13,6 +13,7 @@ DTYPES = ["?", "i1", "u2", "i8", "f2", "f4", "f8", "F", "D", ml_dtypes.bfloat16,
 SHAPE = (2 * ranks, 3, ranks)
 CIRCLE = [(r, (r + 1) % ranks) for r in range(ranks)]
 LINE = [(r, r + 1) for r in range(last)]
+parallel.grid(up=max(size for size in range(1, ranks + 1) if size * size <= ranks and ranks % size == 0), right=-1)
 
 
 def same(got, wanted):
@@ -149,6 +150,12 @@ FUNCTIONS = {
     "sum up to here": lambda x: parallel.pscan({"a": x, "b": 2 * x})["b"],
     "sum before": lambda x: parallel.pscan(x, exclusive=True),
     "circle": lambda x: parallel.ppermute(x, perm=CIRCLE),
+    "sum of complex numbers": lambda x: np.imag(parallel.psum(x * (2 + 1j))),
+    "halo": lambda x: parallel.halo(x, width=(2, 1), periodic=True),
+    "halo in a grid": lambda x: parallel.halo({"a": x, "b": 2 * x}, ("up", "right"), border="symmetric", width=2)["b"],
+    "halo of complex numbers": lambda x: np.imag(parallel.halo(x * (2 + 1j), {1: "device"}, border="reflect")),
+    "halo of uneven blocks": lambda x: parallel.halo(x[rank % 2 :], width=(1, 2), border=None),
+    "halo, edges": lambda x: parallel.halo(x, (None, "right"), width=((0, 3),), border="edge"),
     "line": lambda x: parallel.ppermute({"a": x, "b": 2 * x}, perm=LINE)["b"],
 }
 

@@ -7,7 +7,7 @@ from typing import Any as _Any
 
 import numba as _numba  # noqa: F401  (here, so that concurrent first uses don't see a half-loaded module)
 
-from numbafunc.reduction_symbol import name_reduction as _name_reduction
+from numbafunc.collective_symbol import name_collective as _name_collective
 from numbafunc.tbb_library import load as _load_tbb
 
 __version__ = "0.1.0"
@@ -65,4 +65,4 @@ def __dir__() -> list[str]:
 
 
 _load_tbb()
-_name_reduction()
+_name_collective()

@@ -10,6 +10,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from numbafunc.cpu.identity import is_released
+from numbafunc.kinds.njit import COLLECTIVES
 from numbafunc.numbers import elementary
 
 _COLOUR = re.compile(r"\x1b\[\d*m")
@@ -99,15 +100,32 @@ def _reached(value: Any, seen: set[int]) -> Iterator[FunctionType]:
         return
     seen.add(id(value))
     yield value
-    instructions = [one for code in _codes(value.__code__) for one in dis.get_instructions(code)]
+    for one in _referred(value):
+        yield from _reached(one, seen)
+
+
+def _referred(function: FunctionType) -> list[Any]:
+    """What a function refers to: variables outside of it, and attributes of modules."""
+    instructions = [one for code in _codes(function.__code__) for one in dis.get_instructions(code)]
     names = {one.argval for one in instructions if one.opname == "LOAD_GLOBAL"}
     attributes = {one.argval for one in instructions if one.opname in ("LOAD_ATTR", "LOAD_METHOD")}
-    found = [cell.cell_contents for cell in value.__closure__ or ()]
-    found += [value.__globals__[name] for name in names if name in value.__globals__]
+    found = [cell.cell_contents for cell in function.__closure__ or ()]
+    found += [function.__globals__[name] for name in names if name in function.__globals__]
     modules = [one for one in found if isinstance(one, ModuleType)]
-    found += [vars(module)[name] for module in modules for name in attributes if name in vars(module)]
-    for one in found:
-        yield from _reached(one, seen)
+    for module in modules:
+        inside = [vars(module)[name] for name in attributes if name in vars(module)]
+        found += inside
+        modules += [one for one in inside if isinstance(one, ModuleType) and one not in modules]
+    return found
+
+
+def collective_name(function: Any) -> str | None:
+    """The name of a collective function that a function of the user refers to; None if there is none."""
+    for reached in _reached(function, set()):
+        for one in _referred(reached):
+            if isinstance(one, FunctionType) and one in COLLECTIVES:
+                return one.__name__
+    return None
 
 
 def _line(code: CodeType, text: str) -> int | None:

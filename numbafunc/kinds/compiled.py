@@ -26,6 +26,7 @@ from numbafunc.dual.levels import Level, watch_runs
 from numbafunc.dual.nests import holds_dual
 from numbafunc.dual.recorded import added, recorded_level, shaped_like, taken_apart, with_level
 from numbafunc.errors import CompiledDerivativeWarning
+from numbafunc.kinds.njit import COLLECTIVES
 
 LARGEST_JACOBIAN = 2**10
 """The most elements of arguments for which reverse mode finds the Jacobian of a compiled function."""
@@ -76,6 +77,10 @@ class Compiled:
         strange = [x for x in leaves if type(x) is Dual and x.dtype.char not in "fd"]
         if strange:
             return self._in_python(args, f"arrays of dtype {strange[0].dtype}")
+        collective = _collective(self.dispatcher)
+        if collective:
+            # Of all ranks' arguments together, which no Jacobian of this rank's has.
+            return self._in_python(args, f"it calls the collective function {collective}")
         level = recorded_level(*leaves)
         if level:
             return self._by_jacobian(args, forms, leaves, level)
@@ -218,6 +223,18 @@ def _add_ops() -> None:
         FUNCTIONS[public] = stand_in(public, over_elements(public), lambda *given: any(map(is_number, given)))
 
 
+def _collective(dispatcher: Any) -> str | None:
+    """The name of a collective function that a compiled function calls, itself or through others, if there is one."""
+    if not COLLECTIVES:
+        return None
+    if dispatcher not in _KNOWN_COLLECTIVES:
+        from numbafunc.kinds.compile_errors import collective_name
+
+        _KNOWN_COLLECTIVES[dispatcher] = collective_name(dispatcher)
+    return _KNOWN_COLLECTIVES[dispatcher]
+
+
+_KNOWN_COLLECTIVES: WeakKeyDictionary[Any, str | None] = WeakKeyDictionary()
 _FAILED: WeakKeyDictionary[Any, dict[Any, Exception]] = WeakKeyDictionary()
 _WARNED: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
 

@@ -20,6 +20,9 @@ from numbafunc.kinds.registry import REGISTRY
 OPS: dict[Any, Any] = {}
 """The ops that can be called inside compiled functions, by public function: see `register`."""
 
+COLLECTIVES: set[Any] = set()
+"""The functions that processes call together, which modules that are loaded add."""
+
 _LISTENERS: list[Callable[[dict[Any, Any]], None]] = []
 
 

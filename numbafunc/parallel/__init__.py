@@ -112,7 +112,7 @@ def psum(
     Linear: tangents are summed as the values are. They have to be there on all ranks or on none. A gradient by reverse
     mode is that of the sum of the results of all ranks, so the cotangents of the ranks are summed.
 
-    Inside functions under ``numba.njit`` arrays and numbers can be summed, with ``axis_name`` as the only option.
+    Inside functions under ``numba.njit`` ``x`` may be an array, a number or a tuple of such.
 
     Examples
     --------
@@ -518,5 +518,6 @@ def set_timeout(seconds: float) -> None:
     _watchdog().limit = _checked_limit(seconds)
 
 
-_register(psum, pmean, pmax, pmin)
+_register(psum, pmean, pmax, pmin, broadcast, axis_index, axis_size)
+_register(all_gather, reduce_scatter, all_to_all, ppermute, barrier, pscan, pargmax, pargmin)
 _presented(*map(globals().get, __all__))

@@ -203,9 +203,9 @@ def test_inside_a_compiled_function():
 
     @numba.njit
     def f(x):
-        return parallel.psum(x) + parallel.pmean(1) + parallel.pmax(x[0])
+        return parallel.psum(x) + parallel.pmean(1, weight=x[0]) + parallel.pscan(x[0], exclusive=True)
 
-    assert f(np.array([1.0, 2.0])).tolist() == [3, 4]
+    assert f(np.array([1.0, 2.0])).tolist() == [2, 3]
 
 
 def test_a_compiled_function_says_what_it_can_not_reduce():
@@ -215,10 +215,30 @@ def test_a_compiled_function_says_what_it_can_not_reduce():
         (lambda x: parallel.psum(x), ("text",), "wanted inside a compiled function: an array of numbers"),
         (lambda x: parallel.pmax(x), (np.ones(2, complex),), "complex ones have no order"),
         (lambda x, name: parallel.psum(x, name), (1.0, "device"), "axis_name has to be written out"),
+        (lambda x: parallel.psum(x, out=x), (np.ones(2),), "out can't be given"),
+        (lambda x: parallel.psum(x, reproducible=1), (1.0,), "reproducible is 1; wanted: True or False"),
+        (lambda x: parallel.psum(x, name=x), (1.0,), "name is float64; wanted: a string"),
+        (lambda x: parallel.pscan(x, op="min"), (1.0,), "op is 'min'; wanted: 'sum' or 'max', written out"),
+        (lambda x, tiled: parallel.all_gather(x, tiled=tiled), (1.0, True), "tiled is bool; wanted: False or True"),
+        (lambda x: parallel.ppermute(x, perm=None), (1.0,), "perm is None; wanted: a list"),
+        (lambda x: parallel.broadcast(x, root=1.5), (1.0,), "root is float64; wanted: an int"),
     ]:
         # The message also shows lines of this file.
         with pytest.raises(numba.TypingError, match=f"TypingError: .*{text}"):
             numba.njit(function)(*arguments)
+
+
+def test_a_loop_that_threads_share_makes_no_collective_calls():
+    import numba
+
+    def f(x):
+        for i in numba.prange(x.size):
+            x[i] = parallel.psum(x[i]) + parallel.axis_index()
+        return x
+
+    with pytest.raises(numba.TypingError, match=r"called in a parallel loop \(numba.prange\)"):
+        numba.njit(f, parallel=True)(np.ones(4))
+    assert numba.njit(f)(np.ones(4)).tolist() == [1] * 4
 
 
 def test_set_timeout_refuses_what_is_no_time():

@@ -89,6 +89,12 @@ def test_calls_that_mpi_does_not_allow_are_refused(tmp_path, how):
 
 
 @needs_ranks
+def test_a_call_of_another_function_in_a_parallel_loop_ends_the_job(tmp_path):
+    result = run_ranks(tmp_path, 2, "failures.py", "calls in a parallel loop", fails=True, NUMBA_NUM_THREADS="2")
+    assert "called in a parallel loop (numba.prange)" in result.everything, str(result)
+
+
+@needs_ranks
 def test_children_of_a_rank_are_no_ranks(tmp_path):
     result = run_ranks(tmp_path, 2, "failures.py", "starts children")
     assert all("done" in log for log in result.logs), str(result)

@@ -43,6 +43,12 @@ def test_inside_compiled_functions_that_are_cached(tmp_path):
         assert all("done" in log for log in result.logs), str(result)
 
 
+@pytest.mark.parametrize("ranks", [2, *thorough(1, 3)])
+def test_all_functions_inside_compiled_functions(tmp_path, ranks):
+    result = run_ranks(tmp_path, ranks, "inside_all.py")
+    assert all("test_derivatives" in log for log in result.logs), str(result)
+
+
 @pytest.mark.parametrize("hidden", [0, 128])
 def test_the_demo_finds_the_weights_of_a_single_process_and_rank_0_alone_reports(tmp_path, hidden):
     from numbafunc.demo.data import load, split

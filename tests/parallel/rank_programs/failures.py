@@ -60,6 +60,8 @@ def main(how):
     if how in ("leaves a grid", "leaves a registered axis", "leaves a group"):
         parallel.set_timeout(0)
         return leaves(parallel, rank, how)
+    if how == "calls in a parallel loop":
+        return in_parallel_loop(parallel)
     if how == "starts children":
         return children(parallel)
     if how == "calls from two threads":
@@ -116,6 +118,23 @@ def leaves(parallel, rank, how):
     if rank == 0:
         axis = {"leaves a grid": "row", "leaves a registered axis": "own", "leaves a group": "device"}[how]
         parallel.pmax(np.ones(5000), axis, axis_index_groups=groups if axis == "device" else None)
+
+
+def in_parallel_loop(parallel):
+    """Numba does not show that a function calls another one that makes collective calls."""
+    import numba
+
+    @numba.njit
+    def total(x):
+        return parallel.psum(x)
+
+    @numba.njit(parallel=True)
+    def totals(x):
+        for i in numba.prange(x.size):
+            x[i] = total(x[i])
+        return x
+
+    print(totals(np.ones(1000)))
 
 
 def in_another_thread(parallel):

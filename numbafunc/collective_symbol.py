@@ -1,4 +1,4 @@
-"""The name by which compiled code reaches the reductions over ranks.
+"""The name by which compiled code reaches the collective functions.
 
 Machine code that Numba keeps on disk holds the name alone, and may be loaded before `numbafunc.parallel` is, so
 importing the package defines the name.
@@ -11,22 +11,22 @@ from importlib import import_module
 
 import llvmlite.binding
 
-SYMBOL = "numbafunc_parallel_reduce"
+SYMBOL = "numbafunc_parallel_call"
 FAILURE = 3
 
 
-def _reduce(*arguments: int) -> int:
+def _call(*arguments: int) -> int:
     try:
         # Imported late: compiled code may call this before that module, which imports this one, has been loaded.
-        reduce_memory = import_module("numbafunc.parallel.njit").reduce_memory
+        call = import_module("numbafunc.parallel.compiled_calls").call
     except BaseException:  # compiled code can hand on nothing but a status
         return FAILURE
-    return int(reduce_memory(*arguments))
+    return int(call(*arguments))
 
 
-_callback = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 8)(_reduce)
+_callback = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 4)(_call)
 
 
-def name_reduction() -> None:
+def name_collective() -> None:
     """Define the name for LLVM."""
     llvmlite.binding.add_symbol(SYMBOL, ctypes.cast(_callback, ctypes.c_void_p).value)

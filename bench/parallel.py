@@ -22,6 +22,7 @@ from bench.arguments import Options, parse
 RANKS = 2
 SIZES = (8, 224, 1024, 4096, 1 << 16, 1 << 20, 1 << 22, 1 << 24, 1 << 26)  # bytes
 ARRAYS, ARRAY_BYTES = 100, 1024
+STARTED, PAUSE = 1 << 24, 0.1  # bytes, seconds
 RAW, OURS, REUSED = "mpi4py", "numbafunc", "numbafunc, out="
 
 Statements = dict[str, Callable[[], Any]]
@@ -82,6 +83,7 @@ def measure_rank(path: Path, rounds: int, block: float) -> None:
         x = np.ones(size // 4, np.float32)
         records.append((f"{size} B", bar_of(size), single(world, x, peers)))
     records.append((f"{ARRAYS} arrays of {ARRAY_BYTES} B", (OURS, 1 / 3, 0.0), nest(world)))
+    records.append((f"{STARTED} B, started before a pause", None, started(world)))
     results = []
     for case, bar, statements in records:
         seconds = measure(world, statements, rounds, block)
@@ -116,6 +118,26 @@ def nest(world: Any) -> Statements:
             world.Allreduce(x, y)
 
     return {RAW: raw, OURS: lambda: psum(tree)}
+
+
+def started(world: Any) -> Statements:
+    """Sums that move, or do not, while the program does something else for a time in which the sum could be made."""
+    from numbafunc.parallel import psum_start
+
+    x = np.ones(STARTED // 4, np.float32)
+    received = np.empty_like(x)
+
+    def raw() -> None:
+        request = world.Iallreduce(x, received)
+        time.sleep(PAUSE)
+        request.Wait()
+
+    def ours() -> None:
+        handle = psum_start(x)
+        time.sleep(PAUSE)
+        handle.wait()
+
+    return {RAW: raw, OURS: ours, "the pause alone": lambda: time.sleep(PAUSE)}
 
 
 def mpi4jax_sum() -> tuple[str, Callable[[Any], Callable[[], Any]]] | None:

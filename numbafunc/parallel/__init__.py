@@ -23,10 +23,12 @@ from numbafunc.parallel.collectives import (
 )
 from numbafunc.parallel.njit import register as _register
 from numbafunc.parallel.reduce import reduce as _reduce
+from numbafunc.parallel.starting import Handle, pmean_start, psum_start
 from numbafunc.parallel.watchdog import checked_limit as _checked_limit, watchdog as _watchdog
 
 __all__ = [
     "CollectiveMismatchError",
+    "Handle",
     "all_gather",
     "all_to_all",
     "axis_index",
@@ -38,10 +40,12 @@ __all__ = [
     "pargmin",
     "pmax",
     "pmean",
+    "pmean_start",
     "pmin",
     "ppermute",
     "pscan",
     "psum",
+    "psum_start",
     "reduce_scatter",
     "register_axis",
     "set_timeout",

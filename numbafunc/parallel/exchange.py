@@ -61,7 +61,9 @@ _SIGNATURES = {
     "Alltoallv": (_WORD, _WORD, _WORD, _WORD, _WORD, _WORD, _WORD, _WORD, _WORD),
     "Bcast": (_WORD, _INT, _WORD, _INT, _WORD),
     "Comm_split": (_WORD, _INT, _INT, _WORD),
+    "Iallreduce": (_WORD, _WORD, _INT, _WORD, _WORD, _WORD, _WORD),
     "Reduce_local": (_WORD, _WORD, _INT, _WORD, _WORD),
+    "Test": (_WORD, _WORD, _WORD),
 }
 
 
@@ -69,17 +71,18 @@ def _symbol(name: str) -> str:
     return f"numbafunc_mpi_{name.lower()}"
 
 
-def _external(name: str) -> Any:
+def external(name: str) -> Any:
+    """A function of MPI for compiled code, which :func:`parts` makes known to the linker."""
     return types.ExternalFunction(_symbol(name), _INT(*_SIGNATURES[name]))
 
 
-_allreduce = _external("Allreduce")
-_allgather = _external("Allgather")
-_allgatherv = _external("Allgatherv")
-_alltoallv = _external("Alltoallv")
-_bcast = _external("Bcast")
-_comm_split = _external("Comm_split")
-_reduce_local = _external("Reduce_local")
+_allreduce = external("Allreduce")
+_allgather = external("Allgather")
+_allgatherv = external("Allgatherv")
+_alltoallv = external("Alltoallv")
+_bcast = external("Bcast")
+_comm_split = external("Comm_split")
+_reduce_local = external("Reduce_local")
 _memcpy = types.ExternalFunction("memcpy", _WORD(_WORD, _WORD, _WORD))
 
 
@@ -285,7 +288,8 @@ class Parts(NamedTuple):
 
 
 @cache
-def _parts() -> Parts:
+def parts() -> Parts:
+    """The parts, once the functions of MPI are known to the linker."""
     library = launcher.library()
     for name in _SIGNATURES:
         address = ctypes.cast(getattr(library, f"MPI_{name}"), ctypes.c_void_p).value
@@ -297,15 +301,15 @@ def _parts() -> Parts:
 def exchange() -> Any:
     """Machine code of the exchange; the first call needs MPI."""
     words = np.zeros(1, np.int64)
-    function = compile_lazily(_make_exchange(*_parts()), "parallel exchange")
+    function = compile_lazily(_make_exchange(*parts()), "parallel exchange")
     return machine_code(function, (words, 0, 0, words, 0, 0, NO_STEPS))
 
 
 @cache
 def agree_and_reduce(dtype: np.dtype[Any]) -> Any:
     """Machine code that agrees and reduces one flat array of a dtype."""
-    parts = _parts()
-    function = compile_lazily(_make_agree_and_reduce(parts.agree, parts.reduce_memory), "parallel agree_and_reduce")
+    made = parts()
+    function = compile_lazily(_make_agree_and_reduce(made.agree, made.reduce_memory), "parallel agree_and_reduce")
     words, data = np.zeros(1, np.int64), np.zeros(1, dtype)
     return machine_code(function, (words, 0, words, 0, 0, words, data, data))
 

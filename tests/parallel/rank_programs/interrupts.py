@@ -77,6 +77,11 @@ def sent():
     return parallel.broadcast(np.full(500, total * factor), root=0)
 
 
+def started():
+    handle = parallel.psum_start(np.full(1000, factor))
+    return handle.wait()
+
+
 @numba.njit
 def compiled_sum(x):
     return psum(x)
@@ -107,6 +112,7 @@ CASES = [
     grid,
     of_several_names,
     sent,
+    started,
 ]
 CASES += [compiled]
 if "device" in sys.argv:

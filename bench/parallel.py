@@ -23,6 +23,7 @@ RANKS = 2
 SIZES = (8, 224, 1024, 4096, 1 << 16, 1 << 20, 1 << 22, 1 << 24, 1 << 26)  # bytes
 MAXIMA = (8, 4096, 1 << 20, 1 << 26)
 ARRAYS, ARRAY_BYTES = 100, 1024
+STARTED, PAUSE = 1 << 24, 0.1  # bytes, seconds
 RAW, OURS, REUSED = "mpi4py", "numbafunc", "numbafunc, out="
 
 Statements = dict[str, Callable[[], Any]]
@@ -87,6 +88,7 @@ def measure_rank(path: Path, rounds: int, block: float) -> None:
         records.append((f"maximum of {size} B", bars_of(size), maximum(world, x)))
     third = [(OURS, 1 / 3, 0.0), (REUSED, 1 / 3, 0.0)]
     records.append((f"sums of {ARRAYS} arrays of {ARRAY_BYTES} B", third, nest(world)))
+    records.append((f"sum of {STARTED} B, started before a pause", [], started(world)))
     results = []
     for case, bars, statements in records:
         seconds = measure(world, statements, rounds, block)
@@ -134,6 +136,26 @@ def nest(world: Any) -> Statements:
 
     out = {name: np.empty_like(x) for name, x in tree.items()}
     return {RAW: raw, OURS: lambda: psum(tree), REUSED: lambda: psum(tree, out=out)}
+
+
+def started(world: Any) -> Statements:
+    """Sums that move, or do not, while the program does something else for a time in which the sum could be made."""
+    from numbafunc.parallel import psum_start
+
+    x = np.ones(STARTED // 4, np.float32)
+    received = np.empty_like(x)
+
+    def raw() -> None:
+        request = world.Iallreduce(x, received)
+        time.sleep(PAUSE)
+        request.Wait()
+
+    def ours() -> None:
+        handle = psum_start(x)
+        time.sleep(PAUSE)
+        handle.wait()
+
+    return {RAW: raw, OURS: ours, "the pause alone": lambda: time.sleep(PAUSE)}
 
 
 def mpi4jax_sum() -> tuple[str, Callable[[Any], Callable[[], Any]]] | None:

@@ -24,11 +24,13 @@ from numbafunc.parallel.collectives import (
 from numbafunc.parallel.halos import halo
 from numbafunc.parallel.njit import register as _register
 from numbafunc.parallel.reduce import reduce as _reduce
+from numbafunc.parallel.starting import Handle, pmean_start, psum_start
 from numbafunc.parallel.watchdog import checked_limit as _checked_limit, watchdog as _watchdog
 from numbafunc.prompt import no_attribute as _no_attribute, presented as _presented
 
 __all__ = [
     "CollectiveMismatchError",
+    "Handle",
     "all_gather",
     "all_to_all",
     "axis_index",
@@ -41,10 +43,12 @@ __all__ = [
     "pargmin",
     "pmax",
     "pmean",
+    "pmean_start",
     "pmin",
     "ppermute",
     "pscan",
     "psum",
+    "psum_start",
     "reduce_scatter",
     "register_axis",
     "set_timeout",

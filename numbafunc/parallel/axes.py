@@ -26,6 +26,7 @@ from numbafunc.parallel.watchdog import Board, watchdog
 
 if TYPE_CHECKING:
     from numbafunc.parallel.agreement import Text
+    from numbafunc.parallel.in_flight import Flight
 
 DEVICE = "device"
 
@@ -48,6 +49,9 @@ class Axis:
         A communicator that only this package uses; None where there is one rank.
     """
 
+    # The program waits in the calls on this axis.
+    in_background = False
+
     def __init__(self, label: str, communicator: Any, parent: Axis | None = None) -> None:
         self.label = label
         self.size = 1 if communicator is None else communicator.Get_size()
@@ -59,6 +63,7 @@ class Axis:
         self.board: Board | None = None
         self._call: tuple[Callable[[], str], Place] | None = None
         self._parent = parent
+        self._flight: Flight | None = None
         if self.size == 1:
             self.lock = NoLock()
             return
@@ -90,10 +95,30 @@ class Axis:
         """Give the communicators back to MPI."""
         for group in self.groups.values():
             group.free()
+        if self._flight is not None:
+            self._flight.free()
         if self.size > 1:
             watchdog().remove_axis(self, None if self._parent is not None else self.board)
         if self.communicator is not None:
             self.communicator.Free()
+
+    def may_fly(self) -> bool:
+        """Whether MPI allows that data move while the program goes on."""
+        return bool(_mpi().Query_thread() == _mpi().THREAD_MULTIPLE)
+
+    def flight(self, place: Place) -> Flight:
+        """The thread that takes part in sums while the program goes on; all ranks make it together."""
+        if self._flight is None:
+            from numbafunc.parallel.in_flight import Flight
+
+            communicator = self.split("flight", 0, self.rank, f"{self.label!r} for data in flight", place)
+            self._flight = Flight(self.label, communicator, self.board)
+        return self._flight
+
+    def finish(self) -> None:
+        """Wait until no data are in flight."""
+        if self._flight is not None:
+            self._flight.finish()
 
     # Queries of the watchdog.
 

@@ -20,6 +20,8 @@ class Place:
 
     Attributes
     ----------
+    line : str
+        The file and the number of the line.
     digest : int
         Digest of the file's name and the line, without the folder, which may differ between nodes, and of the name of
         the call. Lines don't count if ``NUMBAFUNC_MPI_CALL_SITES`` is 0.
@@ -27,10 +29,10 @@ class Place:
         Of the text that compiled code sends; 0 until :meth:`send` has made it.
     """
 
-    __slots__ = ("_line", "_name", "_text", "address", "digest")
+    __slots__ = ("_name", "_text", "address", "digest", "line")
 
     def __init__(self, line: str, name: str | None = None) -> None:
-        self._line = line
+        self.line = line
         self._name = name
         self._text: Text | None = None
         self.address = 0
@@ -67,7 +69,7 @@ class Place:
         return self.address
 
     def __str__(self) -> str:
-        return self._line if self._name is None else f"{self._line}, named {self._name!r}"
+        return self.line if self._name is None else f"{self.line}, named {self._name!r}"
 
 
 def digest_of(*facts: Any) -> int:

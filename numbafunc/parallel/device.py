@@ -161,6 +161,28 @@ def through_main_memory(leaves: Sequence[Any], collective: Callable[[list[Any]],
     return results
 
 
+def fetch(
+    leaves: Sequence[Any], names: Sequence[str]
+) -> tuple[list[Any], list[int], Callable[[Sequence[Any]], Sequence[Any]]]:
+    """Leaves with copies in the place of device arrays, which ones these are, and what sends results back to them."""
+    there = [i for i, leaf in enumerate(leaves) if type(leaf) is not np.ndarray and is_device_array(leaf)]
+    if not there:
+        return list(leaves), there, lambda results: results
+    memory = next(_memory(leaves[i], names[i]) for i in there)
+    memory.synchronize()
+    host = list(leaves)
+    with memory.Staging([_checked(memory.view(leaves[i]), names[i]) for i in there]) as copies:
+        for i, copied in zip(there, copies, strict=True):
+            host[i] = np.copy(copied)
+
+    def send(results: Sequence[Any]) -> list[Any]:
+        sent = [memory.to_device(result) if i in there else result for i, result in enumerate(results)]
+        memory.synchronize()
+        return sent
+
+    return host, there, send
+
+
 def _memory(x: Any, name: str) -> Memory:
     """The device memory that holds an array or a Dual; TypeError if this machine has none that works."""
     with contextlib.suppress(ImportError):

@@ -61,9 +61,11 @@ _SIGNATURES = {
     "Alltoallv": (_WORD, _WORD, _WORD, _WORD, _WORD, _WORD, _WORD, _WORD, _WORD),
     "Bcast": (_WORD, _INT, _WORD, _INT, _WORD),
     "Comm_split": (_WORD, _INT, _INT, _WORD),
+    "Iallreduce": (_WORD, _WORD, _INT, _WORD, _WORD, _WORD, _WORD),
     "Irecv": (_WORD, _INT, _WORD, _INT, _INT, _WORD, _WORD),
     "Isend": (_WORD, _INT, _WORD, _INT, _INT, _WORD, _WORD),
     "Reduce_local": (_WORD, _WORD, _INT, _WORD, _WORD),
+    "Test": (_WORD, _WORD, _WORD),
     "Waitall": (_INT, _WORD, _WORD),
 }
 
@@ -73,7 +75,7 @@ def _symbol(name: str) -> str:
 
 
 def external(name: str) -> Any:
-    """A function of MPI, as compiled code calls it."""
+    """A function of MPI for compiled code, which :func:`parts` makes known to the linker."""
     return types.ExternalFunction(_symbol(name), _INT(*_SIGNATURES[name]))
 
 
@@ -290,7 +292,7 @@ class Parts(NamedTuple):
 
 @cache
 def parts() -> Parts:
-    """These functions, when the compiler knows those of MPI."""
+    """The parts, once the functions of MPI are known to the linker."""
     library = launcher.library()
     for name in _SIGNATURES:
         address = ctypes.cast(getattr(library, f"MPI_{name}"), ctypes.c_void_p).value

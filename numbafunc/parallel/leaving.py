@@ -22,6 +22,8 @@ def _leave() -> None:
         return
     last = watchdog().leave()
     axes = watchdog().axes
+    for axis in axes:
+        axis.finish()
     if mpi.Query_thread() < mpi.THREAD_MULTIPLE:
         for axis in axes:
             _leave_axis(axis, last)

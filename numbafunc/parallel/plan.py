@@ -6,7 +6,7 @@ that the ranks exchange anyway.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -23,6 +23,7 @@ from numbafunc.parallel.interrupts import held_back
 from numbafunc.parallel.means import divide, share
 
 Array = Any  # numpy.ndarray
+Exchange = Callable[[Array], None]  # takes steps together with the other ranks
 
 # Arrays above this size travel by themselves: copying them costs more than a call of MPI.
 FUSED_BYTES = 1 << 15
@@ -57,16 +58,27 @@ class Plan:
         What else has to be the same on all ranks: how the arrays are nested, whether they are derivatives.
     reproducible : bool
         Whether to add up in the order of the ranks.
+    started : bool
+        Whether the data move while the program goes on.
     """
 
-    def __init__(self, axis: Axis, operation: str, forms: Sequence[ArrayForm], nest: str, reproducible: bool) -> None:
+    def __init__(
+        self,
+        axis: Axis,
+        operation: str,
+        forms: Sequence[ArrayForm],
+        nest: str,
+        reproducible: bool,
+        started: bool = False,
+    ) -> None:
         reproducible = check_flag(reproducible, "reproducible")
         self.axis = axis
         self.operation = operation
+        self._name = f"{operation}_start" if started else operation
         self.forms = tuple(forms)
         self.nest = nest
         self.wires = [wire_of(operation, form.dtype) for form in forms]
-        self.digest = digest_of(operation, [(form.shape, form.dtype.name) for form in forms], nest, reproducible)
+        self.digest = digest_of(self._name, [(form.shape, form.dtype.name) for form in forms], nest, reproducible)
         # Means whose sums overflow take a second exchange, which must not meet another call.
         self.digest_again = digest_of("again", self.digest)
         self.reproducible = reproducible
@@ -120,7 +132,7 @@ class Plan:
             more = f" and {len(self.forms) - _SHOWN} more" if len(self.forms) > _SHOWN else ""
             what = f"{shown}{more}, in {self.nest or 'a list'}"
         added = ", reproducible" if self.reproducible else ""
-        return f"{self.operation} of {what} over {self.axis.label!r}{added}"
+        return f"{self._name} of {what} over {self.axis.label!r}{added}"
 
     def run(
         self,
@@ -137,19 +149,18 @@ class Plan:
             ]
         if self.inline:
             return self._run_inline(arrays, outs, place, more)
-        results: list[Array] = [None] * len(self.forms)
         with np.errstate(all="ignore"):
-            targets = self._exchange(arrays, outs, place, more, self.digest)
-            if self.operation == MEAN:
-                self._divide(targets, arrays, place)
-            for bucket, target in zip(self.buckets, targets):
-                bucket.deliver(target, outs, results)
-        return results
+            targets, steps, _kept = self.prepare(arrays, outs)
+            if more is not None:
+                steps = np.concatenate([steps, more])
+            self.axis.exchange(self.digest, self.describe, self.text, place, steps)
+            return self.finish(targets, arrays, outs, self._again(place))
 
-    def _exchange(
-        self, arrays: Sequence[Array], outs: Sequence[Array] | None, place: Place, more: Array | None, digest: int
-    ) -> list[Array]:
-        """What each bucket receives."""
+    def prepare(self, arrays: Sequence[Array], outs: Sequence[Array] | None) -> tuple[list[Array], Array, Any]:
+        """What each bucket receives into, the steps of the exchange, and all that has to be kept until they are taken.
+
+        Arrays of main memory that travel by themselves are sent from where they are.
+        """
         from numbafunc.parallel import exchange
 
         prepared = [bucket.prepare(arrays, outs) for bucket in self.buckets]
@@ -159,12 +170,23 @@ class Plan:
             steps[number, exchange.TARGET] = target.ctypes.data
             if scratch is not None:
                 steps[number, exchange.SCRATCH] = scratch.ctypes.data
-        if more is not None:
-            steps = np.concatenate([steps, more])
-        self.axis.exchange(digest, self.describe, self.text, place, steps)
-        return [target for _, target, _ in prepared]
+        return [target for _, target, _ in prepared], steps, prepared
 
-    def _divide(self, targets: Sequence[Array], arrays: Sequence[Array], place: Place) -> None:
+    def finish(
+        self, targets: Sequence[Array], arrays: Sequence[Array], outs: Sequence[Array] | None, exchange: Exchange
+    ) -> list[Array]:
+        """The results, from what the buckets have received; means may take another exchange."""
+        if self.operation == MEAN:
+            self._divide(targets, arrays, exchange)
+        results: list[Array] = [None] * len(self.forms)
+        for bucket, target in zip(self.buckets, targets):
+            bucket.deliver(target, outs, results)
+        return results
+
+    def _again(self, place: Place) -> Exchange:
+        return lambda steps: self.axis.exchange(self.digest_again, self.describe, self.text, place, steps)
+
+    def _divide(self, targets: Sequence[Array], arrays: Sequence[Array], exchange: Exchange) -> None:
         """Divide sums by the number of ranks; those that overflowed are taken again from shares of the terms.
 
         The sums have the same bits on all ranks, so all ranks take them again, or none.
@@ -175,7 +197,9 @@ class Plan:
             return
         with held_back(), np.errstate(all="ignore"):
             shares = [share(array, wire.carried, size) for array, wire in zip(arrays, self.wires)]
-            for target, mean in zip(targets, self._exchange(shares, None, place, None, self.digest_again)):
+            again, steps, _kept = self.prepare(shares, None)
+            exchange(steps)
+            for target, mean in zip(targets, again):
                 np.copyto(target, mean.reshape(target.shape), where=~np.isfinite(target))
 
     def _run_inline(
@@ -349,7 +373,7 @@ class SingleCall:
             data,
         )
         if self._divide:
-            plan._divide([target], [given], place)
+            plan._divide([target], [given], plan._again(place))
         return target if out is None else _put(target, out)
 
 
@@ -371,15 +395,20 @@ def _size(shape: tuple[int, ...]) -> int:
 
 
 def plan_for(
-    operation: str, arrays: Sequence[Any], axis: Axis, nest: Structure | str, reproducible: bool = False
+    operation: str,
+    arrays: Sequence[Any],
+    axis: Axis,
+    nest: Structure | str,
+    reproducible: bool = False,
+    started: bool = False,
 ) -> Plan:
     """The plan for arrays like these."""
     forms = tuple(map(form_of, arrays))
-    key = (operation, nest, reproducible, forms)
+    key = (operation, nest, reproducible, started, forms)
     plan = axis.plans.get(key)
     if plan is None:
         text = nest if isinstance(nest, str) else "" if str(nest) == _SINGLE else str(nest)
-        plan = Plan(axis, operation, [ArrayForm(*form) for form in forms], text, reproducible)
+        plan = Plan(axis, operation, [ArrayForm(*form) for form in forms], text, reproducible, started)
         axis.plans[key] = plan
     return plan
 

@@ -52,7 +52,7 @@ def reduce(
         call = _prepared.get(key)
         if call is not None and (out is None or fits(out, x.shape, call.dtype, *(() if out is x else (x,)))):
             return call(x, out, place)
-    leaves, structure = _flatten(x)
+    leaves, structure = flatten_nest(x)
     nest_key = None
     if groups is None and type(axis_name) is str and set(map(type, leaves)) == _ARRAYS_ALONE:
         nest_key = (operation, axis_name, reproducible, structure, tuple(map(form_of, leaves)))
@@ -77,11 +77,11 @@ def reduce(
     if any(type(leaf) is not np.ndarray and is_device_array(leaf) for leaf in leaves):
         outs = None if out is None else _flat_out(out, structure)
         return structure.unflatten(
-            reduce_on_device(operation, leaves, _names(x, leaves), axis, structure, reproducible, outs, place)
+            reduce_on_device(operation, leaves, names_of(x, leaves), axis, structure, reproducible, outs, place)
         )
     operands = [
         leaf if type(leaf) is np.ndarray and leaf.dtype.isnative else as_leaf(leaf, name)
-        for leaf, name in zip(leaves, _names(x, leaves))
+        for leaf, name in zip(leaves, names_of(x, leaves))
     ]
     if any(type(operand) is Dual for operand in operands):
         if out is not None:
@@ -98,7 +98,7 @@ def reduce(
     return structure.unflatten(plan.run(operands, outs, place))
 
 
-def _flatten(x: Any) -> tuple[list[Any], Structure]:
+def flatten_nest(x: Any) -> tuple[list[Any], Structure]:
     """As :func:`flatten`, but the order of the keys of a dictionary of arrays is found once."""
     if type(x) is not dict:
         return flatten(x)
@@ -120,7 +120,7 @@ def _flatten(x: Any) -> tuple[list[Any], Structure]:
 _dictionaries = Bounded(MOST_PLANS)
 
 
-def _names(x: Any, leaves: Sequence[Any]) -> Sequence[str]:
+def names_of(x: Any, leaves: Sequence[Any]) -> Sequence[str]:
     """Names of the leaves for errors, worked out only if a leaf has to be checked."""
     if all(type(leaf) is np.ndarray for leaf in leaves):
         return ["x"] * len(leaves)

@@ -98,6 +98,7 @@ class Watched(Protocol):
     """A watched axis, on which this rank makes its calls."""
 
     board: Board | None
+    in_background: bool  # whether the program goes on while it waits there
 
     def entered(self) -> int:
         """Odd while this rank is inside a call of MPI on this axis."""
@@ -158,7 +159,7 @@ class Watchdog:
     @property
     def axes(self) -> list[Any]:
         """The axes on which this rank makes calls."""
-        return list(self._axes)
+        return [axis for axis in self._axes if not axis.in_background]
 
     def add_axis(self, axis: Watched) -> None:
         """Watch the calls on an axis."""
@@ -196,7 +197,8 @@ class Watchdog:
                 if entered % 2 == 0:
                     seen.pop(id(axis), None)
                     continue
-                waiting = axis
+                if not axis.in_background:
+                    waiting = axis
                 number, since = seen.get(id(axis), (-1, now))
                 if number != entered:
                     seen[id(axis)] = (entered, now)

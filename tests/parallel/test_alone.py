@@ -129,6 +129,25 @@ def test_a_halo_takes_no_dual_number_where_it_would_lose_the_tangent():
         numbafunc.jvp(lambda v: parallel.halo(v, out=np.empty(5)), (x,), (x,))
 
 
+def test_what_is_started_is_waited_for():
+    x = np.array([1.0, 2.0])
+    for start, function in [(parallel.psum_start, parallel.psum), (parallel.pmean_start, parallel.pmean)]:
+        handle = start({"a": x, "b": [3, None]}, name="both")
+        assert not x.flags.writeable
+        result = handle.wait()
+        assert handle.wait() is result
+        x += 1
+        np.testing.assert_array_equal(result["a"], x - 1, strict=True)
+        assert result["b"] == function([3, None])
+        assert result["b"][0].dtype == function(3).dtype
+        with pytest.warns(RuntimeWarning, match=rf"nobody waited for {start.__name__} of .* at .*test_alone.py:\d+"):
+            start(x)
+        assert x.flags.writeable
+        with pytest.raises(TypeError, match=r"x\['a'\] is 'text'"):
+            start({"a": "text"})
+        assert numbafunc.grad(numbafunc.grad(lambda v, start=start: start({"a": v**3}).wait()["a"]))(2.0) == 12
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_refused(function):
     with pytest.raises(TypeError, match="x is in the memory of a CUDA device"):

@@ -46,6 +46,7 @@ def test_a_rank_that_leaves_ends_the_job_at_once(tmp_path, how, messages):
             ["in pmax of float64 (5000,) over 'device'", "rank 1: in no collective call"],
         ),
         ("never comes to a compiled call", ["in pmax of float64 (5,) over 'device'", "rank 1: in no collective call"]),
+        ("never comes to a start", ["rank 1: in no collective call", "for data in flight at "]),
         ("waits elsewhere", ["in pmax of float64 (5000,) over 'device'", "in the start of axis 'other'"]),
         ("raises before the start", ["ValueError: broken"]),
     ],

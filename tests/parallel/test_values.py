@@ -36,6 +36,14 @@ def test_axes(tmp_path, ranks):
     run_ranks(tmp_path, ranks, "axes.py")
 
 
+@pytest.mark.parametrize("ranks", [2, *thorough(1, 3, 4)])
+def test_what_is_started_and_waited_for_later(tmp_path, ranks):
+    result = run_ranks(tmp_path, ranks, "starting.py")
+    assert all("done" in log for log in result.logs), str(result)
+    for rank, log in enumerate(result.logs):
+        assert ("nobody waited for psum_start of float64 (500000,)" in log) == (rank > 0), str(result)
+
+
 def test_inside_compiled_functions_that_are_cached(tmp_path):
     # Compiled by one rank, loaded by two.
     for ranks in (1, 2):

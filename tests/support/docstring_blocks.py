@@ -52,6 +52,7 @@ BLOCKS = {
     "axis_name": ("axis_name : str or tuple of str, default 'device'", "As of :func:`psum`."),
     "axis_index_groups": ("axis_index_groups : sequence of sequences of int, optional", "As of :func:`psum`."),
     "name_of_call": ("name : str, optional", "As of :func:`psum`."),
+    "reproducible": ("reproducible : bool, default False", "As of :func:`psum`."),
     "nest": ("x : array_like or nest of array_like", "Of the same shape, dtype and nest on all ranks."),
     "nest_to_sum": (
         "x : array_like or nest of array_like",

@@ -46,6 +46,23 @@ def test_nests_of_both_kinds():
         np.testing.assert_array_equal(one, other, strict=True)
 
 
+def test_what_is_started():
+    parts = [data(shape, "f4", ranks, seed)[rank] for seed, shape in enumerate([(3,), (90, 120), (70, 130)])]
+    for name in ("psum", "pmean"):
+        for sizes in (slice(1), slice(3)):
+            here = parts[sizes]
+            given = [cuda.to_device(x) for x in here]
+            handle = getattr(parallel, f"{name}_start")({"there": given, "here": here})
+            for x in given:
+                x.copy_to_device(np.zeros_like(x.copy_to_host()))  # it has been copied
+            result, wanted = handle.wait(), getattr(parallel, name)(here)
+            assert handle.wait() is result
+            for there, one, expected in zip(result["there"], result["here"], wanted, strict=True):
+                assert on_device(there) and type(one) is np.ndarray
+                np.testing.assert_array_equal(there.copy_to_host(), expected, strict=True)
+                np.testing.assert_array_equal(one, expected, strict=True)
+
+
 def test_out_takes_the_result():
     x = data((120, 100), "f4", ranks)[rank]
     for name in ("psum", "pmean", "pmax"):

@@ -37,6 +37,7 @@ def main(how):
         return main("is late")
     if how == "finalizes":
         parallel.grid(a=-1)
+        parallel.psum_start(np.ones(3000)).wait()
         parallel.axes._mpi().Finalize()
         groups = [list(range(parallel.axis_size()))]
         for call in (
@@ -45,6 +46,7 @@ def main(how):
             lambda: parallel.pmax({"a": np.ones(3)}, "a"),
             lambda: parallel.psum(1, axis_index_groups=groups),
             lambda: parallel.broadcast(1),
+            lambda: parallel.psum_start(np.ones(3000)),
             lambda: parallel.grid(b=-1),
         ):
             try:
@@ -96,7 +98,7 @@ def main(how):
             return
         if how == "never comes, with closed streams":
             time.sleep(60)
-        if how in ("never comes", "never comes to a compiled call"):
+        if how in ("never comes", "never comes to a compiled call", "never comes to a start"):
             time.sleep(60)
         if how == "waits elsewhere":
             parallel.register_axis("other", parallel.axes._mpi().COMM_WORLD)
@@ -104,6 +106,8 @@ def main(how):
         import numba
 
         numba.njit(lambda x: parallel.pmax(x))(np.ones(5))
+    elif how == "never comes to a start":
+        parallel.pmean_start(np.ones(5000))
     else:
         parallel.pmax(np.ones(5000))
 
@@ -151,6 +155,9 @@ def in_another_thread(parallel):
     thread.start()
     thread.join()
     assert "MPI_THREAD_MULTIPLE" in caught[0], caught
+    handle = parallel.psum_start(np.ones(3000))
+    assert repr(handle).endswith("over>")  # MPI allows no thread that would take part in it
+    assert handle.wait()[0] == parallel.axis_size()
     assert parallel.psum(1) == parallel.axis_size()
     print("done")
 

@@ -91,6 +91,11 @@ def ghosts_of_nothing():
     raise AssertionError("no error")
 
 
+def started():
+    handle = parallel.psum_start(np.full(1000, factor))
+    return handle.wait()
+
+
 @numba.njit
 def compiled_sum(x):
     return psum(x)
@@ -122,6 +127,7 @@ CASES = [
     of_several_names,
     sent,
     ghosts,
+    started,
 ]
 CASES += [compiled]
 if "device" in sys.argv:

@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias, TypeVar, overload
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numbafunc.errors import CollectiveMismatchError as CollectiveMismatchError
 Nest = TypeVar("Nest")
 AxisName: TypeAlias = str | tuple[str, ...]
 Groups: TypeAlias = Sequence[Sequence[int]] | None
+Width: TypeAlias = int | Sequence[int | tuple[int, int]] | dict[int, int] | dict[int, tuple[int, int]]
 
 def psum(
     x: Nest,
@@ -60,6 +61,36 @@ def pmin(
     reproducible: bool = False,
     name: str | None = None,
 ) -> Nest: ...
+
+class Handle(Generic[Nest]):
+    def wait(self) -> Nest: ...
+
+def psum_start(
+    x: Nest,
+    axis_name: AxisName = "device",
+    *,
+    axis_index_groups: Groups = None,
+    reproducible: bool = False,
+    name: str | None = None,
+) -> Handle[Nest]: ...
+@overload
+def pmean_start(
+    x: NDArray[np.integer[Any] | np.bool],
+    axis_name: AxisName = "device",
+    *,
+    axis_index_groups: Groups = None,
+    reproducible: bool = False,
+    name: str | None = None,
+) -> Handle[NDArray[np.floating[Any]]]: ...
+@overload
+def pmean_start(
+    x: Nest,
+    axis_name: AxisName = "device",
+    *,
+    axis_index_groups: Groups = None,
+    reproducible: bool = False,
+    name: str | None = None,
+) -> Handle[Nest]: ...
 def broadcast(x: Nest, axis_name: AxisName = "device", *, root: int = 0, name: str | None = None) -> Nest: ...
 def all_gather(
     x: Nest,
@@ -122,6 +153,16 @@ def pargmin(
 def pargmin(
     x: Any, axis_name: AxisName = "device", *, axis_index_groups: Groups = None, name: str | None = None
 ) -> Any: ...
+def halo(
+    x: Nest,
+    axes: str | Sequence[AxisName | None] | dict[int, AxisName] = "device",
+    *,
+    width: Width = 1,
+    periodic: bool | Sequence[bool] | dict[int, bool] = False,
+    border: complex | Literal["edge", "reflect", "symmetric"] | None = 0,
+    out: Any = None,
+    name: str | None = None,
+) -> Nest: ...
 def barrier(axis_name: AxisName = "device", *, axis_index_groups: Groups = None, name: str | None = None) -> None: ...
 def axis_index(axis_name: AxisName = "device") -> int: ...
 def axis_size(axis_name: AxisName = "device") -> int: ...
@@ -131,6 +172,7 @@ def set_timeout(seconds: float) -> None: ...
 
 __all__ = [
     "CollectiveMismatchError",
+    "Handle",
     "all_gather",
     "all_to_all",
     "axis_index",
@@ -138,14 +180,17 @@ __all__ = [
     "barrier",
     "broadcast",
     "grid",
+    "halo",
     "pargmax",
     "pargmin",
     "pmax",
     "pmean",
+    "pmean_start",
     "pmin",
     "ppermute",
     "pscan",
     "psum",
+    "psum_start",
     "reduce_scatter",
     "register_axis",
     "set_timeout",

@@ -9,6 +9,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from functools import cache
+from types import GenericAlias
 from typing import Any
 
 import numpy as np
@@ -292,6 +293,8 @@ class _Call:
 
 class Handle:
     """A sum or mean on its way, which :func:`psum_start` or :func:`pmean_start` has started."""
+
+    __class_getitem__: Any = classmethod(GenericAlias)  # the stubs say what wait returns
 
     def __init__(self, call: _Call, convert: Callable[[list[Any]], Any]) -> None:
         self._call = call

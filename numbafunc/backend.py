@@ -126,7 +126,7 @@ class Backend:
     labels = Entry(
         "(labels, ndim, classes)", "labels of rows, an array or an int, that broadcast with logits of ndim axes"
     )
-    dot = Entry("(p, q, dtype)", "numpy.dot of operands of which q is an array, in a dtype")
+    dot = Entry("(p, ratio, q, dtype)", "numpy.dot of p and an array, the logarithms of p / q, in a dtype")
 
     # Arrays.
     adopt = Entry("(x, name)", "an array of whatever library as the one that ops hand out; TypeError if it can't be")

@@ -37,16 +37,16 @@ def labels(given: Any, ndim: int, classes: int) -> Any:
     return with_axis(found, found.ndim).array
 
 
-def dot(p: Any, q: Any, dtype: np.dtype[Any]) -> Any:
+def dot(p: Any, ratio: Any, q: Any, dtype: np.dtype[Any]) -> Any:
     """:func:`numpy.dot` of operands of which the second is an array of the device, or a Dual of such."""
-    rows, columns = shape_of(p), tuple(q.shape)
+    rows, columns = shape_of(p), tuple(ratio.shape)
     if not rows or not columns:
-        return apply(np.multiply, p, q)
+        return apply(np.multiply, p, ratio)
     if len(columns) > 1:
         # The sum is over the last axis but one of what both are broadcast to.
         p = reshape(p, (*rows[:-1], *(1,) * (len(columns) - 2), rows[-1], 1))
         rows = (*rows[:-1], *columns)
-    return inner_product((p, q), (len(rows) - min(2, len(columns)),), dtype, shape=rows, names=("p", "log(p / q)"))
+    return inner_product((p, ratio), (len(rows) - min(2, len(columns)),), dtype, shape=rows, names=("p", "log(p / q)"))
 
 
 def ufunc(function: np.ufunc, *operands: Any) -> Any:

@@ -12,6 +12,7 @@ no derivatives of order 2, not even zeros, and is left alone.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ import numpy as np
 
 from numbafunc.dual.array import Dual, Operand, assemble, components, on_device, value_of
 from numbafunc.dual.dtypes import is_finite
-from numbafunc.dual.recorder import Node, Recorder, Rooted
+from numbafunc.dual.recorder import Node, Primitive, Recorder, Rooted
 
 Tangent = Any
 Cotangent = Any
@@ -45,6 +46,23 @@ def _derivatives(x: Operand, dx: Tangent) -> list[tuple[tuple[int, ...], Any]]:
     return kept + [(key, part) for key, part in components(x).items() if len(key) == 1]
 
 
+BEHIND = Primitive(
+    "tangent that has passed an infinite slope",
+    lambda x, unknown_from: x,
+    lambda cotangent, place, x, unknown_from: Rooted(cotangent, unknown_from),
+)
+
+
+def _marked(change: Tangent, unknown_from: int) -> Tangent:
+    """A tangent with recorded components, which let the walk back know that they have passed an infinite slope."""
+    parts = components(change)
+    for key, part in parts.items():
+        if type(part) is Recorder:
+            # The levels of the other components count as orders too.
+            parts[key] = BEHIND.record(part.shape, part.dtype, part, max(1, unknown_from - len(key)))
+    return assemble(parts)
+
+
 def without_guesses(
     change: Tangent, edge: Any, operands: Sequence[tuple[Operand, Tangent]], is_unknown: IsUnknown
 ) -> Tangent:
@@ -57,7 +75,7 @@ def without_guesses(
     for x, dx in operands:
         for key, part in _derivatives(x, dx):
             if type(part) is Recorder:
-                return change
+                return _marked(change, next(order for order in itertools.count(1) if np.any(edge & is_unknown(order))))
             if len(key) == 1:
                 still = still & ~np.any(part, 0)
             else:
@@ -107,7 +125,7 @@ def of_length(
     for x, dx in operands:
         for key, part in _derivatives(x, dx):
             if type(part) is Recorder:
-                return change
+                return _marked(change, 2)
             moves = np.any(part, tuple(range(len(key))))
             moves = np.any(moves, over, keepdims=keepdims)
             if len(key) == 1:
@@ -135,6 +153,8 @@ def behind_infinite_slope(contribution: Cotangent, cotangent: Cotangent, unknown
     if type(value) is not np.ndarray or contribution.shape != cotangent.shape:
         return contribution
     guess = np.isinf(value) & (value_of(contribution) == 0)
+    if type(contribution) is Dual and guess.any():
+        contribution = _marked(contribution, unknown_from)
     given, parts = components(cotangent), components(contribution)
     for key, part in parts.items():
         if type(part) is not np.ndarray or len(key) + 1 < unknown_from:

@@ -36,15 +36,16 @@ _kl = Reduction("kl", Stages(lift=_term, finish=_sum))
 
 
 @backend.CPU.brings(Backend.dot)
-def _dot(p: Any, q: Any, dtype: np.dtype[Any]) -> Any:
+def _dot(p: Any, ratio: Any, q: Any, dtype: np.dtype[Any]) -> Any:
     weights = arguments.as_array(p, "p").astype(dtype)
-    if not np.isfinite(value_of(q)).all():
-        # Weights of zero hide what is infinite.
-        factors = weights if np.ndim(q) < 2 else weights[..., np.newaxis]
-        shown = np.where((value_of(factors) == 0) & np.isinf(value_of(q)), 0, q)
-        result = np.sum(factors * shown, axis=-1 if np.ndim(q) < 2 else -2)
+    if not np.isfinite(value_of(ratio)).all():
+        # Weights of zero hide what is infinite, and what is log(0 / 0).
+        factors = weights if np.ndim(ratio) < 2 else weights[..., np.newaxis]
+        hidden = ~np.isfinite(value_of(ratio)) & ~np.isnan(value_of(p)) & ~np.isnan(value_of(q))
+        shown = np.where((value_of(factors) == 0) & hidden, 0, ratio)
+        result = np.sum(factors * shown, axis=-1 if np.ndim(ratio) < 2 else -2)
         return result if isinstance(result, Dual) else np.asarray(result)
-    result = np.dot(weights, q)
+    result = np.dot(weights, ratio)
     return result if isinstance(result, Dual) else np.asarray(result)
 
 
@@ -100,7 +101,7 @@ def kl(p: Any, q: Any, eps: Any = 2**-17) -> Any:
         raise ShapeError(
             f"p has shape {rows} and log(p / q) has shape {shape}; wanted: shapes that numpy.dot contracts"
         )
-    return backend.of(ratio).dot(given[0], ratio, dtype)
+    return backend.of(ratio).dot(given[0], ratio, given[1], dtype)
 
 
 __all__ = ["kl"]

@@ -13,21 +13,61 @@ from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import Elementwise
 from numbafunc.kinds.reduction import Reduction, Stages
-from numbafunc.numbers.elementary import damped, softplus
+from numbafunc.numbers.elementary import (
+    at_top,
+    below_top,
+    damped,
+    exp_at_top,
+    exp_below_top,
+    log1p,
+    softplus,
+    with_slope_of,
+)
 from numbafunc.ops.masks import mask_for, masked, number_taken
-from numbafunc.ops.softmax import log_softmax
+
+_INFINITY = np.inf
 
 
-def _surprise(shift: Any, log_share: Any, label: Any, weight: Any, mask: Any, kept: Any, spread: Any) -> Any:
+def _left(x: Any, label: Any, weight: Any, mask: Any, kept: Any, spread: Any) -> Any:
+    return x if mask != 0 else -_INFINITY
+
+
+def _tops_rest_and_products(shift: Any, x: Any, label: Any, weight: Any, mask: Any, kept: Any, spread: Any) -> Any:
     # A class whose label is 0 contributes nothing, even if its share is 0 too.
-    return (-damped(log_share, weight * (kept * label + spread)) if mask != 0 else 0 * mask,)
+    factor = weight * (kept * label + spread)
+    top, none = at_top(x, shift), 0 * mask
+    terms = (
+        exp_at_top(x, shift),
+        exp_below_top(x, shift),
+        factor if top != 0 else 0 * factor,
+        0 * factor if top != 0 else factor,
+        factor * with_slope_of(0, x) if top != 0 else 0 * factor,
+        0 * factor if top != 0 else damped(below_top(x, shift), factor),
+    )
+    return (
+        terms[0] if mask != 0 else none,
+        terms[1] if mask != 0 else none,
+        terms[2] if mask != 0 else none,
+        terms[3] if mask != 0 else none,
+        terms[4] if mask != 0 else none,
+        terms[5] if mask != 0 else none,
+    )
 
 
-def _sum(shift: Any, count: Any, total: Any) -> Any:
-    return (total,)
+def _total_of_surprises(
+    shift: Any, count: Any, tops: Any, rest: Any, of_tops: Any, of_rest: Any, moves: Any, product: Any
+) -> Any:
+    # With l = log(tops + rest), the factors of the tops times l, and the factors of the others times l - (x - shift).
+    # A top that is the only one cancels in its own surprise, log1p(rest / tops), which so keeps its digits.
+    logarithm = log1p((tops - 1) + rest)
+    at_tops = of_tops * log1p(rest / tops) if tops == 1 else damped(logarithm, of_tops) - moves
+    return (at_tops + (damped(logarithm, of_rest) - product),)
 
 
-_weighted = Reduction("cross_entropy_weighted", Stages(lift=_surprise, finish=_sum))
+_weighted = Reduction(
+    "cross_entropy_weighted",
+    Stages(shift_of=_left, lift=_tops_rest_and_products, finish=_total_of_surprises, sums=6),
+)
 
 _WEIGHTED = ("logits", "labels", "weight", "where", "label_smoothing", "label_smoothing")
 
@@ -88,12 +128,11 @@ def _smoothed(
 ) -> Any:
     """The sum over classes of weights times ``kept`` labels plus an equal share for each class, times surprises."""
     last, classes = (len(shape) - 1,), shape[-1]
-    log_shares = log_softmax(x, -1, mask)
     spread: Any = share / classes if classes else 0.0
     if mask is not None and share:
         here, left = backend.of(mask), number_taken(mask, shape, last, dtype, keepdims=True)
         spread = here.ufunc(np.divide, share, here.ufunc(np.maximum, left, 1.0))
-    operands = [log_shares, y, weights, True if mask is None else mask, kept, spread]
+    operands = [x, y, weights, True if mask is None else mask, kept, spread]
     return _weighted(operands, last, dtype, shape=shape, names=_WEIGHTED)
 
 

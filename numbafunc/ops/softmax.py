@@ -27,7 +27,6 @@ from numbafunc.numbers.elementary import (
     with_slope_of,
 )
 from numbafunc.ops.complex_logsumexp import complex_logsumexp, is_complex
-from numbafunc.ops.logsumexp_where import logsumexp_where
 from numbafunc.ops.masks import as_mask, masked, number_taken
 
 _INFINITY = np.inf
@@ -154,6 +153,20 @@ def _log_total(shift: Any, count: Any, tops: Any, rest: Any) -> Any:
 
 
 _logsumexp = Reduction("logsumexp", Stages(shift_of=_itself, lift=_tops_and_rest, finish=_log_total, sums=2))
+
+
+def _left(x: Any, mask: Any) -> Any:
+    return x if mask != 0 else -_INFINITY
+
+
+def _tops_and_rest_left(shift: Any, x: Any, mask: Any) -> Any:
+    tops, rest = exp_at_top(x, shift), exp_below_top(x, shift)
+    return (tops if mask != 0 else 0 * mask, rest if mask != 0 else 0 * mask)
+
+
+_logsumexp_where = Reduction(
+    "logsumexp_where", Stages(shift_of=_left, lift=_tops_and_rest_left, finish=_log_total, sums=2)
+)
 
 
 def _shift_weighted(x: Any, weight: Any) -> Any:
@@ -382,7 +395,10 @@ def logsumexp(
     if is_complex(a) or is_complex(b):
         return complex_logsumexp(a, axis, b, keepdims, return_sign, mask)
     if mask is not None and b is None and not return_sign:
-        return logsumexp_where(a, axis, mask, keepdims=keepdims)
+        operand = arguments.as_array(a, "a", device=True)
+        shape = arguments.broadcast({"a": operand.shape, "where": arguments.shape_of(mask)})
+        axes, dtype = arguments.normalize_axes(axis, len(shape)), arguments.float_dtype([operand])
+        return _logsumexp_where([operand, mask], axes, dtype, shape=shape, keepdims=keepdims, names=("a", "where"))
     if mask is not None:
         return _weighted_where(a, axis, b, keepdims, return_sign, mask)
     if b is None and not return_sign:

@@ -35,6 +35,9 @@ ARRAYS = {
 }
 
 
+OF_ONE_OPERAND = [name for name in FUNCTIONS if not name.startswith(("hypot", "sqrt(x)", "cbrt(x)"))]
+
+
 def right_or_nan(found, wanted):
     return np.isnan(found) or np.isclose(found, wanted, rtol=1e-13) or np.isnan(wanted)
 
@@ -48,6 +51,18 @@ def test_right_or_nan(name):
     hessian = numbafunc.hessian(lambda v: function(v[0]) + v[1] * v[2], mode="reverse")(np.zeros(3))
     assert right_or_nan(hessian[0, 0], wanted[1])
     np.testing.assert_array_equal(hessian[1:, 1:], [[0, 1], [1, 0]])
+
+
+def around(function, inner):
+    """The gradient by reverse mode of a first derivative."""
+    return numbafunc.grad(lambda x: numbafunc.grad(function, mode=inner)(x), mode="reverse")
+
+
+@pytest.mark.parametrize("inner", ["forward", "reverse"])
+@pytest.mark.parametrize("name", OF_ONE_OPERAND)
+def test_right_or_nan_around_a_derivative(name, inner):
+    function, wanted = FUNCTIONS[name]
+    assert right_or_nan(float(around(function, inner)(0.0)), wanted[1])
 
 
 @pytest.mark.parametrize("compiled", [numbafunc.elementwise, numba.njit], ids=["elementwise", "njit"])
@@ -79,6 +94,8 @@ def test_zeros_that_stay(name):
     for order in (1, 2):
         np.testing.assert_array_equal(numbafunc.derivative(function, order)(point), wanted[order - 1])
     np.testing.assert_array_equal(numbafunc.grad(function, mode="reverse")(point), wanted[0])
+    for inner in ("forward", "reverse"):
+        np.testing.assert_array_equal(around(function, inner)(point), wanted[1])
     hessian = numbafunc.hessian(lambda v: function(v[0]) + v[1] * v[2], mode="reverse")(np.array([point, 1.0, 1.0]))
     np.testing.assert_array_equal(hessian, [[wanted[1], 0, 0], [0, 0, 1], [0, 1, 0]])
 

@@ -291,7 +291,6 @@ def test_scripts_for_slurm(tmp_path, script, left):
         (tmp_path / name).chmod(0o700)
     (tmp_path / "numbafunc" / "bin").mkdir(parents=True)
     (tmp_path / "numbafunc" / "bin" / "activate").touch()
-    (tmp_path / "results").mkdir()
     settings = {"SLURM_CPUS_PER_TASK": "4", "SLURM_JOB_ID": "17", "SLURM_ARRAY_TASK_ID": "3"}
     settings |= {"HOME": str(tmp_path), "LOG": str(tmp_path / "log"), "PATH": f"{tmp_path}:/usr/bin:/bin"}
     command = ["bash", "-eu", str(EXAMPLES / "slurm" / f"{script}.sh")]

@@ -10,7 +10,7 @@ source ~/numbafunc/bin/activate
 
 # One folder of compiled functions for all ranks and all jobs.
 export NUMBAFUNC_CACHE_DIR=$HOME/.cache/numbafunc-cluster
-# NumPy's matrix products know nothing of ranks: without this line, each starts a thread for each core.
+# NumPy's matrix products know nothing of ranks: tell them their share of cores.
 export OPENBLAS_NUM_THREADS=$SLURM_CPUS_PER_TASK MKL_NUM_THREADS=$SLURM_CPUS_PER_TASK
 # End the job, with a message, when ranks have waited ten minutes for one of them.
 export NUMBAFUNC_MPI_TIMEOUT=600

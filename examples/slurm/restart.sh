@@ -13,10 +13,13 @@ export NUMBAFUNC_CACHE_DIR=$HOME/.cache/numbafunc-cluster
 export OPENBLAS_NUM_THREADS=$SLURM_CPUS_PER_TASK MKL_NUM_THREADS=$SLURM_CPUS_PER_TASK
 export MPLBACKEND=Agg
 
-# Five minutes before the end all ranks get SIGUSR1; the program then writes its checkpoint and leaves.
-srun --cpus-per-task="$SLURM_CPUS_PER_TASK" python examples/restart.py results/restart.png || exit
+# Five minutes before the end all ranks get SIGUSR1. The program then writes its
+# checkpoint and leaves. When all is done, it removes the checkpoint.
+mkdir -p results
+srun --cpus-per-task="$SLURM_CPUS_PER_TASK" \
+    python examples/restart.py results/restart.png || exit
 
-# It removes the checkpoint when all is done. If there is one, there is work left: put the job into the queue again.
+# A checkpoint means that work is left: put the job into the queue again.
 if [ -e results/restart.npz ]; then
     scontrol requeue "$SLURM_JOB_ID"
 fi

@@ -12,4 +12,5 @@ export NUMBA_NUM_THREADS=$SLURM_CPUS_PER_TASK OPENBLAS_NUM_THREADS=$SLURM_CPUS_P
 # Fifty programs that know nothing of each other, not fifty ranks.
 export NUMBAFUNC_MPI=off MPLBACKEND=Agg
 
+mkdir -p results
 python examples/monte_carlo.py "results/price-$SLURM_ARRAY_TASK_ID.png"

@@ -251,6 +251,8 @@ def test_names_of_mpi4py_do_what_ours_do(on_two_ranks):
 def normal(text):
     """Messages without what differs from run to run."""
     text = text.replace(f"{EXAMPLES / 'mistakes'}/", "")
+    text = re.sub(r" \(no sign of life for \d+ s\)", "", text)  # on a machine that is very busy
+    text = re.sub(r"waited [\d.]+ s", "waited SECONDS", text)
     text = re.sub(r"named '[a-z]+'", "named 'NAME'", text)
     return re.sub(r"process \d+", "process NUMBER", text)
 
@@ -263,7 +265,7 @@ def test_messages_on_the_page_about_hanging_are_those_of_the_programs(tmp_path, 
     assert len(lines) == 10
     program = tmp_path / "hangs.py"
     program.write_text(
-        "import runpy, sys\nfrom numbafunc import parallel\nparallel.psum(1.0)\nparallel.set_timeout(2)\n"
+        "import runpy, sys\nfrom numbafunc import parallel\nparallel.psum(1.0)\nparallel.set_timeout(3)\n"
         "runpy.run_path(sys.argv[1])\n"
     )
     (tmp_path / "logs").mkdir()
@@ -291,7 +293,6 @@ def test_scripts_for_slurm(tmp_path, script, left):
         (tmp_path / name).chmod(0o700)
     (tmp_path / "numbafunc" / "bin").mkdir(parents=True)
     (tmp_path / "numbafunc" / "bin" / "activate").touch()
-    (tmp_path / "results").mkdir()
     settings = {"SLURM_CPUS_PER_TASK": "4", "SLURM_JOB_ID": "17", "SLURM_ARRAY_TASK_ID": "3"}
     settings |= {"HOME": str(tmp_path), "LOG": str(tmp_path / "log"), "PATH": f"{tmp_path}:/usr/bin:/bin"}
     command = ["bash", "-eu", str(EXAMPLES / "slurm" / f"{script}.sh")]

@@ -1,7 +1,7 @@
 """Build the sdist and the wheel of the last commit, twice and in different places, and compare them byte by byte.
 
-Run it as ``python release/build.py dist``. It needs git, and the packages build and setuptools. What is not committed is
-not built. The date of all files is that of the commit, or SOURCE_DATE_EPOCH.
+Run it as ``python release/build.py dist``. It needs git, and the packages build and setuptools. What is not committed
+is not built. The date of all files is that of the commit, or SOURCE_DATE_EPOCH.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
 """Build the sdist and the wheel of the last commit, twice and in different places, and compare them byte by byte.
 
-    python release/build.py dist
-
-Needs git, and the packages build and setuptools of pyproject.toml. What is not committed is not built. The date of all
-files is that of the commit, or SOURCE_DATE_EPOCH.
+Run it as ``python release/build.py dist``. It needs git, and the packages build and setuptools. What is not committed
+is not built. The date of all files is that of the commit, or SOURCE_DATE_EPOCH.
 """
 
 from __future__ import annotations
@@ -29,7 +27,9 @@ def build(commit: str, epoch: int, folder: Path) -> list[Path]:
     subprocess.run(["git", "-C", str(source), "checkout", "--quiet", "--detach", commit], check=True)
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(made), str(source)]
     settings = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch), "PYTHONHASHSEED": "0"}
-    subprocess.run(command, check=True, env=settings, stdout=subprocess.DEVNULL)
+    result = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise SystemExit(result.stdout + result.stderr)
     (archive,) = made.glob("*.tar.gz")
     archive.write_bytes(normalized(archive.read_bytes(), epoch))
     return sorted(made.iterdir())

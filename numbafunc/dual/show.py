@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 from numbafunc.dual.levels import FIRST_DRAWN
@@ -39,6 +38,8 @@ def html_of(x: Any) -> str:
 
 
 def _cell(x: Any) -> str:
+    from html import escape
+
     inner = getattr(x, "_repr_html_", None)
     return f"<pre>{escape(str(x))}</pre>" if inner is None else str(inner())
 

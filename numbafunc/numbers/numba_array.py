@@ -233,8 +233,8 @@ def _power(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 
 
 def _register(function: Any, arity: int, result: Callable[[Any], Any], generate: Emit, in_place: bool = False) -> None:
-    @infer_global(function)
     class Typed(AbstractTemplate):
+        key = function
         # So that it is asked before Numba's own, which fails for operators in place.
         metadata: ClassVar[dict[str, str]] = {"target": "cpu"}
 
@@ -254,6 +254,9 @@ def _register(function: Any, arity: int, result: Callable[[Any], Any], generate:
                     return None
                 target = given
             return signature(target, *args)
+
+    # As a decorator it asks a ufunc for its module, which has no name in NumPy 2.0.
+    infer_global(function, types.Function(Typed))
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         operands, values = list(sig.args), list(args)

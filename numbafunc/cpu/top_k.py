@@ -47,21 +47,20 @@ _INFINITY = {
 }
 
 
-def _key(builder: Any, order: str, bits: Any, width: int) -> Any:
+def _rough_key(builder: Any, order: str, bits: Any, width: int) -> Any:
     """The sort key of an element, given its bits, ordered as "signed", "unsigned", "float" or "bfloat16".
 
-    It has 32 bits, or 64 for an element of 64 bits. Floats are ordered by their bits: NaN, inf, ..., 0.0, -0.0, ...,
-    -inf, and last NaN with a sign. "smallest" before a word turns the order round, but NaN of either sign stays last.
+    It has 32 bits, or 64 for an element of 64 bits. Floats are ordered NaN, inf, ..., 0.0, -0.0, ..., -inf, where NaN
+    has many keys, which :func:`_settled` makes one. "smallest" before a word turns the order round, where NaN stays
+    last.
     """
     word = ir.IntType(width)
     smallest, order = order.startswith("smallest "), order.removeprefix("smallest ")
     if order in ("float", "bfloat16"):
-        if smallest:
-            magnitude = builder.and_(bits, ir.Constant(word, (1 << width - 1) - 1))
-            is_nan = builder.icmp_unsigned(">", magnitude, ir.Constant(word, _INFINITY[order, width]))
-            bits = builder.select(is_nan, magnitude, bits)
-        sign = builder.ashr(bits, ir.Constant(word, width - 1))
-        bits = builder.xor(bits, builder.and_(sign, ir.Constant(word, (1 << width - 1) - 1)))
+        # The bits of a positive number are its key. The difference takes -inf to the lowest integer, and what is below
+        # it, NaN with a sign, to the keys of NaN without.
+        turned = builder.sub(ir.Constant(word, _INFINITY[order, width]), bits)
+        bits = builder.select(builder.icmp_signed("<", bits, ir.Constant(word, 0)), turned, bits)
     if width >= 32:
         key = builder.xor(bits, ir.Constant(word, 1 << width - 1)) if order == "unsigned" else bits
     else:
@@ -69,12 +68,23 @@ def _key(builder: Any, order: str, bits: Any, width: int) -> Any:
     return builder.not_(key) if smallest else key
 
 
+def _settled(builder: Any, order: str, key: Any, width: int) -> Any:
+    """A sort key, where NaN has the lowest of its keys; so a rough key is at least as large as it wherever this is."""
+    smallest, order = order.startswith("smallest "), order.removeprefix("smallest ")
+    if order not in ("float", "bfloat16"):
+        return key
+    infinity = _INFINITY[order, width]
+    limit = ir.Constant(key.type, ~infinity if smallest else infinity)
+    nan = ir.Constant(key.type, -(1 << width - 1) if smallest else infinity + 1)
+    return builder.select(builder.icmp_signed("<" if smallest else ">", key, limit), nan, key)
+
+
 def order_of(dtype: np.dtype[Any], largest: bool) -> str:
     """The order of elements of a dtype, of which the largest or the smallest come first."""
     if dtype.kind in "iub":
         order = "signed" if dtype.kind == "i" else "unsigned"
     else:
-        order = "bfloat16" if dtype.name == "bfloat16" and not largest else "float"
+        order = "bfloat16" if dtype.name == "bfloat16" else "float"
     return order if largest else f"smallest {order}"
 
 
@@ -84,27 +94,34 @@ def make_key(order: str) -> Callable[..., Any]:
     @intrinsic
     def key(typingctx: Any, word: Any) -> Any:
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            return _key(builder, order, args[0], word.bitwidth)
+            return _settled(builder, order, _rough_key(builder, order, args[0], word.bitwidth), word.bitwidth)
 
         return _key_type(word)(word), codegen
 
     return key  # type: ignore[no-any-return]
 
 
-def _make_key_of(order: str) -> Callable[..., Any]:
-    """The intrinsic ``key_of(array, index)``: the sort key of an element of an array."""
+def _make_keys(order: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The intrinsics ``rough_key_of(array, index)`` and ``settled(array, key)``; together they make a sort key."""
 
     @intrinsic
-    def key_of(typingctx: Any, array: Any, index: Any) -> Any:
+    def rough_key_of(typingctx: Any, array: Any, index: Any) -> Any:
         width = array.dtype.bitwidth
 
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             loaded = builder.load(address_of(context, builder, array, *args))
-            return _key(builder, order, builder.bitcast(loaded, ir.IntType(width)), width)
+            return _rough_key(builder, order, builder.bitcast(loaded, ir.IntType(width)), width)
 
         return _key_type(array.dtype)(array, index), codegen
 
-    return key_of  # type: ignore[no-any-return]
+    @intrinsic
+    def settled(typingctx: Any, array: Any, key: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            return _settled(builder, order, args[1], array.dtype.bitwidth)
+
+        return key(array, key), codegen
+
+    return rough_key_of, settled
 
 
 @intrinsic
@@ -169,12 +186,13 @@ held = 0
 block = 0
 for begin in range(start, stop, BLOCK):
     end = begin + BLOCK if begin + BLOCK < stop else stop
-    key = key_of(x, begin)
+    key = rough_key_of(x, begin)
     for i in range(begin, end):
-        key = maximum(key, key_of(x, i))
+        key = maximum(key, rough_key_of(x, i))
     maxima[unsigned(block)] = key
     block += 1
     if held < k or key > keys[unsigned(k - 1)]:
+        key = settled(x, key)
         i = begin
         free = held if held < k else k - 1
         {put}
@@ -186,8 +204,9 @@ for begin in range(start, stop, BLOCK):
     if maxima[unsigned(block)] >= lowest:
         end = begin + BLOCK if begin + BLOCK < stop else stop
         for i in range(begin, end):
-            key = key_of(x, i)
+            key = rough_key_of(x, i)
             if key >= lowest:
+                key = settled(x, key)
                 if held < k or key > keys[unsigned(k - 1)]:
                     free = held if held < k else k - 1
                     {put}
@@ -200,7 +219,7 @@ for begin in range(start, stop, BLOCK):
 _COLLECT = """
 count = stop - start if stop - start <= room - BLOCK else room - BLOCK
 for i in range(count):
-    keys[unsigned(i)] = key_of(x, start + i)
+    keys[unsigned(i)] = settled(x, rough_key_of(x, start + i))
     places[unsigned(i)] = i
 block = start + count
 while count > k:
@@ -238,10 +257,10 @@ while count > k:
         end = block + BLOCK if block + BLOCK < stop else stop
         largest = lowest
         for i in range(block, end):
-            largest = maximum(largest, key_of(x, i))
-        if largest > lowest:
+            largest = maximum(largest, rough_key_of(x, i))
+        if settled(x, largest) > lowest:
             for i in range(block, end):
-                key = key_of(x, i)
+                key = settled(x, rough_key_of(x, i))
                 keys[unsigned(count)] = key
                 places[unsigned(count)] = i - start
                 count += key > lowest
@@ -375,9 +394,11 @@ def build(order: str, width: int, *, few: bool, parallel: bool) -> Any:
         Whether rows are shared out to threads.
     """
     digits = width // 8
+    rough_key_of, settled = _make_keys(order)
     namespace: dict[str, Any] = {
         "__name__": __name__,
-        "key_of": _make_key_of(order),
+        "rough_key_of": rough_key_of,
+        "settled": settled,
         "one_more": _one_more,
         "middle": _middle,
         "below": _below,

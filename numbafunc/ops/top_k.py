@@ -159,9 +159,9 @@ def top_k(operand: Any, k: int, *, axis: int = -1, largest: bool = True) -> TopK
 
     Notes
     -----
-    Of equal elements the one with the lower index comes first. Floats are ordered by their bits: NaN is larger than all
-    numbers, 0.0 larger than -0.0, and NaN with a sign comes last. Among the smallest, NaN comes last whatever its sign.
-    The result is a named tuple. Derivatives follow the indices.
+    Of equal elements the one with the lower index comes first. NaN is larger than all numbers and equal to every other
+    NaN, whatever its sign; 0.0 is larger than -0.0. Among the smallest, NaN comes last. The result is a named tuple.
+    Derivatives follow the indices.
 
     Examples
     --------

@@ -1,10 +1,13 @@
 """Kinks, selections, zeros, infinities and NaN in derivatives; and silence about them."""
 
+import numba
 import numpy as np
 import pytest
 
+import numbafunc
 from numbafunc.autodiff import grad, jacfwd, jvp
 from numbafunc.dual.tables import FUNCTION_RULES
+from numbafunc.dual.trees import flatten
 
 INF, NAN = np.inf, np.nan
 
@@ -38,6 +41,40 @@ def test_selection_takes_one_operand(ufunc, taken):
     for spoiled in (INF, NAN):
         directions = [np.where(np.array(taken) == 1, 1.0, spoiled), np.where(np.array(taken) == 2, 2.0, spoiled)]
         np.testing.assert_array_equal(jvp(ufunc, (x, y), directions)[1], taken)
+
+
+ORDERED = [
+    *(np.sort, np.max, np.min, np.nanmax, np.nanmin, np.argmax, np.argmin, np.nanargmax, np.argsort, np.ptp, np.median),
+    *(np.nanmedian, np.unique, np.maximum.reduce, np.fmax.reduce, np.maximum.accumulate, lambda x: np.partition(x, 3)),
+    *(lambda x: np.maximum(x[:4], x[4:]), lambda x: np.fmin(x[:4], x[4:]), lambda x: np.clip(x, x[3], 1.0)),
+    *(lambda x: np.quantile(x, 0.3), lambda x: np.linalg.norm(x, np.inf), lambda x: numbafunc.top_k(x, 5).values),
+    lambda x: numbafunc.max_pool_2d(x.reshape(1, 1, 2, 4), 2),
+]
+COMPILED = [
+    numba.njit(function)
+    for function in (
+        lambda x: np.max(x) + np.min(x[:3]),
+        lambda x: (x.argmax(), x.argmin(), np.argsort(x)),
+        lambda x: np.sort(x),
+        lambda x: (np.nanmax(x), np.nanmin(x), max(x[0], x[1]), min(x[0], x[1])),
+        lambda x: (np.maximum(x[:4], x[4:]), np.fmax(x[:4], x[4:])),
+        lambda x: numbafunc.top_k(x, 5).values,
+    )
+]
+
+
+@pytest.mark.filterwarnings("ignore::numbafunc.errors.CompiledDerivativeWarning")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("function", [*ORDERED, *COMPILED])
+def test_the_sign_of_a_nan_decides_nothing(function, dtype):
+    t = np.arange(1, 9).astype(dtype)
+    found = []
+    with np.errstate(invalid="ignore"):
+        for sign in (1, -1):
+            nan = np.copysign(NAN, sign)
+            x = np.array([2, nan, -1, INF, 2, nan, -INF, 1], dtype)
+            found.append([function(x), *jvp(function, (x,), (t,))])
+    np.testing.assert_array_equal(*(np.concatenate([*map(np.ravel, flatten(result)[0])]) for result in found))
 
 
 def test_operand_not_taken_contributes_nothing():

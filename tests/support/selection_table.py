@@ -67,13 +67,14 @@ def pooled(size, strides, padding):
 
 
 def sort_keys(x):
-    """Integers in the order of the elements."""
+    """Integers in the order of the elements; that of every NaN is the largest."""
     if x.dtype == np.uint64:
         return (x ^ np.uint64(2**63)).view(np.int64)
     if x.dtype.kind not in "fV":
         return x.astype(np.int64)
     bits = x.view(f"i{x.itemsize}")
-    return np.where(bits < 0, bits ^ np.iinfo(bits.dtype).max, bits).astype(np.int64)
+    most = np.iinfo(bits.dtype).max
+    return np.where(np.isnan(x), most, np.where(bits < 0, bits ^ most, bits)).astype(np.int64)
 
 
 def ranked(k):

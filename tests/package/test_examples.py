@@ -317,6 +317,14 @@ def test_stencil(example):
     assert np.abs(heat - true).mean() < np.abs(program.diffuse(true) - true).mean()
 
 
+@needs_ranks
+def test_stencil_on_two_ranks_takes_the_steps_of_one(example, tmp_path):
+    _, _, found, first = example("stencil").run(iterations=3)
+    result = run_ranks(tmp_path, 2, EXAMPLES / "stencil.py", tmp_path / "picture.png", 3, MPLBACKEND="Agg")
+    assert result.logs[0] == f"misfit {first:.2e} at first, {found.fun:.2e} after 3 steps\n"
+    assert result.logs[1] == ""
+
+
 def test_own_op(example):
     program = example("own_op")
     energy, slope, by_width, atoms, forces = program.run()

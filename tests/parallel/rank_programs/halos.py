@@ -114,6 +114,9 @@ def test_nests_are_widened_together():
         blocks = Blocks(grid)
         (a,), (b,) = data(blocks.shape, "f4", 1, seed=1), data((*blocks.shape, 2), "i8", 1, seed=2)
         options = {"width": ((1, 1), (0, 2)), "periodic": (False, True), "border": 4}
+        # Axes of communicators that have no grid in common can be widened one after the other.
+        rows = halo(blocks.block(a), {0: "row"}, border=4)
+        same(halo(rows, {1: "column"}, width=(0, 2), periodic=True), blocks.wide(a, **options))
         nest = {"b": [blocks.block(b)], "a": (blocks.block(a), None)}
         found = halo(nest, ("row", "column"), **options, name="both")
         same(found["a"][0], blocks.wide(a, **options))

@@ -78,7 +78,7 @@ def sent():
 
 
 def started():
-    handle = parallel.psum_start(np.full(1000, factor))
+    handle = parallel.psum_start(np.full(10_000, factor))
     return handle.wait()
 
 

@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace, processes: Processes | None = None) -> in
         The processes that train together, all ranks of the MPI job by default; only the one with rank 0 prints and
         writes the figure.
     """
-    processes = processes or Processes(parallel.axis_index(), parallel.axis_size(), parallel.pmean)
+    processes = processes or Processes(parallel.axis_index(), parallel.axis_size())
     first = processes.rank == 0
     quiet = arguments.quiet or not first
     training, held_out = split(load(), arguments.seed)

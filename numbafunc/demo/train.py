@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 import numbafunc
 from numbafunc.demo.data import CLASSES, PIXELS, Digits, shard
 from numbafunc.launcher import threads_of_rank
+from numbafunc.parallel import pmean, pmean_start
 
 # Dictionary with "kernel" of shape (features, 10) and "bias" of shape (10,); the features are the 64 pixels or, with
 # a hidden layer, its units, of which "hidden_kernel", of shape (64, units), and "hidden_bias" are the weights.
@@ -65,20 +66,32 @@ class Processes:
         Number of this process.
     count : int
         How many there are.
-    reduce_mean : callable
-        Mean of a nest of arrays over all processes, known to each of them afterwards.
     """
 
     rank: int = 0
     count: int = 1
-    reduce_mean: Callable[[Any], Any] = lambda value: value
 
 
-def logits(weights: Weights, images: NDArray[np.float32]) -> Any:
-    """Score of every class for every image, shape (images, 10)."""
-    if "hidden_kernel" in weights:
-        images = numbafunc.relu(images @ weights["hidden_kernel"] + weights["hidden_bias"])
-    return images @ weights["kernel"] + weights["bias"]
+def first_layer(weights: Weights, images: NDArray[np.float32]) -> tuple[Any, Any]:
+    """Units of the hidden layer for every image, shape (images, units), and half the sum of its squared kernel.
+
+    Without a hidden layer the images themselves, and 0.
+    """
+    if "hidden_kernel" not in weights:
+        return images, 0
+    units = numbafunc.relu(images @ weights["hidden_kernel"] + weights["hidden_bias"])
+    return units, numbafunc.loss.l2(weights["hidden_kernel"])
+
+
+def logits(weights: Weights, features: Any) -> Any:
+    """Score of every class for every image, shape (images, 10), from what the first layer gives."""
+    return features @ weights["kernel"] + weights["bias"]
+
+
+def last_layer(weights: Weights, features: Any, large: Any, labels: NDArray[Any], share: float, penalty: float) -> Any:
+    """Objective, from what the first layer gives; `share` and `penalty` are those of :func:`objective`."""
+    losses = numbafunc.loss.cross_entropy_logits_sparse(logits(weights, features), labels)
+    return share * losses.mean() + penalty * (numbafunc.loss.l2(weights["kernel"]) + large)
 
 
 def objective(weights: Weights, digits: Digits, share: float, penalty: float) -> Any:
@@ -96,9 +109,25 @@ def objective(weights: Weights, digits: Digits, share: float, penalty: float) ->
     penalty : float
         Factor of half the sum of the squared kernels.
     """
-    losses = numbafunc.loss.cross_entropy_logits_sparse(logits(weights, digits.images), digits.labels)
-    large = sum(numbafunc.loss.l2(weights[name]) for name in weights if name.endswith("kernel"))
-    return share * losses.mean() + penalty * large
+    return last_layer(weights, *first_layer(weights, digits.images), digits.labels, share, penalty)
+
+
+def mean_by_layer(weights: Weights, digits: Digits, share: float, penalty: float) -> tuple[Any, Weights]:
+    """Means over the processes of the objective and of its gradient, which is found from the last layer to the first.
+
+    While the gradient of the first layer is computed, that of the last one is on its way between the processes.
+    """
+    first = {name: weights[name] for name in weights if name.startswith("hidden")}
+    last = {name: weights[name] for name in weights if name not in first}
+    features, back_of_first = numbafunc.vjp(lambda w: first_layer(w, digits.images), first)
+    value, back_of_last = numbafunc.vjp(
+        lambda w, units, large: last_layer(w, units, large, digits.labels, share, penalty), last, *features
+    )
+    gradient, *cotangents = back_of_last(np.ones_like(value))
+    mean_of_last = pmean_start((value, gradient))
+    of_first = pmean(back_of_first(tuple(cotangents))[0])
+    value, of_last = mean_of_last.wait()
+    return value, {**of_last, **of_first}
 
 
 def first_weights(settings: Settings) -> Weights:
@@ -147,8 +176,10 @@ def fit(
     velocity: Weights = optree.tree_map(np.zeros_like, weights)
     history: list[float] = []
     for step in range(settings.steps):
-        value, gradient = evaluate(weights, part, share, settings.penalty)
-        value, gradient = processes.reduce_mean((value, gradient))
+        if settings.hidden and processes.count > 1:
+            value, gradient = mean_by_layer(weights, part, share, settings.penalty)
+        else:
+            value, gradient = pmean(evaluate(weights, part, share, settings.penalty))
         velocity = optree.tree_map(lambda v, g: settings.momentum * v + g, velocity, gradient)
         weights = optree.tree_map(lambda w, v: w - settings.learning_rate * v, weights, velocity)
         history.append(float(value))
@@ -158,7 +189,7 @@ def fit(
 
 def classify(weights: Weights, images: NDArray[np.float32]) -> NDArray[np.float32]:
     """Probability of every class for every image, shape (images, 10)."""
-    probabilities: NDArray[np.float32] = numbafunc.softmax(logits(weights, images))
+    probabilities: NDArray[np.float32] = numbafunc.softmax(logits(weights, first_layer(weights, images)[0]))
     return probabilities
 
 

@@ -79,9 +79,9 @@ def psum_start(
     Notes
     -----
     The ranks meet here, to compare their calls; a ``wait`` waits for data alone, so handles can be waited for in any
-    order. Sums of up to 28 numbers are finished here, as are those of one rank, those of dual arrays, whose derivatives
-    are those of :func:`psum`, and all where MPI was started with less than ``MPI_THREAD_MULTIPLE``. Arrays of a device
-    are copied to main memory here and back in ``wait``.
+    order. Sums of up to 64 KB are finished here, as are those of one rank, those of dual arrays, whose derivatives are
+    those of :func:`psum`, and all where MPI was started with less than ``MPI_THREAD_MULTIPLE``. Arrays of a device are
+    copied to main memory here and back in ``wait``.
 
     Examples
     --------
@@ -189,7 +189,8 @@ def start(operation: str, x: Any, axis_name: Any, groups: Any, reproducible: Any
 
 def _take_off(plan: Plan, arrays: Sequence[Any], leaves: Sequence[Any], axis: Axis, place: Place) -> _Call:
     with axis:
-        if axis.size == 1 or plan.inline or not axis.may_fly():
+        small = sum(array.nbytes for array in arrays) <= _SMALL
+        if axis.size == 1 or small or not axis.may_fly():
             return _Call(plan.describe, place, leaves, plan.run(arrays, None, place))
         flight = axis.flight(place)
         targets, steps, _kept = plan.prepare(arrays, None)
@@ -202,6 +203,10 @@ def _take_off(plan: Plan, arrays: Sequence[Any], leaves: Sequence[Any], axis: Ax
         call = _Call(plan.describe, place, leaves, work, flight, _kept)
         flight.add(call)
     return call
+
+
+# Bytes up to which a sum takes less time than it takes to hand it to another thread and back.
+_SMALL = 1 << 16
 
 
 class _Call:

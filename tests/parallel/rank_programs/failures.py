@@ -37,7 +37,7 @@ def main(how):
         return main("is late")
     if how == "finalizes":
         parallel.grid(a=-1)
-        parallel.psum_start(np.ones(3000)).wait()
+        parallel.psum_start(np.ones(30_000)).wait()
         parallel.axes._mpi().Finalize()
         groups = [list(range(parallel.axis_size()))]
         for call in (
@@ -46,7 +46,7 @@ def main(how):
             lambda: parallel.pmax({"a": np.ones(3)}, "a"),
             lambda: parallel.psum(1, axis_index_groups=groups),
             lambda: parallel.broadcast(1),
-            lambda: parallel.psum_start(np.ones(3000)),
+            lambda: parallel.psum_start(np.ones(30_000)),
             lambda: parallel.grid(b=-1),
         ):
             try:
@@ -107,7 +107,7 @@ def main(how):
 
         numba.njit(lambda x: parallel.pmax(x))(np.ones(5))
     elif how == "never comes to a start":
-        parallel.pmean_start(np.ones(5000))
+        parallel.pmean_start(np.ones(50_000))
     else:
         parallel.pmax(np.ones(5000))
 
@@ -155,7 +155,7 @@ def in_another_thread(parallel):
     thread.start()
     thread.join()
     assert "MPI_THREAD_MULTIPLE" in caught[0], caught
-    handle = parallel.psum_start(np.ones(3000))
+    handle = parallel.psum_start(np.ones(30_000))
     assert repr(handle).endswith("over>")  # MPI allows no thread that would take part in it
     assert handle.wait()[0] == parallel.axis_size()
     assert parallel.psum(1) == parallel.axis_size()

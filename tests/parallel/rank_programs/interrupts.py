@@ -92,7 +92,7 @@ def ghosts_of_nothing():
 
 
 def started():
-    handle = parallel.psum_start(np.full(1000, factor))
+    handle = parallel.psum_start(np.full(10_000, factor))
     return handle.wait()
 
 

@@ -60,19 +60,19 @@ def test_many_in_flight_waited_for_in_another_order_on_each_rank():
     groups = [list(range(ranks))[::-1]]
     handles = []
     for number in range(40):
-        x = np.full((number, 1000), float(number * (rank + 1)))
+        x = np.full((number, 2000), float(number * (rank + 1)))
         handles.append(psum_start(x, axis_index_groups=groups if number % 3 == 0 else None, name=f"number {number}"))
         if number % 5 == 0:  # other calls come between
             assert parallel.psum(np.ones(500))[0] == ranks
     order = np.random.default_rng(rank).permutation(40)
     for number in order:
         got = handles[number].wait()
-        assert got.shape == (number, 1000) and np.all(got == number * ranks * (ranks + 1) / 2)
+        assert got.shape == (number, 2000) and np.all(got == number * ranks * (ranks + 1) / 2)
 
 
 def test_means_whose_sums_overflow():
     for dtype in ("f4", "f8"):
-        x = np.full(1000, np.finfo(dtype).max / 2, dtype)
+        x = np.full(30_000, np.finfo(dtype).max / 2, dtype)
         handle = pmean_start([x, x[:5]])
         between = psum_start(np.ones(300))
         np.testing.assert_array_equal(handle.wait()[0], parallel.pmean([x, x[:5]])[0])
@@ -80,7 +80,7 @@ def test_means_whose_sums_overflow():
 
 
 def test_what_is_in_flight_is_read_only():
-    for size in (3, 5000):
+    for size in (3, 50_000):
         x, y = np.ones(size), np.ones((2, size))
         part = y[1]
         constant = np.ones(size)
@@ -113,7 +113,11 @@ class Borrowed:
 
 
 def test_arrays_of_other_libraries_stay_as_they_are():
-    for x in (np.asarray(Borrowed(np.ones(900))), np.asarray(Borrowed(np.ones(900)))[3:], np.frombuffer(bytearray(80))):
+    for x in (
+        np.asarray(Borrowed(np.ones(9000))),
+        np.asarray(Borrowed(np.ones(9000)))[3:],
+        np.frombuffer(bytearray(80_000)),
+    ):
         handle = psum_start(x)
         handle.wait()
         x[0] = 3.0
@@ -131,18 +135,18 @@ def test_a_handle_that_nobody_waits_for_is_named():
     assert "nobody waited for psum_start of float64 (70000,) over 'device' at" in str(caught[0].message)
     assert "named 'forgotten'" in str(caught[0].message) and caught[0].filename.endswith("starting.py")
     for _ in range(2):
-        assert psum_start(np.full(999, rank + 1.0)).wait()[5] == ranks * (ranks + 1) / 2
+        assert psum_start(np.full(9999, rank + 1.0)).wait()[5] == ranks * (ranks + 1) / 2
     parallel.axes.find("device", None, None).finish()
     assert x.flags.writeable
 
 
 def test_mismatches_raise_on_every_rank_at_the_start():
     odd = rank == last
-    x = np.ones(5000)
+    x = np.ones(50_000)
     cases = {
         "psum of float64": lambda: (parallel.psum if odd else psum_start)(x),
         "pmean_start of float64": lambda: (pmean_start if odd else psum_start)(x),
-        "(5001,)": lambda: psum_start(np.ones(5000 + odd)),
+        "(50001,)": lambda: psum_start(np.ones(50_000 + odd)),
         "float32": lambda: psum_start(x.astype("f4") if odd else x),
         "[*]": lambda: psum_start([x] if odd else {"a": x}),
         "named 'charge'": lambda: psum_start(x, name="charge" if odd else "mass"),

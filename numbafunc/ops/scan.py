@@ -22,6 +22,7 @@ from numbafunc.dual.dtypes import NUMBERS, is_float, is_long, long_words
 from numbafunc.dual.levels import LIVE
 from numbafunc.dual.recorder import Recorder, variable
 from numbafunc.dual.trees import Structure, flatten, flatten_with_names
+from numbafunc.errors import RankError
 from numbafunc.kinds.arguments import check_flag, is_array
 from numbafunc.kinds.compiled import is_dispatcher, python_source
 from numbafunc.kinds.njit import register
@@ -217,7 +218,7 @@ def _entries(xs: Any) -> tuple[list[Any], Structure]:
         if number or leaf.ndim == 0:
             name = flatten_with_names(xs)[1][position]
             if not number:
-                raise IndexError(f"xs{name} has no dimensions; wanted: arrays with a leading axis to go along")
+                raise RankError(f"xs{name} has no dimensions; wanted: arrays with a leading axis to go along")
             raise ValueError(f"xs{name} is the number {leaf!r}; wanted: arrays with a leading axis to go along")
     return [backend.of(leaf).scan_own(leaf, leaf.ndim == 1) for leaf in leaves], structure
 

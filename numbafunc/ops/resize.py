@@ -15,7 +15,7 @@ from numbafunc.kinds import arguments
 from numbafunc.kinds.linear import Linear
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
-from numbafunc.ops.resize_taps import Sampling, resample, resample_transpose, steps_to
+from numbafunc.ops.resize_taps import Sampling, kept_steps, resample, resample_transpose
 
 __all__ = ["interpolate", "upsample_2d"]
 
@@ -244,7 +244,7 @@ def _resize(op: Linear, x: Any, name: str, target: tuple[int, ...], sampling: Sa
     result = op(x, target, sampling)
     shortcut = new_shortcut()
     if shortcut is not None and shortcut.operands[0] is x and x.dtype.char in "fd":
-        steps = steps_to(x.shape, target, sampling, x.dtype)
+        steps = kept_steps(x.shape, target, sampling, x.dtype)
         if len(steps) == 1:
             shortcut.keep_kernel(steps[0].kernel, result, steps[0].places, steps[0].weights)
     return result

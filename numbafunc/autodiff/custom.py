@@ -21,6 +21,7 @@ from numbafunc.dual.recorder import Recorder
 from numbafunc.dual.tape import walk_forth
 from numbafunc.dual.trees import Structure, flatten, flatten_with_names, tree_map
 from numbafunc.kinds.njit import register
+from numbafunc.limits import broadcast_shapes
 
 __all__ = ["custom_derivative"]
 
@@ -252,7 +253,7 @@ def _is_recorded(x: Any, level: int) -> bool:
 
 def _can_be_broadcast(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
     try:
-        return np.broadcast_shapes(shape, wanted) == wanted
+        return broadcast_shapes(shape, wanted) == wanted
     except ValueError:
         return False
 

@@ -85,6 +85,7 @@ def jvp(
     >>> numbafunc.jvp(lambda x, y: x * y, (3.0, 4.0), (1.0, 0.0))
     (array(12.), array(4.))
     """
+    has_aux = check_function(f, "jvp", has_aux)
     f = on_duals(f)
     arguments = []
     given: list[Any] = []
@@ -168,7 +169,7 @@ def grad(
     >>> numbafunc.grad(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
     array([ 3., 12.])
     """
-    check_function(f, "grad")
+    has_aux = check_function(f, "grad", has_aux)
     evaluate = value_and_grad(f, argnums, has_aux, chunk_size=chunk_size, mode=mode)
 
     @functools.wraps(f)
@@ -212,7 +213,7 @@ def value_and_grad(
     >>> numbafunc.value_and_grad(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
     (array(9.), array([ 3., 12.]))
     """
-    check_function(f, "value_and_grad")
+    has_aux = check_function(f, "value_and_grad", has_aux)
     f = on_duals(f)
     positions = check_argnums(argnums)
     check_chunk_size(chunk_size)
@@ -273,6 +274,8 @@ def jacfwd(
     ------
     TypeError
         From the returned function: an argument that is not floating.
+    ValueError
+        From the returned function: a Jacobian for which there is no memory.
 
     See Also
     --------
@@ -286,7 +289,7 @@ def jacfwd(
     array([[2., 0.],
            [2., 1.]])
     """
-    check_function(f, "jacfwd")
+    has_aux = check_function(f, "jacfwd", has_aux)
     f = on_duals(f)
     positions = check_argnums(argnums)
     check_chunk_size(chunk_size)
@@ -306,6 +309,11 @@ def jacfwd(
                 structure = found
                 shapes = [primal.shape for primal, _ in parts]
                 pieces = [[] for _ in parts]
+                rows = sum(primal.size for primal, _ in parts)
+                itemsize = max((primal.dtype.itemsize for primal, _ in parts), default=8)
+                variables.check_columns(
+                    rows, itemsize, "the Jacobian", "jvp or linearize, its products with directions"
+                )
                 aux = constant(other, level)
             for piece, (primal, tangent) in zip(pieces, parts, strict=True):
                 piece.append(tangents(directions, primal, tangent))

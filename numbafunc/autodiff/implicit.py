@@ -15,12 +15,15 @@ from numbafunc.dual.array import Dual, Operand, assemble, components, levels_of,
 from numbafunc.dual.dtypes import is_float
 from numbafunc.dual.levels import LIVE, Run
 from numbafunc.dual.trees import SINGLE, as_one_array, flatten, flatten_with_names
-from numbafunc.kinds.arguments import check_flag
+from numbafunc.kinds.arguments import as_float, check_flag
 from numbafunc.kinds.njit import register
 
 __all__ = ["custom_root"]
 
 Solver = Callable[..., Any]
+
+
+_TOLERANCE = "a number that is not negative, or None"
 
 
 def custom_root(
@@ -101,8 +104,8 @@ def custom_root(
     if not callable(residual):
         raise TypeError(f"custom_root is given a {type(residual).__name__}; wanted: the residual, a function")
     elementwise = check_flag(elementwise, "elementwise")
-    if tolerance is not None and not tolerance >= 0:
-        raise ValueError(f"tolerance is {tolerance!r}; wanted: a number that is not negative, or None")
+    if tolerance is not None and not as_float(tolerance, "tolerance", _TOLERANCE) >= 0:
+        raise ValueError(f"tolerance is {tolerance!r}; wanted: {_TOLERANCE}")
 
     def decorate(solver: Solver) -> Solver:
         if not callable(solver):

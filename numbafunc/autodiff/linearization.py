@@ -9,7 +9,7 @@ import numpy as np
 
 from numbafunc.autodiff.array_helpers import in_main_memory, only_direction
 from numbafunc.autodiff.reverse import Tape, snapshot
-from numbafunc.autodiff.variables import Variables, constant, pair, paired, split
+from numbafunc.autodiff.variables import Variables, check_function, constant, pair, paired, split
 from numbafunc.dual.array import quiet, value_of
 from numbafunc.dual.dtypes import is_finite
 from numbafunc.dual.levels import Run
@@ -72,6 +72,7 @@ def linearize(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tu
     >>> value, push(np.array([1.0, 0.0])), push(np.array([0.0, 1.0]))
     (array([1., 4.]), array([2., 0.]), array([0., 4.]))
     """
+    has_aux = check_function(f, "linearize", has_aux)
     in_main_memory("linearize", primals)
     f = on_duals(f)
     variables = Variables(primals, tuple(range(len(primals))))

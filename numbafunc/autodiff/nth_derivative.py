@@ -10,14 +10,19 @@ from typing import Any
 import numpy as np
 
 from numbafunc.autodiff.array_helpers import in_main_memory
-from numbafunc.autodiff.variables import constant, floating, pair, split
+from numbafunc.autodiff.variables import check_function, constant, floating, pair, split
 from numbafunc.dual.array import Dual, make
 from numbafunc.dual.levels import Run
 from numbafunc.dual.trees import flatten_with_names
+from numbafunc.kinds.arguments import as_int
 from numbafunc.kinds.compiled import on_duals
 from numbafunc.kinds.njit import register
+from numbafunc.limits import broadcast_shapes
 
 __all__ = ["derivative"]
+
+# 2**24 parts of each number take some gigabytes, and 3**24 products of parts hours.
+MOST_ORDERS = 24
 
 
 def derivative(f: Callable[..., Any], n: int = 1, argnum: int = 0, has_aux: bool = False) -> Callable[..., Any]:
@@ -48,8 +53,8 @@ def derivative(f: Callable[..., Any], n: int = 1, argnum: int = 0, has_aux: bool
     TypeError
         `n` or `argnum` not an int; from the returned function: an argument that is not floating.
     ValueError
-        `n` negative; from the returned function: the argument is an array, and the value lacks its shape, so that `f`
-        can't have worked element by element.
+        `n` negative, or above 24, where it takes more memory and time than anyone has; from the returned function:
+        the argument is an array, and the value lacks its shape, so that `f` can't have worked element by element.
 
     Notes
     -----
@@ -64,11 +69,14 @@ def derivative(f: Callable[..., Any], n: int = 1, argnum: int = 0, has_aux: bool
     >>> numbafunc.derivative(lambda x: x**4, 2)(np.array([1.0, 2.0]))
     array([12., 48.])
     """
+    has_aux = check_function(f, "derivative", has_aux)
     for name, number in (("n", n), ("argnum", argnum)):
-        if type(number) is bool or not isinstance(number, (int, np.integer)):
+        if as_int(number) is None:
             raise TypeError(f"{name} must be an int, not {number!r}")
     if n < 0:
         raise ValueError(f"n is {n}; an order is at least 0")
+    if n > MOST_ORDERS:
+        raise ValueError(f"n is {n}, for which each number has up to 2**{n} parts; wanted: at most {MOST_ORDERS}")
     f = on_duals(f)
 
     @functools.wraps(f)
@@ -102,7 +110,7 @@ def _change(leaf: Any, place: str, run: list[int], shape: tuple[int, ...]) -> An
         primal, tangent = split(leaf, level, place)
         leaf = np.zeros(primal.shape, primal.dtype) if tangent is None else tangent[0]
     change = split(leaf, 0, place)[0]
-    if np.broadcast_shapes(shape, change.shape) != change.shape:
+    if broadcast_shapes(shape, change.shape) != change.shape:
         raise ValueError(
             f"{place} has shape {change.shape} for an argument of shape {shape}; a derivative by an array needs a "
             "function that works element by element, see grad and jacfwd for others"

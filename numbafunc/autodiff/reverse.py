@@ -48,9 +48,9 @@ large.
 """
 
 
-def check_mode(mode: str | None, chunk_size: int | None) -> None:
+def check_mode(mode: Any, chunk_size: int | None) -> None:
     """Raise unless a mode is a name or None, and takes the chunk size."""
-    if mode not in (None, "forward", "reverse"):
+    if mode is not None and not (isinstance(mode, str) and mode in ("forward", "reverse")):
         raise ValueError(f"mode is {mode!r}; it must be 'forward', 'reverse' or None")
     if mode == "reverse" and chunk_size is not None:
         raise ValueError(f"chunk_size is {chunk_size}; reverse mode has no chunks, leave it out")
@@ -236,6 +236,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
     >>> pull(np.array([1.0, 10.0]))
     (array([ 3., 40.]), array([ 1., 20.]))
     """
+    has_aux = check_function(f, "vjp", has_aux)
     f = on_duals(f)
     taken: list[Any] = []
     nests: list[tuple[list[Any], list[int], Structure]] = []
@@ -353,7 +354,7 @@ def jacrev(
     array([[2., 0.],
            [2., 1.]])
     """
-    check_function(f, "jacrev")
+    has_aux = check_function(f, "jacrev", has_aux)
     f = on_duals(f)
     positions = check_argnums(argnums)
     check_chunk_size(chunk_size)
@@ -369,6 +370,8 @@ def jacrev(
         rows = [(leaf, turn) for leaf, x in enumerate(outputs) for turn in ((1, -1j) if x.dtype.kind == "c" else (1,))]
         stops = np.cumsum([outputs[leaf].size for leaf, _ in rows]).tolist()
         total = stops[-1] if stops else 0
+        itemsize = max((leaf.dtype.itemsize for leaf in variables.leaves), default=8)
+        variables.check_columns(total, itemsize, "the Jacobian", "vjp, its products with cotangents")
         chunk = min(max(1, total), chunk_size or min(256, variables.directions()))
         tape = Tape(variables.leaves, lambda moved: f(*variables.arguments(moved), **options), has_aux, chunk)
         ends = tape.outputs()[1]

@@ -21,6 +21,7 @@ from numbafunc.autodiff.variables import (
     check_argnums,
     check_chunk_size,
     check_function,
+    check_pair,
     constant,
     pair,
     scalar,
@@ -86,6 +87,10 @@ def hvp(
     >>> numbafunc.hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 10.0]),))
     array([  6., 120.])
     """
+    has_aux = check_function(f, "hvp", has_aux)
+    check_pair(primals, tangents)
+    if not primals:
+        raise TypeError("primals is empty; wanted: at least one argument to differentiate by")
     argnums = 0 if len(primals) == 1 else range(len(primals))
     _, product, *aux = jvp(grad(f, argnums, has_aux, chunk_size=chunk_size, mode=mode), primals, tangents, has_aux)
     return (product, *aux) if has_aux else product
@@ -126,6 +131,8 @@ def hessian(
     ------
     TypeError
         From the returned function: an argument that is not floating, a result that is not a floating scalar.
+    ValueError
+        From the returned function: more variables than there is memory for the Hessian.
 
     See Also
     --------
@@ -145,7 +152,7 @@ def hessian(
     array([[4., 2.],
            [2., 0.]])
     """
-    check_function(f, "hessian")
+    has_aux = check_function(f, "hessian", has_aux)
     f = on_duals(f)
     positions = check_argnums(argnums)
     check_chunk_size(chunk_size)
@@ -155,6 +162,8 @@ def hessian(
     def second_derivatives(*args: Any, **options: Any) -> Any:
         variables = Variables(args, positions)
         in_main_memory("hessian", [args[position] for position in positions])
+        itemsize = max((leaf.dtype.itemsize for leaf in variables.leaves), default=8)
+        variables.check_columns(variables.total, itemsize, "the Hessian", "hvp, its product with a direction")
         found = None
         if takes_reverse(variables, mode, chunk_size):
             found = _by_gradients(f, variables, options, has_aux, by_default=mode is None)

@@ -23,6 +23,8 @@ from numbafunc.dual.errors import refuse_subclass
 from numbafunc.dual.levels import LIVE, Run, leaked
 from numbafunc.dual.other_arrays import as_numpy, held, holds_arrays
 from numbafunc.dual.trees import SINGLE, Structure, flatten, flatten_with_names
+from numbafunc.kinds.arguments import check_flag
+from numbafunc.limits import MOST_AXES, check_memory
 
 # Bytes of tangents of the arguments in one run. For second derivatives, larger chunks repeat the first-order part less
 # often, smaller ones are faster in each operation.
@@ -59,10 +61,16 @@ class Variables:
                 ]
             self.leaves += leaves
             self.structures.append((structure, len(leaves)))
+        for leaf in self.leaves:
+            _check_axes(leaf, "an argument to differentiate by")
         sizes = [leaf.size for leaf in self.leaves]
         self.stops = list(itertools.accumulate(sizes))
         self.starts = [stop - size for stop, size in zip(self.stops, sizes, strict=True)]
         self.total = self.stops[-1] if self.stops else 0
+
+    def check_columns(self, rows: int, itemsize: int, what: str, wanted: str) -> None:
+        """Raise ValueError if a matrix of some rows, with a column for each variable, has no room in memory."""
+        check_memory(rows * self.total * itemsize, f"{what} of {rows:,} rows for {self.total:,} variables", wanted)
 
     def nest(self, part: Callable[[Any, int, int], Any], argnums: int | Sequence[int]) -> Any:
         """Put ``part(leaf, start, stop)``, of each leaf and its range of variables, where the leaf came from."""
@@ -123,6 +131,12 @@ class Variables:
         return arguments
 
 
+def _check_axes(x: Any, name: str) -> None:
+    """Raise ValueError for an array to whose axes no axis of directions can be added."""
+    if x.ndim >= MOST_AXES:
+        raise ValueError(f"{name} has {x.ndim} axes; wanted: at most {MOST_AXES - 1}, since tangents have one more")
+
+
 def _is_usual(x: Any) -> bool:
     """Whether something is a floating array that needs no check, for which that would take longest."""
     return type(x) is np.ndarray and x.dtype.char in "fd" and x.dtype.isnative
@@ -175,16 +189,26 @@ def floating(x: Any, name: str, otherwise: str = "") -> Any:
 
 def paired(primals: Sequence[Any], tangents: Sequence[Any]) -> Iterator[tuple[Structure, list[Any], list[Any]]]:
     """For each argument its nest, its leaves and the leaves of its tangent, which fit or are None."""
+    check_pair(primals, tangents)
+    return _paired(primals, tangents)
+
+
+def check_pair(primals: Any, tangents: Any) -> None:
+    """Raise TypeError unless arguments and their tangents are sequences of the same length."""
     for name, group in (("primals", primals), ("tangents", tangents)):
         if not isinstance(group, (tuple, list)):
             raise TypeError(f"{name} must be a tuple or list of arguments, not {type(group).__name__}")
     if len(primals) != len(tangents):
         raise TypeError(f"primals has {len(primals)} entries and tangents has {len(tangents)}; they must agree")
+
+
+def _paired(primals: Sequence[Any], tangents: Sequence[Any]) -> Iterator[tuple[Structure, list[Any], list[Any]]]:
     for position, (primal, tangent) in enumerate(zip(primals, tangents, strict=True)):
         if type(primal) is np.ndarray and type(tangent) is np.ndarray:
             dtype = primal.dtype
             # The common case, for which the checks below would take longer than a short computation.
-            if tangent.dtype is dtype and dtype.char in "efd" and dtype.isnative and tangent.shape == primal.shape:
+            usual = dtype.char in "efd" and dtype.isnative and primal.ndim < MOST_AXES
+            if tangent.dtype is dtype and usual and tangent.shape == primal.shape:
                 yield SINGLE, [primal], [tangent]
                 continue
         leaves, names, structure = flatten_with_names(primal)
@@ -197,6 +221,7 @@ def paired(primals: Sequence[Any], tangents: Sequence[Any]) -> Iterator[tuple[St
         for i, (leaf, name) in enumerate(zip(leaves, names, strict=True)):
             if directions[i] is not None:
                 leaves[i] = floating(leaf, f"primals[{position}]{name}", "; with None for its tangent it is a constant")
+                _check_axes(leaves[i], f"primals[{position}]{name}")
                 directions[i] = _fitting(directions[i], leaves[i], f"[{position}]{name}")
         yield structure, leaves, directions
 
@@ -284,10 +309,11 @@ def _is_int(x: Any) -> bool:
     return True
 
 
-def check_function(f: Any, driver: str) -> None:
-    """Raise TypeError unless a driver is given a function."""
+def check_function(f: Any, driver: str, has_aux: Any) -> bool:
+    """The flag ``has_aux`` as bool; TypeError unless a driver is given a function and a flag."""
     if not callable(f):
         raise TypeError(f"{driver} is given a {type(f).__name__}; wanted: a function to differentiate")
+    return has_aux is not False and check_flag(has_aux, "has_aux")
 
 
 def check_chunk_size(chunk_size: int | None) -> None:

@@ -40,8 +40,8 @@ def start() -> tuple[str, int]:
 class Kernels(Bounded):
     """Kernels kept for later calls. A forked child that must not use threads forgets them."""
 
-    def __init__(self, most: float = math.inf) -> None:
-        super().__init__(most)
+    def __init__(self, most: float = math.inf, most_bytes: float = math.inf) -> None:
+        super().__init__(most, most_bytes)
         _KEPT.append(weakref.ref(self))
 
 

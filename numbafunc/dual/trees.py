@@ -62,7 +62,10 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
         return [tree], SINGLE
     import optree
 
-    leaves, definition = optree.tree_flatten(tree, namespace=NAMESPACE)
+    try:
+        leaves, definition = optree.tree_flatten(tree, namespace=NAMESPACE)
+    except RecursionError:
+        raise ValueError(f"a nest, a {type(tree).__name__}, is too deep or holds itself") from None
     while register_classes(leaves):
         leaves, definition = optree.tree_flatten(tree, namespace=NAMESPACE)
     if definition.is_leaf():

@@ -27,11 +27,11 @@ def _mean(public: Any, names: tuple[str, str], x: Any, y: Any, keep_axis: Any, w
     name = f"loss.{public.__name__}"
     operands = [Operand.of(name, one, type_, boolean=boolean) for one, type_ in zip(names, (x, y))]
     kept = known(keep_axis)
-    if type(kept) is int and kept == 0:
-        kept = None  # as from Python
     if kept is not None and not (isinstance(kept, tuple) and all(map(is_integer, kept))):
         raise refuse(name, "keep_axis", keep_axis, "None or a tuple of integers written out")
     ndim, dtype = max(one.ndim for one in operands), float_dtype(operands)
+    if any(not 0 <= axis < max(ndim, 1) for axis in kept or ()):
+        raise refuse(name, "keep_axis", keep_axis, f"axes from 0 to {max(ndim, 1) - 1}, or None")
     axes = Axes(ndim, tuple(axis for axis in range(ndim) if axis not in (kept or ())))
     if known(where) is None:
         return reduction(public, REGISTRY[public.__name__], operands, axes, dtype)

@@ -112,8 +112,8 @@ def is_integer(given: Any) -> bool:
 def flag(function: str, name: str, given: Any) -> bool:
     """A flag, which must be known when code is compiled."""
     value = known(given)
-    if type(value) is bool or (type(value) is int and value in (0, 1)):
-        return bool(value)
+    if type(value) is bool:
+        return value
     raise TypingError(f"{name} of numbafunc.{function} is {shown(given)}; wanted: True or False, written out")
 
 

@@ -42,17 +42,18 @@ def max_pool_2d(x: Any, size: Any, strides: Any, padding: Any, *options: Any) ->
 def _pool(public: Callable[..., Any], form: str, x: Any, size: Any, strides: Any, padding: Any) -> Any:
     function = public.__name__
     operand = images(function, x, boolean=form == "largest")
-    unset = known(strides) is None or (is_integer(strides) and known(strides) == 0)
+    unset = known(strides) is None
     lines = [
         "n, channels, rows, columns = x.shape",
         f"high, wide = {pair(function, 'size', size)}",
         f"down, across = {'high, wide' if unset else pair(function, 'strides', strides)}",
-        *(["if strides == 0:", "    down, across = high, wide"] if is_integer(strides) and not unset else []),
         "if high < 1 or wide < 1 or down < 1 or across < 1:",
         "    raise ValueError('size or strides are not positive')",
         "if max(high, wide, down, across) >= 16777216:",
         "    raise ValueError('size or strides are not below 2**24')",
         *_margins(function, padding),
+        "if min(top, bottom, left, right) < 0:",
+        "    raise ValueError('padding is negative')",
         "new_rows = count_of(rows + top + bottom - high, down)",
         "new_columns = count_of(columns + left + right - wide, across)",
         "result = np.empty((n, channels, new_rows, new_columns), kind)",
@@ -101,7 +102,7 @@ def _windows(size: Any, strides: Any) -> dict[str, Window | None]:
     if size is UNKNOWN or strides is UNKNOWN:
         return {**{f"window{place}": window for place, window in enumerate(UNROLLED)}, "any_window": None}
     size = size if isinstance(size, tuple) else (size, size)
-    strides = size if strides in (None, 0) else strides if isinstance(strides, tuple) else (strides, strides)
+    strides = size if strides is None else strides if isinstance(strides, tuple) else (strides, strides)
     window = (*size, *strides)
     return {"window0": window} if window in UNROLLED else {"any_window": None}
 

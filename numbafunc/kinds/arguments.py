@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 import sys
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from numbafunc.dual.array import Dual, settled, value_of
 from numbafunc.dual.dtypes import is_float, is_inexact, is_long, long_words
 from numbafunc.dual.other_arrays import as_numpy
 from numbafunc.errors import ShapeError
+from numbafunc.limits import MOST_AXES, broadcast_shapes, bytes_of, check_memory
 
 _KINDS = {
     "c": "complex",
@@ -122,11 +122,12 @@ def as_scalar(x: Any, name: str) -> Any:
     return float(found) if isinstance(found, np.ndarray) else found
 
 
-def check_known(x: Any, name: str) -> None:
+def check_known(x: Any, name: str, depth: int = 0) -> None:
     """Raise TypeError for an array of a device, or sequences with one, whose elements would have to be read first."""
     if isinstance(x, (list, tuple)):
+        _check_depth(depth, name)
         for entry in x:
-            check_known(entry, name)
+            check_known(entry, name, depth + 1)
     elif is_device_array(value_of(x)):
         raise TypeError(f"{name} has an array of {place_of(value_of(x))}; wanted: numbers that are known to the host")
 
@@ -144,7 +145,7 @@ def converted(x: Any, name: str) -> np.ndarray[Any, Any]:
         raise TypeError(f"{name} is a masked array, whose mask would be lost; pass {name}.filled(...) or {name}.data")
     if is_device_array(x):
         raise TypeError(f"{name} is an array of {place_of(x)}; wanted: one in main memory, as the others are")
-    _check_entries(x, name)
+    _check_entries(x, name, 0)
     if not hasattr(x, "__array__") and not hasattr(x, "__array_interface__") and hasattr(x, "__dlpack__"):
         return np.from_dlpack(x)
     try:
@@ -153,16 +154,23 @@ def converted(x: Any, name: str) -> np.ndarray[Any, Any]:
         raise TypeError(f"{name} can't be made an array: {error}") from None
 
 
-def _check_entries(x: Any, name: str) -> None:
+def _check_entries(x: Any, name: str, depth: int) -> None:
     """Raise TypeError if a nest of lists and tuples holds a dual array, or an array that must be read from a device."""
     if isinstance(x, (list, tuple)):
+        _check_depth(depth, name)
         for entry in x:
             if type(entry) is not float and type(entry) is not int:
-                _check_entries(entry, name)
+                _check_entries(entry, name, depth + 1)
     elif isinstance(x, Dual):
         raise TypeError(f"{name} is a sequence that holds Dual numbers; join them with numpy.stack first")
     elif is_device_array(x):
         raise TypeError(f"{name} is a sequence that holds arrays of {place_of(x)}; wanted: one array, or numbers")
+
+
+def _check_depth(depth: int, name: str) -> None:
+    """Raise TypeError for sequences in sequences that no array has as many axes as; such a one may hold itself."""
+    if depth >= MOST_AXES:
+        raise TypeError(f"{name} is a sequence of sequences, more than {MOST_AXES} deep; wanted: an array or numbers")
 
 
 def contains_dual(x: Any) -> bool:
@@ -204,17 +212,20 @@ def _wider(a: np.dtype[Any], b: np.dtype[Any]) -> np.dtype[Any]:
 def broadcast(shapes: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
     """The common shape of named operands; ShapeError where there is none."""
     try:
-        return np.broadcast_shapes(*shapes.values())
+        return broadcast_shapes(*shapes.values())
     except ValueError:
         given = ", ".join(f"{name} has shape {shape}" for name, shape in shapes.items())
         raise ShapeError(f"{given}; wanted: shapes that broadcast together") from None
 
 
 def check_size(shape: tuple[int, ...], dtype: np.dtype[Any], name: str, given: Any) -> None:
-    """Raise ValueError where an argument asks for a result with more bytes than can be counted."""
-    # NumPy applies this limit to arrays without elements too, with each length of 0 taken as 1.
-    if math.prod(max(1, length) for length in shape) * dtype.itemsize > sys.maxsize:
-        raise ValueError(f"{name} is {given!r}, for a result of shape {shape}; wanted: one that an array can have")
+    """Raise ValueError where an argument asks for a result that no array can be, or no memory can hold."""
+    count, what = bytes_of(shape, dtype.itemsize), f"{name} is {given!r}, for a result of shape {shape}"
+    # NumPy applies this limit to arrays without elements too.
+    if count > sys.maxsize or len(shape) > MOST_AXES:
+        raise ValueError(f"{what}; wanted: one that an array can have")
+    if 0 not in shape:
+        check_memory(count, f"{what}, which", "a smaller one")
 
 
 def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: Sequence[Any]) -> None:
@@ -227,10 +238,27 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: Se
         raise ShapeError(f"out has shape {out.shape}; wanted: {shape}")
     if not out.flags.writeable:
         raise ValueError("out is read-only; wanted: a writeable array")
-    if out.size and any(not stride and length > 1 for stride, length in zip(out.strides, out.shape)):
+    if not out.flags.c_contiguous and _overlaps_itself(out):
         raise ValueError(f"out has strides {out.strides}, one memory for several elements; wanted: an array of its own")
     if any(_overlap(out, x) for x in inputs if isinstance(x, np.ndarray)):
         raise ValueError("out overlaps the memory of an input; wanted: an array of its own")
+
+
+def _overlaps_itself(x: np.ndarray[Any, Any]) -> bool:
+    """Whether elements of an array share memory, as they may in one with strides of its own."""
+    if not x.size:
+        return False
+    axes = sorted((abs(stride), length) for stride, length in zip(x.strides, x.shape) if length > 1)
+    reach, apart = x.itemsize, True
+    for stride, length in axes:
+        apart = apart and stride >= reach
+        reach += stride * (length - 1)
+    if apart:
+        return False
+    places = np.zeros(1, np.intp)
+    for stride, length in axes:  # such as interleaved ones, which no one has by chance
+        places = np.sort((places[:, None] + stride * np.arange(length)).reshape(-1))
+    return bool((np.diff(places) < x.itemsize).any())
 
 
 def check_overlaps(outs: Sequence[Any], inputs: Sequence[Any]) -> None:
@@ -269,8 +297,8 @@ def _overlap(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:
 
 
 def check_flag(flag: Any, name: str) -> bool:
-    """A flag as bool; TypeError for what is neither bool nor 0 or 1, such as strings, which Python takes for true."""
-    if isinstance(flag, (bool, np.bool_)) or (isinstance(flag, int) and flag in (0, 1)):
+    """A flag as bool; TypeError for anything else, such as numbers and strings, some of which Python takes for true."""
+    if isinstance(flag, (bool, np.bool_)):
         return bool(flag)
     raise TypeError(f"{name} is {flag!r}; wanted: True or False")
 
@@ -283,6 +311,16 @@ def as_int(value: Any) -> int | None:
         return operator.index(value)
     except TypeError:
         return None
+
+
+def as_float(value: Any, name: str, wanted: str) -> float:
+    """The float of a number; TypeError for anything else, ValueError for an int that is beyond all floats."""
+    if isinstance(value, (bool, np.timedelta64)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{name} is {value!r}; wanted: {wanted}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} is an int of {int(value).bit_length()} bits; wanted: {wanted}") from None
 
 
 def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
@@ -316,6 +354,7 @@ __all__ = [
     "Operand",
     "as_array",
     "as_array_anywhere",
+    "as_float",
     "as_int",
     "as_operand",
     "as_scalar",

@@ -127,8 +127,33 @@ def _by_name(public: Any, module: str) -> Any:
 
         return typed
     declared, defaults = parameters_of(public)
-    namespace = {"choose": choose, **defaults}
-    exec(f"def typed({declared}):\n    return choose({', '.join(names)})", namespace)
+    return _taking(public, declared.split(", ") if declared else [], names, choose, defaults)
+
+
+def _taking(
+    public: Any, declared: list[str], names: list[str], choose: Callable[..., Any], defaults: dict[str, Any]
+) -> Any:
+    """The function that hands arguments on to ``choose``, of which it takes as many by position as the public one."""
+    parameters = inspect.signature(public).parameters
+    count = sum(parameters[name].kind is not inspect.Parameter.KEYWORD_ONLY for name in names)
+    by_name = ", ".join(names[count:])
+
+    def refuse() -> None:
+        from numba.core.errors import TypingError
+
+        raise TypingError(
+            f"numbafunc.{public.__name__} is given more than {count} arguments by position; wanted: {by_name} by name"
+        )
+
+    if not by_name:
+        header, check = ", ".join(declared), ""
+    else:
+        header, check = (
+            ", ".join([*declared[:count], "*others", *declared[count:]]),
+            "    if others:\n        refuse()\n",
+        )
+    namespace = {"choose": choose, "refuse": refuse, **defaults}
+    exec(f"def typed({header}):\n{check}    return choose({', '.join(names)})", namespace)
     return namespace["typed"]
 
 
@@ -175,9 +200,7 @@ def typed(public: Any, op: Any, implementation: Any) -> Any:
         count = len(chosen.parameters)
         return implementation(chosen, given[:count], names[:count], declared)
 
-    namespace = {"choose": choose}
-    exec(f"def typed({', '.join(declared)}):\n    return choose({', '.join(names)})", namespace)
-    return namespace["typed"]
+    return _taking(public, declared, names, choose, {})
 
 
 def _chosen(public: Any, op: Any, given: tuple[Any, ...]) -> Any:

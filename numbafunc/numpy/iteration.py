@@ -9,6 +9,7 @@ import numpy as np
 
 from numbafunc.dual.array import Dual, Operand
 from numbafunc.dual.nests import array_of, holds_dual
+from numbafunc.limits import broadcast_shapes
 from numbafunc.rules.blanks import fillable
 
 FUNCTIONS: dict[str, Any] = {}
@@ -27,7 +28,7 @@ def _entries(operands: Sequence[Operand]) -> tuple[tuple[int, ...], list[tuple[A
     """The common shape of operands, and their elements: a tuple for each place."""
     arrays = [array_of(x) if type(x) in _LISTS and holds_dual(x) else x for x in operands]
     arrays = [x if type(x) is Dual else np.asarray(x) for x in arrays]
-    shape = np.broadcast_shapes(*(x.shape for x in arrays))
+    shape = broadcast_shapes(*(x.shape for x in arrays))
     flat = [np.reshape(np.broadcast_to(x, shape), (-1,)) for x in arrays]
     return shape, list(zip(*flat, strict=True))
 

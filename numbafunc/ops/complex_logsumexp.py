@@ -8,12 +8,13 @@ import numpy as np
 
 from numbafunc.dual.array import Dual, quiet, settled, value_of
 from numbafunc.kinds import arguments
+from numbafunc.limits import MOST_AXES
 
 
-def is_complex(x: Any) -> bool:
-    """Whether an argument is complex, or a nest of lists that holds a complex number."""
+def is_complex(x: Any, depth: int = 0) -> bool:
+    """Whether an argument is complex, or a nest of lists, no deeper than an array, that holds a complex number."""
     if isinstance(x, (list, tuple)):
-        return any(map(is_complex, x))
+        return depth < MOST_AXES and any(is_complex(entry, depth + 1) for entry in x)
     return isinstance(x, complex) or getattr(getattr(x, "dtype", None), "kind", "") == "c"
 
 

@@ -15,6 +15,7 @@ from numbafunc.kinds.elementwise import define
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.reduction import Reduction, Stages
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
+from numbafunc.limits import MOST_AXES
 from numbafunc.numbers.elementary import damped, log
 
 
@@ -101,7 +102,13 @@ def kl(p: Any, q: Any, eps: Any = 2**-17) -> Any:
         raise ShapeError(
             f"p has shape {rows} and log(p / q) has shape {shape}; wanted: shapes that numpy.dot contracts"
         )
+    if max(len(rows), len(shape)) > _MOST_AXES or len(rows) + len(shape) - 2 > MOST_AXES:
+        raise ShapeError(f"p has {len(rows)} axes and log(p / q) has {len(shape)}; wanted: at most {_MOST_AXES} each")
     return backend.of(ratio).dot(given[0], ratio, given[1], dtype)
+
+
+# Of numpy.dot.
+_MOST_AXES = 32
 
 
 __all__ = ["kl"]

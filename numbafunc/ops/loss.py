@@ -233,7 +233,7 @@ def _mean_over(
     operands = [arguments.as_array(operand, name, device=True) for operand, name in zip(checked, names)]
     shapes = (operands[0].shape, operands[1].shape)
     shape = arguments.broadcast(dict(zip(names, shapes)))
-    kept = _kept_axes(keep_axis)
+    kept = _kept_axes(keep_axis, len(shape))
     warn_of_shapes(names, shapes, depth=1)
     shortcut = new_shortcut() if shapes[0] == shapes[1] else None  # a short cut would skip the warning
     axes, dtype = tuple(axis for axis in range(len(shape)) if axis not in kept), arguments.float_dtype(checked)
@@ -243,15 +243,17 @@ def _mean_over(
     return op(operands, axes, dtype, shape=shape, shortcut=shortcut, names=names)
 
 
-def _kept_axes(keep_axis: Any) -> set[int]:
-    # The number 0 keeps no axis, as the original has it; (0,) keeps the first.
-    if keep_axis is None or (type(keep_axis) is int and keep_axis == 0):
+def _kept_axes(keep_axis: Any, ndim: int) -> set[int]:
+    if keep_axis is None:
         return set()
     if not isinstance(keep_axis, (tuple, list, set, frozenset, range)) or any(
         isinstance(axis, bool) or not hasattr(axis, "__index__") for axis in keep_axis
     ):
         raise TypeError(f"keep_axis is {keep_axis!r}; wanted: None or a sequence of ints")
-    return {axis.__index__() for axis in keep_axis}
+    kept = {axis.__index__() for axis in keep_axis}
+    if kept and not 0 <= min(kept) <= max(kept) < max(ndim, 1):  # the default, (0,), is for numbers too
+        raise ValueError(f"keep_axis is {keep_axis!r}; wanted: axes from 0 to {max(ndim, 1) - 1}, or None")
+    return kept
 
 
 @shortcut("x", "y", tuples=["keep_axis"], options=["where"])
@@ -265,8 +267,8 @@ def mean_absolute_error(x: Any, y: Any, keep_axis: Any = (0,), *, where: Any = N
     x, y : array_like
         Real numbers; bool is refused.
     keep_axis : sequence of int or None, default (0,)
-        Axes of the broadcast shape that stay; those out of range or negative are ignored. None keeps none. By default
-        there is a mean for each entry along the first axis, not one number.
+        Axes of the broadcast shape that stay, counted from 0. None keeps none. By default there is a mean for each
+        entry along the first axis, not one number.
     where : array_like of bool, optional
         Elements that take part; broadcasts to the common shape. The mean is over these; the others may be NaN, and
         have derivative 0.
@@ -314,8 +316,8 @@ def mean_squared_error(x: Any, y: Any, keep_axis: Any = (0,), *, where: Any = No
     x, y : array_like
         Real numbers; bool is refused.
     keep_axis : sequence of int or None, default (0,)
-        Axes of the broadcast shape that stay; those out of range or negative are ignored. None keeps none. By default
-        there is a mean for each entry along the first axis, not one number.
+        Axes of the broadcast shape that stay, counted from 0. None keeps none. By default there is a mean for each
+        entry along the first axis, not one number.
     where : array_like of bool, optional
         Elements that take part; broadcasts to the common shape. The mean is over these; the others may be NaN, and
         have derivative 0.
@@ -367,8 +369,8 @@ def mean_squared_log_error(y_true: Any, y_pred: Any, keep_axis: Any = (0,), *, w
     y_true, y_pred : array_like
         Real numbers above -1. At -1 the result is inf, below it NaN.
     keep_axis : sequence of int or None, default (0,)
-        Axes of the broadcast shape that stay; those out of range or negative are ignored. None keeps none. By default
-        there is a mean for each entry along the first axis, not one number.
+        Axes of the broadcast shape that stay, counted from 0. None keeps none. By default there is a mean for each
+        entry along the first axis, not one number.
     where : array_like of bool, optional
         Elements that take part; broadcasts to the common shape. The mean is over these; the others may be NaN, and
         have derivative 0.

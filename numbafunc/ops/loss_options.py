@@ -13,6 +13,7 @@ from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import Elementwise
 from numbafunc.kinds.reduction import Reduction, Stages
+from numbafunc.limits import broadcast_shapes
 from numbafunc.numbers.elementary import (
     at_top,
     below_top,
@@ -177,7 +178,7 @@ def _at(weights: Any, labels: Any, classes: int) -> Any:
 
 def binary(plain: Elementwise, x: Any, y: Any, pos_weight: Any, where: Any, out: Any) -> Any:
     """Cross entropy of the logistic function, with options; ``plain`` is the op without."""
-    shape, dtype = np.broadcast_shapes(arguments.shape_of(x), arguments.shape_of(y)), arguments.float_dtype([x, y])
+    shape, dtype = broadcast_shapes(arguments.shape_of(x), arguments.shape_of(y)), arguments.float_dtype([x, y])
     operands, op = [x, y], plain
     if pos_weight is not None:
         operands, op = (

@@ -16,7 +16,9 @@ from numbafunc.dual.combination import combination
 from numbafunc.dual.dtypes import is_long, long_words
 from numbafunc.dual.levels import innermost
 from numbafunc.dual.trees import SINGLE, as_one_array, flatten, flatten_with_names, tree_map
+from numbafunc.kinds.arguments import as_float, as_int
 from numbafunc.kinds.njit import register
+from numbafunc.limits import MOST_AXES
 from numbafunc.ops.dormand_prince import NODES, SOLUTION, STAGES, Control, Step, dense_weights, steps
 
 __all__ = ["odeint"]
@@ -117,8 +119,11 @@ def odeint(
 
 def _times(t: Any) -> tuple[list[float], Any]:
     """The times as numbers, and as the array that may have tangents."""
-    t = settled(as_one_array(t))
-    array = t if type(t) is Dual else np.asarray(t)
+    try:
+        t = settled(as_one_array(t))
+        array = t if type(t) is Dual else np.asarray(t)
+    except ValueError as error:
+        raise ValueError(f"t can't be made an array: {error}") from None
     if is_long(array.dtype):
         raise TypeError(long_words(array.dtype, "t"))
     if backend.of(array) is not CPU or array.dtype.kind not in "iuf":
@@ -148,6 +153,8 @@ def _leaf(x: Any, name: str) -> Any:
         raise TypeError(long_words(x.dtype, f"y0{name}"))
     if x.dtype.char not in "fdFD":
         raise TypeError(f"y0{name} has dtype {x.dtype}; wanted: float32, float64, complex64 or complex128")
+    if x.ndim >= MOST_AXES:
+        raise ValueError(f"y0{name} has {x.ndim} axes; wanted: at most {MOST_AXES - 1}, since the times have one")
     if not np.isfinite(value_of(x)).all():
         raise ValueError(f"y0{name} is not finite; wanted: numbers that are finite")
     return x
@@ -187,15 +194,16 @@ class _System:
     def control(self, rtol: Any, atol: Any, max_steps: Any, first_step: Any) -> Control:
         """The checked settings of steps."""
         for name, number in (("rtol", rtol), ("atol", atol)):
-            if not (isinstance(number, (int, float, np.number)) and 0 <= number < math.inf):
+            if not 0 <= as_float(number, name, "a number that is not negative") < math.inf:
                 raise ValueError(f"{name} is {number!r}; wanted: a number that is not negative")
-        if isinstance(max_steps, bool) or not isinstance(max_steps, (int, np.integer)) or max_steps < 1:
+        most = as_int(max_steps)
+        if most is None or most < 1:
             raise ValueError(f"max_steps is {max_steps!r}; wanted: a positive int")
-        if first_step is not None and not (isinstance(first_step, (int, float)) and 0 < first_step < math.inf):
+        if first_step is not None and not 0 < as_float(first_step, "first_step", "a positive number") < math.inf:
             raise ValueError(f"first_step is {first_step!r}; wanted: a positive number")
         least = 10 * float(np.finfo(self.dtype).eps)
         tiny = float(np.finfo(self.dtype).tiny)
-        return Control(max(float(rtol), least), max(float(atol), tiny), int(max_steps), first_step)
+        return Control(max(float(rtol), least), max(float(atol), tiny), most, first_step)
 
     # The state as a vector of plain numbers.
 

@@ -88,24 +88,24 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
     here = backend.of(indices)
     if 0 in shape:
         return here.zeros(shape, kind, indices)
-    if classes > _MANY and here is backend.CPU and indices.size * kind.itemsize < np.dtype(np.intp).itemsize:
+    if classes > _MANY and here is backend.CPU:
         return _marked(indices, shape, position, kind)
     compared = here.one_hot(indices, classes, position)
     return _one_hot.evaluate(compared, dtype=kind, shortcut=new_shortcut())
 
 
-# From this many classes on, the numbers of all of them would need more memory than the vectors of a few bytes.
+# From this many classes on, the numbers of all of them would need memory, and vectors are zeros but for one element.
 _MANY = 1 << 16
 
 
 def _marked(indices: Any, shape: tuple[int, ...], position: int, kind: np.dtype[Any]) -> Any:
-    """The vectors of a few indices."""
-    indices, result = np.asarray(indices), np.zeros(shape, kind)
-    vectors = np.moveaxis(result, position, -1)
-    for place in np.ndindex(indices.shape):
-        index = indices[place].item()
-        if 0 <= index < shape[position] and index == math.floor(index):
-            vectors[(*place, int(index))] = 1
+    """The vectors, in which only the elements are written that are 1."""
+    flat, result = np.asarray(indices).reshape(-1), np.zeros(shape, kind)
+    if flat.dtype.itemsize == 2 and arguments.is_float(flat.dtype):
+        flat = flat.astype(np.float32)
+    taken = (flat >= 0) & (flat < shape[position]) & (flat == np.floor(flat))
+    places, inside = np.flatnonzero(taken), math.prod(shape[position + 1 :])
+    result.reshape(-1, shape[position], inside)[places // inside, flat[taken].astype(np.int64), places % inside] = 1
     return result
 
 

@@ -49,6 +49,9 @@ _OPTIONS = {
 # Modes that can pad an axis without elements.
 _WITHOUT_ELEMENTS = ("constant", "empty")
 
+# NumPy sorts no others.
+_MOST_AXES_OF_MEDIAN = 32
+
 _ZERO = Unset(0)
 
 
@@ -358,6 +361,8 @@ def pad(
     arguments.check_size(shape, operand.dtype, "pad_width", pad_width)
     if not isinstance(mode, str):
         return _by_function(operand, widths, mode, options)
+    if mode == "median" and operand.ndim > _MOST_AXES_OF_MEDIAN:
+        raise ShapeError(f"array has {operand.ndim} axes; wanted: at most {_MOST_AXES_OF_MEDIAN} for mode 'median'")
     if mode not in _WITHOUT_ELEMENTS:
         for axis, (length, width) in enumerate(zip(operand.shape, widths)):
             if not length and any(width):

@@ -228,15 +228,15 @@ def average_pool_2d(
     size : int or pair of int, default 2
         Rows and columns of a window.
     strides : int or pair of int, optional
-        Rows and columns from one window to the next; those of a window by default, and for 0.
+        Rows and columns from one window to the next; those of a window by default.
     padding : ConvPadding, str, int or pairs of int, default ConvPadding.VALID
         Rows and columns of padding: a :class:`ConvPadding` or its name, a number for all sides, a tuple
-        ``(before, after)`` for both axes, or ``((top, bottom), (left, right))``. Negative numbers crop.
+        ``(before, after)`` for both axes, or ``((top, bottom), (left, right))``.
     dilation : int or pair of int, default 1
         Rows and columns from one element of a window to the next.
     ceil_mode : bool, default False
         Whether a last window may hang over the end, which then counts as more padding, if it begins in the image or in
-        the padding before it. Not with negative padding.
+        the padding before it.
     count_include_pad : bool, default True
         Whether padding is averaged as zeros; otherwise the mean is that of the elements alone, and 0 where there are
         none. What hangs over the padding is never averaged.
@@ -252,8 +252,8 @@ def average_pool_2d(
     TypeError
         For an ``x`` that does not hold numbers, or bool, and for arguments that are not such numbers.
     ValueError
-        For an unknown name of a padding, or a negative one with ``ceil_mode``. An ``x`` without 4 axes, or windows or
-        steps that are not positive, raise an error that is both.
+        For an unknown name of a padding, or a negative one, or a result that no memory can hold. An ``x`` without 4
+        axes, or windows or steps that are not positive, raise an error that is both.
 
     Notes
     -----
@@ -307,7 +307,7 @@ def max_pool_2d(
     size : int or pair of int, default 2
         Rows and columns of a window.
     strides : int or pair of int, optional
-        Rows and columns from one window to the next; those of a window by default, and for 0.
+        Rows and columns from one window to the next; those of a window by default.
     padding : ConvPadding, str, int or pairs of int, default ConvPadding.VALID
         Rows and columns of padding, as in :func:`average_pool_2d`.
     dilation : int or pair of int, default 1
@@ -331,8 +331,8 @@ def max_pool_2d(
     TypeError
         For an ``x`` that does not hold real numbers, and for arguments that are not such numbers.
     ValueError
-        For an unknown name of a padding, or a negative one with ``ceil_mode``. An ``x`` without 4 axes, or windows or
-        steps that are not positive, raise an error that is both.
+        For an unknown name of a padding, or a negative one, or a result that no memory can hold. An ``x`` without 4
+        axes, or windows or steps that are not positive, raise an error that is both.
 
     Notes
     -----
@@ -354,9 +354,7 @@ def max_pool_2d(
     array([[ 6,  8],
            [16, 18]])
     """
-    if not isinstance(return_indices, (bool, np.bool_)):
-        raise TypeError(f"return_indices is {return_indices!r}; wanted: True or False")
-    if not return_indices:
+    if not arguments.check_flag(return_indices, "return_indices"):
         return _pool(_max_pool_2d, "largest", x, size, strides, padding, dilation=dilation, ceil=ceil_mode)
     operand = arguments.as_array_anywhere(x, "x")
     windows = Windows.of(operand.shape, size, strides, padding, dilation, ceil_mode)

@@ -21,7 +21,7 @@ class Windows(NamedTuple):
     size, strides : tuple of int
         Down and across.
     padding : tuple of tuple of int
-        Rows before and after, columns before and after; negative ones are cropped.
+        Rows before and after, columns before and after.
     dilation : tuple of int
         Rows and columns from one element of a window to the next.
     ceil : bool
@@ -52,13 +52,11 @@ class Windows(NamedTuple):
         if len(shape) != 4:
             raise ShapeError(f"x has shape {shape}; wanted: 4 axes, (N, C, H, W)")
         lengths = _lengths(size, "size")
-        unset = strides is None or (not isinstance(strides, (tuple, list, bool)) and _whole(strides) == 0)
-        steps = lengths if unset else _lengths(strides, "strides")
+        steps = lengths if strides is None else _lengths(strides, "strides")
         gaps = (1, 1) if type(dilation) is int and dilation == 1 else _lengths(dilation, "dilation")
         usual = ceil is False and include_padding is True
         for name, flag in () if usual else (("ceil_mode", ceil), ("count_include_pad", include_padding)):
-            if not isinstance(flag, (bool, np.bool_)):
-                raise TypeError(f"{name} is {flag!r}; wanted: True or False")
+            arguments.check_flag(flag, name)
         named = _named(padding)
         margins: tuple[Any, ...] = ((0, 0), (0, 0))
         if named is ConvPadding.SAME:
@@ -66,9 +64,12 @@ class Windows(NamedTuple):
             margins = tuple(margins_of_same(*axis) for axis in zip(shape[2:], reaches, steps))
         elif named is None:
             margins = _margins(padding)
-        if ceil and min(map(min, margins)) < 0:
-            raise ValueError(f"padding is {padding!r} with ceil_mode; wanted: nothing negative")
-        return cls(lengths, steps, (margins[0], margins[1]), gaps, bool(ceil), bool(include_padding))
+            if min(map(min, margins)) < 0:
+                raise ValueError(f"padding is {padding!r}; wanted: nothing negative")
+        windows = cls(lengths, steps, (margins[0], margins[1]), gaps, bool(ceil), bool(include_padding))
+        if named is None:
+            arguments.check_size(windows.result_shape(shape), _WIDEST, "padding", padding)
+        return windows
 
     def result_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the result for an operand of a shape whose last two axes are rows and columns."""
@@ -117,6 +118,9 @@ class Windows(NamedTuple):
         rows, columns = firsts[0][:, None], firsts[1]
         return np.where((rows >= 0) & (columns >= 0), rows * shape[-1] + columns, -1)
 
+
+# As wide as the results of any pooling.
+_WIDEST = np.dtype(np.int64)
 
 # Windows as long as this are refused: they have no use, and take memory for a line as long as the padded image.
 _LARGEST = 2**24

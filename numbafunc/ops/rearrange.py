@@ -94,9 +94,9 @@ def _block(size: Any) -> tuple[int, int]:
     else:
         given = size.tolist() if isinstance(size, np.ndarray) else size
         entries = [given, given] if not isinstance(given, (tuple, list)) else list(given)
-        if len(entries) < 2:
+        if len(entries) != 2:
             raise ShapeError(f"size is {size!r}; wanted: an int or a pair of ints")
-        pair = [_whole(entry, "size", size, "a positive int or a pair of them") for entry in entries[:2]]
+        pair = [_whole(entry, "size", size, "a positive int or a pair of them") for entry in entries]
     if pair[0] < 1 or pair[1] < 1:
         raise ValueError(f"size is {size!r}; wanted: a positive int or a pair of them")
     return pair[0], pair[1]

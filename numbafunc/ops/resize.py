@@ -15,7 +15,7 @@ from numbafunc.kinds import arguments
 from numbafunc.kinds.linear import Linear
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
-from numbafunc.ops.resize_taps import Sampling, resample, resample_transpose, steps_to
+from numbafunc.ops.resize_taps import Sampling, kept_steps, resample, resample_transpose
 
 __all__ = ["interpolate", "upsample_2d"]
 
@@ -63,7 +63,7 @@ def interpolate(
         New lengths: of the last axis, of as many trailing axes, or, as a list, of all axes.
     scale_factor : int or float, or tuple of these, optional
         Factors of the lengths: one for all axes but the first, or one for each of as many trailing axes. Either this or
-        ``size`` must be given; 0 and empty count as not given. Lengths are rounded down, and with a factor that is not
+        ``size`` must be given, and be neither 0 nor empty. Lengths are rounded down, and with a factor that is not
         whole :math:`n/m` is one over this factor, as the decimal or ratio of small numbers that is meant.
     mode : Interpolate or str, default Interpolate.BILINEAR
         The method, or its name in any case: nearest; linear, bilinear, trilinear or triangle; cubic, bicubic or
@@ -131,7 +131,9 @@ def interpolate(
     given = arguments.as_array_anywhere(input, "input")
     sampling = _sampling(_method(mode, "mode"), align_corners, antialias, cubic_coefficient, border)
     target, scales = _target(given.shape, size, scale_factor)
-    return _resize(_interpolate, given, "input", target, sampling._replace(scales=scales) if scales else sampling)
+    sampling = sampling._replace(scales=scales) if scales else sampling
+    asked = ("scale_factor", scale_factor) if size is None else ("size", size)
+    return _resize(_interpolate, given, "input", target, sampling, asked)
 
 
 @shortcut("x", tuples=["scale"], options=_OPTIONS)
@@ -197,7 +199,8 @@ def upsample_2d(
             raise ValueError(f"scale is {scale!r}; wanted: {wanted}")
         factors *= 2
     target, scales = _scaled(given.shape, factors)
-    return _resize(_upsample_2d, given, "x", target, sampling._replace(scales=scales) if scales else sampling)
+    sampling = sampling._replace(scales=scales) if scales else sampling
+    return _resize(_upsample_2d, given, "x", target, sampling, ("scale", scale))
 
 
 _PLAIN = {method: Sampling(method) for method in METHODS.values()}
@@ -205,15 +208,13 @@ _PLAIN = {method: Sampling(method) for method in METHODS.values()}
 
 def _sampling(method: str, align_corners: Any, antialias: Any, cubic_coefficient: Any, border: Any) -> Sampling:
     """How to resample, from options that are checked."""
-    plain = align_corners is False and antialias is True and border == "renormalize"
+    plain = align_corners is False and antialias is True and type(border) is str and border == "renormalize"
     if plain and type(cubic_coefficient) is float and cubic_coefficient == -0.5:
         return _PLAIN[method]
     for name, flag in (("align_corners", align_corners), ("antialias", antialias)):
-        if not isinstance(flag, (bool, np.bool_)):
-            raise TypeError(f"{name} is {flag!r}; wanted: True or False")
-    if not isinstance(cubic_coefficient, (int, float, np.integer, np.floating)) or isinstance(cubic_coefficient, bool):
-        raise TypeError(f"cubic_coefficient is {cubic_coefficient!r}; wanted: a number")
-    if not abs(float(cubic_coefficient)) <= 1e3:
+        arguments.check_flag(flag, name)
+    coefficient = arguments.as_float(cubic_coefficient, "cubic_coefficient", "a number")
+    if not abs(coefficient) <= 1e3:
         raise ValueError(f"cubic_coefficient is {cubic_coefficient!r}; wanted: a number from -1000 to 1000")
     if not isinstance(border, str):
         raise TypeError(f"border is {border!r}; wanted: {_BORDERS}")
@@ -223,17 +224,18 @@ def _sampling(method: str, align_corners: Any, antialias: Any, cubic_coefficient
         for name, given, default in (("align_corners", align_corners, False), ("border", border, "renormalize")):
             if given != default:
                 raise ValueError(f"{name} is {given!r} for nearest; wanted: {default!r}, or another method")
-    if method != "cubic" and cubic_coefficient != -0.5:
+    if method != "cubic" and coefficient != -0.5:
         raise ValueError(f"cubic_coefficient is {cubic_coefficient!r} for {method}; wanted: cubic, or -0.5")
     if method == "nearest":
         return _PLAIN[method]
-    return Sampling(method, bool(align_corners), bool(antialias), float(cubic_coefficient), border)
+    return Sampling(method, bool(align_corners), bool(antialias), coefficient, border)
 
 
 _BORDERS = "'renormalize' or 'replicate'"
 
 
-def _resize(op: Linear, x: Any, name: str, target: tuple[int, ...], sampling: Sampling) -> Any:
+def _resize(op: Linear, x: Any, name: str, target: tuple[int, ...], sampling: Sampling, asked: tuple[str, Any]) -> Any:
+    arguments.check_size(target, x.dtype, asked[0], asked[1])
     for n, m in zip(x.shape, target):
         if n == 0 and m > 0:
             raise ValueError(f"{name} has shape {x.shape}, to be resized to {target}; wanted: no empty axis to enlarge")
@@ -242,7 +244,7 @@ def _resize(op: Linear, x: Any, name: str, target: tuple[int, ...], sampling: Sa
     result = op(x, target, sampling)
     shortcut = new_shortcut()
     if shortcut is not None and shortcut.operands[0] is x and x.dtype.char in "fd":
-        steps = steps_to(x.shape, target, sampling, x.dtype)
+        steps = kept_steps(x.shape, target, sampling, x.dtype)
         if len(steps) == 1:
             shortcut.keep_kernel(steps[0].kernel, result, steps[0].places, steps[0].weights)
     return result
@@ -266,8 +268,8 @@ Scales = tuple["tuple[int, int] | None", ...]
 
 def _target(shape: tuple[int, ...], size: Any, scale_factor: Any) -> tuple[tuple[int, ...], Scales]:
     """The shape that is asked for, and the factors that differ from the ratios of lengths."""
-    sized, scaled = _is_given(size), _is_given(scale_factor)
-    if sized == scaled:
+    sized = size is not None
+    if sized == (scale_factor is not None) or not (_is_something(size) and _is_something(scale_factor)):
         raise ValueError(f"size is {size!r} and scale_factor is {scale_factor!r}; wanted: exactly one of them, not 0")
     ndim = len(shape)
     if sized:
@@ -323,8 +325,8 @@ def _factors(value: Any, name: str, wanted: str) -> tuple[Factor, ...]:
     return tuple(result)
 
 
-def _is_given(value: Any) -> bool:
-    return value is not None and not (isinstance(value, (int, float, tuple, list, np.generic)) and not value)
+def _is_something(value: Any) -> bool:
+    return not isinstance(value, (int, float, tuple, list, np.generic)) or bool(value)
 
 
 def _whole_numbers(value: Any, name: str, wanted: str) -> tuple[int, ...]:

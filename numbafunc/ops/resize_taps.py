@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from numbafunc.bounded import remembered
 from numbafunc.cpu import threads
 from numbafunc.cpu.memory import empty, flat_words
 from numbafunc.kinds.elementwise import Elementwise
@@ -31,6 +31,9 @@ UNROLLED, GROUP = 12, 8
 
 # Whole factors with loops of their own, in which the taps are constant.
 _FACTORS = (2, 3, 4)
+
+# Bytes of tables of each kind that are kept.
+_TABLES = 1 << 26
 
 # Results whose weights have a smaller sum are 0.
 SMALLEST_TOTAL = 1000 * float(np.finfo(np.float32).eps)
@@ -146,7 +149,7 @@ class Taps(NamedTuple):
     offset: tuple[int, ...]
 
 
-@functools.lru_cache(maxsize=256)
+@remembered(256, _TABLES)
 def taps(n: int, m: int, sampling: Sampling) -> Taps:
     """The taps from n elements to m by one of the FILTERS; computed in float64, from exact distances."""
     chosen = FILTERS[sampling.method]
@@ -160,6 +163,24 @@ def taps(n: int, m: int, sampling: Sampling) -> Taps:
     count = rounded(min(span, n), n)
     group = count if count <= UNROLLED else next(size for size in range(GROUP, 0, -1) if count % size == 0)
     first = np.clip(lowest, 0, n - count)
+    weights = np.empty((m, count))
+    rows = max(1, _ROWS_AT_ONCE // span)  # so that what is computed on the way takes little memory
+    for begin in range(0, m, rows):
+        some = slice(begin, begin + rows)
+        weights[some] = _weights(centre[some], lowest[some], first[some], (n, span, count), (stretch, unit), sampling)
+    return Taps(first, weights, group, tuple(map(int, lowest[: max(_FACTORS)])))
+
+
+# Weights that are computed together.
+_ROWS_AT_ONCE = 1 << 20
+
+
+def _weights(
+    centre: Array, lowest: Array, first: Array, lengths: tuple[int, int, int], scale: tuple[int, int],
+    sampling: Sampling,
+) -> Array:  # fmt: skip
+    """The weights of some results, a row for each, given their centres and the first elements that they are made of."""
+    (n, span, count), (stretch, unit), chosen = lengths, scale, FILTERS[sampling.method]
     outside = sampling.border == "replicate"
     places = lowest[:, None] + np.arange(span) if outside else first[:, None] + np.arange(count)
     distance = np.abs(unit * places.astype(centre.dtype, copy=False) - centre[:, None])
@@ -167,14 +188,12 @@ def taps(n: int, m: int, sampling: Sampling) -> Taps:
     zero = ((distance % stretch == 0) & (distance > 0)).astype(bool)
     distance = (distance / stretch).astype(np.float64)
     weighed = chosen.weight(distance, sampling.coefficient) if sampling.method == "cubic" else chosen.weight(distance)
-    weights = np.where((distance < chosen.radius) & ~zero, weighed, 0.0)
+    weights: Array = np.where((distance < chosen.radius) & ~zero, weighed, 0.0)
     total = weights[:, :1]
     for tap in range(1, weights.shape[1]):  # in this order
         total = total + weights[:, tap : tap + 1]
     weights = np.where(np.abs(total) < SMALLEST_TOTAL, 0.0, weights / total)
-    if outside:
-        weights = _folded(weights, np.clip(places, 0, n - 1) - first[:, None], count)
-    return Taps(first, weights, group, tuple(map(int, lowest[: max(_FACTORS)])))
+    return _folded(weights, np.clip(places, 0, n - 1) - first[:, None], count) if outside else weights
 
 
 def _folded(weights: Array, columns: Array, count: int) -> Array:
@@ -207,7 +226,7 @@ def rounded(count: int, n: int) -> int:
     return min(count + count % 2 if count <= UNROLLED else -(-count // GROUP) * GROUP, n)
 
 
-@functools.lru_cache(maxsize=256)
+@remembered(256, _TABLES)
 def nearest(n: int, m: int, sampling: Sampling) -> Array:
     """The element that each of m results copies: the floor of 1/2 more than its centre, in integers."""
     step, start, unit = grid(n, m, sampling)
@@ -296,10 +315,11 @@ def _step(shape: Shape, target: Shape, axes: tuple[int, ...], sampling: Sampling
         places[position] = made.weights.shape[1] // made.group
     passes = (_table(down_taps) if down is not None else resize.Pass("none"), across)
     kernel = _kernel((*passes, new_rows < rows, dtype.name, several))
-    weights = np.concatenate((down_taps.weights.reshape(-1), across_taps.weights.reshape(-1)))
     compute = np.float64 if dtype.itemsize == 8 else np.float32
+    parts = [made.weights.reshape(-1) for made in (down_taps, across_taps) if made.weights.size]
+    weights = parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0), *parts])
     first = (down_taps.first, across_taps.first) if last else (down_taps.first,)
-    return Step(kernel, target, np.concatenate((places, *first)), weights.astype(compute))
+    return Step(kernel, target, np.concatenate((places, *first)), weights.astype(compute, copy=False))
 
 
 def _table(made: Taps) -> Any:
@@ -368,7 +388,13 @@ def _kernel(key: tuple[Any, ...]) -> Any:
 
 
 # Kept steps, by the description of a call.
-_STEPS = threads.Kernels(1024)
+_STEPS = threads.Kernels(1024, _TABLES)
+
+
+def kept_steps(shape: Shape, target: Shape, sampling: Sampling, dtype: np.dtype[Any]) -> tuple[Step, ...]:
+    """The steps of an earlier call; none where their tables are too large to be kept."""
+    steps: tuple[Step, ...] = _STEPS.get((shape, target, sampling, dtype), ())
+    return steps
 
 
 def resample(x: Array, leading: int, target: Shape, sampling: Sampling) -> Array:
@@ -394,7 +420,7 @@ def resample(x: Array, leading: int, target: Shape, sampling: Sampling) -> Array
     return x
 
 
-@functools.lru_cache(maxsize=64)
+@remembered(64, _TABLES)
 def _taps_back(n: int, m: int, sampling: Sampling) -> tuple[Array, Array]:
     """For each of n elements the results that it enters, of m, and with which weights: arrays (most results, n)."""
     if sampling.method == "nearest":
@@ -460,6 +486,7 @@ __all__ = [
     "Step",
     "Taps",
     "grid",
+    "kept_steps",
     "nearest",
     "order_of_axes",
     "resample",

@@ -17,7 +17,8 @@ from numbafunc.dual.array import Dual, value_of
 from numbafunc.dual.checkpoint import checkpoint
 from numbafunc.dual.levels import LIVE
 from numbafunc.dual.trees import Structure, flatten, flatten_with_names
-from numbafunc.kinds.arguments import check_flag
+from numbafunc.errors import RankError
+from numbafunc.kinds.arguments import check_flag, is_array
 from numbafunc.kinds.compiled import is_dispatcher, python_source
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.scan import differentiated
@@ -191,7 +192,7 @@ def _entries(xs: Any) -> tuple[list[Any], Structure]:
         if number or leaf.ndim == 0:
             name = flatten_with_names(xs)[1][position]
             if not number:
-                raise IndexError(f"xs{name} has no dimensions; wanted: arrays with a leading axis to go along")
+                raise RankError(f"xs{name} has no dimensions; wanted: arrays with a leading axis to go along")
             raise ValueError(f"xs{name} is the number {leaf!r}; wanted: arrays with a leading axis to go along")
     return [backend.of(leaf).scan_own(leaf, leaf.ndim == 1) for leaf in leaves], structure
 

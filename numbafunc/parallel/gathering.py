@@ -10,7 +10,9 @@ import numpy as np
 
 from numbafunc.dual.array import on_device, value_of
 from numbafunc.dual.trees import flatten, flatten_with_names
-from numbafunc.kinds.arguments import check_flag
+from numbafunc.errors import ShapeError
+from numbafunc.kinds.arguments import as_int, check_flag
+from numbafunc.limits import MOST_AXES
 from numbafunc.parallel import axes
 from numbafunc.parallel.axes import Axis
 from numbafunc.parallel.call_site import Place, digest_of
@@ -39,6 +41,11 @@ def _on_nest(collective: _Collective, x: Any, axis_name: Any, groups: Any, place
             operands = [as_leaf(leaf, name) for leaf, name in zip(host, names, strict=True)]
             for operand in operands:
                 wire_of(SUM, operand.dtype)  # raises for what is not a number
+            for operand, name in zip(operands, names, strict=True):
+                if operand.ndim >= MOST_AXES:
+                    raise ShapeError(
+                        f"{name} has {operand.ndim} axes; wanted: at most {MOST_AXES - 1}, and one for ranks"
+                    )
             results = collective(operands, names, axis, str(structure), place)
             # Of an array without axes NumPy's functions make a scalar.
             return [np.asarray(result) if isinstance(result, np.generic) else result for result in results]
@@ -50,10 +57,9 @@ def _on_nest(collective: _Collective, x: Any, axis_name: Any, groups: Any, place
 
 def _position(given: Any, ndim: int, argument: str, name: str) -> int:
     """An axis of an array as a number that is not negative."""
-    try:
-        number = operator.index(given)
-    except TypeError:
-        raise TypeError(f"{argument} is {given!r}; wanted: an int") from None
+    number = as_int(given)
+    if number is None:
+        raise TypeError(f"{argument} is {given!r}; wanted: an int")
     if not -ndim <= number < ndim:
         raise ValueError(f"{argument} is {given}, but {name} has {ndim} axes")
     return number % ndim
@@ -61,6 +67,7 @@ def _position(given: Any, ndim: int, argument: str, name: str) -> int:
 
 def all_gather(x: Any, axis_name: Any, axis: Any, tiled: bool, groups: Any, place: Place) -> Any:
     """The arrays of all ranks, stacked or joined, on all ranks."""
+    tiled = check_flag(tiled, "tiled")
 
     def gather(operands: Sequence[Any], names: Sequence[str], ranks: Axis, nest: str, place: Place) -> list[Any]:
         joined = [
@@ -122,6 +129,7 @@ def _rows(x: Any, where: int, size: int, tiled: bool, argument: str, name: str) 
 
 def reduce_scatter(x: Any, axis_name: Any, axis: Any, tiled: bool, groups: Any, place: Place) -> Any:
     """The part of this rank of the sum over the ranks."""
+    tiled = check_flag(tiled, "tiled")
 
     def scatter(operands: Sequence[Any], names: Sequence[str], ranks: Axis, nest: str, place: Place) -> list[Any]:
         divided = [_position(axis, x.ndim, "axis", name) for x, name in zip(operands, names, strict=True)]
@@ -150,6 +158,7 @@ def all_to_all(
     x: Any, axis_name: Any, split_axis: Any, concat_axis: Any, tiled: bool, groups: Any, place: Place
 ) -> Any:
     """The parts for this rank of the arrays of all ranks, stacked or joined."""
+    tiled = check_flag(tiled, "tiled")
 
     def exchange(operands: Sequence[Any], names: Sequence[str], ranks: Axis, nest: str, place: Place) -> list[Any]:
         split = [_position(split_axis, x.ndim, "split_axis", name) for x, name in zip(operands, names, strict=True)]
@@ -200,7 +209,7 @@ def barrier(axis_name: Any, groups: Any, place: Place) -> None:
 
 def pscan(x: Any, axis_name: Any, op: Any, exclusive: Any, groups: Any, place: Place) -> Any:
     """The sum or maximum over the ranks up to this one."""
-    if op not in _SCANS:
+    if not isinstance(op, str) or op not in _SCANS:
         raise ValueError(f"op is {op!r}; wanted: 'sum' or 'max'")
     exclusive = check_flag(exclusive, "exclusive")
     operation, least, combine = _SCANS[op]

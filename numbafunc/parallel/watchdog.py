@@ -23,6 +23,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from numbafunc import launcher
+from numbafunc.kinds.arguments import as_float
 
 VARIABLE = "NUMBAFUNC_MPI_TIMEOUT"
 DEFAULT_LIMIT = 300.0
@@ -292,13 +293,13 @@ def _limit_from_environment() -> float:
 
 def checked_limit(seconds: Any) -> float:
     """A time limit as given; raises if it is negative, NaN or not a number."""
-    if isinstance(seconds, (str, bytes)) or not hasattr(seconds, "__float__"):
-        raise TypeError(f"seconds is {seconds!r}; wanted: a number of seconds, 0 for no limit")
-    limit = float(seconds)
+    limit = as_float(seconds, "seconds", _SECONDS)
     if not limit >= 0:
-        raise ValueError(f"seconds is {seconds}; wanted: a number of seconds, 0 for no limit")
+        raise ValueError(f"seconds is {seconds}; wanted: {_SECONDS}")
     return 0.0 if limit == float("inf") else limit
 
+
+_SECONDS = "a number of seconds, 0 for no limit"
 
 _watchdog: Watchdog | None = None
 

@@ -16,6 +16,7 @@ from numbafunc.dual.array import Dual, Operand, assemble, components, make, quie
 from numbafunc.dual.axes import axes_of
 from numbafunc.dual.products import align, finish, scale, whole
 from numbafunc.dual.storage import componentwise
+from numbafunc.limits import broadcast_shapes
 from numbafunc.rules.application import combine, several
 from numbafunc.rules.arguments import as_array, refuse, separate
 from numbafunc.rules.register import rule_for
@@ -99,7 +100,7 @@ def _linspace(
 ) -> Any:  # fmt: skip
     refuse("linspace", dtype=dtype, device=device)
     ends = [x if type(x) is Dual else np.asarray(x, np.result_type(x, 0.0)) for x in (start, stop)]
-    shape = np.broadcast_shapes(*(x.shape for x in ends))
+    shape = broadcast_shapes(*(x.shape for x in ends))
     ends = [np.broadcast_to(x, shape) for x in ends]
     place = normalize_axis_index(axis, len(shape) + 1)
     samples = several(ends, lambda parts, lead: np.linspace(parts[0], parts[1], num, endpoint, axis=place + lead))

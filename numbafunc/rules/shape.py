@@ -14,6 +14,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from numbafunc.dual.array import Dual, Operand, value_of
 from numbafunc.dual.axes import axes_of
 from numbafunc.dual.storage import gather, view
+from numbafunc.limits import broadcast_shapes
 from numbafunc.rules.application import linear, rearranged, reordered, several
 from numbafunc.rules.arguments import as_array, from_end, into, refuse
 from numbafunc.rules.register import register, rule_for
@@ -135,7 +136,7 @@ def _sliding_window_view(
 
 @rule_for(np.broadcast_arrays)
 def _broadcast_arrays(*args: Operand, subok: bool = False) -> Any:
-    shape = np.broadcast_shapes(*map(np.shape, args))
+    shape = broadcast_shapes(*map(np.shape, args))
     return tuple(np.broadcast_to(x, shape) for x in args)
 
 

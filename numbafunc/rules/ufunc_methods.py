@@ -17,6 +17,7 @@ from numbafunc.dual.other_arrays import as_mask
 from numbafunc.dual.products import scale
 from numbafunc.dual.storage import change, componentwise, parts_to_store, write_behind
 from numbafunc.dual.tables import UFUNC_RULES
+from numbafunc.limits import broadcast_shapes
 from numbafunc.rules.application import along, merged, pick
 from numbafunc.rules.arguments import UNSET, as_array, cast, into, refuse_plain_target
 from numbafunc.rules.binary_ufuncs import with_value
@@ -56,7 +57,7 @@ def call(
 def _into(target: Any, result: Any, name: str) -> Any:
     if type(target) is Dual and np.shape(result) != target.shape:
         # NumPy lets operands be broadcast to a larger out.
-        shape = np.broadcast_shapes(np.shape(result), target.shape)
+        shape = broadcast_shapes(np.shape(result), target.shape)
         result = np.broadcast_to(result, shape)
     return into(target, result, name)
 
@@ -66,7 +67,7 @@ def _where(ufunc: np.ufunc, inputs: tuple[Any, ...], targets: tuple[Any, ...], w
     if ufunc.signature is not None:
         raise TypeError(f"numpy.{ufunc.__name__}: the argument where is not supported for dual arrays")
     shapes = [np.shape(x) for x in (*inputs, *targets) if x is not None]
-    shape = np.broadcast_shapes(np.shape(where), *shapes)
+    shape = broadcast_shapes(np.shape(where), *shapes)
     mask = np.broadcast_to(where, shape)
     results = _apply(ufunc, *(np.broadcast_to(x, shape)[mask] for x in inputs))
     filled = []

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from numbafunc.limits import broadcast_shapes
 from numbafunc.rules.complex_values import conjugate
 from numbafunc.scipy.original import differentiable, operand
 
@@ -24,7 +25,7 @@ def block_diag(*arrs: Any) -> Any:
     """
     blocks = [np.atleast_2d(operand("block_diag", x, check_finite=False)) for x in arrs]
     columns = sum(block.shape[-1] for block in blocks)
-    stack = np.broadcast_shapes(*(block.shape[:-2] for block in blocks))
+    stack = broadcast_shapes(*(block.shape[:-2] for block in blocks))
     rows, before = [], 0
     for block in blocks:
         width = block.shape[-1]

@@ -13,6 +13,7 @@ import numpy as np
 from numbafunc.dual.array import Dual, Operand, quiet
 from numbafunc.dual.products import align, finish
 from numbafunc.dual.recorder import Primitive, Recorder
+from numbafunc.limits import broadcast_shapes
 from numbafunc.rules.application import Tangent, combine
 from numbafunc.rules.arguments import separate
 from numbafunc.rules.complex_values import conjugate
@@ -28,7 +29,7 @@ def substitute(a: Operand, b: Tangent, transposed: bool, lower: bool, unit_diago
     """The solution of a triangular system with a stack of matrices as right side."""
     options = (transposed, lower, unit_diagonal)
     if type(b) is Recorder:
-        shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), *b.shape[-2:])
+        shape = (*broadcast_shapes(a.shape[:-2], b.shape[:-2]), *b.shape[-2:])
         return SUBSTITUTED.record(shape, np.result_type(a.dtype, b.dtype), a, b, *options)
     if type(a) is not Dual and type(b) is not Dual:
         return _substitute_plain(a, b, *options)
@@ -58,7 +59,7 @@ def _substitute_plain(a: Any, b: Any, transposed: bool, lower: bool, unit_diagon
         # The matrices of the right side are columns of one system.
         rows = np.moveaxis(b, -2, 0)
         return np.moveaxis(np.reshape(solve(a, rows.reshape(rows.shape[0], -1), **options), rows.shape), 0, -2)
-    stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    stack = broadcast_shapes(a.shape[:-2], b.shape[:-2])
     a, b = (np.broadcast_to(x, (*stack, *x.shape[-2:])) for x in (a, b))
     x = np.empty(b.shape, np.result_type(a, b))
     for place in np.ndindex(*stack):

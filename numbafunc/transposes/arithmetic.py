@@ -15,6 +15,7 @@ from numbafunc.dual.array import value_of
 from numbafunc.dual.dtypes import is_finite
 from numbafunc.dual.products import divide, divide_by_length, masked, mixed, scale, sloped, sum_of_products
 from numbafunc.dual.recorder import RECORDED, Primitive, Recorder, Rooted, Shape, not_linear
+from numbafunc.limits import broadcast_shapes
 from numbafunc.transposes.register import records
 
 # The annotations of NumPy's functions don't allow for recorders.
@@ -31,11 +32,11 @@ def broadcast(x: Recorder, other: Any) -> Shape:
     own = x.shape
     if shape == () or shape == own or (shape == own[1:] and own):
         return own
-    return joined_shape(own, shape)  # type: ignore[no-any-return]
+    return joined_shape(own, shape)
 
 
 # NumPy's function takes longer than most steps.
-joined_shape = functools.lru_cache(1024)(np.broadcast_shapes)
+joined_shape = functools.lru_cache(1024)(broadcast_shapes)
 """The shape that two shapes broadcast to."""
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy
 
 from numbafunc.dual.recorder import At, Primitive, Recorder, not_linear
+from numbafunc.limits import broadcast_shapes
 from numbafunc.transposes.arithmetic import common_dtype, joined_shape, multiply
 from numbafunc.transposes.register import records
 
@@ -140,5 +141,5 @@ def _solve(a: Any, b: Any) -> Recorder:
         raise not_linear("numpy.linalg.solve with a tangent as its matrix")
     if b.ndim == 1:
         return _solve(a, b[:, np.newaxis])[..., 0]
-    shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), *b.shape[-2:])
+    shape = (*broadcast_shapes(a.shape[:-2], b.shape[:-2]), *b.shape[-2:])
     return SOLVED.record(shape, common_dtype(b, a), a, b)

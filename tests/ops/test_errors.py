@@ -258,6 +258,26 @@ def test_out_that_does_not_fit(name):
     )
 
 
+@pytest.mark.parametrize("strides", [(0, 8), (8, 8), (16, 8), (-8, 8), (8, 0), (4, 24), (24, 4)])
+def test_out_that_overlaps_itself(strides):
+    memory = np.zeros(64)
+    out = np.lib.stride_tricks.as_strided(memory[32:], X.shape, strides)
+    for call in (numbafunc.sigmoid, numbafunc.softmax, numbafunc.relu):
+        with pytest.raises(ValueError, match="^out has strides .*wanted: an array of its own"):
+            call(X, out=out)
+    assert not memory.any()
+
+
+@pytest.mark.parametrize("strides", [(8, 16), (-24, 8), (40, -16), (16, 40), (24, 16)])
+def test_out_of_any_strides_that_do_not_meet(strides):
+    memory = np.full(64, np.nan)
+    out = np.lib.stride_tricks.as_strided(memory[32:], X.shape, strides)
+    for call in (numbafunc.sigmoid, numbafunc.softmax):
+        assert call(X, out=out) is out
+        np.testing.assert_array_equal(out, call(X))
+    assert np.isnan(memory).sum() == 64 - X.size
+
+
 def test_out_that_overlaps_a_parameter():
     alpha = np.array([1.0, 2.0, 3.0])
     with pytest.raises(ValueError, match="^out overlaps"):
@@ -318,7 +338,7 @@ def test_nothing_is_an_assertion():
             call()
 
 
-@pytest.mark.parametrize("flag", ["no", 2, None, [True], 1.0])
+@pytest.mark.parametrize("flag", ["no", 2, 1, 0, np.int64(1), None, [True], 1.0, np.array(True)], ids=repr)
 def test_flags_that_are_neither_true_nor_false(flag):
     x = np.ones(3)
     for name, call in (
@@ -328,7 +348,7 @@ def test_flags_that_are_neither_true_nor_false(flag):
     ):
         with pytest.raises(TypeError, match=rf"^{name} is .*wanted: True or False"):
             call()
-    assert numbafunc.logsumexp(x, keepdims=np.True_).shape == numbafunc.logsumexp(x, keepdims=1).shape == (1,)
+    assert numbafunc.logsumexp(x, keepdims=np.True_).shape == numbafunc.logsumexp(x, keepdims=True).shape == (1,)
 
 
 @pytest.mark.parametrize("given", [{"a": 1}, decimal.Decimal(3), object(), [decimal.Decimal(3)]])

@@ -371,7 +371,7 @@ def test_size():
     assert interpolate(x, (3, 4, 5, 6)).shape == (3, 4, 5, 6)
     assert interpolate(x, [2, 3, 4, 7]).shape == (2, 3, 4, 7)
     assert interpolate(x, np.int64(7)).shape == (2, 3, 4, 7)
-    assert interpolate(x, size=(np.int32(6), 7), scale_factor=0).shape == (2, 3, 6, 7)
+    assert interpolate(x, size=(np.int32(6), 7)).shape == (2, 3, 6, 7)
 
 
 def test_scale_factor():

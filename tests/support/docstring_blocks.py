@@ -37,8 +37,8 @@ BLOCKS = {
     "block": ("size : int or pair of int, default 2", "Height a and width b of a block."),
     "keep_axis": (
         "keep_axis : sequence of int or None, default (0,)",
-        "Axes of the broadcast shape that stay; those out of range or negative are ignored. None keeps none. By "
-        "default there is a mean for each entry along the first axis, not one number.",
+        "Axes of the broadcast shape that stay, counted from 0. None keeps none. By default there is a mean for each "
+        "entry along the first axis, not one number.",
     ),
     "where_of_means": (
         "where : array_like of bool, optional",

@@ -18,7 +18,7 @@ from numbafunc.dual.checkpoint import checkpoint
 from numbafunc.dual.levels import LIVE
 from numbafunc.dual.trees import Structure, flatten, flatten_with_names
 from numbafunc.errors import RankError
-from numbafunc.kinds.arguments import check_flag, is_array
+from numbafunc.kinds.arguments import check_flag
 from numbafunc.kinds.compiled import is_dispatcher, python_source
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.scan import differentiated

@@ -1,4 +1,4 @@
-"""Reductions over two ranks against raw calls of mpi4py, mpi4jax under jit, and PyTorch's gloo."""
+"""Reductions and stencils over two ranks against raw calls of mpi4py, mpi4jax under jit, and PyTorch's gloo."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ SIZES = (8, 224, 1024, 4096, 1 << 16, 1 << 20, 1 << 22, 1 << 24, 1 << 26)  # byt
 MAXIMA = (8, 4096, 1 << 20, 1 << 26)
 ARRAYS, ARRAY_BYTES = 100, 1024
 STARTED, PAUSE = 1 << 24, 0.1  # bytes, seconds
+BLOCKS = (64, 512, 2048)
+SUMS, STENCILS = GROUPS = ("sums", "stencils")
 RAW, OURS, REUSED = "mpi4py", "numbafunc", "numbafunc, out="
 
 Statements = dict[str, Callable[[], Any]]
@@ -41,7 +43,8 @@ def main(options: Options) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "times.json")
         command = [launcher, "-n", str(RANKS), sys.executable, "-m", "bench.parallel", "--rank", str(path)]
-        subprocess.run([*command, str(options.effort.rounds), str(options.effort.block)], check=True)
+        effort = str(options.effort.rounds), str(options.effort.block)
+        subprocess.run([*command, *effort, *filter(options.wants, GROUPS)], check=True)
         records = json.loads(path.read_text())
     rows, missed = [], []
     for record in records:
@@ -58,9 +61,12 @@ def main(options: Options) -> list[str]:
                     f"{record['case']}, {name}: {time_text(seconds[name])}, over the bar of {time_text(limit)}"
                 )
         rows.append(row)
-    title = f"Reductions over {RANKS} ranks, float32"
+    title = f"Sums and maxima of float32 and stencils of float64 over {RANKS} ranks"
     show(title, rows)
-    legend = "A raw call is mpi4py's Allreduce into an array that exists; the others as multiples of its time."
+    legend = (
+        "A raw call is mpi4py's Allreduce into an array that exists, or a step of a 5-point stencil on blocks with "
+        "Sendrecv by hand, into new arrays or in arrays with room for ghost layers; the others as multiples of it."
+    )
     verdict = "\n".join(f"- {line}" for line in missed) or "None."
     write("parallel", title, {"Times": f"{legend}\n\n{markdown(rows)}", "Bars missed": verdict}, records, options)
     return missed
@@ -73,22 +79,28 @@ def bars_of(size: int) -> list[tuple[str, float, float]]:
     return [(REUSED, 1.15, 0.0)] if size >= 1 << 20 else []
 
 
-def measure_rank(path: Path, rounds: int, block: float) -> None:
+def measure_rank(path: Path, rounds: int, block: float, groups: list[str]) -> None:
     """What each rank runs: all cases, contenders in turn; rank 0 writes the seconds of a call by round."""
     from mpi4py import MPI
 
     world = MPI.COMM_WORLD.Dup()
-    peers = [peer for peer in (mpi4jax_sum(), gloo_sum(world)) if peer is not None]
     records = []
-    for size in SIZES:
-        x = np.ones(size // 4, np.float32)
-        records.append((f"sum of {size} B", bars_of(size), single(world, x, peers)))
-    for size in MAXIMA:
-        x = np.ones(size // 4, np.float32)
-        records.append((f"maximum of {size} B", bars_of(size), maximum(world, x)))
-    third = [(OURS, 1 / 3, 0.0), (REUSED, 1 / 3, 0.0)]
-    records.append((f"sums of {ARRAYS} arrays of {ARRAY_BYTES} B", third, nest(world)))
-    records.append((f"sum of {STARTED} B, started before a pause", [], started(world)))
+    if SUMS in groups:
+        peers = [peer for peer in (mpi4jax_sum(), gloo_sum(world)) if peer is not None]
+        for size in SIZES:
+            x = np.ones(size // 4, np.float32)
+            records.append((f"sum of {size} B", bars_of(size), single(world, x, peers)))
+        for size in MAXIMA:
+            x = np.ones(size // 4, np.float32)
+            records.append((f"maximum of {size} B", bars_of(size), maximum(world, x)))
+        third = [(OURS, 1 / 3, 0.0), (REUSED, 1 / 3, 0.0)]
+        records.append((f"sums of {ARRAYS} arrays of {ARRAY_BYTES} B", third, nest(world)))
+        records.append((f"sum of {STARTED} B, started before a pause", [], started(world)))
+    for length in BLOCKS if STENCILS in groups else ():
+        # The smallest blocks show what a call costs; the bar is about blocks that are worth a rank.
+        case, worth = f"stencil, {length} x {length}", length > BLOCKS[0]
+        records.append((case, [(OURS, 1.1, 0.0)] * worth, new_blocks(world, length)))
+        records.append((f"{case}, in place", [(REUSED, 1.1, 0.0)] * worth, widened_blocks(world, length)))
     results = []
     for case, bars, statements in records:
         seconds = measure(world, statements, rounds, block)
@@ -158,6 +170,68 @@ def started(world: Any) -> Statements:
     return {RAW: raw, OURS: ours, "the pause alone": lambda: time.sleep(PAUSE)}
 
 
+def smoothed(wide: Any, block: Any) -> Any:
+    """A step of a 5-point stencil."""
+    return block + 0.2 * (wide[:-2, 1:-1] + wide[2:, 1:-1] + wide[1:-1, :-2] + wide[1:-1, 2:] - 4 * block)
+
+
+def exchange_by_hand(world: Any) -> Callable[[Any], None]:
+    """Ghost layers of a ring of ranks along the columns, and of a ring of one along the rows."""
+    ring = world.Create_cart([1, world.Get_size()], [True, True])
+    (up, down), (left, right) = ring.Shift(0, 1), ring.Shift(1, 1)
+
+    def exchange(wide: Any) -> None:
+        received = np.empty(wide.shape[0] - 2)
+        ring.Sendrecv(np.ascontiguousarray(wide[1:-1, 1]), left, 0, received, right, 0)
+        wide[1:-1, -1] = received
+        ring.Sendrecv(np.ascontiguousarray(wide[1:-1, -2]), right, 1, received, left, 1)
+        wide[1:-1, 0] = received
+        ring.Sendrecv(wide[1], up, 2, wide[-1], down, 2)
+        ring.Sendrecv(wide[-2], down, 3, wide[0], up, 3)
+
+    return exchange
+
+
+def new_blocks(world: Any, length: int) -> Statements:
+    """Steps of a stencil on blocks without room for ghost layers."""
+    from numbafunc.parallel import grid, halo
+
+    grid(row=1, column=-1)
+    exchange = exchange_by_hand(world)
+    block = np.random.default_rng(0).random((length, length))
+
+    def raw() -> Any:
+        wide = np.empty((length + 2, length + 2))
+        wide[1:-1, 1:-1] = block
+        exchange(wide)
+        return smoothed(wide, block)
+
+    def ours() -> Any:
+        return smoothed(halo(block, ("row", "column"), periodic=True), block)
+
+    np.testing.assert_array_equal(ours(), raw())
+    return {RAW: raw, OURS: ours}
+
+
+def widened_blocks(world: Any, length: int) -> Statements:
+    """Steps of a stencil on blocks inside of arrays that have room for ghost layers."""
+    from numbafunc.parallel import halo
+
+    exchange = exchange_by_hand(world)
+    wide = np.random.default_rng(0).random((length + 2, length + 2))
+    block = wide[1:-1, 1:-1]
+
+    def raw() -> Any:
+        exchange(wide)
+        return smoothed(wide, block)
+
+    def ours() -> Any:
+        return smoothed(halo(block, ("row", "column"), periodic=True, out=wide), block)
+
+    np.testing.assert_array_equal(ours(), raw())
+    return {RAW: raw, REUSED: ours}
+
+
 def mpi4jax_sum() -> tuple[str, Callable[[Any], Callable[[], Any]]] | None:
     if not (importlib.util.find_spec("mpi4jax") and importlib.util.find_spec("jax")):
         return None
@@ -220,6 +294,6 @@ def max_of() -> Any:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--rank"]:
         os.environ.setdefault("JAX_PLATFORMS", "cpu")
-        measure_rank(Path(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))
+        measure_rank(Path(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]), sys.argv[5:])
     else:
         main(parse(__doc__ or ""))

@@ -1,4 +1,4 @@
-"""Heat in a plate, over the ranks of MPI: from what is seen back to how it began, by its gradient.
+"""Heat in a plate, over the ranks of MPI: from what is seen back to how it began.
 
 python examples/stencil.py [picture [iterations]]
 mpiexec -n 4 python examples/stencil.py [picture [iterations]]
@@ -17,7 +17,7 @@ SIZE, STEPS, RATE = 24, 40, 0.2
 
 
 def step(heat, _):
-    """One step of diffusion; the halo repeats the edge of the plate, so no heat gets out."""
+    """One step of diffusion; the halo repeats the plate's edge, so no heat gets out."""
     halo = parallel.halo(heat, ("row", "column"), border="edge")
     around = halo[:-2, 1:-1] + halo[2:, 1:-1] + halo[1:-1, :-2] + halo[1:-1, 2:]
     return heat + RATE * (around - 4 * heat), None
@@ -69,11 +69,9 @@ def main(picture="stencil.png", iterations=60):
         bounds=[(0.0, 1.0)] * start.size,
         options={"maxiter": int(iterations)},
     )
-    first, heat, seen = (
-        float(everywhere(start)[0]),
-        found.x.reshape(SIZE, SIZE),
-        whole(seen),
-    )
+    heat = found.x.reshape(SIZE, SIZE)
+    first = float(everywhere(start)[0])
+    seen = whole(seen)
     if parallel.axis_index() > 0:
         return true, heat, found, first
     print(f"misfit {first:.2e} at first, {found.fun:.2e} after {found.nit} steps")

@@ -191,16 +191,20 @@ class Axis:
 
     def exchange_by(
         self, kernel: Any, digest: int, describe: Callable[[], str], call: Text, place: Place, payload: Any, *data: Any
-    ) -> None:
-        """As :meth:`exchange`, by machine code that moves the data in its own way."""
+    ) -> bool:
+        """As :meth:`exchange`, by machine code that moves the data in its own way.
+
+        False where that has found that the data of the ranks don't fit each other; :meth:`calls` has all calls then.
+        """
         with self:
             self._call = (describe, place)
             self._guard.axis = self
             collective_calls[0] += 1
             address = place.address or place.send()
             status = kernel(self.state, digest ^ place.digest, payload, call.address, address, *data)
-            if status:
+            if status and status != self._exchange.UNFIT:
                 self._raise(status)
+            return not status
 
     def agree_and_reduce_kernel(self, dtype: np.dtype[Any]) -> Any:
         """The kernel that agrees and reduces flat arrays of a dtype."""
@@ -222,12 +226,15 @@ class Axis:
         # Where handles are 32-bit integers, the upper half has stayed zero.
         return _mpi().Intracomm.fromhandle(int(made[0]))
 
+    def calls(self) -> list[str]:
+        """The calls of all ranks, when they have told each other."""
+        return list(map(" at ".join, zip(self._frame.texts(self._calls), self._frame.texts(self._places))))
+
     def _raise(self, status: int) -> None:
         if status < 0:
             raise RuntimeError(f"MPI failed in {self.current()}: {_mpi().Get_error_string(-status)}")
-        calls = map(" at ".join, zip(self._frame.texts(self._calls), self._frame.texts(self._places)))
         raise CollectiveMismatchError(
-            f"the ranks of axis {self.label!r} make different collective calls:\n{_listing(list(calls))}\n"
+            f"the ranks of axis {self.label!r} make different collective calls:\n{listing(self.calls())}\n"
             "All ranks of an axis have to make the same calls in the same order, with the same shapes and dtypes."
         )
 
@@ -256,7 +263,8 @@ def _bar_when_finalized() -> None:
     _mpi().COMM_SELF.Set_attr(key, None)
 
 
-def _listing(calls: Sequence[str]) -> str:
+def listing(calls: Sequence[str]) -> str:
+    """Lines of the calls of all ranks; where there are many, those with the same call share one."""
     if len(calls) <= _LISTED:
         return "\n".join(f"  rank {rank}: {call}" for rank, call in enumerate(calls))
     ranks: dict[str, list[int]] = {}

@@ -29,9 +29,9 @@ def halo(x: Any, axes: Any, width: Any, periodic: Any, border: Any, out: Any, pl
         key = (repr((axes, width, periodic, border)), x.shape, x.strides, x.dtype, _relation(x, out))
         prepared = _prepared.get(key)
         if prepared is not None and (out is None or _may_take(out, x)):
-            call, plan, shape = prepared
+            ranks, plan, shape = prepared
             result = np.empty(shape, x.dtype) if out is None else out
-            plan.run(call._replace(place=place), (x,), (result,))
+            plan.run(ranks, place, (x,), (result,))
             return result
     settings = settings_of(axes, width, periodic, border)
     try:
@@ -52,7 +52,7 @@ def halo(x: Any, axes: Any, width: Any, periodic: Any, border: Any, out: Any, pl
     results = widen(call, operands, outs)
     if key is not None and operands[0] is x:
         margins = margins_of(settings, call.lines, x.ndim, 0, "x")
-        _prepared[key] = call, plan_of(call, [x], results, [0], [False], [margins]), results[0].shape
+        _prepared[key] = ranks, plan_of(call, [x], results, [0], [False], [margins]), results[0].shape
     return structure.unflatten(results)
 
 

@@ -45,6 +45,9 @@ SOURCE, TARGET, SCRATCH = 1, 2, 7
 NO_STEPS = np.zeros((0, WIDTH), np.int64)
 NO_PAYLOAD = np.zeros(0, np.int64)
 
+# The status where all ranks make one call with data that don't fit each other; where they make different ones it is 1.
+UNFIT = 2
+
 # Most elements in one call of MPI: counts are 32-bit integers.
 CHUNK = 1 << 30
 # Elements that a rank sends to another one at a time in sums in the order of the ranks.
@@ -89,35 +92,46 @@ _reduce_local = external("Reduce_local")
 memcpy = types.ExternalFunction("memcpy", _WORD(_WORD, _WORD, _WORD))
 
 
-def agree(state: Any, digest: Any, how: Any, payload: Any, call: Any, place: Any) -> Any:
-    """Exchange the frame of an axis and reduce the payload in place.
-
-    0 if all ranks sent this digest; 1 if not, when the calls and places of all ranks have been gathered; else minus the
-    error code of MPI. ``call`` and ``place`` are addresses of texts.
-    """
-    state[0] = digest
-    state[1] = 0
-    state[2] = how
-    state[3] = payload.size
-    for i in range(payload.size):
-        state[HEADER + i] = payload[i]
-    state[ENTERED] += 1
-    address = state.ctypes.data
+def tell(state: Any, call: Any, place: Any) -> Any:
+    """Gather the calls and places of all ranks, given as addresses of texts: 0, or MPI's error code."""
     communicator, byte = state[COMMUNICATOR], state[BYTE_TYPE]
-    code = _allreduce(address, address + 8 * RECEIVED, 1, state[FRAME_TYPE], state[FRAME_OPERATION], communicator)
-    differs = state[RECEIVED + 1]
-    if code == 0 and differs != 0:
-        code = _allgather(call, CALL_BYTES, byte, state[CALLS], CALL_BYTES, byte, communicator)
-        if code == 0:
-            code = _allgather(place, PLACE_BYTES, byte, state[PLACES], PLACE_BYTES, byte, communicator)
-    state[ENTERED] += 1
-    if code != 0:
-        return -np.int64(code)
-    if differs != 0:
-        return np.int64(1)
-    for i in range(payload.size):
-        payload[i] = state[RECEIVED + HEADER + i]
-    return np.int64(0)
+    code = _allgather(call, CALL_BYTES, byte, state[CALLS], CALL_BYTES, byte, communicator)
+    if code == 0:
+        code = _allgather(place, PLACE_BYTES, byte, state[PLACES], PLACE_BYTES, byte, communicator)
+    return code
+
+
+def _make_agree(tell: Any) -> Any:
+    def agree(state: Any, digest: Any, how: Any, payload: Any, call: Any, place: Any) -> Any:
+        """Exchange the frame of an axis and reduce the payload in place.
+
+        0 if all ranks sent this digest; 1 if not, when the calls and places of all ranks have been gathered; else
+        minus the error code of MPI. ``call`` and ``place`` are addresses of texts.
+        """
+        state[0] = digest
+        state[1] = 0
+        state[2] = how
+        state[3] = payload.size
+        for i in range(payload.size):
+            state[HEADER + i] = payload[i]
+        state[ENTERED] += 1
+        address = state.ctypes.data
+        code = _allreduce(
+            address, address + 8 * RECEIVED, 1, state[FRAME_TYPE], state[FRAME_OPERATION], state[COMMUNICATOR]
+        )
+        differs = state[RECEIVED + 1]
+        if code == 0 and differs != 0:
+            code = tell(state, call, place)
+        state[ENTERED] += 1
+        if code != 0:
+            return -np.int64(code)
+        if differs != 0:
+            return np.int64(1)
+        for i in range(payload.size):
+            payload[i] = state[RECEIVED + HEADER + i]
+        return np.int64(0)
+
+    return agree
 
 
 def reduce_memory(
@@ -284,6 +298,7 @@ def _make_agree_and_reduce(agree: Any, reduce_memory: Any) -> Any:
 class Parts(NamedTuple):
     """The functions that the exchanges are made of."""
 
+    tell: Any
     agree: Any
     reduce_memory: Any
     ordered_sum: Any
@@ -297,14 +312,16 @@ def parts() -> Parts:
     for name in _SIGNATURES:
         address = ctypes.cast(getattr(library, f"MPI_{name}"), ctypes.c_void_p).value
         llvmlite.binding.add_symbol(_symbol(name), address)
-    return Parts(*map(inline, (agree, reduce_memory, ordered_sum, broadcast_memory)))
+    telling = inline(tell)
+    agreeing = inline(_make_agree(telling))
+    return Parts(telling, agreeing, *map(inline, (reduce_memory, ordered_sum, broadcast_memory)))
 
 
 @cache
 def exchange() -> Any:
     """Machine code of the exchange; the first call needs MPI."""
     words = np.zeros(1, np.int64)
-    function = compile_lazily(_make_exchange(*parts()), "parallel exchange")
+    function = compile_lazily(_make_exchange(*parts()[1:]), "parallel exchange")
     return machine_code(function, (words, 0, 0, words, 0, 0, NO_STEPS))
 
 

@@ -15,9 +15,9 @@ import numpy as np
 from numbafunc.dual.array import Dual, assemble, components
 from numbafunc.dual.products import whole
 from numbafunc.dual.recorded import recorded_level
-from numbafunc.parallel.axes import Axis
+from numbafunc.errors import CollectiveMismatchError
+from numbafunc.parallel.axes import Axis, listing
 from numbafunc.parallel.call_site import Place, digest_of
-from numbafunc.parallel.dtypes import SUM
 from numbafunc.parallel.interrupts import held_back
 from numbafunc.parallel.margins import (
     Line,
@@ -31,7 +31,6 @@ from numbafunc.parallel.margins import (
     needed,
 )
 from numbafunc.parallel.messages import Messages, Part, Table, address, exchange_messages
-from numbafunc.parallel.plan import plan_for
 from numbafunc.parallel.tangents import apart_from_recorded, describe_derivatives, shared_step
 
 # Tags of messages to the rank before and to the one after; two ranks may be both to each other.
@@ -131,7 +130,7 @@ class Widening(NamedTuple):
         Two numbers that add up to zeros over the ranks if blocks fit each other, and if none is too small.
     constants : list of numpy.ndarray
         What is on the borders.
-    needs : list of tuple
+    lacks : str
         What this rank's blocks lack.
     """
 
@@ -141,20 +140,33 @@ class Widening(NamedTuple):
     describe: Callable[[], str]
     payload: np.ndarray[Any, Any]
     constants: list[np.ndarray[Any, Any]]
-    needs: list[tuple[int, int, int, int]]
+    lacks: str
 
-    def run(self, call: Call, arrays: Sequence[np.ndarray[Any, Any]], outs: Sequence[Any]) -> None:
-        """Write the widened arrays, together with all ranks."""
-        if call.ranks.size == 1:
-            _check_needs(call, [self.needs])
+    def run(self, ranks: Axis, place: Place, arrays: Sequence[np.ndarray[Any, Any]], outs: Sequence[Any]) -> None:
+        """Write the widened arrays, together with all ranks.
+
+        Raises
+        ------
+        CollectiveMismatchError
+            On all ranks, where blocks side by side have different lengths.
+        ValueError
+            On all ranks, where one of them has a block that is too small.
+        """
+        if ranks.size == 1:
+            if self.lacks:
+                raise ValueError(_too_small(ranks, [f"{self.describe()} at {place}"]))
             self.table.copy([*arrays, *outs, *self.constants])
             return
         sums = self.payload.copy()
         data = self.table.data([*arrays, *outs, *self.constants])
-        with held_back():  # an error takes a second exchange
-            call.ranks.exchange_by(exchange_messages(), self.digest, self.describe, self.text, call.place, sums, *data)
-            if sums[0] or sums[1]:
-                _explain(call, self, sums)
+        if ranks.exchange_by(exchange_messages(), self.digest, self.describe, self.text, place, sums, *data):
+            return
+        if sums[1]:
+            raise ValueError(_too_small(ranks, ranks.calls()))
+        raise CollectiveMismatchError(
+            f"blocks that are side by side on axis {ranks.label!r} have different lengths:\n{listing(ranks.calls())}\n"
+            "Ranks that are in one row, along an axis of the array, have the same length along all others."
+        )
 
 
 def _widen_arrays(
@@ -170,7 +182,7 @@ def _widen_arrays(
     ]
     if outs is None:
         outs = [np.empty(widened_shape(x.shape, some), x.dtype) for x, some in zip(arrays, margins, strict=True)]
-    plan_of(call, arrays, outs, leading, tangents, margins).run(call, arrays, outs)
+    plan_of(call, arrays, outs, leading, tangents, margins).run(call.ranks, call.place, arrays, outs)
     return list(outs)
 
 
@@ -203,23 +215,26 @@ def _plan(
     margins: Sequence[list[Margin]],
 ) -> Widening:
     constants = _constants(call, arrays, tangents)
-    needs = _needs(call.settings, arrays, margins, leading)
+    lacks = _lacks(call, arrays, margins, leading)
     messages = Messages([*arrays, *outs, *constants])
-    if not needs:
+    if not lacks:
         _widening(messages, call.settings, call.ranks.rank, arrays, outs, constants, margins)
     lengths = [
         [x.shape[position % (x.ndim - ahead) + ahead] for x, ahead in zip(arrays, leading, strict=True)]
         for position in call.settings.positions
     ]
-    payload = np.array([checksum(call.lines, lengths), len(needs)], np.int64)
-    digest, text, describe = _description("halo", call, arrays, leading)
-    return Widening(messages.table(), digest, text, describe, payload, constants, needs)
+    payload = np.array([checksum(call.lines, lengths), bool(lacks)], np.int64)
+    digest, text, describe = _description("halo", call, arrays, leading, lacks)
+    return Widening(messages.table(), digest, text, describe, payload, constants, lacks)
 
 
 def _description(
-    what: str, call: Call, arrays: Sequence[np.ndarray[Any, Any]], leading: Sequence[int]
+    what: str, call: Call, arrays: Sequence[np.ndarray[Any, Any]], leading: Sequence[int], note: str = ""
 ) -> tuple[int, Any, Callable[[], str]]:
-    """Digest and text of a call. The digest lacks lengths along axes that are divided, which may differ among ranks."""
+    """Digest and text of a call, which begins with a note.
+
+    The digest lacks the note and lengths along axes that are divided, which may differ among ranks.
+    """
     forms = []
     for x, ahead in zip(arrays, leading, strict=True):
         shape: list[Any] = list(x.shape)
@@ -228,7 +243,7 @@ def _description(
         forms.append((tuple(shape), x.dtype.name, ahead))
     shown = ", ".join(f"{x.dtype} {x.shape}" for x in arrays[:_SHOWN])
     more = f" and {len(arrays) - _SHOWN} more" if len(arrays) > _SHOWN else ""
-    text = f"{what} of {shown}{more}, {call.settings.text}, in {call.nest} over {call.ranks.label!r}"
+    text = f"{note}{what} of {shown}{more}, {call.settings.text}, in {call.nest} over {call.ranks.label!r}"
     digest = digest_of(what, call.settings.text, forms, call.nest)
     return digest, None if call.ranks.size == 1 else call.ranks.text(text), lambda: text
 
@@ -328,43 +343,26 @@ def _widening(
         to.wait()
 
 
-def _needs(
-    settings: Settings,
-    arrays: Sequence[np.ndarray[Any, Any]],
-    margins: Sequence[list[Margin]],
-    leading: Sequence[int],
-) -> list[tuple[int, int, int, int]]:
-    """The arrays that have too few layers: number, axis, layers and how many are needed."""
-    return [
-        (number, margin.axis - ahead, x.shape[margin.axis], needed(margin, settings.border))
-        for number, (x, some, ahead) in enumerate(zip(arrays, margins, leading, strict=True))
-        for margin in some
-        if x.shape[margin.axis] < needed(margin, settings.border)
-    ]
+def _lacks(
+    call: Call, arrays: Sequence[np.ndarray[Any, Any]], margins: Sequence[list[Margin]], leading: Sequence[int]
+) -> str:
+    """What is said of an array that has too few layers; nothing if none has."""
+    for x, some, ahead, name in zip(arrays, margins, leading, call.names, strict=True):
+        for margin in some:
+            length, need = x.shape[margin.axis], needed(margin, call.settings.border)
+            if length < need:
+                return f"{_LACKING}{name} has length {length} along axis {margin.axis - ahead}; needed: {need}: "
+    return ""
 
 
-def _check_needs(call: Call, needs: Sequence[Sequence[tuple[int, int, int, int]]]) -> None:
-    """Raise ValueError for the first rank that has too few layers."""
-    for rank, some in enumerate(needs):
-        for number, axis, length, need in some[:1]:
-            raise ValueError(
-                f"{call.names[number]} has length {length} along axis {axis} on rank {rank} of axis "
-                f"{call.ranks.label!r}; the margins need {need} at least: {call.settings.text}"
-            )
+_LACKING = "too small: "
 
 
-def _explain(call: Call, plan: Widening, sums: np.ndarray[Any, Any]) -> None:
-    """Raise, on all ranks, for blocks that are too small or do not fit each other."""
-    ranks = call.ranks
-    if sums[1]:
-        own = np.zeros((ranks.size, 5), np.int64)
-        if plan.needs:
-            own[ranks.rank] = (1, *plan.needs[0])
-        what = f"{call.nest}: what a halo lacks"
-        (everyone,) = plan_for(SUM, [own], ranks, what).run([own], None, call.place)
-        _check_needs(call, [[(int(a), int(b), int(c), int(d))] if some else [] for some, a, b, c, d in everyone])
-    text = f"{plan.describe()}, beside a block of another length"
-    ranks.agree(digest_of(text), text, call.place)
+def _too_small(ranks: Axis, calls: Sequence[str]) -> str:
+    """The message for the calls of all ranks, of which some say what is too small."""
+    lines = [f"  rank {rank}: {call}" for rank, call in enumerate(calls) if call.startswith(_LACKING)]
+    more = [f"  and {len(lines) - _SHOWN} ranks more"] if len(lines) > _SHOWN else []
+    return "\n".join([f"blocks on axis {ranks.label!r} have fewer layers than a halo needs:", *lines[:_SHOWN], *more])
 
 
 def _fold_arrays(call: Call, arrays: Sequence[np.ndarray[Any, Any]], leading: Sequence[int]) -> list[Any]:

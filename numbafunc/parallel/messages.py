@@ -24,7 +24,7 @@ from numbafunc.cpu.machine_code import machine_code
 from numbafunc.parallel import exchange
 from numbafunc.parallel.agreement import COMMUNICATOR, ENTERED, INTEGER_SUM
 from numbafunc.parallel.dtypes import element
-from numbafunc.parallel.exchange import memcpy
+from numbafunc.parallel.exchange import UNFIT, memcpy
 
 SEND, RECEIVE, COPY, WAIT = range(4)
 # Columns of a step: its kind, array and distance of what is sent or written and of what is read, then the number of
@@ -265,7 +265,7 @@ def _make_copy(copy_row: Any) -> Any:
     return copy_strided
 
 
-def _make_exchange(agree: Any, copy_strided: Any, isend: Any, irecv: Any, waitall: Any) -> Any:
+def _make_exchange(agree: Any, tell: Any, copy_strided: Any, isend: Any, irecv: Any, waitall: Any) -> Any:
     def exchange_messages(
         state: Any,
         digest: Any,
@@ -285,7 +285,10 @@ def _make_exchange(agree: Any, copy_strided: Any, isend: Any, irecv: Any, waital
             return status
         for i in range(payload.size):
             if payload[i] != 0:
-                return np.int64(0)
+                state[ENTERED] += 1
+                code = tell(state, call, place)
+                state[ENTERED] += 1
+                return np.int64(UNFIT) if code == 0 else -np.int64(code)
         communicator = state[COMMUNICATOR]
         first, noted = requests.ctypes.data, statuses.ctypes.data
         in_flight = 0
@@ -339,9 +342,12 @@ def copy_all() -> Any:
 
 @cache
 def exchange_messages() -> Any:
-    """Machine code that agrees and, where the payload adds up to zeros, takes the steps of a table."""
+    """Machine code that agrees and, where the payload adds up to zeros, takes the steps of a table.
+
+    Where it does not, the ranks tell each other their calls.
+    """
     functions = map(exchange.external, ("Isend", "Irecv", "Waitall"))
-    made = _make_exchange(exchange.parts().agree, _copy_strided(), *functions)
+    made = _make_exchange(exchange.parts().agree, exchange.parts().tell, _copy_strided(), *functions)
     function = compile_lazily(made, "parallel exchange of messages")
     words, octets = np.zeros(1, np.int64), np.zeros(1, np.uint8)
     steps = np.zeros((1, WIDTH), np.int64)

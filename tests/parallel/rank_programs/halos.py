@@ -236,9 +236,10 @@ def test_ranks_that_differ_are_named():
     for grid in GRIDS:
         Blocks(grid)
         row, column = divmod(rank, grid[1])
-        if grid[0] > 1 and grid[1] > 1:  # a row of blocks of which one is higher than the others
-            mismatch(["beside a block of another length"], np.ones((4 + odd, 5)), ("row", "column"))
-            mismatch(["beside a block of another length"], np.ones((4, 5 + odd)), ("row", "column"))
+        if grid[1] > 1:  # a row of blocks of which one is higher than the others
+            mismatch(["side by side on axis"], np.ones((4 + odd, 5)), ("row", "column"))
+        if grid[0] > 1:
+            mismatch(["side by side on axis"], np.ones((4, 5 + odd)), ("row", "column"))
         assert halo(np.ones((4 + row, 5 + column)), ("row", "column")).shape == (6 + row, 7 + column)
 
 
@@ -250,9 +251,9 @@ def test_a_block_that_is_too_small_is_named_on_all_ranks():
             if possible:
                 halo(nest, width=2, **options)
             else:
-                words = f"x['b'] has length 1 along axis 0 on rank {small} of axis 'device'; the margins need 2"
+                words = f"rank {small}: too small: x['b'] has length 1 along axis 0; needed: 2: halo of float64 (9,)"
                 refused(ValueError, words, halo, nest, width=2, **options)
-        refused(ValueError, "need 4 at least", halo, np.ones((3, 4)), width=(0, 4), periodic=True)
+        refused(ValueError, "along axis 0; needed: 4", halo, np.ones((3, 4)), width=(0, 4), periodic=True)
         assert parallel.psum(1) == ranks
     for grid in GRIDS:
         Blocks(grid)

@@ -86,7 +86,7 @@ def ghosts_of_nothing():
     try:
         parallel.halo(np.ones((rank, 3)), periodic=True)
     except ValueError as error:
-        assert "on rank 0" in str(error)
+        assert "rank 0: too small: x has length 0" in str(error)
         raise parallel.CollectiveMismatchError from error
     raise AssertionError("no error")
 

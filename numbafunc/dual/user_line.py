@@ -91,7 +91,10 @@ class UserLine:
 
     def is_at(self, *operations: str) -> bool:
         """Whether the instruction is one of some, by the names that module dis gives them."""
-        return dis.opname[self.frame.f_code.co_code[self.instruction]] in operations
+        code = self.frame.f_code.co_code
+        # Numba makes up a frame for what compiled code raises, of a code without that instruction in Python 3.10.
+        known = 0 <= self.instruction < len(code)
+        return known and dis.opname[code[self.instruction]] in operations
 
     def _expression(self) -> ast.expr | None:
         """The expression that is being evaluated, or stored to; None where it is not known."""

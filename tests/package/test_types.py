@@ -105,8 +105,9 @@ def lines_of_mypy(path: Path, folder: Path) -> tuple[list[int], str]:
         check=False,
         cwd=Path(numbafunc.__file__).parent.parent,
     )
-    found = [line for line in result.stdout.splitlines() if ": error: " in line]
-    assert all(path.name in line for line in found), result.stdout + result.stderr
+    assert result.returncode in (0, 1), result.stderr
+    # What it finds in this package depends on how that is installed, and is looked at with the package's own settings.
+    found = [line for line in result.stdout.splitlines() if f"{path.name}:" in line and ": error: " in line]
     return sorted({int(line.split(".py:")[1].split(":")[0]) for line in found}), result.stdout + result.stderr
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numba import extending
 
+from numbafunc.numbers.elementary import with_slope_of
 from numbafunc.numbers.numba_array import NumberArray
 from numbafunc.numbers.numba_functions import SHARED, make_empty, product_type, replaces
 from numbafunc.numbers.numba_type import NumberType, leave
@@ -36,10 +37,13 @@ def _norm(x: Any) -> Any:
         scale = 1.0
         if 0.0 < largest < np.inf:
             scale = math.ldexp(1.0, max(-highest, min(highest, math.frexp(largest)[1])))
-        total = 0.0
+        total, radius = 0.0, 0.0
         for v in x.flat:
             total = total + (v / scale) * (v / scale)
-        return np.sqrt(total) * scale
+            radius = np.hypot(radius, v)
+        root = np.sqrt(total) * scale
+        # A product of two tangents that were scaled could underflow, or overflow.
+        return with_slope_of(root, radius) if 0.0 < largest < np.inf else root
 
     return implementation
 

@@ -133,14 +133,16 @@ class Number:
         return self._lift(other) - self
 
     def __mul__(self, other: Number | Scalar) -> Number:
-        # A zero tangent times an infinite factor is zero, not NaN. Literals are finite, or meant to give NaN.
-        literal = self.literal or not isinstance(other, Number) or other.literal
+        # A zero tangent times an infinite factor is zero, not NaN. Literals are finite, or meant to give NaN; one that
+        # is zero hides an infinite tangent, which costs no instruction.
+        other_literal = not isinstance(other, Number) or other.literal
+        moving = not self.literal and not other_literal
         parts: dict[Key, Real] = {}
         for (key_a, a), (key_b, b) in product(self.parts.items(), self._lift(other).parts.items()):
             key = join_keys(key_a, key_b)
             if key is not None:
-                first = a if literal or not key_b else select(b.equals(0.0), 0.0, a)
-                second = b if literal or not key_a else select(a.equals(0.0), 0.0, b)
+                first = select(b.equals(0.0), 0.0, a) if (key_b and moving) or (key_a and other_literal) else a
+                second = select(a.equals(0.0), 0.0, b) if (key_a and moving) or (key_b and self.literal) else b
                 parts[key] = fma(first, second, parts[key]) if key in parts else first * second
         return self._new(parts)
 

@@ -28,6 +28,7 @@ from numbafunc.rules.binary_ufuncs import Helper, by_partials, cosine, damped
 from numbafunc.rules.register import Rule, on_value, register_by_name
 from numbafunc.rules.scipy_asymptotics import (
     dawsn_slope,
+    far_from,
     i0e_slope,
     i1e_slope,
     ive_slope,
@@ -77,14 +78,11 @@ def _hazard(x: Operand) -> Any:
     return np.where(left, scaled, np.exp(-0.5 * right * right) / _ROOT_OF_TWO_PI / special.ndtr(right))
 
 
-_FAR = 12.0
-
-
 def _erfcx_slope(x: Operand, y: Operand) -> Any:
     # For large x, 2 x y - 2 / sqrt(pi) would lose digits: the asymptotic series, DLMF 7.12.1, is differentiated
     # instead.
-    far = value_of(x) > _FAR
-    inverse = 1 / np.where(far, x, _FAR)
+    far = value_of(x) > far_from(x)
+    inverse = 1 / np.where(far, x, 12.0)
     square = inverse * inverse
     series: Any = 1.0
     for k in range(18, 0, -1):

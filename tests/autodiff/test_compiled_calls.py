@@ -63,6 +63,8 @@ def test_norms_neither_overflow_nor_underflow(dtype, scales):
         assert_allclose(value, 5 * scale, rtol=1e-6)
         assert_allclose(change, 0.6, rtol=1e-6)
         assert_allclose(nf.grad(norm, mode="reverse")(x), [0.6, 0.8], rtol=1e-6)
+        if 100 * np.finfo(dtype).tiny < scale < 0.01 / np.finfo(dtype).tiny:
+            assert_allclose(nf.hessian(norm)(x) * scale, [[0.128, -0.096], [-0.096, 0.072]], rtol=1e-5)
     assert list(nf.grad(norm)(np.zeros(2, dtype))) == [0.0, 0.0]
 
 

@@ -100,6 +100,14 @@ def test_zeros_that_stay(name):
     np.testing.assert_array_equal(hessian, [[wanted[1], 0, 0], [0, 0, 1], [0, 1, 0]])
 
 
+@pytest.mark.parametrize("compiled", [numbafunc.elementwise, numba.njit], ids=["elementwise", "njit"])
+def test_a_literal_zero_hides_an_infinite_slope(compiled):
+    function, point, wanted = HARMLESS["factor of zero"]
+    for order in (1, 2):
+        assert numbafunc.derivative(compiled(function), order)(point) == wanted[order - 1]
+    assert numbafunc.grad(compiled(function), mode="reverse")(point) == wanted[0]
+
+
 @pytest.mark.parametrize("mode", ["forward", "reverse"])
 def test_other_directions_keep_their_zeros(mode):
     v = np.array([0.0, 1.0, 4.0])

@@ -190,6 +190,18 @@ def test_variances_beyond_the_range(mode):
         np.testing.assert_allclose(numbafunc.grad(np.var, mode=mode)(x), [2.5e38, -2.5e38], rtol=1e-6)
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 1e-6), (np.float64, 1e-14)])
+def test_small_differences_before_the_tails(dtype, tolerance):
+    for function, exact in (
+        (special.erfcx, lambda x: mpmath.exp(x * x) * mpmath.erfc(x)),
+        (special.dawsn, lambda x: mpmath.sqrt(mpmath.pi) / 2 * mpmath.exp(-x * x) * mpmath.erfi(x)),
+    ):
+        for order in (1, 2, 3):
+            with mpmath.workdps(40):
+                wanted = float(mpmath.diff(exact, 9, order))
+            np.testing.assert_allclose(numbafunc.derivative(function, order)(dtype(9)), wanted, rtol=tolerance)
+
+
 def test_scaled_functions_far_out():
     # By the first terms of the asymptotic series, DLMF 10.40 and 7.12.
     for x in (1e10, 1e14):

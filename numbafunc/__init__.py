@@ -7,6 +7,7 @@ from typing import Any as _Any
 
 import numba as _numba  # noqa: F401  (here, so that concurrent first uses don't see a half-loaded module)
 
+from numbafunc.interrupts import held_back as _held_back
 from numbafunc.reduction_symbol import name_reduction as _name_reduction
 from numbafunc.tbb_library import load as _load_tbb
 
@@ -50,10 +51,10 @@ __all__ = sorted([*_HOMES, *_MODULES])
 
 def __getattr__(name: str) -> _Any:
     home = _HOMES.get(name)
-    if home is not None:
-        found = getattr(_import_module(f"numbafunc.{home}"), name)
-    elif name in _MODULES or name in _NOT_STARRED:
-        found = _import_module(f"numbafunc.{name}")
+    if home is not None or name in _MODULES or name in _NOT_STARRED:
+        with _held_back():  # a module that is loaded in part has registered a part of its functions
+            found = _import_module(f"numbafunc.{home or name}")
+        found = found if home is None else getattr(found, name)
     else:
         raise AttributeError(f"module 'numbafunc' has no attribute {name!r}")
     globals()[name] = found

@@ -8,6 +8,7 @@ from typing import Any as _Any
 import numba as _numba  # noqa: F401  (here, so that concurrent first uses don't see a half-loaded module)
 
 from numbafunc.collective_symbol import name_collective as _name_collective
+from numbafunc.interrupts import held_back as _held_back
 from numbafunc.tbb_library import load as _load_tbb
 
 __version__ = "0.1.0"
@@ -50,10 +51,10 @@ def __getattr__(name: str) -> _Any:
     from numbafunc.prompt import no_attribute, presented
 
     home = _HOMES.get(name)
-    if home is not None:
-        found = presented(getattr(_import_module(f"numbafunc.{home}"), name))
-    elif name in _MODULES or name in _NOT_STARRED:
-        found = _import_module(f"numbafunc.{name}")
+    if home is not None or name in _MODULES or name in _NOT_STARRED:
+        with _held_back():  # a module that is loaded in part has registered a part of its functions
+            found = _import_module(f"numbafunc.{home or name}")
+        found = found if home is None else presented(getattr(found, name))
     else:
         raise no_attribute(__name__, name, __dir__())
     globals()[name] = found

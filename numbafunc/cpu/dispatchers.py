@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -10,6 +11,7 @@ import numba
 
 from numbafunc.cpu.cache import KernelCache, NoCache, UserCache
 from numbafunc.cpu.parts import KernelCompiler, PartCompiler
+from numbafunc.interrupts import uninterrupted
 
 # IEEE arithmetic as written, no exceptions. All flags are given, since a callee inherits those of its caller.
 FLAGS: dict[str, Any] = {
@@ -21,13 +23,24 @@ FLAGS: dict[str, Any] = {
 }
 
 
+def _compiled(function: Any, **options: Any) -> Any:
+    """A dispatcher that is not interrupted while it compiles.
+
+    An exception of a signal handler would leave Numba's registries half filled, and be lost in LLVM.
+    """
+    dispatcher = numba.njit(**options)(function)
+    compile_: Callable[..., Any] = dispatcher.compile
+    dispatcher.compile = uninterrupted(compile_)
+    return dispatcher
+
+
 @cache
 def inline(function: Any) -> Any:
     """The Numba dispatcher of a function that is copied into kernels, so that loops around it are vectorised.
 
     A call would reach the copy in the function's own library, which is hardly optimised.
     """
-    return numba.njit(**FLAGS, no_cpython_wrapper=True, forceinline=True, pipeline_class=PartCompiler)(function)
+    return _compiled(function, **FLAGS, no_cpython_wrapper=True, forceinline=True, pipeline_class=PartCompiler)
 
 
 def separate(function: Any, identity: str | None = None) -> Any:
@@ -37,7 +50,7 @@ def separate(function: Any, identity: str | None = None) -> Any:
     """
     if identity is not None:
         _name(function, identity)
-    return numba.njit(**FLAGS, no_cpython_wrapper=True, pipeline_class=PartCompiler)(function)
+    return _compiled(function, **FLAGS, no_cpython_wrapper=True, pipeline_class=PartCompiler)
 
 
 def _name(function: Any, identity: str) -> None:
@@ -63,14 +76,14 @@ def compile_loop(function: Any, identity: str | None) -> Any:
 def _kept(function: Any, identity: str | None, kind: Any, **options: Any) -> Any:
     if identity is not None:
         _name(function, identity)
-    dispatcher = numba.njit(**options, pipeline_class=KernelCompiler)(function)
+    dispatcher = _compiled(function, **options, pipeline_class=KernelCompiler)
     dispatcher._cache = NoCache() if identity is None else kind(identity)
     return dispatcher
 
 
 def part_of_loop(function: Any, **options: Any) -> Any:
     """The Numba dispatcher of a function that only such loops, and others like it, call."""
-    return numba.njit(**options, no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=PartCompiler)(function)
+    return _compiled(function, **options, no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=PartCompiler)
 
 
 __all__ = ["FLAGS", "compile_lazily", "compile_loop", "inline", "part_of_loop", "separate"]

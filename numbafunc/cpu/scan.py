@@ -14,8 +14,10 @@ from numbafunc.cpu.cache import are_covered, recall, remember
 from numbafunc.cpu.differentiated import Nest, copy_for, copy_for_values, entrance, exit_of, identity_of
 from numbafunc.cpu.dispatchers import compile_loop
 from numbafunc.cpu.identity import UnidentifiableError, class_words, type_words
+from numbafunc.cpu.polling import NAMES, polled, raise_what_came
 from numbafunc.dual.array import Dual
 from numbafunc.dual.trees import flatten_with_names
+from numbafunc.interrupts import held_back
 
 
 def carry_error(name: str, was: str, became: str, function: str = "f") -> TypeError:
@@ -85,6 +87,7 @@ def run(
         if not driver.overloads:
             _compile(driver, (*packed, steps, reverse))
         status, *results = driver(*packed, steps, reverse)
+        raise_what_came()
         if status:
             _explain(status, names, y_leaves)
         runs.append(results)
@@ -271,7 +274,8 @@ def _returned(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: A
     arguments = (_tuple_type(carry_form, iter(carry_types)), _tuple_type(x_form, iter(x_types)))
     try:
         if arguments not in f.overloads:
-            f.compile(arguments)
+            with held_back():
+                f.compile(arguments)
     except RuntimeError:  # the user has listed signatures, and none of them fits
         raise TypeError(
             f"f has no signature for a carry of type {arguments[0]} and {arguments[1]}; wanted: one, or none at all"
@@ -423,6 +427,7 @@ def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any
     namespace: dict[str, Any] = {
         **classes_of(carry_form),
         **classes_of(x_form),
+        **NAMES,
         "__name__": __name__,
         "f": f,
         "empty": np.empty,
@@ -469,6 +474,18 @@ def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any
     results = ", ".join((*carries, *names) if algebra is None else (f"leave({name})" for name in (*carries, *names)))
     if algebra is not None:
         namespace["leave"] = _exit(algebra)
+    steps = [
+        position,
+        "if step > 0:",
+        f"    {step}",
+        *normalize,
+        *check,
+        "if failed:",
+        "    over = True",
+        "    break",
+        *store,
+        *(f"c{i} = n{i}" for i in range(len(new))),
+    ]
     lines = [
         f"def driver({', '.join((*carries, *entries, 'length', 'reverse'))}):",
         *(f"    {line}" for line in enter),
@@ -477,15 +494,7 @@ def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any
         f"    {position}",
         f"    {step}",
         *(f"    {line}" for line in allocate),
-        "    for step in range(length):",
-        f"        {position}",
-        "        if step > 0:",
-        f"            {step}",
-        *(f"        {line}" for line in (*normalize, *check)),
-        "        if failed:",
-        "            break",
-        *(f"        {line}" for line in store),
-        *(f"        c{i} = n{i}" for i in range(len(new))),
+        *(f"    {line}" for line in polled(steps, "length", ["if interrupted():", "    break"])),
         f"    return failed, {results}",
     ]
     namespace.update({f"dtype{i}": _dtype(type_) for i, (_, type_) in enumerate(outputs)})

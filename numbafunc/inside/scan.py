@@ -9,6 +9,7 @@ from numba.core import types
 from numba.extending import overload
 from numba.np.numpy_support import as_dtype
 
+from numbafunc.cpu.polling import NAMES, polled
 from numbafunc.inside.operands import flag, implementation, is_integer
 from numbafunc.kinds.njit import refresh
 from numbafunc.kinds.njit_arguments import known, refuse
@@ -125,7 +126,7 @@ def scan(f: Any, init: Any, xs: Any, length: Any, reverse: Any, unroll: Any, unt
     for name in arrays:
         nothing = nothing.replace(f"{name}[i]", f"np.zeros((1, *{name}.shape[1:]), {name}.dtype)[0]")
     numbers = _numbers(init)
-    index = "steps - 1 - step" if backward else "step"
+    index = "rest - 1 - step" if backward else "step + 1"
     first = "steps - 1" if backward else "0"
     lines = [
         f"steps = {lengths[0]}",
@@ -145,13 +146,13 @@ def scan(f: Any, init: Any, xs: Any, length: Any, reverse: Any, unroll: Any, unt
         "if steps == 0:",
         "    return start, stack",
         "put(stack, i, y)",
-        "for step in range(1, steps):",
-        f"    i = {index}",
-        f"    carry, y = f(carry, {entry})",
-        "    put(stack, i, y)",
+        "rest = steps - 1",
+        *polled(
+            [f"i = {index}", f"carry, y = f(carry, {entry})", "put(stack, i, y)"], "rest", ["leave_if_interrupted()"]
+        ),
         "return carry, stack",
     ]
-    return implementation(ops.scan, lines, {"own": own, "like": like, "stacked": stacked, "put": put})
+    return implementation(ops.scan, lines, {"own": own, "like": like, "stacked": stacked, "put": put, **NAMES})
 
 
 refresh()

@@ -26,6 +26,7 @@ from numbafunc.dual.levels import Level, watch_runs
 from numbafunc.dual.nests import holds_dual
 from numbafunc.dual.recorded import added, recorded_level, shaped_like, taken_apart, with_level
 from numbafunc.errors import CompiledDerivativeWarning
+from numbafunc.interrupts import held_back
 from numbafunc.kinds.njit import COLLECTIVES
 
 LARGEST_JACOBIAN = 2**10
@@ -124,7 +125,8 @@ class Compiled:
             _add_ops()
             compiled = driver(self.dispatcher, forms, directions.algebra)
             if types not in compiled.overloads and cached:
-                return compiled if load(compiled, types) else None
+                with held_back():
+                    return compiled if load(compiled, types) else None
             if types not in compiled.overloads:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
@@ -135,6 +137,8 @@ class Compiled:
         return compiled
 
     def _run(self, compiled: Any, forms: tuple[Any, ...], leaves: list[Any], directions: Any) -> Any:
+        from numbafunc.cpu.polling import raise_what_came
+
         moving = _moving(forms)
         results = []
         for number, chunk in enumerate(directions.chunks):
@@ -146,6 +150,7 @@ class Compiled:
                     leaf = leaf.copy()  # what the function writes to is written to once
                 given.append(leaf)
             results.append(compiled(*given))
+            raise_what_came()
         return _joined(results, directions)
 
     # Reverse mode.

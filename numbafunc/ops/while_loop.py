@@ -97,6 +97,7 @@ def _run_compiled(condition: Any, body: Any, structure: Any, leaves: list[Any]) 
     from numba import typeof
     from numba.core.errors import NumbaError
 
+    from numbafunc.cpu.polling import raise_what_came
     from numbafunc.cpu.scan import carry_error, leaf_types, same_type
 
     given = [leaf if type(leaf) is Dual or np.ndim(leaf) else np.asarray(leaf)[()] for leaf in leaves]
@@ -104,12 +105,14 @@ def _run_compiled(condition: Any, body: Any, structure: Any, leaves: list[Any]) 
     try:
         if not any(type(leaf) is Dual for leaf in given):
             kind = typeof(carry)
-            driver.compile((kind,))
+            if (kind,) not in driver.overloads:
+                driver.compile((kind,))
             new = driver.overloads[(kind,)].signature.return_type
             pairs = list(zip(leaf_types(kind) or (), leaf_types(new) or ()))
             if not pairs or not all(same_type(old, found) for (_, old), (_, found) in pairs):
                 raise carry_error("", f"of Numba's type {kind}", f"of type {new}", "body")
         last = driver(carry)
+        raise_what_came()
     except (NumbaError, NotImplementedError, ValueError) as error:
         if isinstance(error, ValueError) and not str(error).startswith("Cannot determine Numba type"):
             raise
@@ -128,15 +131,20 @@ def _run_compiled(condition: Any, body: Any, structure: Any, leaves: list[Any]) 
 @lru_cache(maxsize=128)
 def _driver(condition: Any, body: Any) -> Any:
     """The compiled loop."""
-    import numba
+    from numbafunc.cpu.dispatchers import compile_loop
+    from numbafunc.cpu.polling import NAMES, polled
 
-    @numba.njit
-    def driver(carry: Any) -> Any:
-        while condition(carry):
-            carry = body(carry)
-        return carry
-
-    return driver
+    step = ["carry = body(carry)", "if not condition(carry):", "    over = True", "    break"]
+    lines = polled(step, "endless", ["if interrupted():", "    break"])
+    lines = [
+        "def driver(carry):",
+        "    endless = 2**62",
+        "    if condition(carry):",
+        *("        " + line for line in lines),
+    ]
+    namespace = {"__name__": __name__, "condition": condition, "body": body, **NAMES}
+    exec(compile("\n".join([*lines, "    return carry"]), "<numbafunc while_loop>", "exec"), namespace)
+    return compile_loop(namespace["driver"], None)
 
 
 register(__name__)

@@ -18,8 +18,8 @@ from numbafunc import launcher
 from numbafunc.bounded import Bounded
 from numbafunc.dual.recorder import collective_calls
 from numbafunc.errors import CollectiveMismatchError
+from numbafunc.interrupts import are_held_back, held_back, uninterrupted
 from numbafunc.parallel.call_site import Place, digest_of
-from numbafunc.parallel.interrupts import are_held_back, held_back, uninterrupted
 from numbafunc.parallel.leaving import leave_at_the_end
 from numbafunc.parallel.locks import MAIN, ONLY, Barrier, NoLock
 from numbafunc.parallel.watchdog import Board, watchdog

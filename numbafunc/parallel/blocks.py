@@ -10,6 +10,7 @@ import numpy as np
 from numbafunc.bounded import Bounded
 from numbafunc.dual.array import Dual, on_device
 from numbafunc.dual.trees import Structure, flatten, flatten_with_names
+from numbafunc.interrupts import held_back
 from numbafunc.kinds import arguments
 from numbafunc.parallel import axes as named_axes
 from numbafunc.parallel.axes import MOST_PLANS
@@ -17,7 +18,6 @@ from numbafunc.parallel.call_site import Place
 from numbafunc.parallel.device import through_main_memory
 from numbafunc.parallel.dtypes import SUM, as_leaf, wire_of
 from numbafunc.parallel.ghosts import Call, is_inside, plan_of, widen, widened_shape
-from numbafunc.parallel.interrupts import held_back
 from numbafunc.parallel.margins import margins_of, settings_of
 from numbafunc.parallel.messages import address
 

@@ -10,11 +10,11 @@ import numpy as np
 from numbafunc.dual.array import Dual, assemble, components, on_device
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.dual.trees import flatten, flatten_with_names
+from numbafunc.interrupts import held_back
 from numbafunc.parallel import axes
 from numbafunc.parallel.call_site import Place, digest_of
 from numbafunc.parallel.device import through_main_memory
 from numbafunc.parallel.dtypes import SUM, as_leaf, wire_of
-from numbafunc.parallel.interrupts import held_back
 from numbafunc.parallel.tangents import apart_from_recorded, describe_derivatives, shared
 
 

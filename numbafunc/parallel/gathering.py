@@ -11,6 +11,7 @@ import numpy as np
 from numbafunc.dual.array import on_device, value_of
 from numbafunc.dual.trees import flatten, flatten_with_names
 from numbafunc.errors import ShapeError
+from numbafunc.interrupts import held_back
 from numbafunc.kinds.arguments import as_int, check_flag
 from numbafunc.limits import MOST_AXES
 from numbafunc.parallel import axes
@@ -18,7 +19,6 @@ from numbafunc.parallel.axes import Axis
 from numbafunc.parallel.call_site import Place, digest_of
 from numbafunc.parallel.device import through_main_memory
 from numbafunc.parallel.dtypes import MAX, SUM, as_leaf, wire_of
-from numbafunc.parallel.interrupts import held_back
 from numbafunc.parallel.moving import Route, move
 from numbafunc.parallel.plan import plan_for
 from numbafunc.parallel.tangents import winning_ranks

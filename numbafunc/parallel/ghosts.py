@@ -16,9 +16,9 @@ from numbafunc.dual.array import Dual, assemble, components
 from numbafunc.dual.products import whole
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.errors import CollectiveMismatchError
+from numbafunc.interrupts import held_back
 from numbafunc.parallel.axes import Axis, listing
 from numbafunc.parallel.call_site import Place, digest_of
-from numbafunc.parallel.interrupts import held_back
 from numbafunc.parallel.margins import (
     Line,
     Margin,

@@ -15,11 +15,11 @@ import numpy as np
 
 from numbafunc.cpu.memory import is_plain
 from numbafunc.dual.trees import Structure, flatten
+from numbafunc.interrupts import held_back
 from numbafunc.kinds.arguments import check_flag
 from numbafunc.parallel.axes import Axis
 from numbafunc.parallel.call_site import Place, digest_of
 from numbafunc.parallel.dtypes import MEAN, SUM, Wire, how, native, wire_of
-from numbafunc.parallel.interrupts import held_back
 from numbafunc.parallel.means import divide, share
 
 Array = Any  # numpy.ndarray

@@ -12,6 +12,7 @@ from numbafunc.backend import is_device_array
 from numbafunc.bounded import Bounded
 from numbafunc.dual.array import Dual, on_device
 from numbafunc.dual.trees import Structure, flatten, flatten_with_names
+from numbafunc.interrupts import held_back
 from numbafunc.kinds import arguments
 from numbafunc.kinds.shortcuts import fits
 from numbafunc.parallel import axes
@@ -19,7 +20,6 @@ from numbafunc.parallel.axes import MOST_PLANS
 from numbafunc.parallel.call_site import Place
 from numbafunc.parallel.device import reduce_on_device, through_main_memory
 from numbafunc.parallel.dtypes import as_leaf
-from numbafunc.parallel.interrupts import held_back
 from numbafunc.parallel.plan import Plan, SingleCall, form_of, plan_for
 from numbafunc.parallel.tangents import reduce_duals
 

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from numbafunc.dual.array import Dual
+from numbafunc.interrupts import held_back
 from numbafunc.kinds.arguments import check_flag
 from numbafunc.parallel import axes, dtypes, read_only
 from numbafunc.parallel.axes import Axis
 from numbafunc.parallel.call_site import Place
 from numbafunc.parallel.device import fetch
 from numbafunc.parallel.dtypes import as_leaf
-from numbafunc.parallel.interrupts import held_back
 from numbafunc.parallel.plan import Plan, plan_for
 from numbafunc.parallel.reduce import flatten_nest, names_of, reduce
 from numbafunc.parallel.watchdog import leave_with

@@ -18,10 +18,10 @@ from numbafunc.dual.array import Dual, assemble, components, levels_of, value_of
 from numbafunc.dual.products import whole
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.dual.recorder import SHARED, Primitive, Recorder, variable
+from numbafunc.interrupts import held_back
 from numbafunc.parallel.axes import Axis
 from numbafunc.parallel.call_site import Place
 from numbafunc.parallel.dtypes import MAX, MIN, SUM
-from numbafunc.parallel.interrupts import held_back
 from numbafunc.parallel.plan import plan_for
 
 # The annotations of NumPy's function don't allow for recorders.

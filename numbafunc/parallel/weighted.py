@@ -9,12 +9,12 @@ import numpy as np
 
 from numbafunc.dual.array import on_device, value_of
 from numbafunc.dual.trees import flatten, flatten_with_names
+from numbafunc.interrupts import held_back
 from numbafunc.kinds import arguments
 from numbafunc.parallel import axes
 from numbafunc.parallel.call_site import Place
 from numbafunc.parallel.device import through_main_memory
 from numbafunc.parallel.dtypes import MEAN, SUM, as_leaf, wire_of
-from numbafunc.parallel.interrupts import held_back
 from numbafunc.parallel.reduce import reduce
 
 

@@ -1,4 +1,7 @@
-"""Signal handlers of the program, held back while several ranks have to do several things together."""
+"""Signal handlers of the program, held back while work must not be left half done.
+
+So it is while something is compiled, and while several ranks have to do several things together.
+"""
 
 from __future__ import annotations
 
@@ -41,17 +44,21 @@ _seen: list[Any] = [None, {}]
 def held_back() -> Iterator[None]:
     """Let the handlers of signals run when the block is over, and raise what they raise then.
 
-    For the rare pieces of work that are not one exchange, such as the start of an axis: an exception in the midst of
-    them would leave the other ranks waiting. Python runs handlers in the main thread alone.
+    For the rare pieces of work that an exception must not end in their midst: compilation, and what the other ranks of
+    a job wait for, unless it is one exchange. Python runs handlers in the main thread alone.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     came: list[tuple[int, FrameType | None]] = []
     handlers: dict[int, Any] = {}
+    over = [False]
 
     def hold(number: int, frame: FrameType | None) -> None:
-        came.append((number, frame))
+        if over[0]:  # an exception came while handlers were put back
+            handlers[number](number, frame)
+        else:
+            came.append((number, frame))
 
     try:
         for number, handler in _handlers().items():
@@ -63,10 +70,13 @@ def held_back() -> Iterator[None]:
         finally:
             _depth[0] -= 1
     finally:
-        for number, handler in handlers.items():
-            if _signal.getsignal(number) is hold:
-                _signal.signal(number, handler)
-        _deliver(came, handlers)
+        over[0] = True
+        try:
+            for number, handler in handlers.items():
+                if _signal.getsignal(number) is hold:
+                    _signal.signal(number, handler)
+        finally:
+            _deliver(came, handlers)
 
 
 def _deliver(came: list[tuple[int, FrameType | None]], handlers: dict[int, Any]) -> None:
@@ -82,8 +92,8 @@ def uninterrupted(function: _Function) -> _Function:
     """The function with handlers of signals held back until it is over."""
 
     @wraps(function)
-    def wrapper(*arguments: Any) -> Any:
+    def wrapper(*arguments: Any, **options: Any) -> Any:
         with held_back():
-            return function(*arguments)
+            return function(*arguments, **options)
 
     return wrapper  # type: ignore[return-value]

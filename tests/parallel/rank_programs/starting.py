@@ -141,6 +141,8 @@ def test_a_handle_that_nobody_waits_for_is_named():
 
 
 def test_mismatches_raise_on_every_rank_at_the_start():
+    if ranks == 1:
+        return
     odd = rank == last
     x = np.ones(50_000)
     cases = {

@@ -189,7 +189,7 @@ def start(operation: str, x: Any, axis_name: Any, groups: Any, reproducible: Any
 
 def _take_off(plan: Plan, arrays: Sequence[Any], leaves: Sequence[Any], axis: Axis, place: Place) -> _Call:
     with axis:
-        small = sum(array.nbytes for array in arrays) <= _SMALL
+        small = sum(array.nbytes for array in arrays) <= AT_ONCE
         if axis.size == 1 or small or not axis.may_fly():
             return _Call(plan.describe, place, leaves, plan.run(arrays, None, place))
         flight = axis.flight(place)
@@ -206,7 +206,7 @@ def _take_off(plan: Plan, arrays: Sequence[Any], leaves: Sequence[Any], axis: Ax
 
 
 # Bytes up to which a sum takes less time than it takes to hand it to another thread and back.
-_SMALL = 1 << 16
+AT_ONCE = 1 << 16
 
 
 class _Call:
@@ -353,4 +353,4 @@ def _look_at_the_end() -> None:
     leave_with(look)
 
 
-__all__ = ["Handle", "pmean_start", "psum_start"]
+__all__ = ["AT_ONCE", "Handle", "pmean_start", "psum_start"]

@@ -8,6 +8,7 @@ import pytest
 
 import numbafunc
 from numbafunc import parallel
+from numbafunc.parallel.__main__ import main
 
 
 class OnDevice:
@@ -262,6 +263,43 @@ def test_a_loop_that_threads_share_makes_no_collective_calls():
     with pytest.raises(numba.TypingError, match=r"called in a parallel loop \(numba.prange\)"):
         numba.njit(f, parallel=True)(np.ones(4))
     assert numba.njit(f)(np.ones(4)).tolist() == [1] * 4
+
+
+@pytest.mark.parametrize("missing", [(), ("rich.console",)])
+def test_check(capsys, monkeypatch, missing):
+    for module in missing:
+        monkeypatch.setitem(sys.modules, module, None)
+    assert main(["check", "--largest", "1003"]) == 0
+    output = capsys.readouterr().out
+    for text in (
+        "on 1 rank",
+        "not started by an MPI launcher",
+        "can't disagree",
+        "sum of 8 B",
+        "sum of 1000 B",
+        "psum ",
+    ):
+        assert text in output
+    assert "sum of 1 KB" not in output
+    monkeypatch.setattr(parallel, "psum", lambda x: x + 1)
+    assert main(["check", "--largest", "8"]) == 1
+    assert "FAILED" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ([], "required: command"),
+        (["chek"], "invalid choice: 'chek'"),
+        (["check", "--largest", "-1"], "--largest: must be a number of bytes, at least 8, not -1"),
+        (["check", "--largest", "much"], "not much"),
+        (["check", "now"], "unrecognized arguments: now"),
+    ],
+)
+def test_check_refuses(capsys, arguments, text):
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert text in capsys.readouterr().err
 
 
 def test_set_timeout_refuses_what_is_no_time():

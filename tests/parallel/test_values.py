@@ -77,6 +77,19 @@ def test_the_demo_finds_the_weights_of_a_single_process_and_rank_0_alone_reports
         (tmp_path / "figure.png").unlink()
 
 
+@pytest.mark.parametrize("ranks", [2, *thorough(1, 4)])
+def test_the_check_of_a_job(tmp_path, ranks):
+    result = run_ranks(tmp_path, ranks, "check.py", COLUMNS="120")
+    first, *others = result.logs
+    assert [log.strip() for log in others] == ["done"] * (ranks - 1)
+    for text in (f"numbafunc.parallel on {ranks} rank", f"{ranks} rank", "MPI_THREAD_MULTIPLE", "sum of 78.12 KB"):
+        assert text in first, str(result)
+    assert first.count("FAILED") == (2 if ranks > 1 else 1), str(result)
+    if ranks > 1:
+        for text in ("an error on all ranks", "psum_start of 78.12 KB", "not seen on rank 0, 1"):
+            assert text in first, str(result)
+
+
 def test_ranks_share_the_cores(tmp_path):
     result = run_ranks(tmp_path, 2, "threads.py", NUMBA_NUM_THREADS=None)
     cores, threads = map(int, result.logs[0].splitlines()[0].split())

@@ -27,7 +27,8 @@ def check_means_by_layer():
 
 if __name__ == "__main__":
     if parallel.axis_size() == 2:
-        check_means_by_layer()
+        with train.blas_threads_of_rank():
+            check_means_by_layer()
     found = {}
     original = train.fit
 

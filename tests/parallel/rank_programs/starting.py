@@ -1,6 +1,7 @@
 """Sums that are started and waited for later: values, what is in flight, mistakes, derivatives."""
 
 import gc
+import signal
 import threading
 import time
 import warnings
@@ -141,6 +142,8 @@ def test_a_handle_that_nobody_waits_for_is_named():
 
 
 def test_mismatches_raise_on_every_rank_at_the_start():
+    if ranks == 1:
+        return
     odd = rank == last
     x = np.ones(50_000)
     cases = {
@@ -205,6 +208,40 @@ def test_a_thread_may_wait_for_what_another_one_has_started():
     for thread in waiting:
         thread.join()
     assert handle.wait()[0] == ranks and all(one is handle.wait() for one in found)
+
+
+def test_an_axis_that_is_made_anew_finishes_what_is_in_flight():
+    x = np.full(200_000, rank + 1.0)
+    total = ranks * (ranks + 1) / 2
+    for sizes, name in [((ranks, 1), "row"), ((1, ranks), "column"), ((ranks, 1), "row")]:
+        parallel.grid(row=sizes[0], column=sizes[1])
+        assert psum_start(x, name).wait()[-1] == total
+        handle = psum_start(x, name)
+    parallel.grid(row=-1)
+    assert handle.wait()[-1] == total
+
+
+class TimeLimitError(Exception):
+    pass
+
+
+def raise_limit(number, frame):
+    raise TimeLimitError
+
+
+def test_a_handler_that_raises_while_a_rank_waits():
+    before = signal.signal(signal.SIGALRM, raise_limit)
+    x = np.full(1_000_000, rank + 1.0)
+    for number in range(20):
+        handle = psum_start(x)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 1e-4 * (number + 1))
+            handle.wait()
+            time.sleep(0.1)
+        except TimeLimitError:
+            pass
+        assert handle.wait()[-1] == ranks * (ranks + 1) / 2 and x.flags.writeable
+    signal.signal(signal.SIGALRM, before)
 
 
 def leave_with_data_in_flight():

@@ -245,20 +245,25 @@ def named(message, names):
 
 def fault(name, parameter, thing):
     """What is wrong with how a call ends that has a thing for a parameter; None if nothing is."""
-    given = {**right_arguments(name), parameter: THINGS[thing]()}
-    if parameter == "scale_factor":
+    return fault_of_several(name, {parameter: thing})
+
+
+def fault_of_several(name, things):
+    """The same for a call that has things for some parameters."""
+    given = {**right_arguments(name), **{parameter: THINGS[thing]() for parameter, thing in things.items()}}
+    if "scale_factor" in things and "size" not in things:
         given.pop("size", None)
     try:
         call(name, given)
     except (TypeError, ValueError) as error:
         if type(error).__module__.startswith("numba."):
             return f"an error of Numba, {type(error).__name__}: {error}"
-        if parameter in CALLED and thing in CALLABLE:
+        if any(parameter in CALLED and thing in CALLABLE for parameter, thing in things.items()):
             return None
         names = [*inspect.signature(FUNCTIONS[name]).parameters]
-        if parameter in CALLED | {"primals"}:
+        if not things.keys().isdisjoint(CALLED | {"primals"}):
             names += ["function", "argument"]
-        if thing == "cyclic":
+        if "cyclic" in things.values():
             names += ["nest"]
         if not named(str(error), names):
             return f"{type(error).__name__} that names no parameter: {error}"
@@ -267,6 +272,6 @@ def fault(name, parameter, thing):
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
-        if not isinstance(error, DOCUMENTED.get(parameter, ())):
+        if not any(isinstance(error, DOCUMENTED.get(parameter, ())) for parameter in things):
             return f"{type(error).__name__}: {error}"
     return None

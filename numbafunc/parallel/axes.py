@@ -19,6 +19,7 @@ from numbafunc.bounded import Bounded
 from numbafunc.dual.recorder import collective_calls
 from numbafunc.errors import CollectiveMismatchError
 from numbafunc.parallel.call_site import Place, digest_of
+from numbafunc.parallel.crowding import ranks_outnumber_cores
 from numbafunc.parallel.interrupts import are_held_back, held_back, uninterrupted
 from numbafunc.parallel.leaving import leave_at_the_end
 from numbafunc.parallel.locks import MAIN, ONLY, Barrier, NoLock
@@ -59,6 +60,7 @@ class Axis:
         self.board: Board | None = None
         self._call: tuple[Callable[[], str], Place] | None = None
         self._parent = parent
+        self.crowded = False
         if self.size == 1:
             self.lock = NoLock()
             return
@@ -80,9 +82,11 @@ class Axis:
         if parent is None:
             with watchdog().stage(f"the start of axis {label!r}"):
                 self.board = Board(communicator)
+                self.crowded = ranks_outnumber_cores(communicator)
             watchdog().add_board(self.board)
         else:
-            self.board = parent.board
+            self.board, self.crowded = parent.board, parent.crowded
+        self.state[agreement.CROWDED] = self.crowded
         watchdog().add_axis(self)
         leave_at_the_end()
 
@@ -198,9 +202,9 @@ class Axis:
         """The kernel that :meth:`agree_and_reduce` takes for a dtype."""
         return self._exchange.agree_and_reduce(dtype)
 
-    def fixed(self, count: int, itemsize: int, datatype: int, operation: int) -> Any:
+    def fixed(self, count: int, itemsize: int, datatype: int, operation: int, own: bool) -> Any:
         """Arguments of :meth:`agree_and_reduce` for a reduction of so many elements."""
-        return np.array(self._exchange.reduction(0, 0, count, itemsize, datatype, operation)[3:], np.int64)
+        return np.array(self._exchange.reduction(0, 0, count, itemsize, datatype, operation, own)[3:], np.int64)
 
     def text(self, describe: str) -> Text:
         """The description of a call, as compiled code sends it."""

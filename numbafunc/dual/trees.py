@@ -44,7 +44,7 @@ class Structure:
         return leaves if all(leaf is None or flatten(leaf)[1] is SINGLE for leaf in leaves) else None
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Structure) and bool(self._definition == other._definition)
+        return self is other or (isinstance(other, Structure) and bool(self._definition == other._definition))
 
     def __hash__(self) -> int:
         return hash(self._definition)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 import sys
 from collections.abc import Sequence
@@ -264,7 +265,8 @@ def _overlaps_itself(x: np.ndarray[Any, Any]) -> bool:
 def check_overlaps(outs: Sequence[Any], inputs: Sequence[Any]) -> None:
     """Raise ValueError if one of several ``out`` shares memory with an input or with another one."""
     everything = (*outs, *inputs)
-    if all(x.base is None for x in everything) and len(set(map(id, everything))) == len(everything):
+    owned = all(map(operator.is_, map(_base_of, everything), itertools.repeat(None)))
+    if owned and len(set(map(id, everything))) == len(everything):
         return  # each owns its memory
     # Sorted by address, only neighbours have to be compared, not each array with all others.
     spans = [(*_bounds(x), number < len(outs), x) for number, x in enumerate(everything) if x.size]
@@ -278,6 +280,9 @@ def check_overlaps(outs: Sequence[Any], inputs: Sequence[Any]) -> None:
                     raise ValueError("out has two arrays that share memory; wanted: one of its own for each result")
                 raise ValueError("out overlaps the memory of an input; wanted: an array of its own")
         reaching.append((high, written, array))
+
+
+_base_of = operator.attrgetter("base")
 
 
 def _bounds(x: np.ndarray[Any, Any]) -> tuple[int, int]:

@@ -27,7 +27,8 @@ HEADER = 4
 PAYLOAD = WORDS - HEADER
 
 # Offsets in the state of an axis, in words, of the frame to send, the frame received, what MPI needs, a count that is
-# odd while this rank is inside MPI, where the ranks' calls go when they differ, and the counts of collectives of MPI.
+# odd while this rank is inside MPI, where the ranks' calls go when they differ, whether a node has more ranks than
+# cores, what MPI writes when it is asked whether a request is done, and the counts of collectives of MPI.
 RECEIVED = WORDS
 (
     COMMUNICATOR,
@@ -39,8 +40,12 @@ RECEIVED = WORDS
     RANK,
     CALLS,
     PLACES,
-    COUNTS,
-) = range(2 * WORDS, 2 * WORDS + 10)
+    CROWDED,
+    REQUEST,
+    FLAG,
+    STATUS,
+) = range(2 * WORDS, 2 * WORDS + 13)
+COUNTS = STATUS + 8
 
 # Bytes of the text that describes a call, and of the place in the program that makes it.
 CALL_BYTES = 4096

@@ -20,6 +20,7 @@ from numbafunc.dual.recorder import collective_calls
 from numbafunc.errors import CollectiveMismatchError
 from numbafunc.interrupts import are_held_back, held_back, uninterrupted
 from numbafunc.parallel.call_site import Place, digest_of
+from numbafunc.parallel.crowding import ranks_outnumber_cores
 from numbafunc.parallel.leaving import leave_at_the_end
 from numbafunc.parallel.locks import MAIN, ONLY, Barrier, NoLock
 from numbafunc.parallel.watchdog import Board, watchdog
@@ -63,6 +64,7 @@ class Axis:
         self.board: Board | None = None
         self._call: tuple[Callable[[], str], Place] | None = None
         self._parent = parent
+        self.crowded = False
         self._flight: Flight | None = None
         if self.size == 1:
             self.lock = NoLock()
@@ -85,9 +87,11 @@ class Axis:
         if parent is None:
             with watchdog().stage(f"the start of axis {label!r}"):
                 self.board = Board(communicator)
+                self.crowded = ranks_outnumber_cores(communicator)
             watchdog().add_board(self.board)
         else:
-            self.board = parent.board
+            self.board, self.crowded = parent.board, parent.crowded
+        self.state[agreement.CROWDED] = self.crowded
         watchdog().add_axis(self)
         leave_at_the_end()
 
@@ -112,7 +116,7 @@ class Axis:
             from numbafunc.parallel.in_flight import Flight
 
             communicator = self.split("flight", 0, self.rank, f"{self.label!r} for data in flight", place)
-            self._flight = Flight(self.label, communicator, self.board)
+            self._flight = Flight(self.label, communicator, self.board, self.crowded)
         return self._flight
 
     def finish(self) -> None:
@@ -210,9 +214,9 @@ class Axis:
         """The kernel that agrees and reduces flat arrays of a dtype."""
         return self._exchange.agree_and_reduce(dtype)
 
-    def fixed(self, count: int, itemsize: int, datatype: int, operation: int) -> Any:
+    def fixed(self, count: int, itemsize: int, datatype: int, operation: int, own: bool) -> Any:
         """What that kernel takes for a reduction of so many elements."""
-        return np.array(self._exchange.reduction(0, 0, count, itemsize, datatype, operation)[3:], np.int64)
+        return np.array(self._exchange.reduction(0, 0, count, itemsize, datatype, operation, own)[3:], np.int64)
 
     def text(self, describe: str) -> Text:
         """The description of a call, as compiled code sends it."""

@@ -198,10 +198,12 @@ def _direct_target(array: Any, out: Any, memory: Memory) -> Any:
 
 def _step(operation: str, array: Any, target: Any, memory: Memory) -> list[int]:
     """The step of the exchange by which MPI itself reads and writes the memory of the device."""
-    from numbafunc.parallel.exchange import reduction
+    from numbafunc.parallel.exchange import CHUNK, reduction
 
-    datatype, handle, elements, itemsize = native(operation, array.dtype)
-    return reduction(memory.address(array), memory.address(target), array.size * elements, itemsize, datatype, handle)
+    datatype, handle, elements, itemsize, _ = native(operation, array.dtype)
+    facts = array.size * elements, itemsize, datatype, handle
+    # MPI cuts what is on a device into pieces itself.
+    return reduction(memory.address(array), memory.address(target), *facts, piece=CHUNK * itemsize)
 
 
 def _checked(array: Any, name: str) -> Any:

@@ -75,12 +75,16 @@ def how(operation: str, word: np.dtype[Any]) -> int:
 
 
 class Native(NamedTuple):
-    """Handles of datatype and operation for MPI, and the number of its elements that make one of ours."""
+    """Handles of datatype and operation for MPI, and the number of its elements that make one of ours.
+
+    The operation may be our `own`.
+    """
 
     datatype: int
     operation: int
     elements: int
     itemsize: int
+    own: bool
 
 
 @cache
@@ -104,7 +108,8 @@ def native(operation: str, carried: np.dtype[Any]) -> Native:
         handle = mpi_ops.operation("max" if operation == MAX else "min", carried.name)
     else:
         handle = signed((MPI.MAX if operation == MAX else MPI.MIN).handle)
-    return Native(signed(datatype.handle), handle, elements, itemsize)
+    own = operation not in (SUM, MEAN) and carried.kind == "f"
+    return Native(signed(datatype.handle), handle, elements, itemsize, own)
 
 
 @cache

@@ -9,15 +9,12 @@ What is to be moved is a table of *steps*, one row each: the kind and what the s
 
 from __future__ import annotations
 
-import ctypes
 from functools import cache
 from typing import Any, NamedTuple
 
-import llvmlite.binding
 import numpy as np
 from numba.core import types
 
-from numbafunc import launcher
 from numbafunc.cpu.dispatchers import compile_lazily, inline
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.parallel.agreement import (
@@ -36,6 +33,18 @@ from numbafunc.parallel.agreement import (
     RECEIVED,
     SIZE,
 )
+from numbafunc.parallel.mpi_calls import (
+    allgather,
+    allgatherv,
+    allreduce,
+    alltoallv,
+    bcast,
+    comm_split,
+    in_place,
+    name_functions,
+    reduce_local,
+    reduce_scatter,
+)
 
 # Kinds of steps.
 REDUCE, ORDERED, BROADCAST, SPLIT, MOVE = range(5)
@@ -50,54 +59,26 @@ UNFIT = 2
 
 # Most elements in one call of MPI: counts are 32-bit integers.
 CHUNK = 1 << 30
+# Bytes that MPI reduces in one call, as many times as there are so many ranks: its buffers stay in the caches of
+# processors, and need no new memory.
+PIECE = 1 << 24
+RANKS_OF_PIECE = 16
+# Bytes from which ranks share the work of an operation of our own.
+SHARED = 1 << 16
 # Elements that a rank sends to another one at a time in sums in the order of the ranks.
 BLOCK = 1 << 16
 # Bytes of all ranks up to which each of them adds up everything by itself, which takes one message in place of two.
 ADDED_BY_ALL = 1 << 16
 
-# Handles are integers in some MPIs and pointers in others; both travel in a register of 64 bits.
-_WORD, _INT = types.int64, types.int32
-_SIGNATURES = {
-    "Allreduce": (_WORD, _WORD, _INT, _WORD, _WORD, _WORD),
-    "Allgather": (_WORD, _INT, _WORD, _WORD, _INT, _WORD, _WORD),
-    "Allgatherv": (_WORD, _INT, _WORD, _WORD, _WORD, _WORD, _WORD, _WORD),
-    "Alltoallv": (_WORD, _WORD, _WORD, _WORD, _WORD, _WORD, _WORD, _WORD, _WORD),
-    "Bcast": (_WORD, _INT, _WORD, _INT, _WORD),
-    "Comm_split": (_WORD, _INT, _INT, _WORD),
-    "Iallreduce": (_WORD, _WORD, _INT, _WORD, _WORD, _WORD, _WORD),
-    "Irecv": (_WORD, _INT, _WORD, _INT, _INT, _WORD, _WORD),
-    "Isend": (_WORD, _INT, _WORD, _INT, _INT, _WORD, _WORD),
-    "Reduce_local": (_WORD, _WORD, _INT, _WORD, _WORD),
-    "Test": (_WORD, _WORD, _WORD),
-    "Waitall": (_INT, _WORD, _WORD),
-}
-
-
-def _symbol(name: str) -> str:
-    return f"numbafunc_mpi_{name.lower()}"
-
-
-def external(name: str) -> Any:
-    """A function of MPI for compiled code, which :func:`parts` makes known to the linker."""
-    return types.ExternalFunction(_symbol(name), _INT(*_SIGNATURES[name]))
-
-
-_allreduce = external("Allreduce")
-_allgather = external("Allgather")
-_allgatherv = external("Allgatherv")
-_alltoallv = external("Alltoallv")
-_bcast = external("Bcast")
-_comm_split = external("Comm_split")
-_reduce_local = external("Reduce_local")
-memcpy = types.ExternalFunction("memcpy", _WORD(_WORD, _WORD, _WORD))
+memcpy = types.ExternalFunction("memcpy", types.int64(types.int64, types.int64, types.int64))
 
 
 def tell(state: Any, call: Any, place: Any) -> Any:
     """Gather the calls and places of all ranks, given as addresses of texts: 0, or MPI's error code."""
     communicator, byte = state[COMMUNICATOR], state[BYTE_TYPE]
-    code = _allgather(call, CALL_BYTES, byte, state[CALLS], CALL_BYTES, byte, communicator)
+    code = allgather(state, call, CALL_BYTES, byte, state[CALLS], communicator)
     if code == 0:
-        code = _allgather(place, PLACE_BYTES, byte, state[PLACES], PLACE_BYTES, byte, communicator)
+        code = allgather(state, place, PLACE_BYTES, byte, state[PLACES], communicator)
     return code
 
 
@@ -116,8 +97,8 @@ def _make_agree(tell: Any) -> Any:
             state[HEADER + i] = payload[i]
         state[ENTERED] += 1
         address = state.ctypes.data
-        code = _allreduce(
-            address, address + 8 * RECEIVED, 1, state[FRAME_TYPE], state[FRAME_OPERATION], state[COMMUNICATOR]
+        code = allreduce(
+            state, address, address + 8 * RECEIVED, 1, state[FRAME_TYPE], state[FRAME_OPERATION], state[COMMUNICATOR]
         )
         differs = state[RECEIVED + 1]
         if code == 0 and differs != 0:
@@ -144,15 +125,37 @@ def reduce_memory(
     operation: Any,
     in_place: Any,
     chunk: Any,
+    shared: Any,
 ) -> Any:
-    """Reduce `count` elements at address `source` into `target`: 0, or MPI's error code."""
+    """Reduce `count` elements at address `source` into `target`: 0, or MPI's error code.
+
+    If the work is `shared`, each rank reduces a part of the elements and gives the results to all.
+    """
     state[ENTERED] += 1
     code = np.int32(0)
+    size, rank, communicator = state[SIZE], state[RANK], state[COMMUNICATOR]
     done = 0
+    piece = min(CHUNK, chunk * max(1, size // RANKS_OF_PIECE))
     while done < count and code == 0:
-        part = min(chunk, count - done)
-        origin = in_place if source == target else source + done * itemsize
-        code = _allreduce(origin, target + done * itemsize, part, datatype, operation, state[COMMUNICATOR])
+        part = min(piece, count - done)
+        given, place = source + done * itemsize, target + done * itemsize
+        origin = in_place if source == target else given
+        share = part // size if shared else 0
+        if share > 0:
+            own = place + rank * share * itemsize
+            code = reduce_scatter(
+                state, origin, place if source == target else own, share, datatype, operation, communicator
+            )
+            if source == target and rank > 0:  # MPI has put the result where the memory begins
+                memcpy(own, place, share * itemsize)
+            if code == 0:
+                code = allgather(state, in_place, share, datatype, place, communicator)
+            skip = share * size * itemsize
+            part -= share * size
+            given, place, done = given + skip, place + skip, done + share * size
+            origin = in_place if source == target else given
+        if part > 0 and code == 0:
+            code = allreduce(state, origin, place, part, datatype, operation, communicator)
         done += part
     state[ENTERED] += 1
     return np.int64(code)
@@ -180,10 +183,10 @@ def ordered_sum(
     code = np.int32(0)
     if block == 0:
         state[ENTERED] += 1
-        code = _allgather(source, count, datatype, scratch, count, datatype, communicator)
+        code = allgather(state, source, count, datatype, scratch, communicator)
         for other in range(1, size):
             if code == 0:
-                code = _reduce_local(scratch + other * count * itemsize, scratch, count, datatype, operation)
+                code = reduce_local(scratch + other * count * itemsize, scratch, count, datatype, operation)
         memcpy(target, scratch, count * itemsize)
         state[ENTERED] += 1
         return np.int64(code)
@@ -198,25 +201,14 @@ def ordered_sum(
             counts[size + other] = low
             counts[2 * size + other] = mine
             counts[3 * size + other] = other * mine
-        lengths, offsets = address, address + 4 * size
         state[ENTERED] += 1
-        code = _alltoallv(
-            source + start * itemsize,
-            lengths,
-            offsets,
-            datatype,
-            scratch,
-            address + 8 * size,
-            address + 12 * size,
-            datatype,
-            communicator,
-        )
+        code = alltoallv(state, source + start * itemsize, address, scratch, 4 * size, datatype, communicator)
         for other in range(1, size):
             if code == 0 and mine > 0:
-                code = _reduce_local(scratch + other * mine * itemsize, scratch, mine, datatype, operation)
+                code = reduce_local(scratch + other * mine * itemsize, scratch, mine, datatype, operation)
         if code == 0:
-            code = _allgatherv(
-                scratch, mine, datatype, target + start * itemsize, lengths, offsets, datatype, communicator
+            code = allgatherv(
+                state, scratch, mine, datatype, target + start * itemsize, address, address + 4 * size, communicator
             )
         state[ENTERED] += 1
         start += part
@@ -230,7 +222,7 @@ def broadcast_memory(state: Any, target: Any, count: Any, root: Any, chunk: Any)
     done = 0
     while done < count and code == 0:
         part = min(chunk, count - done)
-        code = _bcast(target + done, part, state[BYTE_TYPE], root, state[COMMUNICATOR])
+        code = bcast(state, target + done, part, state[BYTE_TYPE], root, state[COMMUNICATOR])
         done += part
     state[ENTERED] += 1
     return np.int64(code)
@@ -246,31 +238,21 @@ def _make_exchange(agree: Any, reduce_memory: Any, ordered_sum: Any, broadcast_m
             kind = step[0]
             code = np.int64(0)
             if kind == REDUCE:
-                code = reduce_memory(state, step[1], step[2], step[3], step[4], step[5], step[6], step[7], step[8])
+                code = reduce_memory(
+                    state, step[1], step[2], step[3], step[4], step[5], step[6], step[7], step[8], step[9]
+                )
             elif kind == ORDERED:
                 code = ordered_sum(state, step[1], step[2], step[3], step[4], step[5], step[6], step[7], step[8])
             elif kind == BROADCAST:
                 code = broadcast_memory(state, step[2], step[3], step[4], step[5])
             elif kind == SPLIT:
                 state[ENTERED] += 1
-                code = np.int64(_comm_split(state[COMMUNICATOR], step[3], step[4], step[2]))
+                code = np.int64(comm_split(state[COMMUNICATOR], step[3], step[4], step[2]))
                 state[ENTERED] += 1
             elif kind == MOVE:
-                # Counts and offsets of what is sent, and of what is received, of 32 bits each.
-                counts, skip, datatype = step[3], 4 * state[SIZE], step[4]
                 state[ENTERED] += 1
                 code = np.int64(
-                    _alltoallv(
-                        step[1],
-                        counts,
-                        counts + skip,
-                        datatype,
-                        step[2],
-                        counts + 2 * skip,
-                        counts + 3 * skip,
-                        datatype,
-                        state[COMMUNICATOR],
-                    )
+                    alltoallv(state, step[1], step[3], step[2], 4 * state[SIZE], step[4], state[COMMUNICATOR])
                 )
                 state[ENTERED] += 1
             if code != 0:
@@ -290,7 +272,9 @@ def _make_agree_and_reduce(agree: Any, reduce_memory: Any) -> Any:
         if status != 0:
             return status
         origin, destination = source.ctypes.data, target.ctypes.data
-        return -reduce_memory(state, origin, destination, fixed[0], fixed[1], fixed[2], fixed[3], fixed[4], fixed[5])
+        return -reduce_memory(
+            state, origin, destination, fixed[0], fixed[1], fixed[2], fixed[3], fixed[4], fixed[5], fixed[6]
+        )
 
     return agree_and_reduce
 
@@ -308,10 +292,7 @@ class Parts(NamedTuple):
 @cache
 def parts() -> Parts:
     """The parts, once the functions of MPI are known to the linker."""
-    library = launcher.library()
-    for name in _SIGNATURES:
-        address = ctypes.cast(getattr(library, f"MPI_{name}"), ctypes.c_void_p).value
-        llvmlite.binding.add_symbol(_symbol(name), address)
+    name_functions()
     telling = inline(tell)
     agreeing = inline(_make_agree(telling))
     return Parts(telling, agreeing, *map(inline, (reduce_memory, ordered_sum, broadcast_memory)))
@@ -328,7 +309,8 @@ def exchange() -> Any:
 @cache
 def agree_and_reduce(dtype: np.dtype[Any]) -> Any:
     """Machine code that agrees and reduces one flat array of a dtype."""
-    function = compile_lazily(_make_agree_and_reduce(parts().agree, parts().reduce_memory), "parallel agree_and_reduce")
+    made = parts()
+    function = compile_lazily(_make_agree_and_reduce(made.agree, made.reduce_memory), "parallel agree_and_reduce")
     words, data = np.zeros(1, np.int64), np.zeros(1, dtype)
     return machine_code(function, (words, 0, words, 0, 0, words, data, data))
 
@@ -337,9 +319,21 @@ def _step(*facts: int) -> list[int]:
     return [*facts, *[0] * (WIDTH - len(facts))]
 
 
-def reduction(source: int, target: int, count: int, itemsize: int, datatype: int, operation: int) -> list[int]:
-    """The step that reduces elements by an operation of MPI; equal addresses mean in place."""
-    return _step(REDUCE, source, target, count, itemsize, datatype, operation, in_place(), CHUNK)
+def reduction(
+    source: int,
+    target: int,
+    count: int,
+    itemsize: int,
+    datatype: int,
+    operation: int,
+    own: bool = False,
+    piece: int | None = None,
+) -> list[int]:
+    """The step that reduces elements by an operation of MPI or of our own; equal addresses mean in place."""
+    chunk = min(CHUNK, (PIECE if piece is None else piece) // itemsize)
+    # All ranks reduce all elements where MPI does not know the operation.
+    shared = own and count * itemsize >= SHARED
+    return _step(REDUCE, source, target, count, itemsize, datatype, operation, in_place(), chunk, shared)
 
 
 def ordered_reduction(
@@ -376,10 +370,3 @@ def moving(counts: int, datatype: int) -> list[int]:
     on, how many are received, to which one on.
     """
     return _step(MOVE, 0, 0, counts, datatype)
-
-
-def in_place() -> int:
-    """The address by which MPI knows that the source is the target."""
-    from mpi4py import MPI
-
-    return int(MPI.IN_PLACE)

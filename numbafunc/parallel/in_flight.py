@@ -10,7 +10,6 @@ take the same steps in the same order. Nothing that a program does or omits late
 
 from __future__ import annotations
 
-import ctypes
 import queue
 import sys
 import threading
@@ -19,25 +18,22 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, Protocol
 
-import llvmlite.binding
 import numpy as np
-from numba.core import types
 
 from numbafunc.cpu.dispatchers import compile_lazily
 from numbafunc.cpu.machine_code import machine_code
-from numbafunc.parallel.agreement import COMMUNICATOR, ENTERED, new_state
-from numbafunc.parallel.exchange import NO_STEPS, ORDERED, external, parts
+from numbafunc.parallel.agreement import COMMUNICATOR, CROWDED, ENTERED, new_state
+from numbafunc.parallel.exchange import NO_STEPS, ORDERED, parts
+from numbafunc.parallel.mpi_calls import iallreduce, sleep, test
 from numbafunc.parallel.watchdog import Board, watchdog
 
-# Microseconds between two looks, and how many questions a look asks: MPI moves a piece of the data at each.
-PAUSE = 20
+# Microseconds (milliseconds of Windows) between two looks, and how many questions a look asks: MPI moves a piece of the
+# data at each.
+PAUSE = 1 if sys.platform == "win32" else 20
 QUESTIONS = 16
 
 # Words of a request, a flag, the number of threads that wait, and a status, whose length depends on the MPI.
 _FLAG, _WAITING, _STATUS, _WORDS = 1, 2, 3, 64
-
-_iallreduce, _test = external("Iallreduce"), external("Test")
-_pause = types.ExternalFunction("numbafunc_pause", types.int32(types.int32))
 
 
 class Job(Protocol):
@@ -61,16 +57,19 @@ class Flight:
         Of the ranks of the axis, for the thread alone.
     board : Board or None
         What the ranks tell each other.
+    crowded : bool
+        Whether ranks share cores.
     """
 
     # The program does not wait where this thread does.
     in_background = True
 
-    def __init__(self, label: str, communicator: Any, board: Board | None) -> None:
+    def __init__(self, label: str, communicator: Any, board: Board | None, crowded: bool) -> None:
         communicator.Set_errhandler(_mpi().ERRORS_RETURN)
         self.board = board
         self._communicator = communicator
         self._state = new_state(communicator)
+        self._state[CROWDED] = crowded
         self._request = np.zeros(_WORDS, np.int64)
         self._kernel = _kernel()
         self._jobs: queue.Queue[Job | None] = queue.Queue()
@@ -150,16 +149,16 @@ def _make_take(ordered_sum: Any) -> Any:
                 origin = step[7] if step[1] == step[2] else step[1] + done * step[4]
                 target = step[2] + done * step[4]
                 state[ENTERED] += 1
-                code = np.int64(_iallreduce(origin, target, part, step[5], step[6], state[COMMUNICATOR], address))
+                code = np.int64(iallreduce(origin, target, part, step[5], step[6], state[COMMUNICATOR], address))
                 flag[0] = 0
                 questions = 0
                 while code == 0:
-                    code = np.int64(_test(address, address + 8 * _FLAG, address + 8 * _STATUS))
+                    code = np.int64(test(address, address + 8 * _FLAG, address + 8 * _STATUS))
                     if flag[0] != 0:
                         break
                     questions += 1
                     if questions % QUESTIONS == 0 and request[_WAITING] == 0:
-                        _pause(PAUSE)
+                        sleep(PAUSE)
                 state[ENTERED] += 1
                 done += part
         return code
@@ -170,10 +169,6 @@ def _make_take(ordered_sum: Any) -> Any:
 @cache
 def _kernel() -> Any:
     """Machine code that takes the steps of sums, and leaves the processor to others where it waits."""
-    # The pause of Windows is in milliseconds.
-    library = ctypes.CDLL("kernel32" if sys.platform == "win32" else None)
-    pause = library.Sleep if sys.platform == "win32" else library.usleep
-    llvmlite.binding.add_symbol("numbafunc_pause", ctypes.cast(pause, ctypes.c_void_p).value)
     function = compile_lazily(_make_take(parts().ordered_sum), "parallel in flight")
     words = np.zeros(1, np.int64)
     return machine_code(function, (words, NO_STEPS, words))

@@ -25,6 +25,7 @@ from numbafunc.parallel import exchange
 from numbafunc.parallel.agreement import COMMUNICATOR, ENTERED, INTEGER_SUM
 from numbafunc.parallel.dtypes import element
 from numbafunc.parallel.exchange import UNFIT, memcpy
+from numbafunc.parallel.mpi_calls import irecv, isend, waitall
 
 SEND, RECEIVE, COPY, WAIT = range(4)
 # Columns of a step: its kind, array and distance of what is sent or written and of what is read, then the number of
@@ -265,7 +266,7 @@ def _make_copy(copy_row: Any) -> Any:
     return copy_strided
 
 
-def _make_exchange(agree: Any, tell: Any, copy_strided: Any, isend: Any, irecv: Any, waitall: Any) -> Any:
+def _make_exchange(agree: Any, tell: Any, copy_strided: Any) -> Any:
     def exchange_messages(
         state: Any,
         digest: Any,
@@ -301,7 +302,7 @@ def _make_exchange(agree: Any, tell: Any, copy_strided: Any, isend: Any, irecv: 
             if kind == COPY:
                 copy_strided(forms[step[5] :], here, addresses[step[3]] + step[4])
             elif kind == WAIT:
-                code = waitall(in_flight, first, noted)
+                code = waitall(state, in_flight, first, noted)
                 in_flight = 0
             else:
                 request = first + in_flight * request_size
@@ -346,8 +347,7 @@ def exchange_messages() -> Any:
 
     Where it does not, the ranks tell each other their calls.
     """
-    functions = map(exchange.external, ("Isend", "Irecv", "Waitall"))
-    made = _make_exchange(exchange.parts().agree, exchange.parts().tell, _copy_strided(), *functions)
+    made = _make_exchange(exchange.parts().agree, exchange.parts().tell, _copy_strided())
     function = compile_lazily(made, "parallel exchange of messages")
     words, octets = np.zeros(1, np.int64), np.zeros(1, np.uint8)
     steps = np.zeros((1, WIDTH), np.int64)

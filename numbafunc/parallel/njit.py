@@ -285,6 +285,8 @@ class _Writer:
         if value is None and option in ("name", "weight"):
             return []
         if value is not _UNKNOWN:
+            if kind == "bool" and type(value) is int and value in (0, 1):
+                value = bool(value)
             if type(value) not in _KINDS[kind]:
                 self.refuse(f"{option} is {value!r}; wanted: {wanted}")
             known[option] = value

@@ -7,13 +7,14 @@ that the ranks exchange anyway.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import accumulate
-from operator import attrgetter
+from contextlib import nullcontext
+from itertools import accumulate, repeat
+from operator import attrgetter, is_
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from numbafunc.cpu.memory import is_plain
+from numbafunc.cpu.memory import FLAGS, PLAIN, is_plain
 from numbafunc.dual.trees import Structure, flatten
 from numbafunc.interrupts import held_back
 from numbafunc.kinds.arguments import check_flag
@@ -31,6 +32,15 @@ FUSED_BYTES = 1 << 15
 _PAYLOAD = 28
 
 form_of = attrgetter("shape", "dtype")
+_flags_of, _base_of = attrgetter("flags.num"), attrgetter("base")
+
+# NumPy's flags of arrays that own their memory and that kernels can write to; 4 is that of the memory.
+_ASKED, _OWNED = FLAGS | 4, PLAIN | 4
+
+_NOTHING = nullcontext()
+
+# Bytes up to which a bucket keeps the memory in which its arrays travel.
+_KEPT_BYTES = 1 << 20
 
 
 class ArrayForm(NamedTuple):
@@ -78,6 +88,10 @@ class Plan:
         self.forms = tuple(forms)
         self.nest = nest
         self.wires = [wire_of(operation, form.dtype) for form in forms]
+        self._computes = operation == MEAN or any(
+            not form.dtype == wire.carried == wire.result for form, wire in zip(forms, self.wires)
+        )
+        self._result_forms = [(form.shape, wire.result) for form, wire in zip(forms, self.wires)]
         self.digest = digest_of(self._name, [(form.shape, form.dtype.name) for form in forms], nest, reproducible)
         # Means whose sums overflow take a second exchange, which must not meet another call.
         self.digest_again = digest_of("again", self.digest)
@@ -134,6 +148,19 @@ class Plan:
         added = ", reproducible" if self.reproducible else ""
         return f"{self._name} of {what} over {self.axis.label!r}{added}"
 
+    def takes(self, outs: Sequence[Array], operands: Sequence[Array]) -> bool:
+        """Whether results can be written to arrays, found out for all at once; not if a single one is unusual.
+
+        Each owns its memory, so it shares none with another array that does. It may be its own operand.
+        """
+        owned = set(map(_flags_of, outs))
+        if list(map(form_of, outs)) != self._result_forms or not all(flags & _ASKED == _OWNED for flags in owned):
+            return False
+        if outs is operands:
+            return len(set(map(id, outs))) == len(outs)
+        everything = (*outs, *operands)
+        return len(set(map(id, everything))) == len(everything) and all(map(is_, map(_base_of, operands), repeat(None)))
+
     def run(
         self,
         arrays: Sequence[Array],
@@ -149,7 +176,8 @@ class Plan:
             ]
         if self.inline:
             return self._run_inline(arrays, outs, place, more)
-        with np.errstate(all="ignore"):
+        # Numbers that are converted or divided may overflow.
+        with np.errstate(all="ignore") if self._computes else _NOTHING:
             targets, steps, _kept = self.prepare(arrays, outs)
             if more is not None:
                 steps = np.concatenate([steps, more])
@@ -166,8 +194,8 @@ class Plan:
         prepared = [bucket.prepare(arrays, outs) for bucket in self.buckets]
         steps = self._steps.copy()
         for number, (source, target, scratch) in enumerate(prepared):
-            steps[number, exchange.SOURCE] = source.ctypes.data
-            steps[number, exchange.TARGET] = target.ctypes.data
+            address = steps[number, exchange.SOURCE] = source.ctypes.data
+            steps[number, exchange.TARGET] = address if target is source else target.ctypes.data
             if scratch is not None:
                 steps[number, exchange.SCRATCH] = scratch.ctypes.data
         return [target for _, target, _ in prepared], steps, prepared
@@ -257,6 +285,9 @@ class Bucket:
         self.rows = (len(sizes), sizes[0]) if not self.reshaped and len(set(sizes)) == 1 else None
         self.native = native(plan.operation, self.wire.carried) if self.axis.size > 1 else None
         self._scratch = 0
+        # The array that travels where results are copied from it, its parts, and whether no call uses it now.
+        self._kept: tuple[Array, Sequence[Array]] = (None, ())
+        self._spare: list[Array] = []
 
     def prepare(self, arrays: Sequence[Array], outs: Sequence[Array] | None) -> tuple[Array, Array, Array | None]:
         """The arrays to send, to receive into, and to work in; the first two are one where data had to be copied."""
@@ -266,7 +297,8 @@ class Bucket:
     def _prepare(self, arrays: Sequence[Array], outs: Sequence[Array] | None) -> tuple[Array, Array]:
         carried = self.wire.carried
         if self.only is None:
-            target = np.empty(self.total, carried)
+            spare = self._spare.pop() if outs is not None and self._spare else None
+            target = np.empty(self.total, carried) if spare is None else spare
             if self.wire.carried == self.dtype:
                 gathered = [arrays[index] for index in self.indices]
                 np.concatenate(gathered, axis=None if self.reshaped else 0, out=target)
@@ -291,29 +323,47 @@ class Bucket:
         """The step of the exchange that reduces over the ranks, but for the addresses."""
         from numbafunc.parallel import exchange
 
-        datatype, operation, elements, itemsize = self.native  # type: ignore[misc]
+        datatype, operation, elements, itemsize, own = self.native  # type: ignore[misc]
         facts = (0, 0, self.total * elements, itemsize, datatype, operation)
         if not self.ordered:
-            return exchange.reduction(*facts)
+            return exchange.reduction(*facts, own)
         self._scratch = exchange.scratch_bytes(self.total * elements, itemsize, self.axis.size)
         return exchange.ordered_reduction(*facts, self.axis.size)
 
     def deliver(self, target: Array, outs: Sequence[Array] | None, results: list[Array]) -> None:
         """Put the results into their places."""
-        wire = self.wire
+        wire, travelled = self.wire, target
         if wire.result != wire.carried:
             target = target.view(np.bool_) if wire.result.kind == "b" else target.astype(wire.result)
         if self.only is not None:
             results[self.only] = _put(target, None if outs is None else outs[self.only])
             return
-        if self.rows is not None and outs is None and len(results) == len(self.indices):
-            results[:] = target.reshape(self.rows)
-            return
+        kept, parts = self._kept
+        if kept is not target:
+            parts = self._parts(target)
+        if outs is not None:
+            chosen = outs if len(outs) == len(self.indices) else [outs[index] for index in self.indices]
+            for out, part in zip(chosen, parts):
+                out[...] = part
+            if target is travelled and kept is None and target.nbytes <= _KEPT_BYTES:
+                self._kept = kept, _ = target, parts
+            if kept is travelled:  # the memory is free for the next call
+                self._spare.append(travelled)
+            parts = chosen
+        if len(results) == len(self.indices):
+            results[:] = parts
+        else:
+            for index, part in zip(self.indices, parts):
+                results[index] = part
+
+    def _parts(self, target: Array) -> Sequence[Array]:
+        """The array of each operand in the one that travels, as a view."""
+        if self.rows is not None:
+            return list(target.reshape(self.rows))
         parts = list(map(target.__getitem__, self.slices))
         for number in self.reshaped:
             parts[number] = parts[number].reshape(self.shapes[number])
-        for index, part in zip(self.indices, parts):
-            results[index] = part if outs is None else _put(part, outs[index])
+        return parts
 
 
 class SingleCall:
@@ -341,8 +391,8 @@ class SingleCall:
         self._converted = wire.carried != plan.forms[0].dtype
         self._carried = wire.carried
         if not plan.inline:
-            datatype, operation, elements, itemsize = native(plan.operation, wire.carried)
-            self._fixed = plan.axis.fixed(size * elements, itemsize, datatype, operation)
+            datatype, operation, elements, itemsize, own = native(plan.operation, wire.carried)
+            self._fixed = plan.axis.fixed(size * elements, itemsize, datatype, operation, own)
             self._kernel = plan.axis.agree_and_reduce_kernel(wire.carried)
             self._nothing = np.zeros(0, np.int64)
 

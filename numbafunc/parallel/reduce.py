@@ -27,7 +27,9 @@ from numbafunc.parallel.tangents import reduce_duals
 _prepared = Bounded(MOST_PLANS)
 # Plans of nests that hold plain arrays alone.
 _prepared_nests = Bounded(MOST_PLANS)
-axes.ON_CHANGE += (_prepared.clear, _prepared_nests.clear)
+# What the last call at each place of the program was, which is found without hashes of all shapes and dtypes.
+_last_nests = Bounded(MOST_PLANS)
+axes.ON_CHANGE += (_prepared.clear, _prepared_nests.clear, _last_nests.clear)
 
 _ARRAYS_ALONE = {np.ndarray}
 
@@ -55,11 +57,22 @@ def reduce(
     leaves, structure = flatten_nest(x)
     nest_key = None
     if groups is None and type(axis_name) is str and set(map(type, leaves)) == _ARRAYS_ALONE:
-        nest_key = (operation, axis_name, reproducible, structure, tuple(map(form_of, leaves)))
-        plan = _prepared_nests.get(nest_key)
+        forms = tuple(map(form_of, leaves))
+        nest_key = (operation, axis_name, reproducible, structure, forms)
+        last_key = (place, operation, axis_name, reproducible)
+        last = _last_nests.get(last_key)
+        if last is not None and last[0] == structure and last[1] == forms:
+            plan = last[2]
+        else:
+            plan = _prepared_nests.get(nest_key)
+            if plan is not None:
+                _last_nests[last_key] = (structure, forms, plan)
         if plan is not None:
-            outs = None if out is None else _checked_out(out, structure, plan, leaves)
-            return structure.unflatten(plan.run(leaves, outs, place))
+            # The leaves of a nest that is its own result are there already.
+            if out is None:
+                return structure.unflatten(plan.run(leaves, None, place))
+            plan.run(leaves, _checked(leaves if out is x else _flat_out(out, structure), plan, leaves), place)
+            return out
     try:
         axis = axes.find_made(axis_name, groups, place)
     except axes.NotMadeError:
@@ -88,7 +101,7 @@ def reduce(
             raise TypeError("out can't hold the result for a dual array, which is a new dual array")
         return structure.unflatten(reduce_duals(operation, operands, axis, str(structure), reproducible, place))
     plan = plan_for(operation, operands, axis, structure, reproducible)
-    outs = None if out is None else _checked_out(out, structure, plan, operands)
+    outs = None if out is None else _checked(_flat_out(out, structure), plan, operands)
     if key is not None and operands[0] is x:
         call = SingleCall(plan)
         if call.possible:
@@ -128,20 +141,22 @@ def names_of(x: Any, leaves: Sequence[Any]) -> Sequence[str]:
 
 
 def _flat_out(out: Any, structure: Structure) -> list[Any]:
-    results, given = flatten(out)
+    results, given = flatten_nest(out)
     if given != structure:
         raise ValueError(f"out is nested as {given}; wanted: as x is, {structure}")
     return results
 
 
-def _checked_out(out: Any, structure: Structure, plan: Plan, operands: Sequence[Any]) -> list[Any]:
-    results = _flat_out(out, structure)
+def _checked(results: list[Any], plan: Plan, operands: Sequence[Any]) -> list[Any]:
+    """The arrays for results, if they can take them: each may be its own operand, and share memory with no other."""
+    if set(map(type, results)) == _ARRAYS_ALONE and plan.takes(results, operands):
+        return results
     for form, result, wire in zip(plan.forms, results, plan.wires):
         if not fits(result, form.shape, wire.result):
             arguments.check_out(result, form.shape, wire.result, ())
-    # Each operand may be replaced by its own result.
+    others = [x for x, result in zip(operands, results) if x is not result]
     try:
-        arguments.check_overlaps(results, operands)
+        arguments.check_overlaps(results, others)
     except ValueError:  # perhaps for operands that are replaced, which takes longer to tell
         arguments.check_overlaps(results, [x for x, result in zip(operands, results) if not _is_same(x, result)])
     return results

@@ -240,7 +240,7 @@ def test_a_compiled_function_says_what_it_can_not_reduce():
         (lambda x: parallel.pmax(x), (np.ones(2, complex),), "complex ones have no order"),
         (lambda x, name: parallel.psum(x, name), (1.0, "device"), "axis_name has to be written out"),
         (lambda x: parallel.psum(x, out=x), (np.ones(2),), "out can't be given"),
-        (lambda x: parallel.psum(x, reproducible=1), (1.0,), "reproducible is 1; wanted: True or False"),
+        (lambda x: parallel.psum(x, reproducible=2), (1.0,), "reproducible is 2; wanted: True or False"),
         (lambda x: parallel.psum(x, name=x), (1.0,), "name is float64; wanted: a string"),
         (lambda x: parallel.pscan(x, op="min"), (1.0,), "op is 'min'; wanted: 'sum' or 'max', written out"),
         (lambda x, tiled: parallel.all_gather(x, tiled=tiled), (1.0, True), "tiled is bool; wanted: False or True"),

@@ -51,6 +51,12 @@ def test_inside_compiled_functions_that_are_cached(tmp_path):
         assert all("done" in log for log in result.logs), str(result)
 
 
+@pytest.mark.parametrize("ranks", [2, *thorough(1, 3, 8)])
+def test_more_ranks_than_cores(tmp_path, ranks):
+    result = run_ranks(tmp_path, ranks, "crowded.py")
+    assert all("done" in log for log in result.logs), str(result)
+
+
 @pytest.mark.parametrize("ranks", [2, *thorough(1, 3)])
 def test_all_functions_inside_compiled_functions(tmp_path, ranks):
     result = run_ranks(tmp_path, ranks, "inside_all.py")

@@ -336,6 +336,40 @@ def test_overflow_on_some_ranks_is_no_exception_between_exchanges():
     assert parallel.psum(1) == ranks
 
 
+def test_nests_that_are_their_own_results():
+    for dtype in ("f4", "i2", "?"):
+        everyone = [data((40, 3), dtype, ranks, seed=seed) for seed in range(5)]
+        for _ in range(3):  # the memory in which they travel is kept from the second call on
+            tree = {f"{seed}": arrays[rank].copy() for seed, arrays in enumerate(everyone)}
+            tree["vector"] = np.full(100, rank).astype(dtype)
+            largest = parallel.pmax(tree, out={name: np.empty_like(x) for name, x in tree.items()})
+            result = parallel.pmax(tree, out=tree)
+            assert result is tree
+            for seed, arrays in enumerate(everyone):
+                np.testing.assert_array_equal(tree[f"{seed}"], np.max(arrays, 0))
+                np.testing.assert_array_equal(largest[f"{seed}"], np.max(arrays, 0))
+            assert np.all(tree["vector"] == np.max(np.arange(ranks).astype(dtype)))
+
+
+def test_large_extrema_in_pieces():
+    from numbafunc.parallel import exchange
+
+    whole, exchange.PIECE = exchange.PIECE, 400_000
+    try:
+        for dtype in ("f4", "f8"):
+            everyone = data(150_001, dtype, ranks)
+            everyone[0][7] = np.nan
+            for function, reference in ((parallel.pmax, np.max), (parallel.pmin, np.min)):
+                own = everyone[rank].copy()
+                found = function(everyone[rank])
+                assert function(own, out=own) is own
+                np.testing.assert_array_equal(found, reference(everyone, 0))
+                assert found.tobytes() == own.tobytes()
+                assert same_bits_everywhere(found)
+    finally:
+        exchange.PIECE = whole
+
+
 def test_chunks():
     from numbafunc.parallel import exchange
 

@@ -120,9 +120,8 @@ def _machine(world: _World) -> Iterator[Row]:
         together = len(set().union(*ranks))
         crowded = len(ranks) > together
         text = f"{_number(len(ranks), 'rank')} on {_number(together, 'core')}"
-        yield Row(
-            f"node {node}", text + "; ranks share cores, and sleep while they wait" * crowded, NOTE if crowded else GOOD
-        )
+        waiting = "; ranks share cores, and sleep while they wait" * crowded
+        yield Row(f"node {node}", text + waiting, NOTE if crowded else GOOD)
 
 
 _LEVELS = ("SINGLE", "FUNNELED", "SERIALIZED", "MULTIPLE")

@@ -41,8 +41,7 @@ _SIGNATURES = {
 for _name in ("Allreduce", "Allgather", "Allgatherv", "Alltoallv", "Bcast", "Reduce_scatter_block"):
     _SIGNATURES[f"I{_name.lower()}"] = (*_SIGNATURES[_name], _WORD)
 
-# Times that a rank asks before it sleeps, and the first and the longest sleep: in microseconds, of Windows in
-# milliseconds.
+# Times that a rank asks before it sleeps, and the first and the longest sleep: microseconds, of Windows milliseconds.
 _EAGER = 50
 _FIRST, _LONGEST = (1, 1) if sys.platform == "win32" else (20, 500)
 

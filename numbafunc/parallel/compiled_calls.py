@@ -157,21 +157,19 @@ def call(text: int, length: int, words: int, count: int) -> int:
     """
     try:
         _pending.text, _pending.cause = _NOT_CALLED, None
-        memory = _memory(words, (count,), np.dtype(np.int64))
+        memory = (ctypes.c_int64 * count).from_address(words)
         if not length:
-            for address, result in zip(memory.tolist(), _pending.results, strict=True):
+            for address, result in zip(memory, _pending.results, strict=True):
                 ctypes.memmove(address, result.ctypes.data, result.nbytes)
             _pending.results = ()
             return DONE
         request = _read(ctypes.string_at(text, length))
         entered = sys._getframe().f_back
         frame = None if entered is None else entered.f_back
-        # A thread that runs no Python is one of those that share a loop.
-        place = Place("a parallel loop") if frame is None else Place.of(frame)
         if request.function in FACTS:
-            memory[0] = FACTS[request.function](request.axis_name, place)
+            memory[0] = FACTS[request.function](request.axis_name, _place(frame))
         else:
-            if frame is None and axes.find(request.axis_name, None, place).size > 1:
+            if frame is None and axes.find(request.axis_name, None, _place(frame)).size > 1:
                 # An exception would be lost: Numba does not hand on those of the threads of a loop.
                 abort(f"numbafunc: rank {launcher.rank_before_start()}: {IN_PARALLEL_LOOP}. The job ends.")
             _run(request, memory, frame)
@@ -203,8 +201,13 @@ def _memory(address: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     return np.frombuffer(memory, dtype).reshape(shape)
 
 
+def _place(frame: Any, name: str | None = None) -> Place:
+    # A thread that runs no Python is one of those that share a loop.
+    return Place("a parallel loop", name) if frame is None else Place.of(frame, name)
+
+
 def _run(request: Request, memory: Any, frame: Any) -> None:
-    words = memory.tolist()
+    words: list[int] = memory[:]
     operands, targets, position = [], [], 0
     for leaf in request.leaves:
         shape = tuple(words[position + 2 : position + 2 + leaf.ndim])
@@ -216,8 +219,7 @@ def _run(request: Request, memory: Any, frame: Any) -> None:
     for name, kind in request.given:
         options[name], size = _OPTIONS[kind](words[position : position + 3])
         position += size
-    name = options.pop("name", None)
-    place = Place("a parallel loop", name) if frame is None else Place.of(frame, name)
+    place = _place(frame, options.pop("name", None))
     x = _nested(request.nest, iter(operands))
     if request.function in _INTO:
         _INTO[request.function](x, request.axis_name, _nested(request.nest, iter(targets)), place, **options)

@@ -1,4 +1,4 @@
-"""Reductions inside compiled functions that Numba keeps on disk."""
+"""Collective functions inside compiled functions that Numba keeps on disk."""
 
 import pickle
 import sys
@@ -11,9 +11,10 @@ from numbafunc.parallel import pmax, psum
 
 
 @numba.njit(cache=True)
-def everything(x):
+def everything(x, step="step"):
+    rows = parallel.all_gather(x[: parallel.axis_index()], tiled=True, name=step + str(len(x)))
     parts = parallel.pmean(x[::2]), pmax(x), parallel.pmin(x, "device")
-    return psum(x), parts, psum(1), psum(True), psum(2.5), psum(1j), parallel.pmean(3)
+    return rows, psum(x), parts, psum(1), psum(True), psum(2.5), psum(1j), parallel.pmean(3)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -34,7 +35,8 @@ def single(x):
 def main():
     rank, ranks = parallel.axis_index(), parallel.axis_size()
     x = np.arange(6.0) + rank
-    total, (mean, largest, smallest), *numbers = everything(x)
+    rows, total, (mean, largest, smallest), *numbers = everything(x)
+    assert rows.tolist() == [r + i for r in range(ranks) for i in range(r)]
     np.testing.assert_array_equal(total, np.arange(6.0) * ranks + sum(range(ranks)))
     np.testing.assert_array_equal(mean, np.arange(0.0, 6.0, 2) + (ranks - 1) / 2)
     np.testing.assert_array_equal(largest, np.arange(6.0) + ranks - 1)

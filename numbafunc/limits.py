@@ -11,7 +11,10 @@ from pathlib import Path
 MOST_AXES = 64
 """Axes that an array of NumPy can have."""
 
-# Results below are not compared with the memory of the machine, which takes longer to find out than they take to fill.
+FEW_ELEMENTS = 1 << 20
+"""Arrays with fewer elements have room on any machine."""
+
+# What takes fewer bytes is not compared with the memory of the machine, which takes time to find out.
 _SMALL = 1 << 28
 
 

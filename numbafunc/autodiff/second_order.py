@@ -30,6 +30,7 @@ from numbafunc.autodiff.variables import (
 from numbafunc.dual.levels import Run
 from numbafunc.kinds.compiled import on_duals
 from numbafunc.kinds.njit import register
+from numbafunc.limits import FEW_ELEMENTS
 
 __all__ = ["hessian", "hvp"]
 
@@ -162,8 +163,9 @@ def hessian(
     def second_derivatives(*args: Any, **options: Any) -> Any:
         variables = Variables(args, positions)
         in_main_memory("hessian", [args[position] for position in positions])
-        itemsize = max((leaf.dtype.itemsize for leaf in variables.leaves), default=8)
-        variables.check_columns(variables.total, itemsize, "the Hessian", "hvp, its product with a direction")
+        if variables.total**2 > FEW_ELEMENTS:
+            itemsize = max(leaf.dtype.itemsize for leaf in variables.leaves)
+            variables.check_columns(variables.total, itemsize, "the Hessian", "hvp, its product with a direction")
         found = None
         if takes_reverse(variables, mode, chunk_size):
             found = _by_gradients(f, variables, options, has_aux, by_default=mode is None)

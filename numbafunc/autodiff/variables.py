@@ -62,7 +62,8 @@ class Variables:
             self.leaves += leaves
             self.structures.append((structure, len(leaves)))
         for leaf in self.leaves:
-            _check_axes(leaf, "an argument to differentiate by")
+            if leaf.ndim >= MOST_AXES:
+                _check_axes(leaf, "an argument to differentiate by")
         sizes = [leaf.size for leaf in self.leaves]
         self.stops = list(itertools.accumulate(sizes))
         self.starts = [stop - size for stop, size in zip(self.stops, sizes, strict=True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import operator
 import sys
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from numbafunc.dual.array import Dual, settled, value_of
 from numbafunc.dual.dtypes import is_float, is_inexact, is_long, long_words
 from numbafunc.dual.other_arrays import as_numpy
 from numbafunc.errors import ShapeError
-from numbafunc.limits import MOST_AXES, broadcast_shapes, bytes_of, check_memory
+from numbafunc.limits import FEW_ELEMENTS, MOST_AXES, broadcast_shapes, bytes_of, check_memory
 
 _KINDS = {
     "c": "complex",
@@ -221,6 +222,8 @@ def broadcast(shapes: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
 
 def check_size(shape: tuple[int, ...], dtype: np.dtype[Any], name: str, given: Any) -> None:
     """Raise ValueError where an argument asks for a result that no array can be, or no memory can hold."""
+    if 0 < math.prod(shape) < FEW_ELEMENTS and len(shape) <= MOST_AXES:
+        return
     count, what = bytes_of(shape, dtype.itemsize), f"{name} is {given!r}, for a result of shape {shape}"
     # NumPy applies this limit to arrays without elements too.
     if count > sys.maxsize or len(shape) > MOST_AXES:

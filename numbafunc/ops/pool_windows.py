@@ -59,15 +59,18 @@ class Windows(NamedTuple):
             arguments.check_flag(flag, name)
         named = _named(padding)
         margins: tuple[Any, ...] = ((0, 0), (0, 0))
+        wide = False
         if named is ConvPadding.SAME:
             reaches = tuple(map(reach_of, lengths, gaps))
             margins = tuple(margins_of_same(*axis) for axis in zip(shape[2:], reaches, steps))
         elif named is None:
             margins = _margins(padding)
-            if min(map(min, margins)) < 0:
+            (top, bottom), (left, right) = margins
+            if top < 0 or bottom < 0 or left < 0 or right < 0:
                 raise ValueError(f"padding is {padding!r}; wanted: nothing negative")
+            wide = top + bottom + left + right > _WIDE
         windows = cls(lengths, steps, (margins[0], margins[1]), gaps, bool(ceil), bool(include_padding))
-        if named is None:
+        if wide:
             arguments.check_size(windows.result_shape(shape), _WIDEST, "padding", padding)
         return windows
 
@@ -118,6 +121,9 @@ class Windows(NamedTuple):
         rows, columns = firsts[0][:, None], firsts[1]
         return np.where((rows >= 0) & (columns >= 0), rows * shape[-1] + columns, -1)
 
+
+# Rows and columns of padding that may make a result much larger than the images are.
+_WIDE = 1 << 12
 
 # As wide as the results of any pooling.
 _WIDEST = np.dtype(np.int64)

@@ -15,6 +15,7 @@ from numbafunc.kinds import arguments
 from numbafunc.kinds.linear import Linear
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
+from numbafunc.limits import FEW_ELEMENTS
 from numbafunc.ops.resize_taps import Sampling, kept_steps, resample, resample_transpose
 
 __all__ = ["interpolate", "upsample_2d"]
@@ -235,7 +236,8 @@ _BORDERS = "'renormalize' or 'replicate'"
 
 
 def _resize(op: Linear, x: Any, name: str, target: tuple[int, ...], sampling: Sampling, asked: tuple[str, Any]) -> Any:
-    arguments.check_size(target, x.dtype, asked[0], asked[1])
+    if not 0 < math.prod(target) < FEW_ELEMENTS:
+        arguments.check_size(target, x.dtype, *asked)
     for n, m in zip(x.shape, target):
         if n == 0 and m > 0:
             raise ValueError(f"{name} has shape {x.shape}, to be resized to {target}; wanted: no empty axis to enlarge")

@@ -61,6 +61,7 @@ class Soak:
         self.until = self.began + 60 * minutes
         self.counts = dict.fromkeys(("calls", "forks", "interrupts", "new kernels"), 0)
         self.errors = []
+        self.turns = []
         self.lock = threading.Lock()
 
     def count(self, what):
@@ -72,13 +73,17 @@ class Soak:
             raise AssertionError(f"{name} has other bits than at first")
         self.count("calls")
 
-    def guarded(self, turn):
-        """Take turns until the time is up or something is wrong."""
+    def guarded(self, turn, pause=0.0):
+        """Take turns until the time is up or something is wrong; nobody forks during a turn."""
+        lock = threading.Lock()
+        self.turns.append(lock)
         while time.monotonic() < self.until and not self.errors:
             try:
-                turn()
+                with lock:
+                    turn()
             except Exception:
                 self.errors.append(traceback.format_exc())
+            time.sleep(pause)
 
     def any_call(self):
         self.check(random.choice(list(WORK)))
@@ -92,12 +97,17 @@ class Soak:
         if not np.allclose(made(X), X * number + 1, rtol=1e-15, atol=1e-15):
             raise AssertionError(f"a kernel made with {number} is wrong")
         self.count("new kernels")
-        time.sleep(2.0)
 
     def fork(self):
-        """Let a child make the same calls."""
-        child = multiprocessing.get_context("fork").Process(target=self.in_child)
-        child.start()
+        """Let a child make the same calls.
+
+        TBB, as other libraries with threads, serves children only if none of its threads is at work in between.
+        """
+        with contextlib.ExitStack() as stack:
+            for turn in self.turns:
+                stack.enter_context(turn)
+            child = multiprocessing.get_context("fork").Process(target=self.in_child)
+            child.start()
         child.join(300)
         if child.exitcode != 0:
             child.kill()
@@ -115,9 +125,9 @@ class Soak:
         timer = threading.Timer(random.uniform(0.001, 0.1), os.kill, (os.getpid(), signal.SIGINT))
         with contextlib.suppress(KeyboardInterrupt):
             timer.start()
-            while time.monotonic() < self.until:
+            while timer.is_alive():
                 WORK[random.choice(list(WORK))]()
-        timer.join()
+            time.sleep(1.0)  # the interrupt is on its way
         self.check(random.choice(list(WORK)))
         self.count("interrupts")
 
@@ -126,7 +136,7 @@ def soak(minutes, threads=4):
     """Soak for some minutes; return what has been counted and what went wrong."""
     state = Soak(minutes)
     workers = [threading.Thread(target=state.guarded, args=[state.any_call]) for _ in range(threads)]
-    workers.append(threading.Thread(target=state.guarded, args=[state.new_kernel]))
+    workers.append(threading.Thread(target=state.guarded, args=[state.new_kernel, 2.0]))
     for worker in workers:
         worker.start()
     sizes = []
@@ -137,7 +147,11 @@ def soak(minutes, threads=4):
         if time.monotonic() > state.began + 12 * minutes:
             sizes.append(memory())
 
-    state.guarded(measured)
+    while time.monotonic() < state.until and not state.errors:
+        try:
+            measured()
+        except Exception:
+            state.errors.append(traceback.format_exc())
     for worker in workers:
         worker.join()
     if len(sizes) >= 10:

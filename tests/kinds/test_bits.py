@@ -16,9 +16,9 @@ from numbafunc.dual.trees import flatten
 # Units in the last place by which a sum may differ where tangents are summed beside it: docs/explanation/promises.rst.
 FORWARD_SUMS = 8
 
-LARGE = pytest.mark.thorough
-FORMS = ["small", pytest.param("large", marks=LARGE)]
-DTYPES = [np.float32, np.float64]
+THOROUGH = pytest.mark.thorough
+FORMS = ["small", pytest.param("large", marks=THOROUGH)]
+DTYPES = [np.float32, pytest.param(np.float64, marks=THOROUGH)]
 
 
 def one_direction(function, operands):

@@ -102,6 +102,12 @@ def test_every_name_in_the_documentation_exists() -> None:
     assert not missing
 
 
+def test_promises_name_tests_that_exist() -> None:
+    named = re.findall(r"``(tests/[\w/.]+)``", (DOCS / "explanation" / "promises.rst").read_text())
+    assert len(named) > 10
+    assert [name for name in named if not (DOCS.parent / name).exists()] == []
+
+
 def test_the_notebook_of_the_tutorial_runs(monkeypatch) -> None:
     monkeypatch.syspath_prepend(DOCS)
     made = importlib.import_module("notebook").notebook(DOCS / "tutorial.rst")["cells"]

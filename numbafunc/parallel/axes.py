@@ -214,9 +214,9 @@ class Axis:
         """The kernel that agrees and reduces flat arrays of a dtype."""
         return self._exchange.agree_and_reduce(dtype)
 
-    def fixed(self, count: int, itemsize: int, datatype: int, operation: int, own: bool) -> Any:
+    def fixed(self, count: int, itemsize: int, datatype: int, operation: int, shared: bool) -> Any:
         """What that kernel takes for a reduction of so many elements."""
-        return np.array(self._exchange.reduction(0, 0, count, itemsize, datatype, operation, own)[3:], np.int64)
+        return np.array(self._exchange.reduction(0, 0, count, itemsize, datatype, operation, shared)[3:], np.int64)
 
     def text(self, describe: str) -> Text:
         """The description of a call, as compiled code sends it."""

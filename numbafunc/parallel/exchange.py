@@ -63,7 +63,7 @@ CHUNK = 1 << 30
 # processors, and need no new memory.
 PIECE = 1 << 24
 RANKS_OF_PIECE = 16
-# Bytes from which ranks share the work of an operation of our own.
+# Bytes from which ranks share the work of an operation, if they do.
 SHARED = 1 << 16
 # Elements that a rank sends to another one at a time in sums in the order of the ranks.
 BLOCK = 1 << 16
@@ -326,14 +326,16 @@ def reduction(
     itemsize: int,
     datatype: int,
     operation: int,
-    own: bool = False,
+    shared: bool = False,
     piece: int | None = None,
 ) -> list[int]:
-    """The step that reduces elements by an operation of MPI or of our own; equal addresses mean in place."""
+    """The step that reduces elements by an operation of MPI; equal addresses mean in place.
+
+    If it is `shared`, each rank reduces a part of large arrays.
+    """
     chunk = min(CHUNK, (PIECE if piece is None else piece) // itemsize)
-    # All ranks reduce all elements where MPI does not know the operation.
-    shared = own and count * itemsize >= SHARED
-    return _step(REDUCE, source, target, count, itemsize, datatype, operation, in_place(), chunk, shared)
+    parts = shared and count * itemsize >= SHARED
+    return _step(REDUCE, source, target, count, itemsize, datatype, operation, in_place(), chunk, parts)
 
 
 def ordered_reduction(

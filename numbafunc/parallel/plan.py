@@ -323,10 +323,10 @@ class Bucket:
         """The step of the exchange that reduces over the ranks, but for the addresses."""
         from numbafunc.parallel import exchange
 
-        datatype, operation, elements, itemsize, own = self.native  # type: ignore[misc]
+        datatype, operation, elements, itemsize, shared = self.native  # type: ignore[misc]
         facts = (0, 0, self.total * elements, itemsize, datatype, operation)
         if not self.ordered:
-            return exchange.reduction(*facts, own)
+            return exchange.reduction(*facts, shared)
         self._scratch = exchange.scratch_bytes(self.total * elements, itemsize, self.axis.size)
         return exchange.ordered_reduction(*facts, self.axis.size)
 
@@ -391,8 +391,8 @@ class SingleCall:
         self._converted = wire.carried != plan.forms[0].dtype
         self._carried = wire.carried
         if not plan.inline:
-            datatype, operation, elements, itemsize, own = native(plan.operation, wire.carried)
-            self._fixed = plan.axis.fixed(size * elements, itemsize, datatype, operation, own)
+            datatype, operation, elements, itemsize, shared = native(plan.operation, wire.carried)
+            self._fixed = plan.axis.fixed(size * elements, itemsize, datatype, operation, shared)
             self._kernel = plan.axis.agree_and_reduce_kernel(wire.carried)
             self._nothing = np.zeros(0, np.int64)
 

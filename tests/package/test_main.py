@@ -137,8 +137,9 @@ def test_info_for_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert facts["threads"]["count"] >= 1
     assert set(facts["cuda"]) == {"driver", "devices", "toolkit"}
     had = {name.lower() for name, there in read_processor().items() if there}
-    assert set(facts["processor"]["features"]) <= had
-    assert facts["processor"]["vector_bits"] == (512 if "avx512f" in had else 256 if "avx" in had else 128)
+    used = set(facts["processor"]["features"])  # settings of Numba's may leave some out
+    assert used <= had
+    assert facts["processor"]["vector_bits"] == (512 if "avx512f" in used else 256 if "avx" in used else 128)
 
 
 def read_processor() -> dict[str, bool]:

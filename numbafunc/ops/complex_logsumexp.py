@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from numbafunc.dual.array import Dual, quiet, settled, value_of
+from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.limits import MOST_AXES
 
@@ -38,6 +39,10 @@ def complex_logsumexp(a: Any, axis: Any, b: Any, keepdims: bool, return_sign: bo
     shapes = {"a": a.shape} | ({} if b is None else {"b": b.shape}) | ({} if mask is None else {"where": mask.shape})
     shape = arguments.broadcast(shapes)
     axes = arguments.normalize_axes(axis, len(shape))
+    if len(shape) >= MOST_AXES:
+        raise ShapeError(
+            f"a has {len(shape)} axes with b and where; wanted: at most {MOST_AXES - 1} of complex numbers"
+        )
     weights = np.ones((), a.dtype.type(0).real.dtype) if b is None else b
     with quiet():
         result = _principal(a, weights, shape, axes, True if mask is None else mask)

@@ -297,7 +297,7 @@ def cross_entropy_logits_sparse(
         raise ValueError("logits has no axes; wanted: shape (..., classes)")
     *rows, classes = arguments.shape_of(x)
     if type(labels) is int:
-        if not -classes <= labels < classes and labels != ignore_index:
+        if not -classes <= labels < classes and labels != loss_options.ignored_label(ignore_index):
             raise IndexError(f"labels is {labels}; wanted: from {-classes} to {classes - 1} for {classes} classes")
         y: Any = labels
     elif isinstance(labels, (bool, Dual)):

@@ -104,6 +104,14 @@ def smoothing(label_smoothing: Any) -> float:
     return share  # type: ignore[no-any-return]
 
 
+def ignored_label(ignore_index: Any) -> int | None:
+    """The label that is left out, checked; None if there is none."""
+    ignored = None if ignore_index is None else arguments.as_int(ignore_index)
+    if ignored is None and ignore_index is not None:
+        raise TypeError(f"ignore_index is {ignore_index!r}; wanted: None or an int")
+    return ignored
+
+
 def class_weights(weight: Any, classes: int) -> Any:
     """The weights of the classes, checked; 1.0 where there are none."""
     if weight is None:
@@ -146,9 +154,7 @@ def sparse(
     weights = class_weights(weight, classes)
     taken: Any = True
     if ignore_index is not None:
-        ignored = arguments.as_int(ignore_index)
-        if ignored is None:
-            raise TypeError(f"ignore_index is {ignore_index!r}; wanted: None or an int")
+        ignored = ignored_label(ignore_index)
         if type(labels) is int:
             taken, labels = np.asarray(labels != ignored), 0 if labels == ignored else labels
         else:

@@ -172,7 +172,7 @@ def taps(n: int, m: int, sampling: Sampling) -> Taps:
 
 
 # Weights that are computed together.
-_ROWS_AT_ONCE = 1 << 20
+_ROWS_AT_ONCE = 1 << 16
 
 
 def _weights(

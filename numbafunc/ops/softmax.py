@@ -323,7 +323,9 @@ def log_softmax(x: Any, axis: Any = -1, where: Any = None, initial: Any = None, 
 
 
 def _weighted_where(a: Any, axis: Any, b: Any, keepdims: bool, return_sign: bool, mask: Any) -> Any:
-    given = [arguments.as_operand(x, name, device=True) for x, name in ((a, "a"), (b, "b")) if x is not None]
+    given = [
+        arguments.as_operand(x, name, device=True) for x, name in ((a, "a"), (b, "b")) if x is not None or name == "a"
+    ]
     dtype = arguments.float_dtype(given if b is not None else [arguments.as_array(given[0], "a", device=True)])
     shape = arguments.broadcast(dict(zip("ab", map(arguments.shape_of, given))) | {"where": mask.shape})
     axes = arguments.normalize_axes(axis, len(shape))

@@ -73,10 +73,9 @@ def test_forms_of_size(pool, size):
     np.testing.assert_array_equal(pool(RAMP, 3, size), pool(RAMP, 3, 3))
 
 
-@pytest.mark.parametrize("strides", [None, 0, np.int64(0)], ids=repr)
 @BOTH
-def test_strides_that_are_those_of_the_window(pool, strides):
-    np.testing.assert_array_equal(pool(RAMP, (2, 3), strides), pool(RAMP, (2, 3), (2, 3)))
+def test_strides_that_are_those_of_the_window(pool):
+    np.testing.assert_array_equal(pool(RAMP, (2, 3), None), pool(RAMP, (2, 3), (2, 3)))
 
 
 @pytest.mark.parametrize(
@@ -249,7 +248,7 @@ def test_operands_that_are_no_batches_of_images(pool, shape):
             pool(np.zeros(shape))
 
 
-@pytest.mark.parametrize("wrong", [0, -1, (2, 0), (0, 2), (-1, 2)], ids=repr)
+@pytest.mark.parametrize("wrong", [0, np.int64(0), -1, (2, 0), (0, 2), (-1, 2)], ids=repr)
 @BOTH
 def test_windows_that_are_not_positive(pool, wrong):
     with pytest.raises(ShapeError, match=r"^size is .*wanted"):

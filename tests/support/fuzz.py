@@ -23,9 +23,8 @@ from hypothesis import HealthCheck, given, seed as seeded, settings
 from numbafunc.cpu import cache
 
 
-def round_of(number, examples, until):
-    """Run a round of random calls; return how many there were."""
-    count = 0
+def round_of(number, examples, until, counter):
+    """Run a round of random calls, each of which adds one to the counter."""
 
     @seeded(number)
     @settings(
@@ -33,13 +32,11 @@ def round_of(number, examples, until):
     )
     @given(fuzz_cases.calls())
     def run(call):
-        nonlocal count
         if time.monotonic() < until:
-            count += 1
+            counter["calls"] += 1
             fuzz_cases.check(*call)
 
     run()
-    return count
 
 
 def damaged(data):
@@ -110,14 +107,14 @@ def main():
         by_coverage(chosen.coverage, chosen.seed)
         return
     warnings.simplefilter("ignore")
-    seconds, failed, calls, rounds = 60 * chosen.minutes, 0, 0, 0
+    seconds, failed, rounds, counter = 60 * chosen.minutes, 0, 0, {"calls": 0}
     guided = importlib.util.find_spec("atheris") is not None and chosen.seed is None
     until = time.monotonic() + seconds / (2 if guided else 1)
     while time.monotonic() < until:
         number = random.SystemRandom().getrandbits(32) if chosen.seed is None else chosen.seed
         print(f"seed {number}", flush=True)
         try:
-            calls += round_of(number, 200, until)
+            round_of(number, 200, until, counter)
         except Exception:
             failed += 1
             traceback.print_exc()
@@ -125,7 +122,7 @@ def main():
         rounds += 1
         if chosen.seed is not None:
             break
-    print(f"{calls} calls in {rounds} rounds, of which {failed} failed", flush=True)
+    print(f"{counter['calls']} calls in {rounds} rounds, of which {failed} failed", flush=True)
     if guided:
         number = random.SystemRandom().getrandbits(31)
         print(f"atheris, seed {number}", flush=True)

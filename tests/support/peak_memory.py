@@ -1,4 +1,4 @@
-"""The memory that calls of all registered ops take at their peak, beside that of operands and results; prints JSON.
+"""The memory that calls of all registered ops take at their peak, beside operands and results; a line of JSON for each.
 
 Each case runs in a forked child, once with a shape that compiles what is needed and then with a larger one.
 """
@@ -97,7 +97,6 @@ def peak(function, make):
 
 def main():
     warnings.simplefilter("ignore")
-    found = {}
     for name, function, make in cases():
         if sys.argv[1:] and name not in sys.argv[1:]:
             continue
@@ -113,10 +112,9 @@ def main():
                     os.write(writer, json.dumps(repr(error)).encode())
                 os._exit(0)
             os.waitpid(child, 0)
-            found[f"{name}, {way}"] = json.loads(os.read(reader, 1 << 16))
+            print(json.dumps((f"{name}, {way}", json.loads(os.read(reader, 1 << 16)))), flush=True)
             os.close(reader)
             os.close(writer)
-    print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -141,7 +141,9 @@ class Composed:
             namespace,
         )
         number = kept + 1 + stages.sums + len(self.picked)
-        return stages._replace(finish=namespace["totals"], epilogue=None, kept=False, finals=number, results=number)
+        finish = namespace["totals"]
+        # The totals are no logarithm, so their parts do not balance.
+        return stages._replace(finish=finish, epilogue=None, kept=False, balance=None, finals=number, results=number)
 
 
 def by_stages(

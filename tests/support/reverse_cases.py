@@ -60,6 +60,9 @@ def _silent(function):
 AXES = {"last": ((3, 4), -1), "first": ((3, 4), 0), "two": ((2, 3, 4), (0, 2)), "all": ((5,), None)}
 
 
+SECOND = ("softmax", "logsumexp_weighted", "cross_entropy_logits", "cross_entropy_logits_sparse")
+
+
 def reduction_cases():
     """Each op along axes of each kind; labels and other integers are constants."""
     for name in reduction_table.NAMES:
@@ -67,7 +70,7 @@ def reduction_cases():
         for axes, (shape, axis) in AXES.items():
             if axes == "last" or name in reduction_table.FREE:
                 operands = reduction_table.operands(name, reduction_table.shape_for(name, shape))
-                orders = (axes == "last") + (name in ("softmax", "logsumexp_weighted") and axes != "first")
+                orders = (axes == "last") + (name in SECOND and axes != "first")
                 yield Case(f"{name} {axes}", functools.partial(_reduced, entry.function, axis), tuple(operands), orders)
 
 
@@ -132,7 +135,7 @@ POOLS = [
     (2, None, "VALID"),
     (3, 1, "SAME"),
     ((2, 3), (1, 2), ((1, 0), (2, 1))),
-    (2, 3, -1),
+    (2, 3, 1),
     (3, 2, (5, 0)),
     ((3, 2), 1, "VALID"),
 ]
@@ -142,7 +145,7 @@ def pool_cases():
     for op in (numbafunc.average_pool_2d, numbafunc.max_pool_2d):
         for size, strides, padding in POOLS:
             pool = functools.partial(op, size=size, strides=strides, padding=padding)
-            orders = 2 if padding == "SAME" else int(padding == -1)
+            orders = 2 if padding == "SAME" else int(padding == 1)
             yield Case(f"{op.__name__} {size} {strides} {padding}", pool, (normal(2, 2, 6, 7),), orders)
 
 

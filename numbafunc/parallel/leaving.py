@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from numbafunc import launcher
 from numbafunc.errors import CollectiveMismatchError
 from numbafunc.parallel.call_site import Place, digest_of
+from numbafunc.parallel.spare_threads import reserve, start
 from numbafunc.parallel.watchdog import abort, leave_with, watchdog
 
 
@@ -28,9 +28,7 @@ def _leave() -> None:
         for axis in axes:
             _leave_axis(axis, last)
         return
-    threads = [threading.Thread(target=_leave_axis, args=(axis, last), daemon=True) for axis in axes[1:]]
-    for thread in threads:
-        thread.start()
+    threads = [start(partial(_leave_axis, axis, last)) for axis in axes[1:]]
     if axes:
         _leave_axis(axes[0], last)
     for thread in threads:
@@ -47,7 +45,12 @@ def _leave_axis(axis: Any, last: str) -> None:
         abort(f"numbafunc: rank {axis.rank} has left the program in the midst of a call of another thread: {error}")
 
 
-@cache
 def leave_at_the_end() -> None:
-    """Call :func:`_leave` when the program ends."""
+    """Let the ranks of a new axis know when the program ends."""
+    _register()
+    reserve(1 + len(watchdog().axes))  # one for the end of a job that can't go on
+
+
+@cache
+def _register() -> None:
     leave_with(_leave)

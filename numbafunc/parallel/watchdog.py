@@ -24,6 +24,7 @@ import numpy as np
 
 from numbafunc import launcher
 from numbafunc.kinds.arguments import as_float
+from numbafunc.parallel import spare_threads
 
 VARIABLE = "NUMBAFUNC_MPI_TIMEOUT"
 DEFAULT_LIMIT = 300.0
@@ -275,9 +276,7 @@ def abort(message: str) -> None:
     if mpi is not None:
         handle = ctypes.c_void_p(mpi.COMM_WORLD.handle)
         # MPI_Abort may itself wait for the call that hangs.
-        thread = threading.Thread(target=lambda: launcher.library().MPI_Abort(handle, 1), daemon=True)
-        thread.start()
-        thread.join(_PATIENCE)
+        spare_threads.start(lambda: launcher.library().MPI_Abort(handle, 1)).join(_PATIENCE)
     os._exit(1)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from numbafunc.bounded import Bounded
 from numbafunc.dual.array import assemble
-from numbafunc.kinds.plan import Chunks, Levels, chunks_of, component_of, result_keys
+from numbafunc.kinds.plan import LARGEST_CHUNK, Chunks, Levels, chunks_of, component_of, result_keys
 from numbafunc.numbers.number import Key
 from numbafunc_cuda.arrays import View, empty, pointer, stream_for
 from numbafunc_cuda.launch import SIMULATED, compiled, inline, launch
@@ -140,6 +140,11 @@ def _argument(part: Any, position: tuple[int, ...]) -> Any:
     return int(number) if isinstance(number, bool) else number
 
 
+def device_chunks(stages: Any, counts: tuple[int, ...]) -> Chunks:
+    """The chunks of directions of a kernel: eight tangents of six sums are more than registers hold."""
+    return chunks_of(counts, LARGEST_CHUNK if stages.sums <= 4 else LARGEST_CHUNK // 2)
+
+
 def _plan(
     stages: Any,
     operands: Operands,
@@ -149,7 +154,7 @@ def _plan(
     shape: tuple[int, ...],
     keepdims: bool,
 ) -> _Plan:
-    steps = chunks_of(operands.counts())
+    steps = device_chunks(stages, operands.counts())
     compute = "float64" if dtype.itemsize == 8 else "float32"
     kept = [axis for axis in range(len(shape)) if axis not in axes]
     elementwise = stages.epilogue is not None

@@ -232,9 +232,9 @@ def component_of(key: Key) -> Levels:
     return tuple(level for level, _ in key)
 
 
-def chunks_of(counts: tuple[int, ...]) -> Chunks:
-    """The chunks for these numbers of directions at each level."""
-    chunk = LARGEST_CHUNK
+def chunks_of(counts: tuple[int, ...], largest: int = LARGEST_CHUNK) -> Chunks:
+    """The chunks for these numbers of directions at each level, of up to so many directions."""
+    chunk = largest
     while counts and chunk > max(1, counts[0]):
         chunk //= 2
     return Chunks(counts, chunk if counts else 1)

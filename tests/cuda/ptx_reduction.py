@@ -9,12 +9,12 @@ from functools import cache
 from typing import Any
 
 from numbafunc_cuda.layout import Slot, StoredOperand
-from numbafunc_cuda.reduction import ReductionOnDevice
+from numbafunc_cuda.reduction import ReductionOnDevice, device_chunks
 from numbafunc_cuda.reduction_kernels import KernelSpec, build
 from numbafunc_cuda.steps import LARGEST, SUM
 from ptx import FLOATS, ORDERS, Case
 
-from numbafunc.kinds.plan import chunks_of, result_keys
+from numbafunc.kinds.plan import result_keys
 from numbafunc.kinds.reduction import REGISTRY, Stages
 
 # The ops, and the reductions that the walk back of reverse mode computes with.
@@ -35,7 +35,7 @@ def form(stages: Stages, dtype: str, order: str, team: str, *, wide: bool = Fals
     """A kernel of which the first operand moves, each with strides of its own."""
     compute = "float64" if dtype == "float64" else "float32"
     counts = ORDERS[order]
-    steps = chunks_of(counts)
+    steps = device_chunks(stages, counts)
     moving = [()] if not counts else [(), (0,)] if len(counts) == 1 else [(), (0,), (1,), (0, 1)]
     operands, tables = [], []
     for position, name in enumerate(list(inspect.signature(stages.lift).parameters)[1:]):

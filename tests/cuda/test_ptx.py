@@ -28,9 +28,6 @@ IN_DOUBLE.add("mean")
 # Integers become float64 in means and on the way to another size.
 TO_FLOAT = {"mean", "interpolate"}
 
-# Six sums with the tangents of eight directions are more than registers hold.
-SPILLED = {"cross_entropy_weighted"}
-
 # What is computed in float32.
 SINGLE = {"float16", "bfloat16", "float32"}
 
@@ -46,7 +43,7 @@ def test_kernels(group):
         where = f"{case.title}, for compute capability {capability}"
         assert report.registers > 0, where
         if case.order != "2":
-            assert report.spilled == 0 or (case.name in SPILLED and "8 directions" in case.title), where
+            assert report.spilled == 0, where
         integers = case.name in TO_FLOAT and case.dtype in ptx.INTEGERS
         converted = case.layout.startswith("flat, of ") and case.layout.split()[-1] not in SINGLE
         in_double = (case.name in IN_DOUBLE and case.dtype in ptx.FLOATS) or converted

@@ -23,7 +23,7 @@ import numpy as np
 from numbafunc.cpu.dispatchers import compile_lazily
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.parallel.agreement import COMMUNICATOR, CROWDED, ENTERED, new_state
-from numbafunc.parallel.exchange import NO_STEPS, ORDERED, parts
+from numbafunc.parallel.exchange import NO_STEPS, ORDERED, memcpy, parts
 from numbafunc.parallel.mpi_calls import iallreduce, sleep, test
 from numbafunc.parallel.watchdog import Board, watchdog
 
@@ -143,13 +143,14 @@ def _make_take(ordered_sum: Any) -> Any:
             if code == 0 and step[0] == ORDERED:
                 code = ordered_sum(state, step[1], step[2], step[3], step[4], step[5], step[6], step[7], step[8])
                 continue
+            if step[1] != step[2]:  # MPI wants that all ranks reduce in place, or none; see reduce_memory
+                memcpy(step[2], step[1], step[3] * step[4])
             done = 0
             while done < step[3] and code == 0:
                 part = min(step[8], step[3] - done)
-                origin = step[7] if step[1] == step[2] else step[1] + done * step[4]
                 target = step[2] + done * step[4]
                 state[ENTERED] += 1
-                code = np.int64(iallreduce(origin, target, part, step[5], step[6], state[COMMUNICATOR], address))
+                code = np.int64(iallreduce(step[7], target, part, step[5], step[6], state[COMMUNICATOR], address))
                 flag[0] = 0
                 questions = 0
                 while code == 0:

@@ -40,6 +40,7 @@ class Programs:
     def __init__(self, folder):
         self.folder = folder
         self.package = Path(numbafunc.__file__).parent
+        self.started = []
 
     def start(self, source, *arguments, package=None, **environment):
         """Start a program; variables of the environment that are None are taken away."""
@@ -47,13 +48,15 @@ class Programs:
         settings = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1", **environment}
         program = Path(tempfile.mkdtemp(dir=self.folder), "program.py")
         program.write_text(textwrap.dedent(source))
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, str(program), *map(str, arguments)],
             env={name: str(value) for name, value in settings.items() if value is not None},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.started.append(process)
+        return process
 
     def finish(self, process, timeout=300):
         """Wait for a program and return what it printed; fail with its messages unless it ended well."""
@@ -68,4 +71,8 @@ class Programs:
 
 @pytest.fixture
 def programs(tmp_path):
-    return Programs(tmp_path)
+    found = Programs(tmp_path)
+    yield found
+    for process in found.started:  # what a test that failed has left
+        process.kill()
+        process.wait()

@@ -85,7 +85,7 @@ BLOCKS = {
         "numpy.ndarray or nest of numpy.ndarray",
         "int64, the same on all ranks; the lowest rank at ties, and the lowest that has NaN where one has it.",
     ),
-    "shapes_differ": ("UserWarning", "When the shapes differ; they are then broadcast."),
+    "shapes_differ": ("numbafunc.errors.BroadcastWarning", "When the shapes differ; they are then broadcast."),
     "result_of_one": ("numpy.ndarray", "Of the shape and floating-point dtype of ``x``."),
     "result_of_several": (
         "numpy.ndarray",

@@ -89,7 +89,7 @@ CALLS = {
         "numbafunc.max_pool_2d(x, 3, 2, 1)",
         "numbafunc.max_pool_2d(x, (3, 2), (1, len(x)), ((2, 0), (1, 4)))",
         "numbafunc.average_pool_2d(x, padding='same', size=3, strides=1)",
-        "numbafunc.average_pool_2d(x, len(x), 0, numbafunc.ConvPadding.SAME)",
+        "numbafunc.average_pool_2d(x, len(x), None, numbafunc.ConvPadding.SAME)",
         "numbafunc.average_pool_2d(x, (5, 1), 3, (1, 2))",
         "numbafunc.batch_to_space2d(x, (2, 1))",
         "numbafunc.channel_to_space2d(x)",

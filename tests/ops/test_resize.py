@@ -379,7 +379,7 @@ def test_scale_factor():
     assert interpolate(x, scale_factor=2).shape == (2, 6, 8, 10)
     assert interpolate(x, scale_factor=(2,)).shape == (2, 3, 4, 10)
     assert interpolate(x, scale_factor=(3, 2)).shape == (2, 3, 12, 10)
-    assert interpolate(x, (), (3, 2, 1, 1)).shape == (6, 6, 4, 5)
+    assert interpolate(x, None, (3, 2, 1, 1)).shape == (6, 6, 4, 5)
     line = numbers(4)
     result = interpolate(line, scale_factor=2)
     np.testing.assert_array_equal(result, line)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -29,8 +28,8 @@ def _compiled(function: Any, **options: Any) -> Any:
     An exception of a signal handler would leave Numba's registries half filled, and be lost in LLVM.
     """
     dispatcher = numba.njit(**options)(function)
-    compile_: Callable[..., Any] = dispatcher.compile
-    dispatcher.compile = uninterrupted(compile_)
+    # Found at each call, so that a method of the class that is replaced for a time is not kept.
+    dispatcher.compile = uninterrupted(lambda *signature: type(dispatcher).compile(dispatcher, *signature))
     return dispatcher
 
 

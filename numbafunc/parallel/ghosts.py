@@ -17,6 +17,7 @@ from numbafunc.dual.products import whole
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.errors import CollectiveMismatchError
 from numbafunc.interrupts import held_back
+from numbafunc.kinds.arguments import check_size
 from numbafunc.parallel.axes import Axis, listing
 from numbafunc.parallel.call_site import Place, digest_of
 from numbafunc.parallel.margins import (
@@ -181,7 +182,10 @@ def _widen_arrays(
         for x, ahead, name in zip(arrays, leading, call.names, strict=True)
     ]
     if outs is None:
-        outs = [np.empty(widened_shape(x.shape, some), x.dtype) for x, some in zip(arrays, margins, strict=True)]
+        shapes = [widened_shape(x.shape, some) for x, some in zip(arrays, margins, strict=True)]
+        for x, shape in zip(arrays, shapes, strict=True):
+            check_size(shape, x.dtype, "width", call.settings.widths)
+        outs = [np.empty(shape, x.dtype) for x, shape in zip(arrays, shapes, strict=True)]
     plan_of(call, arrays, outs, leading, tangents, margins).run(call.ranks, call.place, arrays, outs)
     return list(outs)
 

@@ -176,7 +176,10 @@ def _width(width: Any) -> Pair:
 def _number(border: Any) -> Any:
     if type(border) is Dual:
         raise TypeError("border is a dual number; wanted: a constant. Put it into the result where it is to be varied")
-    number = np.asarray(border)
+    try:
+        number = np.asarray(border)
+    except ValueError:  # a ragged nest
+        number = np.zeros(1)
     if number.ndim or number.dtype.kind not in "biufc":
         raise TypeError(f"border is {border!r}; wanted: {_BORDERS}")
     return number.item()

@@ -145,6 +145,8 @@ FLAGS = sorted(
 def test_flags(name, flag):
     given = right_arguments(name)
     for wrong in (1, 0, np.int64(1), 1.0, "False", None, [True], np.array(True)):
+        if (name, flag, wrong) == ("parallel.halo", "periodic", [True]):  # for each axis
+            continue
         with pytest.raises(TypeError, match=f"{flag} "):
             call(name, {**given, flag: wrong})
     call(name, {**given, flag: np.False_})

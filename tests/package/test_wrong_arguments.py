@@ -96,4 +96,4 @@ def test_faults_are_found(monkeypatch):
     assert not named("axis_name is 'a'", ["axis"])
     assert not named("a wrong thing", ["a"])
     assert named("a is wrong", ["a"])
-    assert set(wrong_arguments.DOCUMENTED) == {"max_steps", "labels", "axis_name"}
+    assert set(wrong_arguments.DOCUMENTED) == {"max_steps", "labels", "axis_name", "axes"}

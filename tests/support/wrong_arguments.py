@@ -63,7 +63,7 @@ FUNCTION = "f|function|definition|condition|body|until|residual|mode"
 CALLED = {"f", "definition", "condition", "body", "until", "residual", "mode"}
 CALLABLE = {"type", "function", "no arguments", "ufunc"}
 # Errors that are documented.
-DOCUMENTED = {"max_steps": RuntimeError, "labels": IndexError, "axis_name": NameError}
+DOCUMENTED = {"max_steps": RuntimeError, "labels": IndexError, "axis_name": NameError, "axes": NameError}
 
 
 def public_functions():
@@ -115,6 +115,8 @@ def call(name, given):
             if parameter.name in given:
                 positional.append(given.pop(parameter.name))
     result = function(*positional, **given)
+    if word.endswith("_start"):
+        return result.wait()
     return result(APPLIED[word][1]) if word in APPLIED else result
 
 

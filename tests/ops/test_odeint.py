@@ -367,7 +367,7 @@ ERRORS = {
         lambda f: odeint(lambda y, t: -1000 * (y - np.cos(t)), 1.0, [0.0, 10.0], max_steps=50),
     ),
     "rtol": (ValueError, r"rtol is -1; wanted: a number that", lambda f: odeint(f, 1.0, [0.0, 1.0], rtol=-1)),
-    "atol": (ValueError, r"atol is None; wanted: a number that", lambda f: odeint(f, 1.0, [0.0, 1.0], atol=None)),
+    "atol": (TypeError, r"atol is None; wanted: a number that", lambda f: odeint(f, 1.0, [0.0, 1.0], atol=None)),
     "max_steps": (ValueError, r"max_steps is 0; wanted: a pos", lambda f: odeint(f, 1.0, [0.0, 1.0], max_steps=0)),
     "first_step": (ValueError, r"first_step is 0; wanted: a", lambda f: odeint(f, 1.0, [0.0, 1.0], first_step=0)),
 }

@@ -75,4 +75,5 @@ def programs(tmp_path):
     yield found
     for process in found.started:  # what a test that failed has left
         process.kill()
-        process.wait()
+        with process:  # which closes its pipes
+            pass

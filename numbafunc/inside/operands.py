@@ -122,7 +122,10 @@ def as_mask(function: str, where: Any) -> tuple[Operand, list[str]]:
     given = Operand.of(function, "where", where)
     truth = given.dtype.kind == "b"
     mask = given._replace(name="mask", dtype=np.dtype(bool), plain=given.plain or not truth)
-    return mask, ["mask = where" if truth else "mask = where != 0"]
+    if truth:
+        return mask, ["mask = where"]
+    # Where an array has the order of Fortran, so has its comparison.
+    return mask, ["mask = np.ascontiguousarray(where != 0)" if given.ndim > 1 else "mask = where != 0"]
 
 
 def chosen(

@@ -116,6 +116,9 @@ class Composed:
             parameters = ["b0", "t0", "t1", *parameters[self.stages.sums :]]
         else:
             total = " + ".join(f"{weight} * terms[{number}]" for number, weight in enumerate(self.terms))
+            if self.picked:
+                parameters = [*self.terms, "weight", *parameters[self.stages.sums :]]
+                total += " + (weight * x0 if place == index else 0)"
         if self.stages.epilogue is not None:
             parameters = ["cotangent", *parameters, *self.finals]
             total += f" + cotangent * {self._called('epilogue')}"
@@ -236,9 +239,9 @@ class _Run:
                 weights[number] = x
         start = len(weights) + 2
         operands = [*weights, self.shift, float(self.count), *self.totals]
-        sums = 1 if stages.balance else stages.sums
-        parts = self._partials(composed.of_totals, operands, range(start, start + sums))
-        terms = parts[: stages.sums]
+        # The picked element is behind the totals; where parts balance, it has the weight of the first.
+        sums = 1 if stages.balance else stages.sums + len(composed.picked)
+        terms = self._partials(composed.of_totals, operands, range(start, start + sums))
         if stages.balance:
             terms = [terms[0], *self.totals[:2]]
         operands = [*terms, self.shift, *reals]

@@ -250,7 +250,8 @@ def test_bad_arguments():
     refused(ValueError, "axis is 2, but x has 2 axes", parallel.all_gather, x, axis=2, tiled=True)
     refused(TypeError, "axis is 'a'; wanted: an int", parallel.all_gather, x, axis="a")
     refused(TypeError, "perm is 5", parallel.ppermute, x, perm=5)
-    refused(ValueError, "twice among its receivers", parallel.ppermute, x, perm=[(0, 0), (1, 0)])
+    if ranks > 1:
+        refused(ValueError, "twice among its receivers", parallel.ppermute, x, perm=[(0, 0), (1, 0)])
     refused(ValueError, f"ranks from 0 to {last}", parallel.ppermute, x, perm=[(0, ranks)])
     refused(TypeError, "name is 5; wanted: a string", parallel.barrier, name=5)
     refused(TypeError, "'text'", parallel.all_gather, ["text"])

@@ -23,7 +23,6 @@ from numbafunc.parallel.agreement import (
     CALLS,
     COMMUNICATOR,
     COUNTS,
-    CROWDED,
     ENTERED,
     FRAME_OPERATION,
     FRAME_TYPE,
@@ -135,11 +134,6 @@ def reduce_memory(
     state[ENTERED] += 1
     code = np.int32(0)
     size, rank, communicator = state[SIZE], state[RANK], state[COMMUNICATOR]
-    if state[CROWDED] != 0 and source != target:
-        # MPI wants that all ranks reduce in place, or none. Its functions that return at once rely on that: those of
-        # Open MPI take another algorithm in place. Ranks whose arrays had to be copied do so in any case.
-        memcpy(target, source, count * itemsize)
-        source = target
     done = 0
     piece = min(CHUNK, chunk * max(1, size // RANKS_OF_PIECE))
     while done < count and code == 0:

@@ -23,7 +23,7 @@ import numpy as np
 from numbafunc.cpu.dispatchers import compile_lazily
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.parallel.agreement import COMMUNICATOR, CROWDED, ENTERED, new_state
-from numbafunc.parallel.exchange import NO_STEPS, ORDERED, memcpy, parts
+from numbafunc.parallel.exchange import NO_STEPS, ORDERED, parts
 from numbafunc.parallel.mpi_calls import iallreduce, sleep, test
 from numbafunc.parallel.watchdog import Board, watchdog
 
@@ -143,9 +143,7 @@ def _make_take(ordered_sum: Any) -> Any:
             if code == 0 and step[0] == ORDERED:
                 code = ordered_sum(state, step[1], step[2], step[3], step[4], step[5], step[6], step[7], step[8])
                 continue
-            if step[1] != step[2]:  # MPI wants that all ranks reduce in place, or none; see reduce_memory
-                memcpy(step[2], step[1], step[3] * step[4])
-            done = 0
+            done = 0  # in place, as all that is started
             while done < step[3] and code == 0:
                 part = min(step[8], step[3] - done)
                 target = step[2] + done * step[4]

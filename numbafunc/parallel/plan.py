@@ -96,6 +96,9 @@ class Plan:
         # Means whose sums overflow take a second exchange, which must not meet another call.
         self.digest_again = digest_of("again", self.digest)
         self.reproducible = reproducible
+        # MPI wants that all ranks reduce in place, or none. Its functions that return at once rely on it: those of Open
+        # MPI take another algorithm in place, as ranks do whose arrays have to be copied. So all copy theirs for them.
+        self.in_place = axis.crowded or started
         self.ordered = reproducible and operation in (SUM, MEAN)
         self.inline = axis.size > 1 and self._fits_frame()
         if axis.size > 1:
@@ -273,6 +276,7 @@ class Bucket:
         self.indices = indices
         self.only = indices[0] if len(indices) == 1 else None
         self.ordered = plan.ordered and self.wire.carried.kind in "fc"
+        self.in_place = plan.in_place
         self.mean = plan.operation == MEAN
         self.dtype = plan.forms[indices[0]].dtype
         self.shapes = [plan.forms[index].shape for index in indices]
@@ -314,7 +318,7 @@ class Bucket:
         else:
             target = np.empty(self.shapes[0], carried)
         # MPI reads the elements in the order of memory.
-        if source.dtype == carried and source.flags.c_contiguous and source.flags.aligned:
+        if source.dtype == carried and source.flags.c_contiguous and source.flags.aligned and not self.in_place:
             return source, target
         np.copyto(target, source, casting="unsafe")
         return target, target
@@ -388,7 +392,7 @@ class SingleCall:
         self.dtype = wire.result
         self._digest, self._describe, self._text = plan.digest, plan.describe, plan.text
         self._divide = plan.operation == MEAN
-        self._converted = wire.carried != plan.forms[0].dtype
+        self._copied = wire.carried != plan.forms[0].dtype or plan.in_place
         self._carried = wire.carried
         if not plan.inline:
             datatype, operation, elements, itemsize, shared = native(plan.operation, wire.carried)
@@ -406,7 +410,7 @@ class SingleCall:
             target = np.empty(self._shape, self._carried)
         else:
             target = out
-        if self._converted or not is_plain(x):
+        if self._copied or not is_plain(x):
             np.copyto(target, x, casting="unsafe")
             x = target
         data = target.ravel()

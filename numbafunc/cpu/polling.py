@@ -1,8 +1,8 @@
 """Signals that reach the program while a compiled loop runs.
 
 Python's handlers run between two instructions of Python, so a loop of a minute would not answer Ctrl-C for a minute. A
-loop that polls goes in chunks of steps. Between two of them it looks at the clock: the chunks grow to a few
-milliseconds, and every tenth of a second the handlers run. What they raise ends the loop.
+loop that polls looks at the clock after a number of steps, which grows until these take a few milliseconds, and every
+tenth of a second the handlers run. What they raise ends the loop.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def raise_what_came() -> None:
 
 
 def polled(loop: list[str], length: str, leave: list[str]) -> list[str]:
-    """Source of a loop over ``step`` that polls; a body that breaks leaves it where ``over`` is true.
+    """Source of a loop over ``step`` that polls.
 
     Parameters
     ----------
@@ -111,27 +111,25 @@ def polled(loop: list[str], length: str, leave: list[str]) -> list[str]:
     length : str
         Name of the number of steps.
     leave : list of str
-        What is done where a handler has raised an exception.
+        What is done where a handler has raised an exception. It sets a variable by which the body leaves the loop: with
+        another way out, Numba would count the references of what goes from step to step, which takes 20 ns a step.
     """
     return [
-        "size, start, over = 16, 0, False",
+        "chunk = due = 16",
         "began = polled = now()",
-        f"while start < {length} and not over:",
-        f"    stop = start + size if size < {length} - start else {length}",
-        "    for step in range(start, stop):",
-        *(f"        {line}" for line in loop),
-        "    start = stop",
-        f"    if start == {length}:",
-        "        break",
-        "    time = now()",
-        f"    if time - polled > {PERIOD}:",
-        *(f"        {line}" for line in leave),
-        "        polled = time",
-        f"    if time - began < {SHORT}:",
-        "        size *= 2",
-        f"    elif time - began > {LONG}:",
-        "        size = size // 2 if size > 1 else 1",
-        "    began = time",
+        f"for step in range({length}):",
+        *(f"    {line}" for line in loop),
+        "    if step == due:",
+        "        time = now()",
+        f"        if time - polled > {PERIOD}:",
+        *(f"            {line}" for line in leave),
+        "            polled = time",
+        f"        if time - began < {SHORT}:",
+        "            chunk *= 2",
+        f"        elif time - began > {LONG}:",
+        "            chunk = chunk // 2 if chunk > 1 else 1",
+        "        due += chunk",
+        "        began = time",
     ]
 
 

@@ -414,8 +414,8 @@ def _stored(name: str, expression: str, ndim: int) -> list[str]:
 def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any, returned: Any, algebra: Any) -> Any:
     """The compiled loop ``driver(*carry, *xs, length, reverse)``; it returns a status, the carry and the results.
 
-    The status is 0, or the number of the leaf, carry before results, whose shape has changed. With algebra, numbers
-    with tangents come and go as float arrays of their coefficients.
+    The status is 0, or the number of the leaf, carry before results, whose shape has changed, or -1 for an interrupt.
+    With algebra, numbers with tangents come and go as float arrays of their coefficients.
     """
     carries = [f"c{i}" for i in range(len(carry_types))]
     entries = [f"x{i}" for i in range(len(x_types))]
@@ -481,7 +481,6 @@ def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any
         *normalize,
         *check,
         "if failed:",
-        "    over = True",
         "    break",
         *store,
         *(f"c{i} = n{i}" for i in range(len(new))),
@@ -494,7 +493,7 @@ def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any
         f"    {position}",
         f"    {step}",
         *(f"    {line}" for line in allocate),
-        *(f"    {line}" for line in polled(steps, "length", ["if interrupted():", "    break"])),
+        *(f"    {line}" for line in polled(steps, "length", ["if interrupted():", "    failed = -1"])),
         f"    return failed, {results}",
     ]
     namespace.update({f"dtype{i}": _dtype(type_) for i, (_, type_) in enumerate(outputs)})

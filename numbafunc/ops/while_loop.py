@@ -134,11 +134,11 @@ def _driver(condition: Any, body: Any) -> Any:
     from numbafunc.cpu.dispatchers import compile_loop
     from numbafunc.cpu.polling import NAMES, polled
 
-    step = ["carry = body(carry)", "if not condition(carry):", "    over = True", "    break"]
-    lines = polled(step, "endless", ["if interrupted():", "    break"])
+    step = ["carry = body(carry)", "if came or not condition(carry):", "    break"]
+    lines = polled(step, "endless", ["came = interrupted()"])
     lines = [
         "def driver(carry):",
-        "    endless = 2**62",
+        "    endless, came = 2**62, False",
         "    if condition(carry):",
         *("        " + line for line in lines),
     ]

@@ -1,9 +1,8 @@
 """Accumulation inside reduction kernels: sums that vectorise and still do not depend on the number of threads.
 
-A block of a few hundred terms is summed in an order that LLVM's vectoriser fixes when the kernel is compiled. Block
-sums are then added one after the other, and the rounding error of each addition is kept (Knuth's two-sum; Ogita, Rump
-and Oishi, Accurate sum and dot product, SIAM J. Sci. Comput. 26, 2005). So the error does not grow with the number of
-blocks.
+A block of a few hundred terms is summed in lanes, see :mod:`numbafunc.cpu.order_of_sums`. Block sums are then added one
+after the other, and the rounding error of each addition is kept (Knuth's two-sum; Ogita, Rump and Oishi, Accurate sum
+and dot product, SIAM J. Sci. Comput. 26, 2005). So the error does not grow with the number of blocks.
 """
 
 from __future__ import annotations
@@ -12,8 +11,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from numba.core import types
 from numba.extending import intrinsic
 
+from numbafunc.cpu.order_of_sums import MAY_REORDER, summed_in
 from numbafunc.numbers.numba_type import NumberType, pack, unpack
 from numbafunc.numbers.number import VALUE, Number, sort_keys
 from numbafunc.numbers.real import Real, select
@@ -50,7 +51,7 @@ def _each(operation: Callable[..., Real]) -> Callable[..., Number]:
 
 
 def _reassociable_sum(a: Real, b: Real) -> Real:
-    return Real(a.builder, a.builder.fadd(a.value, b.value, flags=("reassoc",)))
+    return Real(a.builder, a.builder.fadd(a.value, b.value, flags=(MAY_REORDER,)))
 
 
 def _sum_error(a: Real, b: Real) -> Real:
@@ -83,9 +84,17 @@ def larger(typingctx: Any, a: Any, b: Any) -> Any:
 
 
 @intrinsic
-def add(typingctx: Any, a: Any, b: Any) -> Any:
-    """Sum of two numbers, in an order that LLVM may change."""
-    return _SUM[0](a, b)(a, b), _SUM[1]
+def add(typingctx: Any, a: Any, b: Any, lanes: Any) -> Any:
+    """Sum of two numbers in a loop that sums in so many lanes, a literal: :mod:`numbafunc.cpu.order_of_sums`."""
+    if not isinstance(lanes, types.IntegerLiteral):
+        return None  # Numba tries again with the literal
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        inner = sig.return_type(*sig.args[:2])
+        with summed_in(builder.basic_block, lanes.literal_value):
+            return _SUM[1](context, builder, inner, args[:2])
+
+    return _SUM[0](a, b)(a, b, lanes), codegen
 
 
 @intrinsic

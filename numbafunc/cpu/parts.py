@@ -16,6 +16,8 @@ from numba.core import cgutils
 from numba.core.codegen import JITCodeLibrary, JITCPUCodegen, RuntimeLinker
 from numba.core.compiler import Compiler
 
+from numbafunc.cpu.order_of_sums import fix_order
+
 # Parts of the names that Numba gives the libraries of a parallel loop.
 _OF_LOOPS = ("__numba_parfor_gufunc", "<numba.np.ufunc.wrappers._GufuncWrapper", "parallelgufuncwrapper")
 
@@ -64,6 +66,11 @@ def _defines(module: Any, name: str) -> bool:
 
 class _Part(_Library):
     """A library that is only linked into others. It is optimised, so that its loops are vectorised before it grows."""
+
+    def add_ir_module(self, ir_module: Any) -> None:
+        """Take the code of a function."""
+        fix_order(ir_module)
+        super().add_ir_module(ir_module)
 
     def _finalize_final_module(self) -> None:
         _FINISHED.update(

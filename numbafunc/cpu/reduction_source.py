@@ -100,7 +100,7 @@ class Source:
         ]
         if self.keep:
             lines += [f"        store0({tuple_of(self.results)}, begin + i, term0)"]
-        lines += [f"        {p} = add({p}, {t})" for p, t in zip(self.partials, self.terms)]
+        lines += [f"        {p} = add({p}, {t}, {self.stages.lanes})" for p, t in zip(self.partials, self.terms)]
         return lines + indented(self.compensate(self.totals, self.lost, self.partials), 1)
 
     def sums_again(self, element: str, totals: list[str]) -> list[str]:
@@ -117,7 +117,7 @@ class Source:
             *(f"        {part} = 0.0" for part in parts),
             "        for i in range(first_again, min(first_again + BLOCK, count)):",
             f"            {tuple_of(terms)} = again(shift, {element})",
-            *(f"            {part} = add({part}, {term})" for part, term in zip(parts, terms)),
+            *(f"            {part} = add({part}, {term}, {self.stages.lanes})" for part, term in zip(parts, terms)),
             *indented(self.compensate(self.more, lost, parts), 2),
             *(f"    {name} = settled({name}, {error})" for name, error in zip(self.more, lost)),
         ]

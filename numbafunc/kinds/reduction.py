@@ -78,6 +78,9 @@ class Stages(NamedTuple):
         Places of values that ``finish`` returns, and that have no derivatives.
     sums, more, finals, results : int
         Number of terms, of those of ``again``, of values that ``finish`` returns, and of results.
+    lanes : int
+        Number of terms that are summed side by side, a multiple of 16. Where terms cost little, more of them hide the
+        time that an addition takes; but the rest of a row that does not fill them is added one by one.
     """
 
     lift: Callable[..., Any]
@@ -95,6 +98,7 @@ class Stages(NamedTuple):
     more: int = 0
     finals: int = 1
     results: int = 1
+    lanes: int = 16
 
 
 class Reduction:

@@ -80,7 +80,7 @@ def _squared_log_difference(shift: Any, x: Any, y: Any) -> Any:
     return (difference * difference,)
 
 
-_l2 = Reduction("l2", Stages(lift=_square, again=_small_square, wanted=_overflows, finish=_half, more=1))
+_l2 = Reduction("l2", Stages(lift=_square, again=_small_square, wanted=_overflows, finish=_half, more=1, lanes=64))
 _mean_absolute_error = Reduction(
     "mean_absolute_error",
     Stages(

@@ -111,10 +111,11 @@ def _pool(name: str, size: int, stride: int, margin: int) -> Op:
 def _resize(name: str, method: str, variant: bool) -> Op:
     up = name == "upsample_2d"
     size = "(2 * h, 2 * w)" if up else "(h // 2, w // 2)"
+    torch = "nearest-exact" if method == "nearest" else method
     options = "" if method == "nearest" else f", align_corners=False, antialias={not up}"
     return Op(
         f"nf.upsample_2d(x, 2, {method!r})" if up else f"nf.interpolate(x, {size}, mode={method!r})",
-        f"F.interpolate(x, {size}, mode={method!r}{options})",
+        f"F.interpolate(x, {size}, mode={torch!r}{options})",
         f"jax.image.resize(x, (n, c, *{size}), {method!r})",
         shape="images",
         variant=variant,

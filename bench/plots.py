@@ -53,6 +53,7 @@ def ratios(results: Results, what: str) -> Any:
     axes.axvline(1, color=_foreground(), linewidth=1.2)
     axes.set_yticks(range(len(names)), names, fontsize="small")
     axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.tick_params("x", top=True, labeltop=True)
     axes.set_xlabel("time of the peer / ours; left of the line we lose")
     _ratio_ticks(axes.xaxis, *axes.get_xlim())
     axes.grid(axis="y", visible=False)

@@ -164,7 +164,7 @@ def cost_of(name: str) -> list[str]:
         if row.name.split(" ")[0] == own and OURS in row.libraries:
             ratios = {TITLES[peer]: f"{ratio:.1f}" for peer, ratio in row.ratios().items()}
             what = " ".join((row.what, *row.name.split(" ")[1:]))
-            rows.append({"what": what, "size": row.size, "a call": time_text(row.ours).replace("us", "µs"), **ratios})
+            rows.append({"what": what, "size": row.size, "a call": time_text(row.ours), **ratios})
     if not rows:
         return []
     lines = [

@@ -13,8 +13,8 @@ from bench import plots, report
 from bench.results import FOLDER, Results, load
 from pictures.style import BLUE, FOREGROUND, ORANGE, save
 
-# Rows of the table of what we lose; the page in Markdown beside the results has all.
-MOST = 60
+# Rows of the table of what we lose, and of what was left out; the page in Markdown beside the results has all.
+MOST = 30
 
 
 @cache
@@ -113,7 +113,8 @@ def table(rows: list[dict[str, str]]) -> list[str]:
     lines = [".. list-table::", "    :header-rows: 1", "    :class: cost", ""]
     columns = report.columns_of(rows)
     for row in [dict(zip(columns, columns)), *rows]:
-        lines += [f"    {'  ' if place else '* '}- {row.get(column, '')}" for place, column in enumerate(columns)]
+        cells = [row.get(column, "").replace(" us", " µs").replace(" ", "\u00a0") for column in columns]
+        lines += [f"    {'  ' if place else '* '}- {cell}" for place, cell in enumerate(cells)]
     return [*lines, ""]
 
 
@@ -143,4 +144,5 @@ def conditions() -> list[str]:
         lines += ["", "Faster may be less exact: values are wrong by more than 2 ULP by " + "; ".join(wrong) + "."]
     if results.left_out:
         lines += ["", "Left out:", ""] + [f"- {line.rstrip('.')}." for line in results.left_out[:MOST]]
+        lines += [f"- And {len(results.left_out) - MOST} more."] if len(results.left_out) > MOST else []
     return [*lines, ""]

@@ -55,7 +55,7 @@ def cases(options: Options) -> list[Case]:
         "jacrev": {"numbafunc": "numbafunc.jacrev(last)(p, y)", "jax": "backward(p, y).block_until_ready()"},
         "jacfwd of the loop": {"numbafunc": "numbafunc.jacfwd(bare, 1)(y, p)"},
     }
-    return [Case(name, str(STEPS), STEPS, data, given) for name, given in statements.items()]
+    return [Case(name, str(STEPS), STEPS, data, given, dtype="float64") for name, given in statements.items()]
 
 
 def main(options: Options) -> list[str]:
@@ -82,7 +82,7 @@ def main(options: Options) -> list[str]:
 
         contenders["jax"].define(last=last, forward=jax.jacfwd(last), backward=jax.jacrev(last))
     results = run("compiled", cases(options), contenders, options.effort)
-    publish("compiled", "derivatives of compiled functions, float64 (JAX: float32)", results, options)
+    publish("compiled", "Derivatives of compiled functions, float64", results, options)
     missed = []
     for result in results:
         for peer, most in (("python", MOST_OF_LOOP), ("jax", MOST_OF_JAX)):

@@ -9,42 +9,38 @@ import contextlib
 import dataclasses
 import importlib.util
 import timeit
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from bench import derivatives, elementwise, linear, reduction, resize, selection
 from bench.arguments import Options, parse
-from bench.measure import OURS, Case, Effort, Library, Result
-from bench.report import LEGEND, console, losses, markdown, rows_of, run, show, time_text, write
+from bench.cases import batches
+from bench.libraries import OURS, Library, NumPy, Ours, Statement, Torch
+from bench.measure import Case, Effort, Result
+from bench.ops import COPY, TABLE, Op, table
+from bench.report import LEGEND, console, losses, markdown, rows_of, run, show, write
+from bench.results import time_text
 
-FAMILIES = {
-    "elementwise": elementwise,
-    "reduction": reduction,
-    "linear": linear,
-    "selection": selection,
-    "resize": resize,
-}
+HOST = ("scan", "while_loop", "odeint", COPY)  # loops run on the host
 # Launching a kernel takes longer than computing this many elements.
 LAUNCH = 10**3
-REHEARSED = 10**4
-COPY, PRIMAL = "copy", "primal"
+REHEARSED = ("1", "64x10")
 
 
 class Device(Library):
     """A contender whose arrays are on the device; a block of calls ends when the device has done them all."""
 
     def __init__(
-        self, namespace: Mapping[str, Any], take: Any, synchronize: Any, mode: Any = contextlib.nullcontext
+        self, host: Library, names: Mapping[str, Any], take: Any, synchronize: Any, mode: Any = contextlib.nullcontext
     ) -> None:
-        super().__init__(namespace)
-        self._take, self._synchronize, self._mode = take, synchronize, mode
+        super().__init__({**host.namespace, **names})
+        self._host, self._take, self._synchronize, self._mode = host, take, synchronize, mode
 
     def take(self, value: Any) -> Any:
-        return self._take(value) if isinstance(value, np.ndarray) else value
+        return self._take(value) if isinstance(value, np.ndarray) else self._host.take(value)
 
-    def run(self, timer: timeit.Timer, number: int) -> float:
+    def run(self, timer: timeit.Timer, number: int, what: str = "value") -> float:
         def block() -> None:
             timer.timeit(number)
             self._synchronize()
@@ -53,31 +49,33 @@ class Device(Library):
         with self._mode():
             return timeit.timeit(block, number=1)
 
+    def expression(self, name: str, op: Op, what: str) -> str:
+        return self._host.expression(name, op, what) if what == "value" or isinstance(self._host, Ours) else ""
+
+    def statement(self, expression: str, what: str, operands: Sequence[str], constants: Mapping[str, int]) -> Statement:
+        return self._host.statement(expression, what, operands, constants)
+
 
 def contenders() -> dict[str, Library]:
     """Ours, and the libraries that see a device."""
     from numba import cuda
 
-    import numbafunc
-
-    ours = Device({"numbafunc": numbafunc, "np": np}, cuda.to_device, cuda.synchronize)
+    ours = Ours()
     found: dict[str, Library] = {
-        OURS: ours,
-        PRIMAL: ours,
-        COPY: Device({"copy": copy}, cuda.to_device, cuda.synchronize),
+        OURS: Device(ours, {}, cuda.to_device, cuda.synchronize),
+        COPY: Device(ours, {"copy": copy}, cuda.to_device, cuda.synchronize),
     }
     if importlib.util.find_spec("torch"):
         import torch
 
         if torch.cuda.is_available():
-            names = {"torch": torch, "F": torch.nn.functional}
-            found["torch"] = Device(names, _to_torch, torch.cuda.synchronize, torch.inference_mode)
+            found["torch"] = Device(Torch(), {}, _to_torch, torch.cuda.synchronize, torch.inference_mode)
     if importlib.util.find_spec("cupy") and not simulated():
         import cupy
         import cupyx.scipy.special
 
         names = {"np": cupy, "special": cupyx.scipy.special}
-        found["cupy"] = Device(names, cupy.asarray, cupy.cuda.Device().synchronize)
+        found["cupy"] = Device(NumPy(), names, cupy.asarray, cupy.cuda.Device().synchronize)
     return found
 
 
@@ -111,47 +109,36 @@ def device_name() -> str:
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
-def cases(family: Any, options: Options) -> Iterator[Case]:
-    """The cases of a family of ops; where they have a statement for NumPy, it is CuPy's."""
-    for case in family.cases(options):
-        statements = {OURS: case.statements[OURS], "torch": case.statements["torch"]}
-        if "numpy" in case.statements:
-            statements["cupy"] = case.statements["numpy"]
-        if family in (elementwise, linear) and not case.name.startswith("one_hot"):
-            statements[COPY] = "copy(x)"
-        yield dataclasses.replace(case, statements=statements)
+def cases(found: Mapping[str, Library], options: Options) -> Iterator[Case]:
+    """Values and jvps of float32; beside values of what moves or maps elements stands a copy."""
+    entries = {name: op for name, op in table().items() if name.split(" ")[0] not in HOST and "out=" not in name}
+    compared = {name: library for name, library in found.items() if name != COPY}
+    seen = set()
+    for some in batches(entries, compared, dtypes=("float32",), only=options.only):
+        for case in some:
+            if case.what == "gradient" or (
+                simulated() and (case.size not in REHEARSED or (case.name, case.what) in seen)
+            ):
+                continue
+            if "x" in TABLE.get(case.name, Op()).operands and case.what == "value":
+                case = dataclasses.replace(case, statements={**case.statements, COPY: Statement("copy(x)")})
+            seen.add((case.name, case.what))
+            yield case
 
 
-def tangents(options: Options) -> Iterator[Case]:
-    """jvp beside the primal."""
-    names = [*derivatives.COMPUTE, *derivatives.TRANSPORT, *derivatives.ROWS]
-    for name in names:
-        primal = f"numbafunc.{name}({'x, axis=-1' if name in derivatives.ROWS else 'x'})"
-        statements = {OURS: f"numbafunc.jvp(lambda x: {primal}, (x,), (v,))", PRIMAL: primal}
-        for size in (10**3, *derivatives.SIZES):
-            if options.wants(name):
-                yield Case(f"jvp {name}", f"{size:.0e}", size, derivatives.data_of(name, size), statements)
-
-
-def chosen(cases: Iterator[Case]) -> list[Case]:
-    """The cases to run: in the simulator the smallest of each op."""
-    if not simulated():
-        return list(cases)
-    smallest: dict[str, Case] = {}
-    for case in cases:
-        if case.elements <= REHEARSED and case.elements < getattr(smallest.get(case.name), "elements", 1 << 60):
-            smallest[case.name] = case
-    return list(smallest.values())
-
-
-def row(result: Result, shown: dict[str, str]) -> dict[str, str]:
-    """A row of a table: beside the ratios, the share of a copy's bandwidth."""
-    shown.pop(f"{COPY} / ours", None)
-    shown.pop(f"{PRIMAL} / ours", None)
-    if COPY in result.timings:
-        shown["of a copy"] = f"{result.ratio(COPY):.0%}"
-    if PRIMAL in result.timings:
-        shown["over primal"] = f"{1 / result.ratio(PRIMAL):.2f}"
+def rows(results: Sequence[Result], what: str) -> list[dict[str, str]]:
+    """A table: beside the ratios, the share of a copy's bandwidth, or what a jvp takes by the value."""
+    values = {(one.case.name, one.case.size): one for one in results if one.case.what == "value"}
+    chosen = [one for one in results if one.case.what == what]
+    shown = []
+    for result, row in zip(chosen, rows_of(chosen)):
+        row.pop(f"{COPY} / ours", None)
+        if COPY in result.timings:
+            row["of a copy"] = f"{result.ratio(COPY):.0%}"
+        value = values.get((result.case.name, result.case.size))
+        if what == "jvp" and value:
+            row["over primal"] = f"{result.timings[OURS].median / value.timings[OURS].median:.2f}"
+        shown.append(row)
     return shown
 
 
@@ -162,28 +149,24 @@ def main(options: Options) -> list[str]:
     if not cuda.is_available():
         raise SystemExit("Numba finds no CUDA device on this machine")
     libraries = contenders()
-    effort = Effort(rounds=1, block=0.0, patience=0.0) if simulated() else options.effort
-    sections, results = {}, []
-    families = {name: cases(family, options) for name, family in FAMILIES.items()}
-    for name, given in {**families, "derivatives": tangents(options)}.items():
-        measured = run(name, chosen(given), libraries, effort)
-        rows = [row(result, shown) for result, shown in zip(measured, rows_of(measured))]
-        show(name, rows)
-        sections[name.capitalize()] = markdown(rows)
-        results += measured
-    launches = [result for result in results if result.case.elements <= LAUNCH and OURS in result.timings]
+    effort = Effort(1, 1, 0.0, 0) if simulated() else options.effort
+    results = run("cuda", list(cases(libraries, options)), libraries, effort)
+    tables = {what: rows(results, what) for what in ("value", "jvp")}
+    for title, shown in tables.items():
+        show(title, shown)
+    launches = [result for result in results if result.case.elements <= LAUNCH]
     cost = min((result.timings[OURS].median for result in launches), default=float("nan"))
     lines = losses(results)
     sections = {
         "How to read": f"{LEGEND} CuPy computes the statements of NumPy. `of a copy`: a copy's time over ours.",
         "Launch": f"The cheapest call on at most {LAUNCH} elements takes {time_text(cost)}.",
-        **sections,
+        **{title: markdown(shown) for title, shown in tables.items()},
         "Not faster than a peer": "\n".join(f"- {line}" for line in lines) or "None.",
     }
     console.print(f"Device: {device_name()}. {sections['Launch']}")
     if not simulated():
         title = f"Ops on arrays of {device_name()}, float32, new result arrays"
-        write("cuda", title, sections, [result.record() for result in results], options)
+        write("cuda", title, sections, [result.row() for result in results], options)
     return lines
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from bench.arguments import Options, parse
-from bench.libraries import libraries
-from bench.measure import OURS, Case, Library, Result
-from bench.report import markdown, run, show, time_text, write
+from bench.libraries import OURS, Library, libraries
+from bench.measure import Case, Result
+from bench.report import markdown, run, show, write
+from bench.results import time_text
 
 SIZES = (3, 10, 100)
 PEER = "autograd"
@@ -105,7 +106,9 @@ def cases(options: Options, names: Mapping[str, Library]) -> list[Case]:
         for name, expression in EXPRESSIONS.items():
             if options.wants(name):
                 statement = f"x, y = map(move, points, directions)\nfor _ in range({REPEATS}): {expression}"
-                result.append(Case(name, str(size), REPEATS, data_of(size), dict.fromkeys(names, statement)))
+                result.append(
+                    Case(name, str(size), REPEATS, data_of(size), dict.fromkeys(names, statement), "jvp", "float64")
+                )
     return result
 
 
@@ -138,7 +141,7 @@ def main(options: Options) -> list[str]:
     )
     verdict = "\n".join(f"- {line}" for line in lines) or "None."
     sections = {"Times": f"{legend}\n\n{markdown(rows)}", "Slower than autograd": verdict}
-    write("dual_overhead", title, sections, [result.record() for result in results], options)
+    write("dual_overhead", title, sections, [result.row() for result in results], options)
     return lines
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from bench.arguments import Options, parse
-from bench.libraries import libraries
-from bench.measure import OURS, Case, Library
-from bench.report import markdown, run, show, time_text, write
+from bench.libraries import OURS, Library, libraries
+from bench.measure import Case
+from bench.report import markdown, run, show, write
+from bench.results import time_text
 
 VARIABLES = (2, 3, 4, 5, 6, 8, 16, 32)
 POINTS = (10, 1000, 10**5)
@@ -43,7 +44,15 @@ def main(options: Options) -> list[str]:
     }
     statements = dict.fromkeys(found, "gradient(w, t, y)")
     cases = [
-        Case(f"{variables} variables", f"{points} points", points, data_of(variables, points), statements)
+        Case(
+            f"{variables} variables",
+            f"{points} points",
+            points,
+            data_of(variables, points),
+            statements,
+            "gradient",
+            "float64",
+        )
         for points in POINTS
         for variables in VARIABLES
         if options.wants("modes")
@@ -69,7 +78,7 @@ def main(options: Options) -> list[str]:
     text = f"``grad`` takes forward mode up to {FEW} variables.\n\n"
     verdict = "\n".join(f"- {line}" for line in lost) or "None."
     sections = {"Times": text + markdown(rows), "The other mode takes less than two thirds": verdict}
-    write("modes", title, sections, [result.record() for result in results], options)
+    write("modes", title, sections, [result.row() for result in results], options)
     return lost
 
 

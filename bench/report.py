@@ -1,11 +1,9 @@
-"""Tables on the screen, in Markdown and in JSON."""
+"""Tables on the screen and in Markdown, of results that are in hand or in a file."""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -13,34 +11,34 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from bench.arguments import Options
-from bench.libraries import machine
+from bench.machine import machine, versions
 from bench.measure import OURS, Case, Effort, Result, measure
+from bench.results import FOLDER, PEERS, TITLES, Results, Row, dump, geometric_mean, time_text
 
-RESULTS = Path(__file__).parent / "results"
-PEERS = ("torch", "jax")  # those that we mean to beat; NumPy is there for reference
+RIVALS = ("torch", "jax")  # those that we mean to beat; NumPy is there for reference
 
 console = Console(width=None if sys.stdout.isatty() else 140)
 
 
-def run(title: str, cases: Sequence[Case], libraries: Mapping[str, Any], effort: Effort) -> list[Result]:
-    """Measure cases with a progress bar."""
+def progress() -> Progress:
+    """A bar with what is being done, and the time that it may take still."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True)
+
+
+def run(title: str, cases: Sequence[Case], libraries: Mapping[str, Any], effort: Effort) -> list[Result]:
+    """Measure cases one by one with a progress bar, of which none may fail."""
     results = []
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(title, total=len(cases))
+    with progress() as bar:
+        task = bar.add_task(title, total=len(cases))
         for case in cases:
-            progress.update(task, description=f"{title}: {case.name} {case.size}")
-            results.append(measure(case, libraries, effort))
-            progress.advance(task)
+            bar.update(task, description=f"{title}: {case.name} {case.size}")
+            measured, failures = measure([case], libraries, effort)
+            if failures:
+                raise RuntimeError(f"{failures[0].library}, {case.name}: {failures[0].message}")
+            results += measured
+            bar.advance(task)
     return results
-
-
-def time_text(seconds: float) -> str:
-    """A time with a unit."""
-    for unit, scale in (("s", 1.0), ("ms", 1e3), ("us", 1e6)):
-        if seconds * scale >= 1:
-            return f"{seconds * scale:.3g} {unit}"
-    return f"{seconds * 1e9:.3g} ns"
 
 
 def rows_of(results: Iterable[Result]) -> Iterator[dict[str, str]]:
@@ -55,7 +53,7 @@ def rows_of(results: Iterable[Result]) -> Iterator[dict[str, str]]:
         }
         for name in result.timings:
             if name != OURS:
-                mark = " !" if name in PEERS and lost(result, name) else ""
+                mark = " !" if name in RIVALS and lost(result, name) else ""
                 row[f"{name} / ours"] = f"{result.ratio(name):.2f} ({result.ratio_of_minima(name):.2f}){mark}"
         yield row
 
@@ -69,7 +67,7 @@ def losses(results: Iterable[Result]) -> list[str]:
     """One line for each case and peer where ours was not faster."""
     lines = []
     for result in results:
-        for peer in PEERS:
+        for peer in RIVALS:
             if peer in result.timings and lost(result, peer):
                 a, b = result.timings[peer], result.timings[OURS]
                 lines.append(
@@ -83,11 +81,14 @@ def show(title: str, rows: Sequence[Mapping[str, str]]) -> None:
     """A table on the screen."""
     table = Table(title=title)
     for column in columns_of(rows):
-        table.add_column(column, no_wrap=True, justify="left" if column in ("case", "size", "what") else "right")
+        table.add_column(column, no_wrap=True, justify="left" if column in _LEFT else "right")
     for row in rows:
         style = "yellow" if any("!" in cell for cell in row.values()) else ""
         table.add_row(*(row.get(column, "") for column in columns_of(rows)), style=style)
     console.print(table)
+
+
+_LEFT = ("case", "size", "what", "peer")
 
 
 def columns_of(rows: Sequence[Mapping[str, str]]) -> list[str]:
@@ -99,42 +100,39 @@ def markdown(rows: Sequence[Mapping[str, str]]) -> str:
     columns = columns_of(rows)
     lines = [
         "| " + " | ".join(columns) + " |",
-        "| " + " | ".join("---" if c in ("case", "size", "what") else "---:" for c in columns) + " |",
+        "| " + " | ".join("---" if column in _LEFT else "---:" for column in columns) + " |",
     ]
     lines += ["| " + " | ".join(row.get(column, "") for column in columns) + " |" for row in rows]
     return "\n".join(lines)
 
 
-def write(name: str, title: str, sections: Mapping[str, str], records: Any, options: Options) -> None:
-    """Write ``results/NAME.md`` and ``results/NAME.json``, unless a part alone was measured."""
+def page(title: str, facts: Mapping[str, Any], sections: Mapping[str, str]) -> str:
+    """A page in Markdown that begins with where it was measured."""
+    described = ", ".join(f"{key} {value}" for key, value in facts.items())
+    text = f"# {title}\n\n{described[:1].upper()}{described[1:]}.\n"
+    return text + "".join(f"\n## {heading}\n\n{body}\n" for heading, body in sections.items())
+
+
+def write(name: str, title: str, sections: Mapping[str, str], rows: Iterable[Row], options: Options) -> None:
+    """Write ``results/NAME.md`` and ``results/NAME.json`` of a program, unless a part alone was measured."""
     if options.only:
         return
     effort = options.effort
-    RESULTS.mkdir(exist_ok=True)
-    facts = machine()
-    described = ", ".join(f"{key} {value}" for key, value in facts.items())
-    text = f"# {title}\n\n{described[0].upper()}{described[1:]}; {effort.rounds} rounds.\n"
-    for heading, body in sections.items():
-        text += f"\n## {heading}\n\n{body}\n"
-    (RESULTS / f"{name}.md").write_text(text, encoding="utf-8")
-    content = {
-        "machine": facts,
-        "rounds": effort.rounds,
-        "block_seconds": effort.block,
-        "results": records,
-    }
-    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    settings = {"rounds": effort.rounds, "block_seconds": effort.block}
+    results = Results(list(rows), machine(), versions(), settings)
+    dump(FOLDER / f"{name}.json", results)
+    facts = {**results.machine, **results.versions, **settings}
+    (FOLDER / f"{name}.md").write_text(page(title, facts, sections), encoding="utf-8")
 
 
 LEGEND = (
-    "Each peer's time over ours: the median over rounds of the ratio within a round and, in brackets, the ratio of the "
-    "fastest rounds. Above 1 we are faster; `!` marks where a peer was faster by either. `*`: others were busy during "
-    "some of the rounds."
+    "Each peer's time over ours: of the medians over rounds and, in brackets, of the fastest rounds. Above 1 we are "
+    "faster; `!` marks where a peer was faster by either. `*`: others were busy during some of the rounds."
 )
 
 
 def publish(name: str, title: str, results: Sequence[Result], options: Options) -> list[str]:
-    """Show and write the results of a family; the losses among them."""
+    """Show and write the results of a program; the losses among them."""
     rows = list(rows_of(results))
     show(title, rows)
     lines = losses(results)
@@ -142,11 +140,103 @@ def publish(name: str, title: str, results: Sequence[Result], options: Options) 
     console.print(f"[bold]Not faster than a peer:[/bold] {len(lines)}")
     for line in lines:
         console.print(f"  {line}", highlight=False)
-    write(
-        name,
-        title,
-        {"Times": f"{LEGEND}\n\n{markdown(rows)}", "Not faster than a peer": verdict},
-        [result.record() for result in results],
-        options,
-    )
+    sections = {"Times": f"{LEGEND}\n\n{markdown(rows)}", "Not faster than a peer": verdict}
+    write(name, title, sections, [result.row() for result in results], options)
     return lines
+
+
+# What ``python -m bench`` makes of the file that has all results.
+
+
+def summary(results: Results) -> list[dict[str, str]]:
+    """For each peer how often we lose, and by how much."""
+    rows = []
+    for models, whats in ((True, ("gradient",)), (False, ("gradient", "jvp", "value"))):
+        for what in whats:
+            for peer in PEERS:
+                for mode in ("blocks", "alternating"):
+                    found = sorted(
+                        row.ratios()[peer] for row in results.select(what, mode, models) if peer in row.ratios()
+                    )
+                    if found:
+                        rows.append(
+                            {
+                                "what": f"{what} of models" if models else what,
+                                "peer": TITLES[peer],
+                                "mode": mode,
+                                "cases": str(len(found)),
+                                "we lose": str(sum(ratio < 1 for ratio in found)),
+                                "typical ratio": f"{geometric_mean(found):.2f}",
+                                "our worst": f"{found[0]:.2g}",
+                                "our best": f"{found[-1]:.3g}",
+                            }
+                        )
+    return rows
+
+
+def lost_rows(results: Results) -> list[dict[str, str]]:
+    """Each case in which a peer was faster in blocks, the worst first, with the ratio when they alternated."""
+    other = {(row.what, row.key): row.ratios() for row in results.rows if row.mode == "alternating"}
+    rows = []
+    for ratio, row, peer in results.lost():
+        alternating = other.get((row.what, row.key), {}).get(peer)
+        rows.append(
+            {
+                "case": row.name + ("*" if row.disturbed else ""),
+                "what": row.what,
+                "size": f"{row.size} {row.dtype}",
+                "peer": TITLES[peer],
+                "ratio": f"{ratio:.2f}",
+                "of minima": f"{row.ratios('minimum')[peer]:.2f}",
+                "alternating": "" if alternating is None else f"{alternating:.2f}",
+                "ours": time_text(row.ours),
+            }
+        )
+    return rows
+
+
+def times_rows(results: Results) -> list[dict[str, str]]:
+    """A row for each op, precision and what is computed: by size our time, and each peer's by ours."""
+    rows: dict[tuple[str, ...], dict[str, str]] = {}
+    for models in (True, False):
+        for row in results.select(models=models):
+            if OURS not in row.libraries:
+                continue
+            ratios = " ".join(f"{peer[0]}{ratio:.2g}" for peer, ratio in row.ratios().items())
+            own = rows.setdefault(
+                (row.name, row.what, row.dtype), {"case": row.name, "what": row.what, "dtype": row.dtype}
+            )
+            own[row.size] = f"{time_text(row.ours)} ±{row.libraries[OURS]['spread'] or 0:.0%} {ratios}".strip()
+    order = list(dict.fromkeys(size for row in results.rows for size in (row.size,)))
+    head = ["case", "what", "dtype", *order]
+    return [{column: row[column] for column in head if column in row} for row in rows.values()]
+
+
+def write_page(results: Results, title: str, plots: Iterable[str]) -> str:
+    """The page on all results."""
+    inaccurate = [
+        f"- {name}, {dtype}: {'ours' if library == OURS else TITLES[library]} by {error:.3g} ULP"
+        for name, dtype, library, error in results.inaccurate()
+    ]
+    sections = {
+        "What we lose": "Ratios are the peer's time by ours: below 1 the peer is faster. `*`: others were busy.\n\n"
+        + (markdown(lost_rows(results)) if results.lost() else "Nothing."),
+        "In short": "`blocks`: each library by itself, after a pause and a warm-up. `alternating`: the libraries take "
+        f"turns call by call.\n\n{markdown(summary(results))}",
+        "Values that are wrong by more than 2 ULP": "On a sample, beside mpmath.\n\n"
+        + ("\n".join(inaccurate) or ("None." if results.errors else "Not looked for: mpmath is not installed.")),
+        "Plots": "\n".join(f"![{name}](plots/{name}.png)" for name in plots) or "None.",
+        "Times": "Our median time in blocks and its spread (distance of the quartiles), and what the peers take by "
+        "it: t PyTorch, j JAX, n NumPy or SciPy, a autograd.\n\n" + "\n\n".join(map(markdown, _by_sizes(results))),
+        "Left out": "\n".join(f"- {line}" for line in results.left_out) or "Nothing.",
+    }
+    return page(title, {**results.machine, **results.versions, **results.settings}, sections)
+
+
+def _by_sizes(results: Results) -> Iterator[list[dict[str, str]]]:
+    """Tables of rows that have sizes in common."""
+    groups: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    for row in times_rows(results):
+        names = row["case"] if row["case"] in results.models else "ops"
+        groups.setdefault((names,), []).append(row)
+    yield from groups.values()

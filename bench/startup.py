@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from bench.arguments import Options, parse
-from bench.libraries import libraries
-from bench.measure import OURS, Case
-from bench.report import LEGEND, losses, markdown, rows_of, run, show, time_text, write
+from bench.libraries import OURS, libraries
+from bench.measure import Case
+from bench.report import LEGEND, losses, markdown, rows_of, run, show, write
+from bench.results import Row, time_text
 
 IMPORTS = ("numpy", "numba", "numbafunc", "torch", "jax.numpy")
 IMPORT_BAR, COLD_BAR, CACHED_BAR, CALL_BAR = 0.05, 1.0, 0.06, 1.5e-6
@@ -209,8 +210,9 @@ def main(options: Options) -> list[str]:
     }
     sections = {title: f"{notes[title]}\n\n{markdown(rows)}" for title, rows in tables.items()}
     sections["Over a bar, or slower than a peer"] = "\n".join(f"- {line}" for line in lines) or "None."
-    records = {"import": imports, "first call": firsts, "size": sizes, "calls": [result.record() for result in results]}
-    write("startup", "Start-up, small calls and size", sections, records, options)
+    rows = [Row(row["what"], "start-up", "", "", 0, "processes", {OURS: row}) for row in (*imports, *firsts, *sizes)]
+    rows += [result.row() for result in results]
+    write("startup", "Start-up, small calls and size", sections, rows, options)
     return lines
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numbafunc
 
 sys.path.insert(0, str(Path(__file__).parent))  # for the extensions that are files here
+sys.path.append(str(Path(__file__).parent.parent))  # for what reads the results of benchmarks
 
 project = "numbafunc"
 author = "numbafunc developers"

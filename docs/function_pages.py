@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import enum
 import inspect
-import json
 import re
 import sys
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pictures
+from pictures import benchmarks
 
 import numbafunc
-
-RESULTS = Path(__file__).parent.parent / "bench" / "results"
+from bench.results import OURS, TITLES, time_text
 
 
 class Group(NamedTuple):
@@ -112,11 +110,6 @@ GROUPS = (
 
 # The name of the function behind an op in the table of accuracy, where it is not that of the op.
 ELEMENTARY = {"sigmoid": "logistic"}
-# What the benchmarks call a function whose name they don't use.
-MEASURED_AS = {
-    "interpolate": ("bilinear down", "bicubic down", "nearest down"),
-    "upsample_2d": ("bilinear up", "bicubic up", "nearest up"),
-}
 
 
 def public() -> dict[str, Any]:
@@ -155,56 +148,34 @@ def tree() -> dict[Group, list[str]]:
     return found
 
 
-@cache
-def measured(file: str) -> Any:
-    """The results of a benchmark."""
-    return json.loads((RESULTS / f"{file}.json").read_text())
-
-
 def accuracy_of(name: str) -> list[str]:
     """The largest error over all float32 inputs, for functions that this was measured of."""
-    row = measured("exhaustive_float32").get(ELEMENTARY.get(name, name))
+    row = benchmarks.largest_errors().get(ELEMENTARY.get(name, name))
     if row is None:
         return []
-    text = f"Over all 2\\ :sup:`32` float32 inputs the largest error is {row['max_ulp']:.2f} units in the last place"
-    return ["Accuracy", "--------", "", f"{text}, at {float(row['at']):.6g}. :doc:`/accuracy` has all functions.", ""]
+    text = f"Over all 2\\ :sup:`32` float32 inputs the largest error is {row[0]:.2f} units in the last place"
+    return ["Accuracy", "--------", "", f"{text}, at {float(row[1]):.6g}. :doc:`/accuracy` has all functions.", ""]
 
 
 def cost_of(name: str) -> list[str]:
     """Table of measured times, for functions that are in the benchmarks."""
-    names = MEASURED_AS.get(name, (name.rpartition(".")[2],))
-    rows, peers = [], ("torch", "jax", "numpy")
-    for file in ("elementwise", "reduction", "linear", "resize", "selection"):
-        for case in measured(file)["results"]:
-            label = case["name"]
-            if label not in names and label.split(" ")[0] not in names:
-                continue
-            times = case["contenders"]
-            ours = times["numbafunc"]["median_seconds"]
-            rest = label.removeprefix(names[0]).strip() if len(names) == 1 else label
-            cells = [f"{rest} {case['size']}".strip(), time(ours)]
-            rows.append(cells + [f"{times[peer]['ratio']:.1f}" if peer in times else "" for peer in peers])
+    own, rows = name.rpartition(".")[2], []
+    for row in benchmarks.measured().select(dtype="float32"):
+        if row.name.split(" ")[0] == own and OURS in row.libraries:
+            ratios = {TITLES[peer]: f"{ratio:.1f}" for peer, ratio in row.ratios().items()}
+            what = " ".join((row.what, *row.name.split(" ")[1:]))
+            rows.append({"what": what, "size": row.size, "a call": time_text(row.ours), **ratios})
     if not rows:
         return []
     lines = [
         "Cost",
         "----",
         "",
-        "Measured on two cores (:doc:`/explanation/benchmarks` says how), float32. The last columns are the times of",
+        "Measured on two cores (:doc:`/explanation/benchmarks` says how), float32. The last columns are times divided",
+        "by ours: above 1 ours is faster.",
+        "",
     ]
-    lines += ["PyTorch, jitted JAX and NumPy or SciPy, divided by ours: above 1 ours is faster.", ""]
-    lines += [".. list-table::", "    :header-rows: 1", "    :class: cost", ""]
-    for row in [["Size", "A call", "PyTorch", "JAX", "NumPy"], *rows]:
-        lines += [f"    {'* ' if place == 0 else '  '}- {cell}" for place, cell in enumerate(row)]
-    return [*lines, ""]
-
-
-def time(seconds: float) -> str:
-    """A time with its unit."""
-    for unit, factor in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
-        if seconds >= factor or unit == "us":
-            return f"{seconds / factor:.3g} {unit}".replace("us", "µs")
-    raise AssertionError
+    return [*lines, *benchmarks.table(rows)]
 
 
 def page(name: str, value: Any) -> str:

@@ -29,6 +29,9 @@ def pytest_configure(config):
         config.addinivalue_line("filterwarnings", "ignore:.*encountered in scalar:RuntimeWarning")
 
 
+# The benchmarks and what is made of their results; at the end, so that an installed package is found first.
+sys.path.append(str(Path(__file__).parent.parent))
+
 # Registries of ops hold those whose modules have been loaded.
 for _name in numbafunc.__all__:
     getattr(numbafunc, _name)

@@ -16,6 +16,7 @@ from pictures.style import STYLE, Picture, save
 TABLES = {
     "accuracy-table": benchmarks.accuracy_table,
     "lost-table": benchmarks.lost,
+    "measured-on": benchmarks.conditions,
     "ratios-table": benchmarks.ratios,
 }
 OF_FUNCTIONS: dict[str, Picture] = {**curves.PICTURES, **images.PICTURES}
@@ -49,6 +50,8 @@ def setup(app: Any) -> dict[str, bool]:
         option_spec = {"alt": directives.unchanged}  # noqa: RUF012
 
         def run(self) -> list[nodes.Node]:
+            if self.arguments[0].startswith("bench-") and not benchmarks.drawn(self.arguments[0]):
+                return []  # not measured yet
             images = []
             for theme in ("light", "dark"):
                 uri = f"/_generated/{self.arguments[0]}.{theme}.svg"

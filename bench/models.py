@@ -1,4 +1,4 @@
-"""Value and gradient of functions of many variables, by reverse mode: against autograd, PyTorch and compiled JAX."""
+"""Models: scalar functions of many variables, of which gradients are measured."""
 
 from __future__ import annotations
 
@@ -10,16 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.arguments import Options, parse
-from bench.libraries import libraries
-from bench.measure import OURS, Case, Library, Result
-from bench.report import console, markdown, run, show, time_text, write
-
-PEERS = ("autograd", "torch", "jax")
-# The most that a gradient may cost, in evaluations of the function, from that many elements of arrays on.
-MOST, LARGE = 4.0, 10**5
-# The most that we may take of compiled JAX's time at about ten thousand variables.
-MOST_OF_JAX, NEAR = 3.0, (5_000, 20_000)
+from bench.libraries import OURS, Library, Statement
+from bench.measure import Case
 
 
 @dataclass(frozen=True)
@@ -355,163 +347,30 @@ def problems() -> tuple[Problem, ...]:
     )
 
 
-class _Torch(Library):
-    """PyTorch in eager mode; variables know that their gradient is wanted."""
-
-    def __init__(self, torch: Any) -> None:
-        self.torch = torch
-        super().__init__({})
-
-    def take(self, value: Any) -> Any:
-        if isinstance(value, tuple):
-            return tuple(self.torch.tensor(part, requires_grad=True) for part in value)
-        return self.torch.from_numpy(value)
+def batches(libraries: Mapping[str, Library], largest: float = math.inf) -> list[list[Case]]:
+    """Value and gradient of each model with at most so many variables, those of a model side by side."""
+    return [cases(problem, libraries) for problem in problems() if problem.variables <= largest]
 
 
-class _Jax(Library):
-    def __init__(self, jax: Any) -> None:
-        self.jax = jax
-        super().__init__({})
-
-    def take(self, value: Any) -> Any:
-        return self.jax.block_until_ready(self.jax.tree.map(self.jax.numpy.asarray, value))
-
-
-def contenders() -> dict[str, Library]:
-    """The libraries that have reverse mode, with ``value`` and ``gradient`` as functions of a problem's functions."""
-    import numbafunc
-
-    known = libraries()
-    found = {OURS: Library({}), "value": Library({})}
-    found[OURS].namespace["gradient"] = lambda f: numbafunc.value_and_grad(f, mode="reverse")
-    if importlib.util.find_spec("autograd"):
-        import autograd
-
-        found["autograd"] = Library({"gradient": autograd.value_and_grad})
-    if "torch" in known:
-        import torch
-
-        def torch_gradient(f: Any) -> Any:
-            def run(w: Any, *others: Any) -> Any:
-                value = f(w, *others)
-                return value, torch.autograd.grad(value, w)
-
-            return run
-
-        found["torch"] = _Torch(torch)
-        found["torch"].namespace["gradient"] = torch_gradient
-    if "jax" in known:
-        import jax
-
-        jax.config.update("jax_enable_x64", True)
-
-        def jax_gradient(f: Any) -> Any:
-            compiled = jax.jit(jax.value_and_grad(f))
-            return lambda *arrays: jax.block_until_ready(compiled(*arrays))
-
-        found["jax"] = _Jax(jax)
-        found["jax"].namespace["gradient"] = jax_gradient
-    return found
-
-
-def cases(options: Options, found: Mapping[str, Library]) -> tuple[list[Case], list[Problem]]:
-    """A case for each problem, with the value alone as a contender of its own; the gradients are compared first."""
-    made, taken = [], []
-    for number, problem in enumerate(problems()):
-        if not options.wants(problem.name):
-            continue
-        data = problem.data(np.random.default_rng(0))
-        statements, expected = {}, None
-        for name, library in found.items():
-            if name == "value":
-                library.namespace[f"f{number}"] = problem.functions[OURS]
-            elif name in problem.functions:
-                library.namespace[f"f{number}"] = library.namespace["gradient"](problem.functions[name])
-            else:
-                continue
-            statements[name] = f"f{number}({', '.join(data)})"
-            if name != "value":
-                result = library.namespace[f"f{number}"](*map(library.take, data.values()))[1]
-                flat = np.concatenate([np.asarray(part).reshape(-1) for part in result])
-                expected = flat if expected is None else expected
-                np.testing.assert_allclose(flat, expected, 1e-7, 1e-9 * np.abs(expected).max(), err_msg=problem.name)
-        made.append(Case(problem.name, f"{problem.variables}", problem.elements, problem.data, statements))
-        taken.append(problem)
-    return made, taken
-
-
-def _mean(ratios: list[float]) -> float:
-    return math.exp(sum(map(math.log, ratios)) / max(1, len(ratios)))
-
-
-def verdicts(results: list[Result], measured: list[Problem]) -> tuple[list[str], list[str]]:
-    """What is lost, and how the bars stand."""
-    lost, bars = [], []
-    for result, problem in zip(results, measured, strict=True):
-        cost = 1 / result.ratio("value")
-        if problem.elements >= LARGE and cost > MOST:
-            lost.append(f"{problem.name} {problem.variables}: the gradient costs {cost:.2f} evaluations (bar {MOST})")
-        for peer in PEERS:
-            if peer in result.timings and result.ratio(peer) < 1:
-                lost.append(
-                    f"{problem.name} {problem.variables}: {peer} takes {result.ratio(peer):.2f} of our time "
-                    f"({time_text(result.timings[peer].median)} to {time_text(result.timings[OURS].median)})"
-                )
-    for peer in PEERS:
-        ratios = [result.ratio(peer) for result in results if peer in result.timings]
-        if ratios:
-            bars.append(f"{peer} / ours: geometric mean {_mean(ratios):.2f}, least {min(ratios):.2f}")
-    near = [
-        1 / result.ratio("jax")
-        for result, problem in zip(results, measured, strict=True)
-        if "jax" in result.timings and NEAR[0] <= problem.variables <= NEAR[1]
-    ]
-    if near:
-        bars.append(f"at about 10,000 variables we take at most {max(near):.2f} of JAX's time (bar {MOST_OF_JAX})")
-    large = [1 / result.ratio("value") for result in results if result.case.elements >= LARGE]
-    if large:
-        bars.append(f"from {LARGE} elements on the gradient costs at most {max(large):.2f} evaluations (bar {MOST})")
-    return lost, bars
-
-
-def main(options: Options) -> list[str]:
-    """Measure, show and write; what is lost."""
-    found = contenders()
-    made, measured = cases(options, found)
-    results = run("gradients", made, found, options.effort)
-    rows = []
-    for result in results:
-        ours = result.timings[OURS]
-        row = {
-            "case": result.case.name + ("*" if result.disturbed else ""),
-            "size": result.case.size,
-            "value and gradient": time_text(ours.median),
-            "in evaluations": f"{1 / result.ratio('value'):.2f}",
-        }
-        for peer in PEERS:
-            if peer in result.timings:
-                ratio = result.ratio(peer)
-                mark = " !" if ratio < 1 else ""
-                row[f"{peer} / ours"] = f"{ratio:.2f} ({result.ratio_of_minima(peer):.2f}){mark}"
-        rows.append(row)
-    title = "Value and gradient by reverse mode, float64"
-    show(title, rows)
-    lost, bars = verdicts(results, measured)
-    for line in (*lost, *bars):
-        console.print(f"  {line}", highlight=False)
-    legend = (
-        "`size`: number of variables. `in evaluations`: time over that of the function alone, in NumPy and our ops. "
-        "Each peer's time over ours: the median over rounds and, in brackets, the ratio of the fastest rounds; JAX is "
-        "compiled. `!`: a peer was faster. `*`: others were busy during some of the rounds."
-    )
-    sections = {
-        "Lost": "\n".join(f"- {line}" for line in lost) or "Nothing.",
-        "Bars": "\n".join(f"- {line}" for line in bars),
-        "Times": f"{legend}\n\n{markdown(rows)}",
+def cases(problem: Problem, libraries: Mapping[str, Library]) -> list[Case]:
+    """The value by us alone, which gradients are compared with, and the gradient by all."""
+    arrays = list(problem.data(np.random.default_rng(0)))
+    others = ", ".join(arrays[1:])
+    calls = {
+        OURS: Statement(f"g({', '.join(arrays)})", "g = value_and_grad(f, mode='reverse')"),
+        "autograd": Statement(f"g({', '.join(arrays)})", "g = value_and_grad(f)"),
+        "torch": Statement(
+            f"value = f(z, {others})\ngrad(value, z)", "z = tuple(part.detach().requires_grad_() for part in w)"
+        ),
+        "jax": Statement(f"wait(g({', '.join(arrays)}))", "g = jitted(value_and_grad(f))"),
     }
-    write("gradients", title, sections, [result.record() for result in results], options)
-    return lost
+    names = {name: {"f": function} for name, function in problem.functions.items() if name in libraries}
+    size = str(problem.variables)
 
+    def case(statements: Mapping[str, Statement], what: str) -> Case:
+        return Case(problem.name, size, problem.elements, problem.data, statements, what, "float64", names)
 
-if __name__ == "__main__":
-    main(parse(__doc__))
+    return [
+        case({OURS: Statement(f"f({', '.join(arrays)})")}, "value"),
+        case({name: calls[name] for name in names}, "gradient"),
+    ]

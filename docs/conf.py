@@ -22,6 +22,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "floors",
     "function_pages",
+    "links",
     "myst_parser",
     "notebook",
     "numpydoc",
@@ -31,7 +32,8 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "_templates"]
+templates_path = ["_templates"]
 default_role = "code"
 
 autosummary_generate = True

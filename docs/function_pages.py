@@ -110,6 +110,28 @@ GROUPS = (
 
 # The name of the function behind an op in the table of accuracy, where it is not that of the op.
 ELEMENTARY = {"sigmoid": "logistic"}
+# What readers who know a function by another name search for.
+SOUGHT = {
+    "channel_to_space2d": "pixel shuffle",
+    "checkpoint": "rematerialisation",
+    "custom_derivative": "custom gradient",
+    "custom_root": "implicit differentiation",
+    "elementwise": "vectorize",
+    "grad": "gradient",
+    "interpolate": "resize",
+    "jacfwd": "Jacobian",
+    "jacrev": "Jacobian",
+    "loss.cross_entropy_logits_sparse": "classification loss",
+    "loss.mean_absolute_error": "L1 loss",
+    "loss.mean_squared_error": "MSE",
+    "loss.sigmoid_cross_entropy_logits": "binary cross entropy",
+    "odeint": "ODE",
+    "parallel.psum": "allreduce",
+    "space_to_channel2d": "pixel unshuffle",
+    "stop_gradient": "detach",
+    "swish": "SiLU",
+    "vjp": "backward",
+}
 
 
 def public() -> dict[str, Any]:
@@ -180,7 +202,8 @@ def cost_of(name: str) -> list[str]:
 
 def page(name: str, value: Any) -> str:
     """The page of one function."""
-    lines = [name, "=" * len(name), ""]
+    lines = [f".. index:: ! {SOUGHT[name]}", ""] if name in SOUGHT else []
+    lines += [name, "=" * len(name), ""]
     if name in pictures.OF_FUNCTIONS:
         lines += [f".. picture:: {name}", f"    :alt: {pictures.OF_FUNCTIONS[name].alt}", ""]
     module, _, own = f"numbafunc.{name}".rpartition(".")
@@ -205,7 +228,8 @@ def group_page(group: Group, names: list[str]) -> str:
         for name in drawn:
             lines += ["    .. grid-item-card::", f"        :link: {name}", "        :link-type: doc"]
             lines += ["        :text-align: center", "", f"        .. picture:: {name}.small", "            :alt:", ""]
-            lines += [f"        {name}", ""]
+            broken = re.sub(r"([._])", r"\1<wbr>", name)  # where a line may end on a narrow page
+            lines += ["        .. raw:: html", "", f"            <p>{broken}</p>", ""]
     lines += [".. currentmodule:: numbafunc", "", ".. autosummary::", "    :nosignatures:", ""]
     lines += [f"    {name}" for name in names]
     lines += ["", ".. toctree::", "    :hidden:", ""] + [f"    {name}" for name in names]
@@ -228,13 +252,8 @@ def write(app: Any) -> None:
     lines += [".. grid:: 1 2 2 2", "    :gutter: 3", ""]
     for group, names in tree().items():
         texts[f"group-{group.file}"] = group_page(group, names)
-        lines += [
-            f"    .. grid-item-card:: {group.title}",
-            f"        :link: group-{group.file}",
-            "        :link-type: doc",
-            "",
-        ]
-        lines += [f"        {', '.join(f'``{name}``' for name in names)}", ""]
+        lines += [f"    .. grid-item-card:: :doc:`group-{group.file}`", ""]
+        lines += [f"        {', '.join(f':doc:`{name}`' for name in names)}", ""]
     lines += [".. toctree::", "    :hidden:", ""] + [f"    group-{group.file}" for group in GROUPS]
     texts["index"] = "\n".join([*lines, ""])
     for file in folder.glob("*.rst"):
@@ -249,11 +268,11 @@ def write(app: Any) -> None:
 def adapt(app: Any, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
     """Adapt a docstring to Sphinx and MathJax.
 
-    An initial at the beginning of a line, as in references, would begin a numbered list; a figure in the name of an
-    operator would be set apart from its letters.
+    An initial at the beginning of a line or reference would begin a numbered list; a figure in the name of an operator
+    would be set apart from its letters.
     """
     for place, line in enumerate(lines):
-        line = re.sub(r"^(\s*)([A-Z])\. ", r"\1\\\2. ", line)
+        line = re.sub(r"^(\s*(?:\.\. \[\d+\] )?)([A-Z])\. ", r"\1\\\2. ", line)
         lines[place] = re.sub(r"\\operatorname\{(\w*\d\w*)\}", r"\\mathop{\\text{\1}}", line)
 
 

@@ -25,7 +25,7 @@ class ConvPadding(enum.Enum):
     """Padding that gives one window for every ``stride`` pixels; where it is odd, the larger half comes after."""
 
     VALID = "VALID"
-    """None."""
+    """No padding: only windows that lie within the image."""
 
 
 class Interpolate(enum.Enum):

@@ -44,22 +44,22 @@ def setup(app: Any) -> dict[str, bool]:
     from sphinx.util.docutils import SphinxDirective
 
     class PictureDirective(SphinxDirective):
-        """The picture with the given name, described by ``alt``."""
+        """The picture with the given name, described by ``alt``; as a ``diagram`` it keeps its letters legible."""
 
         required_arguments = 1
-        option_spec = {"alt": directives.unchanged}  # noqa: RUF012
+        option_spec = {"alt": directives.unchanged, "diagram": directives.flag}  # noqa: RUF012
 
         def run(self) -> list[nodes.Node]:
             if self.arguments[0].startswith("bench-") and not benchmarks.drawn(self.arguments[0]):
                 return []  # not measured yet
-            images = []
+            images: list[nodes.Node] = []
             for theme in ("light", "dark"):
                 uri = f"/_generated/{self.arguments[0]}.{theme}.svg"
                 images.append(
                     nodes.image(uri=uri, alt=self.options.get("alt") or "", classes=[f"only-{theme}", "picture"])
                 )
                 self.set_source_info(images[-1])
-            return images
+            return [nodes.container("", *images, classes=["diagram"])] if "diagram" in self.options else images
 
     class Table(SphinxDirective):
         """A table that the function of this name writes."""

@@ -189,6 +189,10 @@ def _instead_of(name: str, node: ast.Call | None, line: UserLine) -> str:
         return found[1]
     if name.startswith("scipy.sparse."):
         return "define the derivative by numbafunc.custom_derivative"
+    if name.startswith("scipy.optimize."):
+        return f"give the solution its derivative by numbafunc.custom_root; {_VALUE_ALONE}"
+    if name in ("scipy.integrate.odeint", "scipy.integrate.solve_ivp"):
+        return f"call numbafunc.odeint; {_VALUE_ALONE}"
     if name.startswith("scipy.linalg."):
         return f"call numpy.linalg or numbafunc.scipy.linalg, if these have it; {_VALUE_ALONE}"
     if (

@@ -50,7 +50,11 @@ class Structure:
         return hash(self._definition)
 
     def __repr__(self) -> str:
-        return "a single array" if self._definition is None else str(self._definition)
+        """The containers as Python writes them, with ``*`` for each leaf."""
+        if self._definition is None:
+            return "a single array"
+        text = str(self._definition).removesuffix(")").removesuffix(f", namespace={NAMESPACE!r}")
+        return text.removeprefix("PyTreeSpec(")
 
 
 SINGLE = Structure(None)

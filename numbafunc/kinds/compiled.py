@@ -64,7 +64,10 @@ class Compiled:
         args = tuple(map(_given, args))
         if not holds_dual((args, tuple(options.values()))):
             return self.dispatcher(*args, **options)
-        bound = inspect.signature(self.dispatcher.py_func).bind(*args, **options)
+        try:
+            bound = inspect.signature(self.dispatcher.py_func).bind(*args, **options)
+        except TypeError as error:
+            raise TypeError(f"{self.dispatcher.py_func.__name__}(): {error}") from None
         bound.apply_defaults()
         if bound.kwargs:
             return self._in_python(bound.args, "keyword-only arguments", bound.kwargs)

@@ -486,7 +486,10 @@ def elementwise(definition: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(definition)
     def wrapped(*args: Any, out: Any = None, **kwargs: Any) -> Any:
-        bound = signature.bind(*args, **kwargs)
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{definition.__name__}(): {error}") from None
         bound.apply_defaults()
         try:
             return op(*bound.args, out=out)

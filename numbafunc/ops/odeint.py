@@ -258,8 +258,10 @@ class _System:
             result = self.sequence(result)
         leaves, structure = flatten(result)
         if structure != self.structure:
+            hint = ", or numpy.array(y0)" if structure is SINGLE and self.sequence in _SEQUENCES else ""
             raise TypeError(
-                f"f returns a derivative nested as {structure}, and y0 is nested as {self.structure}; wanted: alike"
+                f"f returns a derivative nested as {structure}, and y0 is nested as {self.structure}; "
+                f"wanted: alike{hint}"
             )
         for i, shape in enumerate(self.shapes):
             leaf = leaves[i]

@@ -23,7 +23,15 @@ from numbafunc.dual.recorder import Primitive, Recorder
 from numbafunc.rules.application import Tangent
 from numbafunc.scipy.original import differentiable, double, matrix, original
 
-UNSET: Any = object()
+
+class _Unset:
+    """The default of an argument that SciPy has and that dual arrays refuse."""
+
+    def __repr__(self) -> str:
+        return "unset"
+
+
+UNSET: Any = _Unset()
 
 
 def _apply(name: str, a: Operand) -> Any:

@@ -85,7 +85,10 @@ REFUSED = [
     (lambda x: scipy.optimize.brentq(lambda t: t - x[0], -5, 5), r"scipy\.optimize\.brentq .*stop_gradient"),
     (lambda x: scipy.optimize.brentq(lambda t: t - 1, -5, x[0] * 5), r"scipy\.optimize\.brentq .*stop_gradient"),
     (lambda x: scipy.optimize.root(lambda t: t - x, VALUES), r"scipy\.optimize\.root .*stop_gradient"),
-    (lambda x: scipy.optimize.minimize(lambda t: np.sum((t - x) ** 2), VALUES), r"scipy\.optimize\.minimize "),
+    (
+        lambda x: scipy.optimize.minimize(lambda t: np.sum((t - x) ** 2), VALUES),
+        r"scipy\.optimize\.minimize .*custom_root",
+    ),
     (lambda x: scipy.interpolate.CubicSpline(VALUES, x), r"scipy\.interpolate\.CubicSpline "),
     (lambda x: scipy.interpolate.CubicSpline(VALUES, VALUES)(x), r"scipy\.interpolate\.CubicSpline\(\.\.\.\) "),
     (lambda x: scipy.integrate.quad(lambda t: t * x[0], 0, 1), r"scipy\.integrate\.quad "),

@@ -317,7 +317,7 @@ def test_arguments_of_a_user_function():
     target = np.zeros(2)
     assert scaled([1.0, 2.0], out=target) is target
     for wrong in ((), (1.0, 2.0, 3.0)):
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match=r"^scaled\(\): "):
             scaled(*wrong)
     with pytest.raises(TypeError, match="^factor"):
         scaled(1.0, "a")

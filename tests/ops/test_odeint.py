@@ -334,8 +334,15 @@ ERRORS = {
         lambda f: odeint(lambda y, t: y[0], np.ones(2), [0.0, 1.0]),
     ),
     "nest": (
-        *(TypeError, r"f returns a derivative nested as .*, and y0 is nested as .*; wanted: alike"),
+        *(TypeError, r"f returns a derivative nested as \(\*,\), and y0 is nested as \{'a': \*\}; wanted: alike$"),
         lambda f: odeint(lambda y, t: (y["a"],), {"a": 1.0}, [0.0, 1.0]),
+    ),
+    "an array for a list": (
+        *(
+            TypeError,
+            r"nested as a single array, and y0 is nested as \[\*, \*\]; wanted: alike, or numpy\.array\(y0\)$",
+        ),
+        lambda f: odeint(lambda y, t: np.array(y), [1.0, 2.0], [0.0, 1.0]),
     ),
     "None": (
         TypeError,

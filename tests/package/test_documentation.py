@@ -51,7 +51,7 @@ def public_names() -> set[str]:
 def test_the_documentation_has_a_page_for_each_public_name(function_pages) -> None:
     listed = [name for names in function_pages.tree().values() for name in names]
     assert sorted(listed) == sorted(public_names())
-    assert set(function_pages.pictures.OF_FUNCTIONS) <= public_names()
+    assert function_pages.pictures.OF_FUNCTIONS.keys() | function_pages.SOUGHT.keys() <= public_names()
 
 
 def test_every_activation_and_every_loss_has_a_picture(function_pages) -> None:

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import operator
 import pickle
 from types import FunctionType
 
@@ -59,6 +60,8 @@ def test_import_starts_no_threads(programs):
 UNKNOWN = [
     (numbafunc, "sofmax", "'numbafunc' has no attribute 'sofmax'. Did you mean 'softmax'?"),
     (numbafunc, "leaky_ReLU", "'numbafunc' has no attribute 'leaky_ReLU'. Did you mean 'leaky_relu'?"),
+    (numbafunc, "silu", "'numbafunc' has no attribute 'silu'. Did you mean 'numbafunc.swish'?"),
+    (numbafunc.parallel, "allreduce", "'numbafunc.parallel' has .* Did you mean 'numbafunc.parallel.psum'?"),
     (numbafunc, "zzz", "'numbafunc' has no attribute 'zzz'"),
     (numbafunc, "__path_of__", "'numbafunc' has no attribute '__path_of__'"),
     (numbafunc.autodiff, "gard", "'numbafunc.autodiff' has no attribute 'gard'. Did you mean 'grad'?"),
@@ -74,6 +77,11 @@ UNKNOWN = [
 def test_unknown_names(module, name, message):
     with pytest.raises(AttributeError, match=f"^module {message}$".replace("?$", r"\?$")):
         getattr(module, name)
+
+
+def test_names_of_other_libraries_lead_to_ours():
+    for name, ours in numbafunc.prompt._ELSEWHERE.items():
+        assert callable(operator.attrgetter(ours)(numbafunc)), name
 
 
 def test_unknown_names_at_the_end_of_a_program(programs):

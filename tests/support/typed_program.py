@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from typing_extensions import assert_type
 
 import numbafunc as nf
+from numbafunc.scipy import linalg, special
 
 Vector = np.ndarray[tuple[int], np.dtype[np.float64]]
 Array = NDArray[np.float64]
@@ -63,6 +64,51 @@ assert_type(nf.stop_gradient({"a": 1.0}), dict[str, float])
 assert_type(nf.parallel.psum((array, array32)), tuple[Array, Array32])
 assert_type(nf.parallel.pmean(whole), Floating)
 assert_type(nf.parallel.axis_index(), int)
+
+
+# SciPy's names.
+spd: Array = np.array([[4.0, 1.0], [1.0, 3.0]])
+spd32: Array32 = spd.astype(np.float32)
+right: Array = np.ones(2)
+assert_type(linalg.block_diag(spd32, spd32), Array32)
+assert_type(linalg.cho_factor(spd32), tuple[Array32, bool])
+assert_type(linalg.cho_solve(linalg.cho_factor(spd), right), Array)
+assert_type(linalg.cholesky(spd32, lower=True), Array32)
+assert_type(linalg.det(spd), Any)
+assert_type(linalg.eig(spd), tuple[NDArray[np.complexfloating[Any, Any]], NDArray[np.inexact[Any]]])
+assert_type(linalg.eigh(spd32), tuple[Array32, Array32])
+assert_type(linalg.eigh(spd32, spd32, eigvals_only=True), Array32)
+assert_type(linalg.eigvalsh(spd), Array)
+assert_type(linalg.expm(spd32), Array32)
+assert_type(linalg.expm([[0.0, 1.0], [0.0, 0.0]]), NDArray[np.inexact[Any]])
+assert_type(linalg.inv(spd32), Array32)
+assert_type(linalg.lstsq(spd, right), tuple[Array, Array, Any, Array | None])
+assert_type(linalg.lu(spd32), tuple[NDArray[Any], Array32, Array32])
+assert_type(linalg.lu(spd32, permute_l=True), tuple[Array32, Array32])
+assert_type(linalg.lu_factor(spd32), tuple[Array32, NDArray[np.int32]])
+assert_type(linalg.lu_solve(linalg.lu_factor(spd), right), Array)
+assert_type(linalg.norm(spd32), np.floating[Any])
+assert_type(linalg.norm(spd, axis=0), Any)
+assert_type(linalg.pinv(spd32), Array32)
+assert_type(linalg.pinv(spd, return_rank=True), tuple[Array, Any])
+assert_type(linalg.qr(spd32, mode="economic"), tuple[Array32, Array32])
+assert_type(linalg.qr(spd32, mode="r"), tuple[Any, ...])
+assert_type(linalg.solve(spd, right, assume_a="pos"), Array)
+assert_type(linalg.solve(spd, [1, 2]), Any)
+assert_type(linalg.solve_continuous_are(spd, spd, spd, spd), Array)
+assert_type(linalg.solve_sylvester(spd, spd, spd), Array)
+assert_type(linalg.solve_triangular(spd32, spd32, lower=True), Array32)
+assert_type(linalg.sqrtm(spd), Any)
+assert_type(linalg.svd(spd32), tuple[Array32, Array32, Array32])
+assert_type(linalg.svd(spd, compute_uv=False), Array)
+assert_type(linalg.toeplitz(whole), NDArray[np.int64])
+assert_type(linalg.hadamard(2), Any)
+assert_type(special.softmax(array32, axis=0), Array32)
+assert_type(special.log_softmax(whole), Array)
+assert_type(special.logsumexp(array), Any)
+assert_type(special.logsumexp(array, return_sign=True), tuple[Any, Any])
+assert_type(special.polygamma(1, array), Array)
+assert_type(special.expit(array), Any)
 
 
 # Functions that take derivatives keep the parameters of what they are given.
@@ -186,3 +232,7 @@ dual = nf.Dual(array, array[None], 1)
 assert_type(nf.sigmoid(dual), nf.Dual)
 assert_type(nf.celu(array, dual), nf.Dual)
 assert_type(nf.loss.l2(dual), nf.Dual)
+assert_type(special.softmax(dual), nf.Dual)
+assert_type(linalg.inv(nf.Dual(spd, spd[None], 1)), nf.Dual)
+assert_type(linalg.solve(nf.Dual(spd, spd[None], 1), right), nf.Dual)
+assert_type(linalg.det(nf.Dual(spd, spd[None], 1)), nf.Dual)

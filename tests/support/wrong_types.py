@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import numbafunc as nf
+from numbafunc.scipy import linalg, special
 
 Array = NDArray[np.float64]
 array: Array = np.ones(3)
@@ -44,3 +45,8 @@ def wrong() -> None:
     nf.vjp(scaled, "abc")
     nf.scan(scaled, array, array)
     nf.sofmax(array)
+    linalg.inv("abc")
+    linalg.cholesky(array, lower="yes")
+    linalg.solve(array)
+    linalg.qr(array, mode="thin")
+    special.softmax("abc")

@@ -14,8 +14,9 @@ from typing import Any
 
 from numba.extending import intrinsic
 
+from numbafunc.numbers.keys import VALUE, sort_keys
 from numbafunc.numbers.numba_type import NumberType, pack, unpack
-from numbafunc.numbers.number import VALUE, Number, sort_keys
+from numbafunc.numbers.number import Number
 from numbafunc.numbers.real import Real, select
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from importlib import import_module as _import_module
 from typing import Any as _Any
 
-import numba as _numba  # noqa: F401  (here, so that concurrent first uses don't see a half-loaded module)
-
 from numbafunc.collective_symbol import name_collective as _name_collective
 from numbafunc.interrupts import held_back as _held_back
+from numbafunc.numba_import import after_import as _after_import
 from numbafunc.tbb_library import load as _load_tbb
 
 __version__ = "0.1.0"
@@ -65,5 +64,5 @@ def __dir__() -> list[str]:
     return sorted([*__all__, *_NOT_STARRED, "__version__"])
 
 
-_load_tbb()
-_name_collective()
+_after_import(_load_tbb)
+_after_import(_name_collective)

@@ -51,7 +51,7 @@ def info(options: argparse.Namespace) -> int:
 def cached_kernels(options: argparse.Namespace) -> int:
     """Print what the cache of compiled kernels holds, or remove it."""
     from numbafunc.cpu import cache_folder
-    from numbafunc.cpu.cache import contents
+    from numbafunc.cpu.cache_entries import contents
     from numbafunc.info import cache_line, facts_of_cache
 
     if options.clear:

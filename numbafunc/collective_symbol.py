@@ -9,8 +9,6 @@ from __future__ import annotations
 import ctypes
 from importlib import import_module
 
-import llvmlite.binding
-
 SYMBOL = "numbafunc_parallel_call"
 FAILURE = 3
 
@@ -29,4 +27,6 @@ _callback = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 4)(_call)
 
 def name_collective() -> None:
     """Define the name for LLVM."""
+    import llvmlite.binding
+
     llvmlite.binding.add_symbol(SYMBOL, ctypes.cast(_callback, ctypes.c_void_p).value)

@@ -14,8 +14,9 @@ from numba.core import types
 from numbafunc.cpu.accumulate import typed_and_lowered
 from numbafunc.cpu.load_store import FLOATS
 from numbafunc.numbers.cores import CORES
+from numbafunc.numbers.keys import Key
 from numbafunc.numbers.numba_type import NumberType, pack
-from numbafunc.numbers.number import Key, Number
+from numbafunc.numbers.number import Number
 from numbafunc_cuda.compiler import intrinsic, unpack
 
 _WORD = ir.IntType(32)

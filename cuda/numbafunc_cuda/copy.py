@@ -18,7 +18,7 @@ from numba.core import types
 from numpy.lib.stride_tricks import as_strided
 
 from numbafunc.bounded import Bounded
-from numbafunc.numbers.number import VALUE
+from numbafunc.numbers.keys import VALUE
 from numbafunc_cuda import elementwise
 from numbafunc_cuda.arrays import View, arranged, empty, pointer, stream_for, view
 from numbafunc_cuda.launch import BLOCK, SIMULATED, access, compiled, inline, launch

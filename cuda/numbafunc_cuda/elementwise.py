@@ -14,7 +14,7 @@ from numbafunc.bounded import Bounded
 from numbafunc.dual.array import assemble
 from numbafunc.kinds import arguments
 from numbafunc.kinds.plan import Chunks, Levels, chunks_of, component_of, result_keys
-from numbafunc.numbers.number import Key
+from numbafunc.numbers.keys import Key
 from numbafunc_cuda.arrays import View, address, empty, pointer, stream_for
 from numbafunc_cuda.launch import access, compiled, inline, launch
 from numbafunc_cuda.layout import (

@@ -8,7 +8,7 @@ from typing import Any
 
 from numba.core import types
 
-from numbafunc.numbers.number import Key
+from numbafunc.numbers.keys import Key
 
 Shape = tuple[int, ...]
 

@@ -16,8 +16,9 @@ from numba.core import types
 
 from numbafunc.cpu.load_store import FLOATS, HALF, narrow, widen
 from numbafunc.numbers.cores import CORES
+from numbafunc.numbers.keys import Key
 from numbafunc.numbers.numba_type import NumberType, pack
-from numbafunc.numbers.number import Key, Number
+from numbafunc.numbers.number import Number
 from numbafunc_cuda.compiler import DeviceBuilder, intrinsic, unpack
 from numbafunc_cuda.layout import StoredOperand, argument_type
 

@@ -24,8 +24,8 @@ from numbafunc.cpu.scan import place, text
 from numbafunc.cpu.user_functions import frozen, with_compiled_helpers
 from numbafunc.dual.array import Dual, assemble, components, on_device
 from numbafunc.kinds.plan import chunks_of, component_of, result_keys
+from numbafunc.numbers.keys import Key
 from numbafunc.numbers.numba_type import NumberType
-from numbafunc.numbers.number import Key
 from numbafunc_cuda.arrays import View, empty, pointer, stream_for
 from numbafunc_cuda.copy import in_order
 from numbafunc_cuda.launch import SIMULATED, access, compiled, inline, launch

@@ -20,7 +20,7 @@ from numba.core import types
 
 from numbafunc.cpu.pad import HEADER
 from numbafunc.kinds.arguments import is_float
-from numbafunc.numbers.number import VALUE
+from numbafunc.numbers.keys import VALUE
 from numbafunc.ops.pad_index import Padding, Widths
 from numbafunc.ops.pad_margins import between, between_integers, mirrored
 from numbafunc.rules.device_ufuncs import apply, copied_into

@@ -10,7 +10,7 @@ import numpy as np
 from numba import cuda
 from numba.core import types
 
-from numbafunc.cpu import pool, pool_positions, pool_source
+from numbafunc.cpu import pool, pool_places, pool_positions
 from numbafunc.cpu.load_store import beats, chosen, maximum
 from numbafunc.dual.array import Dual, value_of
 from numbafunc.kinds.arguments import is_float
@@ -83,7 +83,7 @@ _FIND = """
 _AREA = "number(high * wide)"
 _COUNTED_AREA = "number(get_count(counts, new_row) * get_count(counts, new_rows + new_column))"
 
-Window = pool_source.Window
+Window = pool_places.Window
 
 
 def build(
@@ -138,7 +138,7 @@ def build(
     if dilated:
         body = body.replace("column + wide)", "column + wide * wide_gap, wide_gap)")
         body = body.replace("row + high)", "row + high * high_gap, high_gap)")
-    places = ", ".join([name for name in _PLACES if name not in given] + list(pool_source.GAPS) * dilated)
+    places = ", ".join([name for name in _PLACES if name not in given] + list(pool_places.GAPS) * dilated)
     source = _KERNEL.format(places=places, body=body.strip("\n"), arrays="counts, " if counted else "")
     exec(compile(source, f"<numbafunc pooling {form} on a device>", "exec"), namespace)
     return namespace["kernel"]
@@ -181,7 +181,7 @@ def _pooled(form: str, x: View, windows: Any) -> View:
         x = in_order(x)
         window = (*windows.size, *windows.strides)
         dilated = windows.dilation != (1, 1)
-        known = window if window in pool_source.UNROLLED and not dilated else None
+        known = window if window in pool_places.UNROLLED and not dilated else None
         counts = _counts(windows, x.shape) if form == "mean" else None
         boolean = np.dtype(np.uint8) if x.dtype.kind == "b" else None
         storage = x.dtype.name if boolean is None else boolean.name

@@ -11,7 +11,7 @@ import numpy as np
 from numbafunc.bounded import Bounded
 from numbafunc.dual.array import assemble
 from numbafunc.kinds.plan import LARGEST_CHUNK, Chunks, Levels, chunks_of, component_of, result_keys
-from numbafunc.numbers.number import Key
+from numbafunc.numbers.keys import Key
 from numbafunc_cuda.arrays import View, empty, pointer, stream_for
 from numbafunc_cuda.launch import SIMULATED, compiled, inline, launch
 from numbafunc_cuda.layout import Slot, StoredOperand, broadcast_strides, contiguous, merged

@@ -15,7 +15,7 @@ from numba import cuda
 from numba.core import types
 
 from numbafunc.cpu.load_store import FLOATS
-from numbafunc.numbers.number import VALUE, Key
+from numbafunc.numbers.keys import VALUE, Key
 from numbafunc_cuda.launch import BLOCK, SIMULATED, access, inline
 from numbafunc_cuda.layout import Slot, StoredOperand, argument_type
 

@@ -17,7 +17,8 @@ from numba import cuda
 from numba.core import types
 
 from numbafunc.cpu.pool import add
-from numbafunc.cpu.top_k import make_key, order_of
+from numbafunc.cpu.top_k import make_key
+from numbafunc.cpu.top_k_order import order_of
 from numbafunc.dual.array import Dual, value_of
 from numbafunc_cuda.arrays import View, empty, pointer, stream_for, view
 from numbafunc_cuda.copy import in_order

@@ -15,8 +15,9 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from numbafunc.cpu.order_of_sums import MAY_REORDER, summed_in
+from numbafunc.numbers.keys import VALUE, sort_keys
 from numbafunc.numbers.numba_type import NumberType, pack, unpack
-from numbafunc.numbers.number import VALUE, Number, sort_keys
+from numbafunc.numbers.number import Number
 from numbafunc.numbers.real import Real, select
 
 

@@ -1,74 +1,33 @@
-"""The cache of compiled kernels on disk: safe for any number of processes in one folder.
+"""The cache of compiled kernels on disk, as Numba's dispatchers see it: safe for any number of processes in one folder.
 
-A cached kernel is one file whose name is a digest of everything that its machine code depends on: the sources of this
-package, the kernel, the types of its arguments, the processor, and the versions of Python, NumPy, Numba and llvmlite.
-So a file is never changed, only created, and creation is atomic (a temporary file is renamed). The file repeats all
-that the digest is made of and has a checksum; a file that does not match is ignored. Unlike Numba's own cache, this one
-has no index file on which processes could disagree.
+Unlike Numba's own cache, this one has no index file on which processes could disagree, see
+:mod:`numbafunc.cpu.cache_entries`.
 """
 
 from __future__ import annotations
 
-import ast
 import contextlib
-import hashlib
 import pickle
-import platform
-import sys
 from collections.abc import Iterable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import llvmlite
 import numba
-import numpy as np
 from numba.core import event
 from numba.core.caching import NullCache, _Cache
 from numba.core.compiler import CompileResult
+from numba.core.environment import _rebuild_env
+from numba.core.funcdesc import FunctionDescriptor
 from numba.core.runtime import _nrt_python, rtsys
 from numba.core.serialize import dumps
 
 from numbafunc.cpu import cache_folder
-from numbafunc.cpu.compile_log import CompileTimer, dtypes_of, op_of
+from numbafunc.cpu.cache_entries import keep, read, unpacked
+from numbafunc.cpu.cache_key import key_of, source_digest
+from numbafunc.cpu.compile_log import CompileTimer
 from numbafunc.cpu.identity import TAINTED, UnidentifiableError, is_covered, mangled, type_words
-
-_MAGIC = b"numbafunc kernel 1\n"
-
-_LONGEST_KEY = 2**20  # bytes of a key that are read to describe an entry
-
-# How the names of variables begin that hold the environments of functions.
-_ENVIRONMENT = "_ZN08NumbaEnv"
-
-# Settings of Numba's that change the machine code, beside the processor and its features.
-_SETTINGS = (
-    "BOUNDSCHECK",
-    "DEBUGINFO_DEFAULT",
-    "DISABLE_INTEL_SVML",
-    "ENABLE_AVX",
-    "ENABLE_PROFILING",
-    "EXTEND_VARIABLE_LIFETIMES",
-    "LLVM_REFPRUNE_FLAGS",
-    "LLVM_REFPRUNE_PASS",
-    "LOOP_VECTORIZE",
-    "OPT",
-    "PARFOR_MAX_TUPLE_SIZE",
-    "SLP_VECTORIZE",
-    "USING_SVML",
-)
-
-
-@cache
-def source_digest() -> str:
-    """Digest of the sources of this package and of the versions that compile them."""
-    digest = hashlib.sha256()
-    root = Path(__file__).resolve().parent.parent
-    for path in sorted(root.rglob("*.py")):
-        digest.update(str(path.relative_to(root)).encode())
-        digest.update(path.read_bytes())
-    versions = (numba.__version__, llvmlite.__version__, np.__version__, sys.version, platform.machine())
-    digest.update(repr(versions).encode())
-    return digest.hexdigest()
+from numbafunc.cpu.kernel_loader import ENVIRONMENT, NotPlainError, payload_of
 
 
 class _Compilations(event.Listener):
@@ -94,10 +53,10 @@ event.register("numba:run_pass", _Compilations())
 def are_covered(libraries: Iterable[Any]) -> bool:
     """Whether identities cover all functions in some libraries, which have a variable for each."""
     names = (variable.name for one in libraries for variable in one._final_module.global_variables)
-    return all(is_covered(name.removeprefix(_ENVIRONMENT)) for name in names if name.startswith(_ENVIRONMENT))
+    return all(is_covered(name.removeprefix(ENVIRONMENT)) for name in names if name.startswith(ENVIRONMENT))
 
 
-class KernelCache(_Cache):
+class _Cached(_Cache):
     """Cache of a Numba dispatcher, which reads it before a compilation and writes to it afterwards."""
 
     def __init__(self, identity: str) -> None:
@@ -118,19 +77,26 @@ class KernelCache(_Cache):
     def flush(self) -> None:
         """Do nothing: cached kernels never go stale."""
 
-    def _key(self, signature: Any, target: Any) -> bytes:
-        settings = [(name, getattr(numba.config, name, None)) for name in _SETTINGS]
-        processor = target.codegen().magic_tuple()
-        return repr((source_digest(), self._identity, str(signature), processor, settings)).encode()
+    def _words(self, signature: Any) -> str:
+        """The types of arguments in words."""
+        return f"({', '.join(map(str, getattr(signature, 'args', signature)))})"
+
+    def _restore(self, payload: bytes, signature: Any, target: Any) -> Any:
+        """The compiled kernel of an entry."""
+        raise NotImplementedError
+
+    def _payload(self, compiled: Any) -> bytes:
+        """The entry of a compiled kernel."""
+        raise NotImplementedError
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled kernel for these types, or None."""
         # A full refresh of the context would load the whole compiler, which takes half a second.
         _name_runtime()
         self._timer = CompileTimer()
-        payload = _read(self._key(sig, target_context))
+        payload = read(key_of(self._identity, self._words(sig)))
         try:
-            found = None if payload is None else CompileResult._rebuild(target_context, *pickle.loads(payload))
+            found = None if payload is None else self._restore(payload, sig, target_context)
         except (ImportError, AttributeError):  # it refers to a user's module that no longer exists
             return None
         except Exception as error:
@@ -147,13 +113,57 @@ class KernelCache(_Cache):
             return
         if data.lifted or data.library.has_dynamic_globals or _is_recursive(data.library) or _needs_more(data.library):
             return
-        key = self._key(sig, data.target_context)
+        key = key_of(self._identity, self._words(sig))
         try:
-            payload = dumps(data._reduce())
+            payload = self._payload(data)
         except Exception as error:
             cache_folder.warn_once(f"A compiled kernel can't be kept, and is compiled anew next time: {error!r}")
             return
-        _keep(key, payload)
+        keep(key, payload)
+
+
+class KernelCache(_Cached):
+    """Cache of a kernel of an op. Its entries hold machine code and plain words, from which no object is made."""
+
+    def _payload(self, compiled: Any) -> bytes:
+        return payload_of(compiled)
+
+    def load_overload(self, sig: Any, target_context: Any) -> None:
+        """Nothing: a kernel has looked for its machine code before it asks Numba."""
+        self._timer = CompileTimer()
+
+
+class LinkedCache(_Cached):
+    """Cache of a kernel that compiled functions call too, so that Numba has to know it: likewise plain."""
+
+    def _payload(self, compiled: Any) -> bytes:
+        result, function, library = compiled.signature.return_type, compiled.fndesc, compiled.library
+        if getattr(numba.types, str(result), None) != result:
+            raise NotPlainError(f"its result is {result}")
+        shared = library.serialize_using_object_code()[2][1]
+        words = {name: getattr(function, name) for name in _DESCRIBED}
+        return payload_of(compiled, {"library": library.name, "result": str(result), "function": words}, shared)
+
+    def _restore(self, payload: bytes, signature: Any, target: Any) -> Any:
+        facts, (code, shared) = unpacked(payload)
+        words, types = facts["function"], tuple(getattr(signature, "args", signature))
+        function = FunctionDescriptor(
+            *(True, words["modname"], words["qualname"], words["unique_name"], None, None),
+            *(getattr(numba.types, facts["result"]), None, words["args"], words["kws"]),
+            mangler=lambda *arguments, **options: words["mangled_name"],
+            argtypes=types,
+            noalias=words["noalias"],
+            env_name=words["env_name"],
+        )
+        first, *others = (_rebuild_env(__name__, [], name) for name in (words["env_name"], *facts["environments"]))
+        return CompileResult._rebuild(
+            *(target, (facts["library"], "object", (code, shared)), function, first),
+            *(numba.core.typing.signature(function.restype, *types), False, (), None, (), tuple(others)),
+        )
+
+
+# What makes a function known to Numba.
+_DESCRIBED = ("modname", "qualname", "unique_name", "mangled_name", "env_name", "args", "kws", "noalias")
 
 
 class NoCache(NullCache):
@@ -168,11 +178,20 @@ class NoCache(NullCache):
         self._timer.log(None, sig, cache_hit=False)
 
 
-class UserCache(KernelCache):
-    """Cache of a dispatcher whose arguments come from users, and may be of any type."""
+class UserCache(_Cached):
+    """Cache of a dispatcher whose arguments come from users, and may be of any type.
 
-    def _key(self, signature: Any, target: Any) -> bytes:
-        return super()._key("; ".join(map(type_words, signature)), target)
+    Its entries are pickles: types of users, and what their functions refer to, have no plain form.
+    """
+
+    def _words(self, signature: Any) -> str:
+        return "; ".join(map(type_words, signature))
+
+    def _payload(self, compiled: Any) -> bytes:
+        return bytes(dumps(compiled._reduce()))
+
+    def _restore(self, payload: bytes, signature: Any, target: Any) -> Any:
+        return CompileResult._rebuild(target, *pickle.loads(payload))
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled kernel for these types, or None."""
@@ -189,7 +208,7 @@ class UserCache(KernelCache):
 
 def recall(identity: str) -> Any:
     """What :func:`remember` has kept under an identity; None where that is nothing."""
-    payload = _read(repr((source_digest(), identity)).encode())
+    payload = read(repr((source_digest(), identity)).encode())
     try:
         return None if payload is None else pickle.loads(payload)
     except (ImportError, AttributeError):
@@ -198,7 +217,7 @@ def recall(identity: str) -> Any:
 
 def remember(identity: str, value: Any) -> None:
     """Keep a value beside the machine code that goes with it."""
-    _keep(repr((source_digest(), identity)).encode(), dumps(value))
+    keep(repr((source_digest(), identity)).encode(), dumps(value))
 
 
 @cache
@@ -223,51 +242,4 @@ def _is_recursive(library: Any) -> bool:
     return any(variable.name.startswith(".numba.unresolved$") for variable in library._final_module.global_variables)
 
 
-def contents(root: Path) -> list[tuple[str, str, int, float]]:
-    """What is in a folder of kernels: of each the op, its dtypes, bytes, and when it was last used, newest first."""
-    found = []
-    for entry in cache_folder.entries(root):
-        with contextlib.suppress(OSError):
-            if entry.is_file(follow_symlinks=False):
-                status = entry.stat(follow_symlinks=False)
-                op, dtypes = _described(Path(entry.path))
-                found.append((op, dtypes, status.st_size, max(status.st_atime, status.st_mtime)))
-    return sorted(found, key=lambda one: -one[3])
-
-
-def _described(path: Path) -> tuple[str, str]:
-    """The op and the dtypes of an entry, by what its digest is made of."""
-    with path.open("rb") as file:
-        if file.read(len(_MAGIC)) != _MAGIC:
-            return "not a kernel", ""
-        key = file.read(min(int.from_bytes(file.read(8), "little"), _LONGEST_KEY))
-    try:
-        _, identity, *others = ast.parse(key.decode(), mode="eval").body.elts[:3]  # type: ignore[attr-defined]
-        return op_of(ast.literal_eval(identity)), dtypes_of(ast.literal_eval(others[0])) if others else ""
-    except (AttributeError, SyntaxError, ValueError):
-        return "not a kernel", ""
-
-
-def _name(key: bytes) -> str:
-    return hashlib.sha256(key).hexdigest()
-
-
-def _head(key: bytes) -> bytes:
-    return _MAGIC + len(key).to_bytes(8, "little") + key
-
-
-def _read(key: bytes) -> bytes | None:
-    """The content of an entry, if it is whole."""
-    content, head = cache_folder.read(_name(key)), _head(key)
-    if content is None:
-        return None
-    payload = content[len(head) + 32 :]
-    whole = content.startswith(head) and hashlib.sha256(payload).digest() == content[len(head) : len(head) + 32]
-    return payload if whole else None
-
-
-def _keep(key: bytes, payload: bytes) -> None:
-    cache_folder.write(_name(key), _head(key) + hashlib.sha256(payload).digest() + payload)
-
-
-__all__ = ["KernelCache", "NoCache", "UserCache", "are_covered", "contents", "recall", "remember", "source_digest"]
+__all__ = ["KernelCache", "LinkedCache", "NoCache", "UserCache", "are_covered", "recall", "remember"]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 import sys
 import time
@@ -227,6 +226,8 @@ def _make(path: Path) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
+    import secrets
+
     temporary = path.parent / f"{secrets.token_hex(8)}{_UNFINISHED}"
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o644)
     try:

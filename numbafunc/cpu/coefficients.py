@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from numbafunc.dual.array import Components, Dual, assemble, components, levels_of
+from numbafunc.numbers.keys import sort_keys
 from numbafunc.numbers.numba_type import LANES, Algebra
-from numbafunc.numbers.number import sort_keys
 
 _FIRST = (1, 2, 4, 8)
 _SECOND = (1, 2)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import re
+import sys
 import time
 from typing import Any
-
-LOGGER = logging.getLogger("numbafunc")
 
 # The words that an identity begins with, which say what is done and for which op.
 _WORD = re.compile(r"""[(,] ?(?:'([^']*)'|"([^"]*)")""")
@@ -46,14 +44,19 @@ class CompileTimer:
 
     def log(self, identity: str | None, signature: Any, *, cache_hit: bool) -> None:
         """Log what became of it, at level INFO, with these facts as attributes of the record too."""
-        if LOGGER.isEnabledFor(logging.INFO):
+        if "logging" not in sys.modules:  # nobody listens
+            return
+        import logging
+
+        logger = logging.getLogger("numbafunc")
+        if logger.isEnabledFor(logging.INFO):
             seconds = time.perf_counter() - self.start
             op, dtype = op_of(identity), dtypes_of(signature)
-            LOGGER.info(
+            logger.info(
                 "read from the cache: %s, %s, in %.3f s" if cache_hit else "compiled: %s, %s, in %.3f s",
                 *(op, dtype, seconds),
                 extra={"op": op, "dtype": dtype, "seconds": seconds, "cache_hit": cache_hit},
             )
 
 
-__all__ = ["LOGGER", "CompileTimer", "dtypes_of", "op_of"]
+__all__ = ["CompileTimer", "dtypes_of", "op_of"]

@@ -9,76 +9,21 @@ A form is the loop over the one or two innermost axes, the part that has to be f
 - ``transpose``: consecutive elements go to different rows; done in tiles, so that both sides use whole cache lines;
 - ``gather``: elements at any distance become consecutive.
 
-A :class:`Traversal` tells how the loops go through the other axes.
+A :class:`~numbafunc.cpu.traversal.Traversal` tells how the loops go through the other axes.
 """
 
 from __future__ import annotations
 
-import functools
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba
 import numpy as np
 
-from numbafunc.cpu.copy_vectors import lanes, make_deinterleave, make_interleave, move
-from numbafunc.cpu.dispatchers import compile_lazily, inline
+from numbafunc.cpu.copy_vectors import make_deinterleave, make_interleave, move
+from numbafunc.cpu.dispatchers import compile_kernel, inline
 from numbafunc.cpu.load_store import Separation, make_read, make_write
 from numbafunc.cpu.schedule import SET_CHUNK, schedule
-
-# Elements per task: fewer are not worth one.
-TASK = 1 << 14
-# Side of a tile of a transpose, in elements.
-TILE = 16
-# Most runs that one unrolled loop interleaves or deinterleaves.
-LARGEST_BLOCK = 8
-
-Axis = tuple[int, int, int]  # length, and elements from one to the next in the source and in the result
-ONCE: Axis = (1, 0, 0)
-
-
-class Traversal(NamedTuple):
-    """Order and grouping of the axes of a copy.
-
-    Attributes
-    ----------
-    form : str
-        Name of the innermost loop.
-    length : int
-        Number of its iterations.
-    block : int
-        Number of runs that are interleaved or deinterleaved.
-    stride : int
-        Elements in the source between runs that are interleaved, elements that are gathered, rows that are transposed.
-    apart : int
-        Elements in the result between deinterleaved runs, or between the rows that a transpose makes of columns.
-    breadth : int
-        Number of these rows.
-    rows, columns : Axis
-        The axes next to the innermost loop. Threads share the rows; those of a transpose are rows of tiles.
-    others : tuple of Axis
-        The remaining axes, from the inside to the outside.
-    """
-
-    form: str
-    length: int
-    block: int = 1
-    stride: int = 0
-    apart: int = 0
-    breadth: int = 0
-    rows: Axis = ONCE
-    columns: Axis = ONCE
-    others: tuple[Axis, ...] = ()
-
-    def numbers(self) -> np.ndarray[Any, Any]:
-        """The settings of a kernel, in one array."""
-        total = self.rows[0]
-        for length, _, _ in self.others:
-            total *= length
-        row = self.columns[0] * self.length * (TILE if self.form == "transpose" else self.block)
-        head = [total, max(1, TASK // row), self.length, self.stride, self.apart, self.breadth]
-        tail = [number for axis in self.others for number in axis]
-        return np.array([*head, *self.rows, *self.columns, len(self.others), *tail], np.int64)
-
+from numbafunc.cpu.traversal import TILE
 
 _FORMS = {
     "run": """
@@ -164,28 +109,12 @@ def kernel(source, result, numbers, start):
 """
 
 
-def build(traversal: Traversal, word: str, itemsize: int, *, parallel: bool) -> Any:
+def build(form: str, block: int, lanes: int, word: str, *, parallel: bool = False, identity: str | None = None) -> Any:
     """Kernel ``kernel(source, result, numbers, start)`` over flat arrays of words, which are floats for larger sizes.
 
-    The first element of the view has the index ``start`` in the source.
+    The first element of the view has the index ``start`` in the source. For the form and the numbers see
+    :class:`~numbafunc.cpu.traversal.Traversal`; ``lanes`` elements of each of ``block`` runs are taken at once.
     """
-    woven = traversal.form in ("interleave", "deinterleave")
-    return _build(
-        traversal.form,
-        traversal.block,
-        lanes(traversal.length, traversal.block, itemsize) if woven else 1,
-        word,
-        parallel,
-    )
-
-
-def build_form(form: str, word: str) -> Any:
-    """The kernel of a form that is not unrolled, on the calling thread."""
-    return _build(form, 1, 1, word, False)
-
-
-@functools.cache
-def _build(form: str, block: int, lanes: int, word: str, parallel: bool) -> Any:
     groups = ("operands", "result")
     separation = Separation(groups)
     namespace = {
@@ -215,4 +144,4 @@ def _build(form: str, block: int, lanes: int, word: str, parallel: bool) -> Any:
     exec(compile(source, f"<numbafunc copy {form}>", "exec"), namespace)
     for name in ("innermost", "copy_rows"):
         namespace[name] = inline(namespace[name])
-    return compile_lazily(namespace["kernel"], repr(("copy", form, block, lanes, word)), parallel=parallel)
+    return compile_kernel(namespace["kernel"], identity, parallel=parallel)

@@ -12,16 +12,6 @@ from numba.extending import intrinsic
 from numbafunc.cpu.dispatchers import inline
 from numbafunc.cpu.load_store import Separation, address_of
 
-_BYTES = 32
-
-
-def lanes(length: int, block: int, itemsize: int) -> int:
-    """Elements of each run to take at once; 1 where vectors don't pay."""
-    if block & (block - 1):  # runs are interleaved in pairs, and then pairs of pairs
-        return 1
-    most = min(length, _BYTES // itemsize)
-    return 1 << (most.bit_length() - 1)
-
 
 def _shuffled(builder: Any, a: Any, b: Any, order: list[int]) -> Any:
     mask = ir.Constant(ir.VectorType(ir.IntType(32), len(order)), order)

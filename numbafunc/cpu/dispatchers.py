@@ -8,7 +8,8 @@ from typing import Any
 
 import numba
 
-from numbafunc.cpu.cache import KernelCache, NoCache, UserCache
+from numbafunc.cpu.cache import KernelCache, LinkedCache, NoCache, UserCache
+from numbafunc.cpu.cache_key import full_identity
 from numbafunc.cpu.parts import KernelCompiler, PartCompiler
 from numbafunc.interrupts import uninterrupted
 
@@ -58,13 +59,19 @@ def _name(function: Any, identity: str) -> None:
     function.__name__ = function.__qualname__ = f"{function.__name__}_{digest}"
 
 
-def compile_lazily(function: Any, identity: str | None, *, parallel: bool = False) -> Any:
+def compile_kernel(function: Any, identity: str | None, *, parallel: bool) -> Any:
+    """The Numba dispatcher of a kernel of an op, which only Python calls: see :class:`numbafunc.cpu.kernel.Kernel`."""
+    identity = identity and full_identity(identity, parallel=parallel)
+    return _kept(function, identity, KernelCache, **FLAGS, parallel=parallel)
+
+
+def compile_lazily(function: Any, identity: str | None) -> Any:
     """The Numba dispatcher of a kernel: it compiles, or reads the cache, at the first call with new types.
 
     A kernel without an identity is compiled anew in each process. Others are named by it: symbols of machine code that
     different processes have compiled would otherwise meet under one name where functions of the user call kernels.
     """
-    return _kept(function, identity and f"{identity} parallel={parallel}", KernelCache, **FLAGS, parallel=parallel)
+    return _kept(function, identity, LinkedCache, **FLAGS)
 
 
 def compile_loop(function: Any, identity: str | None) -> Any:
@@ -85,4 +92,4 @@ def part_of_loop(function: Any, **options: Any) -> Any:
     return _compiled(function, **options, no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=PartCompiler)
 
 
-__all__ = ["FLAGS", "compile_lazily", "compile_loop", "inline", "part_of_loop", "separate"]
+__all__ = ["FLAGS", "compile_kernel", "compile_lazily", "compile_loop", "inline", "part_of_loop", "separate"]

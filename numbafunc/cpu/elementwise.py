@@ -7,10 +7,11 @@ from typing import Any
 import numba
 import numpy as np
 
-from numbafunc.cpu.dispatchers import compile_lazily, inline, separate
-from numbafunc.cpu.load_store import Separation, StoredOperand, make_load, make_store, out_of_line
+from numbafunc.cpu.dispatchers import compile_kernel, inline, separate
+from numbafunc.cpu.load_store import Separation, make_load, make_store, out_of_line
 from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
-from numbafunc.numbers.number import Key
+from numbafunc.cpu.stored_operand import StoredOperand
+from numbafunc.numbers.keys import Key
 
 # Elements of a block, a thread's unit of work: some microseconds, so that threads that join late find blocks left.
 BLOCK = 1 << 14
@@ -64,13 +65,13 @@ _TABLE_INDICES = {"element": "start + column", "row": "row", "column": "column",
 
 def build(
     definition: Any,
-    identity: str | None,
     operands: tuple[StoredOperand, ...],
     storage: str,
     keys: tuple[Key, ...],
     spans: tuple[str, ...],
     *,
     parallel: bool,
+    identity: str | None = None,
 ) -> Any:
     """Kernel ``kernel(*slots, *results)`` over flat contiguous arrays of equal size, or over a table.
 
@@ -81,8 +82,6 @@ def build(
     ----------
     definition : callable
         Scalar function of as many numbers as there are operands.
-    identity : str or None
-        Identifies the definition in the cache; None to compile anew in each process.
     operands : tuple of StoredOperand
         How the operands are stored.
     storage : str
@@ -93,6 +92,8 @@ def build(
         Whether each operand has a value per "element", per "row", per "column", or a single one, a "number".
     parallel : bool
         Whether the array is shared out to threads.
+    identity : str, optional
+        Identifies the kernel in the cache; without one it is compiled anew in each process.
     """
     slots = tuple(f"slot{index}" for index in range(sum(operand.slots for operand in operands)))
     results = tuple(f"result{index}" for index in range(len(keys)))
@@ -123,6 +124,4 @@ def build(
         namespace["body"] = inline(namespace["body"])
     if "block" in namespace:
         namespace["block"] = separate(namespace["block"])
-    if identity is not None:
-        identity = repr(("elementwise", identity, operands, storage, keys, spans))
-    return compile_lazily(namespace["kernel"], identity, parallel=parallel)
+    return compile_kernel(namespace["kernel"], identity, parallel=parallel)

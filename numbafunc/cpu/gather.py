@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numba
 import numpy as np
 
-from numbafunc.cpu.dispatchers import compile_lazily
+from numbafunc.cpu.dispatchers import compile_kernel
 from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
 
 # Elements per task: fewer are not worth one.
@@ -43,27 +42,25 @@ _SCATTER = {
 }
 
 
-@cache
-def build_gather(parallel: bool) -> Any:
+def build_gather(*, parallel: bool, identity: str | None = None) -> Any:
     """Kernel ``kernel(source, positions, result, directions, blocks, size, count, missing)`` over flat arrays.
 
     ``positions`` has ``count`` positions in each of ``blocks`` blocks of ``size`` elements; ``source`` has such blocks
     for each of ``directions``, and ``missing`` stands where the position is negative.
     """
-    return _build(_GATHER, "gather", parallel)
+    return _build(_GATHER, "gather", parallel, identity)
 
 
-@cache
-def build_scatter(parallel: bool) -> Any:
+def build_scatter(*, parallel: bool, identity: str | None = None) -> Any:
     """Kernel ``kernel(source, positions, result, directions, blocks, size, count)``: the transpose of the other one.
 
     It adds ``source`` to the elements of ``result``, which is laid out as the source of the other one, in order; each
     block belongs to one thread, so the sums do not depend on their number.
     """
-    return _build(_SCATTER, "scatter", parallel)
+    return _build(_SCATTER, "scatter", parallel, identity)
 
 
-def _build(parts: dict[str, str], name: str, parallel: bool) -> Any:
+def _build(parts: dict[str, str], name: str, parallel: bool, identity: str | None) -> Any:
     namespace: dict[str, Any] = {
         "__name__": __name__,
         "set_parallel_chunksize": SET_CHUNK,
@@ -74,4 +71,4 @@ def _build(parts: dict[str, str], name: str, parallel: bool) -> Any:
         "TASK": TASK,
     }
     exec(compile(_LOOP.format(**parts, **schedule(parallel)), f"<numbafunc {name}>", "exec"), namespace)
-    return compile_lazily(namespace["kernel"], name, parallel=parallel)
+    return compile_kernel(namespace["kernel"], identity, parallel=parallel)

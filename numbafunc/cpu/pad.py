@@ -7,14 +7,13 @@ columns in between are consecutive in the source. Where margins of two axes meet
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numba
 import numpy as np
 
 from numbafunc.cpu.copy_vectors import move
-from numbafunc.cpu.dispatchers import compile_lazily, inline
+from numbafunc.cpu.dispatchers import compile_kernel, inline
 from numbafunc.cpu.load_store import Separation, make_read, make_write
 from numbafunc.cpu.schedule import SET_CHUNK, schedule
 
@@ -131,8 +130,7 @@ def kernel(source, constants, result, table):
 """
 
 
-@functools.cache
-def build(word: str, *, constant: bool, parallel: bool) -> Any:
+def build(word: str, *, constant: bool, parallel: bool, identity: str | None = None) -> Any:
     """Kernel ``kernel(source, constants, result, table)`` over flat arrays of words.
 
     The table has a header, then an entry for each plane, each row, each column on the left and each
@@ -159,4 +157,4 @@ def build(word: str, *, constant: bool, parallel: bool) -> Any:
     exec(compile(_KERNEL.format(**parts, **schedule(parallel)), "<numbafunc pad>", "exec"), namespace)
     for name in ("fill", "fill_column", "gather_column", "pad_rows"):
         namespace[name] = inline(namespace[name])
-    return compile_lazily(namespace["kernel"], repr(("pad", word, constant)), parallel=parallel)
+    return compile_kernel(namespace["kernel"], identity, parallel=parallel)

@@ -15,7 +15,8 @@ from numba.core import types
 from numbafunc.cpu.dispatchers import inline
 from numbafunc.cpu.load_store import Separation, is_finite, make_read, make_write, maximum
 from numbafunc.cpu.overflow import forget_overflow, marks, may_have_overflowed
-from numbafunc.cpu.pool_source import Window, compile_loop, indented, sizes_of
+from numbafunc.cpu.pool_places import Window, sizes_of
+from numbafunc.cpu.pool_source import compile_loop, indented
 
 _DOWN = """
 for j in range(width):
@@ -112,7 +113,14 @@ def keep(total: Any, area: Any) -> Any:
 
 
 def build(
-    form: str, storage: str, window: Window | None, *, parallel: bool, dilated: bool = False, counted: bool = False
+    form: str,
+    storage: str,
+    window: Window | None,
+    *,
+    parallel: bool,
+    dilated: bool = False,
+    counted: bool = False,
+    identity: str | None = None,
 ) -> Any:
     """Kernel ``kernel(x, y, places)``: the mean or the largest element of each window.
 
@@ -131,6 +139,8 @@ def build(
     counted : bool
         Whether means are taken of ``counts[i] * counts[H' + j]`` elements; the kernel is ``kernel(x, y, counts,
         places)``.
+    identity : str, optional
+        Identifies the kernel in the cache.
 
     Notes
     -----
@@ -188,7 +198,7 @@ def build(
         more,
         sizes_of(window),
         namespace,
-        (storage, counted),
+        identity,
         parallel,
         arrays=arrays,
         dilated=dilated,

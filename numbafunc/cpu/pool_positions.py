@@ -9,7 +9,8 @@ from numba.core import types
 
 from numbafunc.cpu.dispatchers import inline
 from numbafunc.cpu.load_store import Separation, beats, chosen, make_read, make_write
-from numbafunc.cpu.pool_source import BLOCKS, Window, compile_loop, indented, sizes_of
+from numbafunc.cpu.pool_places import Window, sizes_of
+from numbafunc.cpu.pool_source import BLOCKS, compile_loop, indented
 
 # Windows of up to so many elements are unrolled when tangents are carried along.
 _SMALL = 25
@@ -116,7 +117,15 @@ def larger(new: Any, held: Any) -> Any:
     return new > held
 
 
-def build_find(storage: str, window: Window | None, wide_index: bool, *, parallel: bool, dilated: bool = False) -> Any:
+def build_find(
+    storage: str,
+    window: Window | None,
+    wide_index: bool,
+    *,
+    parallel: bool,
+    dilated: bool = False,
+    identity: str | None = None,
+) -> Any:
     """Kernel ``kernel(x, y, places)``: the position in its plane of the first largest element of each window, as int64.
 
     A NaN is larger than all others. The position is -1 where nothing is larger than minus infinity, or than the
@@ -151,12 +160,10 @@ def build_find(storage: str, window: Window | None, wide_index: bool, *, paralle
         compare = _COMPARE.format(elements="\n".join(elements))
     body = _FIND.format(compare=indented(compare, 1))
     sizes = sizes_of(window)
-    return compile_loop(
-        "pooling find", body, more, sizes, namespace, (storage, index), parallel, line="room", dilated=dilated
-    )
+    return compile_loop("pooling find", body, more, sizes, namespace, identity, parallel, line="room", dilated=dilated)
 
 
-def build_follow(storage: str, window: Window, tangents: int, *, parallel: bool) -> Any:
+def build_follow(storage: str, window: Window, tangents: int, *, parallel: bool, identity: str | None = None) -> Any:
     """Kernel ``kernel(x, x0, x1, ..., y, y0, y1, ..., places)``: the largest elements, and their tangents.
 
     ``x0`` holds a tangent of each element of ``x``; those of the largest elements go to ``y0``, and so forth. See
@@ -211,10 +218,9 @@ def build_follow(storage: str, window: Window, tangents: int, *, parallel: bool)
         compare=compare.strip(),
         end=indented("\n".join(f"put_y{s}(y{s}, index * new_columns + o, get_best{s}(best{s}, o))" for s in slots), 1),
     )
-    form = storage, tangents
     every = ", ".join(arrays)
     return compile_loop(
-        "pooling follow", body, more, sizes, namespace, form, parallel, arrays=every, line="high * room"
+        "pooling follow", body, more, sizes, namespace, identity, parallel, arrays=every, line="high * room"
     )
 
 

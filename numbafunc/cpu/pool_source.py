@@ -7,30 +7,13 @@ from typing import Any
 import numba
 import numpy as np
 
-from numbafunc.cpu.dispatchers import compile_lazily, inline, separate
+from numbafunc.cpu.dispatchers import compile_kernel, inline, separate
+from numbafunc.cpu.pool_places import GAPS, PLACES
 from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
-
-Window = tuple[int, int, int, int]  # rows, columns, and steps down and across
-
-
-# Windows whose sizes and steps are constants of the code, which is unrolled; others are read at run time.
-UNROLLED: tuple[Window, ...] = ((2, 2, 2, 2), (3, 3, 2, 2), (3, 3, 1, 1))
-
 
 # Windows are compared in multiples of this number, so that none is left for scalar instructions, whose comparisons
 # would be branches that the processor mispredicts.
 LANES = 8
-
-
-# Names of the integers in the array ``places`` of a kernel.
-PLACES = (
-    *("total", "step", "rows", "columns", "new_rows", "new_columns", "top", "left"),
-    *("high", "wide", "down", "across"),
-)
-
-
-# Two more where windows are dilated: rows and columns from one of their elements to the next.
-GAPS = ("high_gap", "wide_gap")
 
 
 _HEAD = """
@@ -94,18 +77,13 @@ def indented(text: str, depth: int) -> str:
     return "\n".join("    " * depth + line for line in text.strip("\n").splitlines())
 
 
-def sizes_of(window: Window | None) -> dict[str, int]:
-    """The sizes of a window, as constants of the code; none where they are looked up."""
-    return dict(zip(PLACES[-4:], window)) if window else {}
-
-
 def compile_loop(
     form: str,
     body: str,
     more: list[str],
     sizes: dict[str, int],
     namespace: dict[str, Any],
-    identity: Any,
+    identity: str | None,
     parallel: bool,
     arrays: str = "x, y",
     line: str = "length",
@@ -148,8 +126,7 @@ def compile_loop(
         empty=np.empty,
     )
     exec(compile(source, f"<numbafunc {form}>", "exec"), namespace)
-    identity = repr((form, identity, sizes, dilated))
     namespace["pool"] = inline(namespace["pool"])
     if repair:
         namespace["repair"] = separate(namespace["repair"], identity)
-    return compile_lazily(namespace["kernel"], identity, parallel=parallel)
+    return compile_kernel(namespace["kernel"], identity, parallel=parallel)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from numbafunc.cpu.reduction_source import Layout, Source, indented, joined, tuple_of
+from numbafunc.cpu.reduction_layout import Layout
+from numbafunc.cpu.reduction_source import Source, indented, joined, tuple_of
 from numbafunc.cpu.schedule import schedule
 
 # Rows that a loop over columns takes at once: the accumulators of a column are then read and written once for all.
@@ -33,7 +34,7 @@ def kernel({parameters}, rows, count):
 """
 
 
-def build_rows(stages: Any, layout: Layout, identity: str | None, *, parallel: bool) -> Any:
+def build_rows(stages: Any, layout: Layout, *, parallel: bool, identity: str | None = None) -> Any:
     """Kernel ``kernel(*slots, *steps, *results, rows, count)``: a thread reduces a row as a whole.
 
     ``steps`` are two for each operand: elements from one row to the next, and along a row (0 or 1).
@@ -87,7 +88,9 @@ def kernel({parameters}, blocks, count, inner, tile):
 """
 
 
-def build_columns(stages: Any, layout: Layout, identity: str | None, *, parallel: bool, lanes: bool = False) -> Any:
+def build_columns(
+    stages: Any, layout: Layout, *, parallel: bool, identity: str | None = None, lanes: bool = False
+) -> Any:
     """Kernel ``kernel(*slots, *steps, *results, blocks, count, inner, tile)``: a thread reduces ``tile`` columns.
 
     Operands are blocks of ``count`` rows with ``inner`` columns; ``steps`` are two for each operand: elements from one
@@ -302,7 +305,7 @@ def kernel({parameters}, rows, count):
 """
 
 
-def build_segments(stages: Any, layout: Layout, identity: str | None, *, parallel: bool) -> Any:
+def build_segments(stages: Any, layout: Layout, *, parallel: bool, identity: str | None = None) -> Any:
     """Kernel with the parameters of :func:`build_rows`, for few long rows: threads share each in fixed segments."""
     source = Source(stages, layout)
     at = [f"row * outer{i} + i" if along else f"row * outer{i}" for i, along in enumerate(layout.along)]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba
 import numpy as np
 
 from numbafunc.cpu import accumulate
-from numbafunc.cpu.dispatchers import compile_lazily, inline
-from numbafunc.cpu.load_store import FLOATS, Separation, StoredOperand, make_load, make_store
+from numbafunc.cpu.dispatchers import compile_kernel, inline
+from numbafunc.cpu.load_store import FLOATS, Separation, make_load, make_store
+from numbafunc.cpu.reduction_layout import Layout
 from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK
+from numbafunc.cpu.stored_operand import StoredOperand
+from numbafunc.numbers.keys import VALUE
 from numbafunc.numbers.numba_type import make_start
-from numbafunc.numbers.number import VALUE, Key
 
 # Terms that are summed in vector order before the compensated sum takes over.
 BLOCK = 512
@@ -24,32 +26,6 @@ SEGMENT = 1 << 15
 
 # Elements per task: fewer are not worth one.
 TASK = 1 << 13
-
-
-class Layout(NamedTuple):
-    """Storage of the arrays of one call.
-
-    Attributes
-    ----------
-    operands : tuple of StoredOperand
-        Storage of each operand.
-    along : tuple of bool
-        Whether an operand varies along the reduced axis; otherwise one element serves a row.
-    storage : str
-        Dtype of the results.
-    keys : tuple of Key
-        Coefficients of the results.
-    """
-
-    operands: tuple[StoredOperand, ...]
-    along: tuple[bool, ...]
-    storage: str
-    keys: tuple[Key, ...]
-
-    @property
-    def compute(self) -> str:
-        """Precision of the numbers in registers."""
-        return next(o.compute for o in self.operands if o.compute is not None)
 
 
 class Source:
@@ -218,9 +194,7 @@ class Source:
         exec(compile(source, f"<numbafunc reduction {form}>", "exec"), namespace)
         for name in inner:
             namespace[name] = inline(namespace[name])
-        if identity is not None:
-            identity = repr(("reduction", form, identity, layout))
-        return compile_lazily(namespace["kernel"], identity, parallel=parallel)
+        return compile_kernel(namespace["kernel"], identity, parallel=parallel)
 
 
 def tuple_of(names: Any) -> str:

@@ -12,7 +12,7 @@ finite are made once more, with care. The same goes for elements so large that t
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba
 import numpy as np
@@ -20,42 +20,27 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from numbafunc.cpu.dispatchers import compile_lazily, inline, separate
+from numbafunc.cpu.dispatchers import compile_kernel, inline, separate
 from numbafunc.cpu.load_store import Separation, address_of, is_finite, make_read, make_write
+from numbafunc.cpu.resize_pass import (
+    BAND,
+    BANDS,
+    BEGIN,
+    COLUMNS,
+    END,
+    GROUPS_ACROSS,
+    GROUPS_DOWN,
+    HEADER,
+    INNER,
+    NEW_COLUMNS,
+    NEW_ROWS,
+    PER_TASK,
+    PLANES,
+    ROWS,
+    Pass,
+)
 from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
 from numbafunc.numbers.real import Real, fma
-
-# Integers before the first taps in the table ``places``.
-HEADER = 13
-PLANES, ROWS, COLUMNS, NEW_ROWS, NEW_COLUMNS, PER_TASK, BANDS, BAND, GROUPS_DOWN, GROUPS_ACROSS, BEGIN, END, INNER = (
-    range(HEADER)
-)
-
-
-class Pass(NamedTuple):
-    """Work of a kernel along one axis.
-
-    Attributes
-    ----------
-    form : str
-        "none", "any" (taps of each result from a table), "grow" (by a whole factor: the taps of every ``step`` results
-        repeat, one position further) or "shrink" (by a whole factor: those of each result repeat, ``step`` further).
-    taps : int
-        Taps in a group, whose code is unrolled.
-    several : bool
-        Whether there is more than one group of taps.
-    step : int
-        The whole factor.
-    offsets : tuple of int
-        Where the taps of each phase begin, from the position of the first; one for "shrink".
-    """
-
-    form: str
-    taps: int = 1
-    several: bool = False
-    step: int = 1
-    offsets: tuple[int, ...] = ()
-
 
 _SPECIAL = {
     "float16": (0x7C00, 16),
@@ -371,7 +356,9 @@ def _source(down: Pass, across: Pass, rows_first: bool, parallel: bool) -> str:
     return band + _repair(down, across, rows_first) + _KERNEL.format(extent=extent, **schedule(parallel))
 
 
-def build(down: Pass, across: Pass, rows_first: bool, storage: str, *, parallel: bool) -> Any:
+def build(
+    down: Pass, across: Pass, rows_first: bool, storage: str, *, parallel: bool, identity: str | None = None
+) -> Any:
     """Kernel ``kernel(x, out, places, weights)`` over flat contiguous arrays.
 
     Parameters
@@ -384,6 +371,8 @@ def build(down: Pass, across: Pass, rows_first: bool, storage: str, *, parallel:
         Dtype of operand and result.
     parallel : bool
         Whether planes and bands are shared out to threads.
+    identity : str, optional
+        Identifies the kernel in the cache.
 
     Notes
     -----
@@ -419,9 +408,8 @@ def build(down: Pass, across: Pass, rows_first: bool, storage: str, *, parallel:
         "seen": seen,
     }
     exec(compile(_source(down, across, rows_first, parallel), "<numbafunc resize>", "exec"), namespace)
-    identity = repr(("resize", down, across, rows_first, storage))
     namespace["band"], namespace["repair"] = inline(namespace["band"]), separate(namespace["repair"], identity)
-    return compile_lazily(namespace["kernel"], identity, parallel=parallel)
+    return compile_kernel(namespace["kernel"], identity, parallel=parallel)
 
 
 _NEAREST = f"""
@@ -440,7 +428,7 @@ def kernel(x, out, places, unused):
 """
 
 
-def build_nearest(across: Pass, word: str, *, parallel: bool) -> Any:
+def build_nearest(across: Pass, word: str, *, parallel: bool, identity: str | None = None) -> Any:
     """Kernel ``kernel(x, out, places, unused)`` that copies words of a type; ``places`` as in :func:`build`."""
     separation = Separation(("x", "out"))
     body = {
@@ -473,8 +461,7 @@ def build_nearest(across: Pass, word: str, *, parallel: bool) -> Any:
     }
     exec(compile(source, "<numbafunc resize nearest>", "exec"), namespace)
     namespace["across"] = inline(namespace["across"])
-    identity = repr(("resize nearest", across, word))
-    return compile_lazily(namespace["kernel"], identity, parallel=parallel)
+    return compile_kernel(namespace["kernel"], identity, parallel=parallel)
 
 
-__all__ = ["HEADER", "Pass", "build", "build_nearest", "multiply_add"]
+__all__ = ["build", "build_nearest", "multiply_add"]

@@ -62,9 +62,15 @@ if hasattr(os, "register_at_fork"):
 
 def parallel_allowed() -> bool:
     """Whether a kernel may use several threads here and now."""
-    import numba
-
     layer, process = start()
     if layer == "workqueue" or (layer == "omp" and process != os.getpid()):
         return False
-    return int(numba.get_num_threads()) > 1
+    return count() > 1
+
+
+def count() -> int:
+    """The number of threads that a parallel kernel uses now."""
+    import numba
+
+    start()
+    return max(1, int(numba.get_num_threads()))

@@ -9,7 +9,6 @@ larger elements are collected. All steps keep equal keys in the order in which t
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numba
@@ -18,12 +17,10 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from numbafunc.cpu.dispatchers import compile_lazily, inline
+from numbafunc.cpu.dispatchers import compile_kernel, inline
 from numbafunc.cpu.load_store import Separation, address_of, make_write, maximum
 from numbafunc.cpu.schedule import SET_CHUNK, schedule
 
-# The largest ``k`` for which elements are held in order; beyond it insertion is slower than collection.
-FEW = 16
 # Elements that are compared at once with the smallest one held.
 BLOCK = 32
 # Room in the buffer for elements beyond those that stay.
@@ -77,15 +74,6 @@ def _settled(builder: Any, order: str, key: Any, width: int) -> Any:
     limit = ir.Constant(key.type, ~infinity if smallest else infinity)
     nan = ir.Constant(key.type, -(1 << width - 1) if smallest else infinity + 1)
     return builder.select(builder.icmp_signed("<" if smallest else ">", key, limit), nan, key)
-
-
-def order_of(dtype: np.dtype[Any], largest: bool) -> str:
-    """The order of elements of a dtype, of which the largest or the smallest come first."""
-    if dtype.kind in "iub":
-        order = "signed" if dtype.kind == "i" else "unsigned"
-    else:
-        order = "bfloat16" if dtype.name == "bfloat16" else "float"
-    return order if largest else f"smallest {order}"
 
 
 def make_key(order: str) -> Callable[..., Any]:
@@ -376,8 +364,7 @@ def _copy(typingctx: Any, source: Any, place: Any, target: Any, index: Any) -> A
     return types.none(source, place, target, index), codegen
 
 
-@cache
-def build(order: str, width: int, *, few: bool, parallel: bool) -> Any:
+def build(order: str, width: int, *, few: bool, parallel: bool, identity: str | None = None) -> Any:
     """Kernel ``kernel(x, values, indices, rows, k)`` over C-contiguous arrays.
 
     Elements are shared out evenly: rows may differ by one in length, and have ``k`` elements or more.
@@ -392,6 +379,8 @@ def build(order: str, width: int, *, few: bool, parallel: bool) -> Any:
         Whether ``k`` is at most :data:`FEW`.
     parallel : bool
         Whether rows are shared out to threads.
+    identity : str, optional
+        Identifies the kernel in the cache.
     """
     digits = width // 8
     rough_key_of, settled = _make_keys(order)
@@ -427,4 +416,4 @@ def build(order: str, width: int, *, few: bool, parallel: bool) -> Any:
     )
     exec(compile(source.format(**schedule(parallel)), "<numbafunc top_k>", "exec"), namespace)
     namespace["rows_of_task"] = inline(namespace["rows_of_task"])
-    return compile_lazily(namespace["kernel"], repr(("top_k", order, width, few)), parallel=parallel)
+    return compile_kernel(namespace["kernel"], identity, parallel=parallel)

@@ -16,6 +16,7 @@ import itertools
 import math
 import operator
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
@@ -393,7 +394,11 @@ def variable(shape: Shape, dtype: Any, level: int) -> Recorder:
 _WHOLE, _SAMPLE = 2**14, 2**11
 # BLAS hands longer products to threads, which take thousands of times as long when the cores are busy.
 _CHUNK = 2**13
-_WEIGHTS = np.random.default_rng(0).random(_CHUNK)
+
+
+@cache
+def _weights() -> np.ndarray[Any, Any]:
+    return np.random.default_rng(0).random(_CHUNK)
 
 
 def watch(array: Any, level: int) -> None:
@@ -430,10 +435,11 @@ def fingerprint(array: np.ndarray[Any, Any]) -> Any:
         array = array.reshape(-1, order="A")[:: array.size // _SAMPLE | 1]
     if array.ndim != 1:
         array = array.reshape(-1)
+    weights = _weights()
     if array.size <= _CHUNK:
-        return array.dot(_WEIGHTS[: array.size])
+        return array.dot(weights[: array.size])
     rest = array[_CHUNK:]
-    return array[:_CHUNK].dot(_WEIGHTS) + 3 * rest.dot(_WEIGHTS[: rest.size])
+    return array[:_CHUNK].dot(weights) + 3 * rest.dot(weights[: rest.size])
 
 
 def _same(a: Any, b: Any) -> bool:

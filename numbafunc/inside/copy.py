@@ -22,7 +22,7 @@ def mover(itemsize: int) -> Any:
     ``start`` on.
     """
     word = WORDS[itemsize].name
-    run, gather = (separate(loops.build_form(form, word).py_func) for form in ("run", "gather"))
+    run, gather = (separate(loops.build(form, 1, 1, word).py_func) for form in ("run", "gather"))
 
     def move(source: Any, result: Any, lengths: Any, strides: Any, start: Any) -> Any:
         if result.size == 0:

@@ -12,7 +12,7 @@ from numba.core import types
 from numbafunc.constants import ConvPadding
 from numbafunc.cpu.dispatchers import inline, separate
 from numbafunc.cpu.pool import build
-from numbafunc.cpu.pool_source import PLACES, UNROLLED, Window
+from numbafunc.cpu.pool_places import PLACES, UNROLLED, Window
 from numbafunc.inside.operands import implementation, is_integer
 from numbafunc.inside.rearrange import images, pair
 from numbafunc.kinds.njit_arguments import UNKNOWN, at_defaults, known, refuse

@@ -13,12 +13,12 @@ import numpy as np
 
 from numbafunc.cpu import reduction as loops
 from numbafunc.cpu.dispatchers import compile_lazily, separate
-from numbafunc.cpu.load_store import StoredOperand
-from numbafunc.cpu.reduction_source import Layout
+from numbafunc.cpu.reduction_layout import Layout
+from numbafunc.cpu.stored_operand import StoredOperand
 from numbafunc.inside.operands import Operand, implementation, is_integer, shape_lines
 from numbafunc.kinds.njit_arguments import UNKNOWN, known, refuse
 from numbafunc.kinds.reduction import FEW, LANES, LARGEST_TILE, LONG, SHORT, Reduction
-from numbafunc.numbers.number import VALUE
+from numbafunc.numbers.keys import VALUE
 
 
 class Axes(NamedTuple):
@@ -128,7 +128,7 @@ def reduce({", ".join((*names, *steps, *results))}, blocks, length, inner):
         "rows": loops.build_rows,
     }
     namespace: dict[str, Any] = {
-        **{form: separate(build(stages, layout, None, parallel=False).py_func) for form, build in builds.items()},
+        **{form: separate(build(stages, layout, parallel=False).py_func) for form, build in builds.items()},
         **{"LARGEST_TILE": LARGEST_TILE, "SHORT": SHORT, "LANES": LANES, "FEW": FEW, "LONG": LONG},
         "__name__": __name__,
     }

@@ -12,7 +12,8 @@ from numba.core import types
 from numbafunc.constants import Interpolate
 from numbafunc.cpu.dispatchers import compile_lazily, inline, separate
 from numbafunc.cpu.memory import WORDS
-from numbafunc.cpu.resize import (
+from numbafunc.cpu.resize import build, build_nearest
+from numbafunc.cpu.resize_pass import (
     BAND,
     BANDS,
     COLUMNS,
@@ -25,8 +26,6 @@ from numbafunc.cpu.resize import (
     PLANES,
     ROWS,
     Pass,
-    build,
-    build_nearest,
 )
 from numbafunc.inside.operands import Operand, implementation, is_integer
 from numbafunc.inside.rearrange import images, pair

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from numbafunc.cpu.dispatchers import separate
-from numbafunc.cpu.top_k import FEW, build, order_of
+from numbafunc.cpu.top_k import build
+from numbafunc.cpu.top_k_order import FEW, order_of
 from numbafunc.inside.operands import Operand, flag, implementation, is_integer
 from numbafunc.kinds.njit_arguments import UNKNOWN, known, refuse
 from numbafunc.ops import top_k as ops

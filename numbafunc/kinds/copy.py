@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from numbafunc.backend import Backend
-from numbafunc.cpu import threads
+from numbafunc.cpu import kernels, threads
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import WORDS, empty, is_plain, span
+from numbafunc.cpu.traversal import LARGEST_BLOCK, TILE, Axis, Traversal
 from numbafunc.kinds.linear import Linear, LinearFunction
 from numbafunc.kinds.shortcuts import FLAT, WORDS_OF_IT, Shortcut, kernel_call
-
-if TYPE_CHECKING:
-    from numbafunc.cpu.copy import Axis, Traversal
 
 # From this many bytes on, several threads pay in spite of the cost of starting them.
 PARALLEL_FROM = 1 << 18
@@ -135,10 +133,8 @@ def _kernel(view: np.ndarray[Any, Any]) -> tuple[Any, np.ndarray[Any, Any]]:
     key = (view.shape, view.strides, item, parallel)
     known = _KERNELS.get(key)
     if known is None:
-        from numbafunc.cpu import copy
-
         way = traversal(view.shape, tuple(stride // item for stride in view.strides))
-        kernel, numbers = copy.build(way, WORDS[item].name, item, parallel=parallel), way.numbers()
+        kernel, numbers = kernels.copy(way, WORDS[item].name, item, parallel=parallel), way.numbers()
         word = empty(0, WORDS[item])
         known = machine_code(kernel, (word, word, numbers, 0)), numbers
         _KERNELS[key] = known
@@ -147,8 +143,6 @@ def _kernel(view: np.ndarray[Any, Any]) -> tuple[Any, np.ndarray[Any, Any]]:
 
 def traversal(shape: tuple[int, ...], strides: tuple[int, ...]) -> Traversal:
     """The quickest traversal of a view that is not empty; strides count elements."""
-    from numbafunc.cpu.copy import LARGEST_BLOCK, TILE, Traversal
-
     axes = _joined(shape, strides)
     length, stride, _ = axes[-1]
     outside = axes[:-1]

@@ -14,9 +14,10 @@ from numpy import ndarray
 
 from numbafunc import backend
 from numbafunc.backend import Backend
-from numbafunc.cpu import threads
+from numbafunc.cpu import kernels, threads
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import FLAGS, PLAIN, empty
+from numbafunc.cpu.stored_operand import StoredOperand
 from numbafunc.dual.array import Dual, make, on_device
 from numbafunc.dual.other_arrays import as_target
 from numbafunc.dual.recorded import recorded_level
@@ -299,8 +300,6 @@ class Elementwise:
         moving: tuple[int, ...] = (),
         value: bool = True,
     ) -> Plan:
-        from numbafunc.cpu.load_store import StoredOperand
-
         dtype, compute = self._precision(checked)
         if wanted is not None:
             dtype = wanted
@@ -374,12 +373,12 @@ class Elementwise:
         key = (operands, storage, keys, spans, parallel)
         kernel = self._kernels.get(key)
         if kernel is None:
-            from numbafunc.cpu import elementwise
-            from numbafunc.cpu.identity import identify
+            definition, identity = self.settled(), self.identity
+            if identity is None:
+                from numbafunc.cpu.identity import identify
 
-            definition = self.settled()
-            identity = self.identity if self.identity is not None else identify(definition)
-            kernel = elementwise.build(definition, identity, operands, storage, keys, spans, parallel=parallel)
+                identity = identify(definition)
+            kernel = kernels.elementwise(definition, identity, operands, storage, keys, spans, parallel=parallel)
             self._kernels[key] = kernel
         return kernel
 

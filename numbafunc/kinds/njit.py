@@ -16,6 +16,7 @@ from typing import Any
 
 from numbafunc.kinds.defaults import Unset
 from numbafunc.kinds.registry import REGISTRY
+from numbafunc.numba_import import after_import
 
 OPS: dict[Any, Any] = {}
 """The ops that can be called inside compiled functions, by public function: see `register`."""
@@ -28,6 +29,10 @@ _LISTENERS: list[Callable[[dict[Any, Any]], None]] = []
 
 def register(module: str) -> None:
     """Register the public functions of a module with Numba: ops that compiled code can call, and errors for others."""
+    after_import(lambda: _register(module))
+
+
+def _register(module: str) -> None:
     from numba.extending import overload
 
     found = {}
@@ -40,7 +45,7 @@ def register(module: str) -> None:
     OPS.update(found)
     for hear in _LISTENERS:
         hear(found)
-    refresh()
+    _refresh()
 
 
 def listen(hear: Callable[[dict[Any, Any]], None]) -> None:
@@ -54,6 +59,10 @@ def listen(hear: Callable[[dict[Any, Any]], None]) -> None:
 
 def refresh() -> None:
     """Let a compilation that is under way see new functions: naming one may have loaded its module."""
+    after_import(_refresh)
+
+
+def _refresh() -> None:
     from numba.core.registry import cpu_target
 
     context = vars(cpu_target).get("_toplevel_typing_context")
@@ -68,6 +77,10 @@ def know_elementwise() -> None:
     They bear their op as an attribute, which travels with them to other processes; a function that Numba registers
     would be known only where it was made.
     """
+    after_import(_know_elementwise)
+
+
+def _know_elementwise() -> None:
     from numba.extending import typeof_impl
 
     @typeof_impl.register(FunctionType)

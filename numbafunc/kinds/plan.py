@@ -16,7 +16,7 @@ import numpy as np
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import empty, flat_words, is_plain
 from numbafunc.dual.array import Dual, assemble, components, levels_of
-from numbafunc.numbers.number import Key, closed_keys, sort_keys
+from numbafunc.numbers.keys import Key, closed_keys, sort_keys
 
 Index = tuple[int, ...]
 

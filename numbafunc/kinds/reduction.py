@@ -10,8 +10,10 @@ import numpy as np
 
 from numbafunc import backend
 from numbafunc.backend import Backend
-from numbafunc.cpu import threads
+from numbafunc.cpu import kernels, threads
 from numbafunc.cpu.memory import flat_words
+from numbafunc.cpu.reduction_layout import Layout
+from numbafunc.cpu.stored_operand import StoredOperand
 from numbafunc.dual.other_arrays import as_target
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.kinds import arguments
@@ -201,8 +203,6 @@ class Reduction:
     def _plan(
         self, operands: Operands, shape: tuple[int, ...], axes: tuple[int, ...], dtype: np.dtype[Any], keepdims: bool
     ) -> Plan:
-        from numbafunc.cpu.load_store import StoredOperand
-
         view = _View.of(shape, axes)
         compute = "float64" if dtype.itemsize == 8 else "float32"
         steps = chunks_of(operands.counts())
@@ -245,20 +245,12 @@ class Reduction:
     def _kernel(
         self, view: _View, operands: tuple[Any, ...], along: tuple[bool, ...], storage: str, keys: tuple[Any, ...]
     ) -> Any:
-        parallel = view.blocks * view.length * view.inner >= PARALLEL_FROM and threads.parallel_allowed()
+        parallel = view.is_large and threads.parallel_allowed()
         key = (view.form, operands, along, storage, keys, parallel)
         kernel = self._kernels.get(key)
         if kernel is None:
-            from numbafunc.cpu import reduction, reduction_source
-
-            build: dict[str, Any] = {
-                "rows": reduction.build_rows,
-                "columns": reduction.build_columns,
-                "lanes": functools.partial(reduction.build_columns, lanes=True),
-                "segments": reduction.build_segments,
-            }
-            layout = reduction_source.Layout(operands, along, storage, keys)
-            kernel = build[view.form](self.stages, layout, self.name, parallel=parallel)
+            layout = Layout(operands, along, storage, keys)
+            kernel = kernels.reduction(view.form, self.stages, layout, self.name, parallel=parallel)
             self._kernels[key] = kernel
         return kernel
 
@@ -308,16 +300,19 @@ class _View(NamedTuple):
         return "segments" if self.blocks <= FEW and self.length >= LONG else "rows"
 
     @property
+    def is_large(self) -> bool:
+        """Whether several threads pay."""
+        return self.blocks * self.length * self.inner >= PARALLEL_FROM
+
+    @property
     def sizes(self) -> tuple[int, ...]:
         """The last arguments of a kernel."""
-        import numba
-
         if self.form == "lanes":
             return (1, self.length, self.blocks, LANES)
         if self.form != "columns":
             return (self.blocks, self.length)
         # Results do not depend on how many columns a thread takes together. Long runs are read faster.
-        share = -(-self.inner // max(1, int(numba.get_num_threads())))
+        share = -(-self.inner // (threads.count() if self.is_large else 1))
         return (self.blocks, self.length, self.inner, max(32, min(LARGEST_TILE, -(-share // 32) * 32)))
 
     def varies(self, lengths: tuple[int, ...]) -> tuple[bool, bool, bool]:

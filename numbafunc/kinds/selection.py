@@ -10,7 +10,7 @@ import numpy as np
 
 from numbafunc import backend
 from numbafunc.backend import Entry
-from numbafunc.cpu import threads
+from numbafunc.cpu import kernels, threads
 from numbafunc.cpu.memory import empty, flat_words
 from numbafunc.dual.array import Components, Dual, assemble, components
 from numbafunc.dual.recorded import recorded_level
@@ -45,15 +45,13 @@ class Positions(NamedTuple):
 
     def gather(self, part: np.ndarray[Any, Any], leading: int) -> np.ndarray[Any, Any]:
         """The elements of a component of the operand, whose first ``leading`` axes are directions."""
-        from numbafunc.cpu.gather import build_gather
-
         directions = part.shape[:leading]
         result = empty((*directions, *self.shape), part.dtype)
         blocks, count = self.within.shape
         if result.size:
             parallel = result.size >= PARALLEL_FROM and threads.parallel_allowed()
             missing = np.array(0.0 if leading else self.missing, part.dtype)
-            build_gather(parallel)(
+            kernels.gather(parallel=parallel)(
                 flat_words(part, 0),
                 flat_words(self.within, 0),
                 flat_words(result, 0),
@@ -67,15 +65,13 @@ class Positions(NamedTuple):
 
     def scatter(self, array: np.ndarray[Any, Any], leading: int, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
         """The transpose of :meth:`gather`: an operand of a shape in which each element is the sum of its copies."""
-        from numbafunc.cpu.gather import build_scatter
-
         directions = array.shape[:leading]
         compute = np.dtype(np.float32) if array.itemsize == 2 else array.dtype
         result = np.zeros((*directions, *shape), compute)
         blocks, count = self.within.shape
         if array.size:
             parallel = array.size >= PARALLEL_FROM and threads.parallel_allowed()
-            build_scatter(parallel)(
+            kernels.scatter(parallel=parallel)(
                 np.ascontiguousarray(array, compute).reshape(-1),
                 flat_words(self.within, 0),
                 result.reshape(-1),

@@ -29,6 +29,7 @@ from numbafunc.dual.recorder import PICKED, Node, Primitive, watch
 from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import Elementwise
 from numbafunc.kinds.partials import partials_of
+from numbafunc.numba_import import after_import
 
 _EXACT = 2**24
 """Indices from which on float32 leaves some out."""
@@ -38,14 +39,25 @@ def _names(letter: str, count: int) -> list[str]:
     return [f"{letter}{number}" for number in range(count)]
 
 
+def _namespace(**stages: Callable[..., Any] | None) -> dict[str, Any]:
+    """The global variables of a definition that calls stages: Numba's functions of them, once Numba is there."""
+    namespace: dict[str, Any] = {"__name__": __name__}
+
+    def put() -> None:
+        from numbafunc.cpu.dispatchers import inline
+
+        namespace.update({name: stage and inline(stage) for name, stage in stages.items()})
+
+    after_import(put)
+    return namespace
+
+
 @cache
 def stage_op(function: Callable[..., Any], place: int, reduction: str, stage: str) -> Elementwise:
     """The elementwise op that computes one of the numbers that a stage returns; the only one for a negative place."""
-    from numbafunc.cpu.dispatchers import inline
-
     names = ", ".join(_names("x", len(inspect.signature(function).parameters)))
     picked = f"[{place}]" if place >= 0 else ""
-    namespace: dict[str, Any] = {"stage": inline(function), "__name__": __name__}
+    namespace = _namespace(stage=function)
     exec(f"def definition({names}):\n    return stage({names}){picked}\n", namespace)
     name = f"{stage} {place} of {reduction}"
     return Elementwise(namespace["definition"], name=name, identity=name)
@@ -67,13 +79,8 @@ class Composed:
         self.weights = _names("g", stages.finals if stages.epilogue is not None else stages.results)
 
     def _compiled(self, what: str, parameters: Sequence[str], lines: Sequence[str]) -> Elementwise:
-        from numbafunc.cpu.dispatchers import inline
-
         stages = self.stages
-        namespace: dict[str, Any] = {"__name__": __name__}
-        for stage in ("lift", "finish", "epilogue", "balance"):
-            function = getattr(stages, stage)
-            namespace[stage] = function and inline(function)
+        namespace = _namespace(lift=stages.lift, finish=stages.finish, epilogue=stages.epilogue, balance=stages.balance)
         source = f"def definition({', '.join(parameters)}):\n    " + "\n    ".join(lines)
         exec(compile(source, f"<{what} of {self.name}>", "exec"), namespace)
         name = f"{what} of {self.name}"
@@ -129,14 +136,12 @@ class Composed:
     @cached_property
     def stages_with_totals(self) -> Any:
         """The reduction to results of a row, or finals before an epilogue, its shift, totals and picked element."""
-        from numbafunc.cpu.dispatchers import inline
-
         stages = self.stages
         kept = stages.finals if stages.epilogue is not None else stages.results
         more = _names("m", stages.more)
         called = f"finish({', '.join(['shift', 'count', *self.totals, *more, *self.picked])})"
         parameters = ["shift", "count", *self.totals, *more, *self.picked]
-        namespace: dict[str, Any] = {"finish": inline(stages.finish), "__name__": __name__}
+        namespace = _namespace(finish=stages.finish)
         finals = ", ".join(f"finals[{number}]" for number in range(kept))
         exec(
             f"def totals({', '.join(parameters)}):\n    finals = {called}\n"

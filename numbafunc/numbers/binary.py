@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from numbafunc.numbers.number import VALUE, Number, choose, multiply_add
+from numbafunc.numbers.keys import VALUE
+from numbafunc.numbers.number import Number, choose, multiply_add
 from numbafunc.numbers.real import FLOAT64, Bit, Real, select
 
 

@@ -22,9 +22,9 @@ from numba.core.ir_utils import get_definition, guard
 from numba.core.rewrites import Rewrite, register_rewrite
 from numba.np import arrayobj
 
+from numbafunc.numbers.keys import product_keys, sort_keys
 from numbafunc.numbers.numba_array import NumberArray
 from numbafunc.numbers.numba_type import NumberType, lanes_in
-from numbafunc.numbers.number import product_keys, sort_keys
 from numbafunc.numbers.operations import PLAIN
 
 Choose = Callable[..., Any]

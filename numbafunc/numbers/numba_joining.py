@@ -8,10 +8,10 @@ import numpy as np
 from numba import extending
 from numba.core import types
 
+from numbafunc.numbers.keys import sort_keys
 from numbafunc.numbers.numba_array import NumberArray
 from numbafunc.numbers.numba_functions import SHARED, make_empty, replaces
 from numbafunc.numbers.numba_type import NumberType, lanes_in
-from numbafunc.numbers.number import sort_keys
 
 
 def _parts(arrays: Any, ndim: int) -> bool:

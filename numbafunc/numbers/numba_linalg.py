@@ -9,10 +9,10 @@ import numpy as np
 from numba import extending
 
 from numbafunc.numbers.elementary import with_slope_of
+from numbafunc.numbers.keys import closed_keys
 from numbafunc.numbers.numba_array import NumberArray
 from numbafunc.numbers.numba_functions import SHARED, make_empty, product_type, replaces
 from numbafunc.numbers.numba_type import NumberType, leave
-from numbafunc.numbers.number import closed_keys
 
 # A norm is the root of a sum of squares if that lies between these bounds, where its derivatives don't overflow either.
 _USUAL = {32: (1e-10, 1e10), 64: (1e-90, 1e90)}

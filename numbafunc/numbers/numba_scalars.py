@@ -13,10 +13,10 @@ from numba.core import types
 from numba.core.errors import TypingError
 
 from numbafunc.numbers import elementary
+from numbafunc.numbers.keys import closed_keys, sort_keys
 from numbafunc.numbers.numba_array import NumberArray
 from numbafunc.numbers.numba_functions import absent, is_number, make_empty, replaces
 from numbafunc.numbers.numba_type import NumberType, lanes_in, leave
-from numbafunc.numbers.number import closed_keys, sort_keys
 
 _constant, _with_slope_of = elementary.constant, elementary.with_slope_of
 

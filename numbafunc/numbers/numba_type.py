@@ -25,7 +25,8 @@ from numba.core.typeconv import Conversion
 
 from numbafunc.numbers import elementary
 from numbafunc.numbers.cores import CORES
-from numbafunc.numbers.number import VALUE, Cores, Key, Number, choose, sort_keys
+from numbafunc.numbers.keys import VALUE, Key, sort_keys
+from numbafunc.numbers.number import Cores, Number, choose
 from numbafunc.numbers.operations import OPERATIONS, PLAIN, QUERIES, Operation, Query, closed, union
 from numbafunc.numbers.real import Bit, Real, repeated
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from numbafunc.numbers import binary, elementary, number as algebra
-from numbafunc.numbers.number import VALUE, Key, closed_keys, product_keys, sort_keys
+from numbafunc.numbers.keys import VALUE, Key, closed_keys, product_keys, sort_keys
 
 Keys = tuple[Key, ...]
 

@@ -26,12 +26,14 @@ array([ 0.,  1.,  4., 12.])
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 import numpy
 
 from numbafunc.dual.levels import watch_runs
+from numbafunc.numba_import import after_import
 from numbafunc.numpy import fft, linalg
 
 __all__ = numpy.__all__
@@ -79,9 +81,10 @@ def _change(inside: bool) -> None:
     """
     if not _INSIDE:
         # Here, since the functions that know of dual arrays load all rules.
-        from numbafunc.numpy import compiled as compiled, iteration
+        from numbafunc.numpy import iteration
         from numbafunc.numpy.functions import replacements
 
+        after_import(lambda: import_module("numbafunc.numpy.compiled"))
         _CALL_FOR_EACH.append(iteration.call_for_each)
         for module, original in _MODULES.items():
             properties = {name: _constant_property(found) for name, found in replacements(original).items()}

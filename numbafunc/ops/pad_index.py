@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.cpu import threads
+from numbafunc.cpu import kernels, threads
 from numbafunc.cpu.memory import WORDS, empty, flat_words
 from numbafunc.dual.recorder import Recorder
 from numbafunc.kinds.copy import PARALLEL_FROM, contiguous
@@ -78,10 +78,8 @@ class Padding:
 
     def kernel(self, itemsize: int) -> Any:
         """The kernel for elements of a size."""
-        from numbafunc.cpu import pad
-
         parallel = math.prod(self.shape) * itemsize >= PARALLEL_FROM and threads.parallel_allowed()
-        return pad.build(WORDS[itemsize].name, constant=self.constant, parallel=parallel)
+        return kernels.pad(WORDS[itemsize].name, constant=self.constant, parallel=parallel)
 
 
 class _Axis:

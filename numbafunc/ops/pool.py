@@ -10,8 +10,9 @@ import numpy as np
 from numbafunc import backend
 from numbafunc.backend import Backend
 from numbafunc.constants import ConvPadding
-from numbafunc.cpu import threads
+from numbafunc.cpu import kernels, threads
 from numbafunc.cpu.memory import empty, flat_words
+from numbafunc.cpu.pool_places import GAPS, PLACES, UNROLLED
 from numbafunc.dual.array import Dual, value_of
 from numbafunc.kinds import arguments
 from numbafunc.kinds.linear import Linear
@@ -67,10 +68,6 @@ def _prepare(form: str, shape: tuple[int, ...], dtype: np.dtype[Any], windows: W
 
 
 def _new(form: str, shape: tuple[int, ...], dtype: np.dtype[Any], windows: Windows) -> _Prepared:
-    from numbafunc.cpu.pool import build
-    from numbafunc.cpu.pool_positions import build_find, build_follow
-    from numbafunc.cpu.pool_source import GAPS, PLACES, UNROLLED
-
     (high, wide), (down, across) = windows.size, windows.strides
     (rows, columns), (top, left) = shape[-2:], (margins[0] for margins in windows.padding)
     result_shape = windows.result_shape(shape)
@@ -92,13 +89,13 @@ def _new(form: str, shape: tuple[int, ...], dtype: np.dtype[Any], windows: Windo
     result = np.dtype(np.float64) if form == "mean" and not arguments.is_float(dtype) else dtype
     if form == "find":
         many = rows * columns + reach_of(wide, windows.dilation[1]) > np.iinfo(np.int32).max
-        kernel = build_find(storage, unrolled, many, parallel=parallel, dilated=dilated)
+        kernel = kernels.pool_find(storage, unrolled, many, parallel=parallel, dilated=dilated)
         return _Prepared(kernel, result_shape, np.dtype(np.int64), (places,))
     if form.startswith("follow"):
-        kernel = build_follow(storage, window, int(form.split()[1]), parallel=parallel)
+        kernel = kernels.pool_follow(storage, window, int(form.split()[1]), parallel=parallel)
         return _Prepared(kernel, result_shape, result, (places,))
     counts = windows.counts(shape) if form == "mean" else None
-    kernel = build(form, storage, unrolled, parallel=parallel, dilated=dilated, counted=counts is not None)
+    kernel = kernels.pool(form, storage, unrolled, parallel=parallel, dilated=dilated, counted=counts is not None)
     return _Prepared(kernel, result_shape, result, (places,) if counts is None else (counts, places))
 
 

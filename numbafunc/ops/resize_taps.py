@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from numbafunc.bounded import remembered
-from numbafunc.cpu import threads
+from numbafunc.cpu import kernels, resize_pass, threads
 from numbafunc.cpu.memory import empty, flat_words
 from numbafunc.kinds.elementwise import Elementwise
 from numbafunc.numbers.elementary import sin
@@ -280,19 +280,17 @@ def steps_to(shape: Shape, target: Shape, sampling: Sampling, dtype: np.dtype[An
 
 
 def _step(shape: Shape, target: Shape, axes: tuple[int, ...], sampling: Sampling, dtype: np.dtype[Any]) -> Step:
-    from numbafunc.cpu import resize
-
     last = axes[-1] == len(shape) - 1
     down = axes[0] if len(axes) == 2 or not last else None
     planes = math.prod(shape[: axes[0]])
     rows, new_rows = (1, 1) if down is None else (shape[down], target[down])
     columns, new_columns = (shape[-1], target[-1]) if last else (math.prod(shape[axes[0] + 1 :]),) * 2
-    places = np.zeros(resize.HEADER, np.int64)
-    places[: resize.PER_TASK] = planes, rows, columns, new_rows, new_columns
+    places = np.zeros(resize_pass.HEADER, np.int64)
+    places[: resize_pass.PER_TASK] = planes, rows, columns, new_rows, new_columns
     several = planes * (rows * columns + new_rows * new_columns) >= PARALLEL_FROM and threads.parallel_allowed()
     along_down, along_rows = sampling.along(axes[0] - len(shape)), sampling.along(-1)
     if sampling.method == "nearest":
-        places[resize.PER_TASK] = max(1, _TASK // max(1, new_columns))
+        places[resize_pass.PER_TASK] = max(1, _TASK // max(1, new_columns))
         down_index = np.zeros(1, np.int64) if down is None else nearest(rows, new_rows, along_down)
         across_index = nearest(columns, new_columns, along_rows) if last else np.zeros(0, np.int64)
         kernel = _kernel(
@@ -302,7 +300,7 @@ def _step(shape: Shape, target: Shape, axes: tuple[int, ...], sampling: Sampling
     nothing = Taps(np.zeros(1, np.int64), np.zeros((1, 0)), 1, ())
     down_taps = nothing if down is None else taps(rows, new_rows, along_down)
     across_taps = taps(columns, new_columns, along_rows) if last else nothing
-    across = _across(columns, new_columns, across_taps, along_rows, places) if last else resize.Pass("none")
+    across = _across(columns, new_columns, across_taps, along_rows, places) if last else resize_pass.Pass("none")
     extent, size = new_rows, new_rows
     if not last:
         extent, size = columns, min(columns, TILE)
@@ -310,10 +308,10 @@ def _step(shape: Shape, target: Shape, axes: tuple[int, ...], sampling: Sampling
         size = max(8, 2 * _TASK // new_columns)
     bands = max(1, -(-extent // max(1, size)))
     per_task = max(1, _TASK // max(1, new_rows * new_columns)) if bands == 1 else 1
-    places[resize.PER_TASK : resize.GROUPS_DOWN] = per_task, bands, size
-    for position, made in ((resize.GROUPS_DOWN, down_taps), (resize.GROUPS_ACROSS, across_taps)):
+    places[resize_pass.PER_TASK : resize_pass.GROUPS_DOWN] = per_task, bands, size
+    for position, made in ((resize_pass.GROUPS_DOWN, down_taps), (resize_pass.GROUPS_ACROSS, across_taps)):
         places[position] = made.weights.shape[1] // made.group
-    passes = (_table(down_taps) if down is not None else resize.Pass("none"), across)
+    passes = (_table(down_taps) if down is not None else resize_pass.Pass("none"), across)
     kernel = _kernel((*passes, new_rows < rows, dtype.name, several))
     compute = np.float64 if dtype.itemsize == 8 else np.float32
     parts = [made.weights.reshape(-1) for made in (down_taps, across_taps) if made.weights.size]
@@ -323,15 +321,11 @@ def _step(shape: Shape, target: Shape, axes: tuple[int, ...], sampling: Sampling
 
 
 def _table(made: Taps) -> Any:
-    from numbafunc.cpu.resize import Pass
-
-    return Pass("any", made.group, made.weights.shape[1] > made.group)
+    return resize_pass.Pass("any", made.group, made.weights.shape[1] > made.group)
 
 
 def _across(n: int, m: int, made: Taps, sampling: Sampling, places: Array) -> Any:
     """The pass along rows; writes to ``places`` where the repeating taps begin and end."""
-    from numbafunc.cpu import resize
-
     count = made.weights.shape[1]
     general = _table(made)
     if general.several or sampling.align_corners or sampling.scales:
@@ -350,22 +344,20 @@ def _across(n: int, m: int, made: Taps, sampling: Sampling, places: Array) -> An
         return general
     if begin >= end:
         return general
-    places[resize.BEGIN :] = begin, end, inner
-    return resize.Pass(form, count, False, step, offsets)
+    places[resize_pass.BEGIN :] = begin, end, inner
+    return resize_pass.Pass(form, count, False, step, offsets)
 
 
 def _copies(n: int, m: int, index: Array | None) -> Any:
     """The pass that copies the elements of a row."""
-    from numbafunc.cpu.resize import Pass
-
     if index is None:
-        return Pass("none")
+        return resize_pass.Pass("none")
     if m % n == 0 and m // n in _FACTORS and np.array_equal(index, np.arange(m) // (m // n)):
-        return Pass("grow", step=m // n)
+        return resize_pass.Pass("grow", step=m // n)
     step = n // m
     if n % m == 0 and step in _FACTORS and np.array_equal(index, np.arange(m) * step + index[0]):
-        return Pass("shrink", step=step, offsets=(int(index[0]),))
-    return Pass("any")
+        return resize_pass.Pass("shrink", step=step, offsets=(int(index[0]),))
+    return resize_pass.Pass("any")
 
 
 def _word(dtype: np.dtype[Any]) -> str:
@@ -379,9 +371,7 @@ _KERNELS = threads.Kernels()
 def _kernel(key: tuple[Any, ...]) -> Any:
     kernel = _KERNELS.get(key)
     if kernel is None:
-        from numbafunc.cpu import resize
-
-        build = resize.build_nearest if key[0] == "nearest" else resize.build
+        build = kernels.resize_nearest if key[0] == "nearest" else kernels.resize
         arguments = key[1:-1] if key[0] == "nearest" else key[:-1]
         kernel = _KERNELS[key] = build(*arguments, parallel=key[-1])
     return kernel

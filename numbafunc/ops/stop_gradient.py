@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.extending import overload
 
 from numbafunc.dual.array import Dual, value_of
 from numbafunc.dual.dtypes import NUMBERS, is_long, long_words
 from numbafunc.dual.trees import flatten, flatten_with_names
 from numbafunc.kinds.njit import refresh
-from numbafunc.numbers.numba_scalars import without_tangents
+from numbafunc.numba_import import after_import
 
 __all__ = ["stop_gradient"]
 
@@ -71,5 +70,17 @@ def _is_numeric(leaf: Any) -> bool:
     )
 
 
-overload(stop_gradient, strict=False)(without_tangents)
-refresh()
+def _choose(x: Any) -> Any:
+    from numbafunc.numbers.numba_scalars import without_tangents
+
+    return without_tangents(x)
+
+
+def _register() -> None:
+    from numba.extending import overload
+
+    overload(stop_gradient, strict=False)(_choose)
+    refresh()
+
+
+after_import(_register)

@@ -10,9 +10,11 @@ import numpy as np
 
 from numbafunc import backend
 from numbafunc.backend import Backend
-from numbafunc.cpu import threads
+from numbafunc.cpu import kernels, threads
+from numbafunc.cpu.kernel import Kernel
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import empty, flat_words
+from numbafunc.cpu.top_k_order import FEW, order_of
 from numbafunc.dual.array import Dual, value_of
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
@@ -45,11 +47,9 @@ def _prepare(
     shape: tuple[int, ...], dtype: np.dtype[Any], k: int, largest: bool
 ) -> tuple[Any, tuple[int, ...], tuple[int, ...]]:
     """Kernel, shape of the results, and the integers that the kernel is given."""
-    from numbafunc.cpu.top_k import FEW, build, order_of
-
     rows, n = math.prod(shape[:-1]), shape[-1]
     parallel = rows * (n + 32 * k) >= _PARALLEL_FROM and threads.parallel_allowed()
-    kernel = build(order_of(dtype, largest), width(dtype), few=k <= FEW, parallel=parallel)
+    kernel = kernels.top_k(order_of(dtype, largest), width(dtype), few=k <= FEW, parallel=parallel)
     segments = n // max(_SEGMENT, _SHARE * k) if rows < _MANY else 1
     if segments > 1:
         kernel = _in_segments(kernel, rows, n, segments)
@@ -90,7 +90,7 @@ def _top_k(x: np.ndarray[Any, Any], k: int, largest: bool) -> TopK:
 def _prepared(x: np.ndarray[Any, Any], result: TopK, k: int) -> Callable[[np.ndarray[Any, Any]], TopK]:
     """The prepared call for arrays of this shape, of two axes, and dtype."""
     kernel, shape, sizes = _prepare(x.shape, x.dtype, k, True)
-    code = machine_code(kernel, (x, *result, *sizes)) if hasattr(kernel, "compile") else kernel
+    code = machine_code(kernel, (x, *result, *sizes)) if isinstance(kernel, Kernel) else kernel
     dtype = x.dtype
 
     def call(x: np.ndarray[Any, Any]) -> TopK:

@@ -19,7 +19,7 @@ from numba.core import types
 from numba.core.ccallback import CFunc
 
 from numbafunc import launcher
-from numbafunc.cpu.cache import KernelCache
+from numbafunc.cpu.cache import LinkedCache
 from numbafunc.cpu.dispatchers import FLAGS
 
 WORDS = 32
@@ -100,7 +100,7 @@ def make_operation(function: Any, identity: str, *, commutative: bool = True) ->
     """Compile a function and make it known to MPI; the handle of the operation."""
     options = {name: FLAGS[name] for name in ("fastmath", "error_model", "boundscheck")}
     compiled = CFunc(function, (_USER_FUNCTION.args, _USER_FUNCTION.return_type), {}, options)
-    compiled._cache = KernelCache(f"parallel {identity}")
+    compiled._cache = LinkedCache(f"parallel {identity}")
     compiled.compile()
     _KEPT.append(compiled)
     handle = ctypes.c_int64(0)

@@ -18,7 +18,7 @@ from ptx_reduction import TEAMS, reduction_cases
 
 from numbafunc.kinds.elementwise import REGISTRY
 from numbafunc.kinds.reduction import REGISTRY as REDUCTIONS
-from numbafunc.numbers.number import VALUE
+from numbafunc.numbers.keys import VALUE
 from numbafunc.rules.device_ufuncs import kernels
 
 _WORDS = ("uint8", "uint16", "uint32", "uint64")

@@ -13,7 +13,7 @@ from numbafunc_cuda import copy, gather, pad, pad_statistics, pool, resize, top_
 from numbafunc_cuda.launch import BLOCK
 from ptx import FLOATS, INTEGERS, Case
 
-from numbafunc.cpu.pool_source import UNROLLED
+from numbafunc.cpu.pool_places import UNROLLED
 
 _WORDS = ("uint8", "uint16", "uint32", "uint64")
 _STATISTICS = ("mean", "maximum", "tied minimum", "places", "middle")

@@ -20,7 +20,7 @@ import numpy as np
 import wrong_arguments
 from hypothesis import HealthCheck, given, seed as seeded, settings
 
-from numbafunc.cpu import cache
+from numbafunc.cpu import cache_entries as cache
 
 
 def round_of(number, examples, until, counter):
@@ -47,7 +47,7 @@ def damaged(data):
     changed = content[:place] + rest + (b"" if data[2:3] == b"\1" else content[place + len(rest) :])
     original, cache.cache_folder.read = cache.cache_folder.read, lambda name: changed
     try:
-        found = cache._read(key)
+        found = cache.read(key)
     finally:
         cache.cache_folder.read = original
     assert found is None or (found == payload and changed == content), "a damaged entry is taken for whole"

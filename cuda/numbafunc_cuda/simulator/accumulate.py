@@ -10,7 +10,8 @@ from llvmlite import ir
 
 from numbafunc.cpu.accumulate import EMITTED
 from numbafunc.numbers.cores import CORES
-from numbafunc.numbers.number import VALUE, Key, Number
+from numbafunc.numbers.keys import VALUE, Key
+from numbafunc.numbers.number import Number
 from numbafunc_cuda.simulator.interpreter import DOUBLE, FLOAT, lift
 from numbafunc_cuda.simulator.load_store import SimulatedNumber
 

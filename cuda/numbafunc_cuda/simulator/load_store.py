@@ -25,7 +25,8 @@ from numba.np.numpy_support import as_dtype
 from numbafunc.cpu.load_store import HALF, narrow, widen
 from numbafunc.kinds.njit import OPS
 from numbafunc.numbers.cores import CORES
-from numbafunc.numbers.number import VALUE, Key, Number
+from numbafunc.numbers.keys import VALUE, Key
+from numbafunc.numbers.number import Number
 from numbafunc.numbers.operations import OPERATIONS, QUERIES
 from numbafunc.numbers.real import Real
 from numbafunc_cuda.simulator.interpreter import BUILDER, DOUBLE, FLOAT, Value, lift, real

@@ -1,0 +1,130 @@
+"""A kernel of an op: machine code for each combination of types of its arguments, from the cache if it is there."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from numbafunc.cpu import cache_folder
+from numbafunc.cpu.cache_entries import read
+from numbafunc.cpu.cache_key import full_identity, key_of
+from numbafunc.cpu.compile_log import CompileTimer
+from numbafunc.cpu.kernel_loader import load
+from numbafunc.cpu.memory import is_plain
+from numbafunc.interrupts import held_back
+from numbafunc.numba_import import import_numba
+
+_lock = threading.RLock()
+
+
+class Kernel:
+    """A kernel that Numba compiles where the cache has no machine code of it; otherwise it is not even imported.
+
+    Parameters
+    ----------
+    identity : tuple or None
+        All that identifies the kernel beside the types of its arguments; None for one that can't be kept.
+    builder : str
+        Module of this folder, and the function in it that makes the dispatcher: ``builder(*given, identity=...,
+        parallel=..., **options)``.
+    parallel : bool
+        Whether the work is shared out to threads.
+    *given, **options
+        Arguments of the builder.
+    """
+
+    def __init__(
+        self, identity: tuple[Any, ...] | None, builder: str, *given: Any, parallel: bool, **options: Any
+    ) -> None:
+        self._words = None if identity is None else repr(identity)
+        self._builder = builder
+        self._given = given
+        self._options = {**options, "parallel": parallel}
+        self._identity = None if self._words is None else full_identity(self._words, parallel=parallel)
+        self._dispatcher: Any = None
+        self._codes: dict[tuple[str, ...], Any] = {}
+
+    @property
+    def dispatcher(self) -> Any:
+        """Numba's dispatcher of the kernel."""
+        if self._dispatcher is None:
+            with held_back(), _lock:
+                import_numba()
+                module, function = self._builder.split(".")
+                build = getattr(import_module(f"{__package__}.{module}"), function)
+                self._dispatcher = build(*self._given, identity=self._words, **self._options)
+        return self._dispatcher
+
+    def code(self, arguments: Sequence[Any]) -> Any:
+        """The function for arguments of these types: contiguous, aligned, writeable arrays, floats, signed integers."""
+        types = tuple(map(_type_words, arguments))
+        found = self._codes.get(types)
+        if found is None:
+            with held_back(), _lock:
+                found = self._codes.get(types)
+                if found is None:
+                    found = self._codes[types] = self._kept(types) or self._compiled(arguments)
+        return found
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the kernel with any arguments."""
+        if all(map(_is_usual, arguments)):
+            return self.code(arguments)(*arguments)
+        return self.dispatcher(*arguments)
+
+    def _kept(self, types: tuple[str, ...]) -> Any:
+        """The function, if the cache has it."""
+        if self._identity is None:
+            return None
+        timer, signature = CompileTimer(), f"({', '.join(types)})"
+        payload = read(key_of(self._identity, signature))
+        if payload is None:
+            return None
+        try:
+            found = load(payload, self._builder)
+        except Exception as error:
+            cache_folder.warn_once(f"A cached kernel can't be loaded, and is compiled anew: {error!r}")
+            return None
+        timer.log(self._identity, signature, cache_hit=True)
+        return found
+
+    def _compiled(self, arguments: Sequence[Any]) -> Any:
+        return self.dispatcher.compile(tuple(map(type_of, arguments)))
+
+
+def type_of(value: Any) -> Any:
+    """Numba's type of an argument. Numba's own function imports numpy.ma, which takes longer than reading a kernel."""
+    from numba.core import types
+    from numba.np.numpy_support import from_dtype
+
+    if type(value) is np.ndarray:
+        return types.Array(from_dtype(value.dtype), value.ndim, "C")
+    if isinstance(value, np.generic):
+        return from_dtype(value.dtype)
+    return types.float64 if isinstance(value, float) else types.int64
+
+
+def _type_words(value: Any) -> str:
+    """The name of this type."""
+    if type(value) is np.ndarray:
+        return f"array({value.dtype.name}, {value.ndim}d, C)"
+    if isinstance(value, np.generic):
+        return value.dtype.name
+    return "float64" if isinstance(value, float) else "int64"
+
+
+def _is_usual(value: Any) -> bool:
+    """Whether an argument is of a type that :meth:`Kernel.code` knows."""
+    kind = type(value)
+    if kind is np.ndarray:
+        return is_plain(value) and value.dtype.isnative
+    if kind is int:
+        return bool(-(2**63) <= value < 2**63)
+    return kind is float or isinstance(value, np.generic)
+
+
+__all__ = ["Kernel", "type_of"]

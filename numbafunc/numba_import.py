@@ -1,0 +1,108 @@
+"""What is done as soon as Numba has been imported, by whoever it is.
+
+Importing Numba takes longer than all else that a first call does, and kernels that are kept run without it. What this
+package teaches Numba waits until the program, or a compilation, imports it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+AT_IMPORT: list[Any] = []
+"""What :func:`environment` was when Numba was imported, and Numba's settings then; empty where that is not known."""
+
+# Settings by which no machine code differs.
+_WITHOUT_EFFECT = ("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER", "NUMBA_THREADING_LAYER_PRIORITY")
+
+_waiting: list[Callable[[], object]] | None = None if "numba" in sys.modules else []
+_lock = threading.Lock()
+
+
+def after_import(function: Callable[[], object]) -> None:
+    """Call a function when Numba has been imported: now, or at the end of the program's own import statement."""
+    with _lock:
+        if _waiting is not None:
+            _waiting.append(function)
+            return
+    function()
+
+
+def import_numba() -> Any:
+    """Numba, with all that waits for it done."""
+    numba = import_module("numba")
+    if _waiting is not None:  # it was not found by the finder below
+        _imported()
+    return numba
+
+
+def environment() -> tuple[Any, ...]:
+    """All that Numba makes its settings of when it is imported, apart from the processor."""
+    file = Path(".numba_config.yaml")
+    names = sorted(name for name in os.environ if name.startswith("NUMBA_") and name not in _WITHOUT_EFFECT)
+    variables = [(name, os.environ[name]) for name in names]
+    return tuple(variables), file.read_bytes() if file.is_file() else None
+
+
+def _imported() -> None:
+    global _waiting
+    with _lock:
+        found, _waiting = _waiting, None
+    for function in found or ():
+        function()
+
+
+def name_parts() -> None:
+    """Let packages of Numba know those of their modules that were loaded before them, as an import would have done."""
+    for name in [name for name in sys.modules if name.startswith("numba.")]:
+        package, _, word = name.rpartition(".")
+        if package in sys.modules and not hasattr(sys.modules[package], word):
+            setattr(sys.modules[package], word, sys.modules[name])
+
+
+class _Finder(MetaPathFinder):
+    """Finds nothing by itself: it asks the other finders for Numba, and lets what they find call :func:`_imported`."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != "numba" or _waiting is None:
+            return None
+        for finder in list(sys.meta_path):
+            find = None if finder is self else getattr(finder, "find_spec", None)
+            spec: ModuleSpec | None = None if find is None else find(fullname, path, target)
+            if spec is not None:
+                if spec.loader is not None:
+                    _call_afterwards(spec.loader)
+                return spec
+        return None
+
+
+def _call_afterwards(loader: Any) -> None:
+    """Let a loader, which is for this import alone, call :func:`_imported` when it has executed the module."""
+    execute = loader.exec_module
+
+    def exec_module(module: ModuleType) -> None:
+        vars(loader).pop("exec_module", None)
+        name_parts()
+        found = environment()
+        execute(module)
+        AT_IMPORT[:] = found, dict(vars(module.config))
+        name_parts()
+        _imported()
+
+    loader.exec_module = exec_module
+
+
+if _waiting is not None:
+    sys.meta_path.insert(0, _Finder())
+
+__all__ = ["AT_IMPORT", "after_import", "environment", "import_numba"]

@@ -1,0 +1,207 @@
+"""Kernels that are kept run without Numba, from entries that hold machine code and plain words alone."""
+
+import hashlib
+import os
+import pickle
+import struct
+
+import pytest
+
+from numbafunc.cpu import cache_entries
+
+# Ops of each kind, in forward and reverse mode; a digest of their results tells these apart to the last bit.
+USE = """
+    import hashlib
+    import sys
+    import numpy as np
+    import numbafunc as nf
+
+    digest = hashlib.sha256()
+
+    def note(*results):
+        for result in results:
+            digest.update(np.ascontiguousarray(result).tobytes())
+
+    rng = np.random.default_rng(0)
+    for dtype in (np.float32, np.float64):
+        x, image = rng.standard_normal((6, 9)).astype(dtype), rng.standard_normal((2, 3, 8, 8)).astype(dtype)
+        note(nf.relu(x), nf.softmax(x), nf.logsumexp(x, axis=0), *nf.jvp(nf.gelu, (x,), (x,)), *nf.top_k(x, 2))
+        note(nf.loss.cross_entropy_logits_sparse(x, np.arange(6)), nf.max_pool_2d(image, 2), nf.upsample_2d(image, 2))
+        note(nf.pad(x, 1), nf.pad(x, 1, "reflect"), nf.space_to_batch2d(image, 2))
+        note(nf.grad(lambda x: nf.softmax(x)[0, 0])(x), nf.grad(lambda x: nf.max_pool_2d(x, 2).sum())(image))
+    print(digest.hexdigest(), "numba" in sys.modules)
+"""
+RELU = """
+    import sys
+    import numpy as np
+    import numbafunc
+    print(numbafunc.relu(np.array([-1.0, 2.0])), "numba" in sys.modules)
+"""
+
+
+def entries(folder):
+    return sorted(folder.rglob("*.kernel"))
+
+
+def head_and_payload(path):
+    content = path.read_bytes()
+    end = content.index(b"\n") + 1
+    start = end + 8 + int.from_bytes(content[end : end + 8], "little")
+    return content[:start], content[start + 32 :]
+
+
+def replace(path, payload):
+    head, _ = head_and_payload(path)
+    path.write_bytes(head + hashlib.sha256(payload).digest() + payload)
+
+
+@pytest.fixture
+def relu(programs, tmp_path):
+    """The entry of one kernel."""
+    folder = tmp_path / "cache"
+    assert programs.run(RELU, NUMBAFUNC_CACHE_DIR=folder) == "[0. 2.] True"
+    (path,) = [path for path in entries(folder) if b"elementwise" in head_and_payload(path)[0]]
+    return path
+
+
+def test_import_leaves_numba_alone(programs):
+    assert programs.run("import sys, numbafunc; print('numba' in sys.modules, 'llvmlite' in sys.modules)") == (
+        "False False"
+    )
+
+
+def test_kept_kernels_run_without_numba(programs, tmp_path):
+    folder = tmp_path / "cache"
+    compiled, imported = programs.run(USE, NUMBAFUNC_CACHE_DIR=folder).split()
+    assert imported == "True"
+    assert programs.run(USE, NUMBAFUNC_CACHE_DIR=folder).split() == [compiled, "False"]
+    for path in entries(folder):
+        facts, parts = cache_entries.unpacked(head_and_payload(path)[1])
+        if parts:
+            assert sorted(facts) == ["environments", "needs", "wrapper"]
+            assert facts["wrapper"].encode() in parts[0]
+        else:
+            assert sorted(facts) == ["processor", "settings"]
+    # An environment of which nothing is known yet asks Numba what it makes of it, and reads the same entries.
+    count = len(entries(folder))
+    setting = {"NUMBA_DEVELOPER_MODE": "0"}
+    assert programs.run(RELU, NUMBAFUNC_CACHE_DIR=folder, **setting) == "[0. 2.] True"
+    assert len(entries(folder)) == count + 1
+    assert programs.run(RELU, NUMBAFUNC_CACHE_DIR=folder, **setting) == "[0. 2.] False"
+    # Settings that change machine code have entries of their own.
+    setting = {"NUMBA_OPT": "1"}
+    for expected in ("[0. 2.] True", "[0. 2.] False"):
+        assert programs.run(RELU, NUMBAFUNC_CACHE_DIR=folder, **setting) == expected
+    assert len(entries(folder)) == count + 3
+
+
+def test_numba_comes_later(programs, relu):
+    program = """
+        import sys
+        import numpy as np
+        import numbafunc
+        x = np.array([-1.0, 2.0])
+        before = numbafunc.relu(x)
+        stopped = numbafunc.stop_gradient(1.5)
+        assert "numba" not in sys.modules
+        helpers = sys.modules["numba._helperlib"]
+        import numba
+        from numba import _helperlib
+        assert numba._helperlib is _helperlib is helpers
+        assert numba.core.runtime._nrt_python is sys.modules["numba.core.runtime._nrt_python"]
+        f = numba.njit(lambda x: numbafunc.relu(x) + numbafunc.softmax(x) + numbafunc.stop_gradient(x))
+        expected = before + numbafunc.softmax(x) + x
+        np.testing.assert_allclose(f(x), expected)
+        np.testing.assert_array_equal(numbafunc.relu(x), before)
+        np.testing.assert_allclose(numbafunc.elementwise(lambda x: 2 * x)(x), 2 * x)
+        np.testing.assert_allclose(numba.njit(lambda n: np.ones(n) * n)(3), 3)
+        numba.config.LOOP_VECTORIZE = 0  # what the program changes counts from then on
+        numbafunc.tanh(x)
+        """
+    programs.run(program, NUMBAFUNC_CACHE_DIR=relu.parent.parent)
+    assert programs.run(RELU, NUMBAFUNC_CACHE_DIR=relu.parent.parent) == "[0. 2.] False"
+
+
+def test_settings_are_not_noted_after_the_program_has_changed_them(programs, tmp_path):
+    program = """
+        import numbafunc
+        import numba
+        numba.config.LOOP_VECTORIZE = 0
+        import numpy as np
+        numbafunc.relu(np.ones(3))
+        """
+    programs.run(program, NUMBAFUNC_CACHE_DIR=tmp_path / "cache")
+    assert programs.run(RELU, NUMBAFUNC_CACHE_DIR=tmp_path / "cache") == "[0. 2.] True"  # compiled with other settings
+
+
+def test_threads_and_children_read_kernels(programs, relu):
+    program = """
+        import os, sys, threading
+        import numpy as np
+        import numbafunc
+        found, start = [], threading.Barrier(8)
+        def use():
+            start.wait()
+            found.append(numbafunc.relu(np.array([-1.0, 2.0])).tolist())
+        threads = [threading.Thread(target=use) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert found == [[0.0, 2.0]] * 8
+        for _ in range(2):
+            child = os.fork() if hasattr(os, "fork") else 0
+            if child == 0:
+                assert numbafunc.relu(np.array([-1.0, 2.0])).tolist() == [0.0, 2.0]
+                if hasattr(os, "fork"):
+                    os._exit(0)
+            else:
+                assert os.waitpid(child, 0)[1] == 0
+        print("numba" in sys.modules)
+        """
+    assert programs.run(program, NUMBAFUNC_CACHE_DIR=relu.parent.parent) == "False"
+
+
+class Planted:
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def test_planted_pickle_is_not_read(programs, relu, tmp_path):
+    planted = Planted()
+    planted.path = str(tmp_path / "made by a pickle")
+    for payload in (pickle.dumps(planted), b"\n" + pickle.dumps(planted)):
+        replace(relu, payload)
+        assert programs.run(RELU, NUMBAFUNC_CACHE_DIR=relu.parent.parent) == "[0. 2.] True"
+        assert not (tmp_path / "made by a pickle").exists()
+        assert programs.run(RELU, NUMBAFUNC_CACHE_DIR=relu.parent.parent) == "[0. 2.] False"  # it was made anew
+
+
+def wrong_entries(facts, code):
+    """Payloads that have the right form."""
+    yield facts, b""
+    yield facts, code[: len(code) // 2]
+    yield facts, bytes(len(code))
+    yield facts, code[:4] + struct.pack("B", 1) + code[5:]  # for 32 bits
+    yield {**facts, "needs": ["no_such_function"]}, code
+    yield {**facts, "needs": 3}, code
+    yield {**facts, "wrapper": "no_such_function"}, code
+    yield {**facts, "environments": ["no_such_variable"]}, code
+    yield {}, code
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the objects of Windows are not looked into")
+def test_wrong_entries_do_no_harm(programs, relu):
+    facts, (code,) = cache_entries.unpacked(head_and_payload(relu)[1])
+    program = """
+        import warnings
+        import numpy as np
+        import numbafunc
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            print(numbafunc.relu(np.array([-1.0, 2.0])))
+        print(*(warning.category.__name__ for warning in caught))
+        """
+    for wrong in wrong_entries(facts, code):
+        replace(relu, cache_entries.packed(*wrong))
+        assert programs.run(program, NUMBAFUNC_CACHE_DIR=relu.parent.parent) == "[0. 2.]\nKernelCacheWarning"

@@ -4,8 +4,10 @@ import hashlib
 import os
 import pickle
 import struct
+import textwrap
 
 import pytest
+from compilations import LISTENER
 
 from numbafunc.cpu import cache_entries
 
@@ -78,7 +80,7 @@ def test_kept_kernels_run_without_numba(programs, tmp_path):
     for path in entries(folder):
         facts, parts = cache_entries.unpacked(head_and_payload(path)[1])
         if parts:
-            assert sorted(facts) == ["environments", "needs", "wrapper"]
+            assert sorted(facts) == ["environments", "needs", "threads", "wrapper"]
             assert facts["wrapper"].encode() in parts[0]
         else:
             assert sorted(facts) == ["processor", "settings"]
@@ -93,6 +95,27 @@ def test_kept_kernels_run_without_numba(programs, tmp_path):
     for expected in ("[0. 2.] True", "[0. 2.] False"):
         assert programs.run(RELU, NUMBAFUNC_CACHE_DIR=folder, **setting) == expected
     assert len(entries(folder)) == count + 3
+
+
+def test_kernels_for_several_threads_are_kept(programs, tmp_path):
+    program = LISTENER + textwrap.dedent("""
+        import warnings
+        import numbafunc as nf
+
+        warnings.simplefilter("error")
+        x, image = np.ones((300, 1000), np.float32), np.ones((8, 16, 64, 64), np.float32)
+        nf.relu(x), nf.softmax(x), nf.logsumexp(x, axis=0), nf.jvp(nf.gelu, (x,), (x,)), nf.top_k(x, 2), nf.pad(x, 1)
+        nf.loss.l2(x), nf.max_pool_2d(image, 2), nf.upsample_2d(image, 2), nf.space_to_batch2d(image, 2)
+        nf.grad(lambda x: nf.max_pool_2d(x, 2).sum())(image)
+        print(Compilations.count)
+    """)
+    folder = tmp_path / "cache"
+    settings = {"NUMBAFUNC_CACHE_DIR": folder, "NUMBA_NUM_THREADS": 2}
+    assert int(programs.run(program, **settings)) > 8
+    facts = [cache_entries.unpacked(head_and_payload(path)[1])[0] for path in entries(folder)]
+    assert sum(one.get("threads", False) for one in facts) > 8
+    assert programs.run(program, **settings) == "0"
+    assert len(entries(folder)) == len(facts)
 
 
 def test_numba_comes_later(programs, relu):

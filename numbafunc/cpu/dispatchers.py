@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import numba
+from numba.core.compiler_lock import global_compiler_lock
 
 from numbafunc.cpu.cache import KernelCache, LinkedCache, NoCache, UserCache
 from numbafunc.cpu.cache_key import full_identity
@@ -28,10 +31,27 @@ def _compiled(function: Any, **options: Any) -> Any:
 
     An exception of a signal handler would leave Numba's registries half filled, and be lost in LLVM.
     """
-    dispatcher = numba.njit(**options)(function)
-    # Found at each call, so that a method of the class that is replaced for a time is not kept.
-    dispatcher.compile = uninterrupted(lambda *signature: type(dispatcher).compile(dispatcher, *signature))
+    with _enabled():
+        dispatcher = numba.njit(**options)(function)
+
+    def compile(*signature: Any) -> Any:
+        # Found at each call, so that a method of the class that is replaced for a time is not kept.
+        with _enabled():
+            return type(dispatcher).compile(dispatcher, *signature)
+
+    dispatcher.compile = uninterrupted(compile)
     return dispatcher
+
+
+@contextmanager
+def _enabled() -> Iterator[None]:
+    """Let Numba compile, though ``NUMBA_DISABLE_JIT`` is set, by which users debug functions of their own."""
+    with global_compiler_lock:
+        setting, numba.config.DISABLE_JIT = numba.config.DISABLE_JIT, 0
+        try:
+            yield
+        finally:
+            numba.config.DISABLE_JIT = setting
 
 
 @cache

@@ -196,3 +196,20 @@ def test_help_shows_names_without_the_annotations_of_the_source(name):
                 assert "Any" not in str(inspect.signature(function)), function
                 assert "'" not in str(inspect.signature(function)).partition("=")[0], function
     assert str(inspect.signature(numbafunc.softmax)) == "(x, axis=-1, where=None, initial=None, *, out=None)"
+
+
+def test_ops_are_compiled_where_the_user_debugs_uncompiled_functions(programs, tmp_path):
+    program = """
+        import numba
+        import numpy as np
+        import numbafunc
+
+        @numba.njit
+        def square(x):
+            return x * x
+
+        assert not hasattr(square, "py_func")
+        print(numbafunc.relu(np.ones(2)), numbafunc.elementwise(square)(np.arange(3.0)), numbafunc.jacfwd(square)(3.0))
+    """
+    settings = {"NUMBA_DISABLE_JIT": "1", "NUMBAFUNC_CACHE_DIR": tmp_path / "cache"}
+    assert programs.run(program, **settings) == "[1. 1.] [0. 1. 4.] 6.0"

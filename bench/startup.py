@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterable
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
@@ -35,6 +36,11 @@ start = time.perf_counter()
 numbafunc.{call}
 print(time.perf_counter() - start)
 """
+_PROGRAMS = {
+    "numbafunc": "import numpy as np, numbafunc; print(numbafunc.relu(np.ones(10, np.float32)).sum())",
+    "torch": "import torch; print(torch.relu(torch.ones(10)).sum())",
+    "jax": "import numpy as np, jax; print(jax.nn.relu(np.ones(10, np.float32)).sum())",
+}
 _FIRST_CALL_OF_PEER = {
     "torch": """
 import time
@@ -60,6 +66,14 @@ def seconds_in_fresh_process(source: str, **variables: str) -> float:
     environment = {**os.environ, "JAX_PLATFORMS": "cpu", **variables}
     done = subprocess.run([sys.executable, "-c", source], env=environment, capture_output=True, text=True, check=True)
     return float(done.stdout.split()[-1])
+
+
+def seconds_of_program(source: str) -> float:
+    """The time that a program takes as a whole."""
+    start = time.perf_counter()
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    subprocess.run([sys.executable, "-c", source], env=environment, capture_output=True, check=True)
+    return time.perf_counter() - start
 
 
 def summary(what: str, seconds: list[float], bar: float | None = None) -> dict[str, str]:
@@ -110,6 +124,16 @@ def first_calls(runs: int) -> list[dict[str, str]]:
     for name, source in _FIRST_CALL_OF_PEER.items():
         if name in libraries():
             rows.append(summary(f"{name} sigmoid", [seconds_in_fresh_process(source) for _ in range(runs)]))
+    return rows
+
+
+def programs(runs: int) -> list[dict[str, str]]:
+    """Times of whole programs, from the start of the interpreter to its end; ours with a full cache."""
+    rows = []
+    for name, source in _PROGRAMS.items():
+        if name == OURS or name in libraries():
+            seconds_of_program(source)
+            rows.append(summary(f"{name} relu", [seconds_of_program(source) for _ in range(runs)]))
     return rows
 
 
@@ -192,7 +216,14 @@ def main(options: Options) -> list[str]:
         contenders["jax"].define(sigmoid=jax.nn.sigmoid, elu=jax.nn.elu, relu=jax.nn.relu, tanh=jax.numpy.tanh)
     results = run("calls", call_cases(), contenders, options.effort)
     calls = list(rows_of(results))
-    tables = {"Import": imports, "First call": firsts, "Calls on one element": calls, "Size": sizes}
+    whole = programs(runs)
+    tables = {
+        "Import": imports,
+        "First call": firsts,
+        "Whole programs": whole,
+        "Calls on one element": calls,
+        "Size": sizes,
+    }
     for title, rows in tables.items():
         show(title, rows)
     lines = [f"{row['what']}: {row['minimum']}" for row in imports + firsts if row["bar"].endswith("!")]
@@ -205,12 +236,15 @@ def main(options: Options) -> list[str]:
     notes = {
         "Import": f"In fresh interpreters. Ours may add {time_text(IMPORT_BAR)} to Numba.",
         "First call": "The first call of an op in a process: 1000 float32 numbers. Imports are not counted.",
+        "Whole programs": "From the start of the interpreter to its end, imports included; ours with a full cache.",
         "Calls on one element": f"{LEGEND} NumPy stands with `np.exp`. At most {time_text(CALL_BAR)} are wanted.",
         "Size": "Files on disk, those of all dependencies included.",
     }
     sections = {title: f"{notes[title]}\n\n{markdown(rows)}" for title, rows in tables.items()}
     sections["Over a bar, or slower than a peer"] = "\n".join(f"- {line}" for line in lines) or "None."
-    rows = [Row(row["what"], "start-up", "", "", 0, "processes", {OURS: row}) for row in (*imports, *firsts, *sizes)]
+    rows = [
+        Row(row["what"], "start-up", "", "", 0, "processes", {OURS: row}) for row in (*imports, *firsts, *whole, *sizes)
+    ]
     rows += [result.row() for result in results]
     write("startup", "Start-up, small calls and size", sections, rows, options)
     return lines

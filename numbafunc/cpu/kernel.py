@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -47,6 +47,8 @@ class Kernel:
         self._identity = None if self._words is None else full_identity(self._words, parallel=parallel)
         self._dispatcher: Any = None
         self._codes: dict[tuple[str, ...], Any] = {}
+        self.run: Callable[..., Any] = self._first_run
+        """The function for arguments that always have the types of the first ones, as :meth:`code` takes them."""
 
     @property
     def dispatcher(self) -> Any:
@@ -70,8 +72,12 @@ class Kernel:
                     found = self._codes[types] = self._kept(types) or self._compiled(arguments)
         return found
 
+    def _first_run(self, *arguments: Any) -> Any:
+        self.run = self.code(arguments)
+        return self.run(*arguments)
+
     def __call__(self, *arguments: Any) -> Any:
-        """Call the kernel with any arguments."""
+        """Call the kernel with any arguments, whose types take longer to tell than :attr:`run`."""
         if all(map(_is_usual, arguments)):
             return self.code(arguments)(*arguments)
         return self.dispatcher(*arguments)

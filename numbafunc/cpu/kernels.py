@@ -53,14 +53,14 @@ def _copy(form: str, block: int, lanes: int, word: str, parallel: bool) -> Kerne
 
 
 @cache
-def gather(*, parallel: bool) -> Kernel:
-    """That of :func:`numbafunc.cpu.gather.build_gather`."""
+def gather(word: str, *, parallel: bool) -> Kernel:
+    """That of :func:`numbafunc.cpu.gather.build_gather`, for elements of one dtype."""
     return Kernel(("gather",), "gather.build_gather", parallel=parallel)
 
 
 @cache
-def scatter(*, parallel: bool) -> Kernel:
-    """That of :func:`numbafunc.cpu.gather.build_scatter`."""
+def scatter(word: str, *, parallel: bool) -> Kernel:
+    """That of :func:`numbafunc.cpu.gather.build_scatter`, for elements of one dtype."""
     return Kernel(("scatter",), "gather.build_scatter", parallel=parallel)
 
 
@@ -107,6 +107,6 @@ def resize_nearest(across: Pass, word: str, *, parallel: bool) -> Kernel:
 
 
 @cache
-def top_k(order: str, width: int, *, few: bool, parallel: bool) -> Kernel:
-    """That of :func:`numbafunc.cpu.top_k.build`."""
+def top_k(order: str, width: int, *, few: bool, parallel: bool, word: str) -> Kernel:
+    """That of :func:`numbafunc.cpu.top_k.build`, for elements of one dtype."""
     return Kernel(("top_k", order, width, few), "top_k.build", order, width, few=few, parallel=parallel)

@@ -49,7 +49,7 @@ class Plan(NamedTuple):
     """All calls of a kernel for operands of given descriptions.
 
     The arguments of a call are its slots, ``middle``, its results, and ``tail``. ``code`` holds the machine code of the
-    kernel once it has been called.
+    kernel once it has been called, and a word more where integers among the slots have to be looked at first.
     """
 
     kernel: Any
@@ -115,13 +115,17 @@ class Plan(NamedTuple):
     def _call(self, slots: list[Any], results: list[Any]) -> None:
         """Call the kernel."""
         given = (*slots, *self.middle, *results, *self.tail)
-        if self.code:
+        if len(self.code) == 1:
             self.code[0](*given)
-        elif any(type(x) is int for x in slots):
-            self.kernel(*given)  # machine code is for one integer type, and a later integer may be too large for it
-        else:
+        elif not any(type(x) is int for x in slots):
             self.code.append(machine_code(self.kernel, given))
             self.code[0](*given)
+        elif all(type(x) is not int or -(2**63) <= x < 2**63 for x in slots):
+            if not self.code:
+                self.code.extend((machine_code(self.kernel, given), "for 64 bits"))
+            self.code[0](*given)
+        else:
+            self.kernel(*given)  # machine code is for one integer type, and this one is too large for it
 
 
 def _words(array: np.ndarray[Any, Any], leading: int) -> np.ndarray[Any, Any]:

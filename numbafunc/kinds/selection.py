@@ -51,7 +51,7 @@ class Positions(NamedTuple):
         if result.size:
             parallel = result.size >= PARALLEL_FROM and threads.parallel_allowed()
             missing = np.array(0.0 if leading else self.missing, part.dtype)
-            kernels.gather(parallel=parallel)(
+            kernels.gather(part.dtype.name, parallel=parallel).run(
                 flat_words(part, 0),
                 flat_words(self.within, 0),
                 flat_words(result, 0),
@@ -71,7 +71,7 @@ class Positions(NamedTuple):
         blocks, count = self.within.shape
         if array.size:
             parallel = array.size >= PARALLEL_FROM and threads.parallel_allowed()
-            kernels.scatter(parallel=parallel)(
+            kernels.scatter(compute.name, parallel=parallel).run(
                 np.ascontiguousarray(array, compute).reshape(-1),
                 flat_words(self.within, 0),
                 result.reshape(-1),

@@ -184,7 +184,7 @@ def padded(array: Any, leading: int, widths: Widths, mode: str, constants: np.nd
         flat_words(part, 0).view(WORDS[array.itemsize]).reshape(count, -1) for part in (array, constants, result)
     )
     for direction in range(count):
-        kernel(sources[direction], values[direction], results[direction], padding.plan)
+        kernel.run(sources[direction], values[direction], results[direction], padding.plan)
     return result
 
 

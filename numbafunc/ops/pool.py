@@ -44,7 +44,7 @@ class _Prepared(NamedTuple):
         """The result for an array in any layout."""
         result = empty(self.shape, self.dtype)
         if result.size:
-            self.kernel(_planes(x), _planes(result), *self.tail)
+            self.kernel.run(_planes(x), _planes(result), *self.tail)
         return result
 
 
@@ -164,7 +164,7 @@ def _follow(
         targets = [_planes(target) for some in results[1:] for target in some]
         value, result = _planes(x), _planes(results[0][0])
         prepared = _prepare(f"follow {len(sources)}", x.shape, x.dtype, windows)
-        prepared.kernel(value, *sources, result, *targets, *prepared.tail)
+        prepared.kernel.run(value, *sources, result, *targets, *prepared.tail)
     return [results[0][0], *results[1:]]
 
 

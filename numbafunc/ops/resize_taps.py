@@ -405,7 +405,7 @@ def resample(x: Array, leading: int, target: Shape, sampling: Sampling) -> Array
         flat, target_words = flat_words(x, 0), flat_words(result, 0)
         if word is not None:
             flat, target_words = flat.view(word), target_words.view(word)
-        step.kernel(flat, target_words, step.places, step.weights)
+        step.kernel.run(flat, target_words, step.places, step.weights)
         x = result
     return x
 

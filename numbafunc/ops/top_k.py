@@ -49,7 +49,7 @@ def _prepare(
     """Kernel, shape of the results, and the integers that the kernel is given."""
     rows, n = math.prod(shape[:-1]), shape[-1]
     parallel = rows * (n + 32 * k) >= _PARALLEL_FROM and threads.parallel_allowed()
-    kernel = kernels.top_k(order_of(dtype, largest), width(dtype), few=k <= FEW, parallel=parallel)
+    kernel = kernels.top_k(order_of(dtype, largest), width(dtype), few=k <= FEW, parallel=parallel, word=dtype.name)
     segments = n // max(_SEGMENT, _SHARE * k) if rows < _MANY else 1
     if segments > 1:
         kernel = _in_segments(kernel, rows, n, segments)
@@ -63,8 +63,8 @@ def _in_segments(kernel: Any, rows: int, n: int, segments: int) -> Any:
     def search(x: Any, values: Any, indices: Any, rows: int, k: int) -> None:
         # Equal elements stay in order, so the first of them is the first of the row.
         some, places = empty((rows, segments * k), x.dtype), empty((rows * segments, k), np.int32)
-        kernel(x, some.reshape(-1, k), places, rows * segments, k)
-        kernel(some, values, indices, rows, k)
+        kernel.run(x, some.reshape(-1, k), places, rows * segments, k)
+        kernel.run(some, values, indices, rows, k)
         places += begins
         indices[...] = np.take_along_axis(places.reshape(rows, -1), indices, 1)
 
@@ -83,7 +83,8 @@ def _top_k(x: np.ndarray[Any, Any], k: int, largest: bool) -> TopK:
     values, indices = empty(shape, x.dtype), empty(shape, np.int32)
     if values.size:
         kernel, _, sizes = _prepare(x.shape, x.dtype, k, largest)
-        kernel(_words(x, x.shape[-1]), _words(values, k), _words(indices, k), *sizes)
+        run = kernel.run if isinstance(kernel, Kernel) else kernel
+        run(_words(x, x.shape[-1]), _words(values, k), _words(indices, k), *sizes)
     return TopK(values, indices)
 
 

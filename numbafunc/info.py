@@ -73,7 +73,7 @@ def cache_line(cache: dict[str, Any]) -> str:
     if cache["folder"] is None:
         return "none, since there is no home folder"
     size, most = cache["bytes"] / 1e6, cache["limit"] / 1e6
-    return f"{cache['folder']}: {cache['entries']} kernels, {size:.1f} MB of at most {most:.0f}"
+    return f"{cache['folder']}: {cache['entries']} kernels, {size:.1f} MB of at most {most:.0f} MB"
 
 
 def _cuda_line(cuda: dict[str, Any]) -> str:

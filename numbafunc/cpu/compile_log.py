@@ -27,8 +27,14 @@ def op_of(identity: str | None) -> str:
         if _TYPE.fullmatch(word):
             break
         words.append("definition " + word[:8] if _DIGEST.fullmatch(word) else word.rpartition(".")[2].lstrip("_"))
-    text = " ".join(words) or identity.partition("\n")[0][:60]
+    text = " ".join(words) or _headline(identity.partition("\n")[0])
     return f"{text} with tangents" if _TANGENT in identity else text
+
+
+def _headline(line: str) -> str:
+    """What is said of a kernel in a line of its own, up to the digest of a user's function."""
+    found = _DIGEST.search(line)
+    return line[:60] if found is None else line[: found.start() + 8]
 
 
 def dtypes_of(signature: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from numbafunc.dual.levels import FIRST_DRAWN
@@ -18,7 +19,7 @@ def text_of(x: Any) -> str:
 
 def _indented(x: Any, before: str) -> str:
     text = f"<to be found by reverse mode, shape {x.shape[1:]}>" if type(x) is Recorder else repr(x)
-    return text.replace("\n", "\n" + " " * len(before))
+    return re.sub(r"\n(?!\n)", "\n" + " " * len(before), text)
 
 
 def html_of(x: Any) -> str:

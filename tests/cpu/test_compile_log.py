@@ -47,6 +47,7 @@ def test_compilations_are_logged_and_reads_of_the_cache(programs, tmp_path):
         (repr(("elementwise", "a" * 64, (((), ((0, 0),)),))), "elementwise definition aaaaaaaa with tangents"),
         (repr(("elementwise", "numbafunc.ops.one_hot._one_hot", ())), "elementwise one_hot"),
         ("parallel steps\nof more", "parallel steps"),
+        (f"loop of scan {'a' * 64} ['*'] [[]]", "loop of scan aaaaaaaa"),
     ],
 )
 def test_ops_are_named_by_the_identities_of_kernels(identity, op):

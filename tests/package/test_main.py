@@ -57,7 +57,9 @@ def test_demo_fails_when_it_stops_too_early(tmp_path: Path) -> None:
 WRONG = [
     ("cook", "invalid choice: 'cook'"),
     ("demo --steps 0", "must be at least 1, not 0"),
-    ("demo --steps many", "invalid _positive value: 'many'"),
+    ("demo --steps many", "'many' is no whole number"),
+    ("demo --hidden 1.5", "'1.5' is no whole number"),
+    ("demo --learning-rate fast", "'fast' is no number"),
     ("demo --hidden -1", "must be at least 0, not -1"),
     ("demo --seed -1", "must be at least 0, not -1"),
     ("demo --learning-rate nan", "must be above 0 and finite, not nan"),
@@ -85,6 +87,17 @@ def test_without_a_command_the_commands_are_listed(capsys: pytest.CaptureFixture
     output = capsys.readouterr().out
     assert output.startswith("usage: python -m numbafunc")
     assert all(f"\n    {command} " in output for command in ("demo", "info", "cache"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes end otherwise there")
+def test_a_reader_that_has_read_enough_is_no_error() -> None:
+    command = [sys.executable, "-m", "numbafunc", "info"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,7 +167,7 @@ def test_cache_is_shown_and_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     subprocess.run([sys.executable, "-c", program], env=dict(os.environ), check=True, timeout=SECONDS)
     shown = run("cache", folder=tmp_path).stdout
     assert shown.startswith(f"{tmp_path / 'kernels'}: 1 kernels, ")
-    assert shown.endswith("MB of at most 1074\n")
+    assert shown.endswith("MB of at most 1074 MB\n")
     listed, total = run("cache", "--list", folder=tmp_path).stdout.splitlines()
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d +\d+\.\d kB  elementwise relu, float64", listed)
     assert total == shown.rstrip()

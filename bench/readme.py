@@ -22,7 +22,7 @@ def sentences(results: Results) -> dict[str, str]:
 def _of_models(results: Results) -> str:
     rows = results.select("gradient", models=True)
     costs = [cost for _, _, cost in results.costs("gradient", models=True)]
-    sizes = [int(row.size) for row in rows]
+    sizes = [int(row.size.split()[0]) for row in rows]
     names = len({row.name for row in rows})
     typical = _means(results, "gradient", models=True, peers=("autograd", "torch", "jax"))
     jax = min((row.ratios()["jax"] for row in rows if "jax" in row.ratios()), default=None)

@@ -50,7 +50,7 @@ def test_sizes_and_precisions():
         wanted = set(itertools.product([name], operands.SIZES, cases.DTYPES, ops.WHAT))
         assert wanted <= found
     # Large arrays come last and alone; if time runs out, all ops still have other sizes.
-    large = [operands.SIZES[some[0].size] > measure.LARGE for some in every]
+    large = [operands.SIZES[some[0].size] > operands.LARGE for some in every]
     assert large == sorted(large)
     assert all(len(some) == 1 for some, alone in zip(every, large) if alone)
 

@@ -10,7 +10,7 @@ from bench.results import OURS, TITLES, Results, geometric_mean
 
 README = Path(__file__).parent.parent / "README.md"
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_NAMES = {**TITLES, "jax": "jitted JAX"}
+_NAMES = {**TITLES, "jax": "jitted JAX", "numpy": "NumPy or SciPy"}
 _OF_OPS = {"value": "values", "jvp": "derivatives along a direction", "gradient": "gradients"}
 
 

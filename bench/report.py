@@ -166,7 +166,7 @@ def summary(results: Results) -> list[dict[str, str]]:
                                 "mode": mode,
                                 "cases": str(len(found)),
                                 "we lose": str(sum(ratio < 1 for ratio in found)),
-                                "typical ratio": f"{geometric_mean(found):.2f}",
+                                "typical": f"{geometric_mean(found):.2f}",
                                 "our worst": f"{found[0]:.2g}",
                                 "our best": f"{found[-1]:.3g}",
                             }

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from bench.libraries import OURS, Library
-from bench.measure import LARGE, Case
-from bench.operands import SIZES, constants, draw
+from bench.measure import Case
+from bench.operands import LARGE, SIZES, constants, draw, drawn
 from bench.ops import Op
 
 DTYPES = ("float32", "float64")
@@ -31,15 +31,18 @@ def case(name: str, op: Op, size: str, dtype: str, what: str, libraries: Mapping
     shapes: list[Any] = []  # that of the result, once it is known
 
     def data(random: np.random.Generator) -> Mapping[str, Any]:
-        drawn = {**draw(op, elements, dtype, random), **fixed, "dtype": getattr(np, dtype)}
+        def normal(shape: tuple[int, ...]) -> Any:
+            return np.asarray(random.standard_normal(shape, dtype))
+
+        names = {**draw(op, elements, dtype, random), **fixed, "dtype": getattr(np, dtype)}
         if what == "jvp":
-            drawn["v"] = np.asarray(random.standard_normal(drawn[operands[0]].shape, dtype))
+            names["v"] = drawn(normal, names[operands[0]].shape)
         if what == "gradient":
             if not shapes:
                 ours = libraries[OURS]
-                shapes.append(np.shape(eval(op.ours or "", {**ours.namespace, **drawn})))
-            drawn["u"] = np.asarray(random.standard_normal(shapes[0], dtype))
-        return drawn
+                shapes.append(np.shape(eval(op.ours or "", {**ours.namespace, **names})))
+            names["u"] = drawn(normal, shapes[0])
+        return names
 
     return Case(name, size, elements, data, statements, what, dtype)
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from bench.libraries import OURS, Library, Statement
+from bench.operands import LARGE
 from bench.quiet import Watch
 from bench.results import Row
 
@@ -19,8 +20,6 @@ from bench.results import Row
 LONG = 0.03
 # A library whose call takes longer is measured by that call alone.
 SLOW = 0.3
-# Operands larger than this are drawn once, not for each round.
-LARGE = 2 * 10**6
 BLOCKS, ALTERNATING = MODES = ("blocks", "alternating")
 
 
@@ -48,7 +47,8 @@ class Effort:
 
     @classmethod
     def of(cls, quick: bool) -> Effort:
-        return cls() if quick else cls(9, 9, 0.02, 0)
+        """That of the programs that measure one thing."""
+        return cls(5, 5, 0.01, 0) if quick else cls(9, 9, 0.02, 0)
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ class _Bench:
         self.slow: set[tuple[int, str]] = set()
 
     def draw(self, number: int) -> None:
-        """New operands for a round; without one's own copies, what is too large to draw again stays."""
+        """New operands for a round; those of large cases stay."""
         for place, case in enumerate(self.cases):
             if place in self.drawn and case.elements > LARGE:
                 continue
@@ -255,12 +255,13 @@ class _Bench:
         case = self.cases[place]
         names = [name for name in self.names if (place, name) in self.counts and (place, name) not in self.slow]
         seconds: dict[str, list[float]] = {name: [] for name in names}
-        for number in range(self.effort.alternating + 1):
+        first, least = (0, 1) if case.elements > LARGE else (1, 3)  # large arrays find no warm caches anyway
+        for number in range(first + self.effort.alternating):
             for name in names:
                 elapsed = self.libraries[name].run(self.timers[place, name], 1, case.what)
-                if number:
+                if number >= first:
                     seconds[name].append(elapsed)
-            if number >= (1 if case.elements > LARGE else 3) and time.perf_counter() > deadline:
+            if number + 1 - first >= least and time.perf_counter() > deadline:
                 break
         return seconds
 

@@ -30,6 +30,8 @@ class Problem:
         ``data(random)``: the variables, ``w``, as a tuple of arrays, and further arrays by name.
     functions : mapping
         For each contender the function of ``w`` and the further arrays.
+    note : str
+        What tells it from another one with as many variables.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Problem:
     elements: int
     data: Callable[[np.random.Generator], Mapping[str, Any]]
     functions: Mapping[str, Callable[..., Any]]
+    note: str = ""
 
 
 # In each module a function is written with names of NumPy, from m, as far as the library has them.
@@ -177,7 +180,8 @@ def gaussian_process(points: int) -> Problem:
         covariance = torch.exp(w[1] - 0.5 * distances) + torch.exp(w[2]) * torch.eye(points, dtype=x.dtype)
         return 0.5 * y @ torch.linalg.solve(covariance, y) + 0.5 * torch.linalg.slogdet(covariance)[1]
 
-    return Problem("Gaussian process", axes + 2, points * points, data, _each(of, in_torch))
+    note = f" ({points} points)"
+    return Problem("Gaussian process", axes + 2, points * points, data, _each(of, in_torch), note)
 
 
 def hidden_markov(states: int) -> Problem:
@@ -365,7 +369,7 @@ def cases(problem: Problem, libraries: Mapping[str, Library]) -> list[Case]:
         "jax": Statement(f"wait(g({', '.join(arrays)}))", "g = jitted(value_and_grad(f))"),
     }
     names = {name: {"f": function} for name, function in problem.functions.items() if name in libraries}
-    size = str(problem.variables)
+    size = f"{problem.variables}{problem.note}"
 
     def case(statements: Mapping[str, Statement], what: str) -> Case:
         return Case(problem.name, size, problem.elements, problem.data, statements, what, "float64", names)

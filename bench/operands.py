@@ -86,7 +86,22 @@ def constants(op: Op, elements: int) -> dict[str, int]:
     return {**found, "k": min(5, shape[-1]) if shape else 0, "steps": elements}
 
 
+# Arrays with more elements are a block of random numbers, repeated along the first axis: to draw all takes long.
+LARGE = 2 * 10**6
+_BLOCKS = 16
+
+
+def drawn(make: Callable[[Shape], Any], shape: Shape) -> Any:
+    """What ``make`` draws for a shape."""
+    if np.prod(shape) <= LARGE or shape[0] % _BLOCKS:
+        return make(shape)
+    return np.concatenate([make((shape[0] // _BLOCKS, *shape[1:]))] * _BLOCKS)
+
+
 def draw(op: Op, elements: int, dtype: str, random: np.random.Generator) -> Mapping[str, Any]:
     """Fresh operands."""
     shape, kind = shape_of(op, elements), getattr(np, dtype)
-    return {name: KINDS[made_of](random, shape, kind) for name, made_of in op.operands.items()}
+    return {
+        name: drawn(lambda block, make=KINDS[made_of]: make(random, block, kind), shape)
+        for name, made_of in op.operands.items()
+    }

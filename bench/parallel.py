@@ -33,8 +33,9 @@ Statements = dict[str, Callable[[], Any]]
 
 def main(options: Options) -> list[str]:
     """Start the ranks, show and write what they measured; the bars that are missed."""
+    from bench.measure import Case, Result, Timing
     from bench.report import console, markdown, show, write
-    from bench.results import Row, time_text
+    from bench.results import time_text
 
     beside = Path(sys.executable).parent / "mpiexec"
     launcher = str(beside) if beside.exists() else shutil.which("mpiexec")
@@ -69,22 +70,12 @@ def main(options: Options) -> list[str]:
         "Sendrecv by hand, into new arrays or in arrays with room for ghost layers; the others as multiples of it."
     )
     verdict = "\n".join(f"- {line}" for line in missed) or "None."
-    kept = [
-        Row(
-            record["case"],
-            "value",
-            "float64" if "stencil" in record["case"] else "float32",
-            f"{RANKS} ranks",
-            0,
-            "blocks",
-            {
-                name: {"minimum": min(times), "median": statistics.median(times)}
-                for name, times in record["seconds"].items()
-            },
-        )
-        for record in records
-    ]
-    write("parallel", title, {"Times": f"{legend}\n\n{markdown(rows)}", "Bars missed": verdict}, kept, options)
+    results = []
+    for record in records:
+        dtype = "float64" if "stencil" in record["case"] else "float32"
+        case = Case(record["case"], f"{RANKS} ranks", 0, lambda random: {}, {}, "value", dtype)
+        results.append(Result(case, {name: Timing(times) for name, times in record["seconds"].items()}).row())
+    write("parallel", title, {"Times": f"{legend}\n\n{markdown(rows)}", "Bars missed": verdict}, results, options)
     return missed
 
 

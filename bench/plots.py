@@ -97,6 +97,7 @@ def times(results: Results, what: str, dtype: str = "float32") -> Any:
         axes.set_title(name, fontsize="small")
         if place >= len(shown) - columns:
             axes.set_xlabel("elements")
+            axes.tick_params("x", labelbottom=True)
         if place % columns == 0:
             axes.set_ylabel("time, µs")
     for axes in list(places.flat)[len(shown) :]:

@@ -10,7 +10,7 @@ from bench.results import OURS, TITLES, Results, geometric_mean
 
 README = Path(__file__).parent.parent / "README.md"
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_NAMES = {**TITLES, "jax": "jitted JAX"}
+_NAMES = {**TITLES, "jax": "jitted JAX", "numpy": "NumPy or SciPy"}
 _OF_OPS = {"value": "values", "jvp": "derivatives along a direction", "gradient": "gradients"}
 
 
@@ -22,7 +22,7 @@ def sentences(results: Results) -> dict[str, str]:
 def _of_models(results: Results) -> str:
     rows = results.select("gradient", models=True)
     costs = [cost for _, _, cost in results.costs("gradient", models=True)]
-    sizes = [int(row.size) for row in rows]
+    sizes = [int(row.size.split()[0]) for row in rows]
     names = len({row.name for row in rows})
     typical = _means(results, "gradient", models=True, peers=("autograd", "torch", "jax"))
     jax = min((row.ratios()["jax"] for row in rows if "jax" in row.ratios()), default=None)

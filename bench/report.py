@@ -166,7 +166,7 @@ def summary(results: Results) -> list[dict[str, str]]:
                                 "mode": mode,
                                 "cases": str(len(found)),
                                 "we lose": str(sum(ratio < 1 for ratio in found)),
-                                "typical ratio": f"{geometric_mean(found):.2f}",
+                                "typical": f"{geometric_mean(found):.2f}",
                                 "our worst": f"{found[0]:.2g}",
                                 "our best": f"{found[-1]:.3g}",
                             }
@@ -206,7 +206,8 @@ def times_rows(results: Results) -> list[dict[str, str]]:
             own = rows.setdefault(
                 (row.name, row.what, row.dtype), {"case": row.name, "what": row.what, "dtype": row.dtype}
             )
-            own[row.size] = f"{time_text(row.ours)} ±{row.libraries[OURS]['spread'] or 0:.0%} {ratios}".strip()
+            spread = row.libraries[OURS]["spread"]
+            own[row.size] = f"{time_text(row.ours)} {'' if spread is None else f'±{spread:.0%} '}{ratios}".strip()
     order = list(dict.fromkeys(size for row in results.rows for size in (row.size,)))
     head = ["case", "what", "dtype", *order]
     return [{column: row[column] for column in head if column in row} for row in rows.values()]

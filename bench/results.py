@@ -27,7 +27,7 @@ FOLDER = Path(__file__).parent / "results"
 FILE = FOLDER / "benchmarks.json"
 OURS = "numbafunc"
 PEERS = ("torch", "jax", "numpy", "autograd")
-TITLES = {"torch": "PyTorch", "jax": "JAX", "numpy": "NumPy or SciPy", "autograd": "autograd"}
+TITLES = {"torch": "PyTorch", "jax": "JAX", "numpy": "NumPy, SciPy", "autograd": "autograd"}
 TOLERATED = 2.0  # units in the last place
 
 

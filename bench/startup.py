@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import numpy as np
 
 from bench.arguments import Options, parse
 from bench.libraries import OURS, libraries
-from bench.measure import Case
+from bench.measure import Case, Result, Timing
 from bench.report import LEGEND, losses, markdown, rows_of, run, show, write
 from bench.results import Row, time_text
 
@@ -76,18 +76,34 @@ def seconds_of_program(source: str) -> float:
     return time.perf_counter() - start
 
 
-def summary(what: str, seconds: list[float], bar: float | None = None) -> dict[str, str]:
-    """A row of a table."""
-    over = bar is not None and min(seconds) > bar
-    return {
-        "what": what,
-        "minimum": time_text(min(seconds)),
-        "median": time_text(statistics.median(seconds)),
-        "bar": "" if bar is None else f"{time_text(bar)}{' !' if over else ''}",
-    }
+@dataclass(frozen=True)
+class Start:
+    """What was timed in fresh processes, and the most that it may take."""
+
+    what: str
+    timing: Timing
+    bar: float | None = None
+
+    @property
+    def over(self) -> bool:
+        return self.bar is not None and self.timing.minimum > self.bar
+
+    def cells(self) -> dict[str, str]:
+        """A row of a table."""
+        return {
+            "what": self.what,
+            "minimum": time_text(self.timing.minimum),
+            "median": time_text(self.timing.median),
+            "bar": "" if self.bar is None else f"{time_text(self.bar)}{' !' if self.over else ''}",
+        }
+
+    def row(self) -> Row:
+        """What is kept of it."""
+        case = Case(self.what, "", 0, lambda random: {}, {}, "start-up", "")
+        return Result(case, {"fresh process": self.timing}, "processes").row()
 
 
-def import_times(runs: int) -> list[dict[str, str]]:
+def import_times(runs: int) -> list[Start]:
     """Times of imports in fresh interpreters, and of ours after Numba."""
     programs = {f"import {name}": _IMPORT.format(name=name) for name in IMPORTS}
     programs["import numbafunc after numba"] = _AFTER_NUMBA.format(name="numbafunc")
@@ -102,12 +118,12 @@ def import_times(runs: int) -> list[dict[str, str]]:
             except subprocess.CalledProcessError:  # not installed
                 seconds.pop(what, None)
     return [
-        summary(what, times, IMPORT_BAR if "after" in what or "same" in what else None)
+        Start(what, Timing(times), IMPORT_BAR if "after" in what or "same" in what else None)
         for what, times in seconds.items()
     ]
 
 
-def first_calls(runs: int) -> list[dict[str, str]]:
+def first_calls(runs: int) -> list[Start]:
     """Times of the first call in a process: with an empty cache, and with a full one."""
     rows = []
     for call in FIRST_CALLS:
@@ -118,22 +134,22 @@ def first_calls(runs: int) -> list[dict[str, str]]:
                 cold.append(seconds_in_fresh_process(source, NUMBAFUNC_CACHE_DIR=folder))
                 cached.append(seconds_in_fresh_process(source, NUMBAFUNC_CACHE_DIR=folder))
         rows += [
-            summary(f"numbafunc.{call}, compiled", cold, COLD_BAR),
-            summary(f"numbafunc.{call}, from the cache", cached, CACHED_BAR),
+            Start(f"numbafunc.{call}, compiled", Timing(cold), COLD_BAR),
+            Start(f"numbafunc.{call}, from the cache", Timing(cached), CACHED_BAR),
         ]
     for name, source in _FIRST_CALL_OF_PEER.items():
         if name in libraries():
-            rows.append(summary(f"{name} sigmoid", [seconds_in_fresh_process(source) for _ in range(runs)]))
+            rows.append(Start(f"{name} sigmoid", Timing([seconds_in_fresh_process(source) for _ in range(runs)])))
     return rows
 
 
-def programs(runs: int) -> list[dict[str, str]]:
+def programs(runs: int) -> list[Start]:
     """Times of whole programs, from the start of the interpreter to its end; ours with a full cache."""
     rows = []
     for name, source in _PROGRAMS.items():
         if name == OURS or name in libraries():
             seconds_of_program(source)
-            rows.append(summary(f"{name} relu", [seconds_of_program(source) for _ in range(runs)]))
+            rows.append(Start(f"{name} relu", Timing([seconds_of_program(source) for _ in range(runs)])))
     return rows
 
 
@@ -218,15 +234,15 @@ def main(options: Options) -> list[str]:
     calls = list(rows_of(results))
     whole = programs(runs)
     tables = {
-        "Import": imports,
-        "First call": firsts,
-        "Whole programs": whole,
+        "Import": [one.cells() for one in imports],
+        "First call": [one.cells() for one in firsts],
+        "Whole programs": [one.cells() for one in whole],
         "Calls on one element": calls,
         "Size": sizes,
     }
     for title, rows in tables.items():
         show(title, rows)
-    lines = [f"{row['what']}: {row['minimum']}" for row in imports + firsts if row["bar"].endswith("!")]
+    lines = [f"{one.what}: {time_text(one.timing.minimum)}" for one in imports + firsts if one.over]
     lines += [
         f"{result.case.name} {result.case.size}: {time_text(result.timings[OURS].minimum)} a call"
         for result in results
@@ -242,10 +258,7 @@ def main(options: Options) -> list[str]:
     }
     sections = {title: f"{notes[title]}\n\n{markdown(rows)}" for title, rows in tables.items()}
     sections["Over a bar, or slower than a peer"] = "\n".join(f"- {line}" for line in lines) or "None."
-    rows = [
-        Row(row["what"], "start-up", "", "", 0, "processes", {OURS: row}) for row in (*imports, *firsts, *whole, *sizes)
-    ]
-    rows += [result.row() for result in results]
+    rows = [one.row() for one in (*imports, *firsts, *whole, *results)]
     write("startup", "Start-up, small calls and size", sections, rows, options)
     return lines
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -113,19 +114,29 @@ def table(rows: list[dict[str, str]]) -> list[str]:
     lines = [".. list-table::", "    :header-rows: 1", "    :class: cost", ""]
     columns = report.columns_of(rows)
     for row in [dict(zip(columns, columns)), *rows]:
-        cells = [row.get(column, "").replace(" us", " µs").replace(" ", "\u00a0") for column in columns]
+        cells = [_unbroken(row.get(column, "")) for column in columns]
         lines += [f"    {'  ' if place else '* '}- {cell}" for place, cell in enumerate(cells)]
     return [*lines, ""]
 
 
+def _unbroken(cell: str) -> str:
+    """A cell in which a unit stays beside its number."""
+    return re.sub(r"^([\d.]+) u?(s|ms|ns)$", lambda found: found[0].replace(" us", " µs").replace(" ", "\u00a0"), cell)
+
+
+def _without(rows: list[dict[str, str]], *columns: str) -> list[dict[str, str]]:
+    """Rows as a page has room for them."""
+    return [{column: cell for column, cell in row.items() if column not in columns} for row in rows]
+
+
 def ratios() -> list[str]:
     """The table of all ratios in short."""
-    return table(report.summary(measured()))
+    return table(_without(report.summary(measured()), "our best"))
 
 
 def lost() -> list[str]:
     """The table of the cases in which we lose most."""
-    rows = report.lost_rows(measured())
+    rows = _without(report.lost_rows(measured()), "of minima")
     return [*table(rows[:MOST]), f"{min(MOST, len(rows))} of {len(rows)} cases.", ""] if rows else ["Nothing.", ""]
 
 

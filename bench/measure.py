@@ -239,6 +239,7 @@ class _Bench:
         for name in (*self.names[shift:], *self.names[:shift]):
             library = self.libraries[name]
             time.sleep(self.effort.rest)
+            watch, turn = Watch(), {}
             for place, case in enumerate(self.cases):
                 key = place, name
                 if key not in self.counts or key in self.slow:
@@ -246,8 +247,10 @@ class _Bench:
                 timer, count = self.timers[key], self.counts[key]
                 if count > 1 or self.seconds.get(key, [(False, 0.0)])[0][1] < LONG:
                     library.run(timer, 2, case.what)
-                with Watch() as watch:
-                    seconds = library.run(timer, count, case.what) / count
+                with watch:
+                    turn[key] = library.run(timer, count, case.what) / count
+            for key, seconds in turn.items():
+                # The kernel counts in steps that are longer than a block, so this is known of the turn only.
                 self.seconds.setdefault(key, []).append((watch.disturbed, seconds))
 
     def alternate(self, place: int, deadline: float) -> dict[str, list[float]]:

@@ -195,6 +195,39 @@ def lost_rows(results: Results) -> list[dict[str, str]]:
     return rows
 
 
+# The most that a gradient of a model may cost in evaluations, and a jvp of an op, from so many elements on; and the
+# most that a gradient may take of compiled JAX's time, at about ten thousand variables.
+GRADIENT_BAR, JVP_BAR, FROM = 4.0, 3.0, 10**5
+JAX_BAR, NEAR = 3.0, (5_000, 20_000)
+
+
+def bars(results: Results) -> list[str]:
+    """How our own bars stand: the worst case of each."""
+    found = []
+    for what, models, bar in (("gradient", True, GRADIENT_BAR), ("jvp", False, JVP_BAR)):
+        large = [(cost, row) for row, _, cost in results.costs(what, models) if row.elements >= FROM]
+        if large:
+            cost, row = max(large, key=lambda entry: entry[0])
+            whose = "of a model" if models else "of an op"
+            over = sum(other > bar for other, _ in large)
+            found.append(
+                f"From {FROM} elements on a {what} {whose} takes at most {cost:.3g} evaluations ({row.name}, "
+                f"{row.size}); the bar is {bar:g}, {over} of {len(large)} cases are over it."
+            )
+    near = [
+        (1 / row.ratios()["jax"], row)
+        for row in results.select("gradient", models=True)
+        if "jax" in row.ratios() and NEAR[0] <= int(row.size.split()[0]) <= NEAR[1]
+    ]
+    if near:
+        ratio, row = max(near, key=lambda entry: entry[0])
+        found.append(
+            f"At about 10,000 variables a gradient takes at most {ratio:.3g} of JAX's time ({row.name}); the bar is "
+            f"{JAX_BAR:g}."
+        )
+    return found
+
+
 def times_rows(results: Results) -> list[dict[str, str]]:
     """A row for each op, precision and what is computed: by size our time, and each peer's by ours."""
     rows: dict[tuple[str, ...], dict[str, str]] = {}
@@ -224,6 +257,7 @@ def write_page(results: Results, title: str, plots: Iterable[str]) -> str:
         + (markdown(lost_rows(results)) if results.lost() else "Nothing."),
         "In short": "`blocks`: each library by itself, after a pause and a warm-up. `alternating`: the libraries take "
         f"turns call by call.\n\n{markdown(summary(results))}",
+        "Our bars": "\n".join(f"- {line}" for line in bars(results)) or "Not measured.",
         "Values that are wrong by more than 2 ULP": "On a sample, beside mpmath.\n\n"
         + ("\n".join(inaccurate) or ("None." if results.errors else "Not looked for: mpmath is not installed.")),
         "Plots": "\n".join(f"![{name}](plots/{name}.png)" for name in plots) or "None.",

@@ -211,6 +211,21 @@ def test_ratios_are_those_of_the_medians():
     assert [cost for *_, cost in some_results().costs("gradient", models=True)] == [1.0]
 
 
+def test_bars_name_the_worst_case():
+    figures = {"minimum": 1.0, "median": 1.0, "spread": 0.0}
+
+    def row(name, what, size, ours, jax=1.0):
+        times = {"numbafunc": {**figures, "minimum": ours, "median": ours}, "jax": {**figures, "median": jax}}
+        return results.Row(name, what, "float64", size, 10**6, "blocks", times)
+
+    rows = [row("ODE", what, "9985", ours) for what, ours in (("value", 1.0), ("gradient", 5.0))]
+    rows += [row("tanh", what, "1e6", ours) for what, ours in (("value", 1.0), ("jvp", 2.0))]
+    gradient, jvp, jax = report.bars(results.Results(rows, models=("ODE",)))
+    assert "at most 5 evaluations (ODE, 9985); the bar is 4, 1 of 1 cases are over it" in gradient
+    assert "at most 2 evaluations (tanh, 1e6); the bar is 3, 0 of 1 cases are over it" in jvp
+    assert "at most 5 of JAX's time (ODE); the bar is 3" in jax
+
+
 # The comparison of two revisions.
 
 

@@ -51,7 +51,9 @@ def payload_of(compiled: Any, more: dict[str, Any] | None = None, *parts: bytes)
     """
     library, function = compiled.library, compiled.fndesc
     environments = [compiled.environment, *compiled._find_referenced_environments()]
-    if any(environment.consts for environment in environments) or compiled.reload_init or compiled.objectmode:
+    # What is to be done before it is loaded is to start the threads, without which no parallel kernel is asked for.
+    others = [one for one in compiled.reload_init if one.__name__ != "_reload_parfors"]
+    if any(environment.consts for environment in environments) or others or compiled.objectmode:
         raise NotPlainError("it refers to Python objects")
     module = library._final_module
     declared = [one.name for one in (*module.functions, *module.global_variables) if one.is_declaration]

@@ -94,6 +94,33 @@ def test_kept_kernels_run_without_numba(programs, tmp_path):
     assert len(entries(folder)) == len(known) + 1
 
 
+def test_kernels_for_threads_are_kept_too(programs, tmp_path):
+    program = """
+        import hashlib
+        import logging
+        import numpy as np
+        import numbafunc as nf
+
+        class Listener(logging.Handler):
+            hits = []
+            def emit(self, record):
+                self.hits.append(record.cache_hit)
+
+        logger = logging.getLogger("numbafunc")
+        logger.setLevel(logging.INFO)
+        logger.addHandler(Listener())
+        x = np.random.default_rng(0).standard_normal((600, 700))
+        results = [nf.selu(x), *nf.jvp(nf.selu, (x,), (x,)), nf.softmax(x), nf.pad(x, 1), *nf.top_k(x, 2)]
+        print(hashlib.sha256(b"".join(result.tobytes() for result in results)).hexdigest(), set(Listener.hits))
+        """
+    compiled, hits = programs.run(program, NUMBAFUNC_CACHE_DIR=tmp_path / "cache").split()
+    assert hits == "{False}"
+    for setting in ({}, {"NUMBA_NUM_THREADS": "1"}, {"NUMBA_THREADING_LAYER": "omp"}):
+        read, hits = programs.run(program, NUMBAFUNC_CACHE_DIR=tmp_path / "cache", **setting).split()
+        assert read == compiled
+        assert hits == "{True}" or setting.get("NUMBA_NUM_THREADS") == "1"
+
+
 def test_numba_comes_later(programs, relu):
     program = """
         import sys

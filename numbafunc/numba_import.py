@@ -17,6 +17,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from numbafunc.interrupts import held_back
+
 AT_IMPORT: list[Any] = []
 """What :func:`environment` was when Numba was imported, and Numba's settings then; empty where that is not known."""
 
@@ -54,10 +56,11 @@ def environment() -> tuple[Any, ...]:
 
 def _imported() -> None:
     global _waiting
-    with _lock:
-        found, _waiting = _waiting, None
-    for function in found or ():
-        function()
+    with held_back():  # else an exception of a signal handler would leave the rest undone for ever
+        with _lock:
+            found, _waiting = _waiting, None
+        for function in found or ():
+            function()
 
 
 def name_parts() -> None:
@@ -87,10 +90,13 @@ class _Finder(MetaPathFinder):
 
 
 def _call_afterwards(loader: Any) -> None:
-    """Let a loader, which is for this import alone, call :func:`_imported` when it has executed the module."""
+    """Let a loader call :func:`_imported` when it has executed the module."""
     execute = loader.exec_module
 
     def exec_module(module: ModuleType) -> None:
+        if module.__name__ != "numba":  # some finders have one loader for all modules
+            execute(module)
+            return
         vars(loader).pop("exec_module", None)
         name_parts()
         found = environment()

@@ -21,9 +21,9 @@ _MAGIC = b"numbafunc kernel 2\n"
 _LONGEST_KEY = 2**20  # bytes of a key that are read to describe an entry
 
 
-def read(key: bytes) -> bytes | None:
+def read(key: bytes, suffix: str = cache_folder.KERNEL) -> bytes | None:
     """The content of an entry, if it is whole."""
-    content, head = cache_folder.read(_name(key)), _head(key)
+    content, head = cache_folder.read(_name(key), suffix), _head(key)
     if content is None:
         return None
     payload = content[len(head) + 32 :]
@@ -31,9 +31,9 @@ def read(key: bytes) -> bytes | None:
     return payload if whole else None
 
 
-def keep(key: bytes, payload: bytes) -> None:
+def keep(key: bytes, payload: bytes, suffix: str = cache_folder.KERNEL) -> None:
     """Make an entry."""
-    cache_folder.write(_name(key), _head(key) + hashlib.sha256(payload).digest() + payload)
+    cache_folder.write(_name(key), _head(key) + hashlib.sha256(payload).digest() + payload, suffix)
 
 
 def packed(facts: dict[str, Any], *parts: bytes) -> bytes:

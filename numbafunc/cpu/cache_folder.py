@@ -20,7 +20,7 @@ from pathlib import Path
 
 from numbafunc.errors import KernelCacheWarning
 
-_SUFFIX, _UNFINISHED = ".kernel", ".part"
+KERNEL, NOTE, _UNFINISHED = ".kernel", ".settings", ".part"
 
 _DAY, _HOUR = 86400, 3600  # seconds
 
@@ -60,12 +60,12 @@ def limit() -> int:
         return 2**30
 
 
-def read(name: str) -> bytes | None:
+def read(name: str, suffix: str = KERNEL) -> bytes | None:
     """The content of an entry; None if there is none that can be trusted."""
     root = _trusted_folder()
     if root is None:
         return None
-    path = _path(root, name)
+    path = _path(root, name, suffix)
     try:
         if not _is_trusted(path.parent, os.lstat(path.parent)) or not _is_entry(path, os.lstat(path)):
             return None
@@ -84,12 +84,12 @@ def read(name: str) -> bytes | None:
     return content
 
 
-def write(name: str, content: bytes) -> None:
+def write(name: str, content: bytes, suffix: str = KERNEL) -> None:
     """Keep an entry, if the folder can be used and trusted; where there is no space for it, it is not kept."""
     root = _trusted_folder()
     if root is None:
         return
-    path = _path(root, name)
+    path = _path(root, name, suffix)
     with contextlib.suppress(OSError):
         _make(path.parent)
         if _trusted_folder() is None or not _is_trusted(path.parent, os.lstat(path.parent)):
@@ -99,23 +99,24 @@ def write(name: str, content: bytes) -> None:
         _bound(root, len(content))
 
 
-def entries(root: Path) -> Iterator[os.DirEntry[str]]:
-    """The entries in a folder."""
+def entries(root: Path, *suffixes: str) -> Iterator[os.DirEntry[str]]:
+    """The entries in a folder: its kernels, or those with other suffixes."""
     with contextlib.suppress(OSError):
         for part in os.scandir(root):
             if len(part.name) == 2 and part.is_dir(follow_symlinks=False):
                 with contextlib.suppress(OSError):
-                    yield from (entry for entry in os.scandir(part.path) if entry.name.endswith(_SUFFIX))
+                    yield from (entry for entry in os.scandir(part.path) if entry.name.endswith(suffixes or KERNEL))
 
 
 def clear() -> tuple[int, int]:
-    """Remove all entries; how many there were, and their bytes."""
+    """Remove all entries; how many kernels there were, and their bytes."""
     root, count, total = folder(), 0, 0
-    for entry in [] if root is None else list(entries(root)):
+    for entry in [] if root is None else list(entries(root, KERNEL, NOTE)):
         with contextlib.suppress(OSError):
             size = entry.stat(follow_symlinks=False).st_size
             Path(entry.path).unlink()
-            count, total = count + 1, total + size
+            if entry.name.endswith(KERNEL):
+                count, total = count + 1, total + size
     return count, total
 
 
@@ -213,8 +214,8 @@ def _is_private(number: int) -> bool:
 # ---- files
 
 
-def _path(root: Path, name: str) -> Path:
-    return root / name[:2] / f"{name}{_SUFFIX}"
+def _path(root: Path, name: str, suffix: str) -> Path:
+    return root / name[:2] / f"{name}{suffix}"
 
 
 def _make(path: Path) -> None:
@@ -258,7 +259,7 @@ def _bound(root: Path, added: int) -> None:
         _sizes[root] += added
         return
     found = []
-    for entry in entries(root):
+    for entry in entries(root, KERNEL, NOTE):
         with contextlib.suppress(OSError):
             status = entry.stat(follow_symlinks=False)
             found.append((max(status.st_atime, status.st_mtime), status.st_size, entry.path))
@@ -273,4 +274,4 @@ def _bound(root: Path, added: int) -> None:
     _sizes[root] = total
 
 
-__all__ = ["clear", "entries", "folder", "limit", "read", "warn_once", "write"]
+__all__ = ["KERNEL", "NOTE", "clear", "entries", "folder", "limit", "read", "warn_once", "write"]

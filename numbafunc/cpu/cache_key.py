@@ -21,6 +21,7 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from numbafunc.cpu.cache_entries import keep, packed, read, unpacked
+from numbafunc.cpu.cache_folder import NOTE
 from numbafunc.numba_import import AT_IMPORT, environment, import_numba
 
 # Settings of Numba's that change the machine code, beside the processor and its features.
@@ -118,7 +119,7 @@ def _features_at_import(config: dict[str, Any]) -> str:
 @cache
 def _noted(environment: Any) -> tuple[Any, list[tuple[str, str]]] | None:
     """The settings that Numba had in this environment, on this processor."""
-    payload = read(_key_of_note(environment))
+    payload = read(_key_of_note(environment), NOTE)
     try:
         facts = unpacked(payload or b"")[0]
         processor, values = facts["processor"], facts["settings"]
@@ -129,7 +130,7 @@ def _noted(environment: Any) -> tuple[Any, list[tuple[str, str]]] | None:
 
 def _key_of_note(environment: Any) -> bytes:
     host = llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
-    return repr((source_digest(), "settings of Numba", "", host, environment)).encode()
+    return repr((source_digest(), "settings of Numba", host, environment)).encode()
 
 
 def _note(known: dict[str, Any]) -> None:
@@ -141,7 +142,7 @@ def _note(known: dict[str, Any]) -> None:
         environment, config = AT_IMPORT
         if _noted(environment) is None:
             processor, values = _settled(config, _features_at_import)
-            keep(_key_of_note(environment), packed({"processor": processor, "settings": values}))
+            keep(_key_of_note(environment), packed({"processor": processor, "settings": values}), NOTE)
         AT_IMPORT.clear()
 
 

@@ -20,17 +20,12 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from numbafunc.cpu import threads
 from numbafunc.cpu.cache_entries import packed, unpacked
 from numbafunc.cpu.cache_key import numba_folder
 from numbafunc.numba_import import import_numba
 
 # How the names of variables begin that hold the environments of functions.
 ENVIRONMENT = "_ZN08NumbaEnv"
-
-
-# Numba's function that starts the threads before a kernel from its own cache runs.
-_STARTS_THREADS = "_reload_parfors"
 
 
 class NotPlainError(Exception):
@@ -56,18 +51,16 @@ def payload_of(compiled: Any, more: dict[str, Any] | None = None, *parts: bytes)
     """
     library, function = compiled.library, compiled.fndesc
     environments = [compiled.environment, *compiled._find_referenced_environments()]
-    if any(environment.consts for environment in environments) or compiled.objectmode:
+    # What is to be done before it is loaded is to start the threads, without which no parallel kernel is asked for.
+    others = [one for one in compiled.reload_init if one.__name__ != "_reload_parfors"]
+    if any(environment.consts for environment in environments) or others or compiled.objectmode:
         raise NotPlainError("it refers to Python objects")
-    starts = {one.__name__ for one in compiled.reload_init}
-    if starts - {_STARTS_THREADS}:
-        raise NotPlainError(f"it needs {', '.join(sorted(starts))}")
     module = library._final_module
     declared = [one.name for one in (*module.functions, *module.global_variables) if one.is_declaration]
     facts = {
         "wrapper": function.llvm_cpython_wrapper_name,
         "environments": sorted({function.env_name, *(environment.env_name for environment in environments)}),
         "needs": sorted(name for name in declared if not name.startswith("llvm.")),
-        "threads": bool(starts),
     }
     return packed({**facts, **(more or {})}, library._get_compiled_object(), *parts)
 
@@ -86,8 +79,6 @@ def load(payload: bytes, name: str) -> Any:
         raise ValueError("it is no machine code of a kernel")
     with _lock:
         engine = _engine()
-        if facts["threads"]:
-            threads.start()  # which gives LLVM the addresses of what shares out work
         missing = [symbol for symbol in facts["needs"] if not llvm.address_of_symbol(symbol)]
         if missing:  # likewise
             raise RuntimeError(f"it needs {', '.join(missing)}")

@@ -182,7 +182,7 @@ def test_least_recently_used_entries_make_room(root, monkeypatch):
     names = [f"{i:02x}" + NAME for i in range(12)]
     for i, name in enumerate(names[:10]):
         cache_folder.write(name, bytes(1000))
-        os.utime(cache_folder._path(root, name), (1000 + i, 1000 + i))
+        os.utime(cache_folder._path(root, name, cache_folder.KERNEL), (1000 + i, 1000 + i))
     assert cache_folder.read(names[0]) == bytes(1000)  # now it is the one used last
     for name in names[10:]:
         cache_folder.write(name, bytes(1000))

@@ -45,7 +45,7 @@ def damaged(data):
     content = cache._head(key) + cache.hashlib.sha256(payload).digest() + payload
     place, rest = int.from_bytes(data[:2], "little") % len(content), data[3:]
     changed = content[:place] + rest + (b"" if data[2:3] == b"\1" else content[place + len(rest) :])
-    original, cache.cache_folder.read = cache.cache_folder.read, lambda name: changed
+    original, cache.cache_folder.read = cache.cache_folder.read, lambda *name: changed
     try:
         found = cache.read(key)
     finally:

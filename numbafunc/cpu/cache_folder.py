@@ -24,6 +24,8 @@ KERNEL, NOTE, _UNFINISHED = ".kernel", ".settings", ".part"
 
 _DAY, _HOUR = 86400, 3600  # seconds
 
+_LARGEST = 2**28  # bytes of an entry that is read: kernels have less than a thousandth of that
+
 # Without os.getuid there are no owners to look at: Windows gives each user a folder of their own.
 _HAS_OWNERS = hasattr(os, "getuid")
 
@@ -73,7 +75,7 @@ def read(name: str, suffix: str = KERNEL) -> bytes | None:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | _BINARY)
         with os.fdopen(handle, "rb") as file:
             status = os.fstat(handle)
-            if not _is_entry(path, status):
+            if not _is_entry(path, status) or status.st_size > _LARGEST:
                 return None
             content = file.read()
     except OSError:
@@ -133,22 +135,29 @@ _trusted: dict[Path, bool] = {}
 
 
 def _trusted_folder() -> Path | None:
-    """The folder, unless somebody else can write to it or to a folder above it, which is warned of once."""
-    root = folder()
-    if root is None:
+    """The folder, unless somebody else can write to it or to a folder above it, which is warned of once.
+
+    It is the one behind all links, and behind the working directory of this moment, so that what is read is what has
+    been looked at.
+    """
+    chosen = folder()
+    if chosen is None:
         warn_once(
             "Compiled kernels are not kept, since there is no home folder; NUMBAFUNC_CACHE_DIR can name one for them."
         )
         return None
+    try:
+        root = Path(os.path.realpath(chosen))
+    except OSError:  # there is no working directory
+        return None
     found = _trusted.get(root)
     if found is None:
         try:
-            real = Path(os.path.realpath(root))
-            existing = [path for path in (real, *real.parents) if path.exists()]
-            found = all(_is_trusted(path, path.lstat(), above=path != real) for path in existing)
+            existing = [path for path in (root, *root.parents) if path.exists()]
+            found = all(_is_trusted(path, path.lstat(), above=path != root) for path in existing)
         except OSError:
             return None
-        if real in existing:
+        if root in existing:
             _trusted[root] = found
     return root if found else None
 

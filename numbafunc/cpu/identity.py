@@ -6,15 +6,18 @@ to could change without the digest: objects of other classes, and what users hav
 
 from __future__ import annotations
 
+import builtins
+import contextlib
 import enum
 import hashlib
 import sys
 import types
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
+from numba.core import event, imputils
 from numba.core.dispatcher import Dispatcher
 from numba.core.itanium_mangler import mangle_identifier
 from numba.core.typing.templates import builtin_registry
@@ -50,8 +53,8 @@ def identify(function: Any, *, arrays: bool = False) -> str | None:
 
     With ``arrays`` it may refer to arrays, of which the caller keeps a copy.
     """
-    digest = _Digest(arrays)
     try:
+        digest = _Digest(arrays)
         digest.value(function)
     except UnidentifiableError:
         return None
@@ -91,11 +94,17 @@ def class_words(kind: Any) -> str:
     if is_released(kind.__module__) or issubclass(kind, BaseException):
         return name
     if issubclass(kind, enum.Enum):
-        return f"{name} {[(member.name, member.value) for member in kind]}"
+        values = {one: member.value for one, member in kind.__members__.items()}  # second names too
+        if _are_plain(values):
+            return f"{name} {values}"
     # Machine code that makes such a tuple finds the class by its name.
-    if issubclass(kind, tuple) and hasattr(kind, "_fields") and _found(kind):
+    if issubclass(kind, tuple) and hasattr(kind, "_fields") and _found(kind) and _are_plain(kind._field_defaults):
         return f"{name} {kind._fields} {kind._field_defaults}"
     raise UnidentifiableError
+
+
+def _are_plain(values: dict[str, Any]) -> bool:
+    return all(type(value) in _PLAIN for value in values.values())
 
 
 def _found(named: Any) -> bool:
@@ -109,6 +118,13 @@ def _found(named: Any) -> bool:
 def is_constant(array: Any) -> bool:
     """Whether an array that a function refers to is a part of its machine code; of larger ones that has the address."""
     return array.nbytes < LARGEST_CONSTANT and array.dtype.kind in "biufc"
+
+
+def _may_be_set(attribute: Any) -> bool:
+    """Whether an attribute of a released module is one that programs may set: a constant, or a user's function."""
+    plain = type(attribute) in _PLAIN or isinstance(attribute, (tuple, np.generic, np.ndarray))
+    function = isinstance(attribute, (types.FunctionType, Dispatcher))
+    return plain or (function and not is_released(attribute.__module__))
 
 
 def _is_function(value: Any) -> bool:
@@ -141,8 +157,12 @@ class _Digest:
         self._hash = hashlib.sha256()
         self._arrays = arrays
         self._seen: dict[int, tuple[int, Any]] = {}
-        self._extended, self._attributes = _extensions(len(builtin_registry.globals), len(builtin_registry.attributes))
+        self._taught = _taught(
+            len(builtin_registry.globals), len(builtin_registry.attributes), len(imputils.builtin_registry.functions)
+        )
         self._add("settings", numba.config.BOUNDSCHECK)
+        if self._taught.operators:
+            raise UnidentifiableError
 
     def hexdigest(self) -> str:
         return self._hash.hexdigest()
@@ -152,7 +172,7 @@ class _Digest:
 
     def value(self, value: Any) -> None:
         """Add a value that a function refers to."""
-        if id(value) in self._extended:
+        if id(value) in self._taught.functions:
             raise UnidentifiableError
         op = getattr(value, "elementwise_op", None)
         if isinstance(value, Dispatcher):
@@ -164,6 +184,7 @@ class _Digest:
             if is_released(value.__module__) and _found(value):
                 self._add(value.__module__, value.__qualname__)
             else:
+                self._add("jitable", self._taught.options.get(id(value)))
                 self._function(value)
         elif isinstance(value, tuple):
             self._add("tuple", len(value), "" if type(value) is tuple else class_words(type(value)))
@@ -205,7 +226,7 @@ class _Digest:
             self._add("seen", self._seen[id(function)][0])
             return
         self._seen[id(function)] = len(self._seen), function
-        COVERED.add(mangled(function.__module__, function.__qualname__))
+        _note(function)
         self._code(function.__code__)
         for cell in function.__closure__ or ():
             try:
@@ -218,13 +239,16 @@ class _Digest:
             self._add("default", name)
             self.value(value)
         names = names_in(function.__code__)
-        if self._attributes.intersection(names):
+        if self._taught.attributes.intersection(names):
             raise UnidentifiableError
         for name in names:
             if name in function.__globals__:
                 self._add("global", name)
                 self.value(function.__globals__[name])
                 self._module(function.__globals__[name], names, ())
+            elif type(vars(builtins).get(name, float)) in _PLAIN:  # which any module can add to
+                self._add("builtin", name)
+                self.value(vars(builtins)[name])
 
     def _module(self, module: Any, names: list[str], outer: tuple[Any, ...]) -> None:
         """Add the attributes of a user's module that a function names."""
@@ -235,9 +259,9 @@ class _Digest:
             if not hasattr(module, name):
                 continue
             attribute = getattr(module, name)
-            if id(attribute) in self._extended:
+            if id(attribute) in self._taught.functions:
                 raise UnidentifiableError
-            if not released:
+            if not released or _may_be_set(attribute):
                 self._add("attribute", module.__name__, name)
                 self.value(attribute)
             self._module(attribute, names, (*outer, module))
@@ -252,21 +276,91 @@ class _Digest:
                 self._add(constant)
 
 
-@lru_cache(maxsize=1)
-def _extensions(functions: int, attributes: int) -> tuple[frozenset[int], frozenset[str]]:
-    """The functions, by their ids, and the attributes for which others have taught Numba implementations.
+class _Taught(NamedTuple):
+    """What users have taught Numba.
 
-    The arguments are the numbers of all that Numba knows.
+    Attributes
+    ----------
+    functions : frozenset of int
+        The ids of functions for which they have implementations of their own.
+    attributes : frozenset of str
+        The names of attributes and methods for which they have.
+    operators : bool
+        Whether they have lowered operators on types of Numba's own, which code doesn't name.
+    options : dict
+        Options of functions under ``register_jitable``, by the ids of these.
     """
-    extended = frozenset(
-        id(value) for value, type_ in builtin_registry.globals if any(map(_is_foreign, getattr(type_, "templates", ())))
-    )
-    return extended, frozenset(t._attr for t in builtin_registry.attributes if hasattr(t, "_attr") and _is_foreign(t))
+
+    functions: frozenset[int]
+    attributes: frozenset[str]
+    operators: bool
+    options: dict[int, str]
+
+
+@lru_cache(maxsize=1)
+def _taught(functions: int, attributes: int, lowered: int) -> _Taught:
+    """What users have taught Numba; the arguments are the numbers of all that Numba knows."""
+    found, options = set(), {}
+    for value, type_ in builtin_registry.globals:
+        for template in getattr(type_, "templates", ()):
+            if _is_foreign(template):
+                found.add(id(value))
+            elif isinstance(value, types.FunctionType) and hasattr(template, "_jit_options"):
+                options[id(value)] = f"{template._jit_options} {template._inline.value}"
+    operators = False
+    for implementation, key, signature in imputils.builtin_registry.functions:
+        if not is_released(implementation.__module__):
+            found.add(id(key))
+            own = (is_released((one if isinstance(one, type) else type(one)).__module__) for one in signature)
+            operators |= (isinstance(key, str) or getattr(key, "__module__", None) == "_operator") and all(own)
+    names = frozenset(t._attr for t in builtin_registry.attributes if hasattr(t, "_attr") and _is_foreign(t))
+    return _Taught(frozenset(found), names, operators, options)
 
 
 def _is_foreign(template: Any) -> bool:
     implementation = getattr(template, "_overload_func", None)
     return implementation is not None and not is_released(implementation.__module__)
+
+
+# What the functions of identities are made of. Machine code tells functions apart by their names alone.
+_NOTED: set[tuple[Any, ...]] = set()
+
+
+def _note(function: types.FunctionType) -> None:
+    """Note a function, and those inside of it, as parts of an identity."""
+    COVERED.add(mangled(function.__module__, function.__qualname__))
+    _NOTED.add(_outline(function))
+    codes = [function.__code__]
+    for code in codes:
+        inside = [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
+        _NOTED.update((one,) for one in inside)
+        codes += inside
+
+
+def _outline(function: types.FunctionType) -> tuple[Any, ...]:
+    """The code of a function and the plain values that it is closed over, which copies of it have too."""
+    held = []
+    for cell in function.__closure__ or ():
+        with contextlib.suppress(ValueError):  # what it holds is not known yet
+            held.append(repr(cell.cell_contents) if type(cell.cell_contents) in _PLAIN else "")
+    return function.__code__, *held
+
+
+class _Namesakes(event.Listener):
+    """Looks for functions that are compiled under the name of one that an identity is made of."""
+
+    def on_start(self, event: Any) -> None:
+        function = event.data["dispatcher"].py_func
+        name = mangled(function.__module__, function.__qualname__)
+        own = is_released(function.__module__) or not is_covered(name)
+        if not (own or _outline(function) in _NOTED or (function.__code__,) in _NOTED):
+            TAINTED.add(name)
+
+    def on_end(self, event: Any) -> None:
+        pass
+
+
+event.register("numba:compile", _Namesakes())
 
 
 __all__ = [

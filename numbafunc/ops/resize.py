@@ -16,7 +16,8 @@ from numbafunc.kinds.linear import Linear
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 from numbafunc.limits import FEW_ELEMENTS
-from numbafunc.ops.resize_taps import Sampling, kept_steps, resample, resample_transpose
+from numbafunc.ops.resize_taps import Sampling, kept_steps, resample
+from numbafunc.ops.resize_transpose import resample_transpose
 
 __all__ = ["interpolate", "upsample_2d"]
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numbafunc.bounded import remembered
+from numbafunc.bounded import LARGEST, remembered
 from numbafunc.cpu import kernels, resize_pass, threads
 from numbafunc.cpu.memory import empty, flat_words
 from numbafunc.kinds.elementwise import Elementwise
@@ -152,27 +152,77 @@ class Taps(NamedTuple):
 @remembered(256, _TABLES)
 def taps(n: int, m: int, sampling: Sampling) -> Taps:
     """The taps from n elements to m by one of the FILTERS; computed in float64, from exact distances."""
-    chosen = FILTERS[sampling.method]
+    windows = _windows(n, m, sampling, 0, m)
+    return _taps(n, m, sampling, windows, windows.span)
+
+
+def taps_between(n: int, m: int, sampling: Sampling, begin: int, end: int, span: int) -> Taps:
+    """The taps of some of m results, given the span of all."""
+    return _taps(n, m, sampling, _windows(n, m, sampling, begin, end), span)
+
+
+def span_of(n: int, m: int, sampling: Sampling) -> int:
+    """The most elements that lie in the window of a result, before and behind the ends included."""
+    pieces = range(0, m, _AT_ONCE)
+    return max(_windows(n, m, sampling, begin, min(begin + _AT_ONCE, m)).span for begin in pieces)
+
+
+def table_words(n: int, m: int, sampling: Sampling) -> int:
+    """About how many numbers the taps of an axis are."""
+    if sampling.method == "nearest":
+        return m
+    step, _, unit = grid(n, m, sampling)
+    return m * (1 + min(n, 2 * FILTERS[sampling.method].radius * _stretch(step, unit, sampling) // unit + 1))
+
+
+def first_of(n: int, m: int, sampling: Sampling, count: int) -> Callable[[int], int]:
+    """The function that tells the first of the elements, as many as ``count``, that a result is made of."""
     step, start, unit = grid(n, m, sampling)
-    stretch = max(step, unit) if sampling.antialias else unit
-    reach = chosen.radius * stretch
-    centre = _integers(m, 2 * (step * m + abs(start) + reach) + unit * n) * step + start
+    if sampling.method == "nearest":
+        return lambda result: min((2 * (step * result + start) + unit) // (2 * unit), n - 1)
+    reach = FILTERS[sampling.method].radius * _stretch(step, unit, sampling)
+    return lambda result: max(0, min((step * result + start - reach) // unit + 1, n - count))
+
+
+class _Windows(NamedTuple):
+    """The windows of some results: their centres, their first elements, and the most elements that one has."""
+
+    centre: Array
+    lowest: Array
+    span: int
+
+
+def _windows(n: int, m: int, sampling: Sampling, begin: int, end: int) -> _Windows:
+    step, start, unit = grid(n, m, sampling)
+    reach = FILTERS[sampling.method].radius * _stretch(step, unit, sampling)
+    centre = _integers(begin, end, 2 * (step * m + abs(start) + reach) + unit * n) * step + start
     lowest = ((centre - reach) // unit + 1).astype(np.int64)
     highest = (-((-centre - reach) // unit) - 1).astype(np.int64)
-    span = int((highest - lowest).max()) + 1
+    return _Windows(centre, lowest, int((highest - lowest).max()) + 1)
+
+
+def _stretch(step: int, unit: int, sampling: Sampling) -> int:
+    return max(step, unit) if sampling.antialias else unit
+
+
+def _taps(n: int, m: int, sampling: Sampling, windows: _Windows, span: int) -> Taps:
+    """The taps of some windows, given the span of all."""
+    centre, lowest, _ = windows
+    step, _, unit = grid(n, m, sampling)
     count = rounded(min(span, n), n)
     group = count if count <= UNROLLED else next(size for size in range(GROUP, 0, -1) if count % size == 0)
     first = np.clip(lowest, 0, n - count)
-    weights = np.empty((m, count))
-    rows = max(1, _ROWS_AT_ONCE // span)  # so that what is computed on the way takes little memory
-    for begin in range(0, m, rows):
+    weights = np.empty((len(first), count))
+    rows = max(1, _AT_ONCE // span)  # so that what is computed on the way takes little memory
+    scale = (_stretch(step, unit, sampling), unit)
+    for begin in range(0, len(first), rows):
         some = slice(begin, begin + rows)
-        weights[some] = _weights(centre[some], lowest[some], first[some], (n, span, count), (stretch, unit), sampling)
+        weights[some] = _weights(centre[some], lowest[some], first[some], (n, span, count), scale, sampling)
     return Taps(first, weights, group, tuple(map(int, lowest[: max(_FACTORS)])))
 
 
 # Weights that are computed together.
-_ROWS_AT_ONCE = 1 << 16
+_AT_ONCE = 1 << 16
 
 
 def _weights(
@@ -204,9 +254,9 @@ def _folded(weights: Array, columns: Array, count: int) -> Array:
     return folded
 
 
-def _integers(count: int, largest: int) -> Array:
-    """The integers below a count, as ints of any size where products with them would not fit a word."""
-    return np.arange(count, dtype=np.int64 if largest < 2**62 else object)
+def _integers(begin: int, end: int, largest: int) -> Array:
+    """The integers between two, as ints of any size where products with them would not fit a word."""
+    return np.arange(begin, end, dtype=np.int64 if largest < 2**62 else object)
 
 
 def grid(n: int, m: int, sampling: Sampling) -> tuple[int, int, int]:
@@ -229,8 +279,13 @@ def rounded(count: int, n: int) -> int:
 @remembered(256, _TABLES)
 def nearest(n: int, m: int, sampling: Sampling) -> Array:
     """The element that each of m results copies: the floor of 1/2 more than its centre, in integers."""
+    return nearest_between(n, m, sampling, 0, m)
+
+
+def nearest_between(n: int, m: int, sampling: Sampling, begin: int, end: int) -> Array:
+    """The elements that some of m results copy."""
     step, start, unit = grid(n, m, sampling)
-    index = _integers(m, 2 * (step * m + abs(start)) + unit)
+    index = _integers(begin, end, 2 * (step * m + abs(start)) + unit)
     index *= 2 * step
     index += 2 * start + unit
     index //= 2 * unit
@@ -275,11 +330,64 @@ def steps_to(shape: Shape, target: Shape, sampling: Sampling, dtype: np.dtype[An
         before = tuple(current)
         for axis in axes:
             current[axis] = target[axis]
-        steps.append(_step(before, tuple(current), tuple(sorted(axes)), sampling, dtype))
+        goal = tuple(current)
+        if len(axes) == 1 and _has_long_table(before, goal, axes[0], sampling):
+            pieces = _Pieces(before, goal, axes[0], sampling, dtype)
+            steps.append(Step(pieces, goal, np.zeros(0, np.int64), np.zeros(0, np.float32)))
+        else:
+            steps.append(_step(before, goal, tuple(sorted(axes)), sampling, dtype))
     return tuple(steps)
 
 
-def _step(shape: Shape, target: Shape, axes: tuple[int, ...], sampling: Sampling, dtype: np.dtype[Any]) -> Step:
+def _has_long_table(shape: Shape, target: Shape, axis: int, sampling: Sampling) -> bool:
+    """Whether the table of an axis is too large to be kept, and as large as the result or larger."""
+    if math.prod(shape[:axis]) > 1 or math.prod(shape[axis + 1 :]) > 16:
+        return False
+    return 8 * table_words(shape[axis], target[axis], sampling.along(axis - len(shape))) > LARGEST
+
+
+class _Pieces(NamedTuple):
+    """In the place of the kernel for a long axis: makes the result piece by piece, each with a small table."""
+
+    shape: Shape
+    target: Shape
+    axis: int
+    sampling: Sampling
+    dtype: np.dtype[Any]
+
+    def __call__(self, x: Array, out: Array, places: Array, weights: Array) -> None:
+        axis, method = self.axis, self.sampling.method
+        n, m, inside = self.shape[axis], self.target[axis], math.prod(self.shape[axis + 1 :])
+        along = self.sampling.along(axis - len(self.shape))
+        span = 1 if method == "nearest" else span_of(n, m, along)
+        count = rounded(min(span, n), n)
+        size = max(1, WORDS_OF_PIECE // (count + 1))
+        table: Any
+        for begin in range(0, m, size):
+            end = min(begin + size, m)
+            if method == "nearest":
+                table = nearest_between(n, m, along, begin, end)
+                low, high = int(table[0]), int(table[-1]) + 1
+                table -= low
+            else:
+                made = taps_between(n, m, along, begin, end, span)
+                low, high = int(made.first[0]), int(made.first[-1]) + count
+                table = made._replace(first=made.first - low)
+            shape = (high - low, *self.shape[axis + 1 :])
+            step = _step(shape, (end - begin, *shape[1:]), (0,), self.sampling, self.dtype, (table, m < n))
+            part = slice(low * inside, high * inside)
+            step.kernel(x[part], out[begin * inside : end * inside], step.places, step.weights)
+
+
+# Words of the tables of a piece.
+WORDS_OF_PIECE = 1 << 17
+
+
+def _step(
+    shape: Shape, target: Shape, axes: tuple[int, ...], sampling: Sampling, dtype: np.dtype[Any],
+    of_piece: tuple[Any, bool] | None = None,
+) -> Step:  # fmt: skip
+    """The step that changes one axis or the last two; for a piece of an axis with its table and whether it shrinks."""
     last = axes[-1] == len(shape) - 1
     down = axes[0] if len(axes) == 2 or not last else None
     planes = math.prod(shape[: axes[0]])
@@ -288,19 +396,26 @@ def _step(shape: Shape, target: Shape, axes: tuple[int, ...], sampling: Sampling
     places = np.zeros(resize_pass.HEADER, np.int64)
     places[: resize_pass.PER_TASK] = planes, rows, columns, new_rows, new_columns
     several = planes * (rows * columns + new_rows * new_columns) >= PARALLEL_FROM and threads.parallel_allowed()
+    table, shrinks = of_piece or (None, new_rows < rows)
     along_down, along_rows = sampling.along(axes[0] - len(shape)), sampling.along(-1)
     if sampling.method == "nearest":
         places[resize_pass.PER_TASK] = max(1, _TASK // max(1, new_columns))
-        down_index = np.zeros(1, np.int64) if down is None else nearest(rows, new_rows, along_down)
-        across_index = nearest(columns, new_columns, along_rows) if last else np.zeros(0, np.int64)
+        down_index, across_index = np.zeros(1, np.int64), np.zeros(0, np.int64)
+        if down is not None:
+            down_index = nearest(rows, new_rows, along_down) if table is None else table
+        if last:
+            across_index = nearest(columns, new_columns, along_rows) if table is None else table
         kernel = _kernel(
             ("nearest", _copies(columns, new_columns, across_index if last else None), _word(dtype), several)
         )
         return Step(kernel, target, np.concatenate((places, down_index, across_index)), np.zeros(0, np.float32))
     nothing = Taps(np.zeros(1, np.int64), np.zeros((1, 0)), 1, ())
-    down_taps = nothing if down is None else taps(rows, new_rows, along_down)
-    across_taps = taps(columns, new_columns, along_rows) if last else nothing
-    across = _across(columns, new_columns, across_taps, along_rows, places) if last else resize_pass.Pass("none")
+    down_taps, across_taps, across = nothing, nothing, resize_pass.Pass("none")
+    if down is not None:
+        down_taps = taps(rows, new_rows, along_down) if table is None else table
+    if last:
+        across_taps = taps(columns, new_columns, along_rows) if table is None else table
+        across = _across(columns, new_columns, across_taps, along_rows, places) if table is None else _table(table)
     extent, size = new_rows, new_rows
     if not last:
         extent, size = columns, min(columns, TILE)
@@ -312,7 +427,7 @@ def _step(shape: Shape, target: Shape, axes: tuple[int, ...], sampling: Sampling
     for position, made in ((resize_pass.GROUPS_DOWN, down_taps), (resize_pass.GROUPS_ACROSS, across_taps)):
         places[position] = made.weights.shape[1] // made.group
     passes = (_table(down_taps) if down is not None else resize_pass.Pass("none"), across)
-    kernel = _kernel((*passes, new_rows < rows, dtype.name, several))
+    kernel = _kernel((*passes, shrinks, dtype.name, several))
     compute = np.float64 if dtype.itemsize == 8 else np.float32
     parts = [made.weights.reshape(-1) for made in (down_taps, across_taps) if made.weights.size]
     weights = parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0), *parts])
@@ -384,7 +499,7 @@ _STEPS = threads.Kernels(1024, _TABLES)
 def kept_steps(shape: Shape, target: Shape, sampling: Sampling, dtype: np.dtype[Any]) -> tuple[Step, ...]:
     """The steps of an earlier call; none where their tables are too large to be kept."""
     steps: tuple[Step, ...] = _STEPS.get((shape, target, sampling, dtype), ())
-    return steps
+    return () if any(isinstance(step.kernel, _Pieces) for step in steps) else steps
 
 
 def resample(x: Array, leading: int, target: Shape, sampling: Sampling) -> Array:
@@ -410,77 +525,22 @@ def resample(x: Array, leading: int, target: Shape, sampling: Sampling) -> Array
     return x
 
 
-@remembered(64, _TABLES)
-def _taps_back(n: int, m: int, sampling: Sampling) -> tuple[Array, Array]:
-    """For each of n elements the results that it enters, of m, and with which weights: arrays (most results, n)."""
-    if sampling.method == "nearest":
-        sources, weights = nearest(n, m, sampling), np.ones(m)
-        results = np.arange(m)
-    else:
-        made = taps(n, m, sampling)
-        count = made.weights.shape[1]
-        sources = (made.first[:, None] + np.arange(count)).reshape(-1)
-        weights = made.weights.reshape(-1)
-        results = np.repeat(np.arange(m), count)
-    order = np.argsort(sources, kind="stable")
-    sources, weights, results = sources[order], weights[order], results[order]
-    number = np.arange(len(sources)) - np.searchsorted(sources, sources)
-    table = (int(number.max(initial=0)) + 1, n)
-    entered, shares = np.zeros(table, np.int64), np.zeros(table)
-    entered[number, sources] = results
-    shares[number, sources] = weights
-    return entered, shares
-
-
-def resample_transpose(cotangent: Array, leading: int, shape: Shape, target: Shape, sampling: Sampling) -> Array:
-    """The transpose of :func:`resample`: each element gets the weighted sum of the results that it enters."""
-    if not math.prod(shape):
-        return np.zeros((*cotangent.shape[:leading], *shape), cotangent.dtype)
-    compute = np.float32 if cotangent.dtype.itemsize == 2 else cotangent.dtype
-    x = cotangent.astype(compute)
-    with np.errstate(over="ignore", invalid="ignore"):
-        found = _transposed(x, leading, shape, target, sampling, careful=False)
-        if not np.isfinite(found).all():  # which something without weight may be to blame for
-            found = _transposed(x, leading, shape, target, sampling, careful=True)
-    return found.astype(cotangent.dtype)
-
-
-def _transposed(x: Array, leading: int, shape: Shape, target: Shape, sampling: Sampling, *, careful: bool) -> Array:
-    """The transpose in the dtype of x; with care what has no weight adds nothing, whatever it is."""
-    for number, (n, m) in enumerate(zip(shape, target)):
-        if not sampling.changes(n, m, number - len(shape)):
-            continue
-        axis = leading + number
-        if n == 0 or m == 0:
-            x = np.zeros((*x.shape[:axis], n, *x.shape[axis + 1 :]), x.dtype)
-            continue
-        entered, shares = _taps_back(n, m, sampling.along(number - len(shape)))
-        shape_of_share = (n, *(1,) * (len(shape) - number - 1))
-        total: Any = None
-        for results, share in zip(entered, shares):
-            weights = share.astype(x.dtype).reshape(shape_of_share)
-            term = np.take(x, results, axis) * weights
-            if careful:
-                term = np.where(weights == 0, 0, term)
-            if total is None:
-                total = term
-            else:
-                total += term
-        x = total
-    return x
-
-
 __all__ = [
     "FILTERS",
     "Sampling",
     "Step",
     "Taps",
+    "first_of",
     "grid",
     "kept_steps",
     "nearest",
+    "nearest_between",
     "order_of_axes",
     "resample",
-    "resample_transpose",
+    "rounded",
+    "span_of",
     "steps_to",
+    "table_words",
     "taps",
+    "taps_between",
 ]

@@ -229,6 +229,121 @@ def test_overloads_of_operators_are_never_stale(programs, tmp_path, inline, when
         assert not any(path.is_file() for path in tmp_path.joinpath("cache").rglob("*"))
 
 
+# What a function may find its number in.
+CHANGED = {
+    "second name of a member": """
+class Member(enum.IntEnum):
+    FIRST = 2
+    SECOND = 3
+    CHOSEN = {k}
+@njit
+def f(x): return Member.CHOSEN.value * x
+""",
+    "attribute of math": "math.mine = {k}.0\n@njit\ndef f(x): return math.mine * x\n",
+    "function in numpy": """
+@njit
+def helper(x): return {k} * x
+np.mine = helper
+@njit
+def f(x): return np.mine(x)
+""",
+    "builtin": "import builtins\nbuiltins.MINE = {k}.0\n@njit\ndef f(x): return MINE * x\n",
+    "options of a jitable function": """
+@numba.extending.register_jitable(error_model="numpy" if {k} == 2 else "python")
+def helper(x): return 1.0 / (x - x)
+@njit
+def f(x): return helper(x)
+""",
+    "lowered function": """
+def known(x): return x
+@numba.extending.type_callable(known)
+def typed(context): return lambda x: x
+@numba.extending.lower_builtin(known, numba.types.Float)
+def lowered(context, builder, signature, arguments):
+    return builder.fmul(arguments[0], arguments[0].type({k}.0))
+@njit
+def f(x): return known(x)
+""",
+    "namesake": """
+def _(a, b=None): return 0.0 * a[0]
+helper = njit(_)
+@numba.extending.overload(operator.mul)
+def product(a, b):
+    if isinstance(a, numba.types.UniTuple) and isinstance(b, numba.types.Float):
+        def _(a, b): return {k}.0 * a[0]
+        _.__qualname__ = "_"
+        return _
+@njit
+def f(x): return (x,) * 2.0 + helper((x,))
+""",
+    "one of several functions": """
+def make(k): return njit(lambda x: k * x)
+ALL = (make(1.0), make({k}.0))
+@njit
+def f(x): return ALL[1](x)
+""",
+    "default of a tuple": "@njit\ndef f(x, k=(1.0, ({k}.0,))): return k[1][0] * x\n",
+    "view of an array": """
+TABLE = np.array([2.0, 3.0])[:: 1 if {k} == 2 else -1]
+@njit
+def f(x): return TABLE[0] * x
+""",
+    "record": """
+RECORD = np.array([(1.0, {k}.0)], dtype=[("a", "f8"), ("b", "f8")])[0]
+@njit
+def f(x): return RECORD.b * x
+""",
+    "member of a class": """
+@numba.experimental.jitclass([("k", numba.float64)])
+class Factor:
+    def __init__(self): self.k = {k}
+    def times(self, x): return self.k * x
+@njit
+def f(x): return Factor().times(x)
+""",
+}
+LOOKING = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import importlib
+import numpy as np
+import numba
+import numbafunc as nf
+
+def shown(call):
+    try:
+        return float(call())
+    except ZeroDivisionError as error:
+        return str(error)
+
+for number in range(int(sys.argv[2])):
+    f = importlib.import_module(f"changed{number}").f
+
+    @numba.njit
+    def step(carry, x):
+        return f(carry) + 0.0, x
+
+    print(shown(lambda: nf.grad(f, mode="forward")(0.5)), shown(lambda: nf.scan(step, 0.5, np.ones(1))[0]))
+"""
+
+
+@pytest.mark.thorough
+def test_wherever_a_number_comes_from_it_is_never_stale(programs, tmp_path):
+    found = []
+    for k in (2, 3):
+        for number, source in enumerate(CHANGED.values()):
+            head = "import enum, math, operator\nimport numba\nimport numpy as np\nfrom numba import njit\n"
+            tmp_path.joinpath(f"changed{number}.py").write_text(head + source.replace("{k}", str(k)))
+        found.append(run(programs, tmp_path, LOOKING, tmp_path, len(CHANGED)).splitlines())
+    for name, two, three in zip(CHANGED, *found):
+        if name == "options of a jitable function":
+            assert (two.split()[1], three.split()[1]) == ("inf", "division"), name
+        else:
+            slope = {2: "1.0", 3: "1.0"} if name == "lowered function" else {2: "2.0", 3: "3.0"}
+            assert two.split()[:2] == [slope[2], "1.0"], name
+            assert three.split()[:2] == [slope[3], "1.5"], name
+
+
 @pytest.mark.parametrize("where", ["__main__", "a module"])
 def test_named_tuples_come_back_as_the_class_of_this_process(programs, tmp_path, where):
     define = "import collections\nPair = collections.namedtuple('Pair', 'first second')\n"

@@ -1,6 +1,7 @@
 """Entries of the cache that somebody else may have written never run, and nothing in the folder stops a program."""
 
 import os
+import shutil
 import socket
 import stat
 import time
@@ -137,6 +138,28 @@ def test_link_in_place_of_a_part_of_the_folder(root, tmp_path):
 def test_link_to_the_whole_folder(root, tmp_path):
     root.rename(tmp_path / "elsewhere")
     root.symlink_to(tmp_path / "elsewhere")
+    assert cache_folder.read(NAME) == CONTENT
+
+
+def test_another_folder_of_the_same_name_is_looked_at_again(root, tmp_path, monkeypatch):
+    open_to_all = tmp_path / "other" / "cache"
+    shutil.copytree(root, open_to_all)
+    open_to_all.chmod(0o777)
+    link = tmp_path / "link"
+    for turn in (lambda parent: monkeypatch.chdir(parent), lambda parent: link.symlink_to(parent / "cache")):
+        for parent, content in ((tmp_path, CONTENT), (tmp_path / "other", None)):
+            link.unlink(missing_ok=True)
+            turn(parent)
+            monkeypatch.setenv("NUMBAFUNC_CACHE_DIR", str(link) if link.exists() else "cache")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", KernelCacheWarning)
+                assert cache_folder.read(NAME) == content
+
+
+def test_entry_of_absurd_size(root):
+    os.truncate(entry(root), 2**34)
+    assert cache_folder.read(NAME) is None
+    cache_folder.write(NAME, CONTENT)
     assert cache_folder.read(NAME) == CONTENT
 
 

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from chosen_backend import interpolate, numbafunc, upsample_2d
 
+from numbafunc.cpu.threads import Kernels
+from numbafunc.ops import resize_taps, resize_transpose
 from numbafunc.ops.resize import interpolate as in_main_memory
 
 pytestmark = pytest.mark.any_backend
@@ -189,3 +191,30 @@ def test_against_pytorch():
                 if mode != "nearest-exact" and (scale != 0.3 or 5 not in shape):
                     theirs = functional.interpolate(given, scale_factor=scale, mode=mode, antialias=True)
                     close(upsample_2d(x, scale, mode), theirs)
+
+
+@pytest.mark.parametrize(
+    "sampling", [("nearest",), ("linear",), ("cubic", False, False, -0.75, "replicate"), ("lanczos3",)]
+)
+@pytest.mark.parametrize(("n", "m"), [(90, 97), (90, 270), (96, 32), (97, 31), (7, 300), (300, 7), (1, 90), (90, 1)])
+def test_long_axes_are_made_in_pieces_of_the_same_bits(n, m, sampling, monkeypatch):
+    sampling = resize_taps.Sampling(*sampling)
+    x, cotangent = (np.random.default_rng(0).normal(size=(count, 3)) for count in (n, m))
+    x[n // 3], x[n // 2, 0] = np.inf, 1e308
+    cotangent[m // 2, 1] = np.nan
+
+    def both():
+        monkeypatch.setattr(resize_taps, "_STEPS", Kernels())
+        columns = [resize_taps.resample(np.ascontiguousarray(x[:, i]), 0, (m,), sampling) for i in range(3)]
+        back = resize_transpose.resample_transpose(cotangent, 0, (n, 3), (m, 3), sampling)
+        return resize_taps.resample(x, 0, (m, 3), sampling), np.stack(columns, 1), back
+
+    whole = both()
+    for module in (resize_taps, resize_transpose):
+        monkeypatch.setattr(module, "LARGEST", 0)
+    monkeypatch.setattr(resize_taps, "WORDS_OF_PIECE", 40)
+    monkeypatch.setattr(resize_transpose, "_PIECE", 11)
+    (step,) = resize_taps.steps_to((n,), (m,), sampling, x.dtype)
+    assert isinstance(step.kernel, resize_taps._Pieces)
+    for one, other in zip(both(), whole):
+        np.testing.assert_array_equal(one, other)

@@ -1,5 +1,8 @@
 """A slice of what tox run -e fuzz and tox run -e soak do for hours, and whether they would notice."""
 
+import math
+import random as machine
+
 import fuzz
 import fuzz_cases
 import numpy as np
@@ -22,6 +25,17 @@ def test_random_calls(name):
         fuzz_cases.check(*call)
 
     run()
+
+
+@pytest.mark.thorough
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("seed", [3203892247, 1976015937, "fresh"])
+def test_rounds_with_seeds(seed):
+    number = machine.SystemRandom().getrandbits(32) if seed == "fresh" else seed
+    print(f"again by: python tests/support/fuzz.py --seed {number}")  # which is shown if it fails
+    counter = {"calls": 0}
+    fuzz.round_of(number, 100, math.inf, counter)
+    assert counter["calls"] >= 100
 
 
 @pytest.mark.parametrize("wrong", [lambda x: x * (1 + 1e-14), lambda x: x.astype(np.float32), lambda x: x[:1]])

@@ -35,9 +35,18 @@ def elementwise(
 def reduction(form: str, stages: Any, layout: Layout, identity: str | None, *, parallel: bool) -> Kernel:
     """Those of :mod:`numbafunc.cpu.reduction`; ``identity`` is that of the stages."""
     words = None if identity is None else ("reduction", form, identity, layout)
-    options = {"lanes": True} if form == "lanes" else {}
-    builder = f"reduction.build_{'columns' if form == 'lanes' else form}"
-    return Kernel(words, builder, stages, layout, parallel=parallel, **options)
+    builder, options = _LOOPS[form]
+    return Kernel(words, f"reduction.{builder}", stages, layout, parallel=parallel, **options)
+
+
+_LOOPS: dict[str, tuple[str, dict[str, Any]]] = {
+    "rows": ("build_rows", {}),
+    "batch": ("build_rows", {"batch": True}),
+    "columns": ("build_columns", {}),
+    "narrow": ("build_columns", {"form": "narrow"}),
+    "lanes": ("build_columns", {"form": "lanes"}),
+    "segments": ("build_segments", {}),
+}
 
 
 def copy(way: Traversal, word: str, itemsize: int, *, parallel: bool) -> Kernel:

@@ -1,4 +1,4 @@
-"""The loops of the reduction kind: along rows, down columns, and along rows so long that threads share them.
+"""The loops of the reduction kind: along rows, alone or in batches, down columns, and along long rows in segments.
 
 The stages of an op (see :class:`numbafunc.kinds.reduction.Stages`) become loops over one row, or over a tile of
 columns. In the source templates below ``{element}`` stands for the numbers of the operands at the current element.
@@ -19,8 +19,6 @@ _ROWS_TOGETHER = 4
 
 _ROWS = """
 def reduce_rows({parameters}, count, first_row, last_row):
-    for row in range(first_row, last_row):
-        begin = row * count
 {body}
 
 
@@ -34,42 +32,89 @@ def kernel({parameters}, rows, count):
 """
 
 
-def build_rows(stages: Any, layout: Layout, *, parallel: bool, identity: str | None = None) -> Any:
+def build_rows(stages: Any, layout: Layout, *, parallel: bool, identity: str | None = None, batch: bool = False) -> Any:
     """Kernel ``kernel(*slots, *steps, *results, rows, count)``: a thread reduces a row as a whole.
 
-    ``steps`` are two for each operand: elements from one row to the next, and along a row (0 or 1).
+    ``steps`` are two for each operand: elements from one row to the next, and along a row (0 or 1). With ``batch`` each
+    step is taken for all rows of a task before the next one: the processor then works on several rows at once, and
+    what is made of the totals is vectorised. All bits are the same.
     """
     source = Source(stages, layout)
     at = [f"row * outer{i} + i" if along else f"row * outer{i}" for i, along in enumerate(layout.along)]
     element = source.element(*at)
     settled = [f"settled({total}, {lost})" for total, lost in zip(source.totals, source.lost)]
-    body = [
-        *source.shift(element, "0", "count"),
-        *source.sums(element, "0", "count"),
-        *source.sums_again(element, settled),
-        *source.finish("shift", settled + source.more, "row"),
-    ]
+    shift, sums = source.shift(element, "0", "count"), source.sums(element, "0", "count")
+    again = source.sums_again(element, settled)
     if stages.epilogue is None:
-        body += source.store_finals("row")
+        last = source.store_finals("row")
     else:
-        body += ["for i in range(count):", "    " + source.epilogue(element, "shift", source.finals, "begin + i")]
-    text = _ROWS.format(parameters=source.parameters, **schedule(parallel), body=joined(body, 2))
-    return source.compile("rows", text, ("reduce_rows",), identity, [], parallel=parallel)
+        last = ["for i in range(count):", "    " + source.epilogue(element, "shift", source.finals, "begin + i")]
+    arrays: dict[str, list[str]] = {}
+    if not batch:
+        body = [*shift, *sums, *again, *source.finish("shift", settled + source.more, "row"), *last]
+        text = joined(["for row in range(first_row, last_row):", "    begin = row * count", *indented(body, 1)], 1)
+    else:
+        width = len(layout.keys)
+        finals = source.finals if stages.epilogue is not None else []
+        arrays = {name: [f"{name}_{i}" for i in range(width)] for name in [*source.totals, *source.more, *finals]}
+        arrays["shift"] = ["shift_0"]
+
+        def over_rows(*lines: str) -> list[str]:
+            head = ["for row in range(first_row, last_row):", "    begin, j = row * count, row - first_row"]
+            return [*head, *indented(list(lines), 1)]
+
+        def get(*names: str) -> list[str]:
+            return [f"get_{name}({tuple_of(arrays[name])}, (j,))[0]" for name in names]
+
+        def put(values: dict[str, str]) -> list[str]:
+            return [f"put_{name}({tuple_of(arrays[name])}, j, {value})" for name, value in values.items()]
+
+        found = get("shift", *source.totals, *source.more)
+        finish = source.finish(found[0], found[1:], "(first_row + j)")
+        if finals:
+            finish += put({name: name for name in finals})
+            taken = [f"{name} = {value}" for name, value in zip(("shift", *finals), get("shift", *finals))]
+            last = over_rows(*taken, *last)
+        else:
+            finish += source.store_finals("first_row + j")
+            last = []
+        totals = {**dict(zip(source.totals, settled)), **{name: name for name in source.more}}
+        lines = [
+            *_pieces(arrays, "last_row - first_row"),
+            *over_rows(*shift, *put({"shift": "shift"})),
+            *over_rows(f"shift = {found[0]}", *sums, *again, *put(totals)),
+            "for j in range(last_row - first_row):",
+            *indented(finish, 1),
+            *last,
+        ]
+        text = joined(lines, 1)
+    text = _ROWS.format(parameters=source.parameters, **schedule(parallel), body=text)
+    form = "batch" if batch else "rows"
+    return source.compile(form, text, ("reduce_rows",), identity, list(arrays), parallel=parallel)
+
+
+def _pieces(arrays: dict[str, list[str]], length: str) -> list[str]:
+    """Lines that make arrays of some length, of one piece of memory: to allocate takes as long as to reduce a row."""
+    names = [array for group in arrays.values() for array in group]
+    lines = [f"scratch = empty({len(names)} * ({length}), compute)"]
+    return lines + [f"{array} = scratch[{k} * ({length}) : {k + 1} * ({length})]" for k, array in enumerate(names)]
 
 
 _COLUMNS = """
 def reduce_tile({parameters}, count, inner, block, first, width):
+    across = {across}
 {allocate}
     begin = block * count * inner + first
-    for j in range(width):
+{turned}
+    for j in range(across):
 {clear}
 {shift}
     for start in range(0, count, BLOCK // 4):
         stop = min(start + BLOCK // 4, count)
-        for j in range(width):
+        for j in range(across):
 {clear_partials}
 {sums}
-        for j in range(width):
+        for j in range(across):
 {compensate}
 {again}
     for j in range(width):
@@ -89,7 +134,7 @@ def kernel({parameters}, blocks, count, inner, tile):
 
 
 def build_columns(
-    stages: Any, layout: Layout, *, parallel: bool, identity: str | None = None, lanes: bool = False
+    stages: Any, layout: Layout, *, parallel: bool, identity: str | None = None, form: str = "columns"
 ) -> Any:
     """Kernel ``kernel(*slots, *steps, *results, blocks, count, inner, tile)``: a thread reduces ``tile`` columns.
 
@@ -97,32 +142,53 @@ def build_columns(
     block to the next, and from one row to the next. ``layout.along`` tells whether an operand varies from column to
     column.
 
-    With ``lanes`` the columns are the rows of :func:`build_rows`, so short that a loop along one would not fill a
-    vector: elements are gathered before and scattered after. There is one block; ``steps`` are those of that function.
+    Two forms work on a copy in scratch memory, in which there are as many columns as fill vectors. They turn columns
+    that are ``narrow`` into such. In ``lanes`` the columns are the rows of :func:`build_rows`, which are too short for
+    vectors; there is one block, and ``steps`` are those of that function.
     """
     source = Source(stages, layout)
     arrays = {name: [f"{name}_{i}" for i in range(len(layout.keys))] for name in _scratch(source)}
     arrays["shift"] = ["shift_0"]
-    allocate = [f"{array} = empty(width, compute)" for group in arrays.values() for array in group]
-    gather: list[str] = []
-    scatter: list[str] = []
-    if lanes:
-        source.keep = False
+    allocate = _pieces(arrays, "across")
+    results = source.results
+    copied = form != "columns"
+    turned: list[str] = []
+    turned_back: list[str] = []
+    bases = [f"block * outer{i} + i * step{i}" for i in range(len(layout.operands))]
+    places = [f"{base} + first + j" if along else base for base, along in zip(bases, layout.along)]
+    place = result_place = "begin + i * inner + j"
+    if form == "lanes":
+        places = [f"(first + j) * outer{i} + i * step{i}" for i in range(len(layout.operands))]
+        result_place = "(first + j) * count + i"
+    slots = list(source.slots)
+    if copied:
+        place = "i * across + j"
         owners = [i for i, operand in enumerate(layout.operands) for _ in range(operand.slots)]
-        lane = {s: f"lane_{s}" if layout.operands[i].indexed else s for s, i in zip(source.slots, owners)}
-        allocate += [f"{lane[s]} = empty(width, {s}.dtype)" for s in source.slots if lane[s] != s]
-        gather = [
-            "for j in range(width):",
-            *(
-                f"    {lane[s]}[j] = {s}[(first + j) * outer{i} + i * step{i}]"
-                for s, i in zip(source.slots, owners)
-                if lane[s] != s
-            ),
-        ]
-        element = f"*load({tuple_of(lane.values())}, {tuple_of('j' if o.indexed else '0' for o in layout.operands)})"
-    else:
-        bases = [f"block * outer{i} + i * step{i}" for i in range(len(layout.operands))]
-        element = source.element(*(f"{base} + first + j" if a else base for base, a in zip(bases, layout.along)))
+        for number, i in enumerate(owners):
+            slot, along = source.slots[number], layout.along[i]
+            if layout.operands[i].indexed and (along or form == "lanes"):
+                slots[number] = lane = f"lane_{slot}"
+                rows = "count" if along else "1"
+                allocate.append(f"{lane} = empty({rows} * across, {slot}.dtype)")
+                turned += [
+                    f"for i in range({rows}):",
+                    "    for j in range(width):",
+                    f"        write_lane({lane}, {place}, read_row({slot}, {places[i]}))",
+                    "    for j in range(width, across):",
+                    f"        write_lane({lane}, {place}, read_row({slot}, {places[i].replace('first + j', 'first')}))",
+                ]
+                places[i] = place if along else "j"
+        if stages.epilogue is not None:
+            source.results = [f"lane_{result}" for result in results]
+            for result in results:
+                allocate.append(f"lane_{result} = empty(count * across, {result}.dtype)")
+                turned_back += [
+                    "for i in range(count):",
+                    "    for j in range(width):",
+                    f"        write_row({result}, {result_place}, read_{result}(lane_{result}, {place}))",
+                ]
+    indices = [place if operand.indexed else "0" for operand, place in zip(layout.operands, places)]
+    element = f"*load({tuple_of(slots)}, {tuple_of(indices)})"
 
     def get(name: str) -> str:
         return f"get_{name}({tuple_of(arrays[name])}, (j,))[0]"
@@ -134,10 +200,10 @@ def build_columns(
         """Loops over rows, each around a loop over columns; ``before`` and ``after`` serve several rows at once."""
 
         def over_columns(lines: list[str]) -> list[str]:
-            return ["for j in range(width):", *indented([*before, *lines, *after], 1)]
+            return ["for j in range(across):", *indented([*before, *lines, *after], 1)]
 
-        single = indented([*gather, *over_columns(at_element)], 1)
-        if lanes:
+        single = indented(over_columns(at_element), 1)
+        if form == "lanes":
             return [f"for i in range({start}, {stop}):", *single]
         several = [line for k in range(_ROWS_TOGETHER) for line in (f"i = top + {k}", *at_element)]
         return [
@@ -159,7 +225,7 @@ def build_columns(
         )
     sums = [f"{tuple_of(source.terms)} = lift(shift, {element})"]
     if source.keep:
-        sums += [f"store0({tuple_of(source.results)}, begin + i * inner + j, term0)"]
+        sums += [f"store0({tuple_of(source.results)}, {place}, term0)"]
     sums += [f"{p} = plus({p}, {t})" for p, t in zip(source.partials, source.terms)]
     sums = over_rows(
         "start",
@@ -178,10 +244,6 @@ def build_columns(
     again: list[str] = []
     if source.more:
         # Few columns want it, mostly none.
-        runs = element
-        if lanes:
-            places = [f"(first + j) * outer{i} + i * step{i}" for i in range(len(layout.operands))]
-            runs = source.element(*(at if o.indexed else "0" for at, o in zip(places, layout.operands)))
         again = [
             "some = False",
             "for j in range(width):",
@@ -190,7 +252,7 @@ def build_columns(
             "if some:",
             "    for j in range(width):",
             f"        shift = {get('shift')}",
-            *indented(source.sums_again(runs, settled), 2),
+            *indented(source.sums_again(element, settled), 2),
             *(f"        {put(name, name)}" for name in source.more),
         ]
     finish = source.finish(get("shift"), settled + [get(name) for name in source.more], "(first + j)")
@@ -199,28 +261,15 @@ def build_columns(
         finish += source.store_finals("block * inner + first + j")
     else:
         finish += [put(name, name) for name in source.finals]
-        place = "begin + i * inner + j"
-        if lanes:
-            place = "j"
-            lane_results = [f"lane_{r}" for r in source.results]
-            allocate += [f"lane_{r} = empty(width, {r}.dtype)" for r in source.results]
-            scatter = ["for j in range(width):"]
-            scatter += [f"    {r}[(first + j) * count + i] = lane_{r}[j]" for r in source.results]
-            source.results = lane_results
         stored = source.epilogue(element, get("shift"), [get(f) for f in source.finals], place)
-        epilogue = [
-            "for i in range(count):",
-            *indented(gather, 1),
-            "    for j in range(width):",
-            "        " + stored,
-            *indented(scatter, 1),
-        ]
-        if lanes:
-            source.results = [r.removeprefix("lane_") for r in source.results]
+        epilogue = ["for i in range(count):", "    for j in range(across):", "        " + stored, *turned_back]
+    source.results = results
     text = _COLUMNS.format(
         parameters=source.parameters,
         **schedule(parallel),
+        across="(width + VECTOR - 1) // VECTOR * VECTOR" if copied else "width",
         allocate=joined(allocate, 1),
+        turned=joined(turned, 1),
         clear=joined(
             [put("shift", "number(0.0)" if stages.shift_of is None else "number(-inf)")]
             + [put(name, "number(0.0)") for name in source.totals + source.lost],
@@ -234,9 +283,7 @@ def build_columns(
         finish=joined(finish, 2),
         epilogue=joined(epilogue, 1),
     )
-    return source.compile(
-        "lanes" if lanes else "columns", text, ("reduce_tile",), identity, list(arrays), parallel=parallel
-    )
+    return source.compile(form, text, ("reduce_tile",), identity, list(arrays), parallel=parallel)
 
 
 def _scratch(source: Source) -> list[str]:

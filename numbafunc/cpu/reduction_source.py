@@ -9,7 +9,7 @@ import numpy as np
 
 from numbafunc.cpu import accumulate
 from numbafunc.cpu.dispatchers import compile_kernel, inline
-from numbafunc.cpu.load_store import FLOATS, Separation, make_load, make_store
+from numbafunc.cpu.load_store import FLOATS, Separation, make_load, make_read, make_store, make_write
 from numbafunc.cpu.reduction_layout import Layout
 from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK
 from numbafunc.cpu.stored_operand import StoredOperand
@@ -24,12 +24,16 @@ BLOCK = 512
 SEGMENT = 1 << 15
 
 
+# Numbers of columns in scratch memory are multiples of this, the float32 numbers of the longest vectors.
+VECTOR = 16
+
+
 # Elements per task: fewer are not worth one.
 TASK = 1 << 13
 
 
 class Source:
-    """The pieces of source that the three loops of the kind are made of."""
+    """The pieces of source that the loops of the kind are made of."""
 
     def __init__(self, stages: Any, layout: Layout) -> None:
         self.stages = stages
@@ -155,7 +159,10 @@ class Source:
         layout, stages = self.layout, self.stages
         width = len(layout.keys)
         groups = {name: tuple(f"{name}{i}" for i in range(1 if name == "shift" else width)) for name in scratch}
-        separation = Separation(("operands", *self.results, *(array for group in groups.values() for array in group)))
+        # In these forms "operands" and results are columns in scratch memory, which are copies.
+        rows = ("rows", "turned") if form in ("lanes", "narrow") else ()
+        arrays = (array for group in groups.values() for array in group)
+        separation = Separation(("operands", *self.results, *rows, *arrays))
         namespace: dict[str, Any] = {
             "__name__": __name__,
             "set_parallel_chunksize": SET_CHUNK,
@@ -178,10 +185,16 @@ class Source:
             "wanted": stages.wanted and inline(stages.wanted),
             "epilogue": stages.epilogue and inline(stages.epilogue),
         }
-        for name in ("BLOCK", "SEGMENT", "TASK"):
+        for name in ("BLOCK", "SEGMENT", "TASK", "VECTOR"):
             namespace[name] = globals()[name]
         for name in ("larger", "add", "plus", "rounding_error", "settled"):
             namespace[name] = getattr(accumulate, name)
+        if rows:
+            namespace["read_row"], namespace["write_row"] = (
+                make("words", separation, name) for make, name in zip((make_read, make_write), rows)
+            )
+            namespace["write_lane"] = make_write("words", separation, "operands")
+            namespace |= {f"read_{result}": make_read("words", separation, result) for result in self.results}
         for i in range(stages.results):
             group = tuple(self.results[i * width : (i + 1) * width])
             namespace[f"store{i}"] = make_store(layout.storage, layout.keys, group, separation)

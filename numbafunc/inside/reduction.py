@@ -17,7 +17,7 @@ from numbafunc.cpu.reduction_layout import Layout
 from numbafunc.cpu.stored_operand import StoredOperand
 from numbafunc.inside.operands import Operand, implementation, is_integer, shape_lines
 from numbafunc.kinds.njit_arguments import UNKNOWN, known, refuse
-from numbafunc.kinds.reduction import FEW, LANES, LARGEST_TILE, LONG, SHORT, Reduction
+from numbafunc.kinds.reduction import FEW, LANES, LARGEST_TILE, LONG, MIDDLE, SEVERAL, SHORT, Reduction
 from numbafunc.numbers.keys import VALUE
 
 
@@ -116,6 +116,8 @@ def reduce({", ".join((*names, *steps, *results))}, blocks, length, inner):
         {call("columns", ("length * inner", "inner"), "blocks, length, inner, max(32, tile)")}
     elif length < SHORT and blocks >= SHORT:
         {call("lanes", ("length", "1"), "1, length, blocks, LANES")}
+    elif length <= MIDDLE and blocks >= SEVERAL:
+        {call("batch", ("length", "1"), "blocks, length")}
     elif blocks <= FEW and length >= LONG:
         {call("segments", ("length", "1"), "blocks, length")}
     else:
@@ -123,13 +125,15 @@ def reduce({", ".join((*names, *steps, *results))}, blocks, length, inner):
 """
     builds: dict[str, Callable[..., Any]] = {
         "columns": loops.build_columns,
-        "lanes": functools.partial(loops.build_columns, lanes=True),
+        "lanes": functools.partial(loops.build_columns, form="lanes"),
+        "batch": functools.partial(loops.build_rows, batch=True),
         "segments": loops.build_segments,
         "rows": loops.build_rows,
     }
     namespace: dict[str, Any] = {
         **{form: separate(build(stages, layout, parallel=False).py_func) for form, build in builds.items()},
         **{"LARGEST_TILE": LARGEST_TILE, "SHORT": SHORT, "LANES": LANES, "FEW": FEW, "LONG": LONG},
+        **{"MIDDLE": MIDDLE, "SEVERAL": SEVERAL},
         "__name__": __name__,
     }
     exec(compile(source, "<numbafunc reduction>", "exec"), namespace)

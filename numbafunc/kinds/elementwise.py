@@ -159,7 +159,10 @@ class Elementwise:
                     else:
                         return general((x, y), out)
                     if type(y) is float:
-                        code(x.ravel(), y, result.ravel())
+                        if x.ndim == 1:
+                            code(x, y, result)
+                        else:
+                            code(x.ravel(), y, result.ravel())
                         return result
                     if y.dtype == x.dtype and y.shape == x.shape and y.flags.num & FLAGS == PLAIN:
                         code(x.ravel(), y.ravel(), result.ravel())

@@ -40,8 +40,16 @@ LONG, FEW = 1 << 16, 16
 # Rows shorter than this, when there are at least as many, are reduced side by side, so many at a time.
 SHORT, LANES = 32, 128
 
+# Rows up to this long, when there are at least so many, are taken in batches, unless each number has more coefficients
+# than this, which then do not stay in registers.
+MIDDLE, SEVERAL, LIGHT = 2048, 8, 2
+
 # Columns whose accumulators still fit into the first-level cache.
 LARGEST_TILE = 1024
+
+# Fewer columns than this, which would not fill vectors of 512 bits, are copied to scratch memory, where there are more,
+# if there are as many rows as pay for it and no more elements than fit into a cache. Other processors gain nothing.
+NARROW, TALL, MOST = 32, 32, 1 << 14
 
 # From this many elements on, several threads pay in spite of the cost of starting them.
 PARALLEL_FROM = 1 << 14
@@ -249,8 +257,11 @@ class Reduction:
         key = (view.form, operands, along, storage, keys, parallel)
         kernel = self._kernels.get(key)
         if kernel is None:
+            form = view.form
+            if len(keys) > LIGHT:
+                form = {"batch": "rows", "narrow": "columns"}.get(form, form)
             layout = Layout(operands, along, storage, keys)
-            kernel = kernels.reduction(view.form, self.stages, layout, self.name, parallel=parallel)
+            kernel = kernels.reduction(form, self.stages, layout, self.name, parallel=parallel)
             self._kernels[key] = kernel
         return kernel
 
@@ -262,6 +273,14 @@ def _in_main_memory(op: Reduction) -> Callable[..., tuple[Any, ...]]:
         return results if type(results) is tuple else (results,)
 
     return run
+
+
+@functools.cache
+def _has_long_vectors() -> bool:
+    """Whether the processor that Numba compiles for has vectors of 512 bits."""
+    from numbafunc.cpu.cache_key import settings
+
+    return "+avx512f" in settings()[0][2]
 
 
 class _View(NamedTuple):
@@ -294,9 +313,13 @@ class _View(NamedTuple):
     def form(self) -> str:
         """Name of the loop to use."""
         if self.inner != 1:
-            return "columns"
+            poor = self.inner < NARROW // 2 or (self.inner < NARROW and self.inner % 4)
+            pays = poor and self.length >= TALL and self.length * self.inner <= MOST
+            return "narrow" if pays and _has_long_vectors() else "columns"
         if self.length < SHORT and self.blocks >= SHORT:
             return "lanes"
+        if self.length <= MIDDLE and self.blocks >= SEVERAL:
+            return "batch"
         return "segments" if self.blocks <= FEW and self.length >= LONG else "rows"
 
     @property
@@ -309,7 +332,7 @@ class _View(NamedTuple):
         """The last arguments of a kernel."""
         if self.form == "lanes":
             return (1, self.length, self.blocks, LANES)
-        if self.form != "columns":
+        if self.inner == 1:
             return (self.blocks, self.length)
         # Results do not depend on how many columns a thread takes together. Long runs are read faster.
         share = -(-self.inner // (threads.count() if self.is_large else 1))
@@ -325,7 +348,7 @@ class _View(NamedTuple):
         before, after = self.split
         parts = (permuted[:before], permuted[before:after], permuted[after:])
         block, row, column = (any(length != 1 for length in part) for part in parts)
-        if self.form != "columns":
+        if self.inner == 1:
             return block, row, row
         return block, row, column
 
@@ -348,7 +371,7 @@ class _View(NamedTuple):
     def strides(self, varies: tuple[bool, bool, bool]) -> list[int]:
         """Elements of an operand from one block to the next and from one row to the next."""
         block, row, column = varies
-        if self.form != "columns":
+        if self.inner == 1:
             return [(self.length if row else 1) if block else 0, 1 if row else 0]
         width = self.inner if column else 1
         return [(width * self.length if row else width) if block else 0, width if row else 0]

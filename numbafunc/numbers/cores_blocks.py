@@ -34,13 +34,17 @@ def even_odd(x: Real, square: Real, coefficients: tuple[float, ...]) -> Real:
     return fma(x, polynomial(square, *coefficients[1::2]), polynomial(square, *coefficients[::2]))
 
 
-def nearest_integer(x: Real, factor: float, offset: int) -> tuple[Word, Real]:
+def nearest_integer(x: Real, factor: float, offset: int, least: int | None = None) -> tuple[Word, Real]:
     """``n``, the integer nearest to ``x * factor``: ``n + offset`` in the low bits of a word, and as a number.
+
+    It is not below the least one, if that is given.
 
     In the binade of 1.5 * 2**mantissa neighbours differ by one, so adding this rounds to an integer.
     """
     magic = 1.5 * 2.0**x.format.mantissa + offset
     shifted = fma(x, factor, magic)
+    if least is not None:
+        shifted = at_least(shifted, magic + least)
     return shifted.bits(), shifted - magic
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from numbafunc.numbers.cores_blocks import (
     at_least,
     at_most,
+    even_odd,
     exact_sum,
     expm1_tail,
     nearest_integer,
@@ -85,23 +86,28 @@ def _decrement_where(condition: Bit, word: Word) -> Word:
 
 
 def tanh(x: Real) -> Real:
-    """tanh(x) = (1 - e) / (1 + e) with e = exp(-2|x|) = 2**n + 2**n * expm1(r), so 1 - e loses nothing near 0.
+    """tanh|x| = h / (1 - h) with h = (1 - exp(-2|x|)) / 2, where exp(-2|x|) = 2**n * exp(-2 r): nothing is lost near 0.
 
-    Both terms of the quotient carry low parts, so that little is added to the final rounding.
+    Of h a low part is kept. For q = h / (1 - h), rounded, h - q is exact, and so is the remainder h - q + q * h but for
+    one rounding; the one of 1 - h does not matter. Where exp(-2|x|) is near the last place of 1 a digit of it will do,
+    and ``n`` is not so small that 1 - 2**n were rounded.
     """
     c = constants_of(x)
     magnitude = at_most(abs(x), c.tanh_largest)
-    word, n = nearest_integer(magnitude, -2.0 * c.log2_e[0], x.format.bias)
-    r, r_lo = fma(n, -c.ln2[0], magnitude * -2.0), n * -c.ln2[1]
-    tail = expm1_tail(r + r_lo, r_lo, c.expm1)
+    word, n = nearest_integer(magnitude, -2.0 * c.log2_e[0], x.format.bias, -x.format.mantissa - 1)
+    r = fma(n, 0.5 * c.ln2[0], magnitude)
+    square = r * r
+    # -expm1(-2 r) / 2 = r + square * tail
+    tail = fma(r, even_odd(r, square, tuple(a * (-2.0) ** k for k, a in enumerate(c.expm1, 2))), -1.0)
+    p = fma(square, tail, r)
+    p_lo = fma(n, 0.5 * c.ln2[1], fma(square, tail, r - p))
     power = power_of_two(word)
-    minus, minus_lo = exact_sum(1.0, -power)
-    main = fma(-power, r, minus)
-    main_lo = fma(-power, r, minus - main) + minus_lo
-    above = fma(-power, tail, main)
-    above_lo = fma(-power, tail, main - above) + main_lo
-    below, below_lo = exact_sum(2.0, -above)
-    return with_sign_of(quotient(above, above_lo, below, below_lo - above_lo), x)
+    base = fma(power, -0.5, 0.5)
+    above = fma(power, p, base)
+    above_lo = fma(power, p_lo, fma(power, p, base - above))
+    inverse = 1.0 / (1.0 - above)
+    q = above * inverse
+    return with_sign_of(fma(fma(above_lo, inverse, fma(q, above, above - q)), inverse, q), x)
 
 
 def _decay(x: Real) -> tuple[Real, Real, Real, Real]:
@@ -136,14 +142,12 @@ def logistic(x: Real) -> Real:
 
 
 def logistic_of_decay(x: Real, power: Real, p: Real, shift: float) -> Real:
-    """1 / (1 + e) for x >= 0, e / (1 + e) for x < 0."""
-    raised = fma(power, p, power)
-    below = fma(raised, 1 / shift, 1.0)
-    below_lo = fma(raised, 1 / shift, 1.0 - below)
-    above = select(x.bits() < 0, raised, shift)  # the sign bit, which a blend takes as it is
-    inverse = 1.0 / below
+    """1 / (1 + e) for x >= 0, e / (1 + e) for x < 0. The remainder of the quotient is exact but for one rounding."""
+    e = fma(power, p, power) * (1 / shift)  # rounded once more where it is subnormal, and is the result itself
+    above = select(x.bits() < 0, e, 1.0)  # the sign bit, which a blend takes as it is
+    inverse = 1.0 / (e + 1.0)
     q = above * inverse
-    return fma(fma(-q, below_lo, fma(-q, below, above)), inverse, q) * (1 / shift)
+    return fma(fma(-q, e, above - q), inverse, q)
 
 
 def softplus(x: Real) -> Real:

@@ -256,7 +256,7 @@ class Real:
         """The integer with the same bits."""
         return Word(self.builder, self.builder.bitcast(self.value, self.format.word), self.format)
 
-    def _intrinsic(self, name: str, *others: Real | Number) -> Real:
+    def _intrinsic(self, name: str, *others: Real | Number, flags: tuple[str, ...] = ()) -> Real:
         arguments = [self.value, *(self._other(other) for other in others)]
         substitute = getattr(self.builder, "substitutes", _NONE).get(name)
         if substitute is not None:
@@ -268,9 +268,10 @@ class Real:
             arguments = [repeated(self.builder, argument, lanes) for argument in arguments]
             kind = ir.FunctionType(whole, [whole] * len(arguments))
             name = f"{name}.v{lanes}f{self.format.width}"
-            return self._new(self.builder.call(get_or_insert_function(self.builder.module, kind, name), arguments))
+            function = get_or_insert_function(self.builder.module, kind, name)
+            return self._new(self.builder.call(function, arguments, fastmath=flags))
         function = self.builder.module.declare_intrinsic(name, [real], ir.FunctionType(real, [real] * len(arguments)))
-        return self._new(self.builder.call(function, arguments))
+        return self._new(self.builder.call(function, arguments, fastmath=flags))
 
     def call(self, symbol: str, *others: Real) -> Real:
         """An external C function of this value, and of others, such as ``sinf``."""
@@ -304,8 +305,8 @@ class Real:
         return self._intrinsic("llvm.copysign", sign)
 
     def maximum(self, other: Real | Number) -> Real:
-        """The larger of both, NaN when either is NaN."""
-        return self._intrinsic("llvm.maximum", other)
+        """The larger of both, NaN when either is NaN; of zeros of both signs any, which halves the instructions."""
+        return self._intrinsic("llvm.maximum", other, flags=("nsz",))
 
     def minimum(self, other: Real | Number) -> Real:
         """The smaller of both, NaN when either is NaN."""

@@ -47,7 +47,7 @@ def _leaky_relu(x: Any, negative_slope: Any) -> Any:
 
 @define(keep_integers=True, light=True)
 def _relu(x: Any) -> Any:
-    return x if x > 0 else like(0, x) if x <= 0 else constant(x)
+    return like(0, x) if x <= 0 else x if x > 0 else constant(x)  # in this order the value takes one comparison
 
 
 @define()

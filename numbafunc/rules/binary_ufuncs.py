@@ -175,7 +175,10 @@ def _power_by_exponent(x: Operand, y: Operand, z: Operand) -> Operand:
 
 def damped(x: Operand, factor: Operand) -> Any:
     """``x * factor``, and zero where the factor is, even for an infinite ``x``; the factor may move off zero."""
-    return scale(x, factor) if type(factor) is Dual else np.where(factor == 0, 0, x * factor)
+    if type(factor) is Dual:
+        return scale(x, factor)
+    product = x * factor
+    return product if type(product) is np.ndarray and is_finite(product) else np.where(factor == 0, 0, product)
 
 
 def _root_slope(exponent: Any, x: Operand, y: Operand) -> Operand:
@@ -189,8 +192,10 @@ def _power(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tang
     exponent = value_of(y)
     if np.iscomplexobj(exponent):
         return _power_by_both(x, y, z, dx, dy)
+    if dx is None or (type(dx) is not Recorder and not np.count_nonzero(value_of(x) == 0)):
+        return _power_by_both(x, y, z, dx, dy)
     root = (exponent > 0) & (exponent < 1)
-    if dx is None or not np.any(root):
+    if not np.any(root):
         return _power_by_both(x, y, z, dx, dy)
     if type(dx) is Recorder:
         if dy is None and type(y) is not Dual and np.ndim(y) == 0 and dx.shape[1:] == z.shape:

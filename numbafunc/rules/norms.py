@@ -24,6 +24,7 @@ import numpy as np
 
 from numbafunc.dual.array import Operand, quiet, value_of
 from numbafunc.dual.axes import axes_of
+from numbafunc.dual.dtypes import is_finite
 from numbafunc.dual.guesses import of_length
 from numbafunc.dual.products import divide_by_length, finish, sloped, whole
 from numbafunc.rules.application import Tangent, with_axes, with_scale
@@ -31,6 +32,9 @@ from numbafunc.rules.arguments import from_end
 from numbafunc.rules.complex_values import absolute_tangent, real_product
 from numbafunc.rules.linalg import singular_value_tangents
 from numbafunc.rules.register import rule_for
+
+# Products of more elements are left to ufuncs: BLAS may share them out to threads.
+_FEW = 10000
 
 # Functions of tangents count their axes from the end, where the axis of directions does not shift them.
 
@@ -88,6 +92,11 @@ def _norm(x: Operand, ord: Any = None, axis: Any = None, keepdims: bool = False)
         if scaled is not None:
             return scaled
     primal, tangent, ndim = x.primal, x.tangent, x.ndim
+    if axis is None and ord is None and type(primal) is np.ndarray and type(tangent) is np.ndarray:
+        # The short way for few real numbers: elements that are zero need no care where the sum is finite.
+        few = primal.size <= _FEW and primal.dtype.char in "fd" and value > 0
+        if few and is_finite(change := tangent.reshape(-1, primal.size).dot(primal.ravel())):
+            return finish(value, (change / value.item()).reshape(-1, *value.shape), x.level)
     with quiet():
         if axis is None and ord is None:
             axes = tuple(range(-ndim, 0))

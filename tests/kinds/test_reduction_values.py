@@ -33,8 +33,8 @@ def compare(result, expected, dtype):
 @pytest.mark.parametrize("dtype", mostly_thorough(oracles.FLOATS, [np.float32, np.float64]), ids=str)
 @pytest.mark.parametrize("name", NAMES)
 def test_rows(name, dtype):
-    # 1000 is no multiple of a block, and longer than one; so is 70 of one of the simulator.
-    for shape in ((5, 7), (3, sized(1000, simulated=70)), (11,)):
+    # 1000 is no multiple of a block, and longer than one; so is 70 of one of the simulator. Nine rows are a batch.
+    for shape in ((9, 7), (3, sized(1000, simulated=70)), (11,)):
         entry = TABLE[name]
         arrays = operands(name, shape_for(name, shape), dtype)
         copies = [array.copy() for array in arrays]
@@ -48,9 +48,9 @@ def test_rows(name, dtype):
 @pytest.mark.parametrize("dtype", [np.dtype(np.float32), *thorough(np.dtype(np.float64))], ids=str)
 @pytest.mark.parametrize("name", FREE)
 def test_columns(name, dtype):
-    # Tiles of columns with a remainder, blocks before them, rows in more than one block.
+    # Tiles of columns with a remainder, blocks before them, rows in more than one block, columns too few for vectors.
     tall = (sized(300, simulated=33), sized(131, simulated=34))
-    for shape, axis in (((7, 5), 0), (tall, 0), ((2, 6, 3), 1), ((2, 3, 4, 5), (1, 2))):
+    for shape, axis in (((sized(40, simulated=7), 5), 0), (tall, 0), ((2, 6, 3), 1), ((2, 3, 4, 5), (1, 2))):
         arrays = operands(name, shape, dtype)
         result = TABLE[name].function(arrays[0], axis, *arrays[1:])
         expected = TABLE[name].oracle(arrays[0].astype(np.float64), axis, *(a.astype(np.float64) for a in arrays[1:]))

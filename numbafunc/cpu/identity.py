@@ -123,8 +123,11 @@ def is_constant(array: Any) -> bool:
 def _may_be_set(attribute: Any) -> bool:
     """Whether an attribute of a released module is one that programs may set: a constant, or a user's function."""
     plain = type(attribute) in _PLAIN or isinstance(attribute, (tuple, np.generic, np.ndarray))
-    function = isinstance(attribute, (types.FunctionType, Dispatcher))
-    return plain or (function and not is_released(attribute.__module__))
+    return plain or _is_users(attribute)
+
+
+def _is_users(value: Any) -> bool:
+    return isinstance(value, (types.FunctionType, Dispatcher)) and not is_released(value.__module__)
 
 
 def _is_function(value: Any) -> bool:
@@ -305,16 +308,24 @@ def _taught(functions: int, attributes: int, lowered: int) -> _Taught:
         for template in getattr(type_, "templates", ()):
             if _is_foreign(template):
                 found.add(id(value))
-            elif isinstance(value, types.FunctionType) and hasattr(template, "_jit_options"):
+            elif hasattr(template, "_jit_options") and _is_users(value):
                 options[id(value)] = f"{template._jit_options} {template._inline.value}"
-    operators = False
-    for implementation, key, signature in imputils.builtin_registry.functions:
-        if not is_released(implementation.__module__):
-            found.add(id(key))
-            own = (is_released((one if isinstance(one, type) else type(one)).__module__) for one in signature)
-            operators |= (isinstance(key, str) or getattr(key, "__module__", None) == "_operator") and all(own)
+    lowered_functions, operators = _lowered(lowered)
+    found.update(lowered_functions)
     names = frozenset(t._attr for t in builtin_registry.attributes if hasattr(t, "_attr") and _is_foreign(t))
     return _Taught(frozenset(found), names, operators, options)
+
+
+@lru_cache(maxsize=1)
+def _lowered(number: int) -> tuple[list[int], bool]:
+    """The ids of what users have lowered themselves, and whether operators on types of Numba's own are among that."""
+    found, operators = [], False
+    for implementation, key, signature in imputils.builtin_registry.functions:
+        if not is_released(implementation.__module__):
+            found.append(id(key))
+            own = (is_released((one if isinstance(one, type) else type(one)).__module__) for one in signature)
+            operators |= (isinstance(key, str) or getattr(key, "__module__", None) == "_operator") and all(own)
+    return found, operators
 
 
 def _is_foreign(template: Any) -> bool:

@@ -301,6 +301,13 @@ class Factor:
 @njit
 def f(x): return Factor().times(x)
 """,
+    "lowered operator": """
+@numba.extending.lower_builtin(operator.sub, numba.types.float64, numba.types.float64)
+def lowered(context, builder, signature, arguments):
+    return builder.fmul(arguments[0], arguments[0].type({k}.0))
+@njit
+def f(x): return x - 1.0
+""",
 }
 LOOKING = """
 import sys
@@ -328,18 +335,19 @@ for number in range(int(sys.argv[2])):
 
 
 @pytest.mark.thorough
-def test_wherever_a_number_comes_from_it_is_never_stale(programs, tmp_path):
+@pytest.mark.parametrize("names", [list(CHANGED)[:-1], list(CHANGED)[-1:]], ids=["functions", "operator"])
+def test_wherever_a_number_comes_from_it_is_never_stale(programs, tmp_path, names):
     found = []
     for k in (2, 3):
-        for number, source in enumerate(CHANGED.values()):
+        for number, source in enumerate(map(CHANGED.get, names)):
             head = "import enum, math, operator\nimport numba\nimport numpy as np\nfrom numba import njit\n"
             tmp_path.joinpath(f"changed{number}.py").write_text(head + source.replace("{k}", str(k)))
-        found.append(run(programs, tmp_path, LOOKING, tmp_path, len(CHANGED)).splitlines())
-    for name, two, three in zip(CHANGED, *found):
+        found.append(run(programs, tmp_path, LOOKING, tmp_path, len(names)).splitlines())
+    for name, two, three in zip(names, *found):
         if name == "options of a jitable function":
             assert (two.split()[1], three.split()[1]) == ("inf", "division"), name
         else:
-            slope = {2: "1.0", 3: "1.0"} if name == "lowered function" else {2: "2.0", 3: "3.0"}
+            slope = {2: "1.0", 3: "1.0"} if name.startswith("lowered") else {2: "2.0", 3: "3.0"}
             assert two.split()[:2] == [slope[2], "1.0"], name
             assert three.split()[:2] == [slope[3], "1.5"], name
 

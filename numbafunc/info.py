@@ -92,6 +92,9 @@ def _version(distribution: str) -> str | None:
 
 def _processor() -> dict[str, Any]:
     """The processor that kernels are compiled for: this one, unless settings of Numba's name another."""
+    from numbafunc.numba_import import import_numba
+
+    import_numba()
     from numba.core.registry import cpu_target
 
     _, name, features = cpu_target.target_context.codegen().magic_tuple()

@@ -25,6 +25,8 @@ AT_IMPORT: list[Any] = []
 # Settings by which no machine code differs.
 _WITHOUT_EFFECT = ("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER", "NUMBA_THREADING_LAYER_PRIORITY")
 
+if "numba" in sys.modules:
+    import_module("numba")  # another thread may be about to import it: this waits
 _waiting: list[Callable[[], object]] | None = None if "numba" in sys.modules else []
 _lock = threading.Lock()
 
@@ -36,6 +38,15 @@ def after_import(function: Callable[[], object]) -> None:
             _waiting.append(function)
             return
     function()
+
+
+def is_imported() -> bool:
+    """Whether Numba has been imported as a whole.
+
+    While another thread imports it, ``from numba.core import ...`` would find modules that are loaded in part: only
+    ``import numba`` and :func:`import_numba` wait for that thread.
+    """
+    return _waiting is None
 
 
 def import_numba() -> Any:
@@ -111,4 +122,4 @@ def _call_afterwards(loader: Any) -> None:
 if _waiting is not None:
     sys.meta_path.insert(0, _Finder())
 
-__all__ = ["AT_IMPORT", "after_import", "environment", "import_numba"]
+__all__ = ["AT_IMPORT", "after_import", "environment", "import_numba", "is_imported"]

@@ -11,6 +11,7 @@ from typing import Any
 
 from numbafunc.cpu.identity import is_released
 from numbafunc.kinds.njit import COLLECTIVES
+from numbafunc.numba_import import import_numba
 from numbafunc.numbers import elementary
 
 _COLOUR = re.compile(r"\x1b\[\d*m")
@@ -36,6 +37,7 @@ _INSTEAD = {
 
 def compile_errors() -> tuple[type[Exception], ...]:
     """The exceptions that Numba raises while it compiles."""
+    import_numba()
     from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
     return NumbaError, UnsupportedBytecodeError

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import sys
 import warnings
 from collections.abc import Sequence
 from functools import update_wrapper
@@ -28,6 +27,7 @@ from numbafunc.dual.recorded import added, recorded_level, shaped_like, taken_ap
 from numbafunc.errors import CompiledDerivativeWarning
 from numbafunc.interrupts import held_back
 from numbafunc.kinds.njit import COLLECTIVES
+from numbafunc.numba_import import after_import, is_imported
 
 LARGEST_JACOBIAN = 2**10
 """The most elements of arguments for which reverse mode finds the Jacobian of a compiled function."""
@@ -35,7 +35,7 @@ LARGEST_JACOBIAN = 2**10
 
 def is_dispatcher(f: Any) -> bool:
     """Whether something is a function compiled by Numba."""
-    if "numba" not in sys.modules or not hasattr(f, "py_func"):
+    if not is_imported() or not hasattr(f, "py_func"):
         return False
     from numba.core.dispatcher import Dispatcher
 
@@ -314,8 +314,12 @@ def _original(name: str) -> Any:
     return getattr(_DispatcherBase, name)
 
 
+_running = [False]
+
+
 def _hand_on(running: bool) -> None:
-    if "numba" not in sys.modules:
+    _running[0] = running
+    if not is_imported():
         return
     from numba.core.dispatcher import Dispatcher
 
@@ -327,6 +331,7 @@ def _hand_on(running: bool) -> None:
 
 
 watch_runs(_hand_on)
+after_import(lambda: _hand_on(_running[0]))
 
 
 def _given(argument: Any) -> Any:

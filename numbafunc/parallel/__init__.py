@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import numba as _numba  # noqa: F401  (first, so that modules of it which another thread loads are waited for)
+
 from numbafunc.errors import CollectiveMismatchError
 from numbafunc.parallel import axes, dtypes
 from numbafunc.parallel.call_site import Place

@@ -190,6 +190,49 @@ def test_threads_and_children_read_kernels(programs, relu):
     assert programs.run(program, NUMBAFUNC_CACHE_DIR=relu.parent.parent) == "False"
 
 
+def test_threads_that_import_numba_do_not_disturb_others(programs, tmp_path):
+    program = """
+        import threading
+        import numpy as np
+        import numbafunc
+
+        def compiled():
+            import numba
+            return numba.njit(lambda x: numbafunc.relu(x))(2.0)
+
+        def gradient():
+            return numbafunc.grad(lambda x: numbafunc.relu(x) ** 2)(1.0)
+
+        def loop():
+            return numbafunc.scan(lambda c, x: (c + x, c), 0.0, np.ones(2))[0]
+
+        found, start = [], threading.Barrier(4)
+        def run(function):
+            start.wait()
+            found.append(float(function()))
+        functions = [compiled, gradient, loop, lambda: numbafunc.relu(2.0)]
+        threads = [threading.Thread(target=run, args=(function,)) for function in functions]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert found == [2.0] * 4, found
+        """
+    for _ in range(3):  # the cache is empty at first
+        programs.run(program, NUMBAFUNC_CACHE_DIR=tmp_path / "cache")
+
+
+def test_numba_that_comes_while_a_function_is_differentiated(programs, tmp_path):
+    program = """
+        import numbafunc
+        def f(x):
+            import numba
+            return numba.njit(lambda x: x * x)(x)
+        print(numbafunc.grad(f)(3.0))
+        """
+    assert programs.run(program, NUMBAFUNC_CACHE_DIR=tmp_path / "cache") == "6.0"
+
+
 class Planted:
     def __reduce__(self):
         return os.mkdir, (self.path,)

@@ -13,21 +13,18 @@ from functools import cache
 from typing import Any
 
 import llvmlite
-import numba
 from numba.core import event
 from numba.core.caching import NullCache, _Cache
 from numba.core.compiler import CompileResult
-from numba.core.environment import _rebuild_env
-from numba.core.funcdesc import FunctionDescriptor
 from numba.core.runtime import _nrt_python, rtsys
 from numba.core.serialize import dumps
 
 from numbafunc.cpu import cache_folder
-from numbafunc.cpu.cache_entries import keep, read, unpacked
+from numbafunc.cpu.cache_entries import keep, read
 from numbafunc.cpu.cache_key import key_of, source_digest
 from numbafunc.cpu.compile_log import CompileTimer
 from numbafunc.cpu.identity import TAINTED, UnidentifiableError, is_covered, mangled, type_words
-from numbafunc.cpu.kernel_loader import ENVIRONMENT, NotPlainError, payload_of
+from numbafunc.cpu.kernel_loader import ENVIRONMENT, payload_of
 
 
 class _Compilations(event.Listener):
@@ -134,36 +131,16 @@ class KernelCache(_Cached):
 
 
 class LinkedCache(_Cached):
-    """Cache of a kernel that compiled functions call too, so that Numba has to know it: likewise plain."""
+    """Cache of a kernel that compiled functions call too.
+
+    Numba has to know it by its types, which have no plain form: its entries are pickles.
+    """
 
     def _payload(self, compiled: Any) -> bytes:
-        result, function, library = compiled.signature.return_type, compiled.fndesc, compiled.library
-        if getattr(numba.types, str(result), None) != result:
-            raise NotPlainError(f"its result is {result}")
-        shared = library.serialize_using_object_code()[2][1]
-        words = {name: getattr(function, name) for name in _DESCRIBED}
-        return payload_of(compiled, {"library": library.name, "result": str(result), "function": words}, shared)
+        return bytes(dumps(compiled._reduce()))
 
     def _restore(self, payload: bytes, signature: Any, target: Any) -> Any:
-        facts, (code, shared) = unpacked(payload)
-        words, types = facts["function"], tuple(getattr(signature, "args", signature))
-        function = FunctionDescriptor(
-            *(True, words["modname"], words["qualname"], words["unique_name"], None, None),
-            *(getattr(numba.types, facts["result"]), None, words["args"], words["kws"]),
-            mangler=lambda *arguments, **options: words["mangled_name"],
-            argtypes=types,
-            noalias=words["noalias"],
-            env_name=words["env_name"],
-        )
-        first, *others = (_rebuild_env(__name__, [], name) for name in (words["env_name"], *facts["environments"]))
-        return CompileResult._rebuild(
-            *(target, (facts["library"], "object", (code, shared)), function, first),
-            *(numba.core.typing.signature(function.restype, *types), False, (), None, (), tuple(others)),
-        )
-
-
-# What makes a function known to Numba.
-_DESCRIBED = ("modname", "qualname", "unique_name", "mangled_name", "env_name", "args", "kws", "noalias")
+        return CompileResult._rebuild(target, *pickle.loads(payload))
 
 
 class NoCache(NullCache):
@@ -178,20 +155,11 @@ class NoCache(NullCache):
         self._timer.log(None, sig, cache_hit=False)
 
 
-class UserCache(_Cached):
-    """Cache of a dispatcher whose arguments come from users, and may be of any type.
-
-    Its entries are pickles: types of users, and what their functions refer to, have no plain form.
-    """
+class UserCache(LinkedCache):
+    """Cache of a dispatcher whose arguments come from users, and may be of any type."""
 
     def _words(self, signature: Any) -> str:
         return "; ".join(map(type_words, signature))
-
-    def _payload(self, compiled: Any) -> bytes:
-        return bytes(dumps(compiled._reduce()))
-
-    def _restore(self, payload: bytes, signature: Any, target: Any) -> Any:
-        return CompileResult._rebuild(target, *pickle.loads(payload))
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled kernel for these types, or None."""

@@ -32,17 +32,13 @@ class NotPlainError(Exception):
     """A kernel can't be kept as machine code alone."""
 
 
-def payload_of(compiled: Any, more: dict[str, Any] | None = None, *parts: bytes) -> bytes:
+def payload_of(compiled: Any) -> bytes:
     """The entry of a kernel that Numba has compiled.
 
     Parameters
     ----------
     compiled : numba.core.compiler.CompileResult
         The kernel.
-    more : dict, optional
-        Further facts about it.
-    *parts : bytes
-        What is to stand behind the machine code.
 
     Raises
     ------
@@ -62,7 +58,7 @@ def payload_of(compiled: Any, more: dict[str, Any] | None = None, *parts: bytes)
         "environments": sorted({function.env_name, *(environment.env_name for environment in environments)}),
         "needs": sorted(name for name in declared if not name.startswith("llvm.")),
     }
-    return packed({**facts, **(more or {})}, library._get_compiled_object(), *parts)
+    return packed(facts, library._get_compiled_object())
 
 
 def load(payload: bytes, name: str) -> Any:
@@ -73,7 +69,7 @@ def load(payload: bytes, name: str) -> Any:
     ValueError, KeyError, TypeError, RuntimeError
         When the entry is none of a kernel, or this process lacks something that the kernel needs.
     """
-    facts, (code, *_) = unpacked(payload)
+    facts, (code,) = unpacked(payload)
     defined = [facts["wrapper"], *facts["environments"]]
     if not _is_object(code) or not all(symbol.encode() in code for symbol in defined):  # LLVM would end the process
         raise ValueError("it is no machine code of a kernel")

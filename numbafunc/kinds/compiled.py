@@ -28,6 +28,7 @@ from numbafunc.dual.recorded import added, recorded_level, shaped_like, taken_ap
 from numbafunc.errors import CompiledDerivativeWarning
 from numbafunc.interrupts import held_back
 from numbafunc.kinds.njit import COLLECTIVES
+from numbafunc.numba_import import after_import
 
 LARGEST_JACOBIAN = 2**10
 """The most elements of arguments for which reverse mode finds the Jacobian of a compiled function."""
@@ -315,8 +316,6 @@ def _original(name: str) -> Any:
 
 
 def _hand_on(running: bool) -> None:
-    if "numba" not in sys.modules:
-        return
     from numba.core.dispatcher import Dispatcher
 
     for method in (_compile_for_args, _explain_matching_error):
@@ -326,7 +325,8 @@ def _hand_on(running: bool) -> None:
             delattr(Dispatcher, method.__name__)
 
 
-watch_runs(_hand_on)
+# The function that is differentiated may be what imports Numba.
+after_import(lambda: watch_runs(_hand_on))
 
 
 def _given(argument: Any) -> Any:

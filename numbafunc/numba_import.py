@@ -67,16 +67,24 @@ def environment() -> tuple[Any, ...]:
 
 def _imported() -> None:
     global _waiting
-    with held_back():  # else an exception of a signal handler would leave the rest undone for ever
-        with _lock:
-            found, _waiting = _waiting, None
-        for function in found or ():
-            function()
+    with held_back():  # else an exception of a signal handler would leave the rest undone
+        while True:
+            with _lock:
+                if not _waiting:
+                    _waiting = None
+                    return
+                function = _waiting.pop(0)
+            try:
+                function()
+            except BaseException:  # the import fails, and the next one does the rest
+                with _lock:
+                    _waiting = [function, *(_waiting or ())]
+                raise
 
 
 def name_parts() -> None:
     """Let packages of Numba know those of their modules that were loaded before them, as an import would have done."""
-    for name in [name for name in sys.modules if name.startswith("numba.")]:
+    for name in [name for name in list(sys.modules) if name.startswith("numba.")]:  # other threads import meanwhile
         package, _, word = name.rpartition(".")
         if package in sys.modules and not hasattr(sys.modules[package], word):
             setattr(sys.modules[package], word, sys.modules[name])
@@ -88,16 +96,25 @@ class _Finder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname != "numba" or _waiting is None:
+        if fullname != "numba" or _waiting is None or getattr(_ASKING, "others", False):
             return None
-        for finder in list(sys.meta_path):
-            find = None if finder is self else getattr(finder, "find_spec", None)
-            spec: ModuleSpec | None = None if find is None else find(fullname, path, target)
-            if spec is not None:
-                if spec.loader is not None:
-                    _call_afterwards(spec.loader)
-                return spec
-        return None
+        _ASKING.others = True  # one of them may do the same
+        try:
+            specs = (find(fullname, path, target) for find in _others(self))
+            spec: ModuleSpec | None = next((spec for spec in specs if spec is not None), None)
+        finally:
+            _ASKING.others = False
+        if spec is not None and spec.loader is not None:
+            _call_afterwards(spec.loader)
+        return spec
+
+
+_ASKING = threading.local()
+
+
+def _others(own: Any) -> list[Any]:
+    found = [getattr(finder, "find_spec", None) for finder in list(sys.meta_path) if finder is not own]
+    return [find for find in found if find is not None]
 
 
 def _call_afterwards(loader: Any) -> None:

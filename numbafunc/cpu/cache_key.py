@@ -124,7 +124,7 @@ def _noted(environment: Any) -> tuple[Any, list[tuple[str, str]]] | None:
         facts = unpacked(payload or b"")[0]
         processor, values = facts["processor"], facts["settings"]
         return (*map(str, processor),), [(str(name), str(value)) for name, value in values]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -138,8 +138,9 @@ def _note(known: dict[str, Any]) -> None:
 
     It is not known where Numba was imported before this package.
     """
-    if AT_IMPORT and known["ENABLE_AVX"] == AT_IMPORT[1]["ENABLE_AVX"]:  # on which the features depend
-        environment, config = AT_IMPORT
+    found = tuple(AT_IMPORT)  # another thread may be about to clear it
+    if found and known["ENABLE_AVX"] == found[1]["ENABLE_AVX"]:  # on which the features depend
+        environment, config = found
         if _noted(environment) is None:
             processor, values = _settled(config, _features_at_import)
             keep(_key_of_note(environment), packed({"processor": processor, "settings": values}), NOTE)

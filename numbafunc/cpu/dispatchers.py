@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import numba
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import CPUDispatcher
 
 from numbafunc.cpu.cache import KernelCache, LinkedCache, NoCache, UserCache
 from numbafunc.cpu.cache_key import full_identity
@@ -26,32 +25,27 @@ FLAGS: dict[str, Any] = {
 }
 
 
-def _compiled(function: Any, **options: Any) -> Any:
+def _compiled(function: Any, *, pipeline_class: Any, **options: Any) -> Any:
     """A dispatcher that is not interrupted while it compiles.
 
-    An exception of a signal handler would leave Numba's registries half filled, and be lost in LLVM.
+    An exception of a signal handler would leave Numba's registries half filled, and be lost in LLVM. It compiles though
+    ``NUMBA_DISABLE_JIT`` is set, by which users debug functions of their own: ``numba.njit`` would return the function.
     """
-    with _enabled():
-        dispatcher = numba.njit(**options)(function)
+    # Modules make dispatchers while they are imported, so this takes no lock: compilations import modules.
+    targets = {"boundscheck": None, **options, "nopython": True}
+    dispatcher = CPUDispatcher(py_func=function, locals={}, targetoptions=targets, pipeline_class=pipeline_class)
 
     def compile(*signature: Any) -> Any:
-        # Found at each call, so that a method of the class that is replaced for a time is not kept.
-        with _enabled():
-            return type(dispatcher).compile(dispatcher, *signature)
+        with global_compiler_lock:
+            setting, numba.config.DISABLE_JIT = numba.config.DISABLE_JIT, 0
+            try:
+                # Found at each call, so that a method of the class that is replaced for a time is not kept.
+                return type(dispatcher).compile(dispatcher, *signature)
+            finally:
+                numba.config.DISABLE_JIT = setting
 
     dispatcher.compile = uninterrupted(compile)
     return dispatcher
-
-
-@contextmanager
-def _enabled() -> Iterator[None]:
-    """Let Numba compile, though ``NUMBA_DISABLE_JIT`` is set, by which users debug functions of their own."""
-    with global_compiler_lock:
-        setting, numba.config.DISABLE_JIT = numba.config.DISABLE_JIT, 0
-        try:
-            yield
-        finally:
-            numba.config.DISABLE_JIT = setting
 
 
 @cache

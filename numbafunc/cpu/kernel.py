@@ -66,10 +66,11 @@ class Kernel:
         types = tuple(map(_type_words, arguments))
         found = self._codes.get(types)
         if found is None:
-            with held_back(), _lock:
-                found = self._codes.get(types)
-                if found is None:
-                    found = self._codes[types] = self._kept(types) or self._compiled(arguments)
+            with held_back():
+                with _lock:
+                    found = self._codes.get(types) or self._kept(types)
+                # Numba has a lock of its own, and what it compiles elsewhere may wait for this one.
+                found = self._codes[types] = found or self._compiled(arguments)
         return found
 
     def _first_run(self, *arguments: Any) -> Any:

@@ -314,13 +314,7 @@ def _original(name: str) -> Any:
     return getattr(_DispatcherBase, name)
 
 
-_running = [False]
-
-
 def _hand_on(running: bool) -> None:
-    _running[0] = running
-    if not is_imported():
-        return
     from numba.core.dispatcher import Dispatcher
 
     for method in (_compile_for_args, _explain_matching_error):
@@ -330,8 +324,8 @@ def _hand_on(running: bool) -> None:
             delattr(Dispatcher, method.__name__)
 
 
-watch_runs(_hand_on)
-after_import(lambda: _hand_on(_running[0]))
+# The function that is differentiated may be what imports Numba.
+after_import(lambda: watch_runs(_hand_on))
 
 
 def _given(argument: Any) -> Any:

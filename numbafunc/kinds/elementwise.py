@@ -37,6 +37,7 @@ from numbafunc.kinds.plan import (
 from numbafunc.kinds.registry import REGISTRY
 from numbafunc.kinds.shortcuts import Shortcut, fits, planned_arrays, signature_of
 from numbafunc.kinds.ufunc_protocol import applied
+from numbafunc.numba_import import import_numba
 
 Array = Any  # numpy.ndarray or Dual
 
@@ -273,6 +274,7 @@ class Elementwise:
     def settled(self) -> Callable[..., Any]:
         """The definition; a user's definition is frozen at the first call, and must not raise."""
         if self.definition is None:
+            import_numba()  # before the lock of a module that what waits for the import needs
             from numbafunc.cpu.user_functions import frozen, with_compiled_helpers
             from numbafunc.kinds.compile_errors import refuse_statements
 

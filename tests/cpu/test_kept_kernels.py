@@ -150,6 +150,87 @@ def test_numba_comes_later(programs, relu):
     assert programs.run(RELU, NUMBAFUNC_CACHE_DIR=relu.parent.parent) == "[0. 2.] False"
 
 
+AT_ONCE = """
+    import sys, threading
+    import numpy as np
+    import numbafunc
+    gradient, x = numbafunc.grad(numbafunc.logsumexp), np.arange(3.0)
+    expected, known = gradient(x), "numba" in sys.modules
+    start, over, failures = threading.Barrier(2), threading.Event(), []
+
+    def load():
+        start.wait()
+        import numba
+        numba.njit(lambda x: numbafunc.relu(x))(1.0)
+
+    def differentiate():
+        start.wait()
+        while not over.is_set():
+            np.testing.assert_array_equal(gradient(x), expected)
+
+    def work(function):
+        try:
+            function()
+        except BaseException as error:
+            failures.append(error)
+        over.set()
+
+    threads = [threading.Thread(target=work, args=(function,)) for function in (load, differentiate)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    print(known, failures)
+"""
+
+
+def test_derivatives_while_another_thread_imports_numba(programs, tmp_path):
+    for known in (True, False):
+        assert programs.run(AT_ONCE, NUMBAFUNC_CACHE_DIR=tmp_path / "cache") == f"{known} []"
+
+
+def test_function_that_imports_numba_is_differentiated(programs):
+    program = """
+        import sys
+        import numpy as np
+        import numbafunc
+
+        def energy(x):
+            import numba
+            return numba.njit(lambda x: x * x + 1)(x).sum()
+
+        numbafunc.grad
+        assert "numba" not in sys.modules
+        print(numbafunc.grad(energy)(np.arange(3.0)))
+        """
+    assert programs.run(program) == "[0. 2. 4.]"
+
+
+def test_import_of_numba_that_fails_is_made_up_for(programs):
+    program = """
+        import sys
+        from numbafunc.numba_import import after_import
+        done, failures = [], [OSError("once")]
+
+        def fail():
+            if failures:
+                raise failures.pop()
+
+        after_import(fail)
+        after_import(lambda: done.append(1))
+        for name in [name for name in sys.modules if name.startswith("numbafunc")]:
+            del sys.modules[name]
+        import numbafunc  # whose finder asks that of the first copy
+        try:
+            import numba
+        except OSError as error:
+            print(error, done)
+        import numba
+        print(done, numba.njit(lambda x: numbafunc.relu(x))(-1.0))
+        """
+    assert programs.run(program) == "once []\n[1] 0.0"
+
+
 def test_settings_are_not_noted_after_the_program_has_changed_them(programs, tmp_path):
     program = """
         import numbafunc

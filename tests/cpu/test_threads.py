@@ -59,6 +59,46 @@ def test_threads_at_once(programs, setting):
     assert programs.run(AT_ONCE, **{"NUMBA_NUM_THREADS": "2", **setting}) == "0"
 
 
+IN_BOTH = """
+import threading
+import time
+import numba
+import numpy as np
+import numbafunc
+from numba.extending import overload
+
+x = np.arange(16.0).reshape(1, 4, 2, 2)
+started = threading.Event()
+
+def slow(x):
+    pass
+
+@overload(slow)
+def compile_slow(x):
+    started.set()
+    time.sleep(0.5)  # as a compilation that takes a while before it meets the op
+    return lambda x: x
+
+def inside():
+    numba.njit(lambda x: numbafunc.channel_to_space2d(slow(x), 2))(x)
+
+def outside():
+    started.wait()
+    numbafunc.channel_to_space2d(x, 2)
+
+threads = [threading.Thread(target=function, daemon=True) for function in (inside, outside)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join(60)
+print([thread.is_alive() for thread in threads])
+"""
+
+
+def test_an_op_is_compiled_while_a_compiled_function_meets_it(programs, tmp_path):
+    assert programs.run(IN_BOTH, NUMBAFUNC_CACHE_DIR=tmp_path / "cache") == "[False, False]"
+
+
 NUMBERS = """
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The command line: ``python -m numbafunc demo | info | cache``."""
+"""The command line: ``python -m numbafunc demo | info | cache | warmup``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand and return the exit status; without one, print what there are."""
     import numbafunc
-    from numbafunc import demo
+    from numbafunc import demo, warmup
 
     parser = argparse.ArgumentParser(prog="python -m numbafunc", description="Fast numerical functions on Numba.")
     parser.add_argument("--version", action="version", version=f"numbafunc {numbafunc.__version__}")
@@ -30,6 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--list", action="store_true", help="show each kernel, the one used last first")
     command.add_argument("--clear", action="store_true", help="remove all kernels")
     command.set_defaults(run=cached_kernels)
+
+    command = commands.add_parser("warmup", help="run a program, and keep all kernels that it needs")
+    warmup.add_arguments(command)
+    command.set_defaults(run=warmup.run)
 
     options = parser.parse_args(arguments)
     if not hasattr(options, "run"):

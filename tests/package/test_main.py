@@ -177,3 +177,33 @@ def test_cache_is_shown_and_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     removed, left = run("cache", "--clear", folder=tmp_path).stdout.splitlines()
     assert removed.startswith("removed 1 kernels, ")
     assert left.startswith(f"{tmp_path / 'kernels'}: 0 kernels, ")
+
+
+def test_warmup_keeps_what_a_program_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBAFUNC_CACHE_DIR", str(tmp_path / "cache"))
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import logging, sys\n"
+        "import numbafunc\n"
+        "from helper import number\n"
+        "logging.basicConfig(level=logging.WARNING)\n"
+        "print(__name__, sys.argv[1:], numbafunc.relu([number]))\n"
+        "sys.exit(int(sys.argv[1]))\n"
+    )
+    (tmp_path / "helper.py").write_text("number = 2.0\n")
+    (tmp_path / "elsewhere").mkdir()
+
+    def warmup(*arguments: str) -> tuple[int, list[str], str]:
+        result = run("warmup", *arguments, folder=tmp_path / "elsewhere")
+        return result.returncode, result.stdout.splitlines(), result.stderr
+
+    first, again = warmup("--check", str(program), "0"), warmup("--check", "--list", str(program), "0", "--list")
+    assert first[0] == 1
+    assert first[1][0] == "__main__ ['0'] [2.]"
+    assert re.fullmatch(r"compiled 1 kernels in [0-9.]+ s, read 0 from the cache, .*cache.*", first[1][1])
+    assert again[0] == 0
+    assert again[1][0] == "__main__ ['0', '--list'] [2.]"
+    assert re.fullmatch(r"read      elementwise relu, float64, [0-9.]+ s", again[1][1])
+    assert re.fullmatch(r"compiled 0 kernels in 0.0 s, read 1 from the cache, .*", again[1][2])
+    assert first[2] == again[2] == ""
+    assert warmup(str(program), "3")[0] == 3

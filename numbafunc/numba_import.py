@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -51,7 +52,7 @@ def environment() -> tuple[Any, ...]:
     file = Path(".numba_config.yaml")
     names = sorted(name for name in os.environ if name.startswith("NUMBA_") and name not in _WITHOUT_EFFECT)
     variables = [(name, os.environ[name]) for name in names]
-    return tuple(variables), file.read_bytes() if file.is_file() else None
+    return tuple(variables), (find_spec("yaml") is not None, file.read_bytes()) if file.is_file() else None
 
 
 def _imported() -> None:

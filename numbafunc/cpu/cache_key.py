@@ -59,8 +59,10 @@ def source_digest() -> str:
     """Digest of the sources of this package and of the versions that compile them."""
     digest = hashlib.sha256()
     root = Path(__file__).resolve().parent.parent
-    for path in sorted(root.rglob("*.py")):
-        digest.update(str(path.relative_to(root)).encode())
+    # Without sources there is bytecode in their places; or all is in an archive, or in one file with the interpreter.
+    paths = sorted(root.rglob("*.py")) or sorted(root.rglob("*.pyc"))
+    for path in paths or [Path(getattr(__spec__.loader, "archive", sys.executable))]:
+        digest.update(str(path.relative_to(root) if paths else "").encode())
         digest.update(path.read_bytes())
     versions = (numba_version(), llvmlite.__version__, np.__version__, sys.version, platform.machine())
     digest.update(repr(versions).encode())

@@ -3,7 +3,9 @@
 import hashlib
 import os
 import pickle
+import shutil
 import struct
+from pathlib import Path
 
 import pytest
 
@@ -267,6 +269,18 @@ def test_threads_and_children_read_kernels(programs, relu):
         print("numba" in sys.modules)
         """
     assert programs.run(program, NUMBAFUNC_CACHE_DIR=relu.parent.parent) == "False"
+
+
+def test_sources_in_an_archive_count(programs, tmp_path):
+    folder = tmp_path / "changed" / "numbafunc"
+    shutil.copytree(programs.package, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    source = folder / "ops" / "activation_piecewise.py"
+    for factor, expected in (("", "-0.5"), ("2 * ", "-1.0")):
+        source.write_text(source.read_text().replace("like(negative_slope", f"like({factor}negative_slope"))
+        archive = shutil.make_archive(tmp_path / expected, "zip", folder.parent, "numbafunc")
+        program = "import numpy as np, numbafunc; print(numbafunc.leaky_relu(-np.ones(1), 0.5)[0])"
+        found = programs.run(program, package=Path(archive, "numbafunc"), NUMBAFUNC_CACHE_DIR=tmp_path / "cache")
+        assert found == expected
 
 
 class Planted:

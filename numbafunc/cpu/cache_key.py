@@ -88,7 +88,9 @@ def numba_version() -> str:
 
 def settings() -> tuple[Any, list[tuple[str, str]]]:
     """The processor that Numba compiles for, and its settings."""
-    noted = None if "numba" in sys.modules else _noted(environment())
+    # Where LLVM can call Intel's vector functions, Numba looks for their library and tells LLVM before it is first
+    # used.
+    noted = None if "numba" in sys.modules or llvm.targets.has_svml() else _noted(environment())
     if noted is not None:
         return noted
     known = vars(import_numba().config)  # the program may have changed settings since the import

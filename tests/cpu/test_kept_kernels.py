@@ -271,6 +271,51 @@ def test_threads_and_children_read_kernels(programs, relu):
     assert programs.run(program, NUMBAFUNC_CACHE_DIR=relu.parent.parent) == "False"
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no forks")
+def test_a_child_reads_kernels_that_another_thread_was_reading(programs, relu):
+    program = """
+        import os, signal, threading
+        import numpy as np
+        import numbafunc
+        from numbafunc.cpu import cache_folder
+
+        reading, ended = threading.Event(), threading.Event()
+
+        def slow(name, suffix=cache_folder.KERNEL):
+            if threading.current_thread() is not threading.main_thread():
+                reading.set()
+                ended.wait(30)
+            return found(name, suffix)
+
+        found, cache_folder.read = cache_folder.read, slow
+        thread = threading.Thread(target=lambda: numbafunc.relu(np.ones(2)))
+        thread.start()
+        reading.wait()
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            numbafunc.relu(np.ones(2))
+            os._exit(0)
+        print(os.waitpid(child, 0)[1])
+        ended.set()
+        thread.join()
+        """
+    assert programs.run(program, NUMBAFUNC_CACHE_DIR=relu.parent.parent) == "0"
+
+
+def test_settings_are_asked_of_numba_where_it_chooses_vector_functions(programs, relu):
+    program = """
+        import sys
+        import llvmlite.binding as llvm
+        from numbafunc.cpu.cache_key import settings
+
+        llvm.targets.has_svml = lambda: True
+        settings()
+        print("numba" in sys.modules)
+        """
+    assert programs.run(program, NUMBAFUNC_CACHE_DIR=relu.parent.parent) == "True"
+
+
 def test_sources_in_an_archive_count(programs, tmp_path):
     folder = tmp_path / "changed" / "numbafunc"
     shutil.copytree(programs.package, folder, ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,6 +1,7 @@
 """Kernels that are kept run without Numba, from entries that hold machine code and plain words alone."""
 
 import hashlib
+import importlib.util
 import os
 import pickle
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from numbafunc.cpu import cache_entries
+from numbafunc.numba_import import environment
 
 # Ops of each kind, in forward and reverse mode; a digest of their results tells these apart to the last bit.
 USE = """
@@ -314,6 +316,16 @@ def test_settings_are_asked_of_numba_where_it_chooses_vector_functions(programs,
         print("numba" in sys.modules)
         """
     assert programs.run(program, NUMBAFUNC_CACHE_DIR=relu.parent.parent) == "True"
+
+
+def test_numbas_file_of_settings_counts_where_it_can_be_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path(".numba_config.yaml").write_text("opt: 0")
+    found = []
+    for spec in (None, importlib.machinery.ModuleSpec("yaml", None)):
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name, spec=spec: spec)
+        found.append(environment())
+    assert found[0] != found[1]
 
 
 def test_sources_in_an_archive_count(programs, tmp_path):

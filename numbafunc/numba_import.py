@@ -62,7 +62,11 @@ def environment() -> tuple[Any, ...]:
     file = Path(".numba_config.yaml")
     names = sorted(name for name in os.environ if name.startswith("NUMBA_") and name not in _WITHOUT_EFFECT)
     variables = [(name, os.environ[name]) for name in names]
-    return tuple(variables), file.read_bytes() if file.is_file() else None
+    if not file.is_file():
+        return tuple(variables), None
+    from importlib.util import find_spec
+
+    return tuple(variables), (find_spec("yaml") is not None, file.read_bytes())  # which reads the file
 
 
 def _imported() -> None:

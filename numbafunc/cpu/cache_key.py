@@ -59,8 +59,10 @@ def source_digest() -> str:
     """Digest of the sources of this package and of the versions that compile them."""
     digest = hashlib.sha256()
     root = Path(__file__).resolve().parent.parent
-    for path in sorted(root.rglob("*.py")):
-        digest.update(str(path.relative_to(root)).encode())
+    # Without sources there is bytecode in their places; or all is in an archive, or in one file with the interpreter.
+    paths = sorted(root.rglob("*.py")) or sorted(root.rglob("*.pyc"))
+    for path in paths or [Path(getattr(__spec__.loader, "archive", sys.executable))]:
+        digest.update(str(path.relative_to(root) if paths else "").encode())
         digest.update(path.read_bytes())
     versions = (numba_version(), llvmlite.__version__, np.__version__, sys.version, platform.machine())
     digest.update(repr(versions).encode())
@@ -86,7 +88,9 @@ def numba_version() -> str:
 
 def settings() -> tuple[Any, list[tuple[str, str]]]:
     """The processor that Numba compiles for, and its settings."""
-    noted = None if "numba" in sys.modules else _noted(environment())
+    # Where LLVM can call Intel's vector functions, Numba looks for their library and tells LLVM before it is first
+    # used.
+    noted = None if "numba" in sys.modules or llvm.targets.has_svml() else _noted(environment())
     if noted is not None:
         return noted
     known = vars(import_numba().config)  # the program may have changed settings since the import

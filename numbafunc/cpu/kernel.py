@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -19,6 +20,16 @@ from numbafunc.interrupts import held_back
 from numbafunc.numba_import import import_numba
 
 _lock = threading.RLock()
+
+
+def _free_in_child() -> None:
+    """Make the lock anew in a forked child, where the thread that held it does not go on."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_free_in_child)
 
 
 class Kernel:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import builtins
 import ctypes
 import sys
-import threading
 from functools import cache
 from importlib import import_module
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -62,7 +61,7 @@ def payload_of(compiled: Any) -> bytes:
 
 
 def load(payload: bytes, name: str) -> Any:
-    """The function of an entry, under a name.
+    """The function of an entry, under a name. One thread at a time may ask for one.
 
     Raises
     ------
@@ -73,22 +72,21 @@ def load(payload: bytes, name: str) -> Any:
     defined = [facts["wrapper"], *facts["environments"]]
     if not _is_object(code) or not all(symbol.encode() in code for symbol in defined):  # LLVM would end the process
         raise ValueError("it is no machine code of a kernel")
-    with _lock:
-        engine = _engine()
-        missing = [symbol for symbol in facts["needs"] if not llvm.address_of_symbol(symbol)]
-        if missing:  # likewise
-            raise RuntimeError(f"it needs {', '.join(missing)}")
-        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-        engine.finalize_object()
-        address = engine.get_function_address(facts["wrapper"])
-        if not address:
-            raise ValueError(f"it has no function {facts['wrapper']}")
-        functions = _part("numba._dynfunc")
-        environment = functions.Environment({"__name__": __name__})
-        for variable in facts["environments"]:
-            place = engine.get_global_value_address(variable)
-            if place:
-                ctypes.c_void_p.from_address(place).value = id(environment)
+    engine = _engine()
+    missing = [symbol for symbol in facts["needs"] if not llvm.address_of_symbol(symbol)]
+    if missing:  # likewise
+        raise RuntimeError(f"it needs {', '.join(missing)}")
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    address = engine.get_function_address(facts["wrapper"])
+    if not address:
+        raise ValueError(f"it has no function {facts['wrapper']}")
+    functions = _part("numba._dynfunc")
+    environment = functions.Environment({"__name__": __name__})
+    for variable in facts["environments"]:
+        place = engine.get_global_value_address(variable)
+        if place:
+            ctypes.c_void_p.from_address(place).value = id(environment)
     doc = f"compiled wrapper for {name!r}"
     return functions.make_function(sys.modules[__name__], name, doc, address, environment, (engine, environment))
 
@@ -106,14 +104,9 @@ def _is_object(code: bytes) -> bool:
     return len(code) >= 64 and code[4] == 2 and start + size * count <= len(code)
 
 
-_lock = threading.RLock()
-
-
 @cache
 def _engine() -> Any:
     """What puts machine code into memory."""
-    if "numba" not in sys.modules and llvm.targets.has_svml():
-        import_numba()  # which must choose between LLVM's vector functions before LLVM is first used
     _name_helpers()
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()

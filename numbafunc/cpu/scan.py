@@ -86,8 +86,10 @@ def run(
         packed = [directions.pack(x, chunk) if moves else x for x, moves in zip(given, moving)]
         if not driver.overloads:
             _compile(driver, (*packed, steps, reverse))
-        status, *results = driver(*packed, steps, reverse)
-        raise_what_came()
+        try:
+            status, *results = driver(*packed, steps, reverse)
+        finally:  # the step after the one that was interrupted may have failed
+            raise_what_came()
         if status:
             _explain(status, names, y_leaves)
         runs.append(results)

@@ -152,8 +152,10 @@ class Compiled:
                 elif number and type(leaf) is np.ndarray:
                     leaf = leaf.copy()  # what the function writes to is written to once
                 given.append(leaf)
-            results.append(compiled(*given))
-            raise_what_came()
+            try:
+                results.append(compiled(*given))
+            finally:  # a handler's exception may have come before one of the function's own
+                raise_what_came()
         return _joined(results, directions)
 
     # Reverse mode.

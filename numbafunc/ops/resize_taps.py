@@ -355,7 +355,7 @@ class _Pieces(NamedTuple):
     sampling: Sampling
     dtype: np.dtype[Any]
 
-    def __call__(self, x: Array, out: Array, places: Array, weights: Array) -> None:
+    def run(self, x: Array, out: Array, places: Array, weights: Array) -> None:
         axis, method = self.axis, self.sampling.method
         n, m, inside = self.shape[axis], self.target[axis], math.prod(self.shape[axis + 1 :])
         along = self.sampling.along(axis - len(self.shape))
@@ -376,7 +376,7 @@ class _Pieces(NamedTuple):
             shape = (high - low, *self.shape[axis + 1 :])
             step = _step(shape, (end - begin, *shape[1:]), (0,), self.sampling, self.dtype, (table, m < n))
             part = slice(low * inside, high * inside)
-            step.kernel(x[part], out[begin * inside : end * inside], step.places, step.weights)
+            step.kernel.run(x[part], out[begin * inside : end * inside], step.places, step.weights)
 
 
 # Words of the tables of a piece.

@@ -111,8 +111,10 @@ def _run_compiled(condition: Any, body: Any, structure: Any, leaves: list[Any]) 
             pairs = list(zip(leaf_types(kind) or (), leaf_types(new) or ()))
             if not pairs or not all(same_type(old, found) for (_, old), (_, found) in pairs):
                 raise carry_error("", f"of Numba's type {kind}", f"of type {new}", "body")
-        last = driver(carry)
-        raise_what_came()
+        try:
+            last = driver(carry)
+        finally:  # the step after the one that was interrupted may have failed
+            raise_what_came()
     except (NumbaError, NotImplementedError, ValueError) as error:
         if isinstance(error, ValueError) and not str(error).startswith("Cannot determine Numba type"):
             raise

@@ -70,6 +70,55 @@ def test_loops_answer_signals(programs):
     assert programs.finish(process) == ""
 
 
+FAILING = """
+import ctypes
+import signal
+import numba
+import numbafunc
+
+length = ctypes.CDLL(None).strlen
+length.argtypes, length.restype = [ctypes.c_size_t], ctypes.c_size_t
+text = ctypes.create_string_buffer(2)
+address = ctypes.addressof(text)
+
+@numba.njit
+def body(carry):
+    if length(address) > 0:
+        raise ValueError("the step after the one that was interrupted")
+    return carry + 1.0
+
+@numba.njit
+def step(carry, x):
+    return body(carry), None
+
+@numba.njit
+def goes_on(carry):
+    return carry < 1e15
+
+def interrupt(*_):
+    text[0] = b"x"
+    raise KeyboardInterrupt
+
+signal.signal(signal.SIGALRM, interrupt)
+for run in (
+    lambda steps: numbafunc.scan(step, 0.0, None, steps)[0],
+    lambda steps: numbafunc.while_loop(goes_on, body, 1e15 - steps),
+):
+    run(4)  # compiled now
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        run(10**15)
+    except KeyboardInterrupt:
+        print("ended")
+    text[0] = b"\\0"
+    run(4)
+"""
+
+
+def test_an_interrupt_is_not_kept_for_the_next_loop_if_its_own_fails(programs):
+    assert programs.run(FAILING) == "ended\nended"
+
+
 COMPILED = """
 import os
 import random

@@ -1,14 +1,18 @@
 """Kernels that are kept run without Numba, from entries that hold machine code and plain words alone."""
 
 import hashlib
+import importlib.util
 import os
 import pickle
+import shutil
 import struct
 import sys
+from pathlib import Path
 
 import pytest
 
 from numbafunc.cpu import cache_entries
+from numbafunc.numba_import import environment
 
 # Ops of each kind, in forward and reverse mode; a digest of their results tells these apart to the last bit.
 USE = """
@@ -312,6 +316,73 @@ def test_numba_that_comes_while_a_function_is_differentiated(programs, tmp_path)
         print(numbafunc.grad(f)(3.0))
         """
     assert programs.run(program, NUMBAFUNC_CACHE_DIR=tmp_path / "cache") == "6.0"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no forks")
+def test_a_child_reads_kernels_that_another_thread_was_reading(programs, relu):
+    program = """
+        import os, signal, threading
+        import numpy as np
+        import numbafunc
+        from numbafunc.cpu import cache_folder
+
+        reading, ended = threading.Event(), threading.Event()
+
+        def slow(name, suffix=cache_folder.KERNEL):
+            if threading.current_thread() is not threading.main_thread():
+                reading.set()
+                ended.wait(30)
+            return found(name, suffix)
+
+        found, cache_folder.read = cache_folder.read, slow
+        thread = threading.Thread(target=lambda: numbafunc.relu(np.ones(2)))
+        thread.start()
+        reading.wait()
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            numbafunc.relu(np.ones(2))
+            os._exit(0)
+        print(os.waitpid(child, 0)[1])
+        ended.set()
+        thread.join()
+        """
+    assert programs.run(program, NUMBAFUNC_CACHE_DIR=relu.parent.parent) == "0"
+
+
+def test_settings_are_asked_of_numba_where_it_chooses_vector_functions(programs, relu):
+    program = """
+        import sys
+        import llvmlite.binding as llvm
+        from numbafunc.cpu.cache_key import settings
+
+        llvm.targets.has_svml = lambda: True
+        settings()
+        print("numba" in sys.modules)
+        """
+    assert programs.run(program, NUMBAFUNC_CACHE_DIR=relu.parent.parent) == "True"
+
+
+def test_numbas_file_of_settings_counts_where_it_can_be_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path(".numba_config.yaml").write_text("opt: 0")
+    found = []
+    for spec in (None, importlib.machinery.ModuleSpec("yaml", None)):
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name, spec=spec: spec)
+        found.append(environment())
+    assert found[0] != found[1]
+
+
+def test_sources_in_an_archive_count(programs, tmp_path):
+    folder = tmp_path / "changed" / "numbafunc"
+    shutil.copytree(programs.package, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    source = folder / "ops" / "activation_piecewise.py"
+    for factor, expected in (("", "-0.5"), ("2 * ", "-1.0")):
+        source.write_text(source.read_text().replace("like(negative_slope", f"like({factor}negative_slope"))
+        archive = shutil.make_archive(tmp_path / expected, "zip", folder.parent, "numbafunc")
+        program = "import numpy as np, numbafunc; print(numbafunc.leaky_relu(-np.ones(1), 0.5)[0])"
+        found = programs.run(program, package=Path(archive, "numbafunc"), NUMBAFUNC_CACHE_DIR=tmp_path / "cache")
+        assert found == expected
 
 
 class Planted:

@@ -37,10 +37,12 @@ def run(*words):
     return list(map(json.loads, done.stdout.splitlines()))
 
 
-@pytest.mark.parametrize("words", [SLICE, *thorough(*((f"{kind} ",) for kind in BOUNDS))], ids=lambda words: words[0])
+@pytest.mark.parametrize(
+    "words", [SLICE, *thorough(*(((f"of {kind} ",),) for kind in BOUNDS))], ids=lambda words: words[0]
+)
 def test_peaks(words):
     found = run(*words)
-    assert {kind for kind, *_ in found} == {word.partition(" ")[0] for word in words}
+    assert {kind for kind, *_ in found} == {word.removeprefix("of ").partition(" ")[0] for word in words}
     for kind, name, way, peak in found:
         assert isinstance(peak, float), (name, way, peak)
         assert peak <= BOUNDS[kind][("value", "jvp", "vjp").index(way)], (name, way)

@@ -54,7 +54,7 @@ def are_covered(libraries: Iterable[Any]) -> bool:
 
 
 class _Cached(_Cache):
-    """Cache of a Numba dispatcher, which reads it before a compilation and writes to it afterwards."""
+    """Cache of a Numba dispatcher, which asks it before a compilation and writes to it afterwards."""
 
     def __init__(self, identity: str) -> None:
         self._identity = identity
@@ -78,30 +78,9 @@ class _Cached(_Cache):
         """The types of arguments in words."""
         return f"({', '.join(map(str, getattr(signature, 'args', signature)))})"
 
-    def _restore(self, payload: bytes, signature: Any, target: Any) -> Any:
-        """The compiled kernel of an entry."""
-        raise NotImplementedError
-
     def _payload(self, compiled: Any) -> bytes:
         """The entry of a compiled kernel."""
         raise NotImplementedError
-
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """The compiled kernel for these types, or None."""
-        # A full refresh of the context would load the whole compiler, which takes half a second.
-        _name_runtime()
-        self._timer = CompileTimer()
-        payload = read(key_of(self._identity, self._words(sig)))
-        try:
-            found = None if payload is None else self._restore(payload, sig, target_context)
-        except (ImportError, AttributeError):  # it refers to a user's module that no longer exists
-            return None
-        except Exception as error:
-            cache_folder.warn_once(f"A cached kernel can't be loaded, and is compiled anew: {error!r}")
-            return None
-        if found is not None:
-            self._timer.log(self._identity, sig, cache_hit=True)
-        return found
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled kernel, unless its code is also that of functions that its identity says nothing of."""
@@ -139,8 +118,22 @@ class LinkedCache(_Cached):
     def _payload(self, compiled: Any) -> bytes:
         return bytes(dumps(compiled._reduce()))
 
-    def _restore(self, payload: bytes, signature: Any, target: Any) -> Any:
-        return CompileResult._rebuild(target, *pickle.loads(payload))
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The compiled kernel for these types, or None."""
+        # A full refresh of the context would load the whole compiler, which takes half a second.
+        _name_runtime()
+        self._timer = CompileTimer()
+        payload = read(key_of(self._identity, self._words(sig)))
+        try:
+            found = None if payload is None else CompileResult._rebuild(target_context, *pickle.loads(payload))
+        except (ImportError, AttributeError):  # it refers to a user's module that no longer exists
+            return None
+        except Exception as error:
+            cache_folder.warn_once(f"A cached kernel can't be loaded, and is compiled anew: {error!r}")
+            return None
+        if found is not None:
+            self._timer.log(self._identity, sig, cache_hit=True)
+        return found
 
 
 class NoCache(NullCache):

@@ -1,9 +1,9 @@
 """The memory that calls of all registered ops take at their peak: python tests/support/peak_memory.py [PART]
 
-PART is a part of "of KIND NAME, WAY". A line of JSON for each: the name, and all bytes at the peak by those
-of operands and results. Each case runs in a forked child, first with a shape that compiles what is needed, then with
-one almost as large as the last, so that neither start-up nor tables that are made once count, and then with the one
-that is measured.
+PART is a part of "of KIND NAME, WAY". A line of JSON for each: kind, name, way, and all bytes at the peak, divided by
+those of operands and results. Each case runs in a forked child, first with a shape that compiles what is needed, then
+with one almost as large as the last, so that neither start-up nor tables that are made once count, and then with the
+one that is measured.
 """
 
 import ctypes

@@ -28,18 +28,18 @@ def wide_range(domain, dtype):
     """Numbers of all magnitudes that a format has, besides those of the domain."""
     usual = sample(domain, 120)
     if domain not in ("real", "positive"):
-        return np.resize(usual, 360).astype(dtype)
+        return np.resize(usual, 700).astype(dtype)
     bits, exponent, largest = oracles._format(np.dtype(dtype))
     random = np.random.default_rng(1)
     smallest = float(mpmath.ldexp(1, max(exponent - bits + 1, -1074)))
     spread = np.exp(random.uniform(np.log(smallest), np.log(float(largest)), 150))
     spread = np.minimum(spread, float(largest))
-    moderate = np.exp(random.uniform(np.log(1e-3), np.log(800.0), 70))
+    moderate = np.exp(random.uniform(np.log(1e-3), np.log(800.0), 400))
     limits = np.array([0.0, smallest, float(mpmath.ldexp(1, exponent)), float(largest), 1.0, 0.5, 2.0])
     numbers = np.concatenate([np.abs(usual[:100]), spread, moderate, limits])
     signs = np.where(random.random(numbers.size) < 0.5, -1, 1)
     numbers = numbers * signs if domain == "real" else numbers[numbers > 0]
-    return np.resize(numbers.astype(dtype), 360)
+    return np.resize(numbers.astype(dtype), 700)
 
 
 @pytest.mark.parametrize("dtype", mostly_thorough(oracles.FLOATS, [np.float32, np.float64]), ids=str)

@@ -296,12 +296,13 @@ class Dual(ArrayMethods):
     # NumPy's protocols.
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Operand, **options: Any) -> Any:
+        # The common case, before all questions.
+        if len(inputs) == 1 and not options and method == "__call__" and self.family is None:
+            rule = UFUNC_RULES.get(ufunc)
+            if rule is not None and type(self.primal) is np.ndarray:
+                return rule(self)
         if any(map(is_blank, inputs)):
             return HOOKS["ufunc_of_blanks"](ufunc, method, inputs, options)
-        if len(inputs) == 1 and type(self.primal) is np.ndarray and method == "__call__" and not options:
-            rule = UFUNC_RULES.get(ufunc)
-            if rule is not None:
-                return rule(self)
         for x in inputs:
             kind = type(x)
             if kind is Recorder or (kind is not Dual and kind not in IN_MAIN_MEMORY and holds_arrays(x)):

@@ -48,8 +48,8 @@ def _is_constant(x: Operand, recorder: Recorder) -> bool:
 
 
 def beside(factor: Any, tangent: Any) -> Any:
-    """The factor with an axis for the only direction of a tangent: NumPy's broadcasting of small arrays costs twice."""
-    if type(factor) is np.ndarray and tangent.shape == (1, *factor.shape):
+    """The factor with an axis for the directions of a tangent: where NumPy has to add it, small arrays cost twice."""
+    if type(factor) is np.ndarray and factor.ndim < tangent.ndim:
         return factor[np.newaxis]
     return factor
 
@@ -290,9 +290,8 @@ def whole(value: Any) -> Any:
 
 def finish(primal: Any, tangent: Any, level: int) -> Dual:
     """The Dual of a result; the tangent takes the result's shape and dtype."""
-    shape = (tangent.shape[0], *primal.shape)
-    if tangent.shape != shape:
-        tangent = anywhere.repeated(tangent, shape)
+    if tangent.shape[1:] != primal.shape:
+        tangent = anywhere.repeated(tangent, (tangent.shape[0], *primal.shape))
     if tangent.dtype != primal.dtype:
         refuse_long(primal.dtype, "a function of a dual array")
         tangent = anywhere.converted(tangent, primal.dtype)

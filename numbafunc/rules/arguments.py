@@ -22,6 +22,11 @@ UNSET: Any = np._NoValue
 
 def given(**options: Any) -> dict[str, Any]:
     """The options that the user has given."""
+    for option in options.values():
+        if option is not UNSET and option is not None:
+            break
+    else:  # in most calls
+        return {}
     return {
         name: as_mask(option) if name == "where" else option
         for name, option in options.items()

@@ -30,7 +30,15 @@ def _mean(
         return into(out, np.mean(a, axis, dtype, **options), "mean")
     a = cast(a, dtype)
     axes = from_end(axis, a.ndim)
-    return into(out, linear(a, lambda v, lead: v.mean(axes, **options)), "mean")
+    count = math.prod(a.shape[one] for one in axes)
+
+    def apply(v: Any, lead: int) -> Any:
+        if lead and not options and type(v) is np.ndarray and v.itemsize > 2:
+            # What NumPy's method does, which takes twice the time. 16-bit sums would overflow.
+            return np.add.reduce(v, axes) / count
+        return v.mean(axes, **options)
+
+    return into(out, linear(a, apply), "mean")
 
 
 @rule_for(np.nanmean)

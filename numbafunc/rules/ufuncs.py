@@ -157,7 +157,7 @@ def _clip_between(a: Dual, lower: Any, upper: Any) -> Any:
     if upper is not None:
         taken = taken & (primal <= upper)
     taken = taken | (primal != primal)
-    value = whole(np.clip(a.primal, lower, upper))
+    value = whole(a.primal.clip(lower, upper))  # the method avoids NumPy's wrapper
     tangent = align(a.tangent, value.ndim)
     with quiet():
         return finish(value, np.where(taken, tangent, 0), a.level)

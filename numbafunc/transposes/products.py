@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Callable
 from typing import Any
 
 import numpy
 
+from numbafunc.dual.dtypes import is_finite
 from numbafunc.dual.recorder import At, Primitive, Recorder, not_linear
 from numbafunc.limits import broadcast_shapes
 from numbafunc.transposes.arithmetic import common_dtype, joined_shape, multiply
@@ -20,20 +22,48 @@ def _turned(x: Any) -> Any:
     return x.swapaxes(-1, -2)
 
 
+def sum_of_products(apply: Callable[..., Any], cotangent: Any, *factors: Any) -> Any:
+    """``apply(cotangent, *factors)``, linear in each; a factor of zero passes nothing on of an infinite cotangent."""
+    total = apply(cotangent, *factors)
+    if type(total) is not np.ndarray or total.dtype.kind != "f" or is_finite(total):
+        return total
+    finite = np.isfinite(cotangent)
+    if finite.all() or not all(np.isfinite(factor).all() for factor in factors):
+        return total
+    # What is infinite is replaced by its sign, and then by 1: sums of these tell how many products go which way.
+    infinite, dtype = np.isinf(cotangent), total.dtype
+    signs = [np.sign(factor) for factor in factors]
+    sizes = [abs(sign) for sign in signs]
+    surplus = apply(np.where(infinite, np.sign(cotangent), 0), *signs)
+    count = apply(infinite.astype(dtype), *sizes)
+    unknown = apply(np.isnan(cotangent).astype(dtype), *sizes) > 0
+    upwards, downwards = count + surplus > 0, count - surplus > 0
+    total = np.where(upwards, np.inf, apply(np.where(finite, cotangent, 0), *factors))
+    return np.where(unknown | (upwards & downwards), np.nan, np.where(downwards, -np.inf, total)).astype(dtype)
+
+
 def _product_transpose(cotangent: Any, place: int, x: Any, y: Any) -> Any:
     if place == 0:
-        if y.ndim == 1:
-            return cotangent[..., np.newaxis] * y
-        if x.ndim == 1:
-            return np.matmul(cotangent[..., np.newaxis, :], _turned(y))[..., 0, :]
-        return np.matmul(cotangent, _turned(y))
-    if x.ndim == 1:
-        if y.ndim == 1:
-            return cotangent * x
-        return x[:, np.newaxis] * cotangent[..., np.newaxis, :]
+        return sum_of_products(_to_left if x.ndim > 1 else _to_row, cotangent, y)
+    return sum_of_products(_to_right if y.ndim > 1 else _to_column, cotangent, x)
+
+
+def _to_left(cotangent: Any, y: Any) -> Any:
+    return cotangent[..., np.newaxis] * y if y.ndim == 1 else np.matmul(cotangent, _turned(y))
+
+
+def _to_row(cotangent: Any, y: Any) -> Any:
     if y.ndim == 1:
-        return np.matmul(_turned(x), cotangent[..., np.newaxis])[..., 0]
-    return np.matmul(_turned(x), cotangent)
+        return cotangent[..., np.newaxis] * y
+    return np.matmul(cotangent[..., np.newaxis, :], _turned(y))[..., 0, :]
+
+
+def _to_right(cotangent: Any, x: Any) -> Any:
+    return x[:, np.newaxis] * cotangent[..., np.newaxis, :] if x.ndim == 1 else np.matmul(_turned(x), cotangent)
+
+
+def _to_column(cotangent: Any, x: Any) -> Any:
+    return cotangent * x if x.ndim == 1 else np.matmul(_turned(x), cotangent[..., np.newaxis])[..., 0]
 
 
 PRODUCT = Primitive("matmul", np.matmul, _product_transpose)
@@ -88,7 +118,8 @@ def _einsum_transpose(cotangent: Any, place: int, inputs: list[str], result: str
     distinct = "".join(dict.fromkeys(own))
     kept = "".join(label for label in distinct if label in known)
     factors = [*operands[:place], *operands[place + 1 :]]
-    value = np.einsum(f"{','.join([result, *others])}->{kept}", cotangent, *factors, optimize=bool(factors))
+    text = f"{','.join([result, *others])}->{kept}"
+    value = sum_of_products(lambda *all: np.einsum(text, *all, optimize=bool(factors)), cotangent, *factors)
     lengths = dict(zip(own, node.shape, strict=True))
     # A label of no other operand and not of the result was summed over.
     value = value.reshape([lengths[label] if label in known else 1 for label in distinct])

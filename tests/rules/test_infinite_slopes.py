@@ -128,3 +128,29 @@ def test_gradient_of_a_square_of_roots():
 def test_hypot_is_a_norm():
     assert numbafunc.grad(np.hypot, (0, 1))(0.0, 0.0) == (0, 0)
     assert numbafunc.grad(np.hypot, (0, 1), mode="reverse")(0.0, 0.0) == (0, 0)
+
+
+MATRIX = np.array([[1.0, -1.0, 0.0], [0.0, 2.0, 0.0], [0.0, 1.0, 3.0]])
+# Products in which zeros meet infinite slopes, and points where they do.
+PRODUCTS = {
+    "v @ v": (lambda v: v @ v, [0.0, 0.0, 0.0]),
+    "einsum": (lambda v: np.einsum("i,ij,j", v, MATRIX @ MATRIX.T, v), [0.0, 0.0, 0.0]),
+    "matrix @ vector": (lambda v: MATRIX @ v, [1.0, 1.0, 0.5]),
+    "vector @ matrix": (lambda v: v @ MATRIX.T, [2.0, 1.0, 0.0]),
+    "matrix @ matrix": (lambda v: MATRIX @ np.stack([v, v * v], -1), [0.0, 0.0, 1.0]),
+    "row @ matrix": (lambda v: v[np.newaxis] @ np.abs(MATRIX), [0.0, 0.0, 2.0]),
+    "convolve": (lambda v: np.convolve(v, [1.0, 0.0, -1.0]), [1.0, 0.0, 1.0]),
+}
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_a_zero_in_a_product_passes_nothing_on(name):
+    function, point = PRODUCTS[name]
+
+    def root(v):
+        product = function(v)
+        return np.sum(np.where(product < 0, 0.0, np.sqrt(np.abs(product))))
+
+    expected = numbafunc.grad(root, mode="forward")(np.array(point))
+    assert not np.isnan(expected).all()
+    np.testing.assert_array_equal(numbafunc.grad(root, mode="reverse")(np.array(point)), expected)

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from bench import bandwidth
 from bench.cases import DTYPES, QUICK, batches, weight
 from bench.errors import largest_errors
 from bench.libraries import OURS, Jax, Library, libraries
@@ -49,7 +50,11 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, help="how long it may take; what does not fit is left out, and said")
     parser.add_argument("--rounds", type=int, default=Effort.rounds, help="rounds of each case at least")
     parser.add_argument(
-        "--only", nargs="+", default=(), metavar="OP", help="these ops, or models; writes nothing without --output"
+        "--only",
+        nargs="+",
+        default=(),
+        metavar="OP",
+        help="these ops, models or bandwidth; writes nothing without --output",
     )
     parser.add_argument("--sizes", nargs="+", choices=SIZES, help="numbers of elements")
     parser.add_argument("--dtypes", nargs="+", choices=DTYPES, help="precisions")
@@ -70,7 +75,7 @@ class _Raw(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFo
 
 def run(given: argparse.Namespace) -> int:
     """Measure, show and write."""
-    from bench.report import console, lost_rows, progress, show, summary
+    from bench.report import bandwidth_rows, console, family_rows, lost_rows, progress, show, summary
 
     start = time.perf_counter()
     end = start + 60 * given.minutes * (1 - KEPT)
@@ -78,12 +83,13 @@ def run(given: argparse.Namespace) -> int:
     ops = batches(entries, found, given.sizes, given.dtypes, given.only, variants=not given.quick)
     wanted = not given.only or "models" in given.only
     models = batches_of_models(found, 1e4 if given.quick else float("inf")) if wanted else []
+    beside_copies = bandwidth.batches(found) if not given.only or "bandwidth" in given.only else []
     effort = replace(Effort(), rounds=given.rounds)
     measured: list[Result] = []
     failures: list[Failure] = []
     late: list[Case] = []
     with progress() as bar:
-        planned = [*models, *ops]
+        planned = [*models, *beside_copies, *ops]
         task = bar.add_task("", total=len(planned))
         left = sum(map(weight, planned))
         for place, cases in enumerate(planned):
@@ -93,7 +99,8 @@ def run(given: argparse.Namespace) -> int:
                 late += cases
             else:
                 share = (end - now) * weight(cases) / left
-                done, failed = measure(cases, found, effort, share, seed=place)
+                timed = bandwidth.measure if cases in beside_copies else measure
+                done, failed = timed(cases, found, effort, share, seed=place)
                 measured += done
                 failures += failed
                 jax = found.get("jax")
@@ -129,6 +136,8 @@ def run(given: argparse.Namespace) -> int:
         write_pages(given.output / FILE.name)
     show("Where a peer is faster", lost_rows(results)[:40])
     show("In short", summary(results))
+    show("Families", family_rows(results))
+    show("Bandwidth", bandwidth_rows(results))
     for line in left_out[:60]:
         console.print(f"left out: {line}", highlight=False)
     console.print(f"{len(measured)} results in {minutes:.1f} minutes; left out for want of time: {len(late)}")

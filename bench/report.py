@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -12,8 +13,20 @@ from rich.table import Table
 
 from bench.arguments import Options
 from bench.machine import machine, versions
-from bench.measure import OURS, Case, Effort, Result, measure
-from bench.results import FOLDER, PEERS, TITLES, Results, Row, dump, geometric_mean, time_text
+from bench.measure import MODES, OURS, Case, Effort, Result, measure
+from bench.ops import public
+from bench.results import (
+    COPIES,
+    FOLDER,
+    PEERS,
+    TITLES,
+    TOLERATED,
+    Results,
+    Row,
+    dump,
+    geometric_mean,
+    time_text,
+)
 
 RIVALS = ("torch", "jax")  # those that we mean to beat; NumPy is there for reference
 
@@ -88,7 +101,7 @@ def show(title: str, rows: Sequence[Mapping[str, str]]) -> None:
     console.print(table)
 
 
-_LEFT = ("case", "size", "what", "peer")
+_LEFT = ("case", "family", "size", "what", "peer", "our worst", "wrong")
 
 
 def columns_of(rows: Sequence[Mapping[str, str]]) -> list[str]:
@@ -180,6 +193,7 @@ def lost_rows(results: Results) -> list[dict[str, str]]:
     rows = []
     for ratio, row, peer in results.lost():
         alternating = other.get((row.what, row.key), {}).get(peer)
+        wrong = results.wrong_by(row).get(peer)
         rows.append(
             {
                 "case": row.name + ("*" if row.disturbed else ""),
@@ -190,8 +204,92 @@ def lost_rows(results: Results) -> list[dict[str, str]]:
                 "of minima": f"{row.ratios('minimum')[peer]:.2f}",
                 "alternating": "" if alternating is None else f"{alternating:.2f}",
                 "ours": time_text(row.ours),
+                **({} if wrong is None else {"peer is wrong by": f"{wrong:.3g} ULP"}),
             }
         )
+    return rows
+
+
+# What the geometric mean of a family shall be, over the better of PyTorch and JAX in each case; and the modules of the
+# package that have its ops.
+FAMILIES = {
+    "elementwise": (2.5, ("activation", "activation_piecewise")),
+    "rows": (2.5, ("softmax", "top_k")),
+    "losses": (3.0, ("loss", "cross_entropy", "divergence")),
+    "windows": (3.5, ("pool", "resize", "pad")),
+}
+
+
+def family_rows(results: Results) -> list[dict[str, str]]:
+    """For each family of ops the typical ratio to the better of PyTorch and JAX, and how often that is faster."""
+    modules = {name.rpartition(".")[2]: op.__module__.rpartition(".")[2] for name, op in public().items()}
+    rows = []
+    for family, (bar, members) in FAMILIES.items():
+        for what in (None, "value", "jvp", "gradient"):
+            found, alternating = (
+                [
+                    (min(ratios), row)
+                    for row in results.select(what, mode)
+                    if modules.get(row.name.split(" ")[0]) in members
+                    and (ratios := [ratio for peer, ratio in row.ratios().items() if peer in RIVALS])
+                ]
+                for mode in MODES
+            )
+            if found:
+                worst, where = min(found, key=lambda entry: entry[0])
+                rows.append(
+                    {
+                        "family": family,
+                        "what": what or "all",
+                        "cases": str(len(found)),
+                        "below 1": str(sum(ratio < 1 for ratio, _ in found)),
+                        "typical": f"{geometric_mean(ratio for ratio, _ in found):.2f}",
+                        "bar": "" if what else f"{bar:g}",
+                        "our worst": f"{worst:.2g}, {where.what} of {where.name}, {where.size} {where.dtype}",
+                        "typical, alternating": f"{geometric_mean(ratio for ratio, _ in alternating):.2f}"
+                        if alternating
+                        else "",
+                    }
+                )
+    return rows
+
+
+# The least share of the bandwidth of a copy.
+SHARES = {"sigmoid": 0.7, "tanh": 0.7}
+SHARE = 0.9
+
+
+def bandwidth_rows(results: Results) -> list[dict[str, str]]:
+    """What ops with ``out=`` move in a second, beside copies and PyTorch."""
+    titles = {OURS: "ours", "torch": TITLES["torch"], COPIES[0]: "copyto", COPIES[1]: "copy_"}
+    return [
+        {
+            "case": row.name + ("*" if row.disturbed else ""),
+            "size": f"{row.size} {row.dtype}",
+            **{f"{title}, GB/s": f"{rates[key] / 1e9:.3g}" for key, title in titles.items() if key in rates},
+            "of a copy": f"{share:.0%}",
+            "bar": f"{SHARES.get(row.name.split(' ')[0], SHARE):.0%}",
+        }
+        for row, share, rates in results.shares()
+    ]
+
+
+# Functions of the table of all float32 inputs that ops evaluate under other names.
+_EXHAUSTIVE = {"sigmoid": "logistic"}
+
+
+def error_rows(results: Results) -> list[dict[str, str]]:
+    """The largest error of each library for each op; of ours that over all float32 inputs too, where it is known."""
+    every = json.loads((FOLDER / "exhaustive_float32.json").read_text())
+    rows = []
+    for name, by_dtype in results.errors.items():
+        for dtype, errors in by_dtype.items():
+            known = every.get(_EXHAUSTIVE.get(name, name.replace(" ", "_"))) if dtype == "float32" else None
+            row = {"case": name, "dtype": dtype}
+            for library, title in {OURS: "ours", **TITLES}.items():
+                if library in errors:
+                    row[title] = f"{errors[library]:.3g}" + (" !" if errors[library] > TOLERATED else "")
+            rows.append(row | {"ours, all inputs": f"{known['max_ulp']:.3g}" if known else ""})
     return rows
 
 
@@ -240,26 +338,32 @@ def times_rows(results: Results) -> list[dict[str, str]]:
                 (row.name, row.what, row.dtype), {"case": row.name, "what": row.what, "dtype": row.dtype}
             )
             spread = row.libraries[OURS]["spread"]
+            if wrong := [
+                f"{TITLES.get(key, 'ours')} by {error:.3g} ULP" for key, error in results.wrong_by(row).items()
+            ]:
+                own["wrong"] = ", ".join(wrong)
             own[row.size] = f"{time_text(row.ours)} {'' if spread is None else f'±{spread:.0%} '}{ratios}".strip()
     order = list(dict.fromkeys(size for row in results.rows for size in (row.size,)))
-    head = ["case", "what", "dtype", *order]
+    head = ["case", "what", "dtype", *order, "wrong"]
     return [{column: row[column] for column in head if column in row} for row in rows.values()]
 
 
 def write_page(results: Results, title: str, plots: Iterable[str]) -> str:
     """The page on all results."""
-    inaccurate = [
-        f"- {name}, {dtype}: {'ours' if library == OURS else TITLES[library]} by {error:.3g} ULP"
-        for name, dtype, library, error in results.inaccurate()
-    ]
     sections = {
         "What we lose": "Ratios are the peer's time by ours: below 1 the peer is faster. `*`: others were busy.\n\n"
         + (markdown(lost_rows(results)) if results.lost() else "Nothing."),
         "In short": "`blocks`: each library by itself, after a pause and a warm-up. `alternating`: the libraries take "
         f"turns call by call.\n\n{markdown(summary(results))}",
         "Our bars": "\n".join(f"- {line}" for line in bars(results)) or "Not measured.",
-        "Values that are wrong by more than 2 ULP": "On a sample, beside mpmath.\n\n"
-        + ("\n".join(inaccurate) or ("None." if results.errors else "Not looked for: mpmath is not installed.")),
+        "Families": "The peer's time by ours, of the better of PyTorch and JAX in each case.\n\n"
+        + (markdown(family_rows(results)) if family_rows(results) else "Not measured."),
+        "Bandwidth": "Ops that write to `out=`, which read and write each element once, in arrays that no cache "
+        "holds; beside `numpy.copyto`, PyTorch's `copy_`, and PyTorch's own op.\n\n"
+        + (markdown(bandwidth_rows(results)) if results.shares() else "Not measured."),
+        "Errors": "The largest error of values in units in the last place, on a sample, beside mpmath; `!`: more than "
+        f"{TOLERATED:g}.\n\n"
+        + (markdown(error_rows(results)) if results.errors else "Not looked for: mpmath is not installed."),
         "Plots": "\n".join(f"![{name}](plots/{name}.png)" for name in plots) or "None.",
         "Times": "Our median time in blocks and its spread (distance of the quartiles), and what the peers take by "
         "it: t PyTorch, j JAX, n NumPy or SciPy, a autograd.\n\n" + "\n\n".join(map(markdown, _by_sizes(results))),

@@ -8,10 +8,11 @@
      "errors": {name: {dtype: {library: largest error in ULP}}},
      "left_out": [what was not measured, and why],
      "cases": [{"name", "what": "value" | "jvp" | "gradient", "dtype", "size", "elements",
-                "mode": "blocks" | "alternating",
+                "mode": "blocks" | "alternating" | "bandwidth",
                 "libraries": {library: {"minimum", "median", "spread"}}}]}
 
-Times are seconds of a call; the spread is the distance of the quartiles by the median, null where it is not known.
+In the mode ``bandwidth``, of ops with ``out=``, the two copies of ``COPIES`` are among the libraries. Times are
+seconds of a call; the spread is the distance of the quartiles by the median, null where it is not known.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ OURS = "numbafunc"
 PEERS = ("torch", "jax", "numpy", "autograd")
 TITLES = {"torch": "PyTorch", "jax": "JAX", "numpy": "NumPy, SciPy", "autograd": "autograd"}
 TOLERATED = 2.0  # units in the last place
+BANDWIDTH = "bandwidth"  # the mode of ops that are measured beside copies
+COPIES = ("copy", "copy by threads")
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,22 @@ class Results:
             if ratio < 1
         ]
         return sorted(found, key=lambda entry: entry[0])
+
+    def shares(self) -> list[tuple[Row, float, dict[str, float]]]:
+        """Ops with ``out``, what they reach of the quickest copy, and what each contender moves, in bytes a second."""
+        found = []
+        for row in self.select(mode=BANDWIDTH):
+            copies = [row.libraries[name]["median"] for name in COPIES if name in row.libraries]
+            if OURS in row.libraries and copies:
+                moved = 2 * row.elements * int(row.dtype.removeprefix("float")) // 8  # read and written
+                rates = {name: moved / figures["median"] for name, figures in row.libraries.items()}
+                found.append((row, min(copies) / row.ours, rates))
+        return found
+
+    def wrong_by(self, row: Row) -> dict[str, float]:
+        """The libraries whose values of an op are wrong by more than is tolerated, and by how much."""
+        errors = self.errors.get(row.name, {}).get(row.dtype, {})
+        return {library: error for library, error in errors.items() if error > TOLERATED}
 
     def inaccurate(self) -> Iterator[tuple[str, str, str, float]]:
         """Name, dtype, library and error of values that are wrong by more than is tolerated."""

@@ -15,6 +15,9 @@ from pictures.style import STYLE, Picture, save
 
 TABLES = {
     "accuracy-table": benchmarks.accuracy_table,
+    "bandwidth-table": benchmarks.bandwidth,
+    "errors-table": benchmarks.errors,
+    "families-table": benchmarks.families,
     "lost-table": benchmarks.lost,
     "measured-on": benchmarks.conditions,
     "ratios-table": benchmarks.ratios,

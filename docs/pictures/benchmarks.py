@@ -140,6 +140,25 @@ def lost() -> list[str]:
     return [*table(rows[:MOST]), f"{min(MOST, len(rows))} of {len(rows)} cases.", ""] if rows else ["Nothing.", ""]
 
 
+def families() -> list[str]:
+    """The table of ratios by family."""
+    return table(_without(report.family_rows(measured()), "our worst"))
+
+
+def bandwidth() -> list[str]:
+    """The table of ops beside copies."""
+    return _if_any(report.bandwidth_rows(measured()))
+
+
+def errors() -> list[str]:
+    """The table of the largest errors of all libraries."""
+    return _if_any(report.error_rows(measured()))
+
+
+def _if_any(rows: list[dict[str, str]]) -> list[str]:
+    return table(rows) if rows else ["It has not been measured yet.", ""]
+
+
 def conditions() -> list[str]:
     """Where and how it was measured, and what is missing."""
     results = measured()

@@ -84,7 +84,7 @@ class _Cached(_Cache):
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled kernel, unless its code is also that of functions that its identity says nothing of."""
-        self._timer.log(self._identity, sig, cache_hit=False)
+        self._timer.log(self._identity, _Cached._words(self, sig), cache_hit=False)
         if not are_covered([data.library]):
             return
         if data.lifted or data.library.has_dynamic_globals or _is_recursive(data.library) or _needs_more(data.library):

@@ -101,6 +101,19 @@ def write(name: str, content: bytes, suffix: str = KERNEL) -> None:
         _bound(root, len(content))
 
 
+def can_keep() -> bool:
+    """Whether entries can be kept, and read again; where that would not be safe, a warning says why."""
+    import secrets
+
+    name = secrets.token_hex(8)
+    write(name, b"", _UNFINISHED)
+    kept, root = read(name, _UNFINISHED) is not None, folder()
+    if root is not None:
+        with contextlib.suppress(OSError):
+            _path(root, name, _UNFINISHED).unlink()
+    return kept
+
+
 def entries(root: Path, *suffixes: str) -> Iterator[os.DirEntry[str]]:
     """The entries in a folder: its kernels, or those with other suffixes."""
     with contextlib.suppress(OSError):
@@ -283,4 +296,4 @@ def _bound(root: Path, added: int) -> None:
     _sizes[root] = total
 
 
-__all__ = ["KERNEL", "NOTE", "clear", "entries", "folder", "limit", "read", "warn_once", "write"]
+__all__ = ["KERNEL", "NOTE", "can_keep", "clear", "entries", "folder", "limit", "read", "warn_once", "write"]

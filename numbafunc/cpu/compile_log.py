@@ -61,7 +61,10 @@ class CompileTimer:
             logger.info(
                 "read from the cache: %s, %s, in %.3f s" if cache_hit else "compiled: %s, %s, in %.3f s",
                 *(op, dtype, seconds),
-                extra={"op": op, "dtype": dtype, "seconds": seconds, "cache_hit": cache_hit},
+                extra={
+                    **{"op": op, "dtype": dtype, "seconds": seconds, "cache_hit": cache_hit},
+                    "kernel": f"{identity} {signature}",
+                },
             )
 
 

@@ -32,6 +32,10 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_free_in_child)
 
 
+class NotKeptError(Exception):
+    """A kernel is not in the cache, in a process that compiles none; its text is the identity of the kernel."""
+
+
 class Kernel:
     """A kernel that Numba compiles where the cache has no machine code of it; otherwise it is not even imported.
 
@@ -47,6 +51,8 @@ class Kernel:
     *given, **options
         Arguments of the builder.
     """
+
+    compiled_when_missing = True
 
     def __init__(
         self, identity: tuple[Any, ...] | None, builder: str, *given: Any, parallel: bool, **options: Any
@@ -65,6 +71,8 @@ class Kernel:
     def dispatcher(self) -> Any:
         """Numba's dispatcher of the kernel."""
         if self._dispatcher is None:
+            if not Kernel.compiled_when_missing:
+                raise NotKeptError(self._identity)
             with held_back(), _lock:
                 import_numba()
                 module, function = self._builder.split(".")
@@ -145,4 +153,4 @@ def _is_usual(value: Any) -> bool:
     return kind is float or isinstance(value, np.generic)
 
 
-__all__ = ["Kernel", "type_of"]
+__all__ = ["Kernel", "NotKeptError", "type_of"]

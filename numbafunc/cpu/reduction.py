@@ -164,6 +164,7 @@ def build_columns(
     if copied:
         place = "i * across + j"
         owners = [i for i, operand in enumerate(layout.operands) for _ in range(operand.slots)]
+        given = list(places)  # where value and tangents of an operand are before they are copied
         for number, i in enumerate(owners):
             slot, along = source.slots[number], layout.along[i]
             if layout.operands[i].indexed and (along or form == "lanes"):
@@ -173,9 +174,9 @@ def build_columns(
                 turned += [
                     f"for i in range({rows}):",
                     "    for j in range(width):",
-                    f"        write_lane({lane}, {place}, read_row({slot}, {places[i]}))",
+                    f"        write_lane({lane}, {place}, read_row({slot}, {given[i]}))",
                     "    for j in range(width, across):",
-                    f"        write_lane({lane}, {place}, read_row({slot}, {places[i].replace('first + j', 'first')}))",
+                    f"        write_lane({lane}, {place}, read_row({slot}, {given[i].replace('first + j', 'first')}))",
                 ]
                 places[i] = place if along else "j"
         if stages.epilogue is not None:

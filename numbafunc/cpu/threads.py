@@ -48,12 +48,17 @@ class Kernels(Bounded):
 _KEPT: list[weakref.ref[Kernels]] = []
 
 
+def forget() -> None:
+    """Let go of all kernels that are kept, so that later calls choose anew between one thread and several."""
+    for reference in _KEPT:
+        kernels = reference()
+        if kernels is not None:
+            kernels.clear()
+
+
 def _forget_in_child() -> None:
     if start.cache_info().currsize and start()[0] == "omp":
-        for reference in _KEPT:
-            kernels = reference()
-            if kernels is not None:
-                kernels.clear()
+        forget()
 
 
 if hasattr(os, "register_at_fork"):

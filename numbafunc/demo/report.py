@@ -9,52 +9,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-Report = Callable[[int, float], None]
+from numbafunc.progress import shown
 
-PLAIN_LINES = 8
+Report = Callable[[int, float], None]
 
 
 @contextmanager
 def progress(steps: int, quiet: bool) -> Iterator[Report]:
-    """Show the progress of training: a bar on a terminal or in a notebook if rich is installed, else some lines.
+    """Show the progress of training, unless `quiet`.
 
-    Nothing is shown if `quiet`. Yields a function to call after each step with the number of steps done and the loss.
+    Yields a function to call after each step with the number of steps done and the loss.
     """
     if quiet:
         yield lambda step, loss: None
         return
-    try:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-    except ImportError:
-        terminal = False
-    else:
-        console = Console()
-        terminal = console.is_terminal or console.is_jupyter
-    if not terminal:
-        yield _plain_lines(steps)
-        return
-
-    columns = (
-        TextColumn("training"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]:.4f}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns) as bar:
-        task = bar.add_task("training", total=steps, loss=float("nan"))
-        yield lambda step, loss: bar.update(task, completed=step, loss=loss)
-
-
-def _plain_lines(steps: int) -> Report:
-    every = max(1, steps // PLAIN_LINES)
-
-    def report(step: int, loss: float) -> None:
-        if step == 1 or step == steps or step % every == 0:
-            print(f"step {step:4d} of {steps}   loss {loss:.4f}", flush=True)
-
-    return report
+    with shown("training", "step", steps) as show:
+        yield lambda step, loss: show(step, f"loss {loss:.4f}")
 
 
 def figure_forms() -> list[str]:

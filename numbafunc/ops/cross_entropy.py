@@ -14,6 +14,7 @@ from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import define
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.reduction import Reduction, Stages
+from numbafunc.kinds.registry import CALLS, ROWS, VECTORS, Call
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 from numbafunc.kinds.ufunc_protocol import applied
 from numbafunc.numbers.elementary import (
@@ -409,4 +410,7 @@ def sigmoid_cross_entropy_logits(
 __all__ = ["cross_entropy_logits", "cross_entropy_logits_sparse", "sigmoid_cross_entropy_logits"]
 
 
+CALLS["sigmoid_cross_entropy_logits"] = Call(VECTORS, ("real", "real"))
+CALLS["cross_entropy_logits"] = Call(ROWS, ("real", "real"))
+CALLS["cross_entropy_logits_sparse"] = Call(ROWS[1:], ("real", "label"))
 register(__name__)

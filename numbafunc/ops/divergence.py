@@ -14,6 +14,7 @@ from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import define
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.reduction import Reduction, Stages
+from numbafunc.kinds.registry import CALLS, Call
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 from numbafunc.limits import MOST_AXES
 from numbafunc.numbers.elementary import damped, log
@@ -114,4 +115,5 @@ _MOST_AXES = 32
 __all__ = ["kl"]
 
 
+CALLS["kl"] = Call(((1000,), (1_000_000,)), ("real", "real"))
 register(__name__)

@@ -13,6 +13,7 @@ from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.copy import Movement
 from numbafunc.kinds.njit import register
+from numbafunc.kinds.registry import CALLS, Call
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 
 
@@ -108,4 +109,5 @@ def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Any) -> Any:
     return _dynamic_slice(array, tuple(places), sizes, shortcut=new_shortcut())
 
 
+CALLS["dynamic_slice"] = Call(((1000, 1000),), settings={"start_indices": (1, 1), "slice_sizes": (500, 500)})
 register(__name__)

@@ -11,6 +11,7 @@ from numbafunc.errors import BroadcastWarning
 from numbafunc.kinds import arguments
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.reduction import Reduction, Stages
+from numbafunc.kinds.registry import CALLS, ROWS, Call
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 from numbafunc.numbers.elementary import (
     constant,
@@ -409,4 +410,7 @@ __all__ = [
 ]
 
 
+CALLS["mean_absolute_error"] = CALLS["mean_squared_error"] = CALLS["mean_squared_log_error"] = Call(
+    ROWS[1:], ("real", "real")
+)
 register(__name__)

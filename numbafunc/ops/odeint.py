@@ -18,6 +18,7 @@ from numbafunc.dual.levels import innermost
 from numbafunc.dual.trees import SINGLE, as_one_array, flatten, flatten_with_names, tree_map
 from numbafunc.kinds.arguments import as_float, as_int
 from numbafunc.kinds.njit import register
+from numbafunc.kinds.registry import CALLS, Call
 from numbafunc.limits import MOST_AXES
 from numbafunc.ops.dormand_prince import NODES, SOLUTION, STAGES, Control, Step, dense_weights, steps
 
@@ -384,4 +385,5 @@ def _with_tangents(values: Any, states: list[Any]) -> Any:
     return assemble({**components(np.stack(states)), (): values})
 
 
+CALLS["odeint"] = Call(())
 register(__name__)

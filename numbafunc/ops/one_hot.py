@@ -14,6 +14,7 @@ from numbafunc.dual.dtypes import is_long
 from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import define
 from numbafunc.kinds.njit import register
+from numbafunc.kinds.registry import CALLS, Call
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 
 
@@ -117,4 +118,5 @@ def _compared(indices: np.ndarray[Any, Any], classes: int, position: int) -> tup
     return spread, np.arange(classes).reshape((classes,) + (1,) * (indices.ndim - position))
 
 
+CALLS["one_hot"] = Call(((100,), (100_000,)), ("whole",), {"num_classes": 10})
 register(__name__)

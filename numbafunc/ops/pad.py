@@ -22,6 +22,7 @@ from numbafunc.kinds import arguments
 from numbafunc.kinds.defaults import Unset
 from numbafunc.kinds.linear import JointlyLinear, Linear
 from numbafunc.kinds.njit import register
+from numbafunc.kinds.registry import CALLS, IMAGES, VECTORS, Call
 from numbafunc.kinds.shortcuts import FLAT, WORDS_OF_IT, Shortcut, kernel_call, new_shortcut, shortcut
 from numbafunc.ops import pad_margins
 from numbafunc.ops.pad_index import LARGEST_TABLE, MAPS, Widths, padded, padded_transpose, prepare
@@ -374,4 +375,5 @@ def pad(
     return _by_name(operand, widths, mode, options)
 
 
+CALLS["pad"] = Call((*VECTORS, *IMAGES), settings={"pad_width": 1})
 register(__name__)

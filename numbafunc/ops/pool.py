@@ -17,6 +17,7 @@ from numbafunc.dual.array import Dual, value_of
 from numbafunc.kinds import arguments
 from numbafunc.kinds.linear import Linear
 from numbafunc.kinds.njit import register
+from numbafunc.kinds.registry import CALLS, IMAGES, Call
 from numbafunc.kinds.selection import Positions, Selection
 from numbafunc.kinds.shortcuts import AS_STORED, new_shortcut, shortcut
 from numbafunc.ops.pool_windows import Windows, reach_of
@@ -358,4 +359,5 @@ def max_pool_2d(
     return Backend.max_pool_with_places.of(backend.of(operand), "max_pool_2d")(operand, windows)
 
 
+CALLS["average_pool_2d"] = CALLS["max_pool_2d"] = Call(IMAGES)
 register(__name__)

@@ -12,6 +12,7 @@ from numbafunc.errors import RankError, ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.copy import Movement
 from numbafunc.kinds.njit import register
+from numbafunc.kinds.registry import CALLS, IMAGES, Call
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 
 View = tuple["np.ndarray[Any, Any]", tuple[int, ...]]
@@ -401,4 +402,6 @@ def upscale_nn(x: Any, scale: Any = 2) -> Any:
     return _upscaled(operand, factor, shortcut=new_shortcut())
 
 
+CALLS["batch_to_space2d"] = CALLS["channel_to_space2d"] = CALLS["flatten"] = Call(IMAGES)
+CALLS["space_to_batch2d"] = CALLS["space_to_channel2d"] = CALLS["upscale_nn"] = Call(IMAGES)
 register(__name__)

@@ -14,6 +14,7 @@ from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.linear import Linear
 from numbafunc.kinds.njit import register
+from numbafunc.kinds.registry import CALLS, IMAGES, Call
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 from numbafunc.limits import FEW_ELEMENTS
 from numbafunc.ops.resize_taps import Sampling, kept_steps, resample
@@ -343,4 +344,6 @@ def _whole_numbers(value: Any, name: str, wanted: str) -> tuple[int, ...]:
     return result
 
 
+CALLS["interpolate"] = Call(IMAGES, settings={"scale_factor": 2})
+CALLS["upsample_2d"] = Call(IMAGES, settings={"scale": 2})
 register(__name__)

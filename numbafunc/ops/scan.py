@@ -21,6 +21,7 @@ from numbafunc.errors import RankError
 from numbafunc.kinds.arguments import check_flag
 from numbafunc.kinds.compiled import is_dispatcher, python_source
 from numbafunc.kinds.njit import register
+from numbafunc.kinds.registry import CALLS, Call
 from numbafunc.kinds.scan import differentiated
 from numbafunc.ops.scan_leaves import (
     is_weak,
@@ -221,4 +222,5 @@ def _length(entries: list[Any], xs: Any, length: Any) -> int:
     return lengths[0]
 
 
+CALLS["scan"] = Call(())
 register(__name__)

@@ -9,6 +9,7 @@ import numpy as np
 from numbafunc.kinds import arguments
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.reduction import Reduction, Stages
+from numbafunc.kinds.registry import CALLS, ROWS, Call
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
 from numbafunc.numbers.elementary import (
     at_top,
@@ -418,4 +419,6 @@ def logsumexp(
     return op(operands, axes, arguments.float_dtype(given), shape=shape, keepdims=keepdims, names=("a", "b"))
 
 
+CALLS["softmax"] = CALLS["log_softmax"] = Call(ROWS)
+CALLS["logsumexp"] = Call(ROWS, settings={"axis": -1})
 register(__name__)

@@ -10,6 +10,7 @@ from numbafunc.dual.array import Dual, value_of
 from numbafunc.dual.dtypes import NUMBERS, is_long, long_words
 from numbafunc.dual.trees import flatten, flatten_with_names
 from numbafunc.kinds.njit import refresh
+from numbafunc.kinds.registry import CALLS, Call
 from numbafunc.numba_import import after_import
 
 __all__ = ["stop_gradient"]
@@ -83,4 +84,5 @@ def _register() -> None:
     refresh()
 
 
+CALLS["stop_gradient"] = Call(())
 after_import(_register)

@@ -20,6 +20,7 @@ from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.copy import with_axis_moved
 from numbafunc.kinds.njit import register
+from numbafunc.kinds.registry import CALLS, ROWS, Call
 from numbafunc.kinds.selection import Positions, Selection
 from numbafunc.kinds.shortcuts import AS_STORED, new_shortcut, shortcut
 
@@ -205,4 +206,5 @@ def top_k(operand: Any, k: int, *, axis: int = -1, largest: bool = True) -> TopK
     return result
 
 
+CALLS["top_k"] = Call(ROWS, settings={"k": 5})
 register(__name__)

@@ -14,6 +14,7 @@ from numbafunc.dual.array import Dual, value_of
 from numbafunc.dual.trees import flatten
 from numbafunc.kinds.compiled import is_dispatcher
 from numbafunc.kinds.njit import register
+from numbafunc.kinds.registry import CALLS, Call
 from numbafunc.ops.scan_leaves import is_weak, start_of
 from numbafunc.ops.scan_loop import Loop
 
@@ -149,4 +150,5 @@ def _driver(condition: Any, body: Any) -> Any:
     return compile_loop(namespace["driver"], None)
 
 
+CALLS["while_loop"] = Call(())
 register(__name__)

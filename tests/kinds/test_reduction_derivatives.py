@@ -65,6 +65,12 @@ def test_columns(name):
     check_first(name, (6, 4, 3), 1, np.dtype(np.float64))
 
 
+@pytest.mark.parametrize(("shape", "axis"), [((9, 40), -1), ((2, 40, 3), 1)], ids=["in batches", "narrow columns"])
+@pytest.mark.parametrize("name", mostly_thorough(FREE, ["softmax"]))
+def test_other_loops(name, shape, axis):
+    check_first(name, shape, axis, np.dtype(np.float64))
+
+
 @pytest.mark.parametrize("name", mostly_thorough(NAMES, ["l2", "log_softmax_where", "logsumexp_weighted"]))
 def test_long_rows(name):
     check_first(name, (sized(66_001, simulated=261),), -1, np.dtype(np.float64))
@@ -84,7 +90,7 @@ def test_jacobian(name, directions):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_both_operands_at_once(name):
-    arrays = operands(name, shape_for(name, (4, 6)))
+    arrays = operands(name, shape_for(name, (36, 6)))  # as many rows as are reduced side by side, of a copy
     if len(arrays) == 1:
         arrays = [arrays[0], arrays[0] * 0.5 - 1]
         entry = TABLE[name]

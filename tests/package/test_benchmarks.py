@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -13,7 +14,19 @@ import numpy as np
 import pytest
 
 import numbafunc
-from bench import __main__ as command, cases, compare, libraries, measure, operands, ops, plots, report, results
+from bench import (
+    __main__ as command,
+    bandwidth,
+    cases,
+    compare,
+    libraries,
+    measure,
+    operands,
+    ops,
+    plots,
+    report,
+    results,
+)
 from numbafunc.kinds.registry import REGISTRY
 
 TABLE = ops.table()
@@ -72,7 +85,7 @@ def test_numpy_computes_the_same(name):
 
 PEERS = """
 import numpy as np
-from bench import cases, libraries, ops
+from bench import bandwidth, cases, libraries, ops
 
 def result(library, statement, data, what):
     names = {**library.namespace, **{key: library.take(value) for key, value in data.items()}}
@@ -107,6 +120,13 @@ for name, op in ops.table().items():
                 continue
             if theirs.shape != expected.shape or not np.allclose(theirs, expected, tolerance, tolerance):
                 wrong.append((name, what, key, np.shape(theirs), np.shape(expected)))
+for (case,) in bandwidth.batches({"numbafunc": ours, **peers}, 1000):
+    data = case.data(np.random.default_rng(0))
+    expected = result(ours, libraries.Statement(case.statements["numbafunc"]), data, "value").copy()
+    if "torch" in peers:
+        theirs = result(peers["torch"], libraries.Statement(case.statements["torch"]), data, "value")
+        if not np.allclose(theirs, expected, 1e-5, 1e-5):
+            wrong.append((case.name, "torch"))
 for line in wrong:
     print(*line)
 assert not wrong
@@ -181,7 +201,7 @@ def some_results():
     rows = [row(name, what, size, size / 100) for name in ("tanh", "l2") for what in ops.WHAT for size in (10, 1000)]
     rows += [row("tanh", "value", 10, 0.5, "alternating"), row("copy", "value", 10, 1.0)]
     rows += [row("Rosenbrock", what, 10, 3.0, library="autograd") for what in ("value", "gradient")]
-    errors = {"tanh": {"float32": {"numbafunc": 0.5, "jax": 2.9}}}
+    errors = {"tanh": {"float32": {"numbafunc": 0.5, "torch": 2.9}}}
     return results.Results(rows, {"processor": "any"}, {}, {}, {}, ("Rosenbrock",), errors, ("jax: not installed",))
 
 
@@ -197,8 +217,9 @@ def test_the_page_begins_with_what_we_lose(tmp_path):
     command.write_pages(tmp_path / "benchmarks.json")
     page = (tmp_path / "benchmarks.md").read_text()
     assert page.index("## What we lose") < page.index("## In short") < page.index("## Times")
-    assert "| tanh | value | 10 float32 | PyTorch | 0.10 | 0.10 | 0.50 | 1 s |" in page
-    assert "- tanh, float32: JAX by 2.9 ULP" in page
+    assert "| tanh | value | 10 float32 | PyTorch | 0.10 | 0.10 | 0.50 | 1 s | 2.9 ULP |" in page
+    assert re.search(r"^\| tanh \| float32 \| 0.5 \| 2.9 ! \| [\d.]+ \|$", page, re.M)
+    assert re.search(r"^\| tanh \| jvp \| float32 .*\| PyTorch by 2.9 ULP \|$", page, re.M)
     assert "- jax: not installed" in page
     assert {path.stem for path in (tmp_path / "plots").glob("*.svg")} == set(plots.PLOTS)
 
@@ -224,6 +245,54 @@ def test_bars_name_the_worst_case():
     assert "at most 5 evaluations (ODE, 9985); the bar is 4, 1 of 1 cases are over it" in gradient
     assert "at most 2 evaluations (tanh, 1e6); the bar is 3, 0 of 1 cases are over it" in jvp
     assert "at most 5 of JAX's time (ODE); the bar is 3" in jax
+
+
+def test_families_take_the_better_peer():
+    def row(name, what, torch, jax, mode="blocks"):
+        times = {"numbafunc": 2.0, "torch": torch, "jax": jax, "numpy": 0.1}
+        figures = {key: {"minimum": time, "median": time, "spread": 0.0} for key, time in times.items()}
+        return results.Row(name, what, "float32", "1e6", 10**6, mode, figures)
+
+    rows = [row("gelu tanh", "value", 8.0, 20.0), row("relu", "jvp", 40.0, 1.0), row("kl", "value", 6.0, 9.0)]
+    rows += [row("relu", "jvp", 32.0, 8.0, "alternating"), row("relu out=", "value", 0.1, 0.1, "bandwidth")]
+    found = {(one["family"], one["what"]): one for one in report.family_rows(results.Results(rows))}
+    every = found["elementwise", "all"]
+    assert (every["cases"], every["below 1"], every["typical"], every["bar"]) == ("2", "1", "1.41", "2.5")
+    assert (every["our worst"], every["typical, alternating"]) == ("0.5, jvp of relu, 1e6 float32", "4.00")
+    assert found["elementwise", "value"]["typical"] == "4.00"
+    assert found["losses", "all"]["typical"] == "3.00"
+    assert {family for family, _ in found} == {"elementwise", "losses"}
+
+
+def test_each_family_has_ops():
+    modules = {op.__module__.rpartition(".")[2] for op in ops.public().values()}
+    assert {member for _, members in report.FAMILIES.values() for member in members} <= modules
+
+
+def test_ops_with_out_are_measured_beside_copies():
+    given = {"numbafunc": libraries.Library({"nf": numbafunc}), "numpy": libraries.NumPy()}
+    for (case,) in bandwidth.batches(given, 1000):
+        x, out = (case.data(np.random.default_rng(0))[name] for name in ("x", "out"))
+        assert (x.dtype, x.shape) == (np.float32, (1000,))
+        names = {"nf": numbafunc, "np": np, "x": x, "out": out}
+        assert eval(case.statements["numbafunc"], names) is out
+        np.testing.assert_array_equal(out, getattr(numbafunc, case.name.split(" ")[0])(x))
+        eval(case.statements["copy"], names)
+        np.testing.assert_array_equal(out, x)
+    found, failures = bandwidth.measure([case], given, measure.Effort(1, 1, 0.0, 5, 0.0), 0.0)
+    assert failures == []
+    assert [(one.mode, sorted(one.timings)) for one in found] == [("bandwidth", ["copy", "numbafunc"])]
+
+
+def test_what_is_reached_of_a_copy():
+    figures = {"numbafunc": 0.02, "torch": 0.1, "copy": 0.04, "copy by threads": 0.016}
+    times = {name: {"minimum": time, "median": time, "spread": 0.0} for name, time in figures.items()}
+    rows = [results.Row("tanh out=", "value", "float32", "2.5e7", 25 * 10**6, "bandwidth", times)]
+    (found,) = report.bandwidth_rows(results.Results(rows))
+    assert found == {
+        **{"case": "tanh out=", "size": "2.5e7 float32", "ours, GB/s": "10", "PyTorch, GB/s": "2"},
+        **{"copyto, GB/s": "5", "copy_, GB/s": "12.5", "of a copy": "80%", "bar": "70%"},
+    }
 
 
 # The comparison of two revisions.

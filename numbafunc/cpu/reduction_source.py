@@ -11,7 +11,7 @@ from numbafunc.cpu import accumulate
 from numbafunc.cpu.dispatchers import compile_kernel, inline
 from numbafunc.cpu.load_store import FLOATS, Separation, make_load, make_read, make_store, make_write
 from numbafunc.cpu.reduction_layout import Layout
-from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK
+from numbafunc.cpu.schedule import MIN_MAX
 from numbafunc.cpu.stored_operand import StoredOperand
 from numbafunc.numbers.keys import VALUE
 from numbafunc.numbers.numba_type import make_start
@@ -165,7 +165,6 @@ class Source:
         separation = Separation(("operands", *self.results, *rows, *arrays))
         namespace: dict[str, Any] = {
             "__name__": __name__,
-            "set_parallel_chunksize": SET_CHUNK,
             **MIN_MAX,
             "prange": numba.prange,
             "int64": np.int64,  # the index of prange is unsigned

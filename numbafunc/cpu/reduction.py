@@ -23,7 +23,7 @@ def reduce_rows({parameters}, count, first_row, last_row):
 
 
 def kernel({parameters}, rows, count):
-    per_task = max(1, TASK // max(1, count))
+    per_task = max(1, {elements} // max(1, count))
     for index in {tasks}((rows + per_task - 1) // per_task):
         first_row = int64(index) * per_task
         reduce_rows({parameters}, count, first_row, min(first_row + per_task, rows))
@@ -86,7 +86,8 @@ def build_rows(stages: Any, layout: Layout, *, parallel: bool, identity: str | N
             *last,
         ]
         text = joined(lines, 1)
-    text = _ROWS.format(parameters=source.parameters, tasks=tasks(parallel), body=text)
+    elements = "min(TASK, max(SMALLEST_TASK, rows * count // 8))" if parallel else "TASK"
+    text = _ROWS.format(parameters=source.parameters, elements=elements, tasks=tasks(parallel), body=text)
     form = "batch" if batch else "rows"
     return source.compile(form, text, ("reduce_rows",), identity, list(arrays), parallel=parallel)
 

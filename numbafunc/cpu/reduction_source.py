@@ -28,8 +28,9 @@ SEGMENT = 1 << 15
 VECTOR = 16
 
 
-# Elements per task: fewer are not worth one.
+# Elements per task: fewer are not worth one. In small arrays they are, so that there is one for each of a few threads.
 TASK = 1 << 13
+SMALLEST_TASK = 1 << 11
 
 
 class Source:
@@ -184,7 +185,7 @@ class Source:
             "wanted": stages.wanted and inline(stages.wanted),
             "epilogue": stages.epilogue and inline(stages.epilogue),
         }
-        for name in ("BLOCK", "SEGMENT", "TASK", "VECTOR"):
+        for name in ("BLOCK", "SEGMENT", "SMALLEST_TASK", "TASK", "VECTOR"):
             namespace[name] = globals()[name]
         for name in ("larger", "add", "plus", "rounding_error", "settled"):
             namespace[name] = getattr(accumulate, name)

@@ -72,6 +72,7 @@ _TEXT = """
 @owner = internal global i32 0, align 128
 @stopping = internal global i32 0
 @workers = internal global i32 0
+@refused = internal global i32 0
 @handles = internal global [{most} x i64] zeroinitializer
 @last_end = internal global i64 0
 @last_wake = internal global i64 0
@@ -281,8 +282,11 @@ entry:
   %all = alloca [128 x i8], align 16
   %old = alloca [128 x i8], align 16
   %have = load i32, ptr @workers
+  %refused = load i32, ptr @refused
+  %limited = icmp ne i32 %refused, 0
   %enough = icmp sge i32 %have, %wanted
-  br i1 %enough, label %end, label %begin
+  %none = or i1 %enough, %limited
+  br i1 %none, label %end, label %begin
 begin: ; signals are for the threads of the program, which new threads take theirs from
   call i32 @sigfillset(ptr %all)
   call i32 @pthread_sigmask(i32 2, ptr %all, ptr %old)
@@ -295,7 +299,10 @@ make:
   %place = getelementptr [{most} x i64], ptr @handles, i64 0, i32 %number
   %failed = call i32 @pthread_create(ptr %place, ptr null, ptr @worker, ptr %given)
   %is_failed = icmp ne i32 %failed, 0
-  br i1 %is_failed, label %restore, label %made
+  br i1 %is_failed, label %give_up, label %made
+give_up: ; for good: the system allows no more threads
+  store i32 1, ptr @refused
+  br label %restore
 made:
   store i32 %next, ptr @workers
   %more = icmp slt i32 %next, %wanted
@@ -349,7 +356,29 @@ weigh:
   %cost = call i64 @cost_of(ptr %body)
   %work = mul i64 %cost, %tasks
   %small = icmp slt i64 %work, {worth}
-  br i1 %small, label %alone, label %single_tasks
+  br i1 %small, label %alone, label %hesitate
+hesitate: ; whether to wake workers, and whether there is one that is awake
+  %start = call i64 @now()
+  %long = icmp sgt i64 %work, {worth_waking}
+  %last_end = load i64, ptr @last_end
+  %pause = sub i64 %start, %last_end
+  %dense = icmp slt i64 %pause, {dense}
+  %last_wake = load i64, ptr @last_wake
+  %since = sub i64 %start, %last_wake
+  %rare = icmp sgt i64 %since, {wakes}
+  %likely = and i1 %dense, %rare
+  %worthwhile = or i1 %long, %likely
+  %workers = load i32, ptr @workers
+  %resting = load atomic i32, ptr @sleepers monotonic, align 4
+  %awake = icmp slt i32 %resting, %workers
+  %nobody = icmp eq i32 %workers, 0
+  %useful = or i1 %awake, %worthwhile
+  %ask = or i1 %nobody, %useful
+  br i1 %ask, label %single_tasks, label %nobody_awake
+nobody_awake:
+  %expected_end = add i64 %start, %work
+  store i64 %expected_end, ptr @last_end
+  br label %alone
 alone:
   %turn = load i8, ptr @small_launches
   %next_turn = add i8 %turn, 1
@@ -365,7 +394,6 @@ timed:
   call void @note_cost(ptr %body, i64 %alone_time, i64 %tasks)
   ret void
 single_tasks:
-  %start = call i64 @now()
   %all_dimensions = add i64 %dimensions, 1
   %bytes = mul i64 %all_dimensions, 8
   %single = alloca i64, i64 %all_dimensions
@@ -420,18 +448,8 @@ open:
   atomicrmw add ptr @generation, i32 1 seq_cst
   %asleep = load atomic i32, ptr @sleepers seq_cst, align 4
   %any = icmp ne i32 %asleep, 0
-  br i1 %any, label %hesitate, label %join
-hesitate:
-  %long = icmp sgt i64 %work, {worth_waking}
-  %last_end = load i64, ptr @last_end
-  %pause = sub i64 %start, %last_end
-  %dense = icmp slt i64 %pause, {dense}
-  %last_wake = load i64, ptr @last_wake
-  %since = sub i64 %start, %last_wake
-  %rare = icmp sgt i64 %since, {wakes}
-  %likely = and i1 %dense, %rare
-  %worthwhile = or i1 %long, %likely
-  br i1 %worthwhile, label %rouse, label %join
+  %wanted = and i1 %any, %worthwhile
+  br i1 %wanted, label %rouse, label %join
 rouse:
   store i64 %start, ptr @last_wake
   call void @wake(ptr @generation, i32 %helpers)
@@ -484,6 +502,7 @@ define void @numbafunc_set_num_threads(i64 %count, ptr %counter) {{ ; a number, 
 
 define void @numbafunc_forget_workers() {{ ; in a forked child
   store i32 0, ptr @workers
+  store i32 0, ptr @refused
   store i32 0, ptr @gate
   store i32 0, ptr @sleepers
   store i32 0, ptr @awaited

@@ -113,7 +113,7 @@ def _threads() -> dict[str, Any]:
 
     layer, _ = threads.start()
     return {
-        "count": numba.get_num_threads(),
+        "count": threads.count(),
         "layer": layer,
         "cores": numba.config.NUMBA_NUM_THREADS,
         "ranks": launcher.local_ranks(),

@@ -22,7 +22,7 @@ import numpy as np
 from numbafunc.cpu.copy_vectors import make_deinterleave, make_interleave, move
 from numbafunc.cpu.dispatchers import compile_kernel, inline
 from numbafunc.cpu.load_store import Separation, make_read, make_write
-from numbafunc.cpu.schedule import SET_CHUNK, schedule
+from numbafunc.cpu.schedule import tasks
 from numbafunc.cpu.traversal import TILE
 
 _FORMS = {
@@ -101,11 +101,9 @@ def copy_rows(source, result, numbers, start, first, last):
 
 def kernel(source, result, numbers, start):
     total, task = numbers[0], numbers[1]
-    {dynamic}
     for index in {tasks}((total + task - 1) // task):
         first = int64(index) * task
         copy_rows(source, result, numbers, start, first, min(first + task, total))
-    {static}
 """
 
 
@@ -124,7 +122,6 @@ def build(form: str, block: int, lanes: int, word: str, *, parallel: bool = Fals
         "interleave": make_interleave(block, lanes, separation, groups),
         "deinterleave": make_deinterleave(block, lanes, separation, groups),
         "move": move,
-        "set_parallel_chunksize": SET_CHUNK,
         "prange": numba.prange,
         "int64": np.int64,  # the index of prange is unsigned
         "TILE": TILE,
@@ -140,7 +137,7 @@ def build(form: str, block: int, lanes: int, word: str, *, parallel: bool = Fals
         lanes=lanes,
         block=block,
     )
-    source = _KERNEL.format(innermost=innermost.strip("\n"), **schedule(parallel))
+    source = _KERNEL.format(innermost=innermost.strip("\n"), tasks=tasks(parallel))
     exec(compile(source, f"<numbafunc copy {form}>", "exec"), namespace)
     for name in ("innermost", "copy_rows"):
         namespace[name] = inline(namespace[name])

@@ -9,12 +9,14 @@ import numpy as np
 
 from numbafunc.cpu.dispatchers import compile_kernel, inline, separate
 from numbafunc.cpu.load_store import Separation, make_load, make_store, out_of_line
-from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
+from numbafunc.cpu.schedule import MIN_MAX, tasks
 from numbafunc.cpu.stored_operand import StoredOperand
 from numbafunc.numbers.keys import Key
 
-# Elements of a block, a thread's unit of work: some microseconds, so that threads that join late find blocks left.
+# Elements of a block, a thread's unit of work: some microseconds, so that threads that join late find blocks left. The
+# blocks of small arrays are smaller, in whole vectors, so that there is one for each of a few threads.
 BLOCK = 1 << 14
+SMALLEST, VECTORS = 1 << 11, 1 << 10
 
 _SERIAL = """
 def kernel({slots}, {results}):
@@ -35,11 +37,10 @@ def block({slots}, {results}, start, stop):
 
 def kernel({slots}, {results}):
     n = result0.size
-    {dynamic}
-    for index in prange((n + BLOCK - 1) // BLOCK):
-        start = int64(index) * BLOCK
-        block({slots}, {results}, start, min(start + BLOCK, n))
-    {static}
+    size = min(BLOCK, max(SMALLEST, n // 8 // VECTORS * VECTORS))
+    for index in prange((n + size - 1) // size):
+        start = int64(index) * size
+        block({slots}, {results}, start, min(start + size, n))
 """
 
 _TABLE = """
@@ -53,11 +54,9 @@ def body({slots}, {results}, first, last, columns):
 def kernel({slots}, {results}, columns):
     rows = result0.size // max(1, columns)
     step = max(1, BLOCK // max(1, columns))
-    {dynamic}
     for index in {tasks}((rows + step - 1) // step):
         first = int64(index) * step
         body({slots}, {results}, first, min(first + step, rows), columns)
-    {static}
 """
 
 _TABLE_INDICES = {"element": "start + column", "row": "row", "column": "column", "number": "0"}
@@ -104,11 +103,12 @@ def build(
         "store": make_store(storage, keys, results, separation),
         "definition": inline(definition),
         "out_of_line": out_of_line,
-        "set_parallel_chunksize": SET_CHUNK,
         **MIN_MAX,
         "prange": numba.prange,
         "int64": np.int64,  # the index of prange is unsigned
         "BLOCK": BLOCK,
+        "SMALLEST": SMALLEST,
+        "VECTORS": VECTORS,
     }
     table = "row" in spans or "column" in spans
     indices = [_TABLE_INDICES[span] if table else "i" for span in spans]
@@ -117,7 +117,7 @@ def build(
         slots=", ".join(slots),
         results=", ".join(results),
         indices=", ".join(indices),
-        **schedule(parallel),
+        tasks=tasks(parallel),
     )
     exec(compile(source, "<numbafunc elementwise>", "exec"), namespace)
     if "body" in namespace:

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 from numbafunc.cpu.dispatchers import compile_kernel
-from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
+from numbafunc.cpu.schedule import MIN_MAX, tasks
 
 # Elements per task: fewer are not worth one.
 TASK = 1 << 14
@@ -17,7 +17,6 @@ TASK = 1 << 14
 _LOOP = """
 def kernel(source, positions, result, directions, blocks, size, count{missing}):
     per_task = max(1, TASK // max(1, count))
-    {dynamic}
     for index in {tasks}((directions * blocks + per_task - 1) // per_task):
         first = int64(index) * per_task
         for row in range(first, min(first + per_task, directions * blocks)):
@@ -28,7 +27,6 @@ def kernel(source, positions, result, directions, blocks, size, count{missing}):
             for i in range(count):
                 position = taken[i]
                 {step}
-    {static}
 """
 _GATHER = {
     "missing": ", missing",
@@ -63,12 +61,11 @@ def build_scatter(*, parallel: bool, identity: str | None = None) -> Any:
 def _build(parts: dict[str, str], name: str, parallel: bool, identity: str | None) -> Any:
     namespace: dict[str, Any] = {
         "__name__": __name__,
-        "set_parallel_chunksize": SET_CHUNK,
         **MIN_MAX,
         "prange": numba.prange,
         "int64": np.int64,  # the index of prange is unsigned
         "unsigned": np.uint64,
         "TASK": TASK,
     }
-    exec(compile(_LOOP.format(**parts, **schedule(parallel)), f"<numbafunc {name}>", "exec"), namespace)
+    exec(compile(_LOOP.format(**parts, tasks=tasks(parallel)), f"<numbafunc {name}>", "exec"), namespace)
     return compile_kernel(namespace["kernel"], identity, parallel=parallel)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
@@ -14,22 +12,10 @@ from numbafunc.cpu import cache_folder
 from numbafunc.cpu.cache_entries import read
 from numbafunc.cpu.cache_key import full_identity, key_of
 from numbafunc.cpu.compile_log import CompileTimer
-from numbafunc.cpu.kernel_loader import load
+from numbafunc.cpu.kernel_loader import alone, load
 from numbafunc.cpu.memory import is_plain
 from numbafunc.interrupts import held_back
 from numbafunc.numba_import import import_numba
-
-_lock = threading.RLock()
-
-
-def _free_in_child() -> None:
-    """Make the lock anew in a forked child, where the thread that held it does not go on."""
-    global _lock
-    _lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_free_in_child)
 
 
 class NotKeptError(Exception):
@@ -73,7 +59,7 @@ class Kernel:
         if self._dispatcher is None:
             if not Kernel.compiled_when_missing:
                 raise NotKeptError(self._identity)
-            with held_back(), _lock:
+            with held_back(), alone():
                 import_numba()
                 module, function = self._builder.split(".")
                 build = getattr(import_module(f"{__package__}.{module}"), function)
@@ -86,7 +72,7 @@ class Kernel:
         found = self._codes.get(types)
         if found is None:
             with held_back():
-                with _lock:
+                with alone():
                     found = self._codes.get(types) or self._kept(types)
                 # Numba has a lock of its own, and what it compiles elsewhere may wait for this one.
                 found = self._codes[types] = found or self._compiled(arguments)

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import builtins
 import ctypes
+import os
 import sys
+import threading
+from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -22,6 +25,24 @@ import llvmlite.binding as llvm
 from numbafunc.cpu.cache_entries import packed, unpacked
 from numbafunc.cpu.cache_key import numba_folder
 from numbafunc.numba_import import import_numba
+
+_lock = threading.RLock()
+
+
+def _free_in_child() -> None:
+    """Make the lock anew in a forked child, where the thread that held it does not go on."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_free_in_child)
+
+
+def alone() -> threading.RLock:
+    """The lock of the thread that puts machine code into memory, as only one at a time may do."""
+    return _lock
+
 
 # How the names of variables begin that hold the environments of functions.
 ENVIRONMENT = "_ZN08NumbaEnv"
@@ -61,7 +82,7 @@ def payload_of(compiled: Any) -> bytes:
 
 
 def load(payload: bytes, name: str) -> Any:
-    """The function of an entry, under a name. One thread at a time may ask for one.
+    """The function of an entry, under a name, for a thread that is :func:`alone`.
 
     Raises
     ------
@@ -69,15 +90,7 @@ def load(payload: bytes, name: str) -> Any:
         When the entry is none of a kernel, or this process lacks something that the kernel needs.
     """
     facts, (code,) = unpacked(payload)
-    defined = [facts["wrapper"], *facts["environments"]]
-    if not _is_object(code) or not all(symbol.encode() in code for symbol in defined):  # LLVM would end the process
-        raise ValueError("it is no machine code of a kernel")
-    engine = _engine()
-    missing = [symbol for symbol in facts["needs"] if not llvm.address_of_symbol(symbol)]
-    if missing:  # likewise
-        raise RuntimeError(f"it needs {', '.join(missing)}")
-    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-    engine.finalize_object()
+    engine = engine_with(code, [facts["wrapper"], *facts["environments"]], facts["needs"])
     address = engine.get_function_address(facts["wrapper"])
     if not address:
         raise ValueError(f"it has no function {facts['wrapper']}")
@@ -89,6 +102,27 @@ def load(payload: bytes, name: str) -> Any:
             ctypes.c_void_p.from_address(place).value = id(environment)
     doc = f"compiled wrapper for {name!r}"
     return functions.make_function(sys.modules[__name__], name, doc, address, environment, (engine, environment))
+
+
+def engine_with(code: bytes, defined: Sequence[str], needs: Sequence[str]) -> Any:
+    """What has put an object file into memory, which defines some symbols and needs others."""
+    if not _is_object(code) or not all(symbol.encode() in code for symbol in defined):  # LLVM would end the process
+        raise ValueError("it is no machine code of a kernel")
+    engine = _engine()
+    missing = [symbol for symbol in needs if not llvm.address_of_symbol(symbol)]
+    if missing:  # likewise
+        raise RuntimeError(f"it needs {', '.join(missing)}")
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    return engine
+
+
+def object_of(text: str) -> tuple[bytes, list[str]]:
+    """The object file of a module of LLVM's in words, and the names of what it needs."""
+    module = llvm.parse_assembly(text)
+    module.verify()
+    needs = [one.name for one in module.functions if one.is_declaration and not one.name.startswith("llvm.")]
+    return _machine().emit_object(module), needs
 
 
 # How object files begin: those of macOS, and of Windows on two processors.
@@ -108,16 +142,20 @@ def _is_object(code: bytes) -> bool:
 def _engine() -> Any:
     """What puts machine code into memory."""
     _name_helpers()
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
+
+
+def _machine() -> Any:
+    """What this processor is to LLVM."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_triple(llvm.get_process_triple())
-    machine = target.create_target_machine(
+    return target.create_target_machine(
         cpu=llvm.get_host_cpu_name(),
         reloc="static" if target.name.startswith("x86") else "pic" if target.name.startswith("ppc") else "default",
         codemodel="jitdefault",
         jit=True,
     )
-    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
 
 
 def _name_helpers() -> None:
@@ -152,4 +190,4 @@ def _part(name: str) -> Any:
     return import_module(name)
 
 
-__all__ = ["ENVIRONMENT", "NotPlainError", "load", "payload_of"]
+__all__ = ["ENVIRONMENT", "NotPlainError", "alone", "engine_with", "load", "object_of", "payload_of"]

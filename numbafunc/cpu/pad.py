@@ -15,7 +15,7 @@ import numpy as np
 from numbafunc.cpu.copy_vectors import move
 from numbafunc.cpu.dispatchers import compile_kernel, inline
 from numbafunc.cpu.load_store import Separation, make_read, make_write
-from numbafunc.cpu.schedule import SET_CHUNK, schedule
+from numbafunc.cpu.schedule import tasks
 
 # Elements per task: fewer are not worth one, and longer rows are cut.
 TASK = 1 << 15
@@ -119,14 +119,12 @@ def kernel(source, constants, result, table):
     total = table[0] * table[1]
     pieces = (width + TASK - 1) // TASK
     group = max(1, TASK // width)
-    {dynamic}
     for index in {tasks}((total + group - 1) // group * pieces):
         task = int64(index)
         start = task // pieces * group
         first = task % pieces * TASK
         stop, last = min(start + group, total), min(first + TASK, width)
         pad_rows(source, constants, result, table, start, stop, first, last)
-    {static}
 """
 
 
@@ -142,7 +140,6 @@ def build(word: str, *, constant: bool, parallel: bool, identity: str | None = N
         "get": make_read(word, separation, "operands"),
         "put": make_write(word, separation, "result"),
         "move": move,
-        "set_parallel_chunksize": SET_CHUNK,
         "prange": numba.prange,
         "int64": np.int64,  # the index of prange is unsigned
         "BAND": BAND,
@@ -154,7 +151,7 @@ def build(word: str, *, constant: bool, parallel: bool, identity: str | None = N
         "copy": _COPY[constant].strip("\n"),
         "margins": _MARGINS[constant].strip("\n"),
     }
-    exec(compile(_KERNEL.format(**parts, **schedule(parallel)), "<numbafunc pad>", "exec"), namespace)
+    exec(compile(_KERNEL.format(**parts, tasks=tasks(parallel)), "<numbafunc pad>", "exec"), namespace)
     for name in ("fill", "fill_column", "gather_column", "pad_rows"):
         namespace[name] = inline(namespace[name])
     return compile_kernel(namespace["kernel"], identity, parallel=parallel)

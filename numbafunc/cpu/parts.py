@@ -17,9 +17,12 @@ from numba.core.codegen import JITCodeLibrary, JITCPUCodegen, RuntimeLinker
 from numba.core.compiler import Compiler
 
 from numbafunc.cpu.order_of_sums import fix_order
+from numbafunc.cpu.schedule import ONE_BY_ONE, WITHOUT_LOCK
+from numbafunc.cpu.thread_pool import RENAMED
 
 # Parts of the names that Numba gives the libraries of a parallel loop.
-_OF_LOOPS = ("__numba_parfor_gufunc", "<numba.np.ufunc.wrappers._GufuncWrapper", "parallelgufuncwrapper")
+_LAUNCH = "parallelgufuncwrapper"
+_OF_LOOPS = ("__numba_parfor_gufunc", "<numba.np.ufunc.wrappers._GufuncWrapper", _LAUNCH)
 
 
 _FINISHED: WeakValueDictionary[str, Any] = WeakValueDictionary()
@@ -89,8 +92,24 @@ class _Part(_Library):
         self._finalized = True
 
 
+def _link_own(module: Any, text: str) -> None:
+    """Link functions into a module that are its own, and are not seen from outside."""
+    added = binding.parse_assembly(text)
+    names = [function.name for function in added.functions if not function.is_declaration]
+    module.link_in(added)
+    for function in module.functions:
+        if function.name in names and not function.is_declaration:
+            function.linkage = "internal"
+
+
 class _PartOfLoop(_Part):
     """A library of a parallel loop. A library that links it links what it calls as well, and optimises the whole."""
+
+    def add_llvm_module(self, ll_module: Any) -> None:
+        """Take the code of a function; the one that launches threads does so without the lock of the interpreter."""
+        if self.name.startswith(_LAUNCH):
+            _link_own(ll_module, WITHOUT_LOCK)
+        super().add_llvm_module(ll_module)
 
     def finalize(self) -> None:
         """Finish the library: nothing can be added afterwards."""
@@ -101,6 +120,9 @@ class _PartOfLoop(_Part):
 class _Kernel(_Library):
     """The library of a kernel."""
 
+    shares_out = False
+    """Whether its loops over tasks are shared out to threads, see :mod:`numbafunc.cpu.schedule`."""
+
     def add_linking_library(self, library: Any) -> None:
         """Link a library into this one."""
         super().add_linking_library(library)
@@ -109,6 +131,10 @@ class _Kernel(_Library):
                 self.add_linking_library(called)
 
     def _optimize_final_module(self) -> None:
+        if self.shares_out:
+            _link_own(self._final_module, ONE_BY_ONE)
+            for function in self._final_module.functions:
+                function.name = RENAMED.get(function.name, function.name)
         # Names are unique only among functions that one process compiles, and cached kernels come from other processes:
         # a kernel must call its own parts, not functions of the same name elsewhere.
         for function in self._final_module.functions:
@@ -143,6 +169,7 @@ class KernelCompiler(Compiler):
     def compile_extra(self, func: Any) -> Any:
         """Compile a kernel."""
         self.state.library = _Kernel(self.state.targetctx.codegen(), func.__qualname__)
+        self.state.library.shares_out = bool(self.state.flags.auto_parallel.enabled)
         self.state.library.enable_object_caching()
         return super().compile_extra(func)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from numbafunc.cpu.dispatchers import compile_kernel, inline, separate
 from numbafunc.cpu.pool_places import GAPS, PLACES
-from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
+from numbafunc.cpu.schedule import MIN_MAX, tasks
 
 # Windows are compared in multiples of this number, so that none is left for scalar instructions, whose comparisons
 # would be branches that the processor mispredicts.
@@ -35,11 +35,9 @@ def pool({arrays}, {places}, first, last):
 _KERNEL = """
 def kernel({arrays}, places):
 {unpack}
-    {dynamic}
     for index in {tasks}((total + step - 1) // step):
         first = int64(index) * step
         pool({arrays}, {places}, first, min(first + step, total))
-    {static}
 """
 
 
@@ -107,7 +105,7 @@ def compile_loop(
         unpack="\n".join("    " + line for line in unpack),
         arrays=arrays,
         places=", ".join(handed),
-        **schedule(parallel),
+        tasks=tasks(parallel),
     )
     source = "\n".join(lines) + "\n" + indented(body, 2) + "\n"
     if repair:
@@ -118,7 +116,6 @@ def compile_loop(
         source = _dilated(source)
     namespace.update(
         __name__=__name__,
-        set_parallel_chunksize=SET_CHUNK,
         **MIN_MAX,
         prange=numba.prange,
         LANES=LANES,

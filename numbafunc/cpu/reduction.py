@@ -11,7 +11,7 @@ from typing import Any
 
 from numbafunc.cpu.reduction_layout import Layout
 from numbafunc.cpu.reduction_source import Source, indented, joined, tuple_of
-from numbafunc.cpu.schedule import schedule
+from numbafunc.cpu.schedule import tasks
 
 # Rows that a loop over columns takes at once: the accumulators of a column are then read and written once for all.
 _ROWS_TOGETHER = 4
@@ -23,12 +23,10 @@ def reduce_rows({parameters}, count, first_row, last_row):
 
 
 def kernel({parameters}, rows, count):
-    per_task = max(1, TASK // max(1, count))
-    {dynamic}
+    per_task = max(1, {elements} // max(1, count))
     for index in {tasks}((rows + per_task - 1) // per_task):
         first_row = int64(index) * per_task
         reduce_rows({parameters}, count, first_row, min(first_row + per_task, rows))
-    {static}
 """
 
 
@@ -88,7 +86,8 @@ def build_rows(stages: Any, layout: Layout, *, parallel: bool, identity: str | N
             *last,
         ]
         text = joined(lines, 1)
-    text = _ROWS.format(parameters=source.parameters, **schedule(parallel), body=text)
+    elements = "min(TASK, max(SMALLEST_TASK, rows * count // 8))" if parallel else "TASK"
+    text = _ROWS.format(parameters=source.parameters, elements=elements, tasks=tasks(parallel), body=text)
     form = "batch" if batch else "rows"
     return source.compile(form, text, ("reduce_rows",), identity, list(arrays), parallel=parallel)
 
@@ -124,12 +123,10 @@ def reduce_tile({parameters}, count, inner, block, first, width):
 
 def kernel({parameters}, blocks, count, inner, tile):
     tiles = (inner + tile - 1) // tile
-    {dynamic}
     for index in {tasks}(blocks * tiles):
         task = int64(index)
         first = task % tiles * tile
         reduce_tile({parameters}, count, inner, task // tiles, first, min(tile, inner - first))
-    {static}
 """
 
 
@@ -267,7 +264,7 @@ def build_columns(
     source.results = results
     text = _COLUMNS.format(
         parameters=source.parameters,
-        **schedule(parallel),
+        tasks=tasks(parallel),
         across="(width + VECTOR - 1) // VECTOR * VECTOR" if copied else "width",
         allocate=joined(allocate, 1),
         turned=joined(turned, 1),

@@ -11,7 +11,7 @@ from numbafunc.cpu import accumulate
 from numbafunc.cpu.dispatchers import compile_kernel, inline
 from numbafunc.cpu.load_store import FLOATS, Separation, make_load, make_read, make_store, make_write
 from numbafunc.cpu.reduction_layout import Layout
-from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK
+from numbafunc.cpu.schedule import MIN_MAX
 from numbafunc.cpu.stored_operand import StoredOperand
 from numbafunc.numbers.keys import VALUE
 from numbafunc.numbers.numba_type import make_start
@@ -28,8 +28,9 @@ SEGMENT = 1 << 15
 VECTOR = 16
 
 
-# Elements per task: fewer are not worth one.
+# Elements per task: fewer are not worth one. In small arrays they are, so that there is one for each of a few threads.
 TASK = 1 << 13
+SMALLEST_TASK = 1 << 11
 
 
 class Source:
@@ -165,7 +166,6 @@ class Source:
         separation = Separation(("operands", *self.results, *rows, *arrays))
         namespace: dict[str, Any] = {
             "__name__": __name__,
-            "set_parallel_chunksize": SET_CHUNK,
             **MIN_MAX,
             "prange": numba.prange,
             "int64": np.int64,  # the index of prange is unsigned
@@ -185,7 +185,7 @@ class Source:
             "wanted": stages.wanted and inline(stages.wanted),
             "epilogue": stages.epilogue and inline(stages.epilogue),
         }
-        for name in ("BLOCK", "SEGMENT", "TASK", "VECTOR"):
+        for name in ("BLOCK", "SEGMENT", "SMALLEST_TASK", "TASK", "VECTOR"):
             namespace[name] = globals()[name]
         for name in ("larger", "add", "plus", "rounding_error", "settled"):
             namespace[name] = getattr(accumulate, name)

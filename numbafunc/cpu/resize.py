@@ -39,7 +39,7 @@ from numbafunc.cpu.resize_pass import (
     ROWS,
     Pass,
 )
-from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
+from numbafunc.cpu.schedule import MIN_MAX, tasks
 from numbafunc.numbers.real import Real, fma
 
 _SPECIAL = {
@@ -320,7 +320,6 @@ def kernel(x, out, places, weights):
     planes, per_task = places[{PLANES}], places[{PER_TASK}]
     bands, size = places[{BANDS}], places[{BAND}]
     extent = {{extent}}
-    {{dynamic}}
     for index in {{tasks}}((planes + per_task - 1) // per_task * bands):
         task = int64(index)
         first = task // bands * per_task
@@ -329,7 +328,6 @@ def kernel(x, out, places, weights):
             stop = min(start + size, extent)
             if band(x, out, places, weights, plane, start, stop):
                 repair(x, out, places, weights, plane, start, stop)
-    {{static}}
 """
 
 
@@ -353,7 +351,7 @@ def _source(down: Pass, across: Pass, rows_first: bool, parallel: bool) -> str:
     passes["once"] = passes["once"].format(**numbers)
     extent = f"places[{COLUMNS}]" if across.form == "none" else f"places[{NEW_ROWS}]"
     band = (_BAND + template).format(**passes, **numbers)
-    return band + _repair(down, across, rows_first) + _KERNEL.format(extent=extent, **schedule(parallel))
+    return band + _repair(down, across, rows_first) + _KERNEL.format(extent=extent, tasks=tasks(parallel))
 
 
 def build(
@@ -384,7 +382,6 @@ def build(
     nothing, seen = _watch(storage)
     namespace: dict[str, Any] = {
         "__name__": __name__,
-        "set_parallel_chunksize": SET_CHUNK,
         **MIN_MAX,
         "prange": numba.prange,
         "int64": np.int64,  # the index of prange is unsigned
@@ -418,13 +415,11 @@ def kernel(x, out, places, unused):
     rows, columns = places[{ROWS}], places[{COLUMNS}]
     new_rows, new_columns = places[{NEW_ROWS}], places[{NEW_COLUMNS}]
     total = planes * new_rows
-    {{dynamic}}
     for index in {{tasks}}((total + per_task - 1) // per_task):
         start = int64(index) * per_task
         for row in range(start, min(start + per_task, total)):
             origin = (row // new_rows * rows + places[{HEADER} + row % new_rows]) * columns
             across(x, origin, out, row * new_columns, places, new_columns)
-    {{static}}
 """
 
 
@@ -449,10 +444,9 @@ def build_nearest(across: Pass, word: str, *, parallel: bool, identity: str | No
         ],
     }[across.form]
     function = "def across(x, origin, out, place, places, columns):\n" + _lines(1, body)
-    source = function + "\n\n" + _NEAREST.format(**schedule(parallel))
+    source = function + "\n\n" + _NEAREST.format(tasks=tasks(parallel))
     namespace: dict[str, Any] = {
         "__name__": __name__,
-        "set_parallel_chunksize": SET_CHUNK,
         **MIN_MAX,
         "prange": numba.prange,
         "int64": np.int64,

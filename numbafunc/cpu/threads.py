@@ -1,7 +1,8 @@
-"""Choice of the threading layer for parallel kernels, and of kernels that must run on the calling thread alone.
+"""Choice of the threads for parallel kernels, and of kernels that must run on the calling thread alone.
 
-Numba knows three threading layers. TBB serves any mix of threads and forked processes and is asked for first:
-:mod:`numbafunc.tbb_library` has loaded it.
+On Linux they are our own, :mod:`numbafunc.cpu.thread_pool`, which need no import of Numba. Where these do not exist, or
+the user has chosen one of Numba's threading layers, they are Numba's, of which there are three. TBB serves any mix of
+threads and forked processes and is asked for first: :mod:`numbafunc.tbb_library` has loaded it.
 OpenMP must not be entered in a process that was forked after its first use: it ends the child. The work queue ends
 the process when two threads enter it at once. So kernels run in parallel on TBB, on OpenMP in the process that
 started it, and never on the work queue.
@@ -11,10 +12,22 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import weakref
 from functools import cache
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding as llvm
 
 from numbafunc.bounded import Bounded
+from numbafunc.cpu import thread_pool
+from numbafunc.interrupts import held_back
+from numbafunc.launcher import threads_of_rank
+from numbafunc.numba_import import after_import, import_numba
+
+OWN = "numbafunc"
+"""The name of our own threads, beside those of Numba's layers."""
 
 
 @cache
@@ -24,17 +37,74 @@ def start() -> tuple[str, int]:
     A layer that the user has chosen by ``NUMBA_THREADING_LAYER`` stays chosen. Ranks of an MPI job that share a node
     share its cores, unless the user has set the number of threads.
     """
-    import numba
-    from numba.np.ufunc.parallel import _launch_threads
+    with held_back():
+        most, layer_is_chosen = _settings()
+        if thread_pool.exists() and not layer_is_chosen:
+            thread_pool.set_count(_of_rank(most))
+            after_import(_follow_numba)
+            return OWN, os.getpid()
+        numba = import_numba()
+        from numba.np.ufunc.parallel import _launch_threads
 
-    from numbafunc.launcher import threads_of_rank
+        _launch_threads()
+        if numba.get_num_threads() == most:
+            numba.set_num_threads(_of_rank(most))
+        for name, own in thread_pool.RENAMED.items():
+            llvm.add_symbol(own, llvm.address_of_symbol(name))
+        return numba.threading_layer(), os.getpid()
 
-    _launch_threads()
-    share = threads_of_rank()
-    chosen = "NUMBA_NUM_THREADS" in os.environ or numba.get_num_threads() != numba.config.NUMBA_NUM_THREADS
-    if share is not None and not chosen:
-        numba.set_num_threads(min(share, numba.config.NUMBA_NUM_THREADS))
-    return numba.threading_layer(), os.getpid()
+
+_LAYER_SETTINGS = "NUMBA_THREADING_LAYER", "NUMBA_THREADING_LAYER_PRIORITY"
+
+
+def _settings() -> tuple[int, bool]:
+    """The largest number of threads by Numba's settings, and whether they choose one of its layers."""
+    number = os.environ.get("NUMBA_NUM_THREADS", "")
+    unknown = (number and not (number.isdecimal() and int(number))) or Path(".numba_config.yaml").is_file()
+    if "numba" in sys.modules or unknown or any(name in os.environ for name in _LAYER_SETTINGS):
+        known: Any = import_numba().config
+        usual = str(known.THREADING_LAYER).lower() == "default" and _LAYER_SETTINGS[1] not in os.environ
+        return known.NUMBA_NUM_THREADS, not usual
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return int(number or cores or 1), False
+
+
+def asked_from(own: int, others: int) -> int:
+    """The size from which loops are shared out: with our own threads, which are quick to ask, and with Numba's."""
+    quick = thread_pool.exists() and not any(name in os.environ for name in _LAYER_SETTINGS)
+    return own if quick else others
+
+
+def _of_rank(most: int) -> int:
+    """The number of threads of this process, of so many, where the user has not set it."""
+    share = None if "NUMBA_NUM_THREADS" in os.environ else threads_of_rank()
+    return most if share is None else min(share, most)
+
+
+def _follow_numba() -> None:
+    """Take the number of threads from Numba as soon as it has one, which is when it starts threads of its own.
+
+    The program may set the number for each of its threads then, in compiled functions too.
+    """
+    from numba.np.ufunc import parallel
+
+    load = parallel._load_threading_functions
+
+    def follow() -> None:
+        most = parallel.NUM_THREADS
+        if parallel._get_num_threads() == most:
+            parallel._set_num_threads(_of_rank(most))
+        thread_pool.set_count(most, llvm.address_of_symbol("get_num_threads"))
+
+    def load_and_follow(library: Any) -> None:
+        load(library)
+        follow()
+
+    with parallel._backend_init_thread_lock:  # another thread may be about to start them
+        if parallel._is_initialized:
+            follow()
+        else:
+            parallel._load_threading_functions = load_and_follow
 
 
 class Kernels(Bounded):
@@ -75,7 +145,6 @@ def parallel_allowed() -> bool:
 
 def count() -> int:
     """The number of threads that a parallel kernel uses now."""
-    import numba
-
-    start()
-    return max(1, int(numba.get_num_threads()))
+    if start()[0] == OWN:
+        return max(1, thread_pool.count())
+    return max(1, int(import_numba().get_num_threads()))

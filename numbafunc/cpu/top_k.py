@@ -19,7 +19,7 @@ from numba.extending import intrinsic
 
 from numbafunc.cpu.dispatchers import compile_kernel, inline
 from numbafunc.cpu.load_store import Separation, address_of, make_write, maximum
-from numbafunc.cpu.schedule import SET_CHUNK, schedule
+from numbafunc.cpu.schedule import tasks
 
 # Elements that are compared at once with the smallest one held.
 BLOCK = 32
@@ -314,12 +314,10 @@ def rows_of_task(x, values, indices, first, last, rows, n, k):
 def kernel(x, values, indices, rows, k):
     n = (x.size + rows - 1) // rows
     per_task = TASK // n + 1
-    {dynamic}
     for index in {tasks}((rows + per_task - 1) // per_task):
         first = int64(index) * per_task
         last = first + per_task
         rows_of_task(x, values, indices, first, last if last < rows else rows, rows, n, k)
-    {static}
 """
 
 _ALLOCATE_FEW = """
@@ -401,7 +399,6 @@ def build(order: str, width: int, *, few: bool, parallel: bool, identity: str | 
         "int64": np.int64,  # the index of prange is unsigned
         "key_dtype": np.dtype(np.int64 if width == 64 else np.int32),
         "place_dtype": np.dtype(np.int32),
-        "set_parallel_chunksize": SET_CHUNK,
         "prange": numba.prange,
         "LOWEST": np.int64(-(2**63)) if width == 64 else np.int32(-(2**31)),
         "DIGITS": digits,
@@ -414,6 +411,6 @@ def build(order: str, width: int, *, few: bool, parallel: bool, identity: str | 
         search=_filled(_INSERT, put=_PUT) if few else _COLLECT,
         sort="" if few else _SORT,
     )
-    exec(compile(source.format(**schedule(parallel)), "<numbafunc top_k>", "exec"), namespace)
+    exec(compile(source.format(tasks=tasks(parallel)), "<numbafunc top_k>", "exec"), namespace)
     namespace["rows_of_task"] = inline(namespace["rows_of_task"])
     return compile_kernel(namespace["kernel"], identity, parallel=parallel)

@@ -21,7 +21,7 @@ from numbafunc.kinds.linear import Linear, LinearFunction
 from numbafunc.kinds.shortcuts import FLAT, WORDS_OF_IT, Shortcut, kernel_call
 
 # From this many bytes on, several threads pay in spite of the cost of starting them.
-PARALLEL_FROM = 1 << 18
+PARALLEL_FROM = threads.asked_from(1 << 17, 1 << 18)
 
 # Contiguous arrays are cut into runs of so many elements for the threads to share.
 _RUN = 1 << 14

@@ -41,8 +41,11 @@ from numbafunc.numba_import import import_numba
 
 Array = Any  # numpy.ndarray or Dual
 
-# From this many elements on, several threads pay in spite of the cost of starting them.
-PARALLEL_FROM = 1 << 16
+# From this many elements on, threads are asked, where the time that the elements take makes it worthwhile: of one of
+# our definitions, of one that costs next to nothing, and of a user's, which may be one or the other.
+PARALLEL_FROM = threads.asked_from(1 << 13, 1 << 16)
+LIGHT_FROM = threads.asked_from(1 << 16, 1 << 18)
+USERS_FROM = threads.asked_from(1 << 15, 1 << 16)
 
 
 class Elementwise:
@@ -80,7 +83,7 @@ class Elementwise:
         self.name = name
         self.boolean = boolean
         self.keep_integers = keep_integers
-        self.parallel_from = PARALLEL_FROM * (4 if light else 1)
+        self.parallel_from = LIGHT_FROM if light else USERS_FROM if identity is None else PARALLEL_FROM
         self.identity = identity
         self.parameters = tuple(inspect.signature(definition).parameters)
         self._kernels = threads.Kernels()

@@ -52,7 +52,7 @@ LARGEST_TILE = 1024
 NARROW, TALL, MOST = 32, 32, 1 << 14
 
 # From this many elements on, several threads pay in spite of the cost of starting them.
-PARALLEL_FROM = 1 << 14
+PARALLEL_FROM = threads.asked_from(1 << 13, 1 << 14)
 
 
 class Stages(NamedTuple):

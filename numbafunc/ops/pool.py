@@ -28,7 +28,7 @@ Array = Any  # numpy.ndarray or Dual
 
 # Elements read and combined per task; from this many on several threads pay.
 _TASK = 1 << 15
-_PARALLEL_FROM = 1 << 18
+_PARALLEL_FROM = threads.asked_from(1 << 16, 1 << 18)
 
 _PREPARED = threads.Kernels(1024)
 

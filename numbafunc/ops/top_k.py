@@ -27,7 +27,7 @@ from numbafunc.kinds.shortcuts import AS_STORED, new_shortcut, shortcut
 __all__ = ["TopK", "top_k"]
 
 # From about this many elements on, several threads pay.
-_PARALLEL_FROM = 1 << 17
+_PARALLEL_FROM = threads.asked_from(1 << 15, 1 << 17)
 # Fewer rows than _MANY are cut into segments of at least _SEGMENT elements, and at least _SHARE times ``k``.
 _MANY, _SEGMENT, _SHARE = 8, 1 << 15, 16
 

@@ -1,0 +1,86 @@
+"""The threads of this package, for kernels that are shared out: started without Numba, which takes longer to import.
+
+What they do is told in :mod:`numbafunc.cpu.thread_pool_code`. They exist on Linux, on the processors that are named
+there.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import os
+import platform
+import sys
+from functools import cache
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+
+from numbafunc.cpu.cache_entries import keep, packed, read, unpacked
+from numbafunc.cpu.cache_folder import NOTE
+from numbafunc.cpu.kernel_loader import alone, engine_with, object_of
+from numbafunc.cpu.thread_pool_code import PROCESSORS, code_for
+
+RENAMED = {"numba_parallel_for": "numbafunc_parallel_for", "get_num_threads": "numbafunc_get_num_threads"}
+"""The functions that launch and count threads: as Numba calls them, and as kernels do."""
+
+_FUNCTIONS = {
+    "numbafunc_parallel_for": None,
+    "numbafunc_get_num_threads": ctypes.CFUNCTYPE(ctypes.c_int64),
+    "numbafunc_set_num_threads": ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_void_p),
+    "numbafunc_forget_workers": ctypes.CFUNCTYPE(None),
+    "numbafunc_stop_workers": ctypes.CFUNCTYPE(None),
+}
+
+
+def exists() -> bool:
+    """Whether there are such threads on this system and processor."""
+    return sys.platform == "linux" and platform.machine() in PROCESSORS and sys.maxsize > 2**32
+
+
+def count() -> int:
+    """The number of threads that a kernel uses now."""
+    return int(_functions()["get_num_threads"]())
+
+
+def set_count(number: int, counter: int | None = None) -> None:
+    """Set the number of threads, or the address of a C function that knows it for each thread of the program."""
+    _functions()["set_num_threads"](number, counter)
+
+
+def _functions() -> dict[str, Any]:
+    """The functions, ready for kernels; the workers are started by the first launch that has something for them."""
+    with alone():
+        return _loaded()
+
+
+@cache
+def _loaded() -> dict[str, Any]:
+    engine = _engine()
+    addresses = {name: engine.get_function_address(name) for name in _FUNCTIONS}
+    for name, address in addresses.items():
+        llvm.add_symbol(name, address)
+    found = {name.removeprefix("numbafunc_"): kind(addresses[name]) for name, kind in _FUNCTIONS.items() if kind}
+    os.register_at_fork(after_in_child=found["forget_workers"])
+    atexit.register(found["stop_workers"])
+    return found
+
+
+def _engine() -> Any:
+    """What has put the code into memory, as it is in the cache or as it is compiled now."""
+    text = code_for(platform.machine())
+    key = repr((text, "threads", llvmlite.__version__, llvm.get_process_triple(), llvm.get_host_cpu_name())).encode()
+    payload = read(key, NOTE)
+    if payload is not None:
+        try:
+            facts, (code,) = unpacked(payload)
+            return engine_with(code, list(_FUNCTIONS), facts["needs"])
+        except (ValueError, KeyError, TypeError, RuntimeError):
+            pass  # it is written anew
+    code, needs = object_of(text)
+    keep(key, packed({"needs": needs}, code), NOTE)
+    return engine_with(code, list(_FUNCTIONS), needs)
+
+
+__all__ = ["RENAMED", "count", "exists", "set_count"]

@@ -1,0 +1,187 @@
+"""The threads of this package: they share the work, follow Numba's number, and hold up neither forks nor exits."""
+
+import platform
+
+import llvmlite.binding as llvm
+import pytest
+
+from numbafunc.cpu.thread_pool import RENAMED, exists
+from numbafunc.cpu.thread_pool_code import PROCESSORS, code_for
+
+pytestmark = pytest.mark.skipif(not exists(), reason="there are no threads of our own on this system")
+
+PREPARE = """
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+import numpy as np
+import numbafunc
+from numbafunc.cpu import threads
+
+x = np.linspace(-4, 4, 400_000)
+expected = 1 / (1 + np.exp(-x))
+
+def use():
+    np.testing.assert_allclose(numbafunc.sigmoid(x), expected, rtol=1e-13)
+
+def tasks():
+    return {int(path.name) for path in Path("/proc/self/task").iterdir()}
+
+def workers(before):
+    deadline = time.monotonic() + 100
+    while True:
+        use()
+        found = tasks() - before
+        times = [Path(f"/proc/self/task/{one}/stat").read_text().rpartition(")")[2].split()[11] for one in found]
+        if found and all(int(time) > 0 for time in times):  # each has computed for a while
+            return found
+        assert time.monotonic() < deadline, times
+"""
+
+SHARED = """
+use()  # compiled by a process before, so that Numba has no threads here
+before = {os.getpid()}
+others = tasks() - before
+found = workers(before)
+print("numba" in sys.modules, threads.start()[0], threads.count(), len(found))
+for one in found:
+    (line,) = [line for line in Path(f"/proc/self/task/{one}/status").read_text().splitlines() if "SigBlk" in line]
+    blocked = int(line.split()[1], 16)
+    assert all(blocked >> number - 1 & 1 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)), line
+"""
+
+
+def test_workers_share_the_work_and_take_no_signals(programs):
+    setting = {"NUMBA_NUM_THREADS": "3", "OPENBLAS_NUM_THREADS": "1"}
+    programs.run(PREPARE + "use()", **setting)
+    assert programs.run(PREPARE + SHARED, **setting) == "False numbafunc 3 2"
+
+
+NUMBER = """
+use()
+counts = [threads.count()]
+import numba
+
+@numba.njit
+def change(number):
+    numba.set_num_threads(number)
+
+def ask():
+    counts.append(threads.count())
+
+counts.append(threads.count())
+numba.set_num_threads(2)
+ask()
+change(1)
+ask()
+use()
+thread = threading.Thread(target=ask)
+thread.start()
+thread.join()
+print(*counts, numba.get_num_threads())
+"""
+
+
+@pytest.mark.parametrize("first", ["", "import numba\n", "import numba\nnumba.set_num_threads(3)\n"])
+def test_the_number_of_threads_is_numbas(programs, first):
+    # The number that a program sets counts for the thread that sets it.
+    assert programs.run(first + PREPARE + NUMBER, NUMBA_NUM_THREADS="3") == "3 3 2 1 3 1"
+
+
+FORKED = """
+use()
+stop = threading.Event()
+
+def work():
+    while not stop.is_set():
+        use()
+
+others = [threading.Thread(target=work) for _ in range(3)]
+for other in others:
+    other.start()
+statuses = []
+for _ in range(20):
+    child = os.fork()
+    if child == 0:
+        before = tasks()
+        use()
+        use()
+        os._exit(0 if tasks() - before else 3)
+    statuses.append(os.waitpid(child, 0)[1])
+stop.set()
+for other in others:
+    other.join()
+print(set(statuses))
+"""
+
+
+def test_children_that_are_forked_amid_launches_have_threads(programs):
+    # Numba's threads must not be there: those of TBB survive no fork in the midst of their work.
+    programs.run(PREPARE + "use()", NUMBA_NUM_THREADS="3")
+    assert programs.run(PREPARE + FORKED, NUMBA_NUM_THREADS="3") == "{0}"
+
+
+EXIT = """
+use()
+import atexit
+atexit.register(use)  # before the threads are stopped, and after
+threads.start.cache_clear()
+
+def work():
+    while True:
+        use()
+
+for _ in range(3):
+    threading.Thread(target=work, daemon=True).start()
+time.sleep(0.2)
+print("done", flush=True)
+"""
+
+
+def test_a_program_ends_while_threads_compute(programs):
+    assert programs.run("import atexit, os\natexit.register(lambda: use())\n" + PREPARE + EXIT) == "done"
+
+
+FLUSHED = """
+import llvmlite.binding as llvm
+import ctypes
+
+text = '''
+declare void @llvm.x86.sse.ldmxcsr(ptr)
+define void @set_state(i32 %state) {
+  %place = alloca i32
+  store i32 %state, ptr %place
+  call void @llvm.x86.sse.ldmxcsr(ptr %place)
+  ret void
+}
+'''
+small = np.full(400_000, 1e-310)
+workers({os.getpid()})
+machine = llvm.Target.from_default_triple().create_target_machine(jit=True)
+engine = llvm.create_mcjit_compiler(llvm.parse_assembly(text), machine)
+engine.finalize_object()
+ctypes.CFUNCTYPE(None, ctypes.c_uint32)(engine.get_function_address("set_state"))(0x1F80 | 0x8040)
+for _ in range(300):
+    result = numbafunc.swish(small)
+    assert not result.view(np.int64).any()
+print("zero")
+"""
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the state is that of another processor")
+def test_workers_compute_in_the_state_of_the_caller(programs):
+    # A library that flushes small numbers to zero does so for the thread that loads it.
+    setting = {"NUMBA_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "1"}
+    programs.run(PREPARE + "use()", **setting)
+    assert programs.run(PREPARE + FLUSHED, **setting) == "zero"
+
+
+@pytest.mark.parametrize("processor", PROCESSORS)
+def test_the_code_is_valid_for_each_processor(processor):
+    module = llvm.parse_assembly(code_for(processor))
+    module.verify()
+    names = {function.name for function in module.functions if not function.is_declaration}
+    assert {*RENAMED.values()} < names

@@ -16,16 +16,32 @@ from numbafunc.numbers.keys import Key
 # Elements of a block, a thread's unit of work: some microseconds, so that threads that join late find blocks left.
 BLOCK = 1 << 14
 
+# Vectors that loops take together where no tangents come along, which would take more registers than there are. What
+# does not fill as many is done vector by vector: LLVM would take it in halves of vectors.
+_TOGETHER = 4
+_LONGEST = 16  # elements of a vector of any processor
+_MANY = 512  # from so many elements on it pays to enter two loops
+
 _SERIAL = """
 def kernel({slots}, {results}):
     for i in range(result0.size):
         store(({results},), i, definition(*load(({slots},), ({indices},))))
 """
 
+_SERIAL_TOGETHER = """
+def kernel({slots}, {results}):
+    n = result0.size
+    whole = n & -STEP if n >= MANY else 0
+    for i in range(whole):
+        store_together(({results},), i, definition(*load(({slots},), ({indices},))))
+    for i in range(whole, n):
+        store(({results},), i, definition(*load(({slots},), ({indices},))))
+"""
+
 _PARALLEL = """
 def body({slots}, {results}, start, stop):
     for i in range(start, stop):
-        store(({results},), i, definition(*load(({slots},), ({indices},))))
+        store_together(({results},), i, definition(*load(({slots},), ({indices},))))
 
 
 def block({slots}, {results}, start, stop):
@@ -98,10 +114,12 @@ def build(
     slots = tuple(f"slot{index}" for index in range(sum(operand.slots for operand in operands)))
     results = tuple(f"result{index}" for index in range(len(keys)))
     separation = Separation(("operands", *results))
+    moves = len(keys) > 1
     namespace = {
         "__name__": __name__,
         "load": make_load(operands, ("operands",) * len(slots), separation),
         "store": make_store(storage, keys, results, separation),
+        "store_together": make_store(storage, keys, results, separation, None if moves else _TOGETHER),
         "definition": inline(definition),
         "out_of_line": out_of_line,
         "set_parallel_chunksize": SET_CHUNK,
@@ -109,10 +127,12 @@ def build(
         "prange": numba.prange,
         "int64": np.int64,  # the index of prange is unsigned
         "BLOCK": BLOCK,
+        "STEP": _TOGETHER * _LONGEST,
+        "MANY": _MANY,
     }
     table = "row" in spans or "column" in spans
     indices = [_TABLE_INDICES[span] if table else "i" for span in spans]
-    template = _TABLE if table else _PARALLEL if parallel else _SERIAL
+    template = _TABLE if table else _PARALLEL if parallel else _SERIAL if moves else _SERIAL_TOGETHER
     source = template.format(
         slots=", ".join(slots),
         results=", ".join(results),

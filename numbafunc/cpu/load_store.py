@@ -15,6 +15,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from numbafunc.cpu.loop_hints import take_together
 from numbafunc.cpu.stored_operand import StoredOperand
 from numbafunc.numbers.cores import CORES
 from numbafunc.numbers.keys import VALUE, Key, sort_keys
@@ -127,9 +128,12 @@ def make_load(
 
 
 def make_store(
-    storage: str, keys: tuple[Key, ...], names: tuple[str, ...], separation: Separation
+    storage: str, keys: tuple[Key, ...], names: tuple[str, ...], separation: Separation, together: int | None = None
 ) -> Callable[..., Any]:
-    """The intrinsic ``store(slots, index, value)``: a number into the arrays of its coefficients."""
+    """The intrinsic ``store(slots, index, value)``: a number into the arrays of its coefficients.
+
+    ``together`` is the number of vectors that the loop around it shall take together, if that is not left to LLVM.
+    """
 
     @intrinsic
     def store(typingctx: Any, slots: Any, index: Any, value: Any) -> Any:
@@ -157,7 +161,10 @@ def make_store(
             for slot, content in enumerate(stored):
                 raw = builder.extract_value(tuple_value, slot)
                 address = address_of(context, builder, slots.types[slot], raw, index_value)
-                separation.mark(builder.module, builder.store(content, address), names[slot])
+                stored_in = builder.store(content, address)
+                separation.mark(builder.module, stored_in, names[slot])
+                if together is not None:
+                    take_together(stored_in, together)
             return context.get_dummy_value()
 
         return types.none(slots, index, value), codegen

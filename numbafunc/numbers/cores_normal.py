@@ -140,7 +140,7 @@ def _normal_tail(x: Real) -> _NormalTail:
     word, n = nearest_integer(square, -0.5 * c.log2_e[0], x.format.bias + c.logistic_shift)
     r_lo = fma(error, slope, fma(n, 2.0 * c.ln2[1], fma(minus, minus, -square)))
     r = fma(n, 2.0 * c.ln2[0], square) + r_lo
-    p = r * _evaluated(r, tuple(a * (-0.5) ** k for k, a in enumerate((1.0, 0.5, *c.exp), 1)))
+    p = fma(r * r, _evaluated(r, tuple(a * (-0.5) ** k for k, a in enumerate((0.5, *c.exp), 2))), r * -0.5)
     return _NormalTail(minus, u, sum_, fma(t, rest, c.normal[0] - sum_), p, power_of_two(word))
 
 

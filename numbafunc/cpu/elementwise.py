@@ -9,6 +9,7 @@ import numpy as np
 
 from numbafunc.cpu.dispatchers import compile_kernel, inline, separate
 from numbafunc.cpu.load_store import Separation, make_load, make_store, out_of_line
+from numbafunc.cpu.loop_hints import TOGETHER
 from numbafunc.cpu.schedule import MIN_MAX, SET_CHUNK, schedule
 from numbafunc.cpu.stored_operand import StoredOperand
 from numbafunc.numbers.keys import Key
@@ -16,10 +17,9 @@ from numbafunc.numbers.keys import Key
 # Elements of a block, a thread's unit of work: some microseconds, so that threads that join late find blocks left.
 BLOCK = 1 << 14
 
-# Vectors that loops take together where no tangents come along, which would take more registers than there are. What
+# Loops take several vectors together where no tangents come along, which would take more registers than there are. What
 # does not fill as many is done vector by vector: LLVM would take it in halves of vectors.
-_TOGETHER = 4
-_LONGEST = 16  # elements of a vector of any processor
+_STEP = dict(TOGETHER)["interleave.count"] * 16  # elements of the longest vector of any processor
 _MANY = 512  # from so many elements on it pays to enter two loops
 
 _SERIAL = """
@@ -119,7 +119,7 @@ def build(
         "__name__": __name__,
         "load": make_load(operands, ("operands",) * len(slots), separation),
         "store": make_store(storage, keys, results, separation),
-        "store_together": make_store(storage, keys, results, separation, None if moves else _TOGETHER),
+        "store_together": make_store(storage, keys, results, separation, () if moves else TOGETHER),
         "definition": inline(definition),
         "out_of_line": out_of_line,
         "set_parallel_chunksize": SET_CHUNK,
@@ -127,7 +127,7 @@ def build(
         "prange": numba.prange,
         "int64": np.int64,  # the index of prange is unsigned
         "BLOCK": BLOCK,
-        "STEP": _TOGETHER * _LONGEST,
+        "STEP": _STEP,
         "MANY": _MANY,
     }
     table = "row" in spans or "column" in spans

@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from numbafunc.cpu.loop_hints import take_together
+from numbafunc.cpu.loop_hints import Hints, mark
 from numbafunc.cpu.stored_operand import StoredOperand
 from numbafunc.numbers.cores import CORES
 from numbafunc.numbers.keys import VALUE, Key, sort_keys
@@ -128,11 +128,11 @@ def make_load(
 
 
 def make_store(
-    storage: str, keys: tuple[Key, ...], names: tuple[str, ...], separation: Separation, together: int | None = None
+    storage: str, keys: tuple[Key, ...], names: tuple[str, ...], separation: Separation, hints: Hints = ()
 ) -> Callable[..., Any]:
     """The intrinsic ``store(slots, index, value)``: a number into the arrays of its coefficients.
 
-    ``together`` is the number of vectors that the loop around it shall take together, if that is not left to LLVM.
+    ``hints`` are for the loop around it, see :mod:`numbafunc.cpu.loop_hints`.
     """
 
     @intrinsic
@@ -163,8 +163,8 @@ def make_store(
                 address = address_of(context, builder, slots.types[slot], raw, index_value)
                 stored_in = builder.store(content, address)
                 separation.mark(builder.module, stored_in, names[slot])
-                if together is not None:
-                    take_together(stored_in, together)
+                if hints:
+                    mark(stored_in, hints)
             return context.get_dummy_value()
 
         return types.none(slots, index, value), codegen
@@ -209,8 +209,8 @@ def make_read(storage: str, separation: Separation, group: str, compute: Any = N
     return read  # type: ignore[no-any-return]
 
 
-def make_write(storage: str, separation: Separation, group: str) -> Callable[..., Any]:
-    """The intrinsic ``write(array, index, value)``, the counterpart of :func:`make_read`."""
+def make_write(storage: str, separation: Separation, group: str, hints: Hints = ()) -> Callable[..., Any]:
+    """The intrinsic ``write(array, index, value)``, the counterpart of :func:`make_read`; see :func:`make_store`."""
 
     @intrinsic
     def write(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
@@ -219,8 +219,10 @@ def make_write(storage: str, separation: Separation, group: str) -> Callable[...
                 stored = narrow(builder, storage, context.cast(builder, args[2], value, types.float32))
             else:
                 stored = context.cast(builder, args[2], value, array.dtype)
-            address = address_of(context, builder, array, args[0], args[1])
-            separation.mark(builder.module, builder.store(stored, address), group)
+            instruction = builder.store(stored, address_of(context, builder, array, args[0], args[1]))
+            separation.mark(builder.module, instruction, group)
+            if hints:
+                mark(instruction, hints)
             return context.get_dummy_value()
 
         return types.none(array, index, value), codegen

@@ -11,22 +11,30 @@ from typing import Any
 
 from llvmlite import ir
 
-_TOGETHER = "numbafunc.together"
+_HINTS = "numbafunc.hints"
+
+Hints = tuple[tuple[str, int], ...]
+"""Names and values of properties of a loop, as LLVM calls them behind ``llvm.loop``."""
+
+TOGETHER: Hints = (("interleave.count", 4),)
+ONE_BY_ONE: Hints = (("vectorize.width", 1), ("interleave.count", 1))
 
 
-def take_together(instruction: Any, vectors: int) -> None:
-    """Mark an instruction of the innermost loop around it, of which so many vectors shall be taken together."""
-    number = ir.Constant(ir.IntType(32), vectors)
-    instruction.set_metadata(_TOGETHER, instruction.parent.module.add_metadata([number]))
+def mark(instruction: Any, hints: Hints) -> None:
+    """Mark an instruction of a loop that shall be hinted at."""
+    module, number = instruction.parent.module, ir.IntType(32)
+    words = [item for name, value in hints for item in (ir.MetaDataString(module, name), ir.Constant(number, value))]
+    instruction.set_metadata(_HINTS, module.add_metadata(words))
 
 
-def interleave(module: ir.Module) -> None:
-    """Tell LLVM for each loop with such an instruction."""
+def pass_on(module: ir.Module) -> None:
+    """Tell LLVM about the innermost loop around each marked instruction."""
     for function in module.functions:
         for block in function.blocks:
-            found = next((i for i in block.instructions if _TOGETHER in i.metadata), None)
+            found = next((i for i in block.instructions if _HINTS in i.metadata), None)
             if found is not None:
-                hint(function, block, {"interleave.count": found.metadata[_TOGETHER].operands[0].constant})
+                words = found.metadata[_HINTS].operands
+                hint(function, block, {name.string: value.constant for name, value in zip(words[::2], words[1::2])})
 
 
 def hint(function: ir.Function, inner: ir.Block, properties: dict[str, int]) -> None:
@@ -60,4 +68,4 @@ def _targets(jump: Any) -> Iterator[ir.Block]:
     return (operand for operand in jump.operands if isinstance(operand, ir.Block))
 
 
-__all__ = ["hint", "interleave", "take_together"]
+__all__ = ["ONE_BY_ONE", "TOGETHER", "Hints", "hint", "mark", "pass_on"]

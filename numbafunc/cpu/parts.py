@@ -16,7 +16,7 @@ from numba.core import cgutils
 from numba.core.codegen import JITCodeLibrary, JITCPUCodegen, RuntimeLinker
 from numba.core.compiler import Compiler
 
-from numbafunc.cpu.loop_hints import interleave
+from numbafunc.cpu.loop_hints import pass_on
 from numbafunc.cpu.order_of_sums import fix_order
 
 # Parts of the names that Numba gives the libraries of a parallel loop.
@@ -33,7 +33,7 @@ class _Library(JITCodeLibrary):
     def add_ir_module(self, ir_module: Any) -> None:
         """Take the code of a function."""
         fix_order(ir_module)
-        interleave(ir_module)
+        pass_on(ir_module)
         super().add_ir_module(ir_module)
 
     def _optimize_functions(self, ll_module: Any) -> None:

@@ -483,18 +483,15 @@ def _way(given: Any, flat: Any) -> str | None:
 
 def fits(out: Any, shape: tuple[int, ...], dtype: Any, *operands: Any) -> bool:
     """Whether a kernel can write its result straight into an array; if not, the caller's checks say why."""
-    return (
-        type(out) is ndarray
-        and out.flags.num & FLAGS == PLAIN
-        and out.shape == shape
-        and out.dtype == dtype
-        and not any(_may_overlap(out, x) for x in operands if type(x) is ndarray)
-    )
-
-
-def _may_overlap(a: ndarray[Any, Any], b: ndarray[Any, Any]) -> bool:
-    # Arrays that own their memory share it with no other that does.
-    return a is b or (not (a.base is None and b.base is None) and may_share_memory(a, b))
+    if not (type(out) is ndarray and out.flags.num & FLAGS == PLAIN and out.shape == shape and out.dtype == dtype):
+        return False
+    for x in operands:  # a generator would take longer
+        # Arrays that own their memory share it with no other that does.
+        if type(x) is ndarray and (
+            x is out or ((x.base is not None or out.base is not None) and may_share_memory(out, x))
+        ):
+            return False
+    return True
 
 
 __all__ = [

@@ -71,6 +71,20 @@ def scaled_erfc_variable(a: Any) -> Any:
     return (a - 2) / (a + 2)
 
 
+NORMAL_CENTER = mpf(14005) / 4096
+
+
+def scaled_normal(t: Any) -> Any:
+    """(a + k) * exp(a**2 / 2) * erfc(a / sqrt(2)) / 2, where t = (a - k) / (a + k) / 2 and k = NORMAL_CENTER."""
+    a = NORMAL_CENTER * (1 + 2 * t) / (1 - 2 * t)
+    return (a + NORMAL_CENTER) * mpmath.exp(a * a / 2) * mpmath.erfc(a / mpmath.sqrt(2)) / 2
+
+
+def scaled_normal_variable(a: Any) -> Any:
+    """The variable ``t`` of :func:`scaled_normal`."""
+    return a / (a + NORMAL_CENTER) - mpf(1) / 2
+
+
 PROBLEMS = {
     # exp(r) = 1 + r + r**2 / 2 + r**3 * P(r), relative to exp(r) ...
     "exp": Problem(
@@ -130,6 +144,16 @@ PROBLEMS = {
         (mpf(2) ** -20, mpf("0.5001")),
         from_to(3, 9, 2),
         from_to(3, 17, 2),
+    ),
+    # (a + k) * exp(a**2 / 2) * erfc(a / sqrt(2)) / 2 = P(t), t = (a - k) / (a + k) / 2, for all a from 0 to where
+    # a * exp(-a**2 / 2) is 0.
+    "normal": Problem(
+        scaled_normal,
+        lambda t: 1 / scaled_normal(t),
+        (mpf(-1) / 2, scaled_normal_variable(mpf("38.8"))),
+        from_to(0, 10),
+        from_to(0, 25),
+        (mpf(-1) / 2, scaled_normal_variable(mpf("14.8"))),
     ),
 }
 

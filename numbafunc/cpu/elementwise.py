@@ -9,6 +9,7 @@ import numpy as np
 
 from numbafunc.cpu.dispatchers import compile_kernel, inline, separate
 from numbafunc.cpu.load_store import Separation, make_load, make_store, out_of_line
+from numbafunc.cpu.loop_hints import TOGETHER
 from numbafunc.cpu.schedule import MIN_MAX, tasks
 from numbafunc.cpu.stored_operand import StoredOperand
 from numbafunc.numbers.keys import Key
@@ -18,16 +19,31 @@ from numbafunc.numbers.keys import Key
 BLOCK = 1 << 14
 SMALLEST, VECTORS = 1 << 11, 1 << 10
 
+# Loops take several vectors together where no tangents come along, which would take more registers than there are. What
+# does not fill as many is done vector by vector: LLVM would take it in halves of vectors.
+_STEP = dict(TOGETHER)["interleave.count"] * 16  # elements of the longest vector of any processor
+_MANY = 512  # from so many elements on it pays to enter two loops
+
 _SERIAL = """
 def kernel({slots}, {results}):
     for i in range(result0.size):
         store(({results},), i, definition(*load(({slots},), ({indices},))))
 """
 
+_SERIAL_TOGETHER = """
+def kernel({slots}, {results}):
+    n = result0.size
+    whole = n & -STEP if n >= MANY else 0
+    for i in range(whole):
+        store_together(({results},), i, definition(*load(({slots},), ({indices},))))
+    for i in range(whole, n):
+        store(({results},), i, definition(*load(({slots},), ({indices},))))
+"""
+
 _PARALLEL = """
 def body({slots}, {results}, start, stop):
     for i in range(start, stop):
-        store(({results},), i, definition(*load(({slots},), ({indices},))))
+        store_together(({results},), i, definition(*load(({slots},), ({indices},))))
 
 
 def block({slots}, {results}, start, stop):
@@ -97,10 +113,12 @@ def build(
     slots = tuple(f"slot{index}" for index in range(sum(operand.slots for operand in operands)))
     results = tuple(f"result{index}" for index in range(len(keys)))
     separation = Separation(("operands", *results))
+    moves = len(keys) > 1
     namespace = {
         "__name__": __name__,
         "load": make_load(operands, ("operands",) * len(slots), separation),
         "store": make_store(storage, keys, results, separation),
+        "store_together": make_store(storage, keys, results, separation, () if moves else TOGETHER),
         "definition": inline(definition),
         "out_of_line": out_of_line,
         **MIN_MAX,
@@ -109,10 +127,12 @@ def build(
         "BLOCK": BLOCK,
         "SMALLEST": SMALLEST,
         "VECTORS": VECTORS,
+        "STEP": _STEP,
+        "MANY": _MANY,
     }
     table = "row" in spans or "column" in spans
     indices = [_TABLE_INDICES[span] if table else "i" for span in spans]
-    template = _TABLE if table else _PARALLEL if parallel else _SERIAL
+    template = _TABLE if table else _PARALLEL if parallel else _SERIAL if moves else _SERIAL_TOGETHER
     source = template.format(
         slots=", ".join(slots),
         results=", ".join(results),

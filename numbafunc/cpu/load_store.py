@@ -15,6 +15,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from numbafunc.cpu.loop_hints import Hints, mark
 from numbafunc.cpu.stored_operand import StoredOperand
 from numbafunc.numbers.cores import CORES
 from numbafunc.numbers.keys import VALUE, Key, sort_keys
@@ -127,9 +128,12 @@ def make_load(
 
 
 def make_store(
-    storage: str, keys: tuple[Key, ...], names: tuple[str, ...], separation: Separation
+    storage: str, keys: tuple[Key, ...], names: tuple[str, ...], separation: Separation, hints: Hints = ()
 ) -> Callable[..., Any]:
-    """The intrinsic ``store(slots, index, value)``: a number into the arrays of its coefficients."""
+    """The intrinsic ``store(slots, index, value)``: a number into the arrays of its coefficients.
+
+    ``hints`` are for the loop around it, see :mod:`numbafunc.cpu.loop_hints`.
+    """
 
     @intrinsic
     def store(typingctx: Any, slots: Any, index: Any, value: Any) -> Any:
@@ -157,7 +161,10 @@ def make_store(
             for slot, content in enumerate(stored):
                 raw = builder.extract_value(tuple_value, slot)
                 address = address_of(context, builder, slots.types[slot], raw, index_value)
-                separation.mark(builder.module, builder.store(content, address), names[slot])
+                stored_in = builder.store(content, address)
+                separation.mark(builder.module, stored_in, names[slot])
+                if hints:
+                    mark(stored_in, hints)
             return context.get_dummy_value()
 
         return types.none(slots, index, value), codegen
@@ -202,8 +209,8 @@ def make_read(storage: str, separation: Separation, group: str, compute: Any = N
     return read  # type: ignore[no-any-return]
 
 
-def make_write(storage: str, separation: Separation, group: str) -> Callable[..., Any]:
-    """The intrinsic ``write(array, index, value)``, the counterpart of :func:`make_read`."""
+def make_write(storage: str, separation: Separation, group: str, hints: Hints = ()) -> Callable[..., Any]:
+    """The intrinsic ``write(array, index, value)``, the counterpart of :func:`make_read`; see :func:`make_store`."""
 
     @intrinsic
     def write(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
@@ -212,8 +219,10 @@ def make_write(storage: str, separation: Separation, group: str) -> Callable[...
                 stored = narrow(builder, storage, context.cast(builder, args[2], value, types.float32))
             else:
                 stored = context.cast(builder, args[2], value, array.dtype)
-            address = address_of(context, builder, array, args[0], args[1])
-            separation.mark(builder.module, builder.store(stored, address), group)
+            instruction = builder.store(stored, address_of(context, builder, array, args[0], args[1]))
+            separation.mark(builder.module, instruction, group)
+            if hints:
+                mark(instruction, hints)
             return context.get_dummy_value()
 
         return types.none(array, index, value), codegen

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from llvmlite import ir
+
+from numbafunc.cpu.loop_hints import hint
 
 _WIDTHS = {"float": 16, "double": 8}
 """The number of terms in the longest vector of any processor, by LLVM's name of their type."""
@@ -42,38 +43,8 @@ def fix_order(module: ir.Module) -> None:
             found = next((i for i in block.instructions if _MANY in i.metadata), None)
             if found is not None:
                 width, lanes = _WIDTHS[str(found.type)], found.metadata[_MANY].operands[0].constant
-                latch = _latch(function.blocks, block)
-                latch.set_metadata("llvm.loop", _identity_of_loop(module, width, lanes // width))
-
-
-def _latch(blocks: list[ir.Block], inner: ir.Block) -> Any:
-    """The jump back to the start of the innermost loop around a block: blocks are in the order of the source."""
-    places = {block.name: place for place, block in enumerate(blocks)}
-    todo = [inner]
-    for block in todo:
-        for target in _targets(block.terminator):
-            if places[target.name] <= places[inner.name]:
-                return block.terminator
-            if target not in todo:
-                todo.append(target)
-    raise AssertionError("a sum in any order outside of a loop")
-
-
-def _targets(jump: Any) -> Iterator[ir.Block]:
-    return (operand for operand in jump.operands if isinstance(operand, ir.Block))
-
-
-def _identity_of_loop(module: ir.Module, width: int, together: int) -> Any:
-    """A node that stands for one loop: its first operand is the node itself."""
-    number = ir.IntType(32)
-    properties = [
-        module.add_metadata([ir.MetaDataString(module, name), ir.Constant(number, value)])
-        for name, value in (("llvm.loop.vectorize.width", width), ("llvm.loop.interleave.count", together))
-    ]
-    # The text keeps it apart from nodes of other loops, since equal ones are one.
-    node = module.add_metadata([ir.MetaDataString(module, str(len(module.metadata))), *properties])
-    node.operands = (node, *properties)
-    return node
+                properties = {"vectorize.width": width, "interleave.count": lanes // width}
+                hint(function, block, properties)
 
 
 __all__ = ["MAY_REORDER", "fix_order", "summed_in"]

@@ -16,6 +16,7 @@ from numba.core import cgutils
 from numba.core.codegen import JITCodeLibrary, JITCPUCodegen, RuntimeLinker
 from numba.core.compiler import Compiler
 
+from numbafunc.cpu.loop_hints import pass_on
 from numbafunc.cpu.order_of_sums import fix_order
 from numbafunc.cpu.schedule import ONE_BY_ONE, WITHOUT_LOCK
 from numbafunc.cpu.thread_pool import RENAMED
@@ -31,6 +32,12 @@ _FINISHED: WeakValueDictionary[str, Any] = WeakValueDictionary()
 
 class _Library(JITCodeLibrary):
     """A library that is optimised as a whole only."""
+
+    def add_ir_module(self, ir_module: Any) -> None:
+        """Take the code of a function."""
+        fix_order(ir_module)
+        pass_on(ir_module)
+        super().add_ir_module(ir_module)
 
     def _optimize_functions(self, ll_module: Any) -> None:
         ll_module.data_layout = self._codegen._data_layout
@@ -69,11 +76,6 @@ def _defines(module: Any, name: str) -> bool:
 
 class _Part(_Library):
     """A library that is only linked into others. It is optimised, so that its loops are vectorised before it grows."""
-
-    def add_ir_module(self, ir_module: Any) -> None:
-        """Take the code of a function."""
-        fix_order(ir_module)
-        super().add_ir_module(ir_module)
 
     def _finalize_final_module(self) -> None:
         _FINISHED.update(

@@ -22,6 +22,7 @@ from numba.extending import intrinsic
 
 from numbafunc.cpu.dispatchers import compile_kernel, inline, separate
 from numbafunc.cpu.load_store import Separation, address_of, is_finite, make_read, make_write
+from numbafunc.cpu.loop_hints import ONE_BY_ONE
 from numbafunc.cpu.resize_pass import (
     BAND,
     BANDS,
@@ -417,9 +418,15 @@ def kernel(x, out, places, unused):
     total = planes * new_rows
     for index in {{tasks}}((total + per_task - 1) // per_task):
         start = int64(index) * per_task
+        plane = start // new_rows
+        line = start - plane * new_rows
         for row in range(start, min(start + per_task, total)):
-            origin = (row // new_rows * rows + places[{HEADER} + row % new_rows]) * columns
+            origin = (plane * rows + places[{HEADER} + line]) * columns
             across(x, origin, out, row * new_columns, places, new_columns)
+            line += 1
+            if line == new_rows:
+                line = 0
+                plane += 1
 """
 
 
@@ -451,7 +458,8 @@ def build_nearest(across: Pass, word: str, *, parallel: bool, identity: str | No
         "prange": numba.prange,
         "int64": np.int64,
         "get_x": make_read(word, separation, "x"),
-        "put_out": make_write(word, separation, "out"),
+        # LLVM would gather the elements of a vector, which takes longer.
+        "put_out": make_write(word, separation, "out", ONE_BY_ONE if across.form == "shrink" else ()),
     }
     exec(compile(source, "<numbafunc resize nearest>", "exec"), namespace)
     namespace["across"] = inline(namespace["across"])

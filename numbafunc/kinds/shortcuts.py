@@ -82,7 +82,7 @@ class Shortcut(NamedTuple):
 
         It may return None where ``out`` can't take the result; the checks then say why.
         """
-        self.table[self.key] = (call, *self.tuples) if self.tuples else call
+        self.table[self.key] = [call, *self.tuples] if self.tuples else call
 
     def keep_kernel(self, kernel: Any, result: ndarray[Any, Any], *tail: Any, flat: bool = True) -> None:
         """Keep ``kernel(x, result, *tail)`` of the only operand ``x``, whose first call has given a result."""
@@ -133,6 +133,11 @@ def signature_of(*operands: Any, ints: bool = False) -> tuple[Any, ...] | None:
 def _whole(setting: Any) -> bool:
     """Whether a setting is no tuple, or one of ints and of tuples of ints, which equals none of another meaning."""
     if type(setting) is not tuple:
+        return True
+    for entry in setting:  # most are ints, and a loop takes half the time of a set
+        if type(entry) is not int:
+            break
+    else:
         return True
     types = {*map(type, setting)}
     if types == {tuple}:
@@ -210,6 +215,7 @@ def shortcut(
             "tuples": "".join(f"{name}, " for name in tuples),
             "given": ", ".join((*operands, "out") if output else operands),
             "seen": "".join(f", seen_{name}" for name in tuples),
+            "remember": "\n".join(f"{' ' * 20}known[{place}] = {name}" for place, name in enumerate(tuples, 1)),
             "same": " and ".join(f"{name} is seen_{name}" for name in tuples),
             "whole": " and ".join(f"whole({name})" for name in tuples) or "True",
         }
@@ -279,8 +285,8 @@ _LINES_WITH_TUPLES = """\
                 call{seen} = known
                 if {same}:
                     return call({given})
-                if {whole}:
-                    table[key] = (call, {tuples})
+                if {whole}:  # whatever other threads remember meanwhile means the same
+{remember}
                     return call({given})
             elif known is None and {whole}:"""
 
@@ -477,18 +483,15 @@ def _way(given: Any, flat: Any) -> str | None:
 
 def fits(out: Any, shape: tuple[int, ...], dtype: Any, *operands: Any) -> bool:
     """Whether a kernel can write its result straight into an array; if not, the caller's checks say why."""
-    return (
-        type(out) is ndarray
-        and out.flags.num & FLAGS == PLAIN
-        and out.shape == shape
-        and out.dtype == dtype
-        and not any(_may_overlap(out, x) for x in operands if type(x) is ndarray)
-    )
-
-
-def _may_overlap(a: ndarray[Any, Any], b: ndarray[Any, Any]) -> bool:
-    # Arrays that own their memory share it with no other that does.
-    return a is b or (not (a.base is None and b.base is None) and may_share_memory(a, b))
+    if not (type(out) is ndarray and out.flags.num & FLAGS == PLAIN and out.shape == shape and out.dtype == dtype):
+        return False
+    for x in operands:  # a generator would take longer
+        # Arrays that own their memory share it with no other that does.
+        if type(x) is ndarray and (
+            x is out or ((x.base is not None or out.base is not None) and may_share_memory(out, x))
+        ):
+            return False
+    return True
 
 
 __all__ = [

@@ -7,7 +7,8 @@ The coefficients are what ``bench/minimax.py`` prints: they approximate
 - ``log``: 2 * atanh(s) = 2 * s + s * z * P(z), z = s**2;
 - ``cbrt``: m**(-1/3) = P(m), roughly;
 - ``erfc``: (a + 2) * exp(a**2) * erfc(a) = C + t * P(t), t = (a - 2) / (a + 2), for a >= 0;
-- ``erf``: erf(x) = 2 / sqrt(pi) * x + x * z * P(z), z = x**2.
+- ``erf``: erf(x) = 2 / sqrt(pi) * x + x * z * P(z), z = x**2;
+- ``normal``: (a + k) * exp(a**2 / 2) * erfc(a / sqrt(2)) / 2 = P(t), t = (a - k) / (a + k) / 2, for a >= 0.
 """
 
 from __future__ import annotations
@@ -39,7 +40,6 @@ class Constants(NamedTuple):
     normal_largest: float  # beyond, exp(-x**2 / 2) times ``x`` rounds to 0
     cubic_largest: float  # beyond, exp(-2 v) with the ``v`` of the tanh form of gelu, times ``x``, rounds to 0
     two_over_root_pi: tuple[float, float]
-    root_two: tuple[float, float]
     one_over_root_two_pi: tuple[float, float]
     cubic_slope: tuple[float, float]  # 2 * sqrt(2 / pi)
     cubic: tuple[float, float]  # 0.044715 times that
@@ -52,7 +52,11 @@ class Constants(NamedTuple):
     cbrt: tuple[float, ...]
     erfc: tuple[float, ...]
     erf: tuple[float, ...]
+    normal: tuple[float, ...]
 
+
+NORMAL_CENTER = 14005 / 4096
+"""The ``k`` of ``normal``: of few bits, and such that P(0) is hardly rounded in either format."""
 
 _BY_FORMAT = {
     FLOAT32.name: Constants(
@@ -73,7 +77,6 @@ _BY_FORMAT = {
         normal_largest=14.8,
         cubic_largest=10.9,
         two_over_root_pi=(float.fromhex("0x1.20dd76p+0"), float.fromhex("-0x1.f7ac92p-25")),
-        root_two=(float.fromhex("0x1.6a09e6p+0"), float.fromhex("0x1.9fcef4p-26")),
         one_over_root_two_pi=(float.fromhex("0x1.988454p-2"), float.fromhex("-0x1.857936p-27")),
         cubic_slope=(float.fromhex("0x1.988454p+0"), float.fromhex("-0x1.857936p-25")),
         cubic=(float.fromhex("0x1.2444f2p-4"), float.fromhex("0x1.49b16ap-29")),
@@ -140,6 +143,20 @@ _BY_FORMAT = {
             -0.0267636534,
             0.00472942507,
         ),
+        # normal, float32, [-0.5, 0.31233], error 2**-28.544
+        normal=(
+            0.742292762,
+            -1.11507738,
+            1.210253,
+            -0.836905241,
+            0.186786249,
+            0.238334432,
+            -0.166422933,
+            -0.0925400108,
+            0.0923133492,
+            0.0568340048,
+            -0.0118048377,
+        ),
     ),
     FLOAT64.name: Constants(
         ln2=(float.fromhex("0x1.62e42fefa39efp-1"), float.fromhex("0x1.abc9e3b39803fp-56")),
@@ -159,7 +176,6 @@ _BY_FORMAT = {
         normal_largest=38.8,
         cubic_largest=21.59,
         two_over_root_pi=(float.fromhex("0x1.20dd750429b6dp+0"), float.fromhex("0x1.1ae3a914fed8p-56")),
-        root_two=(float.fromhex("0x1.6a09e667f3bcdp+0"), float.fromhex("-0x1.bdd3413b26456p-54")),
         one_over_root_two_pi=(float.fromhex("0x1.9884533d43651p-2"), float.fromhex("-0x1.cbc0d30ebfd15p-56")),
         cubic_slope=(float.fromhex("0x1.9884533d43651p+0"), float.fromhex("-0x1.cbc0d30ebfd15p-54")),
         cubic=(float.fromhex("0x1.2444f2a4d8b4bp-4"), float.fromhex("-0x1.6c843a29d1c7p-61")),
@@ -262,6 +278,35 @@ _BY_FORMAT = {
             0.0001205338291903366,
             -1.4846918233743308e-05,
             1.4735718242224718e-06,
+        ),
+        # normal, float64, [-0.5, 0.419013], error 2**-56.747
+        normal=(
+            0.7422927630656172,
+            -1.1150773971997392,
+            1.210252392873014,
+            -0.83690233300365713,
+            0.18682865716702407,
+            0.23824250341131775,
+            -0.1674979102623485,
+            -0.091852757191354273,
+            0.10413122017167574,
+            0.061773959644326422,
+            -0.06210546529509435,
+            -0.058693527080375285,
+            0.028919337475062035,
+            0.058088987123493321,
+            0.0026861344395667083,
+            -0.048957810663945618,
+            -0.031474743280030248,
+            0.025593052351115642,
+            0.049445297614370602,
+            0.0089890602137257664,
+            -0.04822404401417197,
+            -0.038910913571965716,
+            0.029968439924394682,
+            0.043373175755920812,
+            -0.0097126356930951965,
+            -0.021003069949131471,
         ),
     ),
 }

@@ -88,9 +88,9 @@ def _decrement_where(condition: Bit, word: Word) -> Word:
 def tanh(x: Real) -> Real:
     """tanh|x| = h / (1 - h) with h = (1 - exp(-2|x|)) / 2, where exp(-2|x|) = 2**n * exp(-2 r): nothing is lost near 0.
 
-    Of h a low part is kept. For q = h / (1 - h), rounded, h - q is exact, and so is the remainder h - q + q * h but for
-    one rounding; the one of 1 - h does not matter. Where exp(-2|x|) is near the last place of 1 a digit of it will do,
-    and ``n`` is not so small that 1 - 2**n were rounded.
+    Of h the rounding error of the last sum is kept. For q = h / (1 - h), rounded, h - q is exact, and so is the
+    remainder h - q + q * h but for one rounding; the one of 1 - h, which is 1 / (1 + q), does not matter. ``n`` is
+    not so small that 1 - 2**n were rounded.
     """
     c = constants_of(x)
     magnitude = at_most(abs(x), c.tanh_largest)
@@ -100,14 +100,12 @@ def tanh(x: Real) -> Real:
     # -expm1(-2 r) / 2 = r + square * tail
     tail = fma(r, even_odd(r, square, tuple(a * (-2.0) ** k for k, a in enumerate(c.expm1, 2))), -1.0)
     p = fma(square, tail, r)
-    p_lo = fma(n, 0.5 * c.ln2[1], fma(square, tail, r - p))
     power = power_of_two(word)
     base = fma(power, -0.5, 0.5)
     above = fma(power, p, base)
-    above_lo = fma(power, p_lo, fma(power, p, base - above))
-    inverse = 1.0 / (1.0 - above)
-    q = above * inverse
-    return with_sign_of(fma(fma(above_lo, inverse, fma(q, above, above - q)), inverse, q), x)
+    above_lo = fma(power, p, base - above)
+    q = above / (1.0 - above)
+    return with_sign_of(fma(fma(q, above, above - q) + above_lo, q + 1.0, q), x)
 
 
 def _decay(x: Real) -> tuple[Real, Real, Real, Real]:

@@ -50,6 +50,15 @@ def test_elementwise(name, form, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["gelu", "relu", "tanh"])
+def test_elements_alone(name, dtype):
+    # 700 elements are enough for vectors that are taken together, with some left over; 300 and 1 are not.
+    x = elementwise_table.operands(name, (700,), dtype)[0]
+    function = elementwise_table.TABLE[name].function
+    assert bits(function(x)) == bits(np.concatenate([function(x[:300]), function(x[300:699]), function(x[699:])]))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", reduction_table.NAMES)
 def test_reductions(name, form, dtype):

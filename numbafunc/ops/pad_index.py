@@ -176,7 +176,7 @@ def padded(array: Any, leading: int, widths: Widths, mode: str, constants: np.nd
         return result
     padding, kernel = prepare(shape, widths, mode, array.itemsize)
     if constants is None:
-        constants = np.broadcast_to(np.zeros((), array.dtype), (*directions, len(shape), 2))
+        constants = np.zeros((*directions, len(shape), 2), array.dtype)
     if not array.flags.c_contiguous:
         array = contiguous(array)
     count = math.prod(directions)
@@ -206,10 +206,10 @@ def _summed_back(
     (before, after), length, axis = widths[number], shape[number], leading + number
     along = (slice(None),) * axis
     # The margins of this axis are summed along the others first, so that nothing large is copied twice.
-    total = _summed_back(x[(*along, slice(before, before + length))], leading, shape, widths, mode, others)
+    total: Any = _summed_back(x[(*along, slice(before, before + length))], leading, shape, widths, mode, others)
     if mode != "constant":
         places = np.concatenate((np.arange(-before, 0), np.arange(length, length + after)))
-        margins = _summed_back(x[(*along, before + places)], leading, shape, widths, mode, others)
+        margins: Any = _summed_back(x[(*along, before + places)], leading, shape, widths, mode, others)
         for place, source in enumerate(MAPS[mode](places, length)):
             total[(*along, source)] += margins[(*along, place)]
     return total

@@ -196,9 +196,7 @@ def padded_transpose(cotangent: Any, leading: int, shape: tuple[int, ...], width
     return _summed_back(cotangent, leading, shape, widths, mode, changed)
 
 
-def _summed_back(
-    x: Any, leading: int, shape: tuple[int, ...], widths: Widths, mode: str, changed: list[int]
-) -> np.ndarray[Any, Any]:
+def _summed_back(x: Any, leading: int, shape: tuple[int, ...], widths: Widths, mode: str, changed: list[int]) -> Any:
     """A new array with the padded axes as they were, behind directions and any lengths of the others."""
     if not changed:
         return contiguous(x)
@@ -206,10 +204,10 @@ def _summed_back(
     (before, after), length, axis = widths[number], shape[number], leading + number
     along = (slice(None),) * axis
     # The margins of this axis are summed along the others first, so that nothing large is copied twice.
-    total: Any = _summed_back(x[(*along, slice(before, before + length))], leading, shape, widths, mode, others)
+    total = _summed_back(x[(*along, slice(before, before + length))], leading, shape, widths, mode, others)
     if mode != "constant":
         places = np.concatenate((np.arange(-before, 0), np.arange(length, length + after)))
-        margins: Any = _summed_back(x[(*along, before + places)], leading, shape, widths, mode, others)
+        margins = _summed_back(x[(*along, before + places)], leading, shape, widths, mode, others)
         for place, source in enumerate(MAPS[mode](places, length)):
             total[(*along, source)] += margins[(*along, place)]
     return total

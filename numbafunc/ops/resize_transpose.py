@@ -99,7 +99,7 @@ def _steps_back(shape: Shape, target: Shape, sampling: Sampling, dtype: np.dtype
             down = _taps_back(new_rows, rows, sampling.along(axes[0] - len(shape)))
         if last:
             across = _taps_back(new_columns, columns, sampling.along(-1))
-            form = _repeating(across, columns, new_columns, places)
+            form = repeating_pass(across, columns, new_columns, places)
         # The order of passes that keeps a few rows between them has no loop over groups of taps.
         rows_first = new_rows < rows or (down is not None and down.group < down.weights.shape[1])
         steps.append(weighted_step(goal, places, down, across, form, rows_first, dtype))
@@ -124,7 +124,7 @@ def _taps_back(n: int, m: int, sampling: Sampling) -> Taps:
     return Taps(begin, np.where(there, weights[results, own], 0.0), group_of(count), ())
 
 
-def _repeating(made: Taps, n: int, m: int, places: Array) -> Any:
+def repeating_pass(made: Taps, n: int, m: int, places: Array) -> Any:
     """The pass along rows from n elements to m whose inner taps repeat; writes to ``places`` where they do."""
     count = made.weights.shape[1]
     if m % n == 0 and m // n in FACTORS:
@@ -220,4 +220,4 @@ def _rows(n: int, m: int, sampling: Sampling, span: int, start_at: int, end: int
         yield from zip(result + low, np.where(there, weights[result, tap], 0.0))
 
 
-__all__ = ["resample_transpose"]
+__all__ = ["repeating_pass", "resample_transpose"]

@@ -46,7 +46,8 @@ class Borrowed:
     def __init__(self, f: Callable[..., Any], given: list[Any], copy: Callable[[Any], Any]) -> None:
         self._code: CodeType | None = None
         self._held: list[weakref.ref[Any]] = []
-        f = getattr(f, "__wrapped__", f)
+        if type(f) is not FunctionType:
+            f = getattr(f, "__wrapped__", f)  # what Numba has compiled
         if type(f) is not FunctionType or not any(map(_is_large, given)):
             self.operands = list(map(copy, given))
             return
@@ -62,8 +63,9 @@ class Borrowed:
         if self._code is None:
             return True
         free = all(reference() is None for reference in self._held)
-        # Ranks have to agree on how often such functions run.
-        _LETS_GO[self._code] = free and self._calls == collective_calls[0]
+        # Ranks have to agree on how often they call collective functions. And no code runs twice more than once, though
+        # functions of the same code may differ.
+        _LETS_GO[self._code] = free and self._calls == collective_calls[0] and _LETS_GO.get(self._code, True)
         return free or not self._lent
 
 

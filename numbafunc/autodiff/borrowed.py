@@ -15,11 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.cpu.memory import is_plain
 from numbafunc.dual import anywhere
 from numbafunc.dual.own_memory import owns_memory
 from numbafunc.dual.recorder import collective_calls
-from numbafunc.kinds.copy import contiguous
 
 # Elements from which on a copy takes longer than to find out that it is not needed.
 _LARGE = 2**14
@@ -30,10 +28,6 @@ _LETS_GO: weakref.WeakKeyDictionary[CodeType, bool] = weakref.WeakKeyDictionary(
 
 def _is_large(x: Any) -> bool:
     return type(x) is np.ndarray and x.size > _LARGE and x.dtype.char in "fdFD"
-
-
-def _copied(x: Any, copy: Callable[[Any], Any]) -> Any:
-    return contiguous(x, x) if _is_large(x) and x.dtype.char in "fd" and is_plain(x) else copy(x)
 
 
 class Borrowed:
@@ -55,12 +49,12 @@ class Borrowed:
         if type(f) is not FunctionType:
             f = getattr(f, "__wrapped__", f)  # what Numba has compiled
         if type(f) is not FunctionType or not any(map(_is_large, given)):
-            self.operands = [_copied(x, copy) for x in given]
+            self.operands = list(map(copy, given))
             return
         self._code, self._calls = f.__code__, collective_calls[0]
         self._lent = _LETS_GO.get(self._code, False)
         # Views of an array that is made of a memoryview refer to this array, not to the user's.
-        taken = [np.asarray(memoryview(x)) if self._lent and _is_large(x) else _copied(x, copy) for x in given]
+        taken = [np.asarray(memoryview(x)) if self._lent and _is_large(x) else copy(x) for x in given]
         self._held = [weakref.ref(array) for array, x in zip(taken, given, strict=True) if _is_large(x)]
         self.operands = taken
 
@@ -93,7 +87,7 @@ def given_away(values: list[Any], copy: Callable[[Any], Any]) -> list[Any]:
             results.append(values[place])
             values[place] = outline(values[place])
         else:
-            results.append(_copied(values[place], copy))
+            results.append(copy(values[place]))
     return results
 
 

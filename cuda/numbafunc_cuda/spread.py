@@ -30,7 +30,7 @@ from numbafunc_cuda.tables import table
 
 
 def scattered(part: Any, leading: int, shape: Shape, arrange: Callable[..., Any], *static: Any) -> Any:
-    """See ``_scattered`` in :mod:`numbafunc.kinds.copy`: each element gets the sum of its copies."""
+    """See :func:`numbafunc.kinds.copy.scattered`: each element gets the sum of its copies."""
     cotangent = view(part, "a cotangent")
     result = zeros((*cotangent.shape[:leading], *shape), cotangent.dtype, cotangent.stream)
     if not cotangent.size:

@@ -14,6 +14,7 @@ import numpy as np
 import numbafunc.transposes as _transposes  # noqa: F401  (fills the table of recorders)
 from numbafunc import backend
 from numbafunc.autodiff.array_helpers import joined, owner_of, unit_directions
+from numbafunc.autodiff.borrowed import Borrowed, given_away, outline
 from numbafunc.autodiff.variables import (
     Variables,
     as_array,
@@ -221,8 +222,9 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
     -----
     Reverse mode [1]_: the steps by which `f` computes tangents are kept, and transposed in reverse order; they need as
     much memory as the intermediate values of `f`, which is freed with ``pull``. The arrays that `f` refers to are not
-    copied, so they must stay as they are for as long. Of a complex value the real part of the sum is meant, so the
-    cotangent of ``real(z)`` is 1 and that of ``imag(z)`` is -1j.
+    copied, so they must stay as they are for as long; the primals may change. `f` runs once; at most once in the life
+    of a function it runs twice, when it keeps a large primal for ``pull`` that earlier runs did not keep. Of a complex
+    value the real part of the sum is meant, so the cotangent of ``real(z)`` is 1 and that of ``imag(z)`` is -1j.
 
     References
     ----------
@@ -262,9 +264,18 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
             arguments.append(structure.unflatten(new))
         return f(*arguments)
 
-    tape = Tape(taken, run, has_aux, kept=True)
+    borrowed = Borrowed(f, taken, snapshot)
+    tape = Tape(borrowed.operands, run, has_aux)
     values, ends, names, structure = tape.outputs()
+    # The steps may refer to values too, and what is given away may be changed in place.
     tape.result = None
+    value, aux = structure.unflatten(given_away(values, snapshot)), tape.aux
+    if has_aux:
+        aux, tape.aux = tree_map(snapshot, aux), None
+    tape.leaves = [outline(leaf) for leaf in tape.leaves]
+    del borrowed.operands
+    if not borrowed.returned():
+        return vjp(f, *primals, has_aux=has_aux)
 
     def pull(cotangent: Any) -> tuple[Any, ...]:
         given = structure.flatten_like(cotangent)
@@ -287,9 +298,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
             results.append(nest.unflatten(found))
         return tuple(results)
 
-    # The steps refer to values too, and what is given away may be changed in place.
-    value = structure.unflatten(map(snapshot, values))
-    return (value, pull, tree_map(snapshot, tape.aux)) if has_aux else (value, pull)
+    return (value, pull, aux) if has_aux else (value, pull)
 
 
 def _cotangent(x: Any, value: Any, name: str) -> Any:

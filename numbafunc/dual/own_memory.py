@@ -59,12 +59,12 @@ def _has_own_parts(x: Dual, strides: tuple[int, ...]) -> bool:
                 return False
         elif type(part) is Recorder:
             continue
-        elif not _owns_memory(part) or part.strides[part.ndim - len(strides) :] != strides:
+        elif not owns_memory(part) or part.strides[part.ndim - len(strides) :] != strides:
             return False
     return True
 
 
-def _owns_memory(part: Part) -> bool:
+def owns_memory(part: Part) -> bool:
     """Whether an array has memory of its own, or alone refers to that which has, as transposed ones made here do."""
     if part.base is None:
         return part.flags.writeable

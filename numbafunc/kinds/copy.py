@@ -23,6 +23,9 @@ from numbafunc.kinds.shortcuts import FLAT, WORDS_OF_IT, Shortcut, kernel_call
 # From this many bytes on, several threads pay in spite of the cost of starting them.
 PARALLEL_FROM = threads.asked_from(1 << 17, 1 << 18)
 
+# From so many elements on a kernel is quicker than NumPy's functions in spite of what it takes to find it.
+MANY = 1 << 12
+
 # Contiguous arrays are cut into runs of so many elements for the threads to share.
 _RUN = 1 << 14
 
@@ -46,10 +49,17 @@ class Movement(Linear):
     arrange : callable
         ``arrange(array, leading, *static)``: a view of the array with the elements in the order of the result, and the
         shape of the result. The first ``leading`` axes are directions of tangents and stay in front.
+    transpose : callable, optional
+        ``transpose(cotangent, leading, shape, arrange, *static)``, if there is a quicker one than :func:`scattered`.
     """
 
-    def __init__(self, name: str, arrange: Callable[..., tuple[np.ndarray[Any, Any], tuple[int, ...]]]) -> None:
-        super().__init__(name, _copied, Backend.copy, _scattered, Backend.copy_transpose)
+    def __init__(
+        self,
+        name: str,
+        arrange: Callable[..., tuple[np.ndarray[Any, Any], tuple[int, ...]]],
+        transpose: Callable[..., np.ndarray[Any, Any]] | None = None,
+    ) -> None:
+        super().__init__(name, _copied, Backend.copy, transpose or scattered, Backend.copy_transpose)
         self.arrange = arrange
 
     def __call__(self, x: Any, *static: Any, shortcut: Shortcut | None = None) -> Any:
@@ -88,13 +98,19 @@ def _copied(array: np.ndarray[Any, Any], leading: int, arrange: Any, *static: An
     return contiguous(view, array).reshape(shape)
 
 
-def _scattered(
+def scattered(
     array: np.ndarray[Any, Any], leading: int, shape: tuple[int, ...], arrange: Any, *static: Any
 ) -> np.ndarray[Any, Any]:
     """The transpose of a copy: each element of the operand gets the sum of the elements that are copies of it."""
-    result = np.zeros((*array.shape[:leading], *shape), array.dtype)
+    result = empty((*array.shape[:leading], *shape), array.dtype)
     view, _ = arrange(result, leading, *static)
     moved = array.reshape(view.shape)
+    if array.size >= MANY and array.size == result.size:
+        order = sorted(range(view.ndim), key=lambda axis: -view.strides[axis])
+        if view.transpose(order).flags.c_contiguous:
+            # Each element has one copy, so it is a copy too, by the inverse order.
+            return contiguous(moved.transpose(order), moved).reshape(result.shape)
+    result[...] = 0
     repeated = tuple(axis for axis, stride in enumerate(view.strides) if stride == 0 and view.shape[axis] > 1)
     if repeated:
         moved = moved.sum(repeated)
@@ -106,7 +122,7 @@ def _scattered(
 
 
 _moved = LinearFunction("a copy", _copied, Backend.copy)
-_moved.transposed_by(_scattered, Backend.copy_transpose)
+_moved.transposed_by(scattered, Backend.copy_transpose)
 
 
 def with_axis_moved(x: Any, source: int, target: int) -> Any:
@@ -209,4 +225,4 @@ def _outside(axes: list[Axis]) -> dict[str, Any]:
     return {"rows": axes[-2], "columns": axes[-1], "others": tuple(reversed(axes[:-2]))}
 
 
-__all__ = ["Movement", "contiguous", "traversal", "with_axis_moved"]
+__all__ = ["MANY", "Movement", "contiguous", "scattered", "traversal", "with_axis_moved"]

@@ -31,6 +31,9 @@ from numbafunc.kinds.elementwise import Elementwise
 from numbafunc.kinds.partials import partials_of
 from numbafunc.numba_import import after_import
 
+_MANY = 2**13
+"""Elements from which on a reduction with tangents takes less time than elementwise functions and a sum."""
+
 _EXACT = 2**24
 """Indices from which on float32 leaves some out."""
 
@@ -63,11 +66,16 @@ def stage_op(function: Callable[..., Any], place: int, reduction: str, stage: st
     return Elementwise(namespace["definition"], name=name, identity=name)
 
 
+def _total(shift: Any, count: Any, total: Any) -> Any:
+    return (total,)
+
+
 class Composed:
     """The elementwise functions that are composed of the stages of a reduction."""
 
     def __init__(self, op: Any) -> None:
         self.name = op.name
+        self._reduction = type(op)
         self.stages = stages = op.stages
         self.operands = _names("x", len(inspect.signature(stages.lift).parameters) - 1)
         self.terms, self.totals = _names("b", stages.sums), _names("t", stages.sums)
@@ -100,6 +108,17 @@ class Composed:
         lines = [f"terms = {self._called('lift')}"] if self.stages.kept else []
         parameters = ["cotangent", "shift", *self.operands, *self.finals]
         return self._compiled("finals' part", parameters, [*lines, f"return cotangent * {self._called('epilogue')}"])
+
+    @cached_property
+    def sums_of_finals(self) -> Any:
+        """The reduction that sums :attr:`of_finals` over a row; its derivatives by the finals are what is sought."""
+        namespace = _namespace(lift=self.stages.lift, epilogue=self.stages.epilogue)
+        lines = [f"terms = {self._called('lift')}"] if self.stages.kept else []
+        parameters = ", ".join(["unused", "cotangent", "shift", *self.operands, *self.finals])
+        lines.append(f"return (cotangent * {self._called('epilogue')},)")
+        exec(f"def product({parameters}):\n    " + "\n    ".join(lines), namespace)
+        stages = type(self.stages)(lift=namespace["product"], finish=_total)
+        return self._reduction(f"finals' part of {self.name}, summed", stages, listed=False)
 
     @cached_property
     def of_totals(self) -> Elementwise:
@@ -235,10 +254,7 @@ class _Run:
             weights = [cotangent.get(number, 0.0) for number in range(len(composed.weights))]
         else:
             numbers = [number for number in range(stages.finals) if number not in stages.still]
-            moving = [len(reals) + 2 + number for number in numbers]
-            parts = self._partials(composed.of_finals, [cotangent[0], self.shift, *reals, *self.finals], moving)
-            behind = tuple(axis + 1 for axis in self.axes)
-            summed = [np.sum(np.broadcast_to(x, (directions, *self.shape)), behind, keepdims=True) for x in parts]
+            summed = self._sums_of_finals([cotangent[0], self.shift, *reals], numbers)
             weights = [0.0] * stages.finals
             for number, x in zip(numbers, summed, strict=True):
                 weights[number] = x
@@ -261,6 +277,27 @@ class _Run:
             operands += [place, np.where(places < 0, places + self.count, places)]
         parts = self._partials(composed.of_operands, operands, [first + number for number in self.moving])
         return [_summed_behind(part, node) for part, node in zip(parts, arguments, strict=True)]
+
+    def _sums_of_finals(self, operands: list[Any], numbers: list[int]) -> list[Any]:
+        """The sum over each row of a cotangent times the derivatives of the results by some of the finals."""
+        cotangent, *others = operands
+        plain = all(type(x) in (np.ndarray, float) for x in (*operands, *self.finals))
+        if plain and cotangent.shape[0] == 1 and cotangent.size >= _MANY:
+            finals = list(self.finals)
+            with Level() as level:
+                for direction, number in enumerate(numbers):
+                    units = np.zeros((len(numbers), *finals[number].shape), self.compute)
+                    units[direction] = 1
+                    finals[number] = make(finals[number], units, level)
+                sums = self.composed.sums_of_finals(
+                    [cotangent[0], *others, *finals], self.axes, self.compute, shape=self.shape, keepdims=True
+                )
+            return [part[np.newaxis] for part in sums.tangent]
+        moving = [len(operands) + number for number in numbers]
+        parts = self._partials(self.composed.of_finals, [*operands, *self.finals], moving)
+        behind = tuple(axis + 1 for axis in self.axes)
+        whole = (cotangent.shape[0], *self.shape)
+        return [np.sum(np.broadcast_to(x, whole), behind, keepdims=True) for x in parts]
 
     def _partials(self, op: Elementwise, operands: Sequence[Any], moving: Sequence[int]) -> list[Any]:
         _, partials = partials_of(op, operands, list(moving), self.compute, value=False)

@@ -11,10 +11,11 @@ import numpy as np
 from numbafunc.dual.array import Dual
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
-from numbafunc.kinds.copy import Movement
+from numbafunc.kinds.copy import MANY, Movement, scattered
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.registry import CALLS, Call
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
+from numbafunc.ops.pad_index import padded
 
 
 def _window(array: np.ndarray[Any, Any], leading: int, starts: tuple[int, ...], sizes: tuple[int, ...]) -> Any:
@@ -25,7 +26,18 @@ def _window(array: np.ndarray[Any, Any], leading: int, starts: tuple[int, ...], 
     return array[places], (*array.shape[:leading], *sizes)
 
 
-_dynamic_slice = Movement("dynamic_slice", _window)
+def _window_transpose(
+    cotangent: np.ndarray[Any, Any], leading: int, shape: tuple[int, ...], arrange: Any,
+    starts: tuple[int, ...], sizes: tuple[int, ...],
+) -> Any:  # fmt: skip
+    """The transpose of a slice: margins of zeros."""
+    if cotangent.size < MANY:
+        return scattered(cotangent, leading, shape, arrange, starts, sizes)
+    widths = tuple((start, length - start - size) for length, start, size in zip(shape, starts, sizes))
+    return padded(cotangent, leading, widths, "constant")
+
+
+_dynamic_slice = Movement("dynamic_slice", _window, _window_transpose)
 
 
 def _integers(given: Any, name: str) -> tuple[int, ...]:

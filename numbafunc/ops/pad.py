@@ -58,6 +58,8 @@ _ZERO = Unset(0)
 
 def _pairs(given: Any, name: str, ndim: int, smallest: int) -> Widths:
     """A pair of ints for each axis."""
+    if type(given) is tuple and len(given) == ndim and all(_is_plain_pair(pair, smallest) for pair in given):
+        return given
     wanted = f"an int, (before, after), one int or pair for each of {ndim} axes, or a dict of these by axis"
     arguments.check_known(given, name)
     if isinstance(given, dict):
@@ -78,6 +80,17 @@ def _pairs(given: Any, name: str, ndim: int, smallest: int) -> Widths:
     if numbers.size and numbers.min() < smallest:
         raise ValueError(f"{name} is {given!r}; wanted: numbers from {smallest} on")
     return tuple((int(a), int(b)) for a, b in np.broadcast_to(numbers, (ndim, 2)))
+
+
+def _is_plain_pair(pair: Any, smallest: int) -> bool:
+    return (
+        type(pair) is tuple
+        and len(pair) == 2
+        and type(pair[0]) is int
+        and type(pair[1]) is int
+        and smallest <= min(pair)
+        and max(pair) < 2**31
+    )
 
 
 def _is_form(shape: tuple[int, ...], ndim: int) -> bool:
@@ -127,6 +140,8 @@ def _stacked(given: Any) -> Any:
 def _values(given: Any, name: str, array: Any) -> Any:
     """A value before and one after each axis, in the dtype of the array."""
     ndim = array.ndim
+    if type(given) is int and given == 0:
+        return anywhere.repeated(np.zeros((1, 1), array.dtype), (ndim, 2))
     wanted = f"a number, (before, after), or one number or pair for each of {ndim} axes"
     arguments.check_known(given, name)
     try:
@@ -170,7 +185,8 @@ def _checked(mode: Any, given: dict[str, Any]) -> dict[str, Any]:
 def _by_name(array: Any, widths: Widths, mode: str, options: dict[str, Any]) -> Any:
     if mode in ("constant", "empty"):
         constants = _values(options.get("constant_values", 0), "constant_values", array)
-        if recorded_level(array) and type(constants) is not Dual:
+        is_here = type(array) is Dual and backend.of(array) is CPU
+        if type(constants) is not Dual and (is_here or recorded_level(array)):
             return _with_constants(array, constants, widths)
         return _joint(_constant, array, constants, widths)
     if mode == "linear_ramp":

@@ -176,7 +176,7 @@ def padded(array: Any, leading: int, widths: Widths, mode: str, constants: np.nd
         return result
     padding, kernel = prepare(shape, widths, mode, array.itemsize)
     if constants is None:
-        constants = np.broadcast_to(np.zeros((), array.dtype), (*directions, len(shape), 2))
+        constants = np.zeros((*directions, len(shape), 2), array.dtype)
     if not array.flags.c_contiguous:
         array = contiguous(array)
     count = math.prod(directions)
@@ -190,20 +190,27 @@ def padded(array: Any, leading: int, widths: Widths, mode: str, constants: np.nd
 
 def padded_transpose(cotangent: Any, leading: int, shape: tuple[int, ...], widths: Widths, mode: str) -> Any:
     """The transpose of :func:`padded`: each element gets the sum of its copies, axis by axis."""
-    x = cotangent
     if not math.prod(shape):
-        return np.zeros((*x.shape[:leading], *shape), x.dtype)
-    for number, ((before, after), length) in enumerate(zip(widths, shape)):
-        if not before and not after:
-            continue
-        moved = np.moveaxis(x, leading + number, 0)
-        total = moved[before : before + length].copy()
-        if mode != "constant":
-            places = np.concatenate((np.arange(-before, 0), np.arange(length, length + after)))
-            for place, source in zip(places, MAPS[mode](places, length)):
-                total[source] += moved[before + place]
-        x = np.moveaxis(total, 0, leading + number)
-    return x
+        return np.zeros((*cotangent.shape[:leading], *shape), cotangent.dtype)
+    changed = [number for number, width in enumerate(widths) if width != (0, 0)]
+    return _summed_back(cotangent, leading, shape, widths, mode, changed)
+
+
+def _summed_back(x: Any, leading: int, shape: tuple[int, ...], widths: Widths, mode: str, changed: list[int]) -> Any:
+    """A new array with the padded axes as they were, behind directions and any lengths of the others."""
+    if not changed:
+        return contiguous(x)
+    *others, number = changed
+    (before, after), length, axis = widths[number], shape[number], leading + number
+    along = (slice(None),) * axis
+    # The margins of this axis are summed along the others first, so that nothing large is copied twice.
+    total = _summed_back(x[(*along, slice(before, before + length))], leading, shape, widths, mode, others)
+    if mode != "constant":
+        places = np.concatenate((np.arange(-before, 0), np.arange(length, length + after)))
+        margins = _summed_back(x[(*along, before + places)], leading, shape, widths, mode, others)
+        for place, source in enumerate(MAPS[mode](places, length)):
+            total[(*along, source)] += margins[(*along, place)]
+    return total
 
 
 def _recorded(x: Any, leading: int, widths: Widths, mode: str, constants: Any) -> Any:

@@ -20,6 +20,7 @@ from numbafunc.kinds.njit import register
 from numbafunc.kinds.registry import CALLS, IMAGES, Call
 from numbafunc.kinds.selection import Positions, Selection
 from numbafunc.kinds.shortcuts import AS_STORED, new_shortcut, shortcut
+from numbafunc.ops.pool_transpose import average_transpose
 from numbafunc.ops.pool_windows import Windows, reach_of
 
 __all__ = ["average_pool_2d", "max_pool_2d"]
@@ -104,39 +105,6 @@ def _average(x: np.ndarray[Any, Any], leading: int, windows: Windows) -> np.ndar
     return _prepare("mean", x.shape, x.dtype, windows).run(x)
 
 
-def _average_transpose(
-    array: np.ndarray[Any, Any], leading: int, shape: tuple[int, ...], windows: Windows
-) -> np.ndarray[Any, Any]:
-    """Each element of an image gets its share of all windows that it lies in: first along columns, then along rows."""
-    (high, wide), (down, across), gaps = windows.size, windows.strides, windows.dilation
-    dtype, counts = array.dtype, windows.counts(shape)
-    if dtype.itemsize == 2:  # whose numbers end below those of elements in a window
-        array = array.astype(np.float32)
-    if counts is None:
-        part = array / array.dtype.type(high * wide)
-    else:
-        new_rows = array.shape[-2]
-        part = array / (counts[:new_rows, None] * counts[new_rows:]).astype(array.dtype)
-    part = np.swapaxes(_spread(part, wide, across, gaps[1], shape[-1], windows.padding[1][0]), -1, -2)
-    part = np.swapaxes(_spread(part, high, down, gaps[0], shape[-2], windows.padding[0][0]), -1, -2)
-    return part.astype(dtype, copy=False)
-
-
-def _spread(
-    array: np.ndarray[Any, Any], size: int, step: int, gap: int, length: int, before: int
-) -> np.ndarray[Any, Any]:
-    """The last axis, of windows, spread over an axis of a length with padding before it."""
-    count = array.shape[-1]
-    extent = max(before + length, (count - 1) * step + reach_of(size, gap), 0)
-    whole = np.zeros((*array.shape[:-1], extent), array.dtype)
-    for place in range(0, size * gap if count else 0, gap):
-        whole[..., place : place + (count - 1) * step + 1 : step] += array
-    if before < 0:
-        whole = np.concatenate([np.zeros((*array.shape[:-1], -before), array.dtype), whole], -1)
-        before = 0
-    return whole[..., before : before + length]
-
-
 def _found(x: np.ndarray[Any, Any], windows: Windows) -> np.ndarray[Any, Any]:
     """The position in its plane of the first of the largest elements of each window; -1 for none above the smallest."""
     # float16 has no arithmetic; the order of float32 is the same.
@@ -170,7 +138,7 @@ def _follow(
 
 
 _average_pool_2d = Linear(
-    "average_pool_2d", _average, Backend.average_pool, _average_transpose, Backend.average_pool_transpose
+    "average_pool_2d", _average, Backend.average_pool, average_transpose, Backend.average_pool_transpose
 )
 _max_pool_2d = Selection("max_pool_2d", _largest, Backend.max_pool, _follow)
 

@@ -10,10 +10,12 @@ import numpy as np
 
 from numbafunc.errors import RankError, ShapeError
 from numbafunc.kinds import arguments
-from numbafunc.kinds.copy import Movement
+from numbafunc.kinds.copy import MANY, Movement, scattered
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.registry import CALLS, IMAGES, Call
 from numbafunc.kinds.shortcuts import new_shortcut, shortcut
+from numbafunc.ops.resize_taps import Sampling
+from numbafunc.ops.resize_transpose import resample_transpose
 
 View = tuple["np.ndarray[Any, Any]", tuple[int, ...]]
 
@@ -80,12 +82,22 @@ def _upscale_nn(x: np.ndarray[Any, Any], leading: int, scale: int) -> View:
     return view, (*outside, h * scale, w * scale)
 
 
+def _upscale_nn_transpose(
+    cotangent: np.ndarray[Any, Any], leading: int, shape: tuple[int, ...], arrange: Any, scale: int
+) -> np.ndarray[Any, Any]:
+    """The sum of each block."""
+    if cotangent.size < MANY:
+        return scattered(cotangent, leading, shape, arrange, scale)
+    target = (*shape[:2], shape[2] * scale, shape[3] * scale)
+    return resample_transpose(cotangent, leading, shape, target, Sampling("nearest"))
+
+
 _batch_to_space = _movement("batch_to_space2d")
 _channel_to_space = _movement("channel_to_space2d")
 _space_to_batch = _movement("space_to_batch2d")
 _space_to_channel = _movement("space_to_channel2d")
 _flat = Movement("flatten", _flatten)
-_upscaled = Movement("upscale_nn", _upscale_nn)
+_upscaled = Movement("upscale_nn", _upscale_nn, _upscale_nn_transpose)
 
 
 def _block(size: Any) -> tuple[int, int]:

@@ -9,28 +9,28 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from numbafunc.bounded import LARGEST, remembered
-from numbafunc.cpu import kernels, resize_pass, threads
+from numbafunc.cpu import resize_pass, threads
 from numbafunc.cpu.memory import empty, flat_words
 from numbafunc.kinds.elementwise import Elementwise
 from numbafunc.numbers.elementary import sin
+from numbafunc.ops.resize_step import (
+    FACTORS,
+    GROUP,
+    TASK,
+    TILE,
+    UNROLLED,
+    Step,
+    Taps,
+    general_pass,
+    group_of,
+    is_large,
+    kernel_of,
+    lengths_of_step,
+    weighted_step,
+)
 
 Shape = tuple[int, ...]
 Array = np.ndarray[Any, Any]
-
-# From this many elements of operand and result on, several threads pay.
-PARALLEL_FROM = 1 << 14
-
-# Results per task: fewer are not worth one.
-_TASK = 1 << 15
-
-# Columns that a thread processes together when it goes down an axis; their rows stay in the first-level cache.
-TILE = 1024
-
-# Most taps whose code is unrolled as a whole, and the size of groups of more taps.
-UNROLLED, GROUP = 12, 8
-
-# Whole factors with loops of their own, in which the taps are constant.
-_FACTORS = (2, 3, 4)
 
 # Bytes of tables of each kind that are kept.
 _TABLES = 1 << 26
@@ -128,27 +128,6 @@ class Sampling(NamedTuple):
         return n != m or (bool(self.scales) and moves and bool(self.along(axis).scales))
 
 
-class Taps(NamedTuple):
-    """The elements that each result is made of, and their weights.
-
-    Attributes
-    ----------
-    first : numpy.ndarray
-        Position of the first tap of each result.
-    weights : numpy.ndarray
-        Of float64; one row for each result.
-    group : int
-        Number of taps that are processed together, a divisor of the number of taps.
-    offset : tuple of int
-        Where the window of the first few results begins: negative when it hangs over the border.
-    """
-
-    first: Array
-    weights: Array
-    group: int
-    offset: tuple[int, ...]
-
-
 @remembered(256, _TABLES)
 def taps(n: int, m: int, sampling: Sampling) -> Taps:
     """The taps from n elements to m by one of the FILTERS; computed in float64, from exact distances."""
@@ -210,7 +189,7 @@ def _taps(n: int, m: int, sampling: Sampling, windows: _Windows, span: int) -> T
     centre, lowest, _ = windows
     step, _, unit = grid(n, m, sampling)
     count = rounded(min(span, n), n)
-    group = count if count <= UNROLLED else next(size for size in range(GROUP, 0, -1) if count % size == 0)
+    group = group_of(count)
     first = np.clip(lowest, 0, n - count)
     weights = np.empty((len(first), count))
     rows = max(1, _AT_ONCE // span)  # so that what is computed on the way takes little memory
@@ -218,7 +197,7 @@ def _taps(n: int, m: int, sampling: Sampling, windows: _Windows, span: int) -> T
     for begin in range(0, len(first), rows):
         some = slice(begin, begin + rows)
         weights[some] = _weights(centre[some], lowest[some], first[some], (n, span, count), scale, sampling)
-    return Taps(first, weights, group, tuple(map(int, lowest[: max(_FACTORS)])))
+    return Taps(first, weights, group, tuple(map(int, lowest[: max(FACTORS)])))
 
 
 # Weights that are computed together.
@@ -290,15 +269,6 @@ def nearest_between(n: int, m: int, sampling: Sampling, begin: int, end: int) ->
     index += 2 * start + unit
     index //= 2 * unit
     return np.minimum(index, n - 1).astype(np.int64, copy=False)
-
-
-class Step(NamedTuple):
-    """One call of a kernel, which changes one axis or the last two."""
-
-    kernel: Any
-    shape: Shape
-    places: Array
-    weights: Array
 
 
 def order_of_axes(shape: Shape, target: Shape, sampling: Sampling) -> list[tuple[int, ...]]:
@@ -390,67 +360,43 @@ def _step(
     """The step that changes one axis or the last two; for a piece of an axis with its table and whether it shrinks."""
     last = axes[-1] == len(shape) - 1
     down = axes[0] if len(axes) == 2 or not last else None
-    planes = math.prod(shape[: axes[0]])
-    rows, new_rows = (1, 1) if down is None else (shape[down], target[down])
-    columns, new_columns = (shape[-1], target[-1]) if last else (math.prod(shape[axes[0] + 1 :]),) * 2
-    places = np.zeros(resize_pass.HEADER, np.int64)
-    places[: resize_pass.PER_TASK] = planes, rows, columns, new_rows, new_columns
-    several = planes * (rows * columns + new_rows * new_columns) >= PARALLEL_FROM and threads.parallel_allowed()
+    places = lengths_of_step(shape, target, axes)
+    _, rows, columns, new_rows, new_columns = places[: resize_pass.PER_TASK].tolist()
     table, shrinks = of_piece or (None, new_rows < rows)
     along_down, along_rows = sampling.along(axes[0] - len(shape)), sampling.along(-1)
     if sampling.method == "nearest":
-        places[resize_pass.PER_TASK] = max(1, _TASK // max(1, new_columns))
+        places[resize_pass.PER_TASK] = max(1, TASK // max(1, new_columns))
         down_index, across_index = np.zeros(1, np.int64), np.zeros(0, np.int64)
         if down is not None:
             down_index = nearest(rows, new_rows, along_down) if table is None else table
         if last:
             across_index = nearest(columns, new_columns, along_rows) if table is None else table
-        kernel = _kernel(
+        several = is_large(places)
+        kernel = kernel_of(
             ("nearest", _copies(columns, new_columns, across_index if last else None), _word(dtype), several)
         )
         return Step(kernel, target, np.concatenate((places, down_index, across_index)), np.zeros(0, np.float32))
-    nothing = Taps(np.zeros(1, np.int64), np.zeros((1, 0)), 1, ())
-    down_taps, across_taps, across = nothing, nothing, resize_pass.Pass("none")
+    down_taps = across_taps = across = None
     if down is not None:
         down_taps = taps(rows, new_rows, along_down) if table is None else table
     if last:
         across_taps = taps(columns, new_columns, along_rows) if table is None else table
-        across = _across(columns, new_columns, across_taps, along_rows, places) if table is None else _table(table)
-    extent, size = new_rows, new_rows
-    if not last:
-        extent, size = columns, min(columns, TILE)
-    elif planes < 16:  # too few to share them out
-        size = max(8, 2 * _TASK // new_columns)
-    bands = max(1, -(-extent // max(1, size)))
-    per_task = max(1, _TASK // max(1, new_rows * new_columns)) if bands == 1 else 1
-    places[resize_pass.PER_TASK : resize_pass.GROUPS_DOWN] = per_task, bands, size
-    for position, made in ((resize_pass.GROUPS_DOWN, down_taps), (resize_pass.GROUPS_ACROSS, across_taps)):
-        places[position] = made.weights.shape[1] // made.group
-    passes = (_table(down_taps) if down is not None else resize_pass.Pass("none"), across)
-    kernel = _kernel((*passes, shrinks, dtype.name, several))
-    compute = np.float64 if dtype.itemsize == 8 else np.float32
-    parts = [made.weights.reshape(-1) for made in (down_taps, across_taps) if made.weights.size]
-    weights = parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0), *parts])
-    first = (down_taps.first, across_taps.first) if last else (down_taps.first,)
-    return Step(kernel, target, np.concatenate((places, *first)), weights.astype(compute, copy=False))
-
-
-def _table(made: Taps) -> Any:
-    return resize_pass.Pass("any", made.group, made.weights.shape[1] > made.group)
+        across = _across(columns, new_columns, across_taps, along_rows, places) if table is None else None
+    return weighted_step(target, places, down_taps, across_taps, across, shrinks, dtype)
 
 
 def _across(n: int, m: int, made: Taps, sampling: Sampling, places: Array) -> Any:
     """The pass along rows; writes to ``places`` where the repeating taps begin and end."""
     count = made.weights.shape[1]
-    general = _table(made)
+    general = general_pass(made)
     if general.several or sampling.align_corners or sampling.scales:
         return general
-    if m % n == 0 and m // n in _FACTORS:
+    if m % n == 0 and m // n in FACTORS:
         step = m // n
         offsets = made.offset[:step]
         begin, end = max(0, -min(offsets)), n - count - max(offsets) + 1
         form, inner = "grow", begin * step * count
-    elif n % m == 0 and n // m in _FACTORS:
+    elif n % m == 0 and n // m in FACTORS:
         step = n // m
         offsets = made.offset[:1]
         begin, end = max(0, -(offsets[0] // step)), (n - count - offsets[0]) // step + 1
@@ -467,10 +413,10 @@ def _copies(n: int, m: int, index: Array | None) -> Any:
     """The pass that copies the elements of a row."""
     if index is None:
         return resize_pass.Pass("none")
-    if m % n == 0 and m // n in _FACTORS and np.array_equal(index, np.arange(m) // (m // n)):
+    if m % n == 0 and m // n in FACTORS and np.array_equal(index, np.arange(m) // (m // n)):
         return resize_pass.Pass("grow", step=m // n)
     step = n // m
-    if n % m == 0 and step in _FACTORS and np.array_equal(index, np.arange(m) * step + index[0]):
+    if n % m == 0 and step in FACTORS and np.array_equal(index, np.arange(m) * step + index[0]):
         return resize_pass.Pass("shrink", step=step, offsets=(int(index[0]),))
     return resize_pass.Pass("any")
 
@@ -478,18 +424,6 @@ def _copies(n: int, m: int, index: Array | None) -> Any:
 def _word(dtype: np.dtype[Any]) -> str:
     """The type as which elements are copied."""
     return dtype.name if dtype.name in ("float32", "float64") else f"uint{8 * dtype.itemsize}"
-
-
-_KERNELS = threads.Kernels()
-
-
-def _kernel(key: tuple[Any, ...]) -> Any:
-    kernel = _KERNELS.get(key)
-    if kernel is None:
-        build = kernels.resize_nearest if key[0] == "nearest" else kernels.resize
-        arguments = key[1:-1] if key[0] == "nearest" else key[:-1]
-        kernel = _KERNELS[key] = build(*arguments, parallel=key[-1])
-    return kernel
 
 
 # Kept steps, by the description of a call.
@@ -527,6 +461,7 @@ def resample(x: Array, leading: int, target: Shape, sampling: Sampling) -> Array
 
 __all__ = [
     "FILTERS",
+    "TILE",
     "Sampling",
     "Step",
     "Taps",

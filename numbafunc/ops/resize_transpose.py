@@ -10,11 +10,15 @@ from typing import Any
 import numpy as np
 
 from numbafunc.bounded import LARGEST, remembered
+from numbafunc.cpu import resize_pass, threads
+from numbafunc.cpu.memory import empty, flat_words
+from numbafunc.ops.resize_step import FACTORS, Step, Taps, group_of, lengths_of_step, weighted_step
 from numbafunc.ops.resize_taps import (
     Sampling,
     first_of,
     nearest,
     nearest_between,
+    order_of_axes,
     rounded,
     span_of,
     table_words,
@@ -24,6 +28,9 @@ from numbafunc.ops.resize_taps import (
 
 Shape = tuple[int, ...]
 Array = np.ndarray[Any, Any]
+
+# Elements of operand and result from which on kernels are worth compiling.
+_KERNEL_FROM = 1 << 12
 
 # Elements whose gradients are computed together, at least, where the table of an axis is not kept.
 _PIECE = 1 << 15
@@ -35,11 +42,108 @@ def resample_transpose(cotangent: Array, leading: int, shape: Shape, target: Sha
         return np.zeros((*cotangent.shape[:leading], *shape), cotangent.dtype)
     compute = np.float32 if cotangent.dtype.itemsize == 2 else cotangent.dtype
     x = cotangent.astype(compute, copy=False)
+    if math.prod(shape) + math.prod(target) >= _KERNEL_FROM and _has_tables(shape, target, sampling):
+        return _by_kernels(x, leading, shape, sampling).astype(cotangent.dtype, copy=False)
     with np.errstate(over="ignore", invalid="ignore"):
         found = _transposed(x, leading, shape, target, sampling, careful=False)
         if not np.isfinite(found).all():  # which something without weight may be to blame for
             found = _transposed(x, leading, shape, target, sampling, careful=True)
     return found.astype(cotangent.dtype, copy=found is cotangent)
+
+
+# The weights with which results enter an element are taps of that element, so the kernels of resampling serve.
+
+_STEPS = threads.Kernels(256, 1 << 26)
+
+
+def _has_tables(shape: Shape, target: Shape, sampling: Sampling) -> bool:
+    """Whether the tables of all axes that change are small enough to be kept."""
+    return 0 not in target and all(
+        16 * table_words(n, m, sampling.along(axis)) <= LARGEST
+        for axis, n, m in zip(range(-len(shape), 0), shape, target)
+        if sampling.changes(n, m, axis)
+    )
+
+
+def _by_kernels(x: Array, leading: int, shape: Shape, sampling: Sampling) -> Array:
+    """The transpose in the dtype of x, float32 or float64."""
+    full = (*x.shape[:leading], *shape)
+    key = (x.shape, full, sampling, x.dtype)
+    steps = _STEPS.get(key)
+    if steps is None:
+        steps = _STEPS[key] = _steps_back(x.shape, full, sampling, x.dtype)
+    if not steps:
+        return x.copy(order="C")
+    for step in steps:
+        result = empty(step.shape, x.dtype)
+        step.kernel.run(flat_words(x, 0), result.reshape(-1), step.places, step.weights)
+        x = result
+    return x
+
+
+def _steps_back(shape: Shape, target: Shape, sampling: Sampling, dtype: np.dtype[Any]) -> tuple[Step, ...]:
+    """The steps from the shape of a cotangent to that of the operand."""
+    steps = []
+    current = list(shape)
+    for axes in order_of_axes(shape, target, sampling):
+        before = tuple(current)
+        for axis in axes:
+            current[axis] = target[axis]
+        goal = tuple(current)
+        axes = tuple(sorted(axes))
+        places = lengths_of_step(before, goal, axes)
+        _, rows, columns, new_rows, new_columns = places[: resize_pass.PER_TASK].tolist()
+        last = axes[-1] == len(shape) - 1
+        down = across = form = None
+        if len(axes) == 2 or not last:
+            down = _taps_back(new_rows, rows, sampling.along(axes[0] - len(shape)))
+        if last:
+            across = _taps_back(new_columns, columns, sampling.along(-1))
+            form = repeating_pass(across, columns, new_columns, places)
+        # The order of passes that keeps a few rows between them has no loop over groups of taps.
+        rows_first = new_rows < rows or (down is not None and down.group < down.weights.shape[1])
+        steps.append(weighted_step(goal, places, down, across, form, rows_first, dtype))
+    return tuple(steps)
+
+
+@remembered(64, 1 << 26)
+def _taps_back(n: int, m: int, sampling: Sampling) -> Taps:
+    """For each of n elements the first of the m results that it enters, and the weights in these."""
+    if sampling.method == "nearest":
+        first, weights = nearest(n, m, sampling), np.ones((m, 1))
+    else:
+        first, weights, *_ = taps(n, m, sampling)
+    elements = np.arange(n)
+    start = np.searchsorted(first, elements - weights.shape[1], "right")
+    stop = np.searchsorted(first, elements, "right")
+    count = rounded(max(1, int((stop - start).max())), m)
+    begin = np.minimum(start, m - count)
+    results = begin[:, None] + np.arange(count)
+    there = (results >= start[:, None]) & (results < stop[:, None])
+    own = np.where(there, elements[:, None] - first[results], 0)
+    return Taps(begin, np.where(there, weights[results, own], 0.0), group_of(count), ())
+
+
+def repeating_pass(made: Taps, n: int, m: int, places: Array) -> Any:
+    """The pass along rows from n elements to m whose inner taps repeat; writes to ``places`` where they do."""
+    count = made.weights.shape[1]
+    if m % n == 0 and m // n in FACTORS:
+        form, step, width, stride = "grow", m // n, m // n, 1
+    elif n % m == 0 and n // m in FACTORS:
+        form, step, width, stride = "shrink", n // m, 1, n // m
+    else:
+        return None
+    if made.group < count:
+        return None
+    positions = np.arange(m // width)
+    first = made.first.reshape(-1, width) - stride * positions[:, None]
+    weights = made.weights.reshape(len(first), -1)
+    middle = len(first) // 2
+    other = np.flatnonzero((first != first[middle]).any(1) | (weights != weights[middle]).any(1))
+    begin = max(other[other < middle].tolist(), default=-1) + 1
+    end = min(other[other > middle].tolist(), default=len(first))
+    places[resize_pass.BEGIN :] = begin, end, begin * width * count
+    return resize_pass.Pass(form, count, False, step, tuple(first[middle].tolist()))
 
 
 def _transposed(x: Array, leading: int, shape: Shape, target: Shape, sampling: Sampling, *, careful: bool) -> Array:
@@ -116,4 +220,4 @@ def _rows(n: int, m: int, sampling: Sampling, span: int, start_at: int, end: int
         yield from zip(result + low, np.where(there, weights[result, tap], 0.0))
 
 
-__all__ = ["resample_transpose"]
+__all__ = ["repeating_pass", "resample_transpose"]

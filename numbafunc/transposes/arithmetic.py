@@ -15,6 +15,7 @@ from numbafunc.dual.array import value_of
 from numbafunc.dual.dtypes import is_finite
 from numbafunc.dual.products import divide, divide_by_length, masked, mixed, scale, sloped, sum_of_products
 from numbafunc.dual.recorder import RECORDED, Primitive, Recorder, Rooted, Shape, not_linear
+from numbafunc.kinds.product import product
 from numbafunc.limits import broadcast_shapes
 from numbafunc.transposes.register import records
 
@@ -65,13 +66,13 @@ def _one_factor(what: str, x: Any, y: Any) -> tuple[Recorder, Any]:
 SCALED = Primitive(
     "product with a constant",
     lambda x, factor: scale(factor, x),
-    lambda cotangent, place, x, factor: mixed(factor, cotangent),
+    lambda cotangent, place, x, factor: product(factor, cotangent),
 )
 SLOPED = Primitive("product with a partial derivative", SCALED.apply, SCALED.transpose, curved=True)
 MIXED = Primitive(
     "product with a tangent of another level",
     lambda x, factor: mixed(factor, x),
-    lambda cotangent, place, x, factor: mixed(factor, cotangent),
+    lambda cotangent, place, x, factor: product(factor, cotangent),
 )
 QUOTIENT = Primitive(
     "quotient by a constant",
@@ -124,7 +125,7 @@ def _divide_by_length(x: Recorder, length: Any) -> Recorder:
 SUM_OF_PRODUCTS = Primitive(
     "sum of two products with constants",
     lambda dx, dy, a, b: anywhere.added(scale(a, dx), scale(b, dy)),
-    lambda cotangent, place, dx, dy, a, b: mixed(b if place else a, cotangent),
+    lambda cotangent, place, dx, dy, a, b: product(b if place else a, cotangent),
     curved=True,
 )
 

@@ -146,6 +146,17 @@ def test_memory_of_a_chain_of_ops():
     assert peak(lambda: value_and_grad(chain, mode="reverse")(x)) < length + 6
 
 
+def test_operands_and_values_that_no_step_needs_are_not_copied():
+    x = np.ones(SIZE)
+
+    def function(x):
+        return numbafunc.relu(x)
+
+    for _ in range(2):
+        vjp(function, x)
+    assert peak(lambda: vjp(function, x)) < 2.1  # value and partial derivative
+
+
 def test_steps_are_freed_when_the_walk_has_passed_them():
     # The walk back makes as many arrays as the run kept, which fit in the memory of those that are no longer needed.
     x = np.full(SIZE, 0.5)

@@ -4,6 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from numbafunc import relu, softmax
 from numbafunc.autodiff import checkpoint, grad, jvp, linearize, value_and_grad, vjp
 from numbafunc.dual import levels
 
@@ -277,18 +278,75 @@ def test_dual_array_that_was_kept_is_refused():
 # Changes in place after the function has run.
 
 
+# The first run of a function gets copies of large operands; if it has let go of these, a later run gets none.
+LARGE = 2**15
+
+
+@pytest.mark.parametrize("size", [3, LARGE])
 @pytest.mark.parametrize("wrap", [lambda f: f, checkpoint], ids=["alone", "in a checkpoint"])
-@pytest.mark.parametrize("function", [lambda x: x * x, np.exp, lambda x: x, lambda x: x[::-1] * x])
-def test_pull_is_that_of_the_point_where_the_function_ran(function, wrap):
-    x = X.copy()
-    value, pull = vjp(wrap(function), x)
-    assert not np.shares_memory(value, x)
-    wanted = pull(Y)[0]
-    np.testing.assert_array_equal(wanted, vjp(function, X)[1](Y)[0])
-    # An optimiser's step, and a residual, both in place.
-    x -= 0.1 * wanted
-    value -= Y
-    np.testing.assert_array_equal(pull(Y)[0], wanted)
+@pytest.mark.parametrize(
+    "function",
+    [lambda x: x * x, np.exp, lambda x: x, lambda x: x[::-1] * x, relu, softmax, lambda x: relu(x).reshape(-1, 1)],
+)
+def test_pull_is_that_of_the_point_where_the_function_ran(function, wrap, size):
+    start = np.resize(X, size)
+    f = wrap(function)
+    cotangent = np.resize(Y, function(start).shape)
+    wanted = jvp(function, (start,), (np.resize(Y, size)[::-1],))[1]
+    for _ in range(3):
+        x = start.copy()
+        value, pull = vjp(f, x)
+        assert not np.shares_memory(value, x)
+        np.testing.assert_array_equal(value, function(start))
+        (gradient,) = pull(cotangent)
+        np.testing.assert_allclose(gradient @ np.resize(Y, size)[::-1], np.sum(cotangent * wanted), rtol=1e-9)
+        # An optimiser's step, and a residual, both in place.
+        x -= 0.1 * gradient
+        value -= cotangent
+        np.testing.assert_array_equal(pull(cotangent)[0], gradient)
+
+
+def test_a_function_that_lets_go_of_its_operands_may_keep_one_later():
+    kept, x = [np.ones(LARGE)], np.linspace(0.1, 1.0, LARGE)
+
+    def f(x):
+        # Depends on more than the code, which is all that tells functions apart.
+        return x * x if kept else relu(x)
+
+    for chosen in ([], [], [1], [], [1]):
+        kept[:] = chosen
+        operand = x.copy()
+        value, pull = vjp(f, operand)
+        operand[:] = 5.0
+        value[:] = 7.0
+        np.testing.assert_array_equal(pull(np.ones(LARGE))[0], 2 * x if chosen else np.ones(LARGE))
+
+
+def test_large_operands_are_written_to_as_copies():
+    def f(x):
+        y = relu(x)
+        x[1:] = 2.0
+        y += x[0]
+        return y
+
+    start = np.linspace(0.5, 1.0, LARGE)
+    for _ in range(3):
+        x = start.copy()
+        value, pull = vjp(f, x)
+        np.testing.assert_array_equal(x, start)
+        np.testing.assert_array_equal(value, start + start[0])
+        np.testing.assert_array_equal(pull(np.ones(LARGE))[0][:2], [1 + LARGE, 1])
+
+
+def test_values_that_are_one_array_are_two():
+    def f(x):
+        y = relu(x)
+        return y, y, y[::2]
+
+    for _ in range(2):
+        values, _ = vjp(f, np.ones(LARGE))
+        assert not np.shares_memory(values[0], values[1])
+        assert not np.shares_memory(values[0], values[2])
 
 
 def test_auxiliary_result_may_be_changed():

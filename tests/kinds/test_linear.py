@@ -129,6 +129,25 @@ def test_jvp(name, dtype):
         np.testing.assert_array_equal(tangent, function(t))
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_transposes_that_kernels_compute(name):
+    function = TABLE[name].function
+    x = operand(name, TABLE[name].shapes[-1], np.float32)
+    value, pull = numbafunc.vjp(function, x)
+    np.testing.assert_array_equal(value, function(x))
+    for seed in (1, 2):
+        random = np.random.default_rng(seed)
+        # Whole numbers, of which sums have one value. Not so where weights are no powers of 2.
+        tangent, cotangent = (random.integers(-4, 5, shape).astype(np.float32) for shape in (x.shape, value.shape))
+        (gradient,) = pull(cotangent)
+        assert gradient.dtype == np.float32
+        assert gradient.flags.c_contiguous
+        forward = np.sum(cotangent * numbafunc.jvp(function, (x,), (tangent,))[1], dtype=np.float64)
+        scale = np.sum(np.abs(gradient * tangent), dtype=np.float64)
+        backward = np.sum(gradient * tangent, dtype=np.float64)
+        assert abs(forward - backward) <= (0.0 if TABLE[name].moves and name != "pad_odd" else 1e-6) * scale
+
+
 @pytest.mark.parametrize("dtype", FLOATS, ids=ids)
 @pytest.mark.parametrize("name", NAMES)
 def test_nested_jvp(name, dtype):

@@ -22,6 +22,7 @@ from numbafunc.autodiff.variables import (
     check_function,
     constant,
     floating,
+    is_usual,
     pair,
     scalar,
     split,
@@ -33,7 +34,7 @@ from numbafunc.dual.array import Dual, make
 from numbafunc.dual.levels import Run
 from numbafunc.dual.recorder import SHARED, WATCHED, Node, Recorder, check_watched, variable
 from numbafunc.dual.tape import walk_back
-from numbafunc.dual.trees import Structure, flatten, flatten_with_names, tree_map
+from numbafunc.dual.trees import SINGLE, Structure, flatten, flatten_with_names, tree_map
 from numbafunc.kinds.compiled import on_duals
 from numbafunc.kinds.njit import register
 
@@ -110,7 +111,12 @@ class Tape:
 
     def outputs(self) -> tuple[list[Any], list[Any], list[str], Structure]:
         """The values of the outputs, their steps (None for one that does not depend on the variables), their names."""
-        found, names, structure = flatten_with_names(self.result)
+        result = self.result
+        if type(result) is Dual and result.level == self.level:
+            # The common case, for which the rest would take longer than a short computation.
+            tangent = result.tangent
+            return [result.primal], [tangent.node if type(tangent) is Recorder else None], [""], SINGLE
+        found, names, structure = flatten_with_names(result)
         values, ends = [], []
         for leaf, name in zip(found, names, strict=True):
             value, tangent = split(leaf, self.level, f"the output of f{name}")
@@ -120,7 +126,8 @@ class Tape:
 
     def cotangents(self, starts: Sequence[tuple[Node, Any]], keep: bool) -> list[Any]:
         """The cotangents of the variables, with their directions; None for one that has none."""
-        check_watched(self.watched)
+        if self.watched:
+            check_watched(self.watched)
         found = walk_back(starts, keep=keep, visit=self.shared)
         return [found[node.number][1] if node.number in found else None for node in self.nodes]
 
@@ -241,6 +248,10 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
     taken: list[Any] = []
     nests: list[tuple[list[Any], list[int], Structure]] = []
     for number, primal in enumerate(primals):
+        if is_usual(primal):
+            taken.append(primal)
+            nests.append(_ALONE)
+            continue
         leaves, names, structure = flatten_with_names(primal)
         moving = []
         for i, (leaf, name) in enumerate(zip(leaves, names, strict=True)):
@@ -251,6 +262,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
         nests.append((leaves, moving, structure))
     if not taken:
         raise TypeError("vjp is given no floating array among primals; wanted: at least one to differentiate")
+    alone = all(nest is _ALONE for nest in nests)
 
     def run(moved: list[Any]) -> Any:
         remaining = iter(moved)
@@ -262,12 +274,13 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
             arguments.append(structure.unflatten(new))
         return f(*arguments)
 
-    tape = Tape(taken, run, has_aux, kept=True)
+    tape = Tape(taken, (lambda moved: f(*moved)) if alone else run, has_aux, kept=True)
     values, ends, names, structure = tape.outputs()
     tape.result = None
 
     def pull(cotangent: Any) -> tuple[Any, ...]:
-        given = structure.flatten_like(cotangent)
+        usual = structure is SINGLE and type(cotangent) is np.ndarray
+        given = [cotangent] if usual else structure.flatten_like(cotangent)
         if given is None:
             raise TypeError(
                 f"cotangent is nested as {flatten(cotangent)[1]}; it must be nested as the value, {structure}"
@@ -278,22 +291,32 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
                 part = _cotangent(part, value, f"cotangent{name}")
                 if end is not None:
                     starts.append((end, anywhere.reshaped(part, (1, *value.shape))))
-        gradients = iter(tape.gradients(starts, keep=True, own=False))
+        found = tape.gradients(starts, keep=True, own=False)
+        if alone:
+            return tuple(found)
+        gradients = iter(found)
         results = []
         for leaves, moving, nest in nests:
-            found: list[Any] = [None] * len(leaves)
+            placed: list[Any] = [None] * len(leaves)
             for i in moving:
-                found[i] = next(gradients)
-            results.append(nest.unflatten(found))
+                placed[i] = next(gradients)
+            results.append(nest.unflatten(placed))
         return tuple(results)
 
     # The steps refer to values too, and what is given away may be changed in place.
-    value = structure.unflatten(map(snapshot, values))
+    given_away = list(map(snapshot, values))
+    value = given_away[0] if structure is SINGLE else structure.unflatten(given_away)
     return (value, pull, tree_map(snapshot, tape.aux)) if has_aux else (value, pull)
+
+
+_ALONE: tuple[list[Any], list[int], Structure] = ([None], [0], SINGLE)
+"""The leaves, the places of those that move and the nest of a primal that is a variable by itself."""
 
 
 def _cotangent(x: Any, value: Any, name: str) -> Any:
     """A cotangent of a value as an array."""
+    if type(x) is np.ndarray and type(value) is np.ndarray and x.dtype == value.dtype and x.shape == value.shape:
+        return x
     here = backend.of(value)
     if isinstance(x, (int, float)) and value.ndim == 0:
         x = here.full((), x, value.dtype, value)

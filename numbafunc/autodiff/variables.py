@@ -49,12 +49,12 @@ class Variables:
         self.leaves: list[Any] = []
         self.structures: list[tuple[Structure, int]] = []
         for position in self.positions:
-            if _is_usual(args[position]):
+            if is_usual(args[position]):
                 self.leaves.append(args[position])
                 self.structures.append((SINGLE, 1))
                 continue
             leaves, structure = flatten(args[position])
-            if not all(map(_is_usual, leaves)):
+            if not all(map(is_usual, leaves)):
                 names = flatten_with_names(args[position])[1]
                 leaves = [
                     floating(leaf, f"argument {position}{name}") for leaf, name in zip(leaves, names, strict=True)
@@ -138,13 +138,15 @@ def _check_axes(x: Any, name: str) -> None:
         raise ValueError(f"{name} has {x.ndim} axes; wanted: at most {MOST_AXES - 1}, since tangents have one more")
 
 
-def _is_usual(x: Any) -> bool:
+def is_usual(x: Any) -> bool:
     """Whether something is a floating array that needs no check, for which that would take longest."""
     return type(x) is np.ndarray and x.dtype.char in "fd" and x.dtype.isnative
 
 
 def as_array(x: Any, name: str) -> Any:
     """A Dual as it is if its derivative is being taken, anything else as an array of numbers."""
+    if is_usual(x):
+        return x
     x = settled(held(x))
     if type(x) is Dual:
         if x.level not in LIVE:
@@ -247,6 +249,8 @@ def _fitting(direction: Any, value: Any, place: str) -> Any:
 
 def split(x: Any, level: int, name: str) -> tuple[Any, Any]:
     """An output's value, and its tangent at `level` or None where it does not depend on the variables."""
+    if type(x) is Dual and x.level == level:
+        return x.primal, x.tangent
     x = held(x)
     if type(x) is Dual and x.level == level:
         return x.primal, x.tangent

@@ -205,6 +205,26 @@ def times_constant(factor: Operand, tangent: Operand) -> Any:
     return mixed(factor, tangent)
 
 
+SCALED = Primitive(
+    "product with a constant",
+    lambda x, factor: scale(factor, x),
+    lambda cotangent, place, x, factor: mixed(factor, cotangent),
+)
+
+
+def _sum_of_scaled(*arguments: Any) -> Any:
+    *tangents, factors = arguments
+    return functools.reduce(anywhere.added, map(scale, factors, tangents))
+
+
+SUM_OF_SCALED = Primitive(
+    "sum of products with constants",
+    _sum_of_scaled,
+    lambda cotangent, place, *arguments: mixed(arguments[-1][place], cotangent),
+)
+"""The step of several tangents, followed by the sequence of as many factors."""
+
+
 _WORDS: dict[int, Any] = {2: np.int16, 4: np.int32, 8: np.int64}
 
 

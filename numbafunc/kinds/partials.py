@@ -16,8 +16,9 @@ from numbafunc.backend import CPU
 from numbafunc.dual import anywhere
 from numbafunc.dual.array import Dual, assemble, components, make
 from numbafunc.dual.levels import Level
-from numbafunc.dual.products import align, scale
+from numbafunc.dual.products import SCALED, SUM_OF_SCALED, align, scale
 from numbafunc.dual.recorded import added, recorded_level, shaped_like, taken_apart, with_level
+from numbafunc.dual.recorder import Recorder
 from numbafunc.kinds.plan import LARGEST_CHUNK
 
 _PLAIN = (np.ndarray, float, int)
@@ -31,6 +32,41 @@ def by_partials(op: Any, operands: Sequence[Any], dtype: Any) -> Any:
     value, partials = partials_of(op, rests, moving, dtype)
     if partials is None:
         return value
+    return _with_partials(value, partials, rests, tangents, moving, level)
+
+
+def at_once(op: Any, operands: Sequence[Any], dtype: Any = None) -> Any:
+    """The same for plain arrays, floats and dual arrays of one level, if such a call has been prepared; else None."""
+    rests: list[Any] = []
+    tangents: list[Any] = []
+    moving = []
+    level = 0
+    for x in operands:
+        tangent = None
+        if type(x) is Dual:
+            tangent, family = x.tangent, x.family
+            if type(tangent) is not Recorder or (family is not None and family[0].blank) or level not in (0, x.level):
+                return None
+            moving.append(len(rests))
+            x, level = x.primal, x.level
+        rests.append(x)
+        tangents.append(tangent)
+    found = op.prepared_partials(rests, tuple(moving), dtype) if level else None
+    return None if found is None else _with_partials(found[0], found[1], rests, tangents, moving, level)
+
+
+def _with_partials(
+    value: Any, partials: Any, rests: Sequence[Any], tangents: Sequence[Any], moving: Sequence[int], level: int
+) -> Any:
+    """The dual array of a value, given the partial derivatives by the operands at some positions."""
+    if type(value) is np.ndarray:
+        recorders = [tangents[number] for number in moving]
+        first, dtype = recorders[0], value.dtype
+        shape = (*first.shape[:1], *value.shape)
+        if all(type(x) is Recorder and x.shape == shape and x.dtype == dtype for x in recorders):
+            if len(recorders) == 1:
+                return make(value, SCALED.of(first, shape, dtype, partials[0]), level)
+            return make(value, SUM_OF_SCALED.record(shape, dtype, *recorders, partials), level)
     change = None
     here = anywhere.place_of(value)
     for partial, number in zip(partials, moving, strict=True):

@@ -13,7 +13,7 @@ import numpy
 from numbafunc.dual import anywhere
 from numbafunc.dual.array import value_of
 from numbafunc.dual.dtypes import is_finite
-from numbafunc.dual.products import divide, divide_by_length, masked, mixed, scale, sloped, sum_of_products
+from numbafunc.dual.products import SCALED, divide, divide_by_length, masked, mixed, scale, sloped, sum_of_products
 from numbafunc.dual.recorder import RECORDED, Primitive, Recorder, Rooted, Shape, not_linear
 from numbafunc.limits import broadcast_shapes
 from numbafunc.transposes.register import records
@@ -62,11 +62,6 @@ def _one_factor(what: str, x: Any, y: Any) -> tuple[Recorder, Any]:
     return x, y
 
 
-SCALED = Primitive(
-    "product with a constant",
-    lambda x, factor: scale(factor, x),
-    lambda cotangent, place, x, factor: mixed(factor, cotangent),
-)
 SLOPED = Primitive("product with a partial derivative", SCALED.apply, SCALED.transpose, curved=True)
 MIXED = Primitive(
     "product with a tangent of another level",

@@ -24,6 +24,7 @@ from numbafunc.dual.products import SCALED
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.dual.recorder import Recorder
 from numbafunc.kinds import arguments, elementwise_layout as layout
+from numbafunc.kinds.moving_calls import keep_forward
 from numbafunc.kinds.partials import at_once, by_partials
 from numbafunc.kinds.plan import (
     Chunks,
@@ -240,9 +241,9 @@ class Elementwise:
         shortcut: Shortcut | None = None,
     ) -> Array:
         """The result for checked operands, in the given dtype if there is one; the plan is kept in the short cut."""
-        if shortcut is None:
+        if shortcut is None or shortcut.moving:
             if out is None:
-                result = at_once(self, checked, dtype)
+                result = at_once(self, checked, dtype, shortcut)
                 if result is not None:
                     return result
             if any(map(on_device, checked)):
@@ -263,7 +264,9 @@ class Elementwise:
             target = as_target(out)
             arguments.check_out(target, plan.shape(), plan.dtype, checked)
         result = plan.run(operands, target)[0]
-        if shortcut is not None:
+        if shortcut is not None and shortcut.moving:
+            keep_forward(shortcut, plan, checked)
+        elif shortcut is not None:
             shortcut.keep_plan(plan, checked)
         return result if target is out else out
 
@@ -274,12 +277,15 @@ class Elementwise:
         return by_partials(self, operands, dtype)
 
     def prepared_partials(
-        self, operands: Sequence[Any], moving: tuple[int, ...], dtype: np.dtype[Any] | None = None
-    ) -> Any:
-        """The value and the partial derivatives, where such a call of :meth:`partials` has been prepared; else None."""
+        self,
+        operands: Sequence[Any],
+        moving: tuple[int, ...],
+        dtype: np.dtype[Any] | None = None,
+        value: bool = True,
+    ) -> Callable[[Sequence[Any]], Any] | None:
+        """What :meth:`partials` calls with operands like these, if such a call has been made before; else None."""
         signature = signature_of(*operands)
-        call = None if signature is None else self._prepared.get((moving, True, dtype, signature))
-        return None if call is None else call(operands)
+        return None if signature is None else self._prepared.get((moving, value, dtype, signature))
 
     def partials(
         self, checked: Sequence[Any], moving: Sequence[int], dtype: np.dtype[Any] | None = None, value: bool = True

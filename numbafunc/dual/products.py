@@ -310,10 +310,9 @@ def whole(value: Any) -> Any:
 
 def finish(primal: Any, tangent: Any, level: int) -> Dual:
     """The Dual of a result; the tangent takes the result's shape and dtype."""
-    shape = (tangent.shape[0], *primal.shape)
-    if tangent.shape != shape:
-        tangent = anywhere.repeated(tangent, shape)
-    if tangent.dtype != primal.dtype:
+    if tangent.shape[1:] != primal.shape:
+        tangent = anywhere.repeated(tangent, (tangent.shape[0], *primal.shape))
+    if tangent.dtype is not primal.dtype and tangent.dtype != primal.dtype:
         refuse_long(primal.dtype, "a function of a dual array")
         tangent = anywhere.converted(tangent, primal.dtype)
     return make(primal, tangent, level)

@@ -142,7 +142,7 @@ class Elementwise:
             value, change = x.primal, x.tangent
             shape, dtype = value.shape, value.dtype
             code = (partial_small if value.size < parallel_from else partial_large).get((dtype, *map(type, others)))
-            if code is None or value.flags.num & FLAGS != PLAIN or x.family is not None:
+            if code is None or value.flags.num & FLAGS != PLAIN or (x.family is not None and x.family[0].blank):
                 return None
             result, slope = empty(shape, dtype), empty(shape, dtype)
             code(value.ravel(), *others, result.ravel(), slope.ravel())

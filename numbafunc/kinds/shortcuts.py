@@ -87,6 +87,12 @@ class Shortcut(NamedTuple):
         """
         self.table[self.key] = (call, *self.tuples) if self.tuples else call
 
+    def keep_moving(self, x: Any, call: Callable[[Any], Any]) -> Any:
+        """``call(x)``, kept for dual arrays like this one where it is the only operand as it was given."""
+        if self.moving and len(self.operands) == 1 and self.operands[0] is x:
+            self.keep(call)
+        return call(x)
+
     def keep_kernel(self, kernel: Any, result: ndarray[Any, Any], *tail: Any, flat: bool = True) -> None:
         """Keep ``kernel(x, result, *tail)`` of the only operand ``x``, whose first call has given a result."""
         arrays = [array.ravel() if flat else array for array in (*self.operands, result)]

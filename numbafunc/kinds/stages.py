@@ -339,7 +339,9 @@ class _Step:
             parts = self._partials(composed.of_finals, operands, self.moving_finals, known)
             weights = [0.0] * stages.finals
             for place, x in zip(self.moving_finals, parts, strict=True):
-                weights[place - 2 - len(reals)] = anywhere.total(anywhere.repeated(x, shape), self.behind, True)
+                x = anywhere.repeated(x, shape)
+                total = np.add.reduce if type(x) is np.ndarray else anywhere.total
+                weights[place - 2 - len(reals)] = total(x, self.behind, keepdims=True)
         operands = [*weights, shift, float(self.count), *totals]
         terms = self._partials(composed.of_totals, operands, self.moving_totals, known)
         terms = [terms[0], *totals[:2]] if stages.balance else terms

@@ -105,7 +105,7 @@ def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Any) -> Any:
         if not 0 <= size <= length:
             raise ShapeError(f"slice_sizes is {slice_sizes!r}; wanted: from 0 to the axes of operand, {array.shape}")
         places.append(min(max(start + length if start < 0 else start, 0), length - size))
-    return _dynamic_slice(array, tuple(places), sizes, shortcut=new_shortcut())
+    return _dynamic_slice(array, tuple(places), sizes, shortcut=new_shortcut(moving=True))
 
 
 register(__name__)

@@ -30,7 +30,13 @@ def _mean(
         return into(out, np.mean(a, axis, dtype, **options), "mean")
     a = cast(a, dtype)
     axes = from_end(axis, a.ndim)
-    return into(out, linear(a, lambda v, lead: v.mean(axes, **options)), "mean")
+    count = 0 if options or a.dtype.char not in "fd" else math.prod([a.shape[one] for one in axes])
+
+    def apply(v: Any, lead: int) -> Any:
+        # As NumPy's method does it for these dtypes, in half the time.
+        return np.add.reduce(v, axes) / count if count and type(v) is np.ndarray else v.mean(axes, **options)
+
+    return into(out, linear(a, apply), "mean")
 
 
 @rule_for(np.nanmean)

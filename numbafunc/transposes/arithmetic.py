@@ -130,7 +130,7 @@ def _sum_of_products(a: Any, dx: Recorder, b: Any, dy: Recorder) -> Recorder:
     if shape != broadcast(dy, b) or dtype != common_dtype(dy, b):
         # The cotangent of each term has a shape and dtype of its own.
         return _add(multiply(a, dx), multiply(b, dy))
-    return SUM_OF_PRODUCTS.record(shape, dtype, dx, dy, a, b)
+    return SUM_OF_PRODUCTS.of_two(dx, dy, shape, dtype, a, b)
 
 
 @records(np.ldexp)
@@ -163,7 +163,7 @@ def _add(x: Any, y: Any) -> Recorder:
         return _repeated(y, x)
     if type(y) is not Recorder:
         return _repeated(x, y)
-    return SUM_OF_TWO.record(broadcast(x, y), common_dtype(x, y), x, y)
+    return SUM_OF_TWO.of_two(x, y, broadcast(x, y), common_dtype(x, y))
 
 
 @records(np.negative)
@@ -175,7 +175,7 @@ def _negative(x: Recorder) -> Recorder:
 def _subtract(x: Any, y: Any) -> Recorder:
     if type(x) is not Recorder or type(y) is not Recorder:
         return _add(x, -y)
-    return DIFFERENCE.record(broadcast(x, y), common_dtype(x, y), x, y)
+    return DIFFERENCE.of_two(x, y, broadcast(x, y), common_dtype(x, y))
 
 
 @records(np.positive)

@@ -21,6 +21,9 @@ CALLS = {
     "mean_squared_log_error of columns": lambda x, y: loss.mean_squared_log_error(x, y, (1,)),
     "kl": lambda x, y: divergence.kl(x[0], y[0]),
     "elu": lambda x, y: numbafunc.elu(x - 0.5, y),
+    "pad": lambda x, y: numbafunc.pad(x, 1) * numbafunc.pad(y, 1, "reflect"),
+    "flatten": lambda x, y: numbafunc.flatten(x[None]) * numbafunc.dynamic_slice(y, (1, 2), (1, 3)).sum(),
+    "top_k": lambda x, y: numbafunc.top_k(x, 2).values * y[:, :2],
     "tanh": lambda x, y: numbafunc.tanh(x) * numbafunc.sigmoid(y),
 }
 
@@ -68,7 +71,7 @@ def test_settings_and_out_are_looked_at_in_every_call():
     x = np.random.default_rng(4).random((3, 4))
     for _ in range(3):
         for axis in (0, 1):
-            value, change = numbafunc.jvp(lambda a: numbafunc.logsumexp(a, axis), (x,), (np.ones_like(x),))
+            value, change = numbafunc.jvp(lambda a, axis=axis: numbafunc.logsumexp(a, axis), (x,), (np.ones_like(x),))
             assert value.shape == (x.shape[1 - axis],)
             np.testing.assert_allclose(change, 1)
         with pytest.raises(TypeError, match="out can't take a result with tangents"):

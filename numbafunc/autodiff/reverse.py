@@ -247,11 +247,13 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
     f = on_duals(f)
     taken: list[Any] = []
     nests: list[tuple[list[Any], list[int], Structure]] = []
+    alone = True  # whether each primal is a variable by itself
     for number, primal in enumerate(primals):
         if is_usual(primal):
             taken.append(primal)
             nests.append(_ALONE)
             continue
+        alone = False
         leaves, names, structure = flatten_with_names(primal)
         moving = []
         for i, (leaf, name) in enumerate(zip(leaves, names, strict=True)):
@@ -262,7 +264,6 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
         nests.append((leaves, moving, structure))
     if not taken:
         raise TypeError("vjp is given no floating array among primals; wanted: at least one to differentiate")
-    alone = all(nest is _ALONE for nest in nests)
 
     def run(moved: list[Any]) -> Any:
         remaining = iter(moved)

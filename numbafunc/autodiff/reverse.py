@@ -14,7 +14,7 @@ import numpy as np
 import numbafunc.transposes as _transposes  # noqa: F401  (fills the table of recorders)
 from numbafunc import backend
 from numbafunc.autodiff.array_helpers import joined, owner_of, unit_directions
-from numbafunc.autodiff.borrowed import Borrowed, given_away, outline
+from numbafunc.autodiff.given_away import given_away, outline
 from numbafunc.autodiff.variables import (
     Variables,
     as_array,
@@ -23,6 +23,7 @@ from numbafunc.autodiff.variables import (
     check_function,
     constant,
     floating,
+    is_usual,
     pair,
     scalar,
     split,
@@ -34,7 +35,7 @@ from numbafunc.dual.array import Dual, make
 from numbafunc.dual.levels import Run
 from numbafunc.dual.recorder import SHARED, WATCHED, Node, Recorder, check_watched, variable
 from numbafunc.dual.tape import walk_back
-from numbafunc.dual.trees import Structure, flatten, flatten_with_names, tree_map
+from numbafunc.dual.trees import SINGLE, Structure, flatten, flatten_with_names, tree_map
 from numbafunc.kinds.compiled import on_duals
 from numbafunc.kinds.njit import register
 
@@ -111,7 +112,12 @@ class Tape:
 
     def outputs(self) -> tuple[list[Any], list[Any], list[str], Structure]:
         """The values of the outputs, their steps (None for one that does not depend on the variables), their names."""
-        found, names, structure = flatten_with_names(self.result)
+        result = self.result
+        if type(result) is Dual and result.level == self.level:
+            # The common case, for which the rest would take longer than a short computation.
+            tangent = result.tangent
+            return [result.primal], [tangent.node if type(tangent) is Recorder else None], [""], SINGLE
+        found, names, structure = flatten_with_names(result)
         values, ends = [], []
         for leaf, name in zip(found, names, strict=True):
             value, tangent = split(leaf, self.level, f"the output of f{name}")
@@ -121,7 +127,8 @@ class Tape:
 
     def cotangents(self, starts: Sequence[tuple[Node, Any]], keep: bool) -> list[Any]:
         """The cotangents of the variables, with their directions; None for one that has none."""
-        check_watched(self.watched)
+        if self.watched:
+            check_watched(self.watched)
         found = walk_back(starts, keep=keep, visit=self.shared)
         return [found[node.number][1] if node.number in found else None for node in self.nodes]
 
@@ -222,9 +229,8 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
     -----
     Reverse mode [1]_: the steps by which `f` computes tangents are kept, and transposed in reverse order; they need as
     much memory as the intermediate values of `f`, which is freed with ``pull``. The arrays that `f` refers to are not
-    copied, so they must stay as they are for as long; the primals may change. `f` runs once; at most once in the life
-    of a function it runs twice, when it keeps a large primal for ``pull`` that earlier runs did not keep. Of a complex
-    value the real part of the sum is meant, so the cotangent of ``real(z)`` is 1 and that of ``imag(z)`` is -1j.
+    copied, so they must stay as they are for as long; the primals may change. Of a complex value the real
+    part of the sum is meant, so the cotangent of ``real(z)`` is 1 and that of ``imag(z)`` is -1j.
 
     References
     ----------
@@ -242,7 +248,13 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
     f = on_duals(f)
     taken: list[Any] = []
     nests: list[tuple[list[Any], list[int], Structure]] = []
+    alone = True  # whether each primal is a variable by itself
     for number, primal in enumerate(primals):
+        if is_usual(primal):
+            taken.append(primal)
+            nests.append(_ALONE)
+            continue
+        alone = False
         leaves, names, structure = flatten_with_names(primal)
         moving = []
         for i, (leaf, name) in enumerate(zip(leaves, names, strict=True)):
@@ -264,21 +276,19 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
             arguments.append(structure.unflatten(new))
         return f(*arguments)
 
-    borrowed = Borrowed(f, taken, snapshot)
-    tape = Tape(borrowed.operands, run, has_aux)
+    tape = Tape(taken, (lambda moved: f(*moved)) if alone else run, has_aux, kept=True)
     values, ends, names, structure = tape.outputs()
     # The steps may refer to values too, and what is given away may be changed in place.
     tape.result = None
-    value, aux = structure.unflatten(given_away(values, snapshot)), tape.aux
-    if has_aux:
-        aux, tape.aux = tree_map(snapshot, aux), None
+    results = given_away(values, snapshot)
+    value = results[0] if structure is SINGLE else structure.unflatten(results)
+    aux, tape.aux = tree_map(snapshot, tape.aux) if has_aux else None, None
+    # Copies that no step refers to are freed.
     tape.leaves = [outline(leaf) for leaf in tape.leaves]
-    del borrowed.operands
-    if not borrowed.returned():
-        return vjp(f, *primals, has_aux=has_aux)
 
     def pull(cotangent: Any) -> tuple[Any, ...]:
-        given = structure.flatten_like(cotangent)
+        usual = structure is SINGLE and type(cotangent) is np.ndarray
+        given = [cotangent] if usual else structure.flatten_like(cotangent)
         if given is None:
             raise TypeError(
                 f"cotangent is nested as {flatten(cotangent)[1]}; it must be nested as the value, {structure}"
@@ -289,20 +299,29 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
                 part = _cotangent(part, value, f"cotangent{name}")
                 if end is not None:
                     starts.append((end, anywhere.reshaped(part, (1, *value.shape))))
-        gradients = iter(tape.gradients(starts, keep=True, own=False))
-        results = []
+        found = tape.gradients(starts, keep=True, own=False)
+        if alone:
+            return tuple(found)
+        gradients = iter(found)
+        nested = []
         for leaves, moving, nest in nests:
-            found: list[Any] = [None] * len(leaves)
+            placed: list[Any] = [None] * len(leaves)
             for i in moving:
-                found[i] = next(gradients)
-            results.append(nest.unflatten(found))
-        return tuple(results)
+                placed[i] = next(gradients)
+            nested.append(nest.unflatten(placed))
+        return tuple(nested)
 
     return (value, pull, aux) if has_aux else (value, pull)
 
 
+_ALONE: tuple[list[Any], list[int], Structure] = ([None], [0], SINGLE)
+"""The leaves, the places of those that move and the nest of a primal that is a variable by itself."""
+
+
 def _cotangent(x: Any, value: Any, name: str) -> Any:
     """A cotangent of a value as an array."""
+    if type(x) is np.ndarray and type(value) is np.ndarray and x.dtype == value.dtype and x.shape == value.shape:
+        return x
     here = backend.of(value)
     if isinstance(x, (int, float)) and value.ndim == 0:
         x = here.full((), x, value.dtype, value)

@@ -6,6 +6,7 @@ move at once is bounded by the memory of their tangents.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import operator
@@ -44,17 +45,17 @@ class Variables:
             if not -len(args) <= position < len(args):
                 raise TypeError(f"argnums has {position}, but f was called with {len(args)} positional arguments")
             self.positions.append(position % len(args))
-        if len(set(self.positions)) < len(self.positions):
+        if len(self.positions) > 1 and len(set(self.positions)) < len(self.positions):
             raise ValueError(f"argnums names an argument twice: {positions}")
         self.leaves: list[Any] = []
         self.structures: list[tuple[Structure, int]] = []
         for position in self.positions:
-            if _is_usual(args[position]):
+            if is_usual(args[position]):
                 self.leaves.append(args[position])
                 self.structures.append((SINGLE, 1))
                 continue
             leaves, structure = flatten(args[position])
-            if not all(map(_is_usual, leaves)):
+            if not all(map(is_usual, leaves)):
                 names = flatten_with_names(args[position])[1]
                 leaves = [
                     floating(leaf, f"argument {position}{name}") for leaf, name in zip(leaves, names, strict=True)
@@ -64,10 +65,17 @@ class Variables:
         for leaf in self.leaves:
             if leaf.ndim >= MOST_AXES:
                 _check_axes(leaf, "an argument to differentiate by")
-        sizes = [leaf.size for leaf in self.leaves]
-        self.stops = list(itertools.accumulate(sizes))
-        self.starts = [stop - size for stop, size in zip(self.stops, sizes, strict=True)]
-        self.total = self.stops[-1] if self.stops else 0
+        self.total = sum([leaf.size for leaf in self.leaves])
+
+    @functools.cached_property
+    def stops(self) -> list[int]:
+        """For each leaf the number of variables up to its end."""
+        return list(itertools.accumulate(leaf.size for leaf in self.leaves))
+
+    @functools.cached_property
+    def starts(self) -> list[int]:
+        """For each leaf the number of variables before it."""
+        return [stop - leaf.size for stop, leaf in zip(self.stops, self.leaves, strict=True)]
 
     def check_columns(self, rows: int, itemsize: int, what: str, wanted: str) -> None:
         """Raise ValueError if a matrix of some rows, with a column for each variable, has no room in memory."""
@@ -79,6 +87,8 @@ class Variables:
 
     def put(self, parts: list[Any], argnums: int | Sequence[int]) -> Any:
         """Put one thing for each leaf where the leaf came from."""
+        if len(parts) == 1 and self.structures[0][0] is SINGLE and len(self.structures) == 1:
+            return (parts[0],) if isinstance(argnums, (tuple, list, range)) else parts[0]
         remaining = iter(parts)
         nested = tuple(
             structure.unflatten(list(itertools.islice(remaining, count))) for structure, count in self.structures
@@ -126,6 +136,9 @@ class Variables:
     def arguments(self, duals: list[Any]) -> list[Any]:
         """The arguments of f with other leaves in place of the variables."""
         arguments = list(self.args)
+        if len(self.structures) == 1:
+            arguments[self.positions[0]] = self.structures[0][0].unflatten(duals)
+            return arguments
         remaining = iter(duals)
         for position, (structure, count) in zip(self.positions, self.structures, strict=True):
             arguments[position] = structure.unflatten(list(itertools.islice(remaining, count)))
@@ -138,13 +151,15 @@ def _check_axes(x: Any, name: str) -> None:
         raise ValueError(f"{name} has {x.ndim} axes; wanted: at most {MOST_AXES - 1}, since tangents have one more")
 
 
-def _is_usual(x: Any) -> bool:
+def is_usual(x: Any) -> bool:
     """Whether something is a floating array that needs no check, for which that would take longest."""
     return type(x) is np.ndarray and x.dtype.char in "fd" and x.dtype.isnative
 
 
 def as_array(x: Any, name: str) -> Any:
     """A Dual as it is if its derivative is being taken, anything else as an array of numbers."""
+    if is_usual(x):
+        return x
     x = settled(held(x))
     if type(x) is Dual:
         if x.level not in LIVE:
@@ -247,6 +262,8 @@ def _fitting(direction: Any, value: Any, place: str) -> Any:
 
 def split(x: Any, level: int, name: str) -> tuple[Any, Any]:
     """An output's value, and its tangent at `level` or None where it does not depend on the variables."""
+    if type(x) is Dual and x.level == level:
+        return x.primal, x.tangent
     x = held(x)
     if type(x) is Dual and x.level == level:
         return x.primal, x.tangent
@@ -256,7 +273,8 @@ def split(x: Any, level: int, name: str) -> tuple[Any, Any]:
 
 def scalar(x: Any, level: int) -> tuple[Any, Any]:
     """Value and tangent of an output, as :func:`split` gives them; TypeError unless it is a floating scalar."""
-    x = held(x)
+    if type(x) is not Dual:
+        x = held(x)
     if type(x) is Dual and x.level == level and x.primal.shape == () and is_float(x.primal.dtype):
         return x.primal, x.tangent
     wanted = "the function to differentiate must return a floating scalar, of shape (); "

@@ -580,7 +580,9 @@ def _zeros_in_main_memory(shape: tuple[int, ...], dtype: np.dtype[Any], like: An
 
 @CPU.brings(Backend.full)
 def _full_in_main_memory(shape: tuple[int, ...], value: Any, dtype: np.dtype[Any], like: Any) -> Any:
-    return np.full(shape, value, dtype)
+    found = np.empty(shape, dtype)
+    found.fill(value)
+    return found
 
 
 def _name_of(ufunc: np.ufunc) -> str:

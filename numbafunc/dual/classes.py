@@ -10,9 +10,14 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 NAMESPACE = "numbafunc"
 
 _ARRAYS = ("__array__", "__array_interface__", "__cuda_array_interface__", "__dlpack__")
+
+LEAVES: set[type] = {np.ndarray, np.float64, np.float32, float, int}
+"""The usual types of leaves, which need no look for fields."""
 
 _lock = threading.Lock()
 _registered: set[type] = set()
@@ -25,7 +30,7 @@ class Field(str):
 def register_classes(leaves: Iterable[Any]) -> bool:
     """Register the classes of leaves that have fields; whether there are any, so that these are no leaves any more."""
     found = False
-    for kind in {*map(type, leaves)}:
+    for kind in {*map(type, leaves)} - LEAVES:
         fields = _fields(kind)
         if fields is not None:
             found = True

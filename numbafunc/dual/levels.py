@@ -88,8 +88,16 @@ class Run:
         self._directions = directions
 
     def __enter__(self) -> int:
-        self._level = level = draw()
-        begin_run(level, self._directions)
+        global _next, _runs
+        runs = _runs_here()
+        with _lock:  # draw() and begin_run() in one
+            self._level = level = _next
+            _next = level + 1
+            LIVE.add(level)
+            runs.append((level, self._directions))
+            _runs += 1
+            if _runs == 1:
+                _tell(True)
         return level
 
     def __exit__(
@@ -100,21 +108,31 @@ class Run:
         if error is not None:
             AT_THE_END.pop(self._level, None)
             replace_error(error, traceback)
-        check_end(self._level)
+        if AT_THE_END:
+            check_end(self._level)
 
 
 def begin_run(level: int, directions: int) -> None:
     """Note that a run of a differentiated function begins in this thread; :func:`end_run` ends it."""
     global _runs
-    try:
-        INSIDE.runs.append((level, directions))
-    except AttributeError:
-        INSIDE.runs = [(level, directions)]
+    _runs_here().append((level, directions))
     with _lock:
         _runs += 1
         if _runs == 1:
-            for watcher in WATCHERS:
-                watcher(True)
+            _tell(True)
+
+
+def _runs_here() -> list[tuple[int, int]]:
+    try:
+        runs: list[tuple[int, int]] = INSIDE.runs
+    except AttributeError:
+        runs = INSIDE.runs = []
+    return runs
+
+
+def _tell(running: bool) -> None:
+    for watcher in WATCHERS:
+        watcher(running)
 
 
 def end_run() -> None:
@@ -124,8 +142,7 @@ def end_run() -> None:
     with _lock:
         _runs -= 1
         if _runs == 0:
-            for watcher in WATCHERS:
-                watcher(False)
+            _tell(False)
 
 
 def watch_runs(watcher: Callable[[bool], None]) -> None:

@@ -23,6 +23,7 @@ from numbafunc.dual.array import Dual, Operand, make, on_device, value_of
 from numbafunc.dual.dtypes import is_finite, refuse_long
 from numbafunc.dual.recorded import added
 from numbafunc.dual.recorder import RECORDED, Primitive, Recorder, Rooted
+from numbafunc.dual.tables import HOOKS
 
 
 def scale(factor: Operand, tangent: Operand) -> Any:
@@ -205,6 +206,26 @@ def times_constant(factor: Operand, tangent: Operand) -> Any:
     return mixed(factor, tangent)
 
 
+SCALED = Primitive(
+    "product with a constant",
+    lambda x, factor: scale(factor, x),
+    lambda cotangent, place, x, factor: HOOKS["product"](factor, cotangent),
+)
+
+
+def _sum_of_scaled(*arguments: Any) -> Any:
+    *tangents, factors = arguments
+    return functools.reduce(anywhere.added, map(scale, factors, tangents))
+
+
+SUM_OF_SCALED = Primitive(
+    "sum of products with constants",
+    _sum_of_scaled,
+    lambda cotangent, place, *arguments: HOOKS["product"](arguments[-1][place], cotangent),
+)
+"""The step of several tangents, followed by the sequence of as many factors."""
+
+
 _WORDS: dict[int, Any] = {2: np.int16, 4: np.int32, 8: np.int64}
 
 
@@ -292,7 +313,7 @@ def finish(primal: Any, tangent: Any, level: int) -> Dual:
     """The Dual of a result; the tangent takes the result's shape and dtype."""
     if tangent.shape[1:] != primal.shape:
         tangent = anywhere.repeated(tangent, (tangent.shape[0], *primal.shape))
-    if tangent.dtype != primal.dtype:
+    if tangent.dtype is not primal.dtype and tangent.dtype != primal.dtype:
         refuse_long(primal.dtype, "a function of a dual array")
         tangent = anywhere.converted(tangent, primal.dtype)
     return make(primal, tangent, level)

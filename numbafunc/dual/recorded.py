@@ -30,6 +30,29 @@ def recorded_level(*operands: Operand) -> int:
     return level
 
 
+def simply_recorded(operands: Sequence[Operand]) -> tuple[list[Any], list[Recorder], tuple[int, ...], int] | None:
+    """The operands without tangents, the recorded tangents, the positions of these, and their level.
+
+    None unless operands that have tangents have recorded ones, and no others, all of one level.
+    """
+    rests: list[Any] = []
+    recorders: list[Recorder] = []
+    moving: list[int] = []
+    level = 0
+    for x in operands:
+        if type(x) is Dual:
+            tangent, primal, family = x.tangent, x.primal, x.family
+            if type(tangent) is not Recorder or type(primal) is Dual or (family is not None and family[0].blank):
+                return None
+            if level and x.level != level:
+                return None
+            moving.append(len(rests))
+            recorders.append(tangent)
+            x, level = primal, x.level
+        rests.append(x)
+    return (rests, recorders, tuple(moving), level) if level else None
+
+
 def without_level(x: Operand, level: int) -> tuple[Any, Any]:
     """An operand without the tangents of a level, and these, with all other derivatives; None if it has none.
 

@@ -42,6 +42,7 @@ collective_calls = [0]
 _next_number = itertools.count().__next__
 _new: Any = object.__new__
 _FIRST = (0,)
+_FIRST_TWO = (0, 1)
 
 
 class Primitive:
@@ -100,6 +101,10 @@ class Primitive:
     def of(self, x: Recorder, shape: Shape, dtype: Any, *others: Any) -> Recorder:
         """The recorder of the result of a step of which the first argument alone is recorded."""
         return _recorded(self, shape, dtype, x.level, (x.node, *others), _FIRST)
+
+    def of_two(self, x: Recorder, y: Recorder, shape: Shape, dtype: Any, *others: Any) -> Recorder:
+        """The recorder of the result of a step of which the first two arguments alone are recorded."""
+        return _recorded(self, shape, dtype, x.level, (x.node, y.node, *others), _FIRST_TWO)
 
     def __repr__(self) -> str:
         return f"<linear step {self.name}>"

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from numbafunc.dual.array import Dual
-from numbafunc.dual.classes import NAMESPACE, Field, register_classes
+from numbafunc.dual.classes import LEAVES, NAMESPACE, Field, register_classes
 
+LEAVES.add(Dual)
 _LEAF_TYPES = (Dual, np.ndarray, np.generic, float, int)
 
 

@@ -21,7 +21,7 @@ import numbafunc
 from numbafunc import backend
 from numbafunc.backend import CPU
 from numbafunc.dual.array import Dual, assemble, components, make, settled
-from numbafunc.dual.levels import Level, watch_runs
+from numbafunc.dual.levels import Level
 from numbafunc.dual.nests import holds_dual
 from numbafunc.dual.recorded import added, recorded_level, shaped_like, taken_apart, with_level
 from numbafunc.errors import CompiledDerivativeWarning
@@ -290,7 +290,7 @@ def _product(tangents: Any, rows: Any, level: int) -> Any:
     return make(_product(tangents, rows, level), change, high)
 
 
-# While derivatives are taken, compiled functions that are called with dual arrays hand them on.
+# Compiled functions that are called with dual arrays hand them on.
 
 
 def _compile_for_args(self: Any, *args: Any, **options: Any) -> Any:
@@ -316,18 +316,15 @@ def _original(name: str) -> Any:
     return getattr(_DispatcherBase, name)
 
 
-def _hand_on(running: bool) -> None:
+def _hand_on() -> None:
+    # For good: to change a class in each run would take a few microseconds, and this is called for new types only.
     from numba.core.dispatcher import Dispatcher
 
     for method in (_compile_for_args, _explain_matching_error):
-        if running:
-            setattr(Dispatcher, method.__name__, method)
-        elif method.__name__ in vars(Dispatcher):
-            delattr(Dispatcher, method.__name__)
+        setattr(Dispatcher, method.__name__, method)
 
 
-# The function that is differentiated may be what imports Numba.
-after_import(lambda: watch_runs(_hand_on))
+after_import(_hand_on)
 
 
 def _given(argument: Any) -> Any:

@@ -64,6 +64,8 @@ class Movement(Linear):
 
     def __call__(self, x: Any, *static: Any, shortcut: Shortcut | None = None) -> Any:
         """The result for a checked operand; a call on a plain array is kept in the short cut."""
+        if shortcut is not None and shortcut.moving:
+            return shortcut.keep_moving(x, lambda x: self.behind(x, 0, self.arrange, *static))
         if shortcut is None or shortcut.operands[0] is not x or x.dtype.kind == "c":
             return super().__call__(x, self.arrange, *static)
         view, shape = self.arrange(x, 0, *static)

@@ -20,8 +20,12 @@ from numbafunc.cpu.memory import FLAGS, PLAIN, empty
 from numbafunc.cpu.stored_operand import StoredOperand
 from numbafunc.dual.array import Dual, make, on_device
 from numbafunc.dual.other_arrays import as_target
+from numbafunc.dual.products import SCALED
 from numbafunc.dual.recorded import recorded_level
+from numbafunc.dual.recorder import Recorder
 from numbafunc.kinds import arguments, elementwise_layout as layout
+from numbafunc.kinds.moving_calls import keep_forward
+from numbafunc.kinds.partials import at_once, by_partials
 from numbafunc.kinds.plan import (
     Chunks,
     Operands,
@@ -95,6 +99,8 @@ class Elementwise:
         self._large = threads.Kernels()
         self._dual_small = threads.Kernels()
         self._dual_large = threads.Kernels()
+        self._partial_small = threads.Kernels()
+        self._partial_large = threads.Kernels()
         self.variant: tuple[str, Elementwise] | None = None
         """An option of the public function, and the op that it calls instead of this one.
 
@@ -116,11 +122,14 @@ class Elementwise:
         """
         small, large, general = self._small, self._large, self._general
         dual_small, dual_large = self._dual_small, self._dual_large
+        partial_small, partial_large = self._partial_small, self._partial_large
         parallel_from = self.parallel_from
 
         def dual(x: Dual, *others: Any) -> Array:
             """The result for a dual array of one level and direction, if such a call has been prepared; else None."""
             value, change = x.primal, x.tangent
+            if type(change) is Recorder and type(value) is ndarray:
+                return recorded(x, *others)
             if type(value) is not ndarray or type(change) is not ndarray or len(change) != 1:
                 return None
             code = (dual_small if value.size < parallel_from else dual_large).get((value.dtype, *map(type, others)))
@@ -130,6 +139,17 @@ class Elementwise:
             result, slope = empty(shape, dtype), empty(change.shape, dtype)
             code(value.ravel(), change.ravel(), *others, result.ravel(), slope.ravel())
             return make(result, slope, x.level)
+
+        def recorded(x: Dual, *others: Any) -> Array:
+            """The same for a recorded tangent: the value and the partial derivative by the first operand."""
+            value, change = x.primal, x.tangent
+            shape, dtype = value.shape, value.dtype
+            code = (partial_small if value.size < parallel_from else partial_large).get((dtype, *map(type, others)))
+            if code is None or value.flags.num & FLAGS != PLAIN or (x.family is not None and x.family[0].blank):
+                return None
+            result, slope = empty(shape, dtype), empty(shape, dtype)
+            code(value.ravel(), *others, result.ravel(), slope.ravel())
+            return make(result, SCALED.of(change, change.shape, dtype, slope), x.level)
 
         def unary(x: Any, out: Any = None) -> Array:
             if type(x) is ndarray:
@@ -191,6 +211,10 @@ class Elementwise:
             if result is not None:
                 return result
         if signature is None:
+            if out is None:
+                result = at_once(self, given)
+                if result is not None:
+                    return result
             if any(map(on_device, given)):
                 return self.on_device(given, out)
             if out is None:
@@ -220,7 +244,11 @@ class Elementwise:
         shortcut: Shortcut | None = None,
     ) -> Array:
         """The result for checked operands, in the given dtype if there is one; the plan is kept in the short cut."""
-        if shortcut is None:
+        if shortcut is None or shortcut.moving:
+            if out is None:
+                result = at_once(self, checked, dtype, shortcut)
+                if result is not None:
+                    return result
             if any(map(on_device, checked)):
                 return self.on_device(checked, out, dtype)
             if recorded_level(*checked):
@@ -239,17 +267,28 @@ class Elementwise:
             target = as_target(out)
             arguments.check_out(target, plan.shape(), plan.dtype, checked)
         result = plan.run(operands, target)[0]
-        if shortcut is not None:
+        if shortcut is not None and shortcut.moving:
+            keep_forward(shortcut, plan, checked)
+        elif shortcut is not None:
             shortcut.keep_plan(plan, checked)
         return result if target is out else out
 
     def _recorded(self, operands: Sequence[Any], out: Any, dtype: np.dtype[Any] | None) -> Array:
         """The result where an operand has a recorded tangent."""
-        from numbafunc.kinds.partials import by_partials
-
         if out is not None:
             raise TypeError("out can't take a result with tangents; leave it out when differentiating")
         return by_partials(self, operands, dtype)
+
+    def prepared_partials(
+        self,
+        operands: Sequence[Any],
+        moving: tuple[int, ...],
+        dtype: np.dtype[Any] | None = None,
+        value: bool = True,
+    ) -> Callable[[Sequence[Any]], Any] | None:
+        """What :meth:`partials` calls with operands like these, if such a call has been made before; else None."""
+        signature = signature_of(*operands)
+        return None if signature is None else self._prepared.get((moving, value, dtype, signature))
 
     def partials(
         self, checked: Sequence[Any], moving: Sequence[int], dtype: np.dtype[Any] | None = None, value: bool = True
@@ -342,8 +381,8 @@ class Elementwise:
         for component in sorted({component_of(key) for key in keys}, key=lambda c: (len(c), c)):
             targets.append(Target(0, component, steps.shape(component, stored), restore))
         kernel = self._kernel(tuple(descriptions), dtype.name, keys, spans, math.prod(shape))
-        if not moving:
-            self._keep_machine_code(kernel, operands, values, shape, dtype if wanted is None else None)
+        if wanted is None and value:
+            self._keep_machine_code(kernel, operands, values, shape, dtype, moving)
         calls = calls_of(steps, [description.keys for description in descriptions], sources, targets, keys)
         tail = (columns,) if columns is not None else ()
         return Plan(kernel, dtype, tuple(sources), tuple(targets), calls, (), tail, [])
@@ -354,18 +393,23 @@ class Elementwise:
         operands: Operands,
         values: Sequence[Any],
         shape: tuple[int, ...],
-        dtype: np.dtype[Any] | None,
+        dtype: np.dtype[Any],
+        moving: tuple[int, ...],
     ) -> None:
         """Keep the machine code of a kernel for contiguous arrays that share any one shape."""
         first, *others = values
-        if dtype is None or dtype.char not in "fd" or not shape or not _like(first, shape, dtype):
+        if dtype.char not in "fd" or not shape or not _like(first, shape, dtype):
             return
         if type(first) is float or not all(_like(other, shape, dtype) for other in others):
             return
         key = (dtype, *map(type, others))
         flats = [value if type(value) is float else empty(0, dtype) for value in values]
         large = math.prod(shape) >= self.parallel_from
-        if not operands.levels:
+        if moving:
+            if moving == (0,) and all(type(other) is float for other in others):
+                book = self._partial_large if large else self._partial_small
+                book[key] = machine_code(kernel, (*flats, empty(0, dtype), empty(0, dtype)))
+        elif not operands.levels:
             book = self._large if large else self._small
             book[key if others else dtype] = machine_code(kernel, (*flats, empty(0, dtype)))
         elif (

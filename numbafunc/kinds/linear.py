@@ -10,7 +10,7 @@ import numpy as np
 
 from numbafunc import backend
 from numbafunc.backend import Entry
-from numbafunc.dual.array import Components, Dual, assemble, components
+from numbafunc.dual.array import Components, Dual, assemble, components, make
 from numbafunc.dual.recorder import Primitive, Recorder, variable
 
 Array = Any  # numpy.ndarray or Dual
@@ -57,6 +57,9 @@ class LinearFunction:
         """The result for an array, or for a Dual whose components are taken one by one."""
         if type(x) is not Dual:
             return self.anywhere(x, leading, *static)
+        if type(x.primal) is not Dual and type(x.tangent) is not Dual:
+            value = self.anywhere(x.primal, leading, *static)
+            return make(value, self.of_tangents(x.tangent, 1, leading, value, *static), x.level)
         parts = components(x)
         value = self.anywhere(parts.pop(()), leading, *static)
         results: Components = {(): value}
@@ -72,7 +75,7 @@ class LinearFunction:
             apply = self.apply if part.dtype.kind != "c" else partial(by_parts, self.apply)
             return apply(part, added + leading, *static)
         shape = (*part.shape[:added], *value.shape)
-        return self.step.record(shape, value.dtype, part, added + leading, *static)
+        return self.step.of(part, shape, value.dtype, added + leading, *static)
 
     def transposed_by(self, transpose: Callable[..., np.ndarray[Any, Any]], entry: Entry | None = None) -> None:
         """Let tangents be recorded, given the transpose of the function.

@@ -16,9 +16,12 @@ from numbafunc.backend import CPU
 from numbafunc.dual import anywhere
 from numbafunc.dual.array import Dual, assemble, components, make
 from numbafunc.dual.levels import Level
-from numbafunc.dual.products import align, scale
-from numbafunc.dual.recorded import added, recorded_level, shaped_like, taken_apart, with_level
+from numbafunc.dual.products import SCALED, SUM_OF_SCALED, align, scale
+from numbafunc.dual.recorded import added, recorded_level, shaped_like, simply_recorded, taken_apart, with_level
+from numbafunc.dual.recorder import Recorder
+from numbafunc.kinds.moving_calls import keep_recorded
 from numbafunc.kinds.plan import LARGEST_CHUNK
+from numbafunc.kinds.shortcuts import Shortcut
 
 _PLAIN = (np.ndarray, float, int)
 
@@ -31,14 +34,50 @@ def by_partials(op: Any, operands: Sequence[Any], dtype: Any) -> Any:
     value, partials = partials_of(op, rests, moving, dtype)
     if partials is None:
         return value
+    return _combined(value, partials, rests, moving, [tangents[number] for number in moving], level)
+
+
+def at_once(op: Any, operands: Sequence[Any], dtype: Any = None, shortcut: Shortcut | None = None) -> Any:
+    """The same for plain arrays, floats and dual arrays of one level, if such a call has been prepared; else None.
+
+    What is done then is kept in the short cut.
+    """
+    taken = simply_recorded(operands)
+    if taken is None:
+        return None
+    rests, recorders, moving, level = taken
+    call = op.prepared_partials(rests, moving, dtype)
+    if call is None:
+        return None
+
+    def record(rests: Sequence[Any], recorders: Sequence[Any], level: int) -> Any:
+        value, partials = call(rests)
+        return _combined(value, partials, rests, moving, recorders, level)
+
+    if shortcut is not None:
+        keep_recorded(shortcut, operands, record)
+    return record(rests, recorders, level)
+
+
+def _combined(
+    value: Any, partials: Any, rests: Sequence[Any], moving: Sequence[int], tangents: Sequence[Any], level: int
+) -> Any:
+    """The dual array of a value, given the partial derivatives by the operands that move, and their tangents."""
+    if type(value) is np.ndarray:
+        first, dtype = tangents[0], value.dtype
+        shape = (*first.shape[:1], *value.shape)
+        if all(type(x) is Recorder and x.shape == shape and x.dtype == dtype for x in tangents):
+            if len(tangents) == 1:
+                return make(value, SCALED.of(first, shape, dtype, partials[0]), level)
+            return make(value, SUM_OF_SCALED.record(shape, dtype, *tangents, partials), level)
     change = None
     here = anywhere.place_of(value)
-    for partial, number in zip(partials, moving, strict=True):
-        tangent = _aligned(tangents[number], value.ndim)
+    for partial, number, tangent in zip(partials, moving, tangents, strict=True):
+        aligned = _aligned(tangent, value.ndim)
         if here is not CPU and backend.of(rests[number]) is CPU:
             # The cotangents of numbers of main memory go back there.
-            tangent = anywhere.sent(tangent, here)
-        term = scale(partial, tangent)
+            aligned = anywhere.sent(aligned, here)
+        term = scale(partial, aligned)
         change = term if change is None else added(change, term)
     return with_level(value, shaped_like(change, value), level)
 

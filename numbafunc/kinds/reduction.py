@@ -17,6 +17,7 @@ from numbafunc.cpu.stored_operand import StoredOperand
 from numbafunc.dual.other_arrays import as_target
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.kinds import arguments
+from numbafunc.kinds.moving_calls import keep_forward
 from numbafunc.kinds.plan import (
     Operands,
     Plan,
@@ -28,7 +29,7 @@ from numbafunc.kinds.plan import (
     number,
     result_keys,
 )
-from numbafunc.kinds.shortcuts import Shortcut, planned_arrays, signature_of
+from numbafunc.kinds.shortcuts import Shortcut, planned_arrays
 
 Array = Any  # numpy.ndarray or Dual
 
@@ -119,7 +120,8 @@ class Reduction:
         self.stages = stages
         self._kernels = threads.Kernels()
         self._plans = threads.Kernels(4096)
-        self._prepared = threads.Kernels(4096)
+        self.steps = threads.Kernels(1024)
+        """What :mod:`numbafunc.kinds.stages` knows of reductions of operands with recorded tangents."""
         self._elsewhere: dict[Backend, Callable[..., Any]] = {}
         if listed:
             REGISTRY[name] = self
@@ -159,7 +161,7 @@ class Reduction:
 
             if out is not None:
                 raise TypeError("out can't take a result with tangents; leave it out when differentiating")
-            results = by_stages(self, operands, names, axes, dtype, shape, keepdims)
+            results = by_stages(self, operands, names, axes, dtype, shape, keepdims, shortcut)
             return results[0] if len(results) == 1 else tuple(results)
         here = backend.of(*operands)
         if here is not backend.CPU:
@@ -177,29 +179,32 @@ class Reduction:
             target = as_target(out)
             arguments.check_out(target, shape, dtype, operands)
         results = plan.run(taken, target)
-        if shortcut is not None:
+        if shortcut is not None and shortcut.moving:
+            keep_forward(shortcut, plan, operands)
+        elif shortcut is not None:
             shortcut.keep_plan(plan, operands)
         if target is not out:
             return out
         return results[0] if len(results) == 1 else tuple(results)
 
-    def rows(
-        self, operands: Sequence[Any], axes: tuple[int, ...], dtype: np.dtype[Any], shape: tuple[int, ...]
-    ) -> Sequence[Any]:
-        """The results with the reduced axes kept, of an op that has several; calls on plain arrays are prepared."""
-        signature = signature_of(*operands)
-        key = (axes, dtype, shape, signature)
-        call = None if signature is None else self._prepared.get(key)
-        if call is not None:
-            return call(operands)  # type: ignore[no-any-return]
-        results: Sequence[Any] = self(operands, axes, dtype, shape=shape, keepdims=True)
-        if signature is not None:
-            taken = Operands(operands)
-            plan = self._plans[(shape, axes, dtype, True, taken.description)]
-            call = planned_arrays(plan, operands)
-            if call is not None:
-                self._prepared[key] = call
-        return results
+    def prepared(
+        self,
+        operands: Sequence[Any],
+        axes: tuple[int, ...],
+        dtype: np.dtype[Any],
+        shape: tuple[int, ...],
+        keepdims: bool = False,
+    ) -> Callable[[Sequence[Any]], list[Any]] | None:
+        """A function of operands like these, plain arrays and floats, that returns the results.
+
+        None if it does not come down to one call of a kernel on operands as they lie in memory.
+        """
+        taken = Operands(operands)
+        key = (shape, axes, dtype, keepdims, taken.description)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = self._plan(taken, shape, axes, dtype, keepdims)
+        return planned_arrays(plan, operands)
 
     def _run_on(self, here: Backend) -> Callable[..., Any]:
         """The function that reduces arrays of another back end."""

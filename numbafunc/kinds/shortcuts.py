@@ -35,8 +35,10 @@ from numbafunc.constants import ConvPadding, Interpolate
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import FLAGS, PLAIN, WORDS, flat_words
 from numbafunc.cpu.threads import Kernels
+from numbafunc.dual.array import Dual
 from numbafunc.kinds.defaults import Unset
 from numbafunc.kinds.plan import Plan
+from numbafunc.kinds.signatures import READABLE, moving_signature, signature_of
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -53,8 +55,6 @@ _MOST = 4096
 
 # Codes of dtypes whose arrays kernels take as they are. 16-bit floats come as words, bool as bytes.
 AS_STORED = "bBhHiIlLqQfd"
-# Bits of NumPy's flags: C-contiguous and aligned. Machine code only reads operands, so these may be read-only.
-READABLE = 0x101
 
 
 class Shortcut(NamedTuple):
@@ -70,12 +70,15 @@ class Shortcut(NamedTuple):
         The operands as they were given.
     tuples : tuple
         The settings that may be tuples.
+    moving : bool
+        Whether dual arrays are among the operands: see :mod:`numbafunc.kinds.moving_calls`.
     """
 
     table: Kernels
     key: tuple[Any, ...]
     operands: tuple[Any, ...]
     tuples: tuple[Any, ...]
+    moving: bool = False
 
     def keep(self, call: Callable[..., Any]) -> None:
         """Keep ``call(*operands)``, or ``call(*operands, out)`` if the function has ``out``.
@@ -83,6 +86,12 @@ class Shortcut(NamedTuple):
         It may return None where ``out`` can't take the result; the checks then say why.
         """
         self.table[self.key] = [call, *self.tuples] if self.tuples else call
+
+    def keep_moving(self, x: Any, call: Callable[[Any], Any]) -> Any:
+        """``call(x)``, kept for dual arrays like this one where it is the only operand as it was given."""
+        if self.moving and len(self.operands) == 1 and self.operands[0] is x:
+            self.keep(call)
+        return call(x)
 
     def keep_kernel(self, kernel: Any, result: ndarray[Any, Any], *tail: Any, flat: bool = True) -> None:
         """Keep ``kernel(x, result, *tail)`` of the only operand ``x``, whose first call has given a result."""
@@ -110,24 +119,16 @@ class _Current(threading.local):
 _CURRENT = _Current()
 
 
-def new_shortcut() -> Shortcut | None:
-    """The short cut that the decorated function now running may fill; None where its arguments are unusual."""
-    return _CURRENT.shortcut
+def new_shortcut(moving: bool = False) -> Shortcut | None:
+    """The short cut that the decorated function now running may fill; None where its arguments are unusual.
 
-
-def signature_of(*operands: Any, ints: bool = False) -> tuple[Any, ...] | None:
-    """Shapes and dtypes of arrays, ``float`` for floats, and ints if wanted; None if anything else is among them."""
-    signature: list[Any] = []
-    for x in operands:
-        if type(x) is ndarray and x.flags.num & READABLE == READABLE:
-            signature += (x.shape, x.dtype)
-        elif type(x) is float:
-            signature.append(float)
-        elif ints and type(x) is int:
-            signature.append(x)
-        else:
-            return None
-    return tuple(signature)
+    Parameters
+    ----------
+    moving : bool
+        Whether it may be one for operands among which are dual arrays.
+    """
+    found = _CURRENT.shortcut
+    return found if found is None or moving or not found.moving else None
 
 
 def _whole(setting: Any) -> bool:
@@ -197,6 +198,7 @@ def shortcut(
             signature, key = f"signature_of({', '.join(operands)}{counted})", ["*signature", *settings]
             conditions[:0] = ["signature is not None"]
         output = "out" in parameters
+        usual = [f"whole({name})" for name in tuples] + (["out is None"] if output else [])
         if tuples and output:
             raise TypeError(
                 f"{checked.__name__} has out and settings that may be tuples; a short cut serves one of both"
@@ -218,6 +220,10 @@ def shortcut(
             "remember": "\n".join(f"{' ' * 20}known[{place}] = {name}" for place, name in enumerate(tuples, 1)),
             "same": " and ".join(f"{name} is seen_{name}" for name in tuples),
             "whole": " and ".join(f"whole({name})" for name in tuples) or "True",
+            "moves": f"type({operands[0]}) is Dual" if len(operands) == 1 else "signature is None",
+            "moving": f"moving_signature({', '.join(operands)}{', ints=True' if ints else ''})",
+            "usual": " and ".join((*conditions[2 if len(operands) == 1 and not numbers else 1 :], *usual)) or "True",
+            "settings": "".join(f", {name}" for name in settings),
         }
         lines = _LINES_WITH_TUPLES if tuples else _LINES_WITH_OUT if output else _LINES
         table = Kernels(_MOST)
@@ -228,7 +234,7 @@ def shortcut(
         exec(compile(source, place, "exec"), checked.__globals__, namespace)
         made = namespace["make_shortcut"](
             *(checked, table, table.get, Shortcut, _CURRENT, ndarray, READABLE),
-            *(_SETTINGS, signature_of, _whole),
+            *(_SETTINGS, signature_of, _whole, Dual, moving_signature),
             *defaults.values(),
         )
         made.__defaults__ = checked.__defaults__
@@ -243,7 +249,8 @@ def shortcut(
 # Written out for each function, since look-ups in tables of its parameters would cost more than the short cut saves.
 _TEMPLATE = """\
 def make_shortcut(
-    checked, table, find, Shortcut, current, ndarray, READABLE, settings, signature_of, whole{defaults}
+    checked, table, find, Shortcut, current, ndarray, READABLE, settings, signature_of, whole, Dual,
+    moving_signature{defaults}
 ):
     def {name}({parameters}):
         shortcut = None
@@ -252,6 +259,12 @@ def make_shortcut(
             key = ({key},)
 {lines}
                 shortcut = Shortcut(table, key, ({operands},), ({tuples}))
+        elif {moves} and {usual} and (signature := {moving}) is not None:
+            key = (*signature{settings},)
+            call = find(key)
+            if call is not None:
+                return call({operands})
+            shortcut = Shortcut(table, key, ({operands},), (), True)
         outer = current.shortcut
         if outer is shortcut:  # both None, as in most calls: nothing to restore
             return checked({arguments})
@@ -381,11 +394,16 @@ def _planned_call(plan: Plan, given: Sequence[Any], operands: Sequence[Any]) -> 
 def planned_arrays(plan: Plan, given: Sequence[Any]) -> Callable[[Sequence[Any]], list[ndarray[Any, Any]]] | None:
     """A function of operands like the given ones, plain arrays and floats, that returns the arrays of a plan's targets.
 
-    None where it does not come down to one call of the kernel on operands as they lie in memory.
+    Of a dual array both the value and the tangent are among them. None where it does not come down to one call of the
+    kernel on operands as they lie in memory.
     """
     if len(plan.calls) != 1 or len(plan.sources) != len(given) or plan.dtype.char not in AS_STORED:
         return None
-    flats = [source.flatten(given[source.operand]) for source in plan.sources]
+    slots = plan.calls[0].slots
+    if [number for number, _ in slots] != list(range(len(given))):
+        return None
+    flats = [source.flatten(x) for source, x in zip(plan.sources, given)]
+    flats = [flat[index] if index else flat for flat, (_, index) in zip(flats, slots)]
     ways = [_way(x, flat) for x, flat in zip(given, flats)]
     if not all(ways):
         return None

@@ -21,14 +21,24 @@ from typing import Any
 
 import numpy as np
 
+from numbafunc.cpu.threads import Kernels
 from numbafunc.dual import anywhere
 from numbafunc.dual.array import Dual, make, on_device, quiet, value_of
 from numbafunc.dual.levels import Level
-from numbafunc.dual.recorded import recorded_level, shaped_like, taken_apart, with_level, without_level
+from numbafunc.dual.recorded import (
+    recorded_level,
+    shaped_like,
+    simply_recorded,
+    taken_apart,
+    with_level,
+    without_level,
+)
 from numbafunc.dual.recorder import PICKED, Node, Primitive, watch
 from numbafunc.kinds import arguments
 from numbafunc.kinds.elementwise import Elementwise
+from numbafunc.kinds.moving_calls import keep_recorded
 from numbafunc.kinds.partials import partials_of
+from numbafunc.kinds.shortcuts import Shortcut, signature_of
 from numbafunc.numba_import import after_import
 
 _MANY = 2**13
@@ -175,61 +185,143 @@ class Composed:
 
 def by_stages(
     op: Any, operands: Sequence[Any], names: Sequence[str], axes: tuple[int, ...], dtype: Any, shape: tuple[int, ...],
-    keepdims: bool,
+    keepdims: bool, shortcut: Shortcut | None = None,
 ) -> list[Any]:  # fmt: skip
     """The results of a reduction of operands of which at least one has a recorded tangent."""
+    taken = simply_recorded(operands)
+    if taken is not None:
+        rests, recorders, moving, level = taken
+        signature = signature_of(*rests)
+        if signature is not None:
+            key = (moving, axes, dtype, shape, keepdims, signature)
+            known: _Step | None = op.steps.get(key)
+            if known is None and not _is_inexact(op, dtype, axes, shape):
+                known = op.steps[key] = _Step(op, moving, axes, dtype, shape, keepdims, prepared=True)
+            if known is not None:
+                if shortcut is not None and shortcut.moving:
+                    keep_recorded(shortcut, operands, known.result_of)
+                return known.record(rests, recorders, level)
     level = recorded_level(*operands)
     rests, tangents = taken_apart(operands, level)
-    compute = np.dtype(np.float64 if dtype.itemsize == 8 else np.float32)
-    composed = op.composed
-    count = math.prod(shape[axis] for axis in axes)
     nested = any(type(x) is Dual and x.level > level for x in operands)
-    if nested or on_device(*rests) or (composed.picked and count > _EXACT and compute.itemsize < 8):
+    if nested or on_device(*rests) or _is_inexact(op, dtype, axes, shape):
         values = op(rests, axes, dtype, shape=shape, keepdims=keepdims, names=names)
-        return _step_by_step(op, values, rests, tangents, level, axes, compute, shape)
-    # Rows with one number of each, and with the results themselves if there is no epilogue.
-    rows = op.with_totals.rows(rests, axes, compute, shape)
-    kept = len(composed.weights)
-    finals, shift, totals = rows[:kept], value_of(rows[kept]), rows[kept + 1 :]
-    if composed.stages.epilogue is not None:
-        values = [op(rests, axes, dtype, shape=shape)]
-    else:
-        lengths = [length for axis, length in enumerate(shape) if axis not in axes]
-        values = [x if keepdims else x.reshape(lengths) for x in finals]
-        values = [x if x.dtype == dtype else x.astype(dtype) for x in values]
-    moving = [number for number, tangent in enumerate(tangents) if tangent is not None]
-    for number, rest in enumerate(rests):
-        if number not in moving:
-            watch(rest, level)
-    run = _Run(op, composed, rests, moving, axes, shape, compute, shift, totals, finals, count, dtype, keepdims)
-    step = Primitive(op.name, run.push, run.pull, joint=True)
-    recorders = [tangents[number] for number in moving]
-    directions = recorders[0].shape[0]
-    if len(values) == 1:
-        return [make(values[0], step.record((directions, *values[0].shape), dtype, *recorders), level)]
-    joint = step.record((), compute, *recorders)
-    return [
-        make(value, PICKED.record((directions, *value.shape), dtype, joint, number), level)
-        for number, value in enumerate(values)
-    ]
+        return _step_by_step(op, values, rests, tangents, level, axes, _precision(dtype), shape)
+    moving = tuple([number for number, tangent in enumerate(tangents) if tangent is not None])
+    step = _Step(op, moving, axes, dtype, shape, keepdims)
+    return step.record(rests, [tangents[number] for number in moving], level)
 
 
-class _Run:
-    """What a reduction keeps for the walk back."""
+def _precision(dtype: Any) -> Any:
+    """The dtype to compute in."""
+    return np.dtype(np.float64 if dtype.itemsize == 8 else np.float32)
+
+
+def _is_inexact(op: Any, dtype: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether some indices of picked elements are no numbers of the precision."""
+    if not op.stages.picks or _precision(dtype).itemsize == 8:
+        return False
+    return math.prod(shape[axis] for axis in axes) > _EXACT
+
+
+class _Step:
+    """The step of a reduction on the tape, for operands of some shapes and dtypes.
+
+    What an execution keeps for the walk back is the last argument of its node: the operands without tangents, the
+    shift, the totals and the finals.
+
+    Parameters
+    ----------
+    moving : tuple of int
+        The positions of the operands that move.
+    prepared : bool
+        Whether it serves plain operands that all have the same shapes and dtypes, and lie in memory as kernels take
+        them. The calls of kernels that it comes down to are kept then.
+    """
 
     def __init__(
-        self, op: Any, composed: Composed, rests: list[Any], moving: list[int], axes: tuple[int, ...],
-        shape: tuple[int, ...], compute: Any, shift: Any, totals: Sequence[Any], finals: Sequence[Any], count: int,
-        dtype: Any, keepdims: bool,
+        self, op: Any, moving: tuple[int, ...], axes: tuple[int, ...], dtype: Any, shape: tuple[int, ...],
+        keepdims: bool, prepared: bool = False,
     ) -> None:  # fmt: skip
-        self.op, self.composed, self.rests, self.moving = op, composed, rests, moving
-        self.axes, self.shape, self.compute, self.count = axes, shape, compute, count
-        self.shift, self.totals, self.finals = shift, totals, finals
-        self.dtype, self.keepdims = dtype, keepdims
+        self.op, self.moving, self.axes, self.dtype, self.shape, self.keepdims = (
+            op,
+            moving,
+            axes,
+            dtype,
+            shape,
+            keepdims,
+        )
+        self.composed = composed = op.composed
+        self.compute = _precision(dtype)
+        self.count = math.prod(shape[axis] for axis in axes)
+        row = tuple(1 if axis in axes else length for axis, length in enumerate(shape))
+        self.has_epilogue = composed.stages.epilogue is not None
+        # Of results as they are computed, and as they are returned.
+        self.lengths = shape if self.has_epilogue else row
+        self.result = self.lengths
+        if not self.has_epilogue and not keepdims:
+            self.result = tuple(length for axis, length in enumerate(shape) if axis not in axes)
+        self.behind = tuple(axis + 1 for axis in axes)
+        self.primitive = Primitive(op.name, self.push, self.pull, joint=True)
+        self.calls: Kernels | None = Kernels(64) if prepared else None
 
-    def push(self, *tangents: Any) -> Any:
+    def _call(self, what: Any, prepare: Callable[[], Any]) -> Any:
+        """A call of a kernel that is kept; None where there is none."""
+        if self.calls is None:
+            return None
+        call = self.calls.get(what)
+        if call is None:
+            call = self.calls[what] = prepare() or False
+        return call or None
+
+    def _rows(self, rests: Sequence[Any]) -> Sequence[Any]:
+        """One number of each for a row: the finals or, without an epilogue, the results; the shift; the totals."""
+        op = self.op.with_totals
+        call = self._call("rows", lambda: op.prepared(rests, self.axes, self.compute, self.shape, keepdims=True))
+        if call is not None:
+            return call(rests)  # type: ignore[no-any-return]
+        return op(rests, self.axes, self.compute, shape=self.shape, keepdims=True)  # type: ignore[no-any-return]
+
+    def _values(self, rests: Sequence[Any], finals: Sequence[Any]) -> list[Any]:
+        """The results."""
+        if not self.has_epilogue:
+            values = finals if self.keepdims else [x.reshape(self.result) for x in finals]
+            return [x if x.dtype == self.dtype else x.astype(self.dtype) for x in values]
+        call = self._call("values", lambda: self.op.prepared(rests, self.axes, self.dtype, self.shape))
+        if call is not None:
+            return call(rests)  # type: ignore[no-any-return]
+        return [self.op(rests, self.axes, self.dtype, shape=self.shape)]
+
+    def record(self, rests: Sequence[Any], recorders: Sequence[Any], level: int) -> list[Any]:
+        """The results with their recorded tangents, given those of the operands that move."""
+        rows = self._rows(rests)
+        kept = len(self.composed.weights)
+        finals = rows[:kept]
+        values = self._values(rests, finals)
+        if len(recorders) < len(rests):
+            for number, rest in enumerate(rests):
+                if number not in self.moving:
+                    watch(rest, level)
+        state = (rests, value_of(rows[kept]), rows[kept + 1 :], finals)
+        directions = recorders[0].shape[0]
+        if len(values) == 1:
+            recorded = self.primitive.record((directions, *values[0].shape), self.dtype, *recorders, state)
+            return [make(values[0], recorded, level)]
+        joint = self.primitive.record((), self.compute, *recorders, state)
+        return [
+            make(value, PICKED.record((directions, *value.shape), self.dtype, joint, number), level)
+            for number, value in enumerate(values)
+        ]
+
+    def result_of(self, rests: Sequence[Any], recorders: Sequence[Any], level: int) -> Any:
+        """The result, or a tuple of several."""
+        results = self.record(rests, recorders, level)
+        return results[0] if len(results) == 1 else tuple(results)
+
+    def push(self, *arguments: Any) -> Any:
         """The tangents of the results, given those of the operands."""
-        operands = list(self.rests)
+        *tangents, state = arguments
+        operands = list(state[0])
         with Level() as level:
             for number, tangent in zip(self.moving, tangents, strict=True):
                 operands[number] = make(operands[number], tangent, level)
@@ -241,69 +333,102 @@ class _Run:
         ]
         return found if type(results) is tuple else found[0]
 
-    def pull(self, cotangents: Any, *arguments: Node) -> list[Any]:
+    def pull(self, cotangents: Any, *arguments: Any) -> list[Any]:
         """The cotangents of the operands that move, given those of the results."""
         composed, stages = self.composed, self.composed.stages
+        *nodes, (rests, shift, totals, finals) = arguments
+        directions = nodes[0].shape[0]
+        shape = (directions, *self.lengths)
         given = cotangents if type(cotangents) is dict else {0: cotangents}
-        reals = [0.0 if number in stages.integers else x for number, x in enumerate(self.rests)]
-        directions = arguments[0].shape[0]
-        row = tuple(1 if axis in self.axes else length for axis, length in enumerate(self.shape))
-        lengths = self.shape if stages.epilogue is not None else row
-        cotangent = {number: _in(_laid_out(x, (directions, *lengths)), self.compute) for number, x in given.items()}
-        if stages.epilogue is None:
+        cotangent = {number: _laid_out(x, shape, self.compute) for number, x in given.items()}
+        known: dict[Elementwise, Any] | None = None
+        if self.calls is not None and all(map(_is_plain, cotangent.values())):
+            key = (directions, *cotangent)
+            known = self.calls.get(key)
+            if known is None:
+                known = self.calls[key] = {}
+        reals = rests
+        if stages.integers:
+            reals = [0.0 if number in stages.integers else x for number, x in enumerate(rests)]
+        weights: list[Any]
+        if not self.has_epilogue:
             weights = [cotangent.get(number, 0.0) for number in range(len(composed.weights))]
         else:
-            numbers = [number for number in range(stages.finals) if number not in stages.still]
-            summed = self._sums_of_finals([cotangent[0], self.shift, *reals], numbers)
             weights = [0.0] * stages.finals
-            for number, x in zip(numbers, summed, strict=True):
-                weights[number] = x
-        start = len(weights) + 2
-        operands = [*weights, self.shift, float(self.count), *self.totals]
-        # The picked element is behind the totals; where parts balance, it has the weight of the first.
-        sums = 1 if stages.balance else stages.sums + len(composed.picked)
-        terms = self._partials(composed.of_totals, operands, range(start, start + sums))
-        if stages.balance:
-            terms = [terms[0], *self.totals[:2]]
-        operands = [*terms, self.shift, *reals]
-        first = len(terms) + 1
-        if stages.epilogue is not None:
-            operands = [cotangent[0], *operands, *self.finals]
-            first += 1
+            summed = self._sums_of_finals([cotangent[0], shift, *reals, *finals], shape, known)
+            for place, x in zip(self.moving_finals, summed, strict=True):
+                weights[place - 2 - len(reals)] = x
+        operands = [*weights, shift, float(self.count), *totals]
+        terms = self._partials(composed.of_totals, operands, self.moving_totals, known)
+        terms = [terms[0], *totals[:2]] if stages.balance else terms
+        operands = [*terms, shift, *reals]
+        if self.has_epilogue:
+            operands = [cotangent[0], *operands, *finals]
         if stages.picks:
-            places = np.asarray(self.rests[-1])
-            axis = self.axes[-1]
-            place = np.arange(self.count).reshape((-1,) + (1,) * (len(self.shape) - axis - 1))
-            operands += [place, np.where(places < 0, places + self.count, places)]
-        parts = self._partials(composed.of_operands, operands, [first + number for number in self.moving])
-        return [_summed_behind(part, node) for part, node in zip(parts, arguments, strict=True)]
+            places = np.asarray(rests[-1])
+            operands += [self.place, np.where(places < 0, places + self.count, places)]
+        parts = self._partials(composed.of_operands, operands, self.moving_operands, known)
+        return [_summed_behind(part, node) for part, node in zip(parts, nodes, strict=True)]
 
-    def _sums_of_finals(self, operands: list[Any], numbers: list[int]) -> list[Any]:
-        """The sum over each row of a cotangent times the derivatives of the results by some of the finals."""
+    def _sums_of_finals(
+        self, operands: list[Any], shape: tuple[int, ...], known: dict[Elementwise, Any] | None
+    ) -> list[Any]:
+        """The sum over each row of a cotangent times the derivatives of the results by each of the finals that move."""
         cotangent, *others = operands
-        plain = all(type(x) in (np.ndarray, float) for x in (*operands, *self.finals))
-        if plain and cotangent.shape[0] == 1 and cotangent.size >= _MANY:
-            finals = list(self.finals)
+        if shape[0] == 1 and cotangent.size >= _MANY and all(type(x) in (np.ndarray, float) for x in operands):
+            moved = [cotangent[0], *others]
             with Level() as level:
-                for direction, number in enumerate(numbers):
-                    units = np.zeros((len(numbers), *finals[number].shape), self.compute)
+                for direction, place in enumerate(self.moving_finals):
+                    units = np.zeros((len(self.moving_finals), *moved[place].shape), self.compute)
                     units[direction] = 1
-                    finals[number] = make(finals[number], units, level)
-                sums = self.composed.sums_of_finals(
-                    [cotangent[0], *others, *finals], self.axes, self.compute, shape=self.shape, keepdims=True
-                )
+                    moved[place] = make(moved[place], units, level)
+                sums = self.composed.sums_of_finals(moved, self.axes, self.compute, shape=self.shape, keepdims=True)
             return [part[np.newaxis] for part in sums.tangent]
-        moving = [len(operands) + number for number in numbers]
-        parts = self._partials(self.composed.of_finals, [*operands, *self.finals], moving)
-        behind = tuple(axis + 1 for axis in self.axes)
-        whole = (cotangent.shape[0], *self.shape)
-        return [np.sum(np.broadcast_to(x, whole), behind, keepdims=True) for x in parts]
+        found = []
+        for x in self._partials(self.composed.of_finals, operands, self.moving_finals, known):
+            x = anywhere.repeated(x, shape)
+            total = np.add.reduce if type(x) is np.ndarray else anywhere.total
+            found.append(total(x, self.behind, keepdims=True))
+        return found
 
-    def _partials(self, op: Elementwise, operands: Sequence[Any], moving: Sequence[int]) -> list[Any]:
-        _, partials = partials_of(op, operands, list(moving), self.compute, value=False)
-        if partials is None:
-            return [0.0] * len(moving)
-        return list(partials)
+    # The positions, among the operands of the composed functions, of those by which derivatives are wanted.
+
+    @cached_property
+    def moving_finals(self) -> tuple[int, ...]:
+        stages, before = self.composed.stages, 2 + len(self.composed.operands)
+        return tuple(before + number for number in range(stages.finals) if number not in stages.still)
+
+    @cached_property
+    def moving_totals(self) -> tuple[int, ...]:
+        stages, start = self.composed.stages, len(self.composed.weights) + 2
+        # The picked element is behind the totals; where parts balance, it has the weight of the first.
+        return tuple(range(start, start + (1 if stages.balance else stages.sums + len(self.composed.picked))))
+
+    @cached_property
+    def moving_operands(self) -> tuple[int, ...]:
+        before = 1 + (3 if self.composed.stages.balance else len(self.moving_totals)) + self.has_epilogue
+        return tuple(before + number for number in self.moving)
+
+    @cached_property
+    def place(self) -> Any:
+        """The indices of the elements of a row."""
+        return np.arange(self.count).reshape((-1,) + (1,) * (len(self.shape) - self.axes[-1] - 1))
+
+    def _partials(
+        self, op: Elementwise, operands: Sequence[Any], moving: tuple[int, ...], known: dict[Elementwise, Any] | None
+    ) -> Sequence[Any]:
+        """The partial derivatives of a composed function; ``known`` has the calls that operands like these come to."""
+        call = None if known is None else known.get(op)
+        if call is not None:
+            return call(operands)[0]  # type: ignore[no-any-return]
+        _, partials = partials_of(op, operands, moving, self.compute, value=False)
+        if known is not None:
+            known[op] = op.prepared_partials(operands, moving, self.compute, value=False)
+        return [0.0] * len(moving) if partials is None else partials
+
+
+def _is_plain(x: Any) -> bool:
+    return type(x) is np.ndarray
 
 
 def _summed_behind(part: Any, node: Node) -> Any:
@@ -312,10 +437,13 @@ def _summed_behind(part: Any, node: Node) -> Any:
     return anywhere.total(part, tuple(range(1, 1 + extra))) if extra > 0 else part
 
 
-def _laid_out(cotangent: Any, shape: tuple[int, ...]) -> Any:
-    """A cotangent in a shape; that of a mean, one number repeated, in memory, as calls that are prepared want it."""
-    cotangent = cotangent.reshape(shape)
-    return np.ascontiguousarray(cotangent) if type(cotangent) is np.ndarray else cotangent
+def _laid_out(cotangent: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """A cotangent in a shape and dtype; that of a mean, one number repeated, in memory, as prepared calls want it."""
+    if cotangent.shape != shape:
+        cotangent = anywhere.reshaped(cotangent, shape)
+    if type(cotangent) is np.ndarray and not cotangent.flags.c_contiguous:
+        cotangent = np.ascontiguousarray(cotangent)
+    return cotangent if cotangent.dtype is dtype else _in(cotangent, dtype)
 
 
 def _in(x: Any, dtype: Any) -> Any:

@@ -217,7 +217,7 @@ def cross_entropy_logits(
     if weight is not None or where is not None or share:
         return loss_options.dense(x, y, shape, dtype, weight, where, share)
     if shapes[0][-1] == shape[-1]:
-        shortcut = new_shortcut() if shapes[0] == shapes[1] else None  # a short cut would skip the warning
+        shortcut = new_shortcut(moving=True) if shapes[0] == shapes[1] else None  # a short cut would skip the warning
         return _cross_entropy([x, y], last, dtype, shape=shape, shortcut=shortcut, names=_NAMES)
     terms = logsumexp(x, -1), inner_product([x, y], last, dtype, shape=shape, names=_NAMES)
     return backend.of(*terms).ufunc(np.subtract, *terms)
@@ -323,7 +323,7 @@ def cross_entropy_logits_sparse(
         plain = cross_entropy_logits_sparse
         return loss_options.sparse(plain, x, y, shape, dtype, ignore_index, weight, where, share)
     y = here.labels(y, x.ndim, classes)
-    return _cross_entropy_sparse([x, y], last, dtype, shape=shape, shortcut=new_shortcut(), names=_NAMES)
+    return _cross_entropy_sparse([x, y], last, dtype, shape=shape, shortcut=new_shortcut(moving=True), names=_NAMES)
 
 
 @backend.CPU.brings(Backend.labels)
@@ -395,7 +395,7 @@ def sigmoid_cross_entropy_logits(
             return result
     x = arguments.as_operand(logits, "logits", boolean=False, device=True)
     y = arguments.as_operand(labels, "labels", boolean=False, device=True)
-    shortcut = new_shortcut()
+    shortcut = new_shortcut(moving=True)
     if arguments.dtype_of(x) is not None and arguments.dtype_of(y) is not None:
         shapes = arguments.shape_of(x), arguments.shape_of(y)
         arguments.broadcast(dict(zip(_NAMES, shapes)))

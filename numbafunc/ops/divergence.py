@@ -96,7 +96,7 @@ def kl(p: Any, q: Any, eps: Any = 2**-17) -> Any:
     shape = arguments.broadcast(shapes)
     dtype = arguments.float_dtype(given)
     if len(shape) == 1 and operands[0].shape == shape:
-        return _kl(operands, (0,), dtype, shape=shape, shortcut=new_shortcut(), names=("p", "q", "eps"))
+        return _kl(operands, (0,), dtype, shape=shape, shortcut=new_shortcut(moving=True), names=("p", "q", "eps"))
     ratio = _log_ratio(*given)
     rows = tuple(operands[0].shape)
     if rows and shape and rows[-1] != shape[max(0, len(shape) - 2)]:

@@ -222,7 +222,7 @@ def l2(x: Any, *, where: Any = None) -> Any:
     if where is not None:
         mask = mask_for(where, "x", arguments.shape_of(operand))
         return _l2_where([operand, mask], axes, dtype, names=("x", "where"))
-    return _l2([operand], axes, dtype, shortcut=new_shortcut())
+    return _l2([operand], axes, dtype, shortcut=new_shortcut(moving=True))
 
 
 def _mean_over(
@@ -236,7 +236,7 @@ def _mean_over(
     shape = arguments.broadcast(dict(zip(names, shapes)))
     kept = _kept_axes(keep_axis, len(shape))
     warn_of_shapes(names, shapes, depth=1)
-    shortcut = new_shortcut() if shapes[0] == shapes[1] else None  # a short cut would skip the warning
+    shortcut = new_shortcut(moving=True) if shapes[0] == shapes[1] else None  # a short cut would skip the warning
     axes, dtype = tuple(axis for axis in range(len(shape)) if axis not in kept), arguments.float_dtype(checked)
     if where is not None:
         operands.append(mask_for(where, f"{names[0]} with {names[1]}", shape))

@@ -384,7 +384,9 @@ def pad(
         for axis, (length, width) in enumerate(zip(operand.shape, widths)):
             if not length and any(width):
                 raise ShapeError(f"array has shape {operand.shape}; wanted: elements on axis {axis} for mode {mode!r}")
-    shortcut = new_shortcut()
+    shortcut = new_shortcut(moving=True)
+    if shortcut is not None and shortcut.moving:
+        return shortcut.keep_moving(operand, lambda x: _by_name(x, widths, mode, options))
     kept = mode in ("constant", "empty", *MAPS) and operand.dtype.kind != "c"
     if kept and shortcut is not None and shortcut.operands[0] is operand:
         _keep(shortcut, widths, mode, options.get("constant_values", 0))

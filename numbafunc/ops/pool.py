@@ -159,11 +159,13 @@ def _with_places(x: Any, windows: Windows) -> tuple[Array, Any]:
 def _pool(op: Linear | Selection, form: str, x: Any, size: Any, strides: Any, padding: Any, **options: Any) -> Array:
     operand = arguments.as_array_anywhere(x, "x", boolean=form == "largest", complex_values=form == "mean")
     windows = Windows.of(operand.shape, size, strides, padding, **options)
+    shortcut = new_shortcut(moving=True)
+    if shortcut is not None and shortcut.moving:
+        return shortcut.keep_moving(operand, lambda x: op(x, windows))
     if not isinstance(operand, np.ndarray) or operand.dtype.kind == "c":
         return op(operand, windows)
     prepared = _prepare(form, operand.shape, operand.dtype, windows)
     result = prepared.run(operand)
-    shortcut = new_shortcut()
     if shortcut is not None and shortcut.operands[0] is operand and result.size and x.dtype.char in AS_STORED:
         shortcut.keep_kernel(prepared.kernel, result, *prepared.tail, flat=False)
     return result

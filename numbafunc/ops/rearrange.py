@@ -141,7 +141,7 @@ def _rearranged(op: Movement, x: Any, size: Any, axes: str) -> Any:
                 f"x has shape {operand.shape}, that is {lengths[axis]} {names[axis]}; "
                 f"wanted: a multiple of {factor} for size {size!r}"
             )
-    return op(operand, a, b, shortcut=new_shortcut())
+    return op(operand, a, b, shortcut=new_shortcut(moving=True))
 
 
 @shortcut("x", tuples=["size"])
@@ -363,7 +363,7 @@ def flatten(x: Any) -> Any:
     operand = arguments.as_array_anywhere(x, "x", complex_values=True)
     if operand.ndim == 0:
         raise RankError("x has no axes; wanted: an array with at least one axis")
-    return _flat(operand, shortcut=new_shortcut())
+    return _flat(operand, shortcut=new_shortcut(moving=True))
 
 
 @shortcut("x")
@@ -411,7 +411,7 @@ def upscale_nn(x: Any, scale: Any = 2) -> Any:
     operand = _images(x)
     n, c, h, w = operand.shape
     arguments.check_size((n, c, h * factor, w * factor), operand.dtype, "scale", scale)
-    return _upscaled(operand, factor, shortcut=new_shortcut())
+    return _upscaled(operand, factor, shortcut=new_shortcut(moving=True))
 
 
 CALLS["batch_to_space2d"] = CALLS["channel_to_space2d"] = CALLS["flatten"] = Call(IMAGES)

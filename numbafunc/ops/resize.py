@@ -245,8 +245,10 @@ def _resize(op: Linear, x: Any, name: str, target: tuple[int, ...], sampling: Sa
             raise ValueError(f"{name} has shape {x.shape}, to be resized to {target}; wanted: no empty axis to enlarge")
     if sampling.method != "nearest" and not arguments.is_float(x.dtype) and isinstance(x, np.ndarray):
         x = x.astype(np.float64)
+    shortcut = new_shortcut(moving=True)
+    if shortcut is not None and shortcut.moving:
+        return shortcut.keep_moving(x, lambda x: op(x, target, sampling))
     result = op(x, target, sampling)
-    shortcut = new_shortcut()
     if shortcut is not None and shortcut.operands[0] is x and x.dtype.char in "fd":
         steps = kept_steps(x.shape, target, sampling, x.dtype)
         if len(steps) == 1:

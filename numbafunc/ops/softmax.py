@@ -220,7 +220,7 @@ def _prepare(x: Any, name: str, axis: Any) -> tuple[Any, tuple[int, ...]]:
 def _normalized(plain: Reduction, masked: Reduction, x: Any, axis: Any, where: Any, initial: Any, out: Any) -> Any:
     if where is None and initial is None:
         operand, axes = _prepare(x, "x", axis)
-        return plain([operand], axes, arguments.float_dtype([operand]), out=out, shortcut=new_shortcut())
+        return plain([operand], axes, arguments.float_dtype([operand]), out=out, shortcut=new_shortcut(moving=True))
     operand = arguments.as_array(x, "x", boolean=False, device=True)
     mask = as_mask(True if where is None else where)
     start = arguments.as_scalar(-np.inf if initial is None else initial, "initial")
@@ -408,7 +408,7 @@ def logsumexp(
         operand = arguments.as_array(a, "a", device=True)
         axes = arguments.normalize_axes(axis, operand.ndim)
         dtype = arguments.float_dtype([operand])
-        return _logsumexp([operand], axes, dtype, keepdims=keepdims, shortcut=new_shortcut(), names=("a",))
+        return _logsumexp([operand], axes, dtype, keepdims=keepdims, shortcut=new_shortcut(moving=True), names=("a",))
     weight = 1.0 if b is None else arguments.as_operand(b, "b", device=True)
     given = [arguments.as_operand(a, "a", device=True), weight]
     operands = [arguments.as_array(given[0], "a", device=True), weight]

@@ -196,10 +196,13 @@ def top_k(operand: Any, k: int, *, axis: int = -1, largest: bool = True) -> TopK
     if place != last:
         found = _along_last(with_axis_moved(x, place, last), count, first)
         return TopK(*(with_axis_moved(part, last, place) for part in found))
+    shortcut = new_shortcut(moving=True)
+    if shortcut is not None and shortcut.moving:
+        moving: TopK = shortcut.keep_moving(x, lambda x: _along_last(x, count, first))
+        return moving
     if not isinstance(x, np.ndarray) or not first:
         return _along_last(x, count, first)
     result = _top_k(x, count, True)
-    shortcut = new_shortcut()
     usual = x.ndim == 2 and result.values.size and x.dtype.char in AS_STORED
     if shortcut is not None and shortcut.operands[0] is x and usual:
         shortcut.keep(_prepared(x, result, count))

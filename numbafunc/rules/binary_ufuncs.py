@@ -65,10 +65,12 @@ def binary(ufunc: Callable[..., Any], tangent_of: BinaryTangent) -> Rule:
         ndim = value.ndim
         dtype = value.dtype
         # An integer operand is converted: as an integer, n - 1 could wrap, and int64 would widen the result.
-        if getattr(x, "dtype", dtype) != dtype:
+        own = getattr(x, "dtype", dtype)
+        if own is not dtype and own != dtype:
             refuse_long(dtype, name)
             x = x.astype(dtype)
-        if getattr(y, "dtype", dtype) != dtype:
+        own = getattr(y, "dtype", dtype)
+        if own is not dtype and own != dtype:
             refuse_long(dtype, name)
             y = y.astype(dtype)
         if dx is not None and len(dx.shape) <= ndim:

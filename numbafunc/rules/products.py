@@ -48,8 +48,10 @@ def _without_padding(tangent: Tangent, ndim: int) -> Tangent:
 
 
 def _moving_left(dx: Tangent, y: Operand, x_ndim: int) -> Tangent:
-    if y.ndim == 1 or (y.ndim == 2 and type(dx) is Recorder):
-        return np.matmul(dx, y)
+    if y.ndim == 2 and type(dx) is Recorder:
+        return dx @ y  # the operator takes less time than NumPy's function
+    if y.ndim == 1:
+        return dx @ y if type(dx) is Recorder else np.matmul(dx, y)
     if y.ndim == 2:
         *rows, inner = dx.shape
         product = np.matmul(dx.reshape((math.prod(rows), inner)), y)
@@ -64,7 +66,7 @@ def _moving_right(x: Operand, dy: Tangent, y_ndim: int) -> Tangent:
     if y_ndim == 1 and x.ndim == 1:
         return np.matmul(dy, x)
     if type(dy) is Recorder:
-        return np.matmul(dy, x.T) if y_ndim == 1 and x.ndim == 2 else _moving_right_recorded(x, dy, y_ndim)
+        return dy @ x.T if y_ndim == 1 and x.ndim == 2 else _moving_right_recorded(x, dy, y_ndim)
     if y_ndim == 1:
         # x @ dy[d] for all d: the directions become columns, and lead again at the end.
         return np.moveaxis(np.matmul(x, dy.T), -1, 0)

@@ -28,6 +28,10 @@ def _sum(
     a: Operand, axis: Any = None, dtype: Any = None, out: Any = None,
     keepdims: Any = UNSET, initial: Any = UNSET, where: Any = UNSET,
 ) -> Any:  # fmt: skip
+    if type(a) is Dual and dtype is None and out is None and keepdims is initial is where is UNSET:
+        # The common case.
+        places = from_end(axis, a.ndim)
+        return linear(a, lambda v, lead: v.sum(places) if type(v) is Recorder else np.add.reduce(v, places))
     options = given(keepdims=keepdims, where=where)
     if type(initial) is Dual:
         return into(out, initial + np.sum(a, axis, dtype, **options), "sum")

@@ -71,12 +71,13 @@ def _chain(
 
 def _define_linear(ufunc: np.ufunc) -> None:
     """Register a linear elementwise function, which acts on tangents as on values."""
+    quietly = np.errstate(all="ignore")(ufunc)
 
     @rule_for(ufunc)
     def rule(x: Dual) -> Any:
         value = ufunc(x.primal)
-        with quiet():
-            return make(value if type(value) is Dual else np.asarray(value), ufunc(x.tangent), x.level)
+        tangent = ufunc(x.tangent) if type(x.tangent) is Recorder else quietly(x.tangent)
+        return make(value if type(value) is Dual else np.asarray(value), tangent, x.level)
 
 
 def _define_absolute(ufunc: np.ufunc) -> None:

@@ -13,7 +13,7 @@ import numpy
 from numbafunc.dual import anywhere
 from numbafunc.dual.array import value_of
 from numbafunc.dual.dtypes import is_finite
-from numbafunc.dual.products import divide, divide_by_length, masked, mixed, scale, sloped, sum_of_products
+from numbafunc.dual.products import SCALED, divide, divide_by_length, masked, mixed, scale, sloped, sum_of_products
 from numbafunc.dual.recorder import RECORDED, Primitive, Recorder, Rooted, Shape, not_linear
 from numbafunc.kinds.product import product
 from numbafunc.limits import broadcast_shapes
@@ -63,11 +63,6 @@ def _one_factor(what: str, x: Any, y: Any) -> tuple[Recorder, Any]:
     return x, y
 
 
-SCALED = Primitive(
-    "product with a constant",
-    lambda x, factor: scale(factor, x),
-    lambda cotangent, place, x, factor: product(factor, cotangent),
-)
 SLOPED = Primitive("product with a partial derivative", SCALED.apply, SCALED.transpose, curved=True)
 MIXED = Primitive(
     "product with a tangent of another level",
@@ -136,7 +131,7 @@ def _sum_of_products(a: Any, dx: Recorder, b: Any, dy: Recorder) -> Recorder:
     if shape != broadcast(dy, b) or dtype != common_dtype(dy, b):
         # The cotangent of each term has a shape and dtype of its own.
         return _add(multiply(a, dx), multiply(b, dy))
-    return SUM_OF_PRODUCTS.record(shape, dtype, dx, dy, a, b)
+    return SUM_OF_PRODUCTS.of_two(dx, dy, shape, dtype, a, b)
 
 
 @records(np.ldexp)
@@ -169,7 +164,7 @@ def _add(x: Any, y: Any) -> Recorder:
         return _repeated(y, x)
     if type(y) is not Recorder:
         return _repeated(x, y)
-    return SUM_OF_TWO.record(broadcast(x, y), common_dtype(x, y), x, y)
+    return SUM_OF_TWO.of_two(x, y, broadcast(x, y), common_dtype(x, y))
 
 
 @records(np.negative)
@@ -181,7 +176,7 @@ def _negative(x: Recorder) -> Recorder:
 def _subtract(x: Any, y: Any) -> Recorder:
     if type(x) is not Recorder or type(y) is not Recorder:
         return _add(x, -y)
-    return DIFFERENCE.record(broadcast(x, y), common_dtype(x, y), x, y)
+    return DIFFERENCE.of_two(x, y, broadcast(x, y), common_dtype(x, y))
 
 
 @records(np.positive)

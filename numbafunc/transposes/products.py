@@ -74,7 +74,8 @@ def matmul(x: Any, y: Any) -> Recorder:
     """The product of matrices or vectors, one of which is constant."""
     if type(x) is Recorder and type(y) is Recorder:
         raise not_linear("a product of two tangents")
-    x, y = (one if type(one) is Recorder or hasattr(one, "shape") else np.asarray(one) for one in (x, y))
+    x = x if hasattr(x, "shape") else np.asarray(x)
+    y = y if hasattr(y, "shape") else np.asarray(y)
     if x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
         raise ValueError(f"matmul of shapes {x.shape} and {y.shape}, whose inner lengths differ")
     rows = x.shape[:-2] if x.ndim > 1 else ()

@@ -71,11 +71,18 @@ for _function in (np.expand_dims, np.squeeze, np.ravel, np.atleast_1d, np.atleas
 
 @records(np.transpose)
 def _transpose(x: Recorder, axes: Any = None) -> Recorder:
-    order = tuple(range(x.ndim))[::-1] if axes is None else normalize_axis_tuple(axes, x.ndim)
-    if order == tuple(range(x.ndim)):
+    order, back = _orders(None if axes is None else tuple(axes), x.ndim)
+    if order == back == tuple(range(x.ndim)):
         return x.copy()
-    back = tuple(sorted(range(x.ndim), key=order.__getitem__))
-    return TRANSPOSED.of(x, tuple(x.shape[axis] for axis in order), x.dtype, order, back)
+    shape = x.shape
+    return TRANSPOSED.of(x, tuple([shape[axis] for axis in order]), x.dtype, order, back)
+
+
+@functools.lru_cache(1024)
+def _orders(axes: Shape | None, ndim: int) -> tuple[Shape, Shape]:
+    """The order in which axes of a transposed array are, counted from the front, and the one that leads back."""
+    order = tuple(range(ndim))[::-1] if axes is None else normalize_axis_tuple(axes, ndim)
+    return order, tuple(sorted(range(ndim), key=order.__getitem__))
 
 
 def _exchanged(function: Callable[..., Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from numbafunc.dual import anywhere
 from numbafunc.dual.axes import axes_of
-from numbafunc.dual.recorder import RECORDED_METHODS, Primitive, Recorder
+from numbafunc.dual.recorder import RECORDED_METHODS, Primitive, Recorder, Shape
 from numbafunc.transposes.arithmetic import multiply
 from numbafunc.transposes.register import records
 from numbafunc.transposes.shape import concatenate
@@ -40,11 +41,17 @@ def total(
         x = np.where(where, x, 0)
     if dtype is not None:
         x = x.astype(dtype)
-    axes = axes_of(axis, x.ndim)
-    kept = tuple([1 if one in axes else length for one, length in enumerate(x.shape)])
     keepdims = keepdims is not np._NoValue and bool(keepdims)
-    shape = kept if keepdims else tuple([length for one, length in enumerate(x.shape) if one not in axes])
+    axes, kept, shape = _outcome(x.shape, tuple(axis) if type(axis) is list else axis, keepdims)
     return SUMMED.of(x, shape, x.dtype, axes, kept, keepdims)
+
+
+@functools.lru_cache(1024)
+def _outcome(shape: Shape, axis: Any, keepdims: bool) -> tuple[Shape, Shape, Shape]:
+    """The axes of a sum, counted from the front, the shape with these of length 1, and that of the sum."""
+    axes = axes_of(axis, len(shape))
+    kept = tuple(1 if one in axes else length for one, length in enumerate(shape))
+    return axes, kept, kept if keepdims else tuple(length for one, length in enumerate(shape) if one not in axes)
 
 
 def _reduce(

@@ -146,7 +146,7 @@ def test_memory_of_a_chain_of_ops():
     assert peak(lambda: value_and_grad(chain, mode="reverse")(x)) < length + 6
 
 
-def test_operands_and_values_that_no_step_needs_are_not_copied():
+def test_values_that_no_step_needs_are_not_copied():
     x = np.ones(SIZE)
 
     def function(x):
@@ -154,7 +154,7 @@ def test_operands_and_values_that_no_step_needs_are_not_copied():
 
     for _ in range(2):
         vjp(function, x)
-    assert peak(lambda: vjp(function, x)) < 2.1  # value and partial derivative
+    assert peak(lambda: vjp(function, x)) < 3.1  # the operand as it is now, value and partial derivative
 
 
 def test_steps_are_freed_when_the_walk_has_passed_them():

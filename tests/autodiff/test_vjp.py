@@ -306,22 +306,6 @@ def test_pull_is_that_of_the_point_where_the_function_ran(function, wrap, size):
         np.testing.assert_array_equal(pull(cotangent)[0], gradient)
 
 
-def test_a_function_that_lets_go_of_its_operands_may_keep_one_later():
-    kept, x = [np.ones(LARGE)], np.linspace(0.1, 1.0, LARGE)
-
-    def f(x):
-        # Depends on more than the code, which is all that tells functions apart.
-        return x * x if kept else relu(x)
-
-    for chosen in ([], [], [1], [], [1]):
-        kept[:] = chosen
-        operand = x.copy()
-        value, pull = vjp(f, operand)
-        operand[:] = 5.0
-        value[:] = 7.0
-        np.testing.assert_array_equal(pull(np.ones(LARGE))[0], 2 * x if chosen else np.ones(LARGE))
-
-
 def test_large_operands_are_written_to_as_copies():
     def f(x):
         y = relu(x)

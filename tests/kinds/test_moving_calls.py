@@ -1,0 +1,106 @@
+"""A derivative like an earlier one takes a short cut: it gives what the first one gave."""
+
+import numpy as np
+import pytest
+
+import numbafunc
+from numbafunc import divergence, loss
+
+LABELS = np.array([2, -1, 0])
+CALLS = {
+    "softmax": lambda x, y: numbafunc.softmax(x) * y,
+    "softmax along the first axis": lambda x, y: numbafunc.softmax(x, 0) * y,
+    "log_softmax of all": lambda x, y: numbafunc.log_softmax(x, None) * y,
+    "logsumexp": lambda x, y: numbafunc.logsumexp(x, 1) * y[:, 0],
+    "sigmoid_cross_entropy_logits": loss.sigmoid_cross_entropy_logits,
+    "cross_entropy_logits": loss.cross_entropy_logits,
+    "cross_entropy_logits_sparse": lambda x, y: loss.cross_entropy_logits_sparse(x, LABELS) * y[:, 0],
+    "l2": lambda x, y: loss.l2(x) * y,
+    "mean_absolute_error": lambda x, y: loss.mean_absolute_error(x, y, None),
+    "mean_squared_error": loss.mean_squared_error,
+    "mean_squared_log_error of columns": lambda x, y: loss.mean_squared_log_error(x, y, (1,)),
+    "kl": lambda x, y: divergence.kl(x[0], y[0]),
+    "elu": lambda x, y: numbafunc.elu(x - 0.5, y),
+    "pad": lambda x, y: numbafunc.pad(x, 1) * numbafunc.pad(y, 1, "reflect"),
+    "flatten": lambda x, y: numbafunc.flatten(x[None]) * numbafunc.dynamic_slice(y, (1, 2), (1, 3)).sum(),
+    "top_k": lambda x, y: numbafunc.top_k(x, 2).values * y[:, :2],
+    "tanh": lambda x, y: numbafunc.tanh(x) * numbafunc.sigmoid(y),
+}
+
+
+def _derivatives(f, x, y):
+    """Those of a function by both arguments, by one, and of the second order."""
+    u, v = np.random.default_rng(2).normal(size=(2, *x.shape)).astype(x.dtype)
+    value, pull = numbafunc.vjp(f, x, y)
+    weights = np.random.default_rng(1).normal(size=np.shape(value)).astype(x.dtype)
+    found = [value, *pull(weights), *numbafunc.jvp(f, (x, y), (u, v))]
+    found += numbafunc.jvp(lambda a: f(a, y), (x,), (u,))
+    found += numbafunc.vjp(lambda b: f(x, b), y)[1](weights)
+
+    def gradient(a):
+        return numbafunc.vjp(lambda b: f(b, y), a)[1](weights)[0]
+
+    found += numbafunc.jvp(gradient, (x,), (u,))
+    found += numbafunc.vjp(gradient, x)[1](v)
+    return found
+
+
+@pytest.mark.parametrize("f", CALLS.values(), ids=CALLS)
+def test_later_derivatives(f):
+    # Of a shape that no other test has, so that the first call finds nothing.
+    (x, y), others = np.random.default_rng(0).random((2, 2, 3, 13))
+    first = _derivatives(f, x, y)
+    assert not np.array_equal(_derivatives(f, *others)[0], first[0])
+    for one, other in zip(_derivatives(f, x, y), first, strict=True):
+        np.testing.assert_array_equal(one, other, strict=True)
+
+
+def test_an_operand_given_twice_is_not_taken_for_two():
+    x, y = np.random.default_rng(3).random((2, 5))
+
+    def f(a, b):
+        return loss.mean_squared_error(a, b, None)
+
+    for _ in range(3):
+        numbafunc.grad(lambda a: f(a, a))(x)
+        gradients = numbafunc.grad(f, (0, 1))(x, y)
+    np.testing.assert_allclose(gradients, (2 * (x - y) / 5, 2 * (y - x) / 5))
+
+
+def test_settings_and_out_are_looked_at_in_every_call():
+    x = np.random.default_rng(4).random((3, 4))
+    for _ in range(3):
+        for axis in (0, 1):
+            value, change = numbafunc.jvp(lambda a, axis=axis: numbafunc.logsumexp(a, axis), (x,), (np.ones_like(x),))
+            assert value.shape == (x.shape[1 - axis],)
+            np.testing.assert_allclose(change, 1)
+        with pytest.raises(TypeError, match="out can't take a result with tangents"):
+            numbafunc.grad(lambda a: numbafunc.softmax(a, out=np.empty((3, 4)))[0, 0])(x)
+
+
+def test_dual_arrays_that_were_kept_are_refused():
+    kept = []
+
+    def f(a):
+        kept.append(a)
+        return numbafunc.logsumexp(a)
+
+    x = np.random.default_rng(5).random(4)
+    for mode in ("forward", "reverse"):
+        for _ in range(2):
+            numbafunc.grad(f, mode=mode)(x)
+        with pytest.raises(ValueError, match="kept beyond the derivative"):
+            numbafunc.logsumexp(kept[-1])
+
+
+def test_arrays_that_change_are_noticed():
+    labels = np.array([0, 1, 2])
+
+    def f(x):
+        return loss.cross_entropy_logits_sparse(x, labels)
+
+    for _ in range(3):
+        pull = numbafunc.vjp(f, np.random.default_rng(6).random((3, 3)))[1]
+    labels[:] = 1
+    with pytest.raises(ValueError, match="was changed in place"):
+        pull(np.ones(3))

@@ -38,6 +38,7 @@ from numbafunc.kinds.registry import REGISTRY
 from numbafunc.kinds.shortcuts import Shortcut, fits, planned_arrays, signature_of
 from numbafunc.kinds.ufunc_protocol import applied
 from numbafunc.numba_import import import_numba
+from numbafunc.result_memory import LARGE, recycled_empty
 
 Array = Any  # numpy.ndarray or Dual
 
@@ -124,16 +125,18 @@ class Elementwise:
             if code is None or value.flags.num & change.flags.num & FLAGS != PLAIN:
                 return None
             shape, dtype = value.shape, value.dtype
-            result, slope = empty(shape, dtype), empty(change.shape, dtype)
+            new = empty if value.size < LARGE else recycled_empty
+            result, slope = new(shape, dtype), new(change.shape, dtype)
             code(value.ravel(), change.ravel(), *others, result.ravel(), slope.ravel())
             return make(result, slope, x.level)
 
         def unary(x: Any, out: Any = None) -> Array:
             if type(x) is ndarray:
-                code = (small if x.size < parallel_from else large).get(x.dtype)
+                size = x.size
+                code = (small if size < parallel_from else large).get(x.dtype)
                 if code is not None and x.flags.num & FLAGS == PLAIN:
                     if out is None:
-                        result = empty(x.shape, x.dtype)
+                        result = (empty if size < LARGE else recycled_empty)(x.shape, x.dtype)
                     elif fits(out, x.shape, x.dtype, x):
                         result = out
                     else:
@@ -151,10 +154,11 @@ class Elementwise:
 
         def binary(x: Any, y: Any, out: Any = None) -> Array:
             if type(x) is ndarray:
-                code = (small if x.size < parallel_from else large).get((x.dtype, type(y)))
+                size = x.size
+                code = (small if size < parallel_from else large).get((x.dtype, type(y)))
                 if code is not None and x.flags.num & FLAGS == PLAIN:
                     if out is None:
-                        result = empty(x.shape, x.dtype)
+                        result = (empty if size < LARGE else recycled_empty)(x.shape, x.dtype)
                     elif fits(out, x.shape, x.dtype, x, y):
                         result = out
                     else:

@@ -93,10 +93,12 @@ def _make(most: int) -> None:
         ("PyCapsule_New", api)
     )
     # The functions of NumPy's interface for C, by their places there, which never change.
-    table = pointer(import_module("numpy._core._multiarray_umath")._ARRAY_API, None)
+    numpy = import_module("numpy._core._multiarray_umath")
+    table = pointer(numpy._ARRAY_API, None)
     set_handler, get_handler = (ctypes.c_size_t.from_address(table + 8 * place).value for place in (304, 305))
     _default = contextvars.Context().run(ctypes.PYFUNCTYPE(ctypes.py_object)(get_handler))
-    made, _pool = new_handler(Handler.from_address(pointer(_default, name)), most)
+    huge = 2**22 if numpy._get_madvise_hugepage() else 2**62
+    made, _pool = new_handler(Handler.from_address(pointer(_default, name)), most, huge)
     _ours = capsule(ctypes.addressof(made), name, None)
     # That function of NumPy's sets a context variable, which takes less time once that is known.
     context = contextvars.Context()

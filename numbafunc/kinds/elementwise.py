@@ -38,7 +38,7 @@ from numbafunc.kinds.registry import REGISTRY
 from numbafunc.kinds.shortcuts import Shortcut, fits, planned_arrays, signature_of
 from numbafunc.kinds.ufunc_protocol import applied
 from numbafunc.numba_import import import_numba
-from numbafunc.result_memory import LARGE, recycled_empty
+from numbafunc.result_memory import LARGE, SMALLEST, recycled_empty
 
 Array = Any  # numpy.ndarray or Dual
 
@@ -125,7 +125,7 @@ class Elementwise:
             if code is None or value.flags.num & change.flags.num & FLAGS != PLAIN:
                 return None
             shape, dtype = value.shape, value.dtype
-            new = empty if value.size < LARGE else recycled_empty
+            new = empty if value.size < LARGE or value.nbytes < SMALLEST else recycled_empty
             result, slope = new(shape, dtype), new(change.shape, dtype)
             code(value.ravel(), change.ravel(), *others, result.ravel(), slope.ravel())
             return make(result, slope, x.level)
@@ -136,7 +136,8 @@ class Elementwise:
                 code = (small if size < parallel_from else large).get(x.dtype)
                 if code is not None and x.flags.num & FLAGS == PLAIN:
                     if out is None:
-                        result = (empty if size < LARGE else recycled_empty)(x.shape, x.dtype)
+                        new = empty if size < LARGE or x.nbytes < SMALLEST else recycled_empty
+                        result = new(x.shape, x.dtype)
                     elif fits(out, x.shape, x.dtype, x):
                         result = out
                     else:
@@ -158,7 +159,8 @@ class Elementwise:
                 code = (small if size < parallel_from else large).get((x.dtype, type(y)))
                 if code is not None and x.flags.num & FLAGS == PLAIN:
                     if out is None:
-                        result = (empty if size < LARGE else recycled_empty)(x.shape, x.dtype)
+                        new = empty if size < LARGE or x.nbytes < SMALLEST else recycled_empty
+                        result = new(x.shape, x.dtype)
                     elif fits(out, x.shape, x.dtype, x, y):
                         result = out
                     else:

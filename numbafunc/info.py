@@ -29,7 +29,7 @@ _OF_VECTORS = re.compile("avx|fma|f16c|neon|sve|vsx")
 def facts() -> dict[str, Any]:
     """What there is on this machine, as ``python -m numbafunc info --json`` prints it."""
     import numbafunc
-    from numbafunc import launcher
+    from numbafunc import launcher, result_memory
 
     return {
         "numbafunc": numbafunc.__version__,
@@ -41,6 +41,7 @@ def facts() -> dict[str, Any]:
         "mpi": launcher.describe(),
         "cuda": {"driver": None, "devices": [], **_driver(), "toolkit": _toolkit()},
         "cache": facts_of_cache(),
+        "result_memory": {"limit": result_memory.limit()},
     }
 
 
@@ -64,6 +65,7 @@ def as_lines() -> Iterable[str]:
         "MPI": found["mpi"],
         "CUDA": _cuda_line(found["cuda"]),
         "kernel cache": cache_line(found["cache"]),
+        "result memory": _memory_line(found["result_memory"]["limit"]),
     }
     return [f"{name:<16}{value}" for name, value in lines.items()]
 
@@ -74,6 +76,10 @@ def cache_line(cache: dict[str, Any]) -> str:
         return "none, since there is no home folder"
     size, most = cache["bytes"] / 1e6, cache["limit"] / 1e6
     return f"{cache['folder']}: {cache['entries']} kernels, {size:.1f} MB of at most {most:.0f} MB"
+
+
+def _memory_line(limit: int) -> str:
+    return f"at most {limit / 1e6:.0f} MB of freed results are kept" if limit else "off"
 
 
 def _cuda_line(cuda: dict[str, Any]) -> str:

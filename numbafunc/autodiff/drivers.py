@@ -26,7 +26,7 @@ from numbafunc.autodiff.variables import (
     split,
 )
 from numbafunc.dual.array import make
-from numbafunc.dual.levels import Run
+from numbafunc.dual.levels import Run, recycle_memory
 from numbafunc.dual.trees import Structure, flatten_with_names
 from numbafunc.kinds.compiled import on_duals
 from numbafunc.kinds.njit import register
@@ -96,6 +96,7 @@ def jvp(
                     leaves[i] = make(leaves[i], backend.of(direction).add_direction(direction), level)
                     given.append(direction)
             arguments.append(structure.unflatten(leaves))
+        recycle_memory(level, given)
         result = f(*arguments)
     result, other = pair(result) if has_aux else (result, None)
     leaves, names, structure = flatten_with_names(result)

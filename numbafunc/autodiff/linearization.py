@@ -19,6 +19,7 @@ from numbafunc.dual.tape import walk_forth
 from numbafunc.dual.trees import flatten_with_names, tree_map
 from numbafunc.kinds.compiled import on_duals
 from numbafunc.kinds.njit import register
+from numbafunc.result_memory import begin_recycling, end_recycling
 
 __all__ = ["linearize"]
 
@@ -113,7 +114,11 @@ def _by_tape(f: Callable[..., Any], variables: Variables, primals: Sequence[Any]
             for node, (leaf, direction) in zip(tape.nodes, _directions(primals, tangents), strict=True)
             if direction is not None
         }
-        changes = iter(walk_forth(starts, [*(end for end in ends if end is not None), *tape.shared]))
+        memory = begin_recycling() if tape.recycles else None
+        try:
+            changes = iter(walk_forth(starts, [*(end for end in ends if end is not None), *tape.shared]))
+        finally:
+            end_recycling(memory)
         results = []
         for value, end in zip(values, ends, strict=True):
             change = None if end is None else next(changes)

@@ -12,7 +12,7 @@ import numpy as np
 from numbafunc.autodiff.array_helpers import in_main_memory
 from numbafunc.autodiff.variables import check_function, constant, floating, pair, split
 from numbafunc.dual.array import Dual, make
-from numbafunc.dual.levels import Run
+from numbafunc.dual.levels import Run, recycle_memory
 from numbafunc.dual.trees import flatten_with_names
 from numbafunc.kinds.arguments import as_int
 from numbafunc.kinds.compiled import on_duals
@@ -89,6 +89,8 @@ def derivative(f: Callable[..., Any], n: int = 1, argnum: int = 0, has_aux: bool
         unit = np.ones((1, *x.shape), x.dtype)
         with contextlib.ExitStack() as stack:
             run = [stack.enter_context(Run(1)) for _ in range(n)]
+            if run:
+                recycle_memory(run[-1], (x,))
             moved = x
             for level in run:
                 moved = make(moved, unit, level)

@@ -32,12 +32,13 @@ from numbafunc.backend import CPU
 from numbafunc.cpu.heap import keep_freed_memory
 from numbafunc.dual import anywhere
 from numbafunc.dual.array import Dual, make
-from numbafunc.dual.levels import Run
+from numbafunc.dual.levels import RECYCLING, Run, recycle_memory
 from numbafunc.dual.recorder import SHARED, WATCHED, Node, Recorder, check_watched, variable
 from numbafunc.dual.tape import walk_back
 from numbafunc.dual.trees import SINGLE, Structure, flatten, flatten_with_names, tree_map
 from numbafunc.kinds.compiled import on_duals
 from numbafunc.kinds.njit import register
+from numbafunc.result_memory import DERIVATIVES_FROM, begin_recycling, end_recycling, recycled
 
 __all__ = ["jacrev", "vjp"]
 
@@ -97,12 +98,14 @@ class Tape:
         with Run(directions) as level:
             recorders = [variable((directions, *leaf.shape), leaf.dtype, level) for leaf in leaves]
             self.nodes: list[Node] = [recorder.node for recorder in recorders]
+            recycle_memory(level, leaves)
             WATCHED[level] = {}
             try:
                 result = run([make(leaf, recorder, level) for leaf, recorder in zip(leaves, recorders, strict=True)])
             finally:
                 self.shared = SHARED.pop(level, [])
                 self.watched = WATCHED.pop(level, {})
+                self.recycles = level in RECYCLING
         self.level = level
         self.aux = None
         if has_aux:
@@ -129,7 +132,11 @@ class Tape:
         """The cotangents of the variables, with their directions; None for one that has none."""
         if self.watched:
             check_watched(self.watched)
-        found = walk_back(starts, keep=keep, visit=self.shared)
+        memory = begin_recycling() if self.recycles else None
+        try:
+            found = walk_back(starts, keep=keep, visit=self.shared)
+        finally:
+            end_recycling(memory)
         return [found[node.number][1] if node.number in found else None for node in self.nodes]
 
     def gradients(self, starts: Sequence[tuple[Node, Any]], keep: bool, own: bool) -> list[Any]:
@@ -149,7 +156,9 @@ class Tape:
 
 def snapshot(x: Any) -> Any:
     """An array that stays as it is whatever its owner does; those of a device, which steps don't refer to, as given."""
-    return x.copy() if type(x) is np.ndarray or (type(x) is Dual and backend.of(x) is CPU) else x
+    if type(x) is np.ndarray:
+        return x.copy() if x.nbytes < DERIVATIVES_FROM else recycled(x.copy)
+    return x.copy() if type(x) is Dual and backend.of(x) is CPU else x
 
 
 def _owned(x: Any, memory: set[int]) -> Any:
@@ -158,7 +167,7 @@ def _owned(x: Any, memory: set[int]) -> Any:
         return anywhere.copied(x)
     owner = owner_of(x)
     if not x.flags.writeable or owner.size != x.size or id(owner) in memory:
-        x = owner = np.array(x)
+        x = owner = np.array(x) if x.nbytes < DERIVATIVES_FROM else recycled(lambda: np.array(x))
     memory.add(id(owner))
     return x
 

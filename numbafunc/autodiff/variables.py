@@ -21,7 +21,7 @@ from numbafunc.backend import is_device_array
 from numbafunc.dual.array import Dual, make, settled
 from numbafunc.dual.dtypes import is_float, is_long, shorter
 from numbafunc.dual.errors import refuse_subclass
-from numbafunc.dual.levels import LIVE, Run, leaked
+from numbafunc.dual.levels import LIVE, Run, leaked, recycle_memory
 from numbafunc.dual.other_arrays import as_numpy, held, holds_arrays
 from numbafunc.dual.trees import SINGLE, Structure, flatten, flatten_with_names
 from numbafunc.kinds.arguments import check_flag
@@ -117,6 +117,7 @@ class Variables:
         """Run f until every variable has moved: the results, their levels and numbers of directions."""
         for chunk in self.chunks(chunk_size):
             with Run(len(chunk)) as level:
+                recycle_memory(level, self.leaves)
                 result = f(*self.moved({level: chunk}), **options)
             yield result, level, len(chunk)
 

@@ -8,10 +8,14 @@ derivative any more: whatever is computed from it is refused.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
+from typing import Any
+
+from numpy import ndarray
 
 from numbafunc.dual.errors import translated
+from numbafunc.result_memory import DERIVATIVES_FROM, Token, begin_recycling, end_recycling
 
 FIRST_DRAWN = 10**6
 """Levels below are for dual arrays that users make themselves."""
@@ -25,6 +29,9 @@ WATCHERS: list[Callable[[bool], None]] = []
 
 AT_THE_END: dict[int, dict[object, Callable[[], BaseException]]] = {}
 """For each level what makes its derivative wrong unless it is taken out before the function returns: the errors."""
+
+RECYCLING: dict[int, Token] = {}
+"""For each level the token with which its run ends the use of recycled memory, if it has begun that."""
 
 LIVE: set[int] = set()
 """The levels that may take part in computations."""
@@ -105,11 +112,24 @@ class Run:
     ) -> None:
         LIVE.discard(self._level)
         end_run()
+        if RECYCLING:
+            end_recycling(RECYCLING.pop(self._level, None))
         if error is not None:
             AT_THE_END.pop(self._level, None)
             replace_error(error, traceback)
         if AT_THE_END:
             check_end(self._level)
+
+
+def recycle_memory(level: int, arrays: Iterable[Any]) -> None:
+    """Let large arrays get memory that is used again until a run of this thread ends, if one of its arrays is large."""
+    for x in arrays:
+        if type(x) is ndarray and x.nbytes >= DERIVATIVES_FROM:
+            run = innermost()  # an array may be used in another thread than that of the run
+            token = begin_recycling() if run is not None and run[0] == level else None
+            if token is not None:
+                RECYCLING[level] = token
+            return
 
 
 def begin_run(level: int, directions: int) -> None:

@@ -21,6 +21,9 @@ from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 
+from numbafunc.dual.levels import recycle_memory
+from numbafunc.result_memory import DERIVATIVES_FROM
+
 Shape: TypeAlias = tuple[int, ...]
 
 RECORDED: dict[Callable[..., Any], Callable[..., Any]] = {}
@@ -414,6 +417,8 @@ def watch(array: Any, level: int) -> None:
     if known is None:
         # The run of this level is over: a second run of a checkpoint, or a dual array that was kept.
         return
+    if array.nbytes >= DERIVATIVES_FROM:
+        recycle_memory(level, (array,))
     seen = known.get(id(array))
     sign = fingerprint(array)
     if seen is None:

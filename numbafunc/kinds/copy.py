@@ -19,6 +19,7 @@ from numbafunc.cpu.memory import WORDS, empty, is_plain, span
 from numbafunc.cpu.traversal import LARGEST_BLOCK, TILE, Axis, Traversal
 from numbafunc.kinds.linear import Linear, LinearFunction
 from numbafunc.kinds.shortcuts import FLAT, WORDS_OF_IT, Shortcut, kernel_call
+from numbafunc.result_memory import empty_result
 
 # From this many bytes on, several threads pay in spite of the cost of starting them.
 PARALLEL_FROM = threads.asked_from(1 << 17, 1 << 18)
@@ -142,7 +143,7 @@ _KERNELS = threads.Kernels(1024)
 
 def contiguous(view: np.ndarray[Any, Any], base: np.ndarray[Any, Any] | None = None) -> np.ndarray[Any, Any]:
     """A fresh array with the elements of a view in order; quicker where the base of the view is given."""
-    result = empty(view.shape, view.dtype)
+    result = empty_result(view.shape, view.dtype)
     if not view.size:
         return result
     if base is not None and is_plain(base):

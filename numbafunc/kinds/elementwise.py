@@ -42,6 +42,7 @@ from numbafunc.kinds.registry import REGISTRY
 from numbafunc.kinds.shortcuts import Shortcut, fits, planned_arrays, signature_of
 from numbafunc.kinds.ufunc_protocol import applied
 from numbafunc.numba_import import import_numba
+from numbafunc.result_memory import LARGE, SMALLEST, recycled_empty
 
 Array = Any  # numpy.ndarray or Dual
 
@@ -136,7 +137,8 @@ class Elementwise:
             if code is None or value.flags.num & change.flags.num & FLAGS != PLAIN:
                 return None
             shape, dtype = value.shape, value.dtype
-            result, slope = empty(shape, dtype), empty(change.shape, dtype)
+            new = empty if value.size < LARGE or value.nbytes < SMALLEST else recycled_empty
+            result, slope = new(shape, dtype), new(change.shape, dtype)
             code(value.ravel(), change.ravel(), *others, result.ravel(), slope.ravel())
             return make(result, slope, x.level)
 
@@ -147,16 +149,19 @@ class Elementwise:
             code = (partial_small if value.size < parallel_from else partial_large).get((dtype, *map(type, others)))
             if code is None or value.flags.num & FLAGS != PLAIN or (x.family is not None and x.family[0].blank):
                 return None
-            result, slope = empty(shape, dtype), empty(shape, dtype)
+            new = empty if value.size < LARGE or value.nbytes < SMALLEST else recycled_empty
+            result, slope = new(shape, dtype), new(shape, dtype)
             code(value.ravel(), *others, result.ravel(), slope.ravel())
             return make(result, SCALED.of(change, change.shape, dtype, slope), x.level)
 
         def unary(x: Any, out: Any = None) -> Array:
             if type(x) is ndarray:
-                code = (small if x.size < parallel_from else large).get(x.dtype)
+                size = x.size
+                code = (small if size < parallel_from else large).get(x.dtype)
                 if code is not None and x.flags.num & FLAGS == PLAIN:
                     if out is None:
-                        result = empty(x.shape, x.dtype)
+                        new = empty if size < LARGE or x.nbytes < SMALLEST else recycled_empty
+                        result = new(x.shape, x.dtype)
                     elif fits(out, x.shape, x.dtype, x):
                         result = out
                     else:
@@ -174,10 +179,12 @@ class Elementwise:
 
         def binary(x: Any, y: Any, out: Any = None) -> Array:
             if type(x) is ndarray:
-                code = (small if x.size < parallel_from else large).get((x.dtype, type(y)))
+                size = x.size
+                code = (small if size < parallel_from else large).get((x.dtype, type(y)))
                 if code is not None and x.flags.num & FLAGS == PLAIN:
                     if out is None:
-                        result = empty(x.shape, x.dtype)
+                        new = empty if size < LARGE or x.nbytes < SMALLEST else recycled_empty
+                        result = new(x.shape, x.dtype)
                     elif fits(out, x.shape, x.dtype, x, y):
                         result = out
                     else:

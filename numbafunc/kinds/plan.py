@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from numbafunc.cpu.machine_code import machine_code
-from numbafunc.cpu.memory import empty, flat_words, is_plain
+from numbafunc.cpu.memory import flat_words, is_plain
 from numbafunc.dual.array import Dual, assemble, components, levels_of
 from numbafunc.numbers.keys import Key, closed_keys, sort_keys
+from numbafunc.result_memory import empty_result
 
 Index = tuple[int, ...]
 
@@ -83,7 +84,7 @@ class Plan(NamedTuple):
     def arrays(self, operands: Operands, out: Any = None) -> list[Any]:
         """The arrays of all targets; ``out`` takes the value of the only one."""
         parts = operands.parts
-        arrays = [empty(target.shape, self.dtype) for target in self.targets]
+        arrays = [empty_result(target.shape, self.dtype) for target in self.targets]
         if (
             arrays and not arrays[0].size and not any(array.size for array in arrays)
         ):  # operands that broadcast may be large all the same

@@ -11,10 +11,11 @@ import numpy as np
 from numbafunc import backend
 from numbafunc.backend import Entry
 from numbafunc.cpu import kernels, threads
-from numbafunc.cpu.memory import empty, flat_words
+from numbafunc.cpu.memory import flat_words
 from numbafunc.dual.array import Components, Dual, assemble, components
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.kinds.linear import LinearFunction
+from numbafunc.result_memory import empty_result
 
 REGISTRY: dict[str, Selection] = {}
 
@@ -46,7 +47,7 @@ class Positions(NamedTuple):
     def gather(self, part: np.ndarray[Any, Any], leading: int) -> np.ndarray[Any, Any]:
         """The elements of a component of the operand, whose first ``leading`` axes are directions."""
         directions = part.shape[:leading]
-        result = empty((*directions, *self.shape), part.dtype)
+        result = empty_result((*directions, *self.shape), part.dtype)
         blocks, count = self.within.shape
         if result.size:
             parallel = result.size >= PARALLEL_FROM and threads.parallel_allowed()

@@ -39,6 +39,7 @@ from numbafunc.dual.array import Dual
 from numbafunc.kinds.defaults import Unset
 from numbafunc.kinds.plan import Plan
 from numbafunc.kinds.signatures import READABLE, moving_signature, signature_of
+from numbafunc.result_memory import empty_for
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -330,7 +331,8 @@ def kernel_call(
         How the result is handed over.
     """
     make = _maker(tuple(operands), len(before), result, len(after))
-    return make(code, shape, dtype, before, after, WORDS.get(dtype.itemsize), empty, fits)  # type: ignore[no-any-return]
+    new = empty_for(shape, dtype)
+    return make(code, shape, dtype, before, after, WORDS.get(dtype.itemsize), new, fits)  # type: ignore[no-any-return]
 
 
 @cache
@@ -425,7 +427,8 @@ def planned_arrays(plan: Plan, given: Sequence[Any]) -> Callable[[Sequence[Any]]
         len(plan.tail),
     )
     indices = [index for _, index in call.results]
-    return make(code, plan.dtype, shapes, flat, restored, indices, plan.middle, plan.tail, empty)  # type: ignore[no-any-return]
+    new = empty_for(max(shapes, key=math.prod), plan.dtype)
+    return make(code, plan.dtype, shapes, flat, restored, indices, plan.middle, plan.tail, new)  # type: ignore[no-any-return]
 
 
 @cache

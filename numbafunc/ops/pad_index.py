@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from numbafunc.cpu import kernels, threads
-from numbafunc.cpu.memory import WORDS, empty, flat_words
+from numbafunc.cpu.memory import WORDS, flat_words
 from numbafunc.dual.recorder import Recorder
 from numbafunc.kinds.copy import PARALLEL_FROM, contiguous
 from numbafunc.kinds.linear import by_parts
+from numbafunc.result_memory import empty_result
 
 Widths = tuple[tuple[int, int], ...]  # before and after each axis
 Places = Any  # array of indices of an axis, which may lie outside of it
@@ -171,7 +172,7 @@ def padded(array: Any, leading: int, widths: Widths, mode: str, constants: np.nd
     if not shape:
         return array.copy()
     wide = tuple(before + length + after for length, (before, after) in zip(shape, widths))
-    result = empty((*directions, *wide), array.dtype)
+    result = empty_result((*directions, *wide), array.dtype)
     if not result.size:
         return result
     padding, kernel = prepare(shape, widths, mode, array.itemsize)

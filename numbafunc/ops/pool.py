@@ -11,7 +11,7 @@ from numbafunc import backend
 from numbafunc.backend import Backend
 from numbafunc.constants import ConvPadding
 from numbafunc.cpu import kernels, threads
-from numbafunc.cpu.memory import empty, flat_words
+from numbafunc.cpu.memory import flat_words
 from numbafunc.cpu.pool_places import GAPS, PLACES, UNROLLED
 from numbafunc.dual.array import Dual, value_of
 from numbafunc.kinds import arguments
@@ -22,6 +22,7 @@ from numbafunc.kinds.selection import Positions, Selection
 from numbafunc.kinds.shortcuts import AS_STORED, new_shortcut, shortcut
 from numbafunc.ops.pool_transpose import average_transpose
 from numbafunc.ops.pool_windows import Windows, reach_of
+from numbafunc.result_memory import empty_result
 
 __all__ = ["average_pool_2d", "max_pool_2d"]
 
@@ -44,7 +45,7 @@ class _Prepared(NamedTuple):
 
     def run(self, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """The result for an array in any layout."""
-        result = empty(self.shape, self.dtype)
+        result = empty_result(self.shape, self.dtype)
         if result.size:
             self.kernel.run(_planes(x), _planes(result), *self.tail)
         return result
@@ -127,7 +128,7 @@ def _follow(
     if windows.dilation != (1, 1):  # for which there is no loop of this kind
         positions = _largest(x, windows)
         return [positions.gather(x, 0), *(positions.gather(some, 1) for some in tangents)]
-    results = [empty((len(some), *windows.result_shape(x.shape)), x.dtype) for some in (x[None], *tangents)]
+    results = [empty_result((len(some), *windows.result_shape(x.shape)), x.dtype) for some in (x[None], *tangents)]
     if results[0].size:
         sources = [_planes(tangent) for some in tangents for tangent in some]
         targets = [_planes(target) for some in results[1:] for target in some]

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from numbafunc.cpu import threads
-from numbafunc.cpu.memory import empty, flat_words
+from numbafunc.cpu.memory import flat_words
 from numbafunc.ops.pool_windows import Windows, reach_of
 from numbafunc.ops.resize_step import Step, Taps, group_of, lengths_of_step, weighted_step
 from numbafunc.ops.resize_taps import rounded
 from numbafunc.ops.resize_transpose import repeating_pass
+from numbafunc.result_memory import empty_result
 
 # Elements from which on a kernel is worth compiling, and most numbers of the table of an axis.
 _KERNEL_FROM, _LARGEST = 1 << 12, 1 << 20
@@ -29,7 +30,7 @@ def average_transpose(
     step = _step(array.shape, full, windows, array.dtype) if math.prod(full) >= _KERNEL_FROM else None
     if step is None:
         return _by_axes(array, shape, windows).astype(dtype, copy=False)
-    result = empty(full, array.dtype)
+    result = empty_result(full, array.dtype)
     step.kernel.run(flat_words(array, 0), result.reshape(-1), step.places, step.weights)
     return result.astype(dtype, copy=False)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from numbafunc.bounded import LARGEST, remembered
 from numbafunc.cpu import resize_pass, threads
-from numbafunc.cpu.memory import empty, flat_words
+from numbafunc.cpu.memory import flat_words
 from numbafunc.kinds.elementwise import Elementwise
 from numbafunc.numbers.elementary import sin
 from numbafunc.ops.resize_step import (
@@ -28,6 +28,7 @@ from numbafunc.ops.resize_step import (
     lengths_of_step,
     weighted_step,
 )
+from numbafunc.result_memory import empty_result
 
 Shape = tuple[int, ...]
 Array = np.ndarray[Any, Any]
@@ -444,13 +445,13 @@ def resample(x: Array, leading: int, target: Shape, sampling: Sampling) -> Array
     if steps is None:
         steps = _STEPS[key] = steps_to(x.shape, full, sampling, x.dtype)
     if not steps:
-        return np.array(x, order="C") if full == x.shape else empty(full, x.dtype)
+        return np.array(x, order="C") if full == x.shape else empty_result(full, x.dtype)
     # Rounding to 16 bits between the steps is avoided.
     if len(steps) > 1 and x.itemsize == 2 and sampling.method != "nearest":
         return resample(x.astype(np.float32), leading, target, sampling).astype(x.dtype)
     word = _word(x.dtype) if sampling.method == "nearest" else None
     for step in steps:
-        result = empty(step.shape, x.dtype)
+        result = empty_result(step.shape, x.dtype)
         flat, target_words = flat_words(x, 0), flat_words(result, 0)
         if word is not None:
             flat, target_words = flat.view(word), target_words.view(word)

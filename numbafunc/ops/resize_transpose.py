@@ -11,7 +11,7 @@ import numpy as np
 
 from numbafunc.bounded import LARGEST, remembered
 from numbafunc.cpu import resize_pass, threads
-from numbafunc.cpu.memory import empty, flat_words
+from numbafunc.cpu.memory import flat_words
 from numbafunc.ops.resize_step import FACTORS, Step, Taps, group_of, lengths_of_step, weighted_step
 from numbafunc.ops.resize_taps import (
     Sampling,
@@ -25,6 +25,7 @@ from numbafunc.ops.resize_taps import (
     taps,
     taps_between,
 )
+from numbafunc.result_memory import empty_result
 
 Shape = tuple[int, ...]
 Array = np.ndarray[Any, Any]
@@ -75,7 +76,7 @@ def _by_kernels(x: Array, leading: int, shape: Shape, sampling: Sampling) -> Arr
     if not steps:
         return x.copy(order="C")
     for step in steps:
-        result = empty(step.shape, x.dtype)
+        result = empty_result(step.shape, x.dtype)
         step.kernel.run(flat_words(x, 0), result.reshape(-1), step.places, step.weights)
         x = result
     return x

@@ -13,7 +13,7 @@ from numbafunc.backend import Backend
 from numbafunc.cpu import kernels, threads
 from numbafunc.cpu.kernel import Kernel
 from numbafunc.cpu.machine_code import machine_code
-from numbafunc.cpu.memory import empty, flat_words
+from numbafunc.cpu.memory import flat_words
 from numbafunc.cpu.top_k_order import FEW, order_of
 from numbafunc.dual.array import Dual, value_of
 from numbafunc.errors import ShapeError
@@ -23,6 +23,7 @@ from numbafunc.kinds.njit import register
 from numbafunc.kinds.registry import CALLS, ROWS, Call
 from numbafunc.kinds.selection import Positions, Selection
 from numbafunc.kinds.shortcuts import AS_STORED, new_shortcut, shortcut
+from numbafunc.result_memory import empty_for, empty_result
 
 __all__ = ["TopK", "top_k"]
 
@@ -30,6 +31,7 @@ __all__ = ["TopK", "top_k"]
 _PARALLEL_FROM = threads.asked_from(1 << 15, 1 << 17)
 # Fewer rows than _MANY are cut into segments of at least _SEGMENT elements, and at least _SHARE times ``k``.
 _MANY, _SEGMENT, _SHARE = 8, 1 << 15, 16
+_PLACE = np.dtype(np.int32)
 
 
 class TopK(NamedTuple):
@@ -63,7 +65,7 @@ def _in_segments(kernel: Any, rows: int, n: int, segments: int) -> Any:
 
     def search(x: Any, values: Any, indices: Any, rows: int, k: int) -> None:
         # Equal elements stay in order, so the first of them is the first of the row.
-        some, places = empty((rows, segments * k), x.dtype), empty((rows * segments, k), np.int32)
+        some, places = empty_result((rows, segments * k), x.dtype), empty_result((rows * segments, k), _PLACE)
         kernel.run(x, some.reshape(-1, k), places, rows * segments, k)
         kernel.run(some, values, indices, rows, k)
         places += begins
@@ -81,7 +83,7 @@ def _words(array: np.ndarray[Any, Any], n: int) -> np.ndarray[Any, Any]:
 
 def _top_k(x: np.ndarray[Any, Any], k: int, largest: bool) -> TopK:
     shape = (*x.shape[:-1], k)
-    values, indices = empty(shape, x.dtype), empty(shape, np.int32)
+    values, indices = empty_result(shape, x.dtype), empty_result(shape, _PLACE)
     if values.size:
         kernel, _, sizes = _prepare(x.shape, x.dtype, k, largest)
         run = kernel.run if isinstance(kernel, Kernel) else kernel
@@ -94,9 +96,10 @@ def _prepared(x: np.ndarray[Any, Any], result: TopK, k: int) -> Callable[[np.nda
     kernel, shape, sizes = _prepare(x.shape, x.dtype, k, True)
     code = machine_code(kernel, (x, *result, *sizes)) if isinstance(kernel, Kernel) else kernel
     dtype = x.dtype
+    new = empty_for(shape, dtype)
 
     def call(x: np.ndarray[Any, Any]) -> TopK:
-        values, indices = empty(shape, dtype), empty(shape, np.int32)
+        values, indices = new(shape, dtype), new(shape, _PLACE)
         code(x, values, indices, *sizes)
         return TopK(values, indices)
 

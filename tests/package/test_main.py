@@ -131,22 +131,26 @@ def test_progress_is_a_bar_on_terminals_and_lines_elsewhere(
 def test_info_names_versions_threads_and_cache(tmp_path: Path) -> None:
     result = run("info", folder=tmp_path)
     assert result.returncode == 0, result.stderr
-    facts = dict(line.split(maxsplit=1) for line in result.stdout.replace("kernel cache", "kernel-cache").splitlines())
+    lines = result.stdout.replace("kernel cache", "kernel-cache").replace("result memory", "result-memory").splitlines()
+    facts = dict(line.split(maxsplit=1) for line in lines)
     assert {"Python", "numba", "llvmlite", "numpy", "MPI", "CUDA", "threads", "kernel-cache"} <= facts.keys()
     assert int(facts["threads"].split(",")[0]) >= 1
     assert "kernels" in facts["kernel-cache"]
+    assert facts["result-memory"] == "at most 1074 MB of freed results are kept"
     assert re.fullmatch(r"\S+, vectors of (64|128|256|512) bits", facts["processor"])
 
 
 def test_info_for_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NUMBAFUNC_CACHE_DIR", str(tmp_path / "kernels"))
     monkeypatch.setenv("NUMBAFUNC_CACHE_SIZE", "2")
+    monkeypatch.setenv("NUMBAFUNC_RESULT_MEMORY", "3")
     result = run("info", "--json", folder=tmp_path)
     assert result.returncode == 0, result.stderr
     facts = json.loads(result.stdout)
     assert facts["numbafunc"] == numbafunc.__version__
     assert facts["packages"]["numpy"] == np.__version__
     assert facts["cache"] == {"folder": str(tmp_path / "kernels"), "entries": 0, "bytes": 0, "limit": 2 * 2**20}
+    assert facts["result_memory"] == {"limit": 3 * 2**20}
     assert facts["threads"]["count"] >= 1
     assert set(facts["cuda"]) == {"driver", "devices", "toolkit"}
     had = {name.lower() for name, there in read_processor().items() if there}

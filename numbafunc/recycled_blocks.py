@@ -292,12 +292,12 @@ kept:
   %live.before = atomicrmw add ptr %live.at, i64 %bytes monotonic
   %live = add i64 %live.before, %bytes
   %peak.at = {_field("peak")}
-  %peak.before = atomicrmw umax ptr %peak.at, i64 %live monotonic
   %size = call i64 @size_for(i64 %bytes)
   %block = call ptr @take(ptr %pool, i64 %size)
   %none = icmp eq ptr %block, null
   br i1 %none, label %fresh, label %found
 found:
+  %peak.found = atomicrmw umax ptr %peak.at, i64 %live monotonic
   %recycled.at = {_field("recycled")}
   %recycled = atomicrmw add ptr %recycled.at, i64 1 monotonic
   %bytes.at = getelementptr inbounds i64, ptr %block, i64 -1
@@ -312,7 +312,9 @@ fresh:
   %capacity = call i64 @bytes_of(i64 %size)
   %held.at = {_field("held")}
   %held = atomicrmw add ptr %held.at, i64 %capacity monotonic
-  %peak = load atomic i64, ptr %peak.at monotonic, align 8
+  %peak.before = load atomic i64, ptr %peak.at monotonic, align 8
+  %higher = icmp ugt i64 %live, %peak.before
+  %peak = select i1 %higher, i64 %live, i64 %peak.before
   %part = lshr i64 %peak, 3
   %small = icmp ult i64 %part, {_MARGIN}
   %margin = select i1 %small, i64 {_MARGIN}, i64 %part
@@ -330,6 +332,7 @@ scarce:
 made:
   %raw.made = phi ptr [ %raw, %fresh ], [ %raw.last, %scarce ]
   %block.made = call ptr @label(ptr %raw.made, i64 %capacity, i64 %bytes)
+  %peak.made = atomicrmw umax ptr %peak.at, i64 %live monotonic
   %fresh.at = {_field("fresh")}
   %fresh.count = atomicrmw add ptr %fresh.at, i64 1 monotonic
   ret ptr %block.made

@@ -53,7 +53,7 @@ def block({slots}, {results}, start, stop):
 
 def kernel({slots}, {results}):
     n = result0.size
-    size = min(BLOCK, max(SMALLEST, n // 8 // VECTORS * VECTORS))
+    size = min(BLOCK, max(SMALLEST, (n + 8 * VECTORS - 1) // (8 * VECTORS) * VECTORS))
     for index in prange((n + size - 1) // size):
         start = int64(index) * size
         block({slots}, {results}, start, min(start + size, n))

@@ -31,7 +31,7 @@ WORTH_WAKING = 80_000
 DENSE = 50_000
 """A launch within this time after the last one is one of many. So long workers stay awake for the next."""
 
-WAKES = 250_000
+WAKES = 500_000
 """The shortest time between two wakes because of many launches, which may be in vain where cores are busy."""
 
 PATIENCE = 3_000

@@ -20,14 +20,14 @@ from numbafunc.dual.own_memory import owns_memory
 from numbafunc.dual.recorder import collective_calls
 
 # Elements from which on a copy takes longer than to find out that it is not needed.
-_LARGE = 2**14
+LARGE = 2**14
 
 _LETS_GO: weakref.WeakKeyDictionary[CodeType, bool] = weakref.WeakKeyDictionary()
 """Whether the runs of a function so far have left no reference to its operands."""
 
 
 def _is_large(x: Any) -> bool:
-    return type(x) is np.ndarray and x.size > _LARGE and x.dtype.char in "fdFD"
+    return type(x) is np.ndarray and x.size > LARGE and x.dtype.char in "fdFD"
 
 
 class Borrowed:

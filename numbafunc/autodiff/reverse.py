@@ -14,7 +14,7 @@ import numpy as np
 import numbafunc.transposes as _transposes  # noqa: F401  (fills the table of recorders)
 from numbafunc import backend
 from numbafunc.autodiff.array_helpers import joined, owner_of, unit_directions
-from numbafunc.autodiff.borrowed import Borrowed, given_away, outline
+from numbafunc.autodiff.borrowed import LARGE, Borrowed, given_away, outline
 from numbafunc.autodiff.variables import (
     Variables,
     as_array,
@@ -264,18 +264,22 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
             arguments.append(structure.unflatten(new))
         return f(*arguments)
 
-    borrowed = Borrowed(f, taken, snapshot)
-    tape = Tape(borrowed.operands, run, has_aux)
+    borrowed = None
+    for leaf in taken:
+        if leaf.size > LARGE:
+            borrowed = Borrowed(f, taken, snapshot)
+            break
+    tape = Tape(taken if borrowed is None else borrowed.operands, run, has_aux, kept=borrowed is None)
     values, ends, names, structure = tape.outputs()
     # The steps may refer to values too, and what is given away may be changed in place.
     tape.result = None
-    value, aux = structure.unflatten(given_away(values, snapshot)), tape.aux
-    if has_aux:
-        aux, tape.aux = tree_map(snapshot, aux), None
-    tape.leaves = [outline(leaf) for leaf in tape.leaves]
-    del borrowed.operands
-    if not borrowed.returned():
-        return vjp(f, *primals, has_aux=has_aux)
+    value = structure.unflatten(map(snapshot, values) if borrowed is None else given_away(values, snapshot))
+    aux, tape.aux = tree_map(snapshot, tape.aux) if has_aux else None, None
+    if borrowed is not None:
+        tape.leaves = [outline(leaf) for leaf in tape.leaves]
+        del borrowed.operands, leaf
+        if not borrowed.returned():
+            return vjp(f, *primals, has_aux=has_aux)
 
     def pull(cotangent: Any) -> tuple[Any, ...]:
         given = structure.flatten_like(cotangent)

@@ -112,7 +112,9 @@ def scattered(
         order = sorted(range(view.ndim), key=lambda axis: -view.strides[axis])
         if view.transpose(order).flags.c_contiguous:
             # Each element has one copy, so it is a copy too, by the inverse order.
-            return contiguous(moved.transpose(order), moved).reshape(result.shape)
+            back = moved.transpose(order)
+            copied = back.copy() if back.flags.c_contiguous else contiguous(back, moved)
+            return copied.reshape(result.shape)
     result[...] = 0
     repeated = tuple(axis for axis, stride in enumerate(view.strides) if stride == 0 and view.shape[axis] > 1)
     if repeated:

@@ -41,7 +41,7 @@ from numbafunc.kinds.partials import partials_of
 from numbafunc.kinds.shortcuts import Shortcut, signature_of
 from numbafunc.numba_import import after_import
 
-_MANY = 2**13
+_MANY = 2**18
 """Elements from which on a reduction with tangents takes less time than elementwise functions and a sum."""
 
 _EXACT = 2**24

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.special
-from chosen_backend import log_softmax, logsumexp, numbafunc, softmax
+from chosen_backend import ACTIVE, log_softmax, logsumexp, numbafunc, softmax
 
 pytestmark = pytest.mark.any_backend
 
@@ -281,3 +281,16 @@ def test_derivatives_of_log_softmax_have_all_digits_beside_a_dominant_element(op
         np.testing.assert_allclose(numbafunc.grad(share, mode=mode)(x), [small, -small], rtol=1e-13)
         np.testing.assert_allclose(numbafunc.hessian(share, mode=mode)(x), wanted, rtol=1e-13)
     np.testing.assert_array_equal(tangent_of(lambda x: log_softmax(x, **options), [3.0, 3.0], [1, 0]), [0.5, -0.5])
+
+
+@pytest.mark.skipif(ACTIVE, reason="kernels of main memory")
+@pytest.mark.parametrize("axis", [0, -1])
+def test_gradients_of_large_arrays(axis):
+    x, cotangent = np.random.default_rng(5).normal(size=(2, 600, 500))
+    y = np.exp(x - scipy.special.logsumexp(x, axis, keepdims=True))
+    for function, wanted in (
+        (numbafunc.softmax, y * (cotangent - np.sum(cotangent * y, axis, keepdims=True))),
+        (numbafunc.log_softmax, cotangent - y * np.sum(cotangent, axis, keepdims=True)),
+    ):
+        (gradient,) = numbafunc.vjp(lambda x, function=function: function(x, axis=axis), x)[1](cotangent)
+        np.testing.assert_allclose(gradient, wanted, rtol=1e-12, atol=1e-14)

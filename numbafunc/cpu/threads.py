@@ -42,7 +42,7 @@ class Kernels(Bounded):
 
     def __init__(self, most: float = math.inf, most_bytes: float = math.inf) -> None:
         super().__init__(most, most_bytes)
-        _KEPT.append(weakref.ref(self))
+        _KEPT.append(weakref.ref(self, _KEPT.remove))
 
 
 _KEPT: list[weakref.ref[Kernels]] = []
@@ -50,7 +50,7 @@ _KEPT: list[weakref.ref[Kernels]] = []
 
 def _forget_in_child() -> None:
     if start.cache_info().currsize and start()[0] == "omp":
-        for reference in _KEPT:
+        for reference in list(_KEPT):
             kernels = reference()
             if kernels is not None:
                 kernels.clear()

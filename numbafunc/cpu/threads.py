@@ -112,7 +112,7 @@ class Kernels(Bounded):
 
     def __init__(self, most: float = math.inf, most_bytes: float = math.inf) -> None:
         super().__init__(most, most_bytes)
-        _KEPT.append(weakref.ref(self))
+        _KEPT.append(weakref.ref(self, _KEPT.remove))
 
 
 _KEPT: list[weakref.ref[Kernels]] = []
@@ -120,7 +120,7 @@ _KEPT: list[weakref.ref[Kernels]] = []
 
 def forget() -> None:
     """Let go of all kernels that are kept, so that later calls choose anew between one thread and several."""
-    for reference in _KEPT:
+    for reference in list(_KEPT):  # threads may make and drop some meanwhile
         kernels = reference()
         if kernels is not None:
             kernels.clear()

@@ -11,7 +11,6 @@ import ctypes
 import os
 import platform
 import sys
-from functools import cache
 from typing import Any
 
 import llvmlite
@@ -49,13 +48,19 @@ def set_count(number: int, counter: int | None = None) -> None:
     _functions()["set_num_threads"](number, counter)
 
 
+_ready: dict[str, Any] | None = None
+
+
 def _functions() -> dict[str, Any]:
     """The functions, ready for kernels; the workers are started by the first launch that has something for them."""
-    with alone():
-        return _loaded()
+    global _ready
+    if _ready is None:  # else no thread waits for one that compiles
+        with alone():
+            if _ready is None:
+                _ready = _loaded()
+    return _ready
 
 
-@cache
 def _loaded() -> dict[str, Any]:
     engine = _engine()
     addresses = {name: engine.get_function_address(name) for name in _FUNCTIONS}

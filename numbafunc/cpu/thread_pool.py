@@ -67,8 +67,18 @@ def _loaded() -> dict[str, Any]:
     for name, address in addresses.items():
         llvm.add_symbol(name, address)
     found = {name.removeprefix("numbafunc_"): kind(addresses[name]) for name, kind in _FUNCTIONS.items() if kind}
-    os.register_at_fork(after_in_child=found["forget_workers"])
-    atexit.register(found["stop_workers"])
+    process = [os.getpid()]
+
+    def forget_workers() -> None:
+        process[0] = os.getpid()
+        found["forget_workers"]()
+
+    def stop_workers() -> None:
+        if process[0] == os.getpid():  # a child that C code has forked was not told, and has no workers to wait for
+            found["stop_workers"]()
+
+    os.register_at_fork(after_in_child=forget_workers)
+    atexit.register(stop_workers)
     return found
 
 

@@ -41,7 +41,7 @@ def limit() -> int:
     """How many bytes of memory are kept for results to come: ``NUMBAFUNC_RESULT_MEMORY`` in MiB, 1024 by default."""
     text = os.environ.get(VARIABLE, "1024")
     try:
-        return max(int(float(text) * 2**20), 0)
+        return min(max(int(float(text) * 2**20), 0), 2**62)
     except (ValueError, OverflowError):
         warnings.warn(f"{VARIABLE} is {text!r}; wanted: a number of MiB. 1024 is used.", RuntimeWarning, stacklevel=2)
         return 2**30

@@ -11,7 +11,6 @@ import ctypes
 import os
 import platform
 import sys
-from functools import cache
 from typing import Any
 
 import llvmlite
@@ -49,21 +48,37 @@ def set_count(number: int, counter: int | None = None) -> None:
     _functions()["set_num_threads"](number, counter)
 
 
+_ready: dict[str, Any] | None = None
+
+
 def _functions() -> dict[str, Any]:
     """The functions, ready for kernels; the workers are started by the first launch that has something for them."""
-    with alone():
-        return _loaded()
+    global _ready
+    if _ready is None:  # else no thread waits for one that compiles
+        with alone():
+            if _ready is None:
+                _ready = _loaded()
+    return _ready
 
 
-@cache
 def _loaded() -> dict[str, Any]:
     engine = _engine()
     addresses = {name: engine.get_function_address(name) for name in _FUNCTIONS}
     for name, address in addresses.items():
         llvm.add_symbol(name, address)
     found = {name.removeprefix("numbafunc_"): kind(addresses[name]) for name, kind in _FUNCTIONS.items() if kind}
-    os.register_at_fork(after_in_child=found["forget_workers"])
-    atexit.register(found["stop_workers"])
+    process = [os.getpid()]
+
+    def forget_workers() -> None:
+        process[0] = os.getpid()
+        found["forget_workers"]()
+
+    def stop_workers() -> None:
+        if process[0] == os.getpid():  # a child that C code has forked was not told, and has no workers to wait for
+            found["stop_workers"]()
+
+    os.register_at_fork(after_in_child=forget_workers)
+    atexit.register(stop_workers)
     return found
 
 

@@ -13,7 +13,7 @@ import pytest
 
 import numbafunc
 from numbafunc import result_memory
-from numbafunc.recycled_blocks import SMALLEST
+from numbafunc.recycled_blocks import SMALLEST, Pool
 
 try:
     from numpy._core.multiarray import get_handler_name
@@ -302,6 +302,42 @@ def test_free_blocks_are_given_back_where_memory_is_scarce(programs):
     assert programs.run(program) == "True True"
 
 
+def test_results_have_memory_where_no_mapping_can_be_made(programs):
+    pytest.importorskip("resource")
+    if sys.platform != "linux":
+        pytest.skip("blocks are mappings on Linux alone")
+    program = """
+        import resource
+        from pathlib import Path
+        import numpy as np, numbafunc
+        from numbafunc import result_memory
+        from numbafunc.cpu.heap import keep_freed_memory
+
+        x = np.linspace(-1, 1, 150_000)
+        kept = [numbafunc.relu(x) for _ in range(3)]
+        keep_freed_memory()
+        np.ones(2**21)  # from now on the heap has room for some arrays
+        status = Path("/proc/self/status").read_text().splitlines()
+        there = 1024 * next(int(line.split()[1]) for line in status if "VmSize" in line)
+        resource.setrlimit(resource.RLIMIT_AS, (there, resource.RLIM_INFINITY))
+        try:
+            numpys = [np.empty(150_000) for _ in range(3)]
+        except MemoryError:
+            print("no room")
+        else:
+            kept += [numbafunc.relu(x) for _ in range(3)]
+            assert all(np.array_equal(kept[0], one) for one in kept)
+            pool = result_memory.pool()
+            assert pool.live == 3 * x.nbytes
+            del kept
+            assert pool.live == 0 and pool.held == pool.spare
+            print("fine")
+        """
+    if (said := programs.run(program)) == "no room":
+        pytest.skip("another C library has no such heap")
+    assert said == "fine"
+
+
 def test_it_can_be_switched_off(programs):
     program = """
         import numpy as np, numbafunc, warnings
@@ -318,6 +354,11 @@ def test_it_can_be_switched_off(programs):
     assert programs.run(program, NUMBAFUNC_RESULT_MEMORY="lots") == (
         f"{OURS} NUMBAFUNC_RESULT_MEMORY is 'lots'; wanted: a number of MiB. 1024 is used."
     )
+
+
+def test_no_limit_is_too_large_for_the_pool(monkeypatch):
+    monkeypatch.setenv(result_memory.VARIABLE, "1e20")
+    assert Pool(limit=result_memory.limit()).limit > 2**60
 
 
 def test_a_handler_of_the_program_stays(programs):

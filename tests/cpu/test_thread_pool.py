@@ -145,6 +145,24 @@ def test_a_program_ends_while_threads_compute(programs):
     assert programs.run("import atexit, os\natexit.register(lambda: use())\n" + PREPARE + EXIT) == "done"
 
 
+UNTOLD = """
+import ctypes
+workers({os.getpid()})
+child = ctypes.CDLL(None).fork()
+if child == 0:
+    use()
+    sys.exit()
+print(os.waitpid(child, 0)[1])
+"""
+
+
+def test_a_child_ends_that_python_did_not_fork(programs):
+    # As daemon(3) of the C library does: no function of Python's is called in the child.
+    setting = {"NUMBA_NUM_THREADS": "4", "OPENBLAS_NUM_THREADS": "1"}
+    programs.run(PREPARE + "use()", **setting)
+    assert programs.run(PREPARE + UNTOLD, **setting) == "0"
+
+
 FLUSHED = """
 import llvmlite.binding as llvm
 import ctypes

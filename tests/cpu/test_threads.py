@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import numbafunc
+from numbafunc.cpu import threads
+from numbafunc.cpu.kernel_loader import alone
 
 AT_ONCE = """
 import sys
@@ -141,6 +143,15 @@ def test_results_do_not_depend_on_the_number_of_threads(programs):
     counts = json.loads(programs.run(NUMBERS, NUMBA_NUM_THREADS="3"))
     assert counts
     assert {name: count for name, count in counts.items() if count != 1} == {}
+
+
+def test_no_thread_waits_for_one_that_compiles():
+    expected, results = threads.count(), []
+    with alone():
+        thread = threading.Thread(target=lambda: results.append(threads.count()), daemon=True)
+        thread.start()
+        thread.join(60)
+        assert results == [expected]
 
 
 def test_levels_of_threads_do_not_mix():

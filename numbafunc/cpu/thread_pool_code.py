@@ -105,6 +105,7 @@ declare i32 @pthread_create(ptr, ptr, ptr, ptr)
 declare i32 @pthread_join(i64, ptr)
 declare i32 @pthread_sigmask(i32, ptr, ptr)
 declare i32 @sigfillset(ptr)
+declare i32 @sigdelset(ptr, i32)
 declare i64 @llvm.smin.i64(i64, i64)
 declare i64 @llvm.smax.i64(i64, i64)
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
@@ -287,8 +288,12 @@ entry:
   %enough = icmp sge i32 %have, %wanted
   %none = or i1 %enough, %limited
   br i1 %none, label %end, label %begin
-begin: ; signals are for the threads of the program, which new threads take theirs from
+begin: ; signals are for the threads of the program, but for those by which a fault in a thread is told to itself
   call i32 @sigfillset(ptr %all)
+  call i32 @sigdelset(ptr %all, i32 4) ; SIGILL, SIGBUS, SIGFPE, SIGSEGV
+  call i32 @sigdelset(ptr %all, i32 7)
+  call i32 @sigdelset(ptr %all, i32 8)
+  call i32 @sigdelset(ptr %all, i32 11)
   call i32 @pthread_sigmask(i32 2, ptr %all, ptr %old)
   br label %make
 make:

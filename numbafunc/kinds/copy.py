@@ -119,6 +119,7 @@ def scattered(
     repeated = tuple(axis for axis, stride in enumerate(view.strides) if stride == 0 and view.shape[axis] > 1)
     if repeated:
         moved = moved.sum(repeated)
+    if repeated or not view.flags.writeable:  # a view that broadcasting has made is not, even if no axis is longer
         lengths = [1 if axis in repeated else length for axis, length in enumerate(view.shape)]
         view = as_strided(result, lengths, view.strides)
         moved = moved.reshape(lengths)

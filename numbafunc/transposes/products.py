@@ -32,7 +32,7 @@ def sum_of_products(apply: Callable[..., Any], cotangent: Any, *factors: Any) ->
         return total
     # What is infinite is replaced by its sign, and then by 1: sums of these tell how many products go which way.
     infinite, dtype = np.isinf(cotangent), total.dtype
-    signs = [np.sign(factor) for factor in factors]
+    signs = [np.sign(factor.astype(dtype) if factor.dtype == bool else factor) for factor in factors]
     sizes = [abs(sign) for sign in signs]
     surplus = apply(np.where(infinite, np.sign(cotangent), 0), *signs)
     count = apply(infinite.astype(dtype), *sizes)

@@ -186,6 +186,8 @@ def test_upscale_nn():
     assert numbafunc.upscale_nn(x, 0).shape == (1, 1, 0, 0)
     for scale in (1, 2, 4, 5, 8, 11):
         np.testing.assert_array_equal(numbafunc.upscale_nn(x, scale), x.repeat(scale, 2).repeat(scale, 3))
+        value, pull = numbafunc.vjp(lambda x, scale=scale: numbafunc.upscale_nn(x, scale), x)
+        np.testing.assert_array_equal(pull(value), (scale**2 * x,))
     np.testing.assert_array_equal(numbafunc.upscale_nn(x, np.int32(2)), numbafunc.upscale_nn(x))
     for scale in (-1, 2.0, 1.0, True, "2", None, (2, 2), [2]):
         with pytest.raises(TypeError, match="^scale is"):

@@ -140,6 +140,8 @@ PRODUCTS = {
     "matrix @ matrix": (lambda v: MATRIX @ np.stack([v, v * v], -1), [0.0, 0.0, 1.0]),
     "row @ matrix": (lambda v: v[np.newaxis] @ np.abs(MATRIX), [0.0, 0.0, 2.0]),
     "convolve": (lambda v: np.convolve(v, [1.0, 0.0, -1.0]), [1.0, 0.0, 1.0]),
+    "convolve bools": (lambda v: np.convolve(v, [True, False, True]), [1.0, 0.0, 1.0]),
+    "einsum of bools": (lambda v: np.einsum("ij,j->i", MATRIX > 0, v), [1.0, 0.0, 1.0]),
 }
 
 

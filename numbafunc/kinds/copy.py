@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from numbafunc.backend import Backend
+from numbafunc.backend import CPU, Backend
 from numbafunc.cpu import kernels, threads
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import WORDS, empty, is_plain, span
@@ -61,6 +61,7 @@ class Movement(Linear):
         transpose: Callable[..., np.ndarray[Any, Any]] | None = None,
     ) -> None:
         super().__init__(name, _copied, Backend.copy, transpose or scattered, Backend.copy_transpose)
+        CPU.bring(Backend.copy_transpose, scattered)  # the entry serves every movement
         self.arrange = arrange
 
     def __call__(self, x: Any, *static: Any, shortcut: Shortcut | None = None) -> Any:

@@ -23,7 +23,6 @@ from numbafunc.dual.array import Dual, Operand, make, on_device, value_of
 from numbafunc.dual.dtypes import is_finite, refuse_long
 from numbafunc.dual.recorded import added
 from numbafunc.dual.recorder import RECORDED, Primitive, Recorder, Rooted
-from numbafunc.dual.tables import HOOKS
 
 
 def scale(factor: Operand, tangent: Operand) -> Any:
@@ -209,7 +208,7 @@ def times_constant(factor: Operand, tangent: Operand) -> Any:
 SCALED = Primitive(
     "product with a constant",
     lambda x, factor: scale(factor, x),
-    lambda cotangent, place, x, factor: HOOKS["product"](factor, cotangent),
+    lambda cotangent, place, x, factor: mixed(factor, cotangent),
 )
 
 
@@ -221,7 +220,7 @@ def _sum_of_scaled(*arguments: Any) -> Any:
 SUM_OF_SCALED = Primitive(
     "sum of products with constants",
     _sum_of_scaled,
-    lambda cotangent, place, *arguments: HOOKS["product"](arguments[-1][place], cotangent),
+    lambda cotangent, place, *arguments: mixed(arguments[-1][place], cotangent),
 )
 """The step of several tangents, followed by the sequence of as many factors."""
 

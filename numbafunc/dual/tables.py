@@ -23,5 +23,4 @@ itself with options."""
 HOOKS: dict[str, Callable[..., Any]] = {}
 """Other functions that dual arrays call, by name: ``find_ufunc_rule(ufunc)`` gives the rule of a ufunc that the
 table lacks, or None; ``reduce(x)`` tells pickle how to restore a dual array; ``show(x)`` gives a blank dual
-array as a plain one; ``product(factor, cotangent)`` is that of :mod:`numbafunc.kinds.product`; the others are in
-:mod:`numbafunc.rules.blanks` and :mod:`numbafunc.rules.in_place`."""
+array as a plain one; the others are in :mod:`numbafunc.rules.blanks` and :mod:`numbafunc.rules.in_place`."""

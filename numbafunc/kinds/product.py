@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from numbafunc.dual.products import mixed
-from numbafunc.dual.tables import HOOKS
 from numbafunc.kinds.elementwise import Elementwise
 
 # Elements from which on a look at the product for NaN takes longer than a call of the kernel.
@@ -39,7 +38,5 @@ def product(factor: Any, cotangent: Any) -> Any:
         return _op(factor, cotangent.reshape(factor.shape)).reshape(cotangent.shape)
     return mixed(factor, cotangent)
 
-
-HOOKS["product"] = product
 
 __all__ = ["product"]

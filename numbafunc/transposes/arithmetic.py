@@ -13,7 +13,17 @@ import numpy
 from numbafunc.dual import anywhere
 from numbafunc.dual.array import value_of
 from numbafunc.dual.dtypes import is_finite
-from numbafunc.dual.products import SCALED, divide, divide_by_length, masked, mixed, scale, sloped, sum_of_products
+from numbafunc.dual.products import (
+    SCALED,
+    SUM_OF_SCALED,
+    divide,
+    divide_by_length,
+    masked,
+    mixed,
+    scale,
+    sloped,
+    sum_of_products,
+)
 from numbafunc.dual.recorder import RECORDED, Primitive, Recorder, Rooted, Shape, not_linear
 from numbafunc.kinds.product import product
 from numbafunc.limits import broadcast_shapes
@@ -63,6 +73,9 @@ def _one_factor(what: str, x: Any, y: Any) -> tuple[Recorder, Any]:
     return x, y
 
 
+# The floor of these steps has no kernels.
+SCALED.transpose = lambda cotangent, place, x, factor: product(factor, cotangent)
+SUM_OF_SCALED.transpose = lambda cotangent, place, *arguments: product(arguments[-1][place], cotangent)
 SLOPED = Primitive("product with a partial derivative", SCALED.apply, SCALED.transpose, curved=True)
 MIXED = Primitive(
     "product with a tangent of another level",

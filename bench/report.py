@@ -261,7 +261,7 @@ SHARE = 0.9
 
 def bandwidth_rows(results: Results) -> list[dict[str, str]]:
     """What ops with ``out=`` move in a second, beside copies and PyTorch."""
-    titles = {OURS: "ours", "torch": TITLES["torch"], COPIES[0]: "copyto", COPIES[1]: "copy_"}
+    titles = {OURS: "ours", "torch": TITLES["torch"], COPIES[0]: "copyto", COPIES[1]: "PyTorch's copy"}
     return [
         {
             "case": row.name + ("*" if row.disturbed else ""),

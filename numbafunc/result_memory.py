@@ -13,7 +13,6 @@ import contextvars
 import ctypes
 import math
 import os
-import threading
 import warnings
 from collections.abc import Callable
 from importlib import import_module
@@ -21,6 +20,7 @@ from typing import Any
 
 from numpy import dtype, empty, ndarray
 
+from numbafunc.process_lock import ProcessLock
 from numbafunc.recycled_blocks import SMALLEST, Handler, Pool, new_handler
 
 VARIABLE = "NUMBAFUNC_RESULT_MEMORY"
@@ -49,7 +49,7 @@ def limit() -> int:
 
 def _first(_: None) -> Any:
     """Make our handler, which takes a few milliseconds, at the first question which handler is set."""
-    with _lock:
+    with _process.lock:
         if _handler_set is _first:
             most = limit()
             if most:
@@ -67,17 +67,7 @@ _default: Any = None
 _variable: contextvars.ContextVar[Any]
 _new_context: Callable[[], contextvars.Context]
 _pool: Pool | None = None
-_lock = threading.RLock()
-
-
-def _free_in_child() -> None:
-    """Make the lock anew in a forked child, where the thread that held it does not go on."""
-    global _lock
-    _lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_free_in_child)
+_process = ProcessLock()
 
 
 def _turn_off() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import builtins
 import ctypes
-import os
 import sys
 import threading
 from collections.abc import Sequence
@@ -25,23 +24,14 @@ import llvmlite.binding as llvm
 from numbafunc.cpu.cache_entries import packed, unpacked
 from numbafunc.cpu.cache_key import numba_folder
 from numbafunc.numba_import import import_numba
+from numbafunc.process_lock import ProcessLock
 
-_lock = threading.RLock()
-
-
-def _free_in_child() -> None:
-    """Make the lock anew in a forked child, where the thread that held it does not go on."""
-    global _lock
-    _lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_free_in_child)
+_process = ProcessLock()
 
 
 def alone() -> threading.RLock:
     """The lock of the thread that puts machine code into memory, as only one at a time may do."""
-    return _lock
+    return _process.lock
 
 
 # How the names of variables begin that hold the environments of functions.

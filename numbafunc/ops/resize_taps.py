@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -291,17 +291,22 @@ def order_of_axes(shape: Shape, target: Shape, sampling: Sampling) -> list[tuple
     return order  # type: ignore[return-value]
 
 
-def steps_to(shape: Shape, target: Shape, sampling: Sampling, dtype: np.dtype[Any]) -> tuple[Step, ...]:
-    """The steps from one shape to another of as many axes; none where nothing changes or the result is empty."""
-    if 0 in target:
-        return ()
-    steps = []
+def changes(shape: Shape, target: Shape, sampling: Sampling) -> Iterator[tuple[Shape, Shape, tuple[int, ...]]]:
+    """The shapes before and behind each step, and the axes that it changes, as :func:`order_of_axes` has them."""
     current = list(shape)
     for axes in order_of_axes(shape, target, sampling):
         before = tuple(current)
         for axis in axes:
             current[axis] = target[axis]
-        goal = tuple(current)
+        yield before, tuple(current), axes
+
+
+def steps_to(shape: Shape, target: Shape, sampling: Sampling, dtype: np.dtype[Any]) -> tuple[Step, ...]:
+    """The steps from one shape to another of as many axes; none where nothing changes or the result is empty."""
+    if 0 in target:
+        return ()
+    steps = []
+    for before, goal, axes in changes(shape, target, sampling):
         if len(axes) == 1 and _has_long_table(before, goal, axes[0], sampling):
             pieces = _Pieces(before, goal, axes[0], sampling, dtype)
             steps.append(Step(pieces, goal, np.zeros(0, np.int64), np.zeros(0, np.float32)))
@@ -466,6 +471,7 @@ __all__ = [
     "Sampling",
     "Step",
     "Taps",
+    "changes",
     "first_of",
     "grid",
     "kept_steps",

@@ -15,10 +15,10 @@ from numbafunc.cpu.memory import flat_words
 from numbafunc.ops.resize_step import FACTORS, Step, Taps, group_of, lengths_of_step, weighted_step
 from numbafunc.ops.resize_taps import (
     Sampling,
+    changes,
     first_of,
     nearest,
     nearest_between,
-    order_of_axes,
     rounded,
     span_of,
     table_words,
@@ -85,12 +85,7 @@ def _by_kernels(x: Array, leading: int, shape: Shape, sampling: Sampling) -> Arr
 def _steps_back(shape: Shape, target: Shape, sampling: Sampling, dtype: np.dtype[Any]) -> tuple[Step, ...]:
     """The steps from the shape of a cotangent to that of the operand."""
     steps = []
-    current = list(shape)
-    for axes in order_of_axes(shape, target, sampling):
-        before = tuple(current)
-        for axis in axes:
-            current[axis] = target[axis]
-        goal = tuple(current)
+    for before, goal, axes in changes(shape, target, sampling):
         axes = tuple(sorted(axes))
         places = lengths_of_step(before, goal, axes)
         _, rows, columns, new_rows, new_columns = places[: resize_pass.PER_TASK].tolist()

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from bench.arguments import Options
 from bench.machine import machine, versions
-from bench.measure import MODES, OURS, Case, Effort, Result, measure
+from bench.measure import OURS, Case, Effort, Result, measure
 from bench.ops import public
 from bench.results import (
     COPIES,
@@ -210,8 +210,8 @@ def lost_rows(results: Results) -> list[dict[str, str]]:
     return rows
 
 
-# What the geometric mean of a family shall be, over the better of PyTorch and JAX in each case; and the modules of the
-# package that have its ops.
+# What the geometric mean of a family shall be for values, over the better of PyTorch and JAX in each case; and the
+# modules of the package that have its ops.
 FAMILIES = {
     "elementwise": (2.5, ("activation", "activation_piecewise")),
     "rows": (2.5, ("softmax", "top_k")),
@@ -221,21 +221,28 @@ FAMILIES = {
 
 
 def family_rows(results: Results) -> list[dict[str, str]]:
-    """For each family of ops the typical ratio to the better of PyTorch and JAX, and how often that is faster."""
+    """For each family the typical ratio to the better peer of comparable accuracy, and how often that is faster.
+
+    A peer whose values err by more than 2 ULP does not compare; a column says what the ratio is if it does.
+    """
     modules = {name.rpartition(".")[2]: op.__module__.rpartition(".")[2] for name, op in public().items()}
-    rows = []
+    rows: list[dict[str, str]] = []
+
+    def better(members: Sequence[str], what: str | None, mode: str, wrong: bool = False) -> list[tuple[float, Row]]:
+        found = []
+        for row in results.select(what, mode):
+            left_out = set() if wrong else set(results.wrong_by(row))
+            ratios = [ratio for peer, ratio in row.ratios().items() if peer in RIVALS and peer not in left_out]
+            if ratios and modules.get(row.name.split(" ")[0]) in members:
+                found.append((min(ratios), row))
+        return found
+
+    def typical(found: Sequence[tuple[float, Row]]) -> str:
+        return f"{geometric_mean(ratio for ratio, _ in found):.2f}" if found else ""
+
     for family, (bar, members) in FAMILIES.items():
         for what in (None, "value", "jvp", "gradient"):
-            found, alternating = (
-                [
-                    (min(ratios), row)
-                    for row in results.select(what, mode)
-                    if modules.get(row.name.split(" ")[0]) in members
-                    and (ratios := [ratio for peer, ratio in row.ratios().items() if peer in RIVALS])
-                ]
-                for mode in MODES
-            )
-            if found:
+            if found := better(members, what, "blocks"):
                 worst, where = min(found, key=lambda entry: entry[0])
                 rows.append(
                     {
@@ -243,12 +250,11 @@ def family_rows(results: Results) -> list[dict[str, str]]:
                         "what": what or "all",
                         "cases": str(len(found)),
                         "below 1": str(sum(ratio < 1 for ratio, _ in found)),
-                        "typical": f"{geometric_mean(ratio for ratio, _ in found):.2f}",
-                        "bar": "" if what else f"{bar:g}",
+                        "typical": typical(found),
+                        "bar": f"{bar:g}" if what == "value" else "",
                         "our worst": f"{worst:.2g}, {where.what} of {where.name}, {where.size} {where.dtype}",
-                        "typical, alternating": f"{geometric_mean(ratio for ratio, _ in alternating):.2f}"
-                        if alternating
-                        else "",
+                        "typical, any accuracy": typical(better(members, what, "blocks", wrong=True)),
+                        "typical, alternating": typical(better(members, what, "alternating")),
                     }
                 )
     return rows
@@ -356,7 +362,8 @@ def write_page(results: Results, title: str, plots: Iterable[str]) -> str:
         "In short": "`blocks`: each library by itself, after a pause and a warm-up. `alternating`: the libraries take "
         f"turns call by call.\n\n{markdown(summary(results))}",
         "Our bars": "\n".join(f"- {line}" for line in bars(results)) or "Not measured.",
-        "Families": "The peer's time by ours, of the better of PyTorch and JAX in each case.\n\n"
+        "Families": "The peer's time by ours, of the better of PyTorch and JAX in each case, but for a library whose "
+        f"values err by more than {TOLERATED:g} ULP.\n\n"
         + (markdown(family_rows(results)) if family_rows(results) else "Not measured."),
         "Bandwidth": "Ops that write to `out=`, which read and write each element once, in arrays that no cache "
         "holds; beside `numpy.copyto`, PyTorch's `copy_`, and PyTorch's own op.\n\n"

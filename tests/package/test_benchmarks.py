@@ -257,11 +257,23 @@ def test_families_take_the_better_peer():
     rows += [row("relu", "jvp", 32.0, 8.0, "alternating"), row("relu out=", "value", 0.1, 0.1, "bandwidth")]
     found = {(one["family"], one["what"]): one for one in report.family_rows(results.Results(rows))}
     every = found["elementwise", "all"]
-    assert (every["cases"], every["below 1"], every["typical"], every["bar"]) == ("2", "1", "1.41", "2.5")
+    assert (every["cases"], every["below 1"], every["typical"], every["bar"]) == ("2", "1", "1.41", "")
     assert (every["our worst"], every["typical, alternating"]) == ("0.5, jvp of relu, 1e6 float32", "4.00")
-    assert found["elementwise", "value"]["typical"] == "4.00"
+    assert [found["elementwise", "value"][key] for key in ("typical", "bar")] == ["4.00", "2.5"]
     assert found["losses", "all"]["typical"] == "3.00"
     assert {family for family, _ in found} == {"elementwise", "losses"}
+
+
+def test_a_peer_that_is_wrong_does_not_compare():
+    times = {
+        key: {"minimum": time, "median": time, "spread": 0.0}
+        for key, time in {"numbafunc": 2.0, "torch": 1.0, "jax": 6.0}.items()
+    }
+    rows = [results.Row("gelu", "value", "float32", "1e6", 10**6, "blocks", times)]
+    errors = {"gelu": {"float32": {"numbafunc": 0.9, "torch": 2.1, "jax": 2.0}}}
+    found = report.family_rows(results.Results(rows, errors=errors))
+    for one in found:
+        assert (one["below 1"], one["typical"], one["typical, any accuracy"]) == ("0", "3.00", "0.50")
 
 
 def test_each_family_has_ops():

@@ -61,18 +61,23 @@ print(time.perf_counter() - start)
 }
 
 
-def seconds_in_fresh_process(source: str, **variables: str) -> float:
-    """What a program prints, run by a new interpreter."""
+def fresh_process(source: str, **variables: str) -> str:
+    """What a program prints, run by a new interpreter. It may keep bytecode, as installers do for all packages."""
     environment = {**os.environ, "JAX_PLATFORMS": "cpu", **variables}
-    done = subprocess.run([sys.executable, "-c", source], env=environment, capture_output=True, text=True, check=True)
-    return float(done.stdout.split()[-1])
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    command = [sys.executable, "-c", source]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def seconds_in_fresh_process(source: str, **variables: str) -> float:
+    """The seconds that a program prints."""
+    return float(fresh_process(source, **variables).split()[-1])
 
 
 def seconds_of_program(source: str) -> float:
     """The time that a program takes as a whole."""
     start = time.perf_counter()
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
-    subprocess.run([sys.executable, "-c", source], env=environment, capture_output=True, check=True)
+    fresh_process(source)
     return time.perf_counter() - start
 
 

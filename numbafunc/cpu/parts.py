@@ -56,9 +56,11 @@ class _Library(JITCodeLibrary):
         module = self._final_module
         for pointer in list(module.global_variables):
             name = pointer.name.removeprefix(RuntimeLinker.PREFIX)
+            if name == pointer.name:
+                continue
             inside = _defines(module, name)
             # A function that is no part of anything yet is being compiled, and calls this one.
-            if name == pointer.name or not (inside or name in _FINISHED):
+            if not (inside or name in _FINISHED):
                 continue
             opaque = str(pointer.type) == "ptr"
             value = f'ptr @"{name}"' if opaque else f'i8* bitcast (void ()* @"{name}" to i8*)'
@@ -176,6 +178,22 @@ class KernelCompiler(Compiler):
         return super().compile_extra(func)
 
 
+class _Glue(_Part):
+    """A library that checks arguments and calls kernels. A library that links it optimises the whole."""
+
+    def _optimize_final_module(self) -> None:
+        self._resolve_recursion()
+
+
+class GlueCompiler(Compiler):
+    """Numba's compiler for what stands between functions of users and kernels."""
+
+    def compile_extra(self, func: Any) -> Any:
+        """Compile a function."""
+        self.state.library = _Glue(self.state.targetctx.codegen(), func.__qualname__)
+        return super().compile_extra(func)
+
+
 class PartCompiler(Compiler):
     """Numba's compiler for functions that are linked into kernels."""
 
@@ -185,4 +203,4 @@ class PartCompiler(Compiler):
         return super().compile_extra(func)
 
 
-__all__ = ["KernelCompiler", "PartCompiler"]
+__all__ = ["GlueCompiler", "KernelCompiler", "PartCompiler"]

@@ -35,11 +35,14 @@ def register(module: str) -> None:
 def _register(module: str) -> None:
     from numba.extending import overload
 
+    from numbafunc.cpu.parts import GlueCompiler
+
     found = {}
     for public in _functions(module):
         op = _op_of(public)
         chosen = _by_name(public, module) if op is None else typed(public, op, _implementation)
-        overload(public, strict=False, prefer_literal=op is None)(chosen)
+        options = {"pipeline_class": GlueCompiler} if op is None else {}
+        overload(public, jit_options=options, strict=False, prefer_literal=op is None)(chosen)
         if op is not None:
             found[public] = op
     OPS.update(found)

@@ -129,7 +129,17 @@ NUMBERS = [
     "numbafunc.stop_gradient(x)",
     "numbafunc.sigmoid(x)",
 ]
-CASES = [(shape, call) for shape, calls in CALLS.items() for call in calls]
+
+
+def name_of(call):
+    return re.match(r"numbafunc\.[\w.]+", call)[0]
+
+
+# The calls of each function with their shapes. What one compiled function calls is optimised once.
+CASES = {}
+for _shape, _calls in CALLS.items():
+    for _call in _calls:
+        CASES.setdefault(name_of(_call), []).append((_shape, _call))
 
 
 @numba.njit
@@ -147,11 +157,26 @@ def step_alone(carry, _):
     return carry * 0.5, (carry, carry[0, 0, 0])
 
 
+NAMES = {"numbafunc": numbafunc, "np": np, "LABELS": LABELS, "MASK": MASK}
+NAMES.update(step=step, step_of_two=step_of_two, step_alone=step_alone)
+
+
 def function_of(call):
-    namespace = {"numbafunc": numbafunc, "np": np, "LABELS": LABELS, "MASK": MASK}
-    namespace.update(step=step, step_of_two=step_of_two, step_alone=step_alone)
+    namespace = dict(NAMES)
     exec(f"def function(x):\n    return {call}\n", namespace)
     return namespace["function"]
+
+
+def assert_same_bits_as_from_python(calls, operands):
+    """Compile one function for all calls, each with an operand of its own, and compare each with a call from Python."""
+    given = ", ".join(f"x{i}" for i in range(len(operands)))
+    results = "".join(re.sub(r"\bx\b", f"x{i}", call) + ", " for i, call in enumerate(calls))
+    namespace = dict(NAMES)
+    exec(f"def function({given}):\n    return ({results})\n", namespace)
+    found = numba.njit(namespace["function"])(*operands)
+    assert len(found) == len(calls)
+    for call, x, result in zip(calls, operands, found):
+        assert_same_bits(result, from_python(function_of(call), x), call)
 
 
 def from_python(function, x):
@@ -160,25 +185,18 @@ def from_python(function, x):
         return np.asarray(function(x))
 
 
-def assert_same_bits(result, expected):
+def assert_same_bits(result, expected, call=None):
     if type(result) is float and expected.dtype == np.float32:  # Numba returns float32 numbers as Python's
         assert float(np.float32(result)) == result
         result = np.float32(result)
     result = np.asarray(result)
-    assert (result.shape, result.dtype) == (expected.shape, expected.dtype)
-    assert result.tobytes() == expected.tobytes()
+    assert (result.shape, result.dtype) == (expected.shape, expected.dtype), call
+    assert result.tobytes() == expected.tobytes(), call
 
 
 def operand(shape, dtype="float64", seed=0):
     x = np.random.default_rng(seed).normal(0, 3, shape)
     return (np.round(x) if np.dtype(dtype).kind == "i" else x).astype(dtype)
-
-
-@pytest.mark.parametrize(("shape", "call"), CASES, ids=[f"{call} {shape}" for shape, call in CASES])
-def test_arrays(shape, call):
-    function = function_of(call)
-    x = operand(shape)
-    assert_same_bits(numba.njit(function)(x), from_python(function, x))
 
 
 def strided(x):
@@ -193,29 +211,31 @@ def read_only(x):
 
 
 FORMS = {
-    "float32": lambda shape: operand(shape, "float32"),
     "int32": lambda shape: operand(shape, "int32"),
     "Fortran": lambda shape: np.asfortranarray(operand(shape)),
     "strided": lambda shape: strided(operand(shape)),
     "read-only": lambda shape: read_only(operand(shape)),
 }
-# One call of each function.
-FIRST = {re.match(r"numbafunc\.[\w.]+", call)[0]: (shape, call) for shape, call in reversed(CASES)}
 
 
-# Compiling takes seconds, so breadth is left to the thorough suite.
-@pytest.mark.parametrize("form", ["float32", *(pytest.param(x, marks=pytest.mark.thorough) for x in [*FORMS][1:])])
-@pytest.mark.parametrize("name", sorted(FIRST))
-def test_dtypes_and_layouts(name, form):
-    shape, call = FIRST[name]
-    function = function_of(call)
-    x = FORMS[form](shape)
-    assert_same_bits(numba.njit(function)(x), from_python(function, x))
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_arrays(name):
+    shapes, calls = zip(*CASES[name])
+    # The first call in single precision too.
+    assert_same_bits_as_from_python([*calls, calls[0]], [*map(operand, shapes), operand(shapes[0], "float32")])
 
 
-@pytest.mark.parametrize("name", sorted(FIRST))
+# Kernels for integers are others, and compiling takes seconds.
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_dtypes_and_layouts(name):
+    shape, call = CASES[name][0]
+    assert_same_bits_as_from_python([call] * len(FORMS), [form(shape) for form in FORMS.values()])
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
 def test_parallel_loops(name):
-    shape, call = FIRST[name]
+    shape, call = CASES[name][0]
     function = function_of(call)
     inside = numba.njit(function)
 
@@ -231,18 +251,17 @@ def test_parallel_loops(name):
     assert_same_bits(many(xs), np.stack([from_python(function, x) for x in xs]))
 
 
-@pytest.mark.parametrize("call", NUMBERS)
-@pytest.mark.parametrize("x", [0.75, 2])
-def test_numbers(call, x):
-    function = function_of(call)
-    assert_same_bits(numba.njit(function)(x), from_python(function, x))
+def test_numbers():
+    # A float and an integer.
+    calls = [call for call in NUMBERS for _ in range(2)]
+    assert_same_bits_as_from_python(calls, [0.75, 2] * len(NUMBERS))
 
 
 def test_flags_of_the_caller_change_no_bit():
     x = operand((3, 4, 7))
     for call in ("numbafunc.softmax(x)", "numbafunc.interpolate(x, 9, mode='cubic')", "numbafunc.gelu(x)"):
         function = function_of(call)
-        assert_same_bits(numba.njit(fastmath=True, error_model="numpy")(function)(x), from_python(function, x))
+        assert_same_bits(numba.njit(fastmath=True, error_model="numpy")(function)(x), from_python(function, x), call)
 
 
 def test_all_functions_are_covered():
@@ -257,4 +276,4 @@ def test_all_functions_are_covered():
         f"numbafunc.{name}"
         for name in (*left, *autodiff.__all__, "divergence", "errors", "loss", "parallel", "constants")
     }
-    assert names <= {*FIRST, "numbafunc.gelu"}
+    assert names <= {*CASES, "numbafunc.gelu"}

@@ -46,60 +46,116 @@ def run(
     directions : Directions, optional
         Those of the dual arrays among the leaves and entries. There is at least one step then.
     """
-    algebra = None if directions is None else directions.algebra
+    loop = loop_for(f, init, leaves, weak, xs, entries, None if directions is None else directions.algebra)
+    values = loop.typed(leaves)
+    entries = [entry if type(entry) is Dual else np.ascontiguousarray(entry) for entry in entries]
+    if steps == 0:
+        return loop.without_steps(values, entries)
+    given = [*values, *entries]
+    runs = []
+    for chunk in [None] if directions is None else directions.chunks:
+        packed = [directions.pack(x, chunk) if moves else x for x, moves in zip(given, loop.moving)]
+        runs.append(loop.results(packed, steps, reverse))
+    return loop.nested([_unpacked(found, directions) for found in zip(*runs)])
+
+
+def loop_for(
+    f: Any, init: Any, leaves: list[Any], weak: list[bool], xs: Any, entries: list[Any], algebra: Any
+) -> CompiledLoop:
+    """The compiled loop for leaves and entries of the types of these; the arguments are those of :func:`run`."""
     users, f = f, copy_for_values(f) if algebra is None else copy_for(f, algebra)
     carry_form, x_form = form_of(init, "init"), form_of(xs, "xs")
-    entries = [entry if type(entry) is Dual else np.ascontiguousarray(entry) for entry in entries]
     names = flatten_with_names(init)[1]
-    leaves = [np.ascontiguousarray(leaf) if type(leaf) is not Dual and np.ndim(leaf) else leaf for leaf in leaves]
-    values = [leaf if type(leaf) is Dual or np.ndim(leaf) else np.asarray(leaf)[()] for leaf in leaves]
+    values = list(map(_leaf, leaves))
+    entries = [entry if type(entry) is Dual else np.ascontiguousarray(entry) for entry in entries]
     x_types = tuple(_entry_type(entry, algebra) for entry in entries)
     untyped = tuple(isinstance(leaf, (int, float, complex)) and not isinstance(leaf, np.generic) for leaf in leaves)
     carry_types = tuple(_carry_type(value, algebra) for value in values)
     carry_types, returned = _settled(
         f, carry_form, carry_types, tuple(weak), untyped, tuple(names), x_form, x_types, algebra
     )  # fmt: skip
-    values = [
-        value if type(value) is Dual or _dtype(type_) == value.dtype else _dtype(type_).type(value)
-        for value, type_ in zip(values, carry_types)
-    ]
     y_leaves = leaf_types(returned.types[1])
     if y_leaves is None:
         raise TypeError(
             f"the result of f has Numba's type {returned.types[1]}; wanted: arrays, numbers and tuples of them"
         )
-    if steps == 0:
+    return CompiledLoop(users, f, carry_form, carry_types, names, x_form, x_types, returned, y_leaves, algebra)
+
+
+def _leaf(leaf: Any) -> Any:
+    """A leaf of the carry: a contiguous array, or a number of NumPy's."""
+    if type(leaf) is Dual:
+        return leaf
+    return np.ascontiguousarray(leaf) if np.ndim(leaf) else np.asarray(leaf)[()]
+
+
+class CompiledLoop:
+    """The loop around a function for a carry and entries of given types."""
+
+    def __init__(
+        self, users: Any, f: Any, carry_form: Any, carry_types: Any, names: list[str], x_form: Any, x_types: Any,
+        returned: Any, y_leaves: list[Any], algebra: Any,
+    ) -> None:  # fmt: skip
+        self.f, self.algebra = f, algebra
+        self.carry_form, self.carry_types, self.x_form, self.x_types = carry_form, carry_types, x_form, x_types
+        self.returned, self.y_leaves = returned, y_leaves
+        self.dtypes = list(map(_dtype, carry_types))
+        self.moving = [_is_number(type_) for type_ in (*carry_types, *x_types)]
+        self._users, self._names = users, names
+        self._driver: Any = None
+        self._nest = nest_of((carry_form, _shape_of(returned.types[1])), len(carry_types) + len(y_leaves))
+
+    def typed(self, leaves: Any) -> list[Any]:
+        """The leaves of a carry, with numbers in the dtypes of the loop."""
+        values = map(_leaf, leaves)
+        return [
+            value if type(value) is Dual or dtype == value.dtype else dtype.type(value)
+            for value, dtype in zip(values, self.dtypes)
+        ]
+
+    def without_steps(self, values: list[Any], entries: list[Any]) -> Any:
+        """What a loop without steps returns."""
         y: Any = None
-        if any(_ndim(type_) for _, type_ in y_leaves):  # only a step can tell their shapes
+        if any(_ndim(type_) for _, type_ in self.y_leaves):  # only a step can tell their shapes
             zeros = [np.zeros(entry.shape[1:], entry.dtype)[()] for entry in entries]
-            _, y = users(_fill(carry_form, iter(values)), _fill(x_form, iter(zeros)))
+            _, y = self._users(_fill(self.carry_form, iter(values)), _fill(self.x_form, iter(zeros)))
         stacked = []
-        for path, type_ in y_leaves:
+        for path, type_ in self.y_leaves:
             shape = np.shape(functools.reduce(lambda nest, i: nest[i], path, y)) if _ndim(type_) else ()
             stacked.append(np.empty((0, *shape), _dtype(type_)))
-        return _fill(carry_form, map(np.asarray, values)), _rebuild(returned.types[1], iter(stacked))
-    driver = _driver(f, carry_form, carry_types, x_form, x_types, returned, algebra)
-    given = [*values, *entries]
-    moving = [_is_number(type_) for type_ in (*carry_types, *x_types)]
-    runs = []
-    for chunk in [None] if directions is None else directions.chunks:
-        packed = [directions.pack(x, chunk) if moves else x for x, moves in zip(given, moving)]
-        if not driver.overloads:
-            _compile(driver, (*packed, steps, reverse))
+        return self._nest(*map(np.asarray, values), *stacked)
+
+    def results(self, given: list[Any], steps: int, reverse: bool) -> Any:
+        """The leaves of the last carry and the stacked results, as the machine code returns them."""
+        driver = self._driver
+        if driver is None:
+            driver = _driver(
+                self.f, self.carry_form, self.carry_types, self.x_form, self.x_types, self.returned, self.algebra
+            )
+            if not driver.overloads:
+                _compile(driver, (*given, steps, reverse))
+            self._driver = driver
         try:
-            status, *results = driver(*packed, steps, reverse)
+            status, *results = driver(*given, steps, reverse)
         finally:  # the step after the one that was interrupted may have failed
             raise_what_came()
         if status:
-            _explain(status, names, y_leaves)
-        runs.append(results)
-    results = [_unpacked(found, directions) for found in zip(*runs)]
-    count = len(values)
-    last = [
-        result if type(result) is Dual else np.array(result, dtype=value.dtype)
-        for result, value in zip(results[:count], values)
-    ]
-    return _fill(carry_form, iter(last)), _rebuild(returned.types[1], iter(results[count:]))
+            _explain(status, self._names, self.y_leaves)
+        return results
+
+    def nested(self, results: list[Any]) -> Any:
+        """The last carry and the stacked results, from their leaves."""
+        for i, dtype in enumerate(self.dtypes):
+            if type(results[i]) is not Dual:
+                results[i] = np.array(results[i], dtype)
+        return self._nest(*results)
+
+
+@functools.lru_cache(maxsize=256)
+def nest_of(form: Any, count: int) -> Any:
+    """The function that makes a nest of its leaves."""
+    names = [f"leaf{i}" for i in range(count)]
+    return eval(f"lambda {', '.join(names)}: {text(form, iter(names))}", classes_of(form))
 
 
 def _form_words(form: Any) -> str:
@@ -317,16 +373,6 @@ def _shape_of(type_: Any) -> Any:
     return "leaf"
 
 
-def _rebuild(type_: Any, leaves: Any) -> Any:
-    """A nest of a given Numba type with given leaves."""
-    if isinstance(type_, types.NoneType):
-        return None
-    if isinstance(type_, types.BaseTuple):
-        parts = [_rebuild(part, leaves) for part in type_]
-        return type_.instance_class(*parts) if isinstance(type_, types.BaseNamedTuple) else tuple(parts)
-    return next(leaves)
-
-
 def _ndim(type_: Any) -> int:
     return int(type_.ndim) if isinstance(type_, types.Array) else 0
 
@@ -356,6 +402,21 @@ def text(form: Any, leaves: Any) -> str:
     kind, parts = (_name(form.kind), form.parts) if isinstance(form, Nest) else ("", form)
     listed = ", ".join(text(part, leaves) for part in parts)
     return f"{kind}({listed})" if kind or len(parts) != 1 else f"({listed},)"
+
+
+@functools.lru_cache(maxsize=256)
+def leaves_by(form: Any) -> Any:
+    """The function that lists the leaves of a nest."""
+    return eval(f"lambda nest: [{', '.join(f'nest{place(path)}' for path in paths_of(form))}]")
+
+
+def paths_of(form: Any, path: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
+    """The paths of the leaves of a nest."""
+    if form == "none":
+        return []
+    if form == "leaf":
+        return [path]
+    return [inner for index, part in enumerate(parts_of(form)) for inner in paths_of(part, (*path, index))]
 
 
 def _name(kind: Any) -> str:

@@ -83,7 +83,7 @@ def _keeping(f: Any, form: Any, arrays: tuple[bool, ...]) -> Any:
     """The step that also returns the carry it begins with."""
     import numba
 
-    paths = iter(_paths(form))
+    paths = iter(compiled.paths_of(form))
     leaves = (f"carry{compiled.place(path)}" + ".copy()" * is_array for path, is_array in zip(paths, arrays))
     namespace = {"__name__": __name__, "f": f, **compiled.classes_of(form)}
     exec(
@@ -103,15 +103,6 @@ def _alone(f: Any) -> Any:
         return nothing, f(entry[0], entry[1])
 
     return numba.njit(alone)
-
-
-def _paths(form: Any, path: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
-    if form == "none":
-        return []
-    if form == "leaf":
-        return [path]
-    parts = compiled.parts_of(form)
-    return [inner for index, part in enumerate(parts) for inner in _paths(part, (*path, index))]
 
 
 def _recorded(

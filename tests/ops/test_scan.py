@@ -215,6 +215,49 @@ def test_compiled_bodies_of_other_shapes():
     same(scan(numba.njit(lambda c, x: ((c[0], c[1] + x), c[1])), (0.0, 1), XS)[0], (np.array(0.0), np.array(7.0)))
 
 
+def grow(carry, x):
+    total, row, count = carry
+    return (total + x[0] * row.sum(), row + x[1], count + 1), (row, total)
+
+
+def multiply(carry, x):
+    return carry * np.float32(2) if carry > 1 else carry, x
+
+
+def test_compiled_bodies_called_again():
+    """Calls after the first one are prepared: they give the same, find the same faults, and keep to copies."""
+    f = numba.njit(grow)
+    rng = np.random.default_rng(0)
+
+    def operands(n, dtype):
+        # Sums of these are exact in both dtypes.
+        start, first, second = (rng.integers(-8, 8, shape) / 4 for shape in (2, n, (n, 2)))
+        return (0.0, start.astype(dtype), 3), (first, second.astype(dtype))
+
+    for n, dtype in ((3, np.float64), (1, np.float64), (5, np.float64), (3, np.float32), (4, np.float64)):
+        init, xs = operands(n, dtype)
+        before = [x.copy() for x in (init[1], *xs)]
+        for reverse in (False, True):
+            same(scan(f, init, xs, None, reverse), scan(grow, init, xs, n, reverse))
+        moving = lambda function: lambda a, b: scan(function, (init[0], a, init[2]), (xs[0], b))  # noqa: B023, E731
+        tangents = init[1][::-1].copy(), xs[1] + 1
+        for _ in range(2):
+            same(jvp(moving(f), (init[1], xs[1]), tangents)[1], jvp(moving(grow), (init[1], xs[1]), tangents)[1])
+        for x, was in zip((init[1], *xs), before):
+            np.testing.assert_array_equal(x, was)
+    with pytest.raises(ValueError, match="one length"):
+        scan(f, init, (xs[0], xs[1][:-1]))
+    with pytest.raises(ValueError, match="length is 3 and xs has length 4"):
+        scan(f, init, xs, 3)
+    with pytest.raises(ValueError, match="unroll is 0"):
+        scan(f, init, xs, unroll=0)
+    same(scan(f, init, tuple(x[:0] for x in xs))[1][1], np.zeros(0))
+    # What dtype a Python number takes in a branch is found anew in each call.
+    f = numba.njit(multiply)
+    for start, dtype in ((0.5, np.float64), (1.5, np.float32), (0.5, np.float64)):
+        assert scan(f, start, XS)[0].dtype == dtype
+
+
 def test_compiled_bodies_know_no_dicts():
     with pytest.raises(TypeError, match="can't be compiled"):
         scan(numba.njit(lambda c, x: (c, x["a"])), 1.0, {"a": XS})

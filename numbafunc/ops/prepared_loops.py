@@ -20,6 +20,7 @@ import numpy as np
 
 from numbafunc.bounded import Bounded
 from numbafunc.dual.array import Dual, value_of
+from numbafunc.dual.recorder import Recorder
 from numbafunc.dual.trees import flatten
 from numbafunc.kinds.compiled import is_dispatcher, prepared_for
 
@@ -42,12 +43,13 @@ PREPARED = Bounded(_MOST)
 class Described:
     """The leaves of nests, and what calls with such leaves have in common."""
 
-    __slots__ = ("directions", "leaves", "level", "usual")
+    __slots__ = ("directions", "kind", "leaves", "level", "usual")
 
     def __init__(self) -> None:
         self.leaves: list[Any] = []
         self.level = 0
         self.directions = 0
+        self.kind: Any = None  # type of the tangents
         self.usual = True
 
     def form(self, tree: Any) -> Any:
@@ -72,18 +74,22 @@ class Described:
     def _of_dual(self, x: Dual) -> Any:
         value, tangent = x.primal, x.tangent
         blank = x.family is not None and x.family[0].blank
-        if type(value) is np.ndarray and type(tangent) is np.ndarray and not blank:
+        if type(value) is np.ndarray and value.dtype.char in "fd" and value.dtype.isnative and not blank:
+            kind = type(tangent)
             if self.level == 0:
-                self.level, self.directions = x.level, len(tangent)
-            if x.level == self.level:
-                return len(tangent), value.ndim, value.dtype
+                self.level, self.kind, self.directions = x.level, kind, tangent.shape[0]
+            if x.level == self.level and kind is self.kind:
+                if kind is np.ndarray:
+                    return kind, len(tangent), value.ndim, value.dtype
+                if kind is Recorder and value.flags.num & _USUAL == _USUAL:
+                    return kind, value.ndim, value.dtype
         self.usual = False
         return None
 
 
-def owned(leaf: Any) -> Any:
-    """A leaf that the loop may change."""
-    return leaf.copy() if type(leaf) is np.ndarray else leaf
+def owned(entries: Any) -> Any:
+    """Entries that steps may change; numbers among them they only read."""
+    return entries.copy() if entries.ndim > 1 else entries
 
 
 def converter(leaf: Any, dtype: Any) -> Callable[[Any], Any]:
@@ -94,7 +100,7 @@ def converter(leaf: Any, dtype: Any) -> Callable[[Any], Any]:
         return lambda leaf: leaf[()]
     if type(leaf) is dtype.type:
         return _as_it_is
-    if dtype.kind in "iub" or dtype == np.float64:
+    if dtype.kind in "iub" or dtype.char == "d":
         return dtype.type  # type: ignore[no-any-return]
     return lambda leaf: np.asarray(leaf, dtype)[()]
 
@@ -153,6 +159,7 @@ def keep_scan(key: Any, described: Described, f: Any, init: Any, xs: Any, last: 
     from numbafunc.cpu.coefficients import Directions, algebra_of, packed, unpacked
     from numbafunc.cpu.differentiated import Coefficients
     from numbafunc.cpu.scan import loop_for
+    from numbafunc.kinds.scan import Recording
 
     carry = flatten(init)[0]
     dtypes = [leaf.dtype for leaf in flatten(last)[0]]
@@ -163,15 +170,25 @@ def keep_scan(key: Any, described: Described, f: Any, init: Any, xs: Any, last: 
     numbers = [np.ndim(value_of(leaf)) == 0 and type(leaf) is not Dual for leaf in carry]
     typed = [np.asarray(leaf, dtype)[()] if n else leaf for leaf, dtype, n in zip(carry, dtypes, numbers)]
     weak = [type(leaf) in WEAK for leaf in carry]
-    widths = Directions(described.leaves).widths if described.level else ()
+    recorded = described.kind is Recorder
+    widths = Directions(described.leaves).widths if described.kind is np.ndarray else ()
     if len(widths) > 1 or described.directions > 8:
         return
-    algebra = algebra_of(widths) if widths else None
-    loop = loop_for(f, init, typed, weak, xs, entries, algebra)
-    convert = [
-        None if moves and algebra else converter(leaf, dtype) for leaf, dtype, moves in zip(carry, dtypes, loop.moving)
-    ] + [None if moves or leaf.ndim == 1 else owned for leaf, moves in zip(entries, loop.moving[count:])]
+    if recorded:
+        moving = [i for i, leaf in enumerate(described.leaves) if type(leaf) is Dual and i >= count]
+        typed, entries = list(map(value_of, typed)), list(map(value_of, entries))
+        recording = Recording(f, init, typed, flatten(xs)[1].unflatten(entries), entries, moving)
+        loop = recording.loop
+        ready = [i >= count or type(leaf) is Dual for i, leaf in enumerate(described.leaves)]
+    else:
+        loop = loop_for(f, init, typed, weak, xs, entries, algebra_of(widths) if widths else None)
+        moving = [i for i, moves in enumerate(loop.moving) if moves]
+        ready = loop.moving
     all_dtypes = [*dtypes, *(leaf.dtype for leaf in entries)]
+    convert = [
+        _as_it_is if is_ready else converter(leaf, dtype) if i < count else owned
+        for i, (leaf, dtype, is_ready) in enumerate(zip(described.leaves, all_dtypes, ready))
+    ]
 
     def given(described: Described, length: Any) -> tuple[list[Any] | None, int]:
         """The arguments of the machine code, and the number of steps; None if they need be looked at more closely."""
@@ -182,7 +199,7 @@ def keep_scan(key: Any, described: Described, f: Any, init: Any, xs: Any, last: 
                 return None, 0
         if type(steps) is not int or steps < 1 or (length is not None and (type(length) is not int or length != steps)):
             return None, 0
-        return [make(leaf) if make is not None else leaf for make, leaf in zip(convert, described.leaves)], steps
+        return [make(leaf) for make, leaf in zip(convert, described.leaves)], steps
 
     def of_values(described: Described, length: Any, reverse: bool) -> Any:
         arguments, steps = given(described, length)
@@ -200,12 +217,23 @@ def keep_scan(key: Any, described: Described, f: Any, init: Any, xs: Any, last: 
                 results[i] = unpacked(found.array, directions, described.level)
         return loop.nested(results)
 
-    if algebra is None:
-        PREPARED[key] = of_values
-    else:
-        moving = [i for i, moves in enumerate(loop.moving) if moves]
+    def of_recorded(described: Described, length: Any, reverse: bool) -> Any:
+        arguments, steps = given(described, length)
+        if arguments is None:
+            return None
+        tangents: list[Any] = [None] * len(arguments)
+        for i, leaf in enumerate(described.leaves):
+            if type(leaf) is Dual:
+                arguments[i], tangents[i] = leaf.primal[()], leaf.tangent
+        return recording(arguments, steps, reverse, tangents, described.level)
+
+    if recorded:
+        PREPARED[key] = of_recorded
+    elif widths:
         width, directions = widths[0], described.directions
         PREPARED[key] = of_duals
+    else:
+        PREPARED[key] = of_values
 
 
 # while_loop
@@ -228,6 +256,8 @@ def keep_while_loop(key: Any, described: Described, driver: Any, initial: Any, l
     shaped = [i for i, leaf in enumerate(ends) if leaf.ndim]
     numbers = [i for i, leaf in enumerate(carry) if type(leaf) is np.ndarray and not leaf.ndim]
     of_duals = None
+    if described.kind is Recorder:
+        return
     if described.level:
         taken = [leaf[()] if i in numbers else leaf for i, leaf in enumerate(carry)]
         of_duals = prepared_for(driver, (nest(*taken),), taken)

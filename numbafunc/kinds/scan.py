@@ -230,7 +230,10 @@ class Recording:
 
         count, state = self.count, self.state
         # Steps may work in place.
-        given = [x.copy() if x.ndim > (i >= count) else x for i, x in enumerate(rests)]
+        given = [
+            x.copy() if x.ndim > (i >= count) else x if x.ndim == 0 else np.ascontiguousarray(x)
+            for i, x in enumerate(rests)
+        ]
         total = self._total(given)
         try:
             status, jacobians, *results = self.forth(given, steps, reverse, total, LARGEST_TAPE)

@@ -244,20 +244,20 @@ def keep_while_loop(key: Any, described: Described, driver: Any, initial: Any, l
     from numbafunc.cpu.polling import raise_what_came
     from numbafunc.cpu.scan import carry_error, form_of, leaves_by, nest_of
 
+    if not described.usual or described.kind is Recorder:
+        return
     condition, body, _ = key
     carry, ends = flatten(initial)[0], flatten(last)[0]
     dtypes = [leaf.dtype for leaf in ends]
     # The condition may have been asked of Python numbers, in their own dtypes.
     own = all(type(x) not in WEAK or dtype == np.dtype(type(x)) for x, dtype in zip(carry, dtypes))
-    if not described.usual or not own or not keeps_types(body, carry, dtypes):
+    if not own or not keeps_types(body, carry, dtypes):
         return
     form = form_of(initial, "initial")
     nest, leaves_of = nest_of(form, len(carry)), leaves_by(form)
     shaped = [i for i, leaf in enumerate(ends) if leaf.ndim]
     numbers = [i for i, leaf in enumerate(carry) if type(leaf) is np.ndarray and not leaf.ndim]
     of_duals = None
-    if described.kind is Recorder:
-        return
     if described.level:
         taken = [leaf[()] if i in numbers else leaf for i, leaf in enumerate(carry)]
         of_duals = prepared_for(driver, (nest(*taken),), taken)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import Components, Dual, assemble, components, levels_of
+from numbafunc.dual.array import Components, Dual, assemble, components, levels_of, make
 from numbafunc.numbers.keys import sort_keys
 from numbafunc.numbers.numba_type import LANES, Algebra
 
@@ -111,4 +111,28 @@ class Directions:
         return assemble(parts)
 
 
-__all__ = ["Directions", "algebra_of"]
+# One level whose directions fit into one run, as most derivatives are: the same without questions.
+
+
+def packed(leaf: Any, dtype: Any, width: int) -> Any:
+    """The float array of a leaf, or of a number or an array without tangents, for a run with so many directions."""
+    moves = type(leaf) is Dual
+    value = leaf.primal if moves else leaf
+    floats = np.zeros((*np.shape(value), width + 1), dtype)
+    floats[..., 0] = value
+    if moves:
+        tangent = leaf.tangent
+        if len(tangent) == 1:
+            floats[..., 1] = tangent[0]
+        else:
+            floats[..., 1 : len(tangent) + 1] = np.moveaxis(tangent, 0, -1)
+    return floats
+
+
+def unpacked(floats: Any, count: int, level: int) -> Any:
+    """The dual array of the float array that a run with ``count`` directions has given."""
+    tangent = floats[..., 1][None] if count == 1 else np.moveaxis(floats[..., 1 : count + 1], -1, 0)
+    return make(floats[..., 0].copy(), tangent.copy(), level)
+
+
+__all__ = ["Directions", "algebra_of", "packed", "unpacked"]

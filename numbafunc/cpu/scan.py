@@ -46,60 +46,123 @@ def run(
     directions : Directions, optional
         Those of the dual arrays among the leaves and entries. There is at least one step then.
     """
-    algebra = None if directions is None else directions.algebra
+    loop = loop_for(f, init, leaves, weak, xs, entries, None if directions is None else directions.algebra)
+    values = loop.typed(leaves)
+    entries = [entry if type(entry) is Dual else np.ascontiguousarray(entry) for entry in entries]
+    if steps == 0:
+        return loop.without_steps(values, entries)
+    given = [*values, *entries]
+    runs = []
+    for chunk in [None] if directions is None else directions.chunks:
+        packed = [directions.pack(x, chunk) if moves else x for x, moves in zip(given, loop.moving)]
+        runs.append(loop.results(packed, steps, reverse))
+    return loop.nested([_unpacked(found, directions) for found in zip(*runs)])
+
+
+def loop_for(
+    f: Any, init: Any, leaves: list[Any], weak: list[bool], xs: Any, entries: list[Any], algebra: Any
+) -> CompiledLoop:
+    """The compiled loop for leaves and entries of the types of these; the arguments are those of :func:`run`."""
     users, f = f, copy_for_values(f) if algebra is None else copy_for(f, algebra)
     carry_form, x_form = form_of(init, "init"), form_of(xs, "xs")
-    entries = [entry if type(entry) is Dual else np.ascontiguousarray(entry) for entry in entries]
     names = flatten_with_names(init)[1]
-    leaves = [np.ascontiguousarray(leaf) if type(leaf) is not Dual and np.ndim(leaf) else leaf for leaf in leaves]
-    values = [leaf if type(leaf) is Dual or np.ndim(leaf) else np.asarray(leaf)[()] for leaf in leaves]
+    values = list(map(_leaf, leaves))
+    entries = [entry if type(entry) is Dual else np.ascontiguousarray(entry) for entry in entries]
     x_types = tuple(_entry_type(entry, algebra) for entry in entries)
     untyped = tuple(isinstance(leaf, (int, float, complex)) and not isinstance(leaf, np.generic) for leaf in leaves)
     carry_types = tuple(_carry_type(value, algebra) for value in values)
-    carry_types, returned = _settled(
+    carry_types, returned = settled_types(
         f, carry_form, carry_types, tuple(weak), untyped, tuple(names), x_form, x_types, algebra
     )  # fmt: skip
-    values = [
-        value if type(value) is Dual or _dtype(type_) == value.dtype else _dtype(type_).type(value)
-        for value, type_ in zip(values, carry_types)
-    ]
-    y_leaves = leaf_types(returned.types[1])
-    if y_leaves is None:
-        raise TypeError(
-            f"the result of f has Numba's type {returned.types[1]}; wanted: arrays, numbers and tuples of them"
-        )
-    if steps == 0:
+    return _loop_of(users, f, carry_form, carry_types, tuple(names), x_form, x_types, returned, algebra)
+
+
+def _leaf(leaf: Any) -> Any:
+    """A leaf of the carry: a contiguous array, or a number of NumPy's."""
+    if type(leaf) is Dual:
+        return leaf
+    return np.ascontiguousarray(leaf) if np.ndim(leaf) else np.asarray(leaf)[()]
+
+
+class CompiledLoop:
+    """The loop around a function for a carry and entries of given types."""
+
+    def __init__(
+        self, users: Any, f: Any, carry_form: Any, carry_types: Any, names: tuple[str, ...], x_form: Any, x_types: Any,
+        returned: Any, algebra: Any,
+    ) -> None:  # fmt: skip
+        y_leaves = leaf_types(returned.types[1])
+        if y_leaves is None:
+            raise TypeError(
+                f"the result of f has Numba's type {returned.types[1]}; wanted: arrays, numbers and tuples of them"
+            )
+        self.f, self.algebra = f, algebra
+        self.carry_form, self.carry_types, self.x_form, self.x_types = carry_form, carry_types, x_form, x_types
+        self.returned, self.y_leaves = returned, y_leaves
+        self.dtypes = list(map(dtype_of, carry_types))
+        self.moving = [is_number(type_) for type_ in (*carry_types, *x_types)]
+        self.nest = nest_of((carry_form, _shape_of(returned.types[1])), len(carry_types) + len(y_leaves))
+        self._users, self._names = users, names
+        self._driver: Any = None
+
+    def typed(self, leaves: Any) -> list[Any]:
+        """The leaves of a carry, with numbers in the dtypes of the loop."""
+        values = map(_leaf, leaves)
+        return [
+            value if type(value) is Dual or dtype == value.dtype else dtype.type(value)
+            for value, dtype in zip(values, self.dtypes)
+        ]
+
+    def without_steps(self, values: list[Any], entries: list[Any]) -> Any:
+        """What a loop without steps returns."""
         y: Any = None
-        if any(_ndim(type_) for _, type_ in y_leaves):  # only a step can tell their shapes
+        if any(ndim_of(type_) for _, type_ in self.y_leaves):  # only a step can tell their shapes
             zeros = [np.zeros(entry.shape[1:], entry.dtype)[()] for entry in entries]
-            _, y = users(_fill(carry_form, iter(values)), _fill(x_form, iter(zeros)))
+            _, y = self._users(_fill(self.carry_form, iter(values)), _fill(self.x_form, iter(zeros)))
         stacked = []
-        for path, type_ in y_leaves:
-            shape = np.shape(functools.reduce(lambda nest, i: nest[i], path, y)) if _ndim(type_) else ()
-            stacked.append(np.empty((0, *shape), _dtype(type_)))
-        return _fill(carry_form, map(np.asarray, values)), _rebuild(returned.types[1], iter(stacked))
-    driver = _driver(f, carry_form, carry_types, x_form, x_types, returned, algebra)
-    given = [*values, *entries]
-    moving = [_is_number(type_) for type_ in (*carry_types, *x_types)]
-    runs = []
-    for chunk in [None] if directions is None else directions.chunks:
-        packed = [directions.pack(x, chunk) if moves else x for x, moves in zip(given, moving)]
-        if not driver.overloads:
-            _compile(driver, (*packed, steps, reverse))
+        for path, type_ in self.y_leaves:
+            shape = np.shape(functools.reduce(lambda nest, i: nest[i], path, y)) if ndim_of(type_) else ()
+            stacked.append(np.empty((0, *shape), dtype_of(type_)))
+        return self.nest(*map(np.asarray, values), *stacked)
+
+    def results(self, given: list[Any], steps: int, reverse: bool) -> Any:
+        """The leaves of the last carry and the stacked results, as the machine code returns them."""
+        driver = self._driver
+        if driver is None:
+            driver = _driver(
+                self.f, self.carry_form, self.carry_types, self.x_form, self.x_types, self.returned, self.algebra
+            )
+            if not driver.overloads:
+                compile_driver(driver, (*given, steps, reverse))
+            self._driver = driver
         try:
-            status, *results = driver(*packed, steps, reverse)
+            status, *results = driver(*given, steps, reverse)
         finally:  # the step after the one that was interrupted may have failed
             raise_what_came()
         if status:
-            _explain(status, names, y_leaves)
-        runs.append(results)
-    results = [_unpacked(found, directions) for found in zip(*runs)]
-    count = len(values)
-    last = [
-        result if type(result) is Dual else np.array(result, dtype=value.dtype)
-        for result, value in zip(results[:count], values)
-    ]
-    return _fill(carry_form, iter(last)), _rebuild(returned.types[1], iter(results[count:]))
+            self.explain(status)
+        return results
+
+    def explain(self, status: int) -> None:
+        """Raise the error for the leaf that has changed its shape."""
+        _explain(status, self._names, self.y_leaves)
+
+    def nested(self, results: list[Any]) -> Any:
+        """The last carry and the stacked results, from their leaves."""
+        for i, dtype in enumerate(self.dtypes):
+            if type(results[i]) is not Dual:
+                results[i] = np.array(results[i], dtype)
+        return self.nest(*results)
+
+
+_loop_of = functools.lru_cache(maxsize=256)(CompiledLoop)
+
+
+@functools.lru_cache(maxsize=256)
+def nest_of(form: Any, count: int) -> Any:
+    """The function that makes a nest of its leaves."""
+    names = [f"leaf{i}" for i in range(count)]
+    return eval(f"lambda {', '.join(names)}: {text(form, iter(names))}", classes_of(form))
 
 
 def _form_words(form: Any) -> str:
@@ -111,19 +174,19 @@ def _form_words(form: Any) -> str:
 
 
 @functools.lru_cache(maxsize=256)
-def _settled(
+def settled_types(
     f: Any, carry_form: Any, carry_types: Any, weak: tuple[bool, ...], untyped: tuple[bool, ...], names: tuple[str,
     ...], x_form: Any, x_types: Any, algebra: Any,
 ) -> tuple[Any, Any]:  # fmt: skip
     """Numba's types of the carry, and of what the function returns."""
-    identity = _identity(f, "types", carry_form, carry_types, x_form, x_types, algebra)
+    identity = identity_of_loop(f, "types", carry_form, carry_types, x_form, x_types, algebra)
     key = identity and f"{identity} {weak} {untyped}"
     found = key and recall(key)
     if not found:
         found = _inferred(f, carry_form, carry_types, weak, untyped, names, x_form, x_types, algebra)
         if not are_covered(compiled.library for compiled in f.overloads.values()):
             return found
-        if key and _identity(f, "types", carry_form, found[0], x_form, (*x_types, found[1]), algebra):
+        if key and identity_of_loop(f, "types", carry_form, found[0], x_form, (*x_types, found[1]), algebra):
             remember(key, found)
     return found
 
@@ -144,13 +207,13 @@ def _inferred(
         for position, (old, (_, type_)) in enumerate(zip(carry_types, new)):
             if same_type(old, type_):
                 continue
-            found = _dtype(old)
-            if weak[position] and not _ndim(type_):
-                became = _dtype(type_)
+            found = dtype_of(old)
+            if weak[position] and not ndim_of(type_):
+                became = dtype_of(type_)
                 found = np.result_type(found, became)
-                if free[position] and became.kind == "f" and _dtype(old).kind != "c":
+                if free[position] and became.kind == "f" and dtype_of(old).kind != "c":
                     found, free[position] = became, False
-            if found != _dtype(old):
+            if found != dtype_of(old):
                 next_types[position] = _carry_type(found.type(0), algebra)
             elif error is None:
                 error = carry_error(names[position], f"of Numba's type {old}", f"of type {type_}")
@@ -161,7 +224,9 @@ def _inferred(
         carry_types = tuple(next_types)
 
 
-def _identity(f: Any, what: str, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any, algebra: Any) -> Any:
+def identity_of_loop(
+    f: Any, what: str, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any, algebra: Any
+) -> Any:
     """What identifies a loop in the cache on disk; None where it has no place there."""
     identity = identity_of(f)
     try:
@@ -172,7 +237,8 @@ def _identity(f: Any, what: str, carry_form: Any, carry_types: Any, x_form: Any,
     return identity and f"{what} of scan {identity} {forms} {words} {algebra}"
 
 
-def _compile(driver: Any, arguments: Any) -> None:
+def compile_driver(driver: Any, arguments: Any) -> None:
+    """Compile a loop for arguments like these."""
     try:
         driver.compile(tuple(map(numba.typeof, arguments)))
     except (NumbaError, NotImplementedError) as error:
@@ -186,7 +252,7 @@ def _unpacked(found: Any, directions: Any) -> Any:
     return directions.unpack([result.array for result in found])
 
 
-def _is_number(type_: Any) -> bool:
+def is_number(type_: Any) -> bool:
     """Whether a type is that of numbers with tangents, or of an array of them."""
     return type(type_).__name__ in ("NumberType", "NumberArray")
 
@@ -195,11 +261,12 @@ def _with_tangents(whole: Any, ndim: int, algebra: Any) -> Any:
     """The type of numbers, or arrays of them, with the dtype of a dual array."""
     if whole.dtype.char not in "fd":
         raise TypeError(f"f can't be compiled for an array of dtype {whole.dtype} with derivatives; pass f.py_func")
-    return _number_type(whole.dtype.name, ndim, algebra)
+    return number_type(whole.dtype.name, ndim, algebra)
 
 
 @functools.cache
-def _number_type(dtype: str, ndim: int, algebra: Any) -> Any:
+def number_type(dtype: str, ndim: int, algebra: Any) -> Any:
+    """Numba's type of numbers with tangents, or of arrays of them."""
     from numbafunc.numbers.numba_array import NumberArray
     from numbafunc.numbers.numba_type import NumberType
 
@@ -214,7 +281,7 @@ def _carry_type(value: Any, algebra: Any) -> Any:
     return _typeof(value)
 
 
-def _explain(status: int, names: list[str], y_leaves: list[Any]) -> None:
+def _explain(status: int, names: tuple[str, ...], y_leaves: list[Any]) -> None:
     if status <= len(names):
         raise carry_error(names[status - 1], "of one shape", "of another")
     path = y_leaves[status - len(names) - 1][0]
@@ -282,7 +349,12 @@ def _returned(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: A
         raise TypeError(
             f"f has no signature for a carry of type {arguments[0]} and {arguments[1]}; wanted: one, or none at all"
         ) from None
-    except (NumbaError, NotImplementedError) as error:
+    except (
+        NumbaError,
+        NotImplementedError,
+        AttributeError,
+        AssertionError,
+    ) as error:  # of parts that don't know numbers
         raise TypeError(f"f can't be compiled for a carry of type {arguments[0]} and {arguments[1]}: {error}") from None
     result = f.overloads[arguments].signature.return_type
     if not isinstance(result, types.BaseTuple) or len(result) != 2:
@@ -302,7 +374,7 @@ def leaf_types(type_: Any, path: tuple[int, ...] = ()) -> list[Any] | None:
                 return None
             found += inner
         return found
-    if isinstance(type_, (types.Number, types.Boolean, types.Array)) or _is_number(type_):
+    if isinstance(type_, (types.Number, types.Boolean, types.Array)) or is_number(type_):
         return [(path, type_)]
     return None
 
@@ -317,17 +389,8 @@ def _shape_of(type_: Any) -> Any:
     return "leaf"
 
 
-def _rebuild(type_: Any, leaves: Any) -> Any:
-    """A nest of a given Numba type with given leaves."""
-    if isinstance(type_, types.NoneType):
-        return None
-    if isinstance(type_, types.BaseTuple):
-        parts = [_rebuild(part, leaves) for part in type_]
-        return type_.instance_class(*parts) if isinstance(type_, types.BaseNamedTuple) else tuple(parts)
-    return next(leaves)
-
-
-def _ndim(type_: Any) -> int:
+def ndim_of(type_: Any) -> int:
+    """The number of axes of arrays of a type of Numba's, 0 for numbers."""
     return int(type_.ndim) if isinstance(type_, types.Array) else 0
 
 
@@ -335,16 +398,17 @@ def _scalar(type_: Any) -> Any:
     plain = type_.dtype if isinstance(type_, types.Array) else type_
     if isinstance(plain, types.Literal):
         plain = plain.literal_type
-    return plain.dtype if _is_number(plain) else plain
+    return plain.dtype if is_number(plain) else plain
 
 
-def _dtype(type_: Any) -> np.dtype[Any]:
+def dtype_of(type_: Any) -> np.dtype[Any]:
+    """The dtype of arrays or numbers of a type of Numba's, with tangents or without."""
     return numba.np.numpy_support.as_dtype(_scalar(type_))  # type: ignore[no-any-return]
 
 
 def same_type(old: Any, new: Any) -> bool:
     """Whether two of Numba's types have the same number of axes and elements of one type."""
-    return _ndim(old) == _ndim(new) and _scalar(old) == _scalar(new)
+    return ndim_of(old) == ndim_of(new) and _scalar(old) == _scalar(new)
 
 
 def text(form: Any, leaves: Any) -> str:
@@ -356,6 +420,21 @@ def text(form: Any, leaves: Any) -> str:
     kind, parts = (_name(form.kind), form.parts) if isinstance(form, Nest) else ("", form)
     listed = ", ".join(text(part, leaves) for part in parts)
     return f"{kind}({listed})" if kind or len(parts) != 1 else f"({listed},)"
+
+
+@functools.lru_cache(maxsize=256)
+def leaves_by(form: Any) -> Any:
+    """The function that lists the leaves of a nest."""
+    return eval(f"lambda nest: [{', '.join(f'nest{place(path)}' for path in paths_of(form))}]")
+
+
+def paths_of(form: Any, path: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
+    """The paths of the leaves of a nest."""
+    if form == "none":
+        return []
+    if form == "leaf":
+        return [path]
+    return [inner for index, part in enumerate(parts_of(form)) for inner in paths_of(part, (*path, index))]
 
 
 def _name(kind: Any) -> str:
@@ -381,7 +460,7 @@ def place(path: tuple[int, ...]) -> str:
 
 
 def _entrance(type_: Any, more: int, algebra: Any) -> Any:
-    return entrance(_scalar(type_), _ndim(type_) + more, algebra)
+    return entrance(_scalar(type_), ndim_of(type_) + more, algebra)
 
 
 def _exit(algebra: Any) -> Any:
@@ -412,6 +491,53 @@ def _stored(name: str, expression: str, ndim: int) -> list[str]:
     return [*loops, f"{'    ' * ndim}{name}[i, {place}] = {expression}[{place}]"]
 
 
+def after_step(
+    carry_types: Any, returned: Any, algebra: Any, namespace: dict[str, Any]
+) -> tuple[list[str], list[str], list[str]]:
+    """Lines that make the arrays of results of a step ``carry, y``, the names of these, and what follows each step.
+
+    What follows checks the shapes of the carry, stores the results, and lets the new carry be that of the next step.
+    """
+    new, outputs = leaf_types(returned.types[0]), leaf_types(returned.types[1])
+    assert new is not None
+    assert outputs is not None
+    normalize, check, allocate, store = [], [], [], []
+    for i, (old, (path, type_)) in enumerate(zip(carry_types, new)):
+        expression = f"carry{place(path)}"
+        if isinstance(type_, types.Array):
+            expression += "[()]" if type_.ndim == 0 else ""
+            if is_number(old) and type_ != old:
+                namespace["numbers"] = _numbers_of(algebra)
+                expression = f"numbers({expression}, dtype_c{i})"
+                namespace[f"dtype_c{i}"] = dtype_of(old)
+            elif type_.ndim and type_.layout != "C":
+                expression = f"ascontiguousarray({expression})"
+        normalize.append(f"n{i} = {expression}")
+        if ndim_of(old):
+            check += [f"if n{i}.shape != c{i}.shape:", f"    failed = {i + 1}"]
+    names = []
+    for i, (path, type_) in enumerate(outputs):
+        names.append(f"y{i}")
+        new_array, dtype = "empty", f", dtype{i}"
+        if is_number(type_):
+            new_array, dtype = f"empty{i}", ""
+            namespace[new_array] = _maker(type_, algebra)
+        expression = f"y{place(path)}"
+        if ndim_of(type_):
+            allocate.append(f"y{i} = {new_array}((length,) + {expression}.shape{dtype})")
+            check += [f"if {expression}.shape != y{i}.shape[1:]:", f"    failed = {len(new) + i + 1}"]
+            store += (
+                _stored(f"y{i}", expression, ndim_of(type_)) if not is_number(type_) else [f"y{i}[i] = {expression}"]
+            )
+        else:
+            allocate.append(f"y{i} = {new_array}(length{dtype})")
+            store.append(f"y{i}[i] = {expression}" + ("[()]" if isinstance(type_, types.Array) else ""))
+    namespace.update({f"dtype{i}": dtype_of(type_) for i, (_, type_) in enumerate(outputs)})
+    namespace.update(**NAMES, empty=np.empty, ascontiguousarray=np.ascontiguousarray)
+    advance = [f"c{i} = n{i}" for i in range(len(new))]
+    return allocate, names, [*normalize, *check, "if failed:", "    break", *store, *advance]
+
+
 @functools.lru_cache(maxsize=128)
 def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any, returned: Any, algebra: Any) -> Any:
     """The compiled loop ``driver(*carry, *xs, length, reverse)``; it returns a status, the carry and the results.
@@ -421,72 +547,22 @@ def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any
     """
     carries = [f"c{i}" for i in range(len(carry_types))]
     entries = [f"x{i}" for i in range(len(x_types))]
-    new, outputs = leaf_types(returned.types[0]), leaf_types(returned.types[1])
-    assert new is not None
-    assert outputs is not None
     step = f"carry, y = f({text(carry_form, iter(carries))}, {text(x_form, iter([f'{e}[i]' for e in entries]))})"
     position = "i = length - 1 - step if reverse else step"
-    namespace: dict[str, Any] = {
-        **classes_of(carry_form),
-        **classes_of(x_form),
-        **NAMES,
-        "__name__": __name__,
-        "f": f,
-        "empty": np.empty,
-        "ascontiguousarray": np.ascontiguousarray,
-    }
-    enter, normalize, check, allocate, store = [], [], [], [], []
+    namespace: dict[str, Any] = {**classes_of(carry_form), **classes_of(x_form), "__name__": __name__, "f": f}
+    enter = []
     for name, type_, more in (
         *zip(carries, carry_types, (0,) * len(carries)),
         *zip(entries, x_types, (1,) * len(entries)),
     ):
-        if _is_number(type_):
+        if is_number(type_):
             namespace[f"enter_{name}"] = _entrance(type_, more, algebra)
             enter.append(f"{name} = enter_{name}({name})")
-    for i, (old, (path, type_)) in enumerate(zip(carry_types, new)):
-        expression = f"carry{place(path)}"
-        if isinstance(type_, types.Array):
-            expression += "[()]" if type_.ndim == 0 else ""
-            if _is_number(old) and type_ != old:
-                namespace["numbers"] = _numbers_of(algebra)
-                expression = f"numbers({expression}, dtype_c{i})"
-                namespace[f"dtype_c{i}"] = _dtype(old)
-            elif type_.ndim and type_.layout != "C":
-                expression = f"ascontiguousarray({expression})"
-        normalize.append(f"n{i} = {expression}")
-        if _ndim(old):
-            check += [f"if n{i}.shape != c{i}.shape:", f"    failed = {i + 1}"]
-    names = []
-    for i, (path, type_) in enumerate(outputs):
-        names.append(f"y{i}")
-        new_array, dtype = "empty", f", dtype{i}"
-        if _is_number(type_):
-            new_array, dtype = f"empty{i}", ""
-            namespace[new_array] = _maker(type_, algebra)
-        expression = f"y{place(path)}"
-        if _ndim(type_):
-            allocate.append(f"y{i} = {new_array}((length,) + {expression}.shape{dtype})")
-            check += [f"if {expression}.shape != y{i}.shape[1:]:", f"    failed = {len(new) + i + 1}"]
-            store += (
-                _stored(f"y{i}", expression, _ndim(type_)) if not _is_number(type_) else [f"y{i}[i] = {expression}"]
-            )
-        else:
-            allocate.append(f"y{i} = {new_array}(length{dtype})")
-            store.append(f"y{i}[i] = {expression}" + ("[()]" if isinstance(type_, types.Array) else ""))
+    allocate, names, after = after_step(carry_types, returned, algebra, namespace)
     results = ", ".join((*carries, *names) if algebra is None else (f"leave({name})" for name in (*carries, *names)))
     if algebra is not None:
         namespace["leave"] = _exit(algebra)
-    steps = [
-        position,
-        "if step > 0:",
-        f"    {step}",
-        *normalize,
-        *check,
-        "if failed:",
-        "    break",
-        *store,
-        *(f"c{i} = n{i}" for i in range(len(new))),
-    ]
+    steps = [position, "if step > 0:", f"    {step}", *after]
     lines = [
         f"def driver({', '.join((*carries, *entries, 'length', 'reverse'))}):",
         *(f"    {line}" for line in enter),
@@ -498,7 +574,6 @@ def _driver(f: Any, carry_form: Any, carry_types: Any, x_form: Any, x_types: Any
         *(f"    {line}" for line in polled(steps, "length", ["if interrupted():", "    failed = -1"])),
         f"    return failed, {results}",
     ]
-    namespace.update({f"dtype{i}": _dtype(type_) for i, (_, type_) in enumerate(outputs)})
     exec(compile("\n".join(lines), "<numbafunc scan>", "exec"), namespace)
-    identity = _identity(f, "loop", carry_form, carry_types, x_form, (*x_types, returned), algebra)
+    identity = identity_of_loop(f, "loop", carry_form, carry_types, x_form, (*x_types, returned), algebra)
     return compile_loop(namespace["driver"], identity)

@@ -112,15 +112,10 @@ class Compiled:
 
         With ``cached`` it is not compiled: None where neither this process nor the cache on disk has it.
         """
-        import numba
-
         from numbafunc.cpu.differentiated import driver, load
 
         failed = _FAILED.setdefault(self.dispatcher, {})
-        types = tuple(
-            numba.types.Array(getattr(numba, leaf.dtype.name), leaf.ndim + 1, "C") if moves else numba.typeof(leaf)
-            for leaf, moves in zip(leaves, _moving(forms), strict=True)
-        )
+        types = _types(leaves, forms)
         key = (forms, types, directions.algebra)
         if key in failed:
             return failed[key]
@@ -158,6 +153,40 @@ class Compiled:
                 raise_what_came()
         return _joined(results, directions)
 
+    def prepared(self, args: tuple[Any, ...], leaves: list[Any]) -> Any:
+        """What :func:`prepared_for` gives."""
+        from numbafunc.cpu.coefficients import Directions, packed, unpacked
+        from numbafunc.cpu.differentiated import Coefficients, driver
+        from numbafunc.cpu.polling import raise_what_came
+
+        own: list[Any] = []
+        forms = tuple(_form(arg, own) for arg in args)
+        directions = Directions(own)
+        if len(own) != len(leaves) or len(directions.widths) > 1 or len(directions.chunks) > 1:
+            return None
+        for taken in (forms, _widened(forms, own)):
+            compiled = driver(self.dispatcher, taken, directions.algebra)
+            if _types(own, taken) in compiled.overloads:
+                break
+        else:
+            return None
+        moving, dtypes = _moving(taken), [getattr(leaf, "dtype", None) for leaf in own]
+        width, count = directions.widths[0], directions.counts[0]
+
+        def joined(result: Any, level: int) -> Any:
+            if type(result) is Coefficients:
+                return unpacked(result.array, count, level)
+            return _like(result, [joined(part, level) for part in result]) if isinstance(result, tuple) else result
+
+        def call(leaves: list[Any], level: int) -> Any:
+            given = [packed(x, dtype, width) if moves else x for x, dtype, moves in zip(leaves, dtypes, moving)]
+            try:
+                return joined(compiled(*given), level)
+            finally:  # a handler's exception may have come before one of the function's own
+                raise_what_came()
+
+        return call
+
     # Reverse mode.
 
     def _by_jacobian(self, args: tuple[Any, ...], forms: tuple[Any, ...], leaves: list[Any], level: int) -> Any:
@@ -187,6 +216,15 @@ class Compiled:
     def _in_python(self, args: tuple[Any, ...], cause: Any, options: Any = None) -> Any:
         warn_once(self.dispatcher, cause, 5)
         return python_source(self.dispatcher)(*args, **(options or {}))
+
+
+def prepared_for(dispatcher: Any, args: tuple[Any, ...], leaves: list[Any]) -> Any:
+    """The function that calls a compiled function again for leaves like those of some arguments, given their level.
+
+    The arguments have one level, and the function has been called with them. None if its Python source was run, it
+    takes several runs, or an argument is a nest of leaves none of which moves.
+    """
+    return Compiled(dispatcher).prepared(args, leaves)
 
 
 def python_source(dispatcher: Any) -> Any:
@@ -345,6 +383,16 @@ def _form(argument: Any, leaves: list[Any]) -> Any:
         return Nest(kind, tuple(_form(part, leaves) for part in argument))
     leaves.append(argument)
     return Moving(argument.dtype.name, argument.ndim) if type(argument) is Dual else "leaf"
+
+
+def _types(leaves: list[Any], forms: Any) -> tuple[Any, ...]:
+    """Numba's types of the arguments of a driver."""
+    import numba
+
+    return tuple(
+        numba.types.Array(getattr(numba, leaf.dtype.name), leaf.ndim + 1, "C") if moves else numba.typeof(leaf)
+        for leaf, moves in zip(leaves, _moving(forms), strict=True)
+    )
 
 
 def _moving(forms: Any) -> list[bool]:

@@ -2,12 +2,13 @@
 
 In forward mode all tangents go through one loop, up to eight at a time.
 
-Reverse mode keeps the carry before each step, and the Jacobian of each step by carry and entry, which a second loop
-finds in forward mode. The linear recurrence
+Reverse mode keeps the Jacobian of each step by carry and entry, which the loop over values finds on its way, see
+:mod:`numbafunc.cpu.scan_jacobians`. The linear recurrence
 
     tangent of (c[i+1], y[i]) = (tangent of (c[i], x[i])) @ J[i]
 
-is one step of the tape, and a compiled loop in the other direction transposes it.
+is one step of the tape, and a compiled loop in the other direction transposes it. Where the loop is inside of forward
+mode, so that its values move, a first loop keeps the carry before each step, and a second one finds the Jacobians.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from numbafunc.dual.dtypes import is_float
 from numbafunc.dual.levels import Level
 from numbafunc.dual.recorded import recorded_level, taken_apart
 from numbafunc.dual.recorder import PICKED, Node, Primitive, Recorder
-from numbafunc.dual.trees import flatten
+from numbafunc.dual.trees import flatten, flatten_with_names
 from numbafunc.kinds.compiled import warn_once
+from numbafunc.result_memory import empty_result
 
 LARGEST_STEP = 64
 """The most elements of carry and entry for which reverse mode finds the Jacobian of a step."""
@@ -83,7 +85,7 @@ def _keeping(f: Any, form: Any, arrays: tuple[bool, ...]) -> Any:
     """The step that also returns the carry it begins with."""
     import numba
 
-    paths = iter(_paths(form))
+    paths = iter(compiled.paths_of(form))
     leaves = (f"carry{compiled.place(path)}" + ".copy()" * is_array for path, is_array in zip(paths, arrays))
     namespace = {"__name__": __name__, "f": f, **compiled.classes_of(form)}
     exec(
@@ -105,15 +107,6 @@ def _alone(f: Any) -> Any:
     return numba.njit(alone)
 
 
-def _paths(form: Any, path: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
-    if form == "none":
-        return []
-    if form == "leaf":
-        return [path]
-    parts = compiled.parts_of(form)
-    return [inner for index, part in enumerate(parts) for inner in _paths(part, (*path, index))]
-
-
 def _recorded(
     f: Any, init: Any, leaves: list[Any], xs: Any, entries: list[Any], steps: int, reverse: bool, level: int
 ) -> Any:
@@ -133,6 +126,11 @@ def _recorded(
         raise _NotCompiledError(
             f"reverse mode by {total} elements of carry and entry; wanted: at most {LARGEST_STEP}, or forward mode"
         )
+    if not any(type(x) is Dual for x in rests):
+        xs = x_structure.unflatten(rests[count:])
+        recording = Recording(f, init, rests[:count], xs, rests[count:], moving)
+        rests[:count] = recording.loop.typed(rests[:count])
+        return recording.run(rests, steps, reverse, tangents, level)
     keeping = _keeping(f, form, tuple(np.ndim(value_of(leaf)) > 0 for leaf in leaves))
     xs = x_structure.unflatten(rests[count:])
     last, (carries, ys) = _forward(keeping, init, rests[:count], xs, rests[count:], steps, reverse)
@@ -178,6 +176,96 @@ def _recorded(
     return structure.unflatten(last_leaves), flatten(ys)[1].unflatten(ys_leaves)
 
 
+class Recording:
+    """A loop whose tangents are recorded, for plain values of given types: reverse mode outside of all others.
+
+    Parameters
+    ----------
+    f : dispatcher
+        The user's function.
+    init, leaves : nest, list
+        The first carry, and its leaves without tangents.
+    xs, entries : nest, list
+        The nest that the steps go through, and its leaves, without tangents.
+    moving : list of int
+        Which entries have tangents, as numbers among all leaves.
+    """
+
+    def __init__(self, f: Any, init: Any, leaves: list[Any], xs: Any, entries: list[Any], moving: list[int]) -> None:
+        from numbafunc.cpu.coefficients import algebra_of
+        from numbafunc.cpu.scan_jacobians import JacobianLoop
+
+        given, names, _ = flatten_with_names(init)
+        self.count, self.moving = len(leaves), moving
+        try:
+            weak = [type(leaf) in (int, float, complex) for leaf in given]
+            self.loop = compiled.loop_for(f, init, leaves, weak, xs, entries, None)
+            self.state = [i for i, dtype in enumerate(self.loop.dtypes) if dtype.kind == "f"]
+            total = self._total([*self.loop.typed(leaves), *entries])
+            self.lanes = next((count for count in (1, 2, 4) if count >= total), 8)
+            along = tuple(i - self.count for i in moving)
+            self.forth = JacobianLoop(self.loop, f, names, tuple(self.state), along, algebra_of((self.lanes,)))
+        except TypeError as error:
+            raise _NotCompiledError(error) from None
+        self.floats = [i for i, (_, type_) in enumerate(self.loop.y_leaves) if compiled.dtype_of(type_).kind == "f"]
+
+    def __call__(self, rests: list[Any], steps: int, reverse: bool, tangents: list[Any], level: int) -> Any:
+        """What :meth:`run` gives; None if there are more elements than there are lanes, or Python has to run."""
+        total = self._total(rests)
+        if total > (self.lanes if self.lanes < 8 else LARGEST_STEP):
+            return None
+        try:
+            return self.run(rests, steps, reverse, tangents, level)
+        except _NotCompiledError:
+            return None
+
+    def _total(self, given: list[Any]) -> int:
+        """Elements of a floating carry and of the entries that move."""
+        sizes = [given[i].size for i in self.state]
+        return int(sum(sizes) + sum(math.prod(given[i].shape[1:]) for i in self.moving))
+
+    def run(self, rests: list[Any], steps: int, reverse: bool, tangents: list[Any], level: int) -> Any:
+        """The last carry and the stacked results, with recorded tangents, given all leaves and theirs."""
+        from numbafunc.cpu.scan_jacobians import NOT_FINITE, TOO_LARGE
+
+        count, state = self.count, self.state
+        # Steps may work in place.
+        given = [
+            x.copy() if x.ndim > (i >= count) else x if x.ndim == 0 else np.ascontiguousarray(x)
+            for i, x in enumerate(rests)
+        ]
+        total = self._total(given)
+        try:
+            status, jacobians, *results = self.forth(given, steps, reverse, total, LARGEST_TAPE)
+            if status > 0:
+                self.loop.explain(status)
+        except TypeError as error:
+            raise _NotCompiledError(error) from None
+        if status == TOO_LARGE:
+            raise _NotCompiledError(
+                f"the Jacobians of {steps} steps have more than {LARGEST_TAPE} elements in reverse mode; wanted: fewer "
+                "results, or forward mode"
+            )
+        if status == NOT_FINITE:
+            raise _NotCompiledError  # a cotangent of zero stays zero step by step, whatever the derivative
+        results[:count] = [np.array(x, dtype) for x, dtype in zip(results, self.loop.dtypes)]
+        places = [*state, *(count + i for i in self.floats)]
+        recorders = [tangents[i] for i in (*state, *self.moving)]
+        size = sum(results[i].size for i in state)
+        run = _Recurrence(
+            jacobians[..., :size], jacobians[..., size:], steps, reverse,
+            [given[i].shape for i in (*state, *self.moving)], [results[i].shape for i in state],
+            [results[count + i].shape for i in self.floats], len(state), [r is not None for r in recorders],
+            jacobians,
+        )  # fmt: skip
+        moved = [r for r in recorders if r is not None]
+        joint = Primitive("scan", run.push, run.pull, joint=True).record((), moved[0].dtype, *moved)
+        width = moved[0].shape[0]
+        for number, place in enumerate(places):
+            results[place] = _moving(results[place], joint, number, width, level)
+        return self.loop.nest(*results)
+
+
 def _moving(value: Any, joint: Recorder, place: int, width: int, level: int) -> Any:
     """A result with its recorded tangent."""
     return make(value, PICKED.record((width, *value.shape), value.dtype, joint, place), level)
@@ -204,7 +292,9 @@ class _Recurrence:
     def __init__(
         self, to_carry: Any, to_results: Any, steps: int, reverse: bool, given: list[tuple[int, ...]],
         carry: list[tuple[int, ...]], results: list[tuple[int, ...]], count: int, moves: list[bool],
+        jacobians: Any = None,
     ) -> None:  # fmt: skip
+        self.jacobians = jacobians  # both in one plain array
         self.to_carry, self.to_results = to_carry, to_results
         self.steps, self.reverse, self.count, self.moves = steps, reverse, count, moves
         self.given, self.carry, self.results = given, carry, results
@@ -224,6 +314,8 @@ class _Recurrence:
     def pull(self, cotangents: dict[int, Any], *arguments: Node) -> list[Any]:
         """The cotangents of what moves, given those of the results."""
         width = arguments[0].shape[0]
+        if self.jacobians is not None and all(type(x) is np.ndarray for x in cotangents.values()):
+            return self._pull_plain(cotangents, width)
         shapes = [*self.carry, *self.results]
         parts = [cotangents.get(i, np.zeros((width, *shape))) for i, shape in enumerate(shapes)]
         carry = _columns(parts[: self.count], 0, width)
@@ -233,6 +325,48 @@ class _Recurrence:
             *_split(first, self.given[: self.count], 0), *_split(found, self.given[self.count :], self.steps),
         ]  # fmt: skip
         return [x for x, moves in zip(contributions, self.moves) if moves]
+
+    def _pull_plain(self, cotangents: dict[int, Any], width: int) -> list[Any]:
+        from numbafunc.cpu.scan_jacobians import pull_back
+
+        steps, count, moves = self.steps, self.count, self.moves
+        carry = self._side_by_side(cotangents, range(count), self.carry, (width, -1), np.dtype(float))
+        places = range(count, count + len(self.results))
+        ys = self._side_by_side(cotangents, places, self.results, (width, steps, -1), self.jacobians.dtype)
+        entries = self.given[count:]
+        sizes = [math.prod(shape[1:]) for shape in entries]
+        found = empty_result((width, steps, sum(sizes)), self.jacobians.dtype)
+        for direction in range(width):
+            pull_back(self.jacobians, carry[direction], ys[direction], found[direction], self.reverse)
+        contributions: list[Any] = []
+        start = 0
+        for shape, moving in zip(self.carry, moves):
+            size = math.prod(shape)
+            if moving:
+                contributions.append(carry[:, start : start + size].reshape((width, *shape)))
+            start += size
+        start = 0
+        for shape, size in zip(entries, sizes):
+            contributions.append(found[..., start : start + size].reshape((width, *shape)))
+            start += size
+        return contributions
+
+    def _side_by_side(
+        self, cotangents: dict[int, Any], places: range, shapes: list[Any], shape: tuple[int, ...], dtype: Any
+    ) -> Any:
+        """Cotangents of some results in one array, whose last axis has the elements of all."""
+        if len(places) == 1 and places[0] in cotangents and len(shape) > 2:
+            x = cotangents[places[0]].reshape(shape)
+            return np.require(x, x.dtype if x.dtype.char in "fd" else dtype, ["C", "A", "W"])
+        kept = len(shape) - 2
+        sizes = [math.prod(one[kept:]) for one in shapes]
+        whole = np.zeros((*shape[:-1], sum(sizes)), dtype)
+        start = 0
+        for place, size in zip(places, sizes):
+            if place in cotangents:
+                whole[..., start : start + size] = cotangents[place].reshape((*shape[:-1], size))
+            start += size
+        return whole
 
 
 def _columns(parts: Sequence[Any], steps: int, width: int) -> Any:

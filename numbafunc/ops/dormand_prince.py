@@ -83,6 +83,8 @@ def steps(
     stages = np.empty((7, y.size), dtype)
     stages[0] = first
     before = [stages[:i] for i in range(7)]
+    slope, length_of_step = np.empty(y.size, dtype), np.empty((), dtype)
+    dot, multiply = np.dot, np.multiply
     t, towards = start, math.copysign(1.0, end - start)
     span = abs(end - start)
     size = min(span, _first_size(f, y, t, towards, stages[0], control, span))
@@ -103,11 +105,15 @@ def steps(
             h = towards * length
             reached = end if length == rest else t + h
             h = reached - t
+            length_of_step[()] = h
             for i in range(1, 6):
-                stages[i] = f(y + h * (rows[i] @ before[i]), t + nodes[i] * h)
-            new = y + h * (rows[6] @ before[6])
+                dot(rows[i], before[i], slope)
+                stages[i] = f(y + multiply(slope, length_of_step, slope), t + nodes[i] * h)
+            dot(rows[6], before[6], slope)
+            new = y + multiply(slope, length_of_step, slope)
             stages[6] = f(new.copy(), reached)  # which may change its argument in place
-            error = _norm(h * (error_row @ stages), y, new, control)
+            dot(error_row, stages, slope)
+            error = _norm(multiply(slope, length_of_step, slope), y, new, control)
             if error < 1.0:
                 break
             if not length > smallest:

@@ -10,7 +10,7 @@ import numpy as np
 
 from numbafunc import backend
 from numbafunc.backend import CPU
-from numbafunc.dual.array import Dual, assemble, components, levels_of, settled, value_of
+from numbafunc.dual.array import Dual, assemble, components, levels_of, make, settled, value_of
 from numbafunc.dual.checkpoint import checkpoint
 from numbafunc.dual.combination import combination
 from numbafunc.dual.dtypes import is_long, long_words
@@ -180,6 +180,7 @@ class _System:
         self.dtype = np.result_type(np.float32, *self.dtypes)
         self.sequence = type(y0)
         self.alone = self.structure is SINGLE
+        self.flat = self.alone and len(self.shapes[0]) == 1
         self.real = np.zeros(0, self.dtype).real.dtype
         self.number = self.real.type
         self.args = tree_map(settled, args)
@@ -232,7 +233,8 @@ class _System:
             y = y.view()
             y.flags.writeable = False
         if self.alone:
-            result = self.plain_f(y.reshape(self.shapes[0]), self.number(t), *self.plain_args)
+            given = y if self.flat else y.reshape(self.shapes[0])
+            result = self.plain_f(given, self.number(t), *self.plain_args)
             if type(result) is np.ndarray and result.shape == self.shapes[0] and result.dtype == self.dtype:
                 return result if result.ndim == 1 else result.reshape(-1)
         else:
@@ -248,7 +250,12 @@ class _System:
     def moved(self, leaves: list[Any], t: Any) -> list[Any]:
         """The derivative of the leaves of a state with tangents."""
         time = t.astype(self.real) if type(t) is Dual else self.number(t)
-        found = self.checked(self.f(self.structure.unflatten(leaves), time, *self.args))
+        result = self.f(self.structure.unflatten(leaves), time, *self.args)
+        if self.alone and type(result) is Dual:
+            value = result.primal
+            if type(value) is np.ndarray and value.shape == self.shapes[0] and value.dtype == self.dtypes[0]:
+                return [result]
+        found = self.checked(result)
         return [x if x.dtype == dtype else x.astype(dtype) for x, dtype in zip(found, self.dtypes, strict=True)]
 
     def checked(self, result: Any) -> list[Any]:
@@ -356,7 +363,7 @@ class _System:
                 stages.append(self.moved(at, step.start + node * step.size))
             new = self.combined(leaves, [step.size * a for a in SOLUTION], stages)
             # The values are those of the step as it was taken, to the bit.
-            new = [assemble({**components(x), (): value}) for x, value in zip(new, ends, strict=True)]
+            new = [_with_value(x, value) for x, value in zip(new, ends, strict=True)]
             return new, [*stages, self.moved([x.copy() for x in new], step.end)]
 
         return (checkpoint(run) if self.checkpointed else run)(leaves, slopes)
@@ -378,6 +385,13 @@ class _System:
     def moved_by(self, leaves: list[Any], change: Any, weights: Sequence[float], stages: list[list[Any]]) -> list[Any]:
         slopes = [combination(weights, [stage[i] for stage in stages]) for i in range(len(leaves))]
         return [x + change * slope for x, slope in zip(leaves, slopes, strict=True)]
+
+
+def _with_value(x: Any, value: Any) -> Any:
+    """An array with another value, and the tangents that it has."""
+    if type(x) is Dual and type(x.primal) is np.ndarray and type(x.tangent) is not Dual:
+        return make(value, x.tangent, x.level)
+    return assemble({**components(x), (): value})
 
 
 def _with_tangents(values: Any, states: list[Any]) -> Any:

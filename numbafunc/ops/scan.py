@@ -23,6 +23,7 @@ from numbafunc.kinds.compiled import is_dispatcher, python_source
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.registry import CALLS, Call
 from numbafunc.kinds.scan import differentiated
+from numbafunc.ops.prepared_loops import PREPARED, Described, keep_scan
 from numbafunc.ops.scan_leaves import (
     is_weak,
     leaves_of,
@@ -104,6 +105,16 @@ def scan(
     """
     if not callable(f):
         raise TypeError(f"f is a {type(f).__name__}; wanted: a function of a carry and an entry of xs")
+    described = key = None
+    flag: Any = reverse
+    if until is None and type(flag) is bool and type(unroll) is int and unroll > 0 and is_dispatcher(f):
+        described = Described()
+        key = f, described.form(init), described.form(xs)
+        prepared = PREPARED.get(key)
+        if prepared is not None:
+            found = prepared(described, length, reverse)
+            if found is not None:
+                return found
     _check_unroll(unroll)
     reverse = check_flag(reverse, "reverse")
     entries, x_structure = _entries(xs)
@@ -128,6 +139,8 @@ def scan(
     if jitted and here.has(Backend.scan_compiled):
         found = here.scan_compiled(f, init, xs, leaves, entries, steps, reverse)
         if found is not None:
+            if described is not None and here is CPU and steps:
+                keep_scan(key, described, f, init, xs, found[0])
             return found
         if here is CPU:
             loop.f = python_source(f)

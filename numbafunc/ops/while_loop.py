@@ -15,6 +15,7 @@ from numbafunc.dual.trees import flatten
 from numbafunc.kinds.compiled import is_dispatcher
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.registry import CALLS, Call
+from numbafunc.ops.prepared_loops import PREPARED, Described, keep_while_loop
 from numbafunc.ops.scan_leaves import is_weak, start_of
 from numbafunc.ops.scan_loop import Loop
 
@@ -64,12 +65,19 @@ def while_loop(condition: Any, body: Any, initial: Any) -> Any:
     >>> numbafunc.value_and_grad(newton)(2.0)
     (array(1.41421356), array(0.35355339))
     """
+    described = key = None
+    if is_dispatcher(condition) and is_dispatcher(body):
+        described = Described()
+        key = condition, body, described.form(initial)
+        prepared = PREPARED.get(key)
+        if prepared is not None:
+            return prepared(described)
     for name, function in (("condition", condition), ("body", body)):
         if not callable(function):
             raise TypeError(f"{name} is a {type(function).__name__}; wanted: a function of the carry")
     leaves, structure = start_of(initial, "initial")
     here = backend.of(*leaves)
-    compiled = is_dispatcher(condition) and is_dispatcher(body) and here is CPU
+    compiled = key is not None and here is CPU
     step = body.py_func if compiled else body
     loop = Loop(lambda carry, _: (step(carry), None), structure, [], flatten(None)[1], 1, False, here, "body")
     if not loop.holds(condition, leaves, "condition"):
@@ -85,7 +93,10 @@ def while_loop(condition: Any, body: Any, initial: Any) -> Any:
         else:
             leaves, taken = loop.promoted(leaves)
     if compiled:
-        return _run_compiled(condition, body, structure, leaves)
+        last = _run_compiled(condition, body, structure, leaves)
+        assert described is not None
+        keep_while_loop(key, described, _driver(condition, body), initial, last)
+        return last
     loop.expect(leaves)
     if taken is not None:
         leaves = loop.checked(taken)[0]

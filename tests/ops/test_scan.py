@@ -215,6 +215,49 @@ def test_compiled_bodies_of_other_shapes():
     same(scan(numba.njit(lambda c, x: ((c[0], c[1] + x), c[1])), (0.0, 1), XS)[0], (np.array(0.0), np.array(7.0)))
 
 
+def grow(carry, x):
+    total, row, count = carry
+    return (total + x[0] * row.sum(), row + x[1], count + 1), (row, total)
+
+
+def multiply(carry, x):
+    return carry * np.float32(2) if carry > 1 else carry, x
+
+
+def test_compiled_bodies_called_again():
+    """Calls after the first one are prepared: they give the same, find the same faults, and keep to copies."""
+    f = numba.njit(grow)
+    rng = np.random.default_rng(0)
+
+    def operands(n, dtype):
+        # Sums of these are exact in both dtypes.
+        start, first, second = (rng.integers(-8, 8, shape) / 4 for shape in (2, n, (n, 2)))
+        return (0.0, start.astype(dtype), 3), (first, second.astype(dtype))
+
+    for n, dtype in ((3, np.float64), (1, np.float64), (5, np.float64), (3, np.float32), (4, np.float64)):
+        init, xs = operands(n, dtype)
+        before = [x.copy() for x in (init[1], *xs)]
+        for reverse in (False, True):
+            same(scan(f, init, xs, None, reverse), scan(grow, init, xs, n, reverse))
+        moving = lambda function: lambda a, b: scan(function, (init[0], a, init[2]), (xs[0], b))  # noqa: B023, E731
+        tangents = init[1][::-1].copy(), xs[1] + 1
+        for _ in range(2 * (dtype is np.float64)):
+            same(jvp(moving(f), (init[1], xs[1]), tangents)[1], jvp(moving(grow), (init[1], xs[1]), tangents)[1])
+        for x, was in zip((init[1], *xs), before):
+            np.testing.assert_array_equal(x, was)
+    with pytest.raises(ValueError, match="one length"):
+        scan(f, init, (xs[0], xs[1][:-1]))
+    with pytest.raises(ValueError, match="length is 3 and xs has length 4"):
+        scan(f, init, xs, 3)
+    with pytest.raises(ValueError, match="unroll is 0"):
+        scan(f, init, xs, unroll=0)
+    same(scan(f, init, tuple(x[:0] for x in xs))[1][1], np.zeros(0))
+    # What dtype a Python number takes in a branch is found anew in each call.
+    f = numba.njit(multiply)
+    for start, dtype in ((0.5, np.float64), (1.5, np.float32), (0.5, np.float64)):
+        assert scan(f, start, XS)[0].dtype == dtype
+
+
 def test_compiled_bodies_know_no_dicts():
     with pytest.raises(TypeError, match="can't be compiled"):
         scan(numba.njit(lambda c, x: (c, x["a"])), 1.0, {"a": XS})
@@ -454,3 +497,80 @@ def test_scan_takes_python_numbers_as_weak_in_bfloat16():
     xs = np.arange(3).astype(ml_dtypes.bfloat16)
     carry, results = numbafunc.scan(lambda c, x: (x, c), 0.5, xs)
     assert carry.dtype == results.dtype == xs.dtype
+
+
+# Reverse mode through compiled bodies: Jacobians on the way forth, a compiled loop back
+
+
+def rows_and_numbers(carry, x):
+    row, scale, count = carry
+    first, second = x
+    row = np.sin(row) * 0.5 + first * scale
+    return (row, scale + second * row.sum(), count + 1), (row * second, 3.0, count)
+
+
+def many_numbers(carry, x):
+    a, b, c, d, e, f, g, h, i = carry
+    return (b, c, d, e * x, f, g, h, i, a * b), None
+
+
+def in_place(carry, x):
+    carry *= 0.5
+    x *= carry
+    return carry + x, x.sum()
+
+
+REVERSED = pytest.mark.parametrize(
+    ("body", "shapes"),
+    [
+        (lambda c, x: ((c[0] + c[1] * (x - c[0]), c[1]), c[0]), ((), (), (6,))),
+        (rows_and_numbers, ((12,), (), (3, 12), (3,))),
+        (many_numbers, ((),) * 9 + ((4,),)),
+        (in_place, ((3,), (4, 3))),
+    ],
+    ids=["numbers", "rows", "many numbers", "in place"],
+)
+
+
+@REVERSED
+def test_compiled_bodies_in_reverse_mode(body, shapes, request):
+    rng = np.random.default_rng(0)
+    operands = [rng.normal(size=shape) for shape in shapes]
+    before = [x.copy() for x in operands]
+    count = {"rows": 2, "numbers": 2, "many numbers": 9}.get(request.node.callspec.id, 1)
+
+    def run(f, operands, reverse=False):
+        carry = (*operands[:count], 3) if body is rows_and_numbers else tuple(operands[:count])
+        xs = tuple(operands[count:])
+        last = scan(f, carry if count > 1 else carry[0], xs if len(xs) > 1 else xs[0], None, reverse)
+        return np.concatenate([np.ravel(x) for x in numbafunc.dual.trees.flatten(last)[0] if x.dtype == float])
+
+    f = numba.njit(body)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # such as that of a derivative that isn't compiled
+        for reverse in (False, True, False):  # calls after the first one are prepared
+            value, pull = numbafunc.vjp(lambda *x: run(f, x, reverse), *operands)  # noqa: B023
+            u, v = rng.normal(size=value.shape), [rng.normal(size=shape) for shape in shapes]
+            forward, slope = jvp(lambda *x: run(body, x, reverse), tuple(operands), tuple(v))  # noqa: B023
+            np.testing.assert_allclose(value, forward, rtol=1e-12)
+            found = pull(u)
+            np.testing.assert_allclose(sum(np.sum(a * b) for a, b in zip(found, v)), np.sum(u * slope), rtol=1e-10)
+            for x, was in zip(operands, before):
+                np.testing.assert_array_equal(x, was)
+        if request.node.callspec.id == "numbers":
+            rows = numbafunc.jacrev(lambda x: run(f, [*operands[:2], x]))(operands[2])
+            np.testing.assert_allclose(np.tensordot(u, rows, 1), found[2], rtol=1e-10)
+            curved = lambda f: lambda x: np.sum(run(f, [*operands[:2], x]) ** 2)  # noqa: E731
+            hessian, wanted = (
+                numbafunc.hessian(curved(f))(operands[2]),
+                numbafunc.jacfwd(numbafunc.jacfwd(curved(body))),
+            )
+            np.testing.assert_allclose(hessian, wanted(operands[2]), rtol=1e-10, atol=1e-12)
+
+
+def test_reverse_mode_past_steps_without_a_finite_slope():
+    """A cotangent of zero stays zero, whatever the derivative: then the Python source runs, in prepared calls too."""
+    f = numba.njit(lambda c, x: (c + np.sqrt(x) * c, np.sqrt(x)))
+    for start in (4.0, 0.0, 0.0, 4.0):
+        gradient = grad(lambda x: scan(f, 0.5, x)[1][1], mode="reverse")(np.array([start, 4.0]))
+        np.testing.assert_array_equal(gradient, [0.0, 0.25])

@@ -58,6 +58,31 @@ def test_a_loop_without_steps(jitted):
 
 
 @COMPILED
+def test_a_loop_again(jitted):
+    """Calls after the first one are prepared, if the functions are compiled."""
+    condition, body = (
+        of(lambda c: c[0] < c[2], jitted),
+        of(lambda c: (c[0] + 1, c[1] * c[3] + c[3], c[2], c[3]), jitted),
+    )
+    rate = np.float32(0.5)
+    for steps in (3, 1, 0, 4):
+        for x in (np.float32(2), np.array(2.0, np.float32), np.array([2.0, 3.0], np.float32)):
+            was = np.copy(x)
+            wanted = np.copy(x)
+            for _ in range(steps):
+                wanted = wanted * rate + rate
+            last = while_loop(condition, body, (0, x, steps, rate))
+            np.testing.assert_array_equal(last[1], wanted)
+            assert [leaf.dtype for leaf in last] == [np.int64, np.float32, np.int64, np.float32]
+            assert last[0] == steps
+            np.testing.assert_array_equal(x, was)
+            if x.ndim:
+                value, slope = jvp(lambda x: while_loop(condition, body, (0, x, steps, rate))[1], (x,), (x,))  # noqa: B023
+                np.testing.assert_array_equal(value, wanted)
+                np.testing.assert_array_equal(slope, x * rate**steps)
+
+
+@COMPILED
 def test_python_numbers_are_weak(jitted):
     last, factor = while_loop(of(below, jitted), of(double, jitted), (1.0, np.float32(3)))
     assert last.dtype == factor.dtype == np.float32

@@ -68,10 +68,18 @@ def _does_the_work(other: Operand, ufunc: np.ufunc) -> bool:
 
 def _binary_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
     def operator(self: Dual, other: Operand) -> Any:
-        value, family = (other.primal, other.family) if type(other) is Dual else (other, None)
-        if (self.family is not None and self.family[0].blank) or (family is not None and family[0].blank):
+        own, value = self.primal, other
+        blank = self.family is not None and self.family[0].blank
+        if type(other) is Dual:
+            value = other.primal
+            blank = blank or (other.family is not None and other.family[0].blank)
+        if blank:
             return HOOKS["fillable"](ufunc(settled(self), settled(other)))
-        if type(self.primal) is not np.ndarray or type(value) not in IN_MAIN_MEMORY:
+        while type(own) is Dual:
+            own = own.primal
+        while type(value) is Dual:
+            value = value.primal
+        if type(own) is not np.ndarray or type(value) not in IN_MAIN_MEMORY:
             if _does_the_work(other, ufunc):
                 return NotImplemented
             if on_device(self, other):
@@ -83,10 +91,14 @@ def _binary_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
 
 def _reflected_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
     def operator(self: Dual, other: Operand) -> Any:
-        value = other.primal if type(other) is Dual else other
         if self.family is not None and self.family[0].blank:
             return HOOKS["fillable"](ufunc(other, value_of(self)))
-        if type(self.primal) is not np.ndarray or type(value) not in IN_MAIN_MEMORY:
+        own, value = self.primal, other
+        while type(own) is Dual:
+            own = own.primal
+        while type(value) is Dual:
+            value = value.primal
+        if type(own) is not np.ndarray or type(value) not in IN_MAIN_MEMORY:
             if _does_the_work(other, ufunc):
                 return NotImplemented
             if on_device(self, other):
@@ -297,10 +309,17 @@ class Dual(ArrayMethods):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Operand, **options: Any) -> Any:
         # The common case, before all questions.
-        if len(inputs) == 1 and not options and method == "__call__" and self.family is None:
-            rule = UFUNC_RULES.get(ufunc)
-            if rule is not None and type(self.primal) is np.ndarray:
-                return rule(self)
+        if not options and method == "__call__" and ufunc in UFUNC_RULES:
+            for x in inputs:
+                if type(x) is Dual:
+                    if x.family is not None and x.family[0].blank:
+                        break
+                    while type(x) is Dual:
+                        x = x.primal
+                if type(x) not in IN_MAIN_MEMORY:
+                    break
+            else:
+                return UFUNC_RULES[ufunc](*inputs)
         if any(map(is_blank, inputs)):
             return HOOKS["ufunc_of_blanks"](ufunc, method, inputs, options)
         for x in inputs:
@@ -332,7 +351,7 @@ class Dual(ArrayMethods):
     ) -> Any:
         if Recorder in types:
             return NotImplemented
-        if is_blank(self):
+        if self.family is not None and self.family[0].blank:
             plain = HOOKS["function_of_blanks"](function, args, options)
             if plain is not None:
                 return plain
@@ -340,7 +359,12 @@ class Dual(ArrayMethods):
         if rule is None:
             module = (getattr(function, "__module__", None) or "numpy").replace("numpy._core.multiarray", "numpy")
             raise without_rule(f"{module}.{function.__name__}")
-        refuse_on_device(function, *args)
+        for x in args:
+            while type(x) is Dual:
+                x = x.primal
+            if type(x) not in IN_MAIN_MEMORY:
+                refuse_on_device(function, *args)
+                break
         return rule(*args, **options)
 
     # Operators.
@@ -618,15 +642,13 @@ def _apply(ufunc: Callable[..., Any], *operands: Operand) -> Any:
 
 def refuse_on_device(function: Callable[..., Any], *operands: Operand) -> None:
     """Raise TypeError if an operand is a dual array of a device: the function has no rule for these."""
-    if on_device(*operands):
-        module = (getattr(function, "__module__", None) or "numpy").strip("_")
-        place = backend.of(*operands).place
-        raise TypeError(f"{module}.{function.__name__} has no rule for dual arrays of {place}")
-
-
-def quiet() -> np.errstate:
-    """Context without warnings, for tangents: NumPy has computed the value and warned where needed."""
-    return np.errstate(all="ignore")
+    for x in operands:
+        while type(x) is Dual:
+            x = x.primal
+        if type(x) not in IN_MAIN_MEMORY and is_device_array(x):
+            module = (getattr(function, "__module__", None) or "numpy").strip("_")
+            place = backend.of(*operands).place
+            raise TypeError(f"{module}.{function.__name__} has no rule for dual arrays of {place}")
 
 
 def ndim_of(x: Operand) -> int:

@@ -50,7 +50,7 @@ def _is_constant(x: Operand, recorder: Recorder) -> bool:
 def beside(factor: Any, tangent: Any) -> Any:
     """The factor with an axis for the directions of a tangent: where NumPy has to add it, small arrays cost twice."""
     if type(factor) is np.ndarray and factor.ndim < tangent.ndim:
-        return factor[np.newaxis]
+        return factor[None]
     return factor
 
 
@@ -156,18 +156,19 @@ def _depends(derivative: Callable[[Any, Any], Any]) -> tuple[bool, bool]:
 
 def sum_of_products(a: Operand, dx: Operand, b: Operand, dy: Operand) -> Any:
     """``a * dx + b * dy``, without a term whose tangent is zero."""
-    if type(dx) is Recorder and type(dy) is Recorder and _is_constant(a, dx) and _is_constant(b, dy):
+    if type(dx) is np.ndarray:
+        if type(dy) is np.ndarray and type(a) is not Dual and type(b) is not Dual:
+            # Both products at once; results that are not finite are computed again, term by term.
+            tangent = beside(a, dx) * dx
+            second = beside(b, dy) * dy
+            if tangent.shape == second.shape:
+                tangent += second
+            else:
+                tangent = tangent + second
+            if is_finite(tangent):
+                return tangent
+    elif type(dx) is Recorder and type(dy) is Recorder and _is_constant(a, dx) and _is_constant(b, dy):
         return RECORDED[sum_of_products](a, dx, b, dy)
-    if type(dx) is np.ndarray and type(dy) is np.ndarray and type(a) is not Dual and type(b) is not Dual:
-        # Both products at once; results that are not finite are computed again, term by term.
-        tangent = beside(a, dx) * dx
-        second = beside(b, dy) * dy
-        if tangent.shape == second.shape:
-            tangent += second
-        else:
-            tangent = tangent + second
-        if is_finite(tangent):
-            return tangent
     return scale(a, dx) + scale(b, dy)
 
 

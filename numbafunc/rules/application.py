@@ -9,10 +9,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from numbafunc.dual.array import Dual, Operand, assemble, components, make, quiet, value_of
+from numbafunc.dual.array import Dual, Operand, assemble, components, make, value_of
 from numbafunc.dual.axes import axes_of
 from numbafunc.dual.dtypes import refuse_long
 from numbafunc.dual.products import finish, masked
+from numbafunc.dual.quiet import quiet, quietly
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.dual.recorder import Recorder
 from numbafunc.dual.storage import gather, view
@@ -36,7 +37,7 @@ def linear(x: Operand, apply: Callable[[Any, int], Any]) -> Any:
     return make(value, tangent, x.level)
 
 
-@np.errstate(all="ignore")  # a decorator takes half the time of a with statement
+@quietly
 def _quietly(apply: Callable[[Any, int], Any], tangent: Any) -> Any:
     return apply(tangent, 1)
 
@@ -122,7 +123,7 @@ def along(x: Dual, value: Operand, tangent_of: Callable[[Operand, Operand], Any]
     return _along(x, value, tangent_of)
 
 
-@np.errstate(all="ignore")
+@quietly
 def _along(x: Dual, value: Operand, tangent_of: Callable[[Operand, Operand], Any]) -> Dual:
     tangent = tangent_of(x.primal, x.tangent)
     return finish(value, tangent.reshape((tangent.shape[0], *value.shape)), x.level)
@@ -131,7 +132,8 @@ def _along(x: Dual, value: Operand, tangent_of: Callable[[Operand, Operand], Any
 def pick(x: Operand, axis: Any, keepdims: Any, index_of: Callable[[Any], Any]) -> Any:
     """One element of each row: the one at the index that ``index_of(values)`` gives along the last axis."""
     if axis is None or x.ndim == 1:
-        picked = gather(x, index_of(value_of(merged(value_of(x), axis))))
+        value = value_of(x)
+        picked = gather(x, index_of(value if value.ndim == 1 and axis is None else merged(value, axis)))
     else:
         rows = merged(x, axis)
         index = np.asarray(index_of(value_of(rows)))
@@ -165,9 +167,10 @@ def with_scale(x: Dual, length: Any, axis: Any, function: Callable[[Dual], Any],
     keepdims : bool
         Whether it keeps these axes.
     """
-    smallest, largest = _SAFE.get(length.dtype.char, (0.0, np.inf))
+    smallest, largest = SAFE_LENGTHS.get(length.dtype.char, (0.0, np.inf))
     if length.ndim == 0:
-        if smallest < length < largest or length != length:
+        number = length.item()
+        if smallest < number < largest or number != number:
             return None
     elif not length.size or (smallest < length.min() and length.max() < largest):
         return None
@@ -203,5 +206,5 @@ def _times_power(part: Any, base: Any, exponent: int) -> Any:
     return part
 
 
-_SAFE = {"f": (2.0**-43, 2.0**44), "d": (2.0**-491, 2.0**492)}
+SAFE_LENGTHS = {"f": (2.0**-43, 2.0**44), "d": (2.0**-491, 2.0**492)}
 """Lengths between these, by the character of the dtype, have squares, and inverse squares, that are accurate."""

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from numbafunc.dual.array import Operand, ndim_of, quiet
+from numbafunc.dual.array import Operand, ndim_of
 from numbafunc.dual.dtypes import refuse_long
 from numbafunc.dual.products import align, finish, whole
+from numbafunc.dual.quiet import quiet
 from numbafunc.dual.recorder import Recorder
 from numbafunc.dual.storage import componentwise
 from numbafunc.dual.tables import UFUNC_RULES
@@ -115,7 +116,7 @@ def _inner(a: Operand, b: Operand, /) -> Any:
 def _outer(a: Operand, b: Operand, out: Any = None) -> Any:
     if out is not None:
         return into(out, np.outer(a, b), "outer")
-    a, b = (as_array(x) for x in (a, b))
+    a, b = as_array(a), as_array(b)
     column, row = (a.size, 1), (1, b.size)
     return UFUNC_RULES[np.multiply](
         componentwise(a, lambda v, lead: v.reshape((*v.shape[:lead], *column))),

@@ -83,7 +83,9 @@ _define_at_least(np.atleast_3d)
 
 @rule_for(np.transpose)  # and numpy.permute_dims, which is the same function
 def _transpose(a: Operand, axes: Any = None) -> Any:
-    order = tuple(reversed(range(a.ndim))) if axes is None else normalize_axis_tuple(axes, a.ndim)
+    if axes is None:
+        return view(a, lambda v, lead: v.transpose((*range(lead), *range(v.ndim - 1, lead - 1, -1))))
+    order = normalize_axis_tuple(axes, a.ndim)
     return view(a, lambda v, lead: v.transpose((*range(lead), *_behind(order, lead))))
 
 

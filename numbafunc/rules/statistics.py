@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import Dual, Operand, quiet, value_of
+from numbafunc.dual.array import Dual, Operand, value_of
 from numbafunc.dual.guesses import of_length
 from numbafunc.dual.products import divide, divide_by_length, sloped
+from numbafunc.dual.quiet import quiet
 from numbafunc.rules.application import along, linear, with_scale
 from numbafunc.rules.arguments import UNSET, as_array, cast, from_end, given, into, weights_beside
 from numbafunc.rules.complex_values import conjugate, is_complex

@@ -52,19 +52,30 @@ def reordered(x: Operand, apply: Callable[[Any], Any]) -> Any:
 
 def several(operands: Sequence[Operand], apply: Callable[[list[Any], int], Any]) -> Any:
     """Apply a function that is linear in several operands together; those of lower levels have zero tangents."""
-    level = max(operand.level if type(operand) is Dual else 0 for operand in operands)
+    level = 0
+    for x in operands:
+        if type(x) is Dual and x.level > level:
+            level = x.level
     if level == 0:
         return apply(list(operands), 0)
-    moving = [type(operand) is Dual and operand.level == level for operand in operands]
-    primals = [operand.primal if moves else operand for operand, moves in zip(operands, moving, strict=True)]
+    primals: list[Any] = []
+    tangents: list[Any] = []
+    still: list[int] = []
+    for x in operands:
+        if type(x) is Dual and x.level == level:
+            primals.append(x.primal)
+            tangents.append(x.tangent)
+            directions = x.tangent.shape[0]
+        else:
+            still.append(len(primals))
+            primals.append(x)
+            tangents.append(None)
     value = apply(primals, 0)
     refuse_long(value.dtype, "a function of a dual array")
-    directions = next(x.tangent.shape[0] for x, moves in zip(operands, moving, strict=True) if moves)
     with quiet():
-        tangents = [
-            operand.tangent if moves else np.broadcast_to(np.zeros((), value.dtype), (directions, *np.shape(operand)))
-            for operand, moves in zip(operands, moving, strict=True)
-        ]
+        for place in still:
+            shape = (directions, *np.shape(operands[place]))
+            tangents[place] = np.broadcast_to(np.zeros((), value.dtype), shape)
         return finish(value, apply(tangents, 1), level)
 
 

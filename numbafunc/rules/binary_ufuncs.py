@@ -9,17 +9,19 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from numbafunc.dual.array import Dual, Operand, assemble, components, value_of
+from numbafunc.dual.array import Dual, Operand, assemble, components, ndim_of, value_of
 from numbafunc.dual.dtypes import is_finite, refuse_long
 from numbafunc.dual.guesses import of_length, without_guesses
 from numbafunc.dual.products import (
     align,
+    beside,
     chained,
     divide,
     divide_by_length,
     finish,
     scale,
     sloped,
+    sum_if_finite,
     sum_of_products,
     times_constant,
     whole,
@@ -148,13 +150,17 @@ QUIET = {_add, _subtract, _multiply}
 
 
 def _divide(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
+    if type(dx) is np.ndarray and type(dy) is np.ndarray and type(y) is not Dual and type(z) is not Dual:
+        tangent = sum_if_finite(dx / beside(y, dx), beside(-z / y, dy) * dy)
+        if tangent is not None:
+            return tangent
     first = None if dx is None else divide(dx, y)
     second = None if dy is None else scale(-z / y, dy)
     return combine(first, second)
 
 
 def _power_by_base(x: Operand, y: Operand, z: Operand) -> Operand:
-    if type(y) is not Dual and np.ndim(y) == 0:
+    if type(y) is not Dual and ndim_of(y) == 0:
         exponent = y.item() if hasattr(y, "item") else y
         if exponent == 0:
             return 0.0
@@ -190,9 +196,9 @@ _power_by_both = _tangent_by_partials(_power_by_base, _power_by_exponent)
 
 def _power(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
     exponent = value_of(y)
-    if np.iscomplexobj(exponent):
+    if z.dtype.kind == "c" and np.iscomplexobj(exponent):
         return _power_by_both(x, y, z, dx, dy)
-    if dx is None or (type(dx) is not Recorder and not np.count_nonzero(value_of(x) == 0)):
+    if dx is None or (type(dx) is not Recorder and np.count_nonzero(value_of(x)) == x.size):
         return _power_by_both(x, y, z, dx, dy)
     root = (exponent > 0) & (exponent < 1)
     if not np.any(root):

@@ -117,11 +117,21 @@ def _outer(a: Operand, b: Operand, out: Any = None) -> Any:
     if out is not None:
         return into(out, np.outer(a, b), "outer")
     a, b = as_array(a), as_array(b)
-    column, row = (a.size, 1), (1, b.size)
-    return UFUNC_RULES[np.multiply](
-        componentwise(a, lambda v, lead: v.reshape((*v.shape[:lead], *column))),
-        componentwise(b, lambda v, lead: v.reshape((*v.shape[:lead], *row))),
-    )
+    return UFUNC_RULES[np.multiply](componentwise(a, _as_column), componentwise(b, _as_row))
+
+
+def _as_column(v: Any, lead: int) -> Any:
+    """An array with its elements behind ``lead`` axes as a column."""
+    if type(v) is np.ndarray and v.ndim == lead + 1:
+        return v[..., np.newaxis]
+    return v.reshape((*v.shape[:lead], math.prod(v.shape[lead:]), 1))
+
+
+def _as_row(v: Any, lead: int) -> Any:
+    """An array with its elements behind ``lead`` axes as a row."""
+    if type(v) is np.ndarray and v.ndim == lead + 1:
+        return v[..., np.newaxis, :]
+    return v.reshape((*v.shape[:lead], 1, math.prod(v.shape[lead:])))
 
 
 @rule_for(np.linalg.outer)

@@ -21,7 +21,6 @@ from numbafunc.dual.dtypes import is_finite
 from numbafunc.dual.guesses import at_infinite_slope
 from numbafunc.dual.products import (
     align,
-    beside,
     chained,
     divide,
     finish,
@@ -60,7 +59,7 @@ def unary(
         try:
             slope = derivative(primal, value)
             if type(tangent) is np.ndarray and type(slope) is np.ndarray and is_finite(slope):
-                change = beside(slope, tangent) * tangent
+                change = slope[None] * tangent
             else:
                 change = scale(slope, tangent)
                 if unknown_from is not None:
@@ -93,15 +92,20 @@ def _define_absolute(ufunc: np.ufunc) -> None:
             return make(whole(value), absolute_tangent(x.primal, x.tangent), x.level)
 
 
-_quotient = quietly(divide)
-
-
 @rule_for(np.log)
 def _log(x: Dual) -> Any:
     # A division takes less time than a product with 1 / x.
-    value = np.log(x.primal)
-    quotient = divide if type(x.tangent) is Recorder else _quotient
-    return make(value if type(value) is Dual else np.asarray(value), quotient(x.tangent, x.primal), x.level)
+    primal, tangent = x.primal, x.tangent
+    value = np.log(primal)
+    if type(tangent) is Recorder:
+        change = divide(tangent, primal)
+    else:
+        token = begin_quiet()
+        try:
+            change = divide(tangent, primal)
+        finally:
+            end_quiet(token)
+    return make(value if type(value) is Dual else np.asarray(value), change, x.level)
 
 
 @rule_for(np.sign)

@@ -101,10 +101,13 @@ def _of_few(x: Operand, dx: Tangent) -> tuple[Any, Any] | None:
 
 @rule_for(np.linalg.norm)
 def _norm(x: Operand, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    if ord is None and axis is None and not keepdims and type(x.tangent) is np.ndarray:
-        change = _of_few(x.primal, x.tangent)
-        if change is not None:
-            return make(*change, x.level)
+    if ord is None and axis is None and type(x.tangent) is np.ndarray:
+        short = _of_few(x.primal, x.tangent)
+        if short is not None:
+            value, change = short
+            if keepdims:
+                value, change = value.reshape((1,) * x.ndim), change.reshape((-1,) + (1,) * x.ndim)
+            return make(value, change, x.level)
     value = whole(np.linalg.norm(x.primal, ord, axis, keepdims))
     if ord is None or (ord not in (0, 1, np.inf, -np.inf, 2, -2, "nuc") or np.ndim(x) == 1 or type(axis) is int):
         scaled = with_scale(x, value_of(value), axis, lambda x: np.linalg.norm(x, ord, axis, keepdims), keepdims)

@@ -39,13 +39,13 @@ class quiet:
 
 
 def quietly(function: _Function) -> _Function:
-    """Decorator of a function of positional arguments that runs in this context; it takes less time than the class."""
+    """Decorator of a function that runs in this context; it takes less time than the class."""
 
     @wraps(function)
-    def run(*args: Any) -> Any:
+    def run(*args: Any, **options: Any) -> Any:
         token = begin_quiet()
         try:
-            return function(*args)
+            return function(*args, **options)
         finally:
             end_quiet(token)
 

@@ -48,11 +48,20 @@ def _without_padding(tangent: Tangent, ndim: int) -> Tangent:
     return tangent.reshape((tangent.shape[0], *tangent.shape[1 + extra :])) if extra else tangent
 
 
+def _times_vector(tangent: Tangent, vector: Operand) -> Tangent:
+    if type(tangent) is Recorder:
+        return tangent @ vector
+    plain = type(tangent) is np.ndarray and type(vector) is np.ndarray and vector.dtype.char in "fd"
+    if plain and tangent.ndim == 2 and tangent.flags.c_contiguous and vector.flags.c_contiguous:
+        return tangent.dot(vector)  # the same function of BLAS, found in a third of the time
+    return np.matmul(tangent, vector)
+
+
 def _moving_left(dx: Tangent, y: Operand, x_ndim: int) -> Tangent:
     if y.ndim == 2 and type(dx) is Recorder:
         return dx @ y  # the operator takes less time than NumPy's function
     if y.ndim == 1:
-        return dx @ y if type(dx) is Recorder else np.matmul(dx, y)
+        return _times_vector(dx, y)
     if y.ndim == 2:
         *rows, inner = dx.shape
         product = np.matmul(dx.reshape((math.prod(rows), inner)), y)
@@ -65,7 +74,7 @@ def _moving_left(dx: Tangent, y: Operand, x_ndim: int) -> Tangent:
 
 def _moving_right(x: Operand, dy: Tangent, y_ndim: int) -> Tangent:
     if y_ndim == 1 and x.ndim == 1:
-        return np.matmul(dy, x)
+        return _times_vector(dy, x)
     if type(dy) is Recorder:
         return dy @ x.T if y_ndim == 1 and x.ndim == 2 else _moving_right_recorded(x, dy, y_ndim)
     if y_ndim == 1:

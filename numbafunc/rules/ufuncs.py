@@ -160,12 +160,15 @@ def _modf(x: Dual) -> Any:
 
 def _clip_between(a: Dual, lower: Any, upper: Any) -> Any:
     primal = value_of(a)
-    # The first operand at a tie, like maximum and minimum; NaN passes through.
-    taken = primal == primal if lower is None else primal >= lower
-    if upper is not None:
-        taken = taken & (primal <= upper)
-    taken = taken | (primal != primal)
     value = whole(a.primal.clip(lower, upper))  # the method avoids NumPy's wrapper
+    # The first operand at a tie, like maximum and minimum; NaN passes through.
+    if type(lower) is float and type(upper) is float and lower <= upper and not is_complex(primal):
+        taken = value_of(value) == primal
+    else:
+        taken = primal == primal if lower is None else primal >= lower
+        if upper is not None:
+            taken = taken & (primal <= upper)
+    taken = taken | (primal != primal)
     tangent = align(a.tangent, value.ndim)
     with quiet():
         return finish(value, np.where(taken, tangent, 0), a.level)

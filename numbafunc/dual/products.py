@@ -156,15 +156,6 @@ def _depends(derivative: Callable[[Any, Any], Any]) -> tuple[bool, bool]:
     return first in read, second in read
 
 
-def sum_if_finite(first: Any, second: Any) -> Any:
-    """The sum of two arrays, over the first of them where it fits; None if an element is not finite."""
-    if first.shape == second.shape:
-        first += second
-    else:
-        first = first + second
-    return first if is_finite(first) else None
-
-
 def sum_of_products(a: Operand, dx: Operand, b: Operand, dy: Operand) -> Any:
     """``a * dx + b * dy``, without a term whose tangent is zero."""
     if type(dx) is np.ndarray:
@@ -172,8 +163,13 @@ def sum_of_products(a: Operand, dx: Operand, b: Operand, dy: Operand) -> Any:
             # Both products at once; results that are not finite are computed again, term by term.
             a = a[None] if type(a) is np.ndarray and a.ndim < dx.ndim else a  # as `beside` does it
             b = b[None] if type(b) is np.ndarray and b.ndim < dy.ndim else b
-            tangent = sum_if_finite(a * dx, b * dy)
-            if tangent is not None:
+            tangent = a * dx
+            second = b * dy
+            if tangent.shape == second.shape:
+                tangent += second
+            else:
+                tangent = tangent + second
+            if is_finite(tangent):
                 return tangent
     elif type(dx) is Recorder and type(dy) is Recorder and _is_constant(a, dx) and _is_constant(b, dy):
         return RECORDED[sum_of_products](a, dx, b, dy)

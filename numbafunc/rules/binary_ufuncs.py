@@ -21,7 +21,6 @@ from numbafunc.dual.products import (
     finish,
     scale,
     sloped,
-    sum_if_finite,
     sum_of_products,
     times_constant,
     whole,
@@ -151,8 +150,14 @@ QUIET = {_add, _subtract, _multiply}
 
 def _divide(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
     if type(dx) is np.ndarray and type(dy) is np.ndarray and type(y) is not Dual and type(z) is not Dual:
-        tangent = sum_if_finite(dx / beside(y, dx), beside(-z / y, dy) * dy)
-        if tangent is not None:
+        # Both terms at once; results that are not finite are computed again, term by term.
+        tangent = dx / beside(y, dx)
+        second = beside(z / y, dy) * dy
+        if tangent.shape == second.shape:
+            tangent -= second
+        else:
+            tangent = tangent - second
+        if is_finite(tangent):
             return tangent
     first = None if dx is None else divide(dx, y)
     second = None if dy is None else scale(-z / y, dy)

@@ -264,7 +264,9 @@ _OWNERS: list[_Owner] = [_Owner(speaks_cuda, "a CUDA device", _load_cuda)]
 # Types of objects that hold an array as `primal`: a dual array belongs to the back end of its value.
 _HOLDERS: set[type] = set()
 # The commonest types of operands and options, which are looked up first.
-IN_MAIN_MEMORY = frozenset((np.ndarray, float, int, tuple, list, str, bool, type(None)))
+IN_MAIN_MEMORY = frozenset(
+    (np.ndarray, float, int, np.float64, np.float32, np.int64, np.bool_, tuple, list, str, bool, type(None))
+)
 
 
 def register(backend: Backend, owns: Callable[[Any], bool]) -> None:

@@ -10,10 +10,11 @@ import numpy as np
 from numbafunc.autodiff.array_helpers import in_main_memory, only_direction
 from numbafunc.autodiff.reverse import Tape, snapshot
 from numbafunc.autodiff.variables import Variables, check_function, constant, pair, paired, split
-from numbafunc.dual.array import quiet, value_of
+from numbafunc.dual.array import value_of
 from numbafunc.dual.dtypes import is_finite
 from numbafunc.dual.levels import Run
 from numbafunc.dual.products import scale
+from numbafunc.dual.quiet import quiet
 from numbafunc.dual.recorder import check_watched
 from numbafunc.dual.tape import walk_forth
 from numbafunc.dual.trees import flatten_with_names, tree_map

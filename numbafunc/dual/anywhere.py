@@ -12,7 +12,7 @@ import numpy as np
 
 from numbafunc import backend
 from numbafunc.backend import CPU, Backend
-from numbafunc.dual.array import Dual, assemble, components
+from numbafunc.dual.array import Dual, Operand, assemble, components
 from numbafunc.dual.recorder import Primitive, Recorder
 
 Shape = tuple[int, ...]
@@ -187,3 +187,29 @@ def is_recorded_elsewhere(x: Any) -> bool:
     if type(x) is not Dual or backend.of(x) is CPU:
         return False
     return any(type(part) is Recorder for part in components(x).values())
+
+
+# Entries of the back end of main memory.
+
+
+@CPU.brings(Backend.convert)
+def _converted(x: Operand, dtype: np.dtype[Any]) -> Any:
+    return x.astype(dtype)
+
+
+@CPU.brings(Backend.zeros)
+def _zeros_in_main_memory(shape: tuple[int, ...], dtype: np.dtype[Any], like: Any) -> Any:
+    return np.zeros(shape, dtype)
+
+
+@CPU.brings(Backend.full)
+def _full_in_main_memory(shape: tuple[int, ...], value: Any, dtype: np.dtype[Any], like: Any) -> Any:
+    found = np.empty(shape, dtype)
+    found.fill(value)
+    return found
+
+
+@CPU.brings(Backend.ufunc)
+def _apply_in_main_memory(ufunc: Any, *operands: Operand) -> Any:
+    result = ufunc(*operands)
+    return result if type(result) is Dual else np.asarray(result)

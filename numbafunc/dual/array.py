@@ -19,11 +19,11 @@ import numpy as np
 
 import numbafunc
 from numbafunc import backend
-from numbafunc.backend import CPU, IN_MAIN_MEMORY, Backend, is_device_array
+from numbafunc.backend import IN_MAIN_MEMORY, is_device_array
 from numbafunc.dual.dtypes import is_inexact
 from numbafunc.dual.errors import dropped, without_rule
 from numbafunc.dual.levels import FIRST_DRAWN, LIVE, admit, leaked
-from numbafunc.dual.methods import ArrayMethods
+from numbafunc.dual.operators import Operators, apply
 from numbafunc.dual.other_arrays import PANDAS_PRIORITY, holds_arrays
 from numbafunc.dual.recorder import Recorder
 from numbafunc.dual.show import html_of, text_of
@@ -35,11 +35,6 @@ Operand: TypeAlias = Any
 """A Dual, an array or a number: the rules accept all three and tell them apart at run time."""
 
 Components: TypeAlias = dict[tuple[int, ...], Any]
-
-
-def _is_number(x: Dual) -> bool:
-    """Whether a dual array is a number: without axes, and not part of an array. Then ``x += y`` makes a new one."""
-    return x.primal.ndim == 0 and (x.family is None or x.family[0].storage.ndim == 0)
 
 
 _OF_ARRAY_ITSELF = ("resize", "setflags")
@@ -59,64 +54,8 @@ def settled(x: Operand) -> Any:
     return value_of(x) if type(x) is Dual and x.family is not None and x.family[0].blank else x
 
 
-def _does_the_work(other: Operand, ufunc: np.ufunc) -> bool:
-    """Whether an operand has operators of its own: a recorder, of whose level dual arrays are constants, and others."""
-    if type(other) is Recorder or getattr(other, "__array_ufunc__", True) is None:
-        return True
-    return type(other) is not Dual and ufunc is not np.matmul and holds_arrays(other)
-
-
-def _binary_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
-    def operator(self: Dual, other: Operand) -> Any:
-        value, family = (other.primal, other.family) if type(other) is Dual else (other, None)
-        if (self.family is not None and self.family[0].blank) or (family is not None and family[0].blank):
-            return HOOKS["fillable"](ufunc(settled(self), settled(other)))
-        if type(self.primal) is not np.ndarray or type(value) not in IN_MAIN_MEMORY:
-            if _does_the_work(other, ufunc):
-                return NotImplemented
-            if on_device(self, other):
-                return _apply_on_device(ufunc, self, other)
-        return UFUNC_RULES[ufunc](self, other)
-
-    return operator
-
-
-def _reflected_operator(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
-    def operator(self: Dual, other: Operand) -> Any:
-        value = other.primal if type(other) is Dual else other
-        if self.family is not None and self.family[0].blank:
-            return HOOKS["fillable"](ufunc(other, value_of(self)))
-        if type(self.primal) is not np.ndarray or type(value) not in IN_MAIN_MEMORY:
-            if _does_the_work(other, ufunc):
-                return NotImplemented
-            if on_device(self, other):
-                return _apply_on_device(ufunc, other, self)
-        return UFUNC_RULES[ufunc](other, self)
-
-    return operator
-
-
-def _unary_operator(ufunc: np.ufunc) -> Callable[[Dual], Any]:
-    def operator(self: Dual) -> Any:
-        return _apply(ufunc, self)
-
-    return operator
-
-
-def _operator_in_place(ufunc: np.ufunc) -> Callable[[Dual, Operand], Any]:
-    name = f"numpy.{ufunc.__name__}"
-
-    def operator(self: Dual, other: Operand) -> Any:
-        if getattr(other, "__array_ufunc__", True) is None:
-            return NotImplemented
-        result = _apply(ufunc, self, other)
-        return result if _is_number(self) else FUNCTION_RULES[operators.iadd](self, result, name)
-
-    return operator
-
-
 @final
-class Dual(ArrayMethods):
+class Dual(Operators):
     """An array with directional derivatives.
 
     Parameters
@@ -159,9 +98,6 @@ class Dual(ArrayMethods):
     __slots__ = ("__weakref__", "family", "level", "primal", "tangent")
     __array_priority__ = 1000.0
     __pandas_priority__ = PANDAS_PRIORITY
-    # Equality is elementwise, so a dual array can't be a key.
-    __hash__ = None  # type: ignore[assignment]
-
     primal: Any
     tangent: Any
     level: int
@@ -297,10 +233,17 @@ class Dual(ArrayMethods):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Operand, **options: Any) -> Any:
         # The common case, before all questions.
-        if len(inputs) == 1 and not options and method == "__call__" and self.family is None:
-            rule = UFUNC_RULES.get(ufunc)
-            if rule is not None and type(self.primal) is np.ndarray:
-                return rule(self)
+        if not options and method == "__call__" and ufunc in UFUNC_RULES:
+            for x in inputs:
+                if type(x) is Dual:
+                    if x.family is not None and x.family[0].blank:
+                        break
+                    while type(x) is Dual:
+                        x = x.primal
+                if type(x) not in IN_MAIN_MEMORY:
+                    break
+            else:
+                return UFUNC_RULES[ufunc](*inputs)
         if any(map(is_blank, inputs)):
             return HOOKS["ufunc_of_blanks"](ufunc, method, inputs, options)
         for x in inputs:
@@ -311,7 +254,7 @@ class Dual(ArrayMethods):
             if method != "__call__" or options:
                 place = backend.of(*inputs).place
                 raise TypeError(f"{_name_of(ufunc)} of arrays of {place} takes no options and has no methods")
-            return _apply_on_device(ufunc, *inputs)
+            return backend.of(*inputs).ufunc(ufunc, *inputs)
         if method == "__call__":
             rule = UFUNC_RULES.get(ufunc) or HOOKS["find_ufunc_rule"](ufunc)
             if rule is None:
@@ -332,7 +275,7 @@ class Dual(ArrayMethods):
     ) -> Any:
         if Recorder in types:
             return NotImplemented
-        if is_blank(self):
+        if self.family is not None and self.family[0].blank:
             plain = HOOKS["function_of_blanks"](function, args, options)
             if plain is not None:
                 return plain
@@ -340,63 +283,13 @@ class Dual(ArrayMethods):
         if rule is None:
             module = (getattr(function, "__module__", None) or "numpy").replace("numpy._core.multiarray", "numpy")
             raise without_rule(f"{module}.{function.__name__}")
-        refuse_on_device(function, *args)
+        for x in args:
+            while type(x) is Dual:
+                x = x.primal
+            if type(x) not in IN_MAIN_MEMORY:
+                refuse_on_device(function, *args)
+                break
         return rule(*args, **options)
-
-    # Operators.
-
-    __add__ = _binary_operator(np.add)
-    __radd__ = _reflected_operator(np.add)
-    __sub__ = _binary_operator(np.subtract)
-    __rsub__ = _reflected_operator(np.subtract)
-    __mul__ = _binary_operator(np.multiply)
-    __rmul__ = _reflected_operator(np.multiply)
-    __truediv__ = _binary_operator(np.divide)
-    __rtruediv__ = _reflected_operator(np.divide)
-    __floordiv__ = _binary_operator(np.floor_divide)
-    __rfloordiv__ = _reflected_operator(np.floor_divide)
-    __mod__ = _binary_operator(np.remainder)
-    __rmod__ = _reflected_operator(np.remainder)
-    __divmod__ = _binary_operator(np.divmod)
-    __rdivmod__ = _reflected_operator(np.divmod)
-    __rpow__ = _reflected_operator(np.power)
-    __matmul__ = _binary_operator(np.matmul)
-    __rmatmul__ = _reflected_operator(np.matmul)
-    __lt__ = _binary_operator(np.less)
-    __le__ = _binary_operator(np.less_equal)
-    __gt__ = _binary_operator(np.greater)
-    __ge__ = _binary_operator(np.greater_equal)
-    __eq__ = _binary_operator(np.equal)
-    __ne__ = _binary_operator(np.not_equal)
-    __iadd__ = _operator_in_place(np.add)
-    __isub__ = _operator_in_place(np.subtract)
-    __imul__ = _operator_in_place(np.multiply)
-    __itruediv__ = _operator_in_place(np.divide)
-    __ifloordiv__ = _operator_in_place(np.floor_divide)
-    __imod__ = _operator_in_place(np.remainder)
-    __imatmul__ = _operator_in_place(np.matmul)
-    __neg__ = _unary_operator(np.negative)
-    __pos__ = _unary_operator(np.positive)
-    __abs__ = _unary_operator(np.absolute)
-
-    def __pow__(self, exponent: Operand) -> Any:
-        # For these exponents the operator of arrays calls other functions than numpy.power, and so does this one.
-        if type(exponent) is int or type(exponent) is float:
-            if exponent == 2:
-                return _apply(np.square, self)
-            if exponent == 1:
-                return _apply(np.positive, self)
-            if exponent == 0.5:
-                return _apply(np.sqrt, self)
-            if exponent == -1:
-                return _apply(np.reciprocal, self)
-        elif holds_arrays(exponent):
-            return NotImplemented
-        return _apply(np.power, self, exponent)
-
-    def __ipow__(self, exponent: Operand) -> Any:
-        result = self**exponent
-        return result if _is_number(self) else FUNCTION_RULES[operators.iadd](self, result, "numpy.power")
 
     # Called by the functions of numbafunc.numbers.elementary.
 
@@ -404,7 +297,7 @@ class Dual(ArrayMethods):
         return value_of(self)
 
     def emit_elementary(self, name: str) -> Any:
-        return _apply(elementary.FUNCTIONS[name].evaluate, self)
+        return apply(elementary.FUNCTIONS[name].evaluate, Dual, self)
 
     def emit_with_slope_of(self, other: Dual) -> Any:
         return assemble({**components(other), (): value_of(self)})
@@ -446,7 +339,7 @@ class Dual(ArrayMethods):
 
     def conj(self) -> Any:
         """The conjugate; a real array is its own, as in NumPy, not a copy."""
-        return _apply(np.conjugate, self) if self.dtype.kind == "c" else self
+        return apply(np.conjugate, Dual, self) if self.dtype.kind == "c" else self
 
     conjugate = conj
 
@@ -484,11 +377,6 @@ class Dual(ArrayMethods):
 
 backend.look_inside(Dual)
 DUAL_TYPES.add(Dual)
-
-
-@CPU.brings(Backend.convert)
-def _converted(x: Operand, dtype: np.dtype[Any]) -> Any:
-    return x.astype(dtype)
 
 
 _new = object.__new__
@@ -573,18 +461,6 @@ def _zeros(shape: tuple[int, ...], like: Any) -> Any:
     return np.zeros(shape, like.dtype) if type(like) is np.ndarray else backend.of(like).zeros(shape, like.dtype, like)
 
 
-@CPU.brings(Backend.zeros)
-def _zeros_in_main_memory(shape: tuple[int, ...], dtype: np.dtype[Any], like: Any) -> Any:
-    return np.zeros(shape, dtype)
-
-
-@CPU.brings(Backend.full)
-def _full_in_main_memory(shape: tuple[int, ...], value: Any, dtype: np.dtype[Any], like: Any) -> Any:
-    found = np.empty(shape, dtype)
-    found.fill(value)
-    return found
-
-
 def _name_of(ufunc: np.ufunc) -> str:
     name = ufunc.__name__
     return f"numpy.{name}" if getattr(np, name, None) is ufunc else f"the ufunc {name}"
@@ -600,33 +476,15 @@ def on_device(*operands: Operand) -> bool:
     return False
 
 
-def _apply_on_device(ufunc: Any, *operands: Operand) -> Any:
-    return backend.of(*operands).ufunc(ufunc, *operands)
-
-
-@CPU.brings(Backend.ufunc)
-def _apply_in_main_memory(ufunc: Any, *operands: Operand) -> Any:
-    result = ufunc(*operands)
-    return result if type(result) is Dual else np.asarray(result)
-
-
-def _apply(ufunc: Callable[..., Any], *operands: Operand) -> Any:
-    if any(map(is_blank, operands)):
-        return HOOKS["fillable"](ufunc(*map(settled, operands)))
-    return _apply_on_device(ufunc, *operands) if on_device(*operands) else UFUNC_RULES[ufunc](*operands)
-
-
 def refuse_on_device(function: Callable[..., Any], *operands: Operand) -> None:
     """Raise TypeError if an operand is a dual array of a device: the function has no rule for these."""
-    if on_device(*operands):
-        module = (getattr(function, "__module__", None) or "numpy").strip("_")
-        place = backend.of(*operands).place
-        raise TypeError(f"{module}.{function.__name__} has no rule for dual arrays of {place}")
-
-
-def quiet() -> np.errstate:
-    """Context without warnings, for tangents: NumPy has computed the value and warned where needed."""
-    return np.errstate(all="ignore")
+    for x in operands:
+        while type(x) is Dual:
+            x = x.primal
+        if type(x) not in IN_MAIN_MEMORY and is_device_array(x):
+            module = (getattr(function, "__module__", None) or "numpy").strip("_")
+            place = backend.of(*operands).place
+            raise TypeError(f"{module}.{function.__name__} has no rule for dual arrays of {place}")
 
 
 def ndim_of(x: Operand) -> int:

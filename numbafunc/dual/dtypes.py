@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import cmath
+from cmath import isfinite
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from numbafunc.dual.recorder import Recorder
 
@@ -48,13 +49,16 @@ def refuse_long(dtype: np.dtype[Any], name: str) -> None:
 
 def is_finite(array: Any) -> bool:
     """Whether all elements are known to be finite; False also where the sum, or that of the squares, overflows."""
-    if type(array) is np.ndarray:
+    if type(array) is ndarray:
         # BLAS hands larger products to threads, which take thousands of times as long when the cores are busy; OpenBLAS
         # does so from this size on.
-        if array.size > 10000:
-            return cmath.isfinite(np.add.reduce(array, None))
+        size = array.size
+        if size == 1:
+            return isfinite(array.item())
+        if size > 10000:
+            return isfinite(np.add.reduce(array, None))
         if array.ndim != 1:
             array = array.ravel()
-        return cmath.isfinite(array.dot(array))
+        return isfinite(array.dot(array))
     # A recorder has no elements that could be looked at.
-    return type(array) is not Recorder and cmath.isfinite(array)
+    return type(array) is not Recorder and isfinite(array)

@@ -30,10 +30,11 @@ def scale(factor: Operand, tangent: Operand) -> Any:
 
     `tangent` has the leading axis of directions and at least as many axes behind it as `factor` has.
     """
-    if type(tangent) is Recorder and _is_constant(factor, tangent):
-        return RECORDED[scale](factor, tangent)
-    if type(tangent) is not np.ndarray and on_device(tangent):
-        return backend.of(tangent).scale(factor, tangent)
+    if type(tangent) is not np.ndarray:
+        if type(tangent) is Recorder and _is_constant(factor, tangent):
+            return RECORDED[scale](factor, tangent)
+        if on_device(tangent):
+            return backend.of(tangent).scale(factor, tangent)
     if type(factor) is not Dual and type(tangent) is not Dual:
         product = beside(factor, tangent) * tangent
         if is_finite(factor):
@@ -50,7 +51,7 @@ def _is_constant(x: Operand, recorder: Recorder) -> bool:
 def beside(factor: Any, tangent: Any) -> Any:
     """The factor with an axis for the directions of a tangent: where NumPy has to add it, small arrays cost twice."""
     if type(factor) is np.ndarray and factor.ndim < tangent.ndim:
-        return factor[np.newaxis]
+        return factor[None]
     return factor
 
 
@@ -59,7 +60,8 @@ def divide(tangent: Operand, divisor: Operand) -> Any:
     if type(tangent) is Recorder and _is_constant(divisor, tangent):
         return RECORDED[divide](tangent, divisor)
     if type(divisor) is not Dual and type(tangent) is not Dual:
-        quotient = tangent / beside(divisor, tangent)
+        divisor = divisor[None] if type(divisor) is np.ndarray and divisor.ndim < tangent.ndim else divisor  # `beside`
+        quotient = tangent / divisor
         if is_finite(quotient):
             return quotient
         return np.where(tangent == 0, quotient.dtype.type(0), quotient)
@@ -156,18 +158,21 @@ def _depends(derivative: Callable[[Any, Any], Any]) -> tuple[bool, bool]:
 
 def sum_of_products(a: Operand, dx: Operand, b: Operand, dy: Operand) -> Any:
     """``a * dx + b * dy``, without a term whose tangent is zero."""
-    if type(dx) is Recorder and type(dy) is Recorder and _is_constant(a, dx) and _is_constant(b, dy):
+    if type(dx) is np.ndarray:
+        if type(dy) is np.ndarray and type(a) is not Dual and type(b) is not Dual:
+            # Both products at once; results that are not finite are computed again, term by term.
+            a = a[None] if type(a) is np.ndarray and a.ndim < dx.ndim else a  # as `beside` does it
+            b = b[None] if type(b) is np.ndarray and b.ndim < dy.ndim else b
+            tangent = a * dx
+            second = b * dy
+            if tangent.shape == second.shape:
+                tangent += second
+            else:
+                tangent = tangent + second
+            if is_finite(tangent):
+                return tangent
+    elif type(dx) is Recorder and type(dy) is Recorder and _is_constant(a, dx) and _is_constant(b, dy):
         return RECORDED[sum_of_products](a, dx, b, dy)
-    if type(dx) is np.ndarray and type(dy) is np.ndarray and type(a) is not Dual and type(b) is not Dual:
-        # Both products at once; results that are not finite are computed again, term by term.
-        tangent = beside(a, dx) * dx
-        second = beside(b, dy) * dy
-        if tangent.shape == second.shape:
-            tangent += second
-        else:
-            tangent = tangent + second
-        if is_finite(tangent):
-            return tangent
     return scale(a, dx) + scale(b, dy)
 
 
@@ -246,7 +251,7 @@ CPU.bring(Backend.mixed, mixed)
 def _product(factor: Operand, tangent: Operand, multiply: Any) -> Any:
     factor_level = factor.level if type(factor) is Dual else 0
     tangent_level = tangent.level if type(tangent) is Dual else 0
-    level = max(factor_level, tangent_level)
+    level = factor_level if factor_level >= tangent_level else tangent_level
     factor_moves = tangent_moves = None
     if factor_level == level:
         factor, factor_moves = factor.primal, factor.tangent

@@ -207,12 +207,13 @@ def _refuse_dual_key(key: Any) -> None:
 
 def getitem(x: Dual, key: Any) -> Any:
     """``x[key]``: a view where NumPy's would be one, a copy for a single element or with arrays of indices."""
-    if is_basic(key):
-        behind = key if type(key) is tuple else (key,)
+    kind = type(key)
+    behind = key if kind is tuple else (key,)
+    if kind is slice or kind is int or (kind is not np.ndarray and is_basic(key)):
         return view(x, lambda v, lead: v[(slice(None),) * lead + behind if lead else behind])
-    _refuse_dual_key(key)
-    if _is_adjacent(key):
-        behind = key if type(key) is tuple else (key,)
+    if kind is not np.ndarray:
+        _refuse_dual_key(key)
+    if key.ndim if kind is np.ndarray else _is_adjacent(key):
         return componentwise(x, lambda v, lead: v[(slice(None),) * lead + behind])
     # NumPy would put the axes of index arrays in front of the directions: index positions instead.
     positions = np.arange(x.size).reshape(x.shape)[key]
@@ -224,8 +225,8 @@ def gather(x: Operand, positions: Any) -> Any:
     size = x.size
 
     def apply(v: Any, lead: int) -> Any:
-        taken = np.take(v.reshape((*v.shape[:lead], size)), positions, lead)
-        return taken if type(taken) is Recorder else np.asarray(taken)
+        taken = (v if v.ndim == lead + 1 else v.reshape((*v.shape[:lead], size))).take(positions, lead)
+        return taken if type(taken) is Recorder or type(taken) is np.ndarray else np.asarray(taken)
 
     return componentwise(x, apply)
 

@@ -14,9 +14,10 @@ import numpy as np
 
 from numbafunc.backend import CPU
 from numbafunc.dual import anywhere
-from numbafunc.dual.array import Dual, quiet
+from numbafunc.dual.array import Dual
 from numbafunc.dual.guesses import before_infinite_slope, behind_infinite_slope
 from numbafunc.dual.products import ROOTED
+from numbafunc.dual.quiet import quiet, quietly
 from numbafunc.dual.recorder import At, Node, One, Rooted
 
 Cotangent = Any  # an array or a Dual
@@ -101,7 +102,7 @@ class _Walk:
             had[part.key] += values
 
 
-@np.errstate(all="ignore")  # a decorator takes half the time of a with statement
+@quietly
 def walk_back(
     starts: Iterable[tuple[Node, Cotangent]], *, keep: bool = False, since: int = 0, visit: Iterable[Node] = ()
 ) -> dict[int, tuple[Node, Cotangent]]:

@@ -23,8 +23,9 @@ import numpy as np
 
 from numbafunc.cpu.threads import Kernels
 from numbafunc.dual import anywhere
-from numbafunc.dual.array import Dual, make, on_device, quiet, value_of
+from numbafunc.dual.array import Dual, make, on_device, value_of
 from numbafunc.dual.levels import Level
+from numbafunc.dual.quiet import quiet
 from numbafunc.dual.recorded import (
     recorded_level,
     shaped_like,

@@ -52,6 +52,8 @@ class ElementaryFunction:
         self.__doc__ = f"Elementary function {name}(x), elementwise."
 
     def __call__(self, x: Any) -> Any:
+        if type(x) is np.ndarray:
+            return self.evaluate(x)
         emit = getattr(type(x), "emit_elementary", None)  # of dual arrays, and of numbers of a kernel being compiled
         return self.evaluate(x) if emit is None else emit(x, self.__name__)
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import Dual, quiet, settled, value_of
+from numbafunc.dual.array import Dual, settled, value_of
+from numbafunc.dual.quiet import quiet
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.limits import MOST_AXES

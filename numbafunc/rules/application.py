@@ -9,10 +9,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from numbafunc.dual.array import Dual, Operand, assemble, components, make, quiet, value_of
+from numbafunc.dual.array import Dual, Operand, assemble, components, make, value_of
 from numbafunc.dual.axes import axes_of
 from numbafunc.dual.dtypes import refuse_long
 from numbafunc.dual.products import finish, masked
+from numbafunc.dual.quiet import quiet, quietly
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.dual.recorder import Recorder
 from numbafunc.dual.storage import gather, view
@@ -36,7 +37,7 @@ def linear(x: Operand, apply: Callable[[Any, int], Any]) -> Any:
     return make(value, tangent, x.level)
 
 
-@np.errstate(all="ignore")  # a decorator takes half the time of a with statement
+@quietly
 def _quietly(apply: Callable[[Any, int], Any], tangent: Any) -> Any:
     return apply(tangent, 1)
 
@@ -51,19 +52,30 @@ def reordered(x: Operand, apply: Callable[[Any], Any]) -> Any:
 
 def several(operands: Sequence[Operand], apply: Callable[[list[Any], int], Any]) -> Any:
     """Apply a function that is linear in several operands together; those of lower levels have zero tangents."""
-    level = max(operand.level if type(operand) is Dual else 0 for operand in operands)
+    level = 0
+    for x in operands:
+        if type(x) is Dual and x.level > level:
+            level = x.level
     if level == 0:
         return apply(list(operands), 0)
-    moving = [type(operand) is Dual and operand.level == level for operand in operands]
-    primals = [operand.primal if moves else operand for operand, moves in zip(operands, moving, strict=True)]
+    primals: list[Any] = []
+    tangents: list[Any] = []
+    still: list[int] = []
+    for x in operands:
+        if type(x) is Dual and x.level == level:
+            primals.append(x.primal)
+            tangents.append(x.tangent)
+            directions = x.tangent.shape[0]
+        else:
+            still.append(len(primals))
+            primals.append(x)
+            tangents.append(None)
     value = apply(primals, 0)
     refuse_long(value.dtype, "a function of a dual array")
-    directions = next(x.tangent.shape[0] for x, moves in zip(operands, moving, strict=True) if moves)
     with quiet():
-        tangents = [
-            operand.tangent if moves else np.broadcast_to(np.zeros((), value.dtype), (directions, *np.shape(operand)))
-            for operand, moves in zip(operands, moving, strict=True)
-        ]
+        for place in still:
+            shape = (directions, *np.shape(operands[place]))
+            tangents[place] = np.broadcast_to(np.zeros((), value.dtype), shape)
         return finish(value, apply(tangents, 1), level)
 
 
@@ -122,7 +134,7 @@ def along(x: Dual, value: Operand, tangent_of: Callable[[Operand, Operand], Any]
     return _along(x, value, tangent_of)
 
 
-@np.errstate(all="ignore")
+@quietly
 def _along(x: Dual, value: Operand, tangent_of: Callable[[Operand, Operand], Any]) -> Dual:
     tangent = tangent_of(x.primal, x.tangent)
     return finish(value, tangent.reshape((tangent.shape[0], *value.shape)), x.level)
@@ -131,7 +143,8 @@ def _along(x: Dual, value: Operand, tangent_of: Callable[[Operand, Operand], Any
 def pick(x: Operand, axis: Any, keepdims: Any, index_of: Callable[[Any], Any]) -> Any:
     """One element of each row: the one at the index that ``index_of(values)`` gives along the last axis."""
     if axis is None or x.ndim == 1:
-        picked = gather(x, index_of(value_of(merged(value_of(x), axis))))
+        value = value_of(x)
+        picked = gather(x, index_of(value if value.ndim == 1 and axis is None else merged(value, axis)))
     else:
         rows = merged(x, axis)
         index = np.asarray(index_of(value_of(rows)))
@@ -165,9 +178,10 @@ def with_scale(x: Dual, length: Any, axis: Any, function: Callable[[Dual], Any],
     keepdims : bool
         Whether it keeps these axes.
     """
-    smallest, largest = _SAFE.get(length.dtype.char, (0.0, np.inf))
+    smallest, largest = SAFE_LENGTHS.get(length.dtype.char, (0.0, np.inf))
     if length.ndim == 0:
-        if smallest < length < largest or length != length:
+        number = length.item()
+        if smallest < number < largest or number != number:
             return None
     elif not length.size or (smallest < length.min() and length.max() < largest):
         return None
@@ -203,5 +217,5 @@ def _times_power(part: Any, base: Any, exponent: int) -> Any:
     return part
 
 
-_SAFE = {"f": (2.0**-43, 2.0**44), "d": (2.0**-491, 2.0**492)}
+SAFE_LENGTHS = {"f": (2.0**-43, 2.0**44), "d": (2.0**-491, 2.0**492)}
 """Lengths between these, by the character of the dtype, have squares, and inverse squares, that are accurate."""

@@ -9,11 +9,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from numbafunc.dual.array import Dual, Operand, assemble, components, quiet, value_of
+from numbafunc.dual.array import Dual, Operand, assemble, components, ndim_of, value_of
 from numbafunc.dual.dtypes import is_finite, refuse_long
 from numbafunc.dual.guesses import of_length, without_guesses
 from numbafunc.dual.products import (
     align,
+    beside,
     chained,
     divide,
     divide_by_length,
@@ -24,6 +25,7 @@ from numbafunc.dual.products import (
     times_constant,
     whole,
 )
+from numbafunc.dual.quiet import begin_quiet, end_quiet, quiet
 from numbafunc.dual.recorder import Recorder, watch
 from numbafunc.dual.tables import UFUNC_RULES
 from numbafunc.numbers import elementary
@@ -48,11 +50,11 @@ def binary(ufunc: Callable[..., Any], tangent_of: BinaryTangent) -> Rule:
         dx = dy = None
         if type(x) is Dual:
             x_level = x.level
-        else:
+        elif type(x) is not float:
             x = constant(x, name)
         if type(y) is Dual:
             y_level = y.level
-        else:
+        elif type(y) is not float:
             y = constant(y, name)
         level = x_level if x_level >= y_level else y_level
         if x_level == level:
@@ -84,16 +86,13 @@ def binary(ufunc: Callable[..., Any], tangent_of: BinaryTangent) -> Rule:
                 watch(x, level)
         if is_quiet and (dx is None or type(dx) is Recorder) and (dy is None or type(dy) is Recorder):
             return finish(value, tangent_of(x, y, value, dx, dy), level)
-        return _finish(tangent_of, x, y, value, dx, dy, level)
+        token = begin_quiet()
+        try:
+            return finish(value, tangent_of(x, y, value, dx, dy), level)
+        finally:
+            end_quiet(token)
 
     return rule
-
-
-@np.errstate(all="ignore")
-def _finish(
-    tangent_of: BinaryTangent, x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent, level: int
-) -> Dual:
-    return finish(z, tangent_of(x, y, z, dx, dy), level)
 
 
 def by_partials(
@@ -150,13 +149,23 @@ QUIET = {_add, _subtract, _multiply}
 
 
 def _divide(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
+    if type(dx) is np.ndarray and type(dy) is np.ndarray and type(y) is not Dual and type(z) is not Dual:
+        # Both terms at once; results that are not finite are computed again, term by term.
+        tangent = dx / beside(y, dx)
+        second = beside(z / y, dy) * dy
+        if tangent.shape == second.shape:
+            tangent -= second
+        else:
+            tangent = tangent - second
+        if is_finite(tangent):
+            return tangent
     first = None if dx is None else divide(dx, y)
     second = None if dy is None else scale(-z / y, dy)
     return combine(first, second)
 
 
 def _power_by_base(x: Operand, y: Operand, z: Operand) -> Operand:
-    if type(y) is not Dual and np.ndim(y) == 0:
+    if type(y) is not Dual and ndim_of(y) == 0:
         exponent = y.item() if hasattr(y, "item") else y
         if exponent == 0:
             return 0.0
@@ -192,9 +201,9 @@ _power_by_both = _tangent_by_partials(_power_by_base, _power_by_exponent)
 
 def _power(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> Tangent:
     exponent = value_of(y)
-    if np.iscomplexobj(exponent):
+    if z.dtype.kind == "c" and np.iscomplexobj(exponent):
         return _power_by_both(x, y, z, dx, dy)
-    if dx is None or (type(dx) is not Recorder and not np.count_nonzero(value_of(x) == 0)):
+    if dx is None or (type(dx) is not Recorder and np.count_nonzero(value_of(x)) == x.size):
         return _power_by_both(x, y, z, dx, dy)
     root = (exponent > 0) & (exponent < 1)
     if not np.any(root):
@@ -317,9 +326,13 @@ def _logaddexp(x: Operand, y: Operand, z: Operand, dx: Tangent, dy: Tangent) -> 
     return sum_of_products(_share_at_infinity(x, y), dx, _share_at_infinity(y, x), dy)
 
 
-def _over_square(x: Operand, radius: Operand) -> Operand:
-    # The square itself would overflow.
-    return x / radius / radius
+def _arctan2(y: Operand, x: Operand, z: Operand, dy: Tangent, dx: Tangent) -> Tangent:
+    # Two quotients, as the square of the radius would overflow.
+    radius = np.hypot(x, y)
+    if dx is None:
+        return sloped(x / radius / radius, dy)
+    by_x = -(y / radius / radius)
+    return sloped(by_x, dx) if dy is None else sum_of_products(x / radius / radius, dy, by_x, dx)
 
 
 @rule_for(np.ldexp)
@@ -356,17 +369,9 @@ for _ufunc, _tangent in (
     (np.power, _power),
     (np.float_power, _power),
     (np.hypot, _hypot),
+    (np.arctan2, _arctan2),
 ):
     register(_ufunc, binary(_ufunc, _tangent))
-
-register(
-    np.arctan2,
-    by_partials(
-        np.arctan2,
-        lambda y, x, z: _over_square(x, np.hypot(x, y)),
-        lambda y, x, z: -_over_square(y, np.hypot(x, y)),
-    ),
-)
 
 _define_selection(np.maximum, lambda x, y: (x >= y) | np.isnan(x))
 _define_selection(np.minimum, lambda x, y: (x <= y) | np.isnan(x))

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import Dual, Operand, quiet, value_of
+from numbafunc.dual.array import Dual, Operand, value_of
 from numbafunc.dual.guesses import of_length
 from numbafunc.dual.products import divide, finish, scale, sloped, whole
+from numbafunc.dual.quiet import quiet
 from numbafunc.dual.storage import view
 from numbafunc.rules.register import define_on_value, rule_for
 

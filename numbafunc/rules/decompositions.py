@@ -31,8 +31,9 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import Operand, quiet
+from numbafunc.dual.array import Operand
 from numbafunc.dual.products import divide, finish
+from numbafunc.dual.quiet import quiet
 from numbafunc.rules.application import Tangent
 from numbafunc.rules.complex_values import adjoint, is_complex
 from numbafunc.rules.linalg import identity_like, singular_value_tangents

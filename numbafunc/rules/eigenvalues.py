@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import Operand, quiet, value_of
+from numbafunc.dual.array import Operand, value_of
 from numbafunc.dual.products import divide, finish
+from numbafunc.dual.quiet import quiet
 from numbafunc.rules.application import Tangent
 from numbafunc.rules.complex_values import is_complex, real_product
 from numbafunc.rules.decompositions import diagonal_part, off_diagonal

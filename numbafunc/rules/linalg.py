@@ -30,8 +30,9 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import Dual, Operand, quiet, value_of
+from numbafunc.dual.array import Dual, Operand, value_of
 from numbafunc.dual.products import align, finish, scale, whole
+from numbafunc.dual.quiet import quiet
 from numbafunc.rules.application import Tangent, combine
 from numbafunc.rules.arguments import UNSET, as_array, into, separate
 from numbafunc.rules.complex_values import adjoint, is_complex

@@ -22,12 +22,13 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import Operand, quiet, value_of
+from numbafunc.dual.array import Operand, make, value_of
 from numbafunc.dual.axes import axes_of
 from numbafunc.dual.dtypes import is_finite
 from numbafunc.dual.guesses import of_length
 from numbafunc.dual.products import divide_by_length, finish, sloped, whole
-from numbafunc.rules.application import Tangent, with_axes, with_scale
+from numbafunc.dual.quiet import quiet
+from numbafunc.rules.application import SAFE_LENGTHS, Tangent, with_axes, with_scale
 from numbafunc.rules.arguments import from_end
 from numbafunc.rules.complex_values import absolute_tangent, real_product
 from numbafunc.rules.linalg import singular_value_tangents
@@ -84,19 +85,35 @@ def _matrix(x: Operand, norm: Operand, dx: Tangent, order: Any, rows: int, colum
     return np.squeeze(_pick(changes, where, columns), (rows, columns))
 
 
+def _of_few(x: Operand, dx: Tangent) -> tuple[Any, Any] | None:
+    """The euclidean norm of few real numbers and its tangent, the short way; None where that takes more care."""
+    if type(x) is not np.ndarray or x.size > _FEW or x.dtype.char not in SAFE_LENGTHS:
+        return None
+    flat = x.ravel(order="K")
+    norm = np.sqrt(flat.dot(flat))  # as NumPy's function does it
+    smallest, largest = SAFE_LENGTHS[x.dtype.char]
+    if not smallest < norm < largest:
+        return None
+    # Elements that are zero need no care where the sum is finite.
+    change = dx.dot(flat) if x.ndim == 1 else dx.reshape(-1, x.size).dot(x.ravel())
+    return (np.asarray(norm), change / norm.item()) if is_finite(change) else None
+
+
 @rule_for(np.linalg.norm)
 def _norm(x: Operand, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    if ord is None and axis is None and type(x.tangent) is np.ndarray:
+        short = _of_few(x.primal, x.tangent)
+        if short is not None:
+            value, change = short
+            if keepdims:
+                value, change = value.reshape((1,) * x.ndim), change.reshape((-1,) + (1,) * x.ndim)
+            return make(value, change, x.level)
     value = whole(np.linalg.norm(x.primal, ord, axis, keepdims))
     if ord is None or (ord not in (0, 1, np.inf, -np.inf, 2, -2, "nuc") or np.ndim(x) == 1 or type(axis) is int):
         scaled = with_scale(x, value_of(value), axis, lambda x: np.linalg.norm(x, ord, axis, keepdims), keepdims)
         if scaled is not None:
             return scaled
     primal, tangent, ndim = x.primal, x.tangent, x.ndim
-    if axis is None and ord is None and type(primal) is np.ndarray and type(tangent) is np.ndarray:
-        # The short way for few real numbers: elements that are zero need no care where the sum is finite.
-        few = primal.size <= _FEW and primal.dtype.char in "fd" and value > 0
-        if few and is_finite(change := tangent.reshape(-1, primal.size).dot(primal.ravel())):
-            return finish(value, (change / value.item()).reshape(-1, *value.shape), x.level)
     with quiet():
         if axis is None and ord is None:
             axes = tuple(range(-ndim, 0))

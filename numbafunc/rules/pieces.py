@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from numbafunc.dual.array import Dual, Operand, quiet, value_of
+from numbafunc.dual.array import Dual, Operand, value_of
 from numbafunc.dual.nests import holds_dual
 from numbafunc.dual.products import align, finish
+from numbafunc.dual.quiet import quiet
 from numbafunc.dual.recorder import Recorder, watch
 from numbafunc.dual.storage import componentwise
 from numbafunc.rules.arguments import UNSET, as_array, refuse

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import Dual, Operand, quiet, value_of
+from numbafunc.dual.array import Dual, Operand, value_of
 from numbafunc.dual.products import divide, finish
+from numbafunc.dual.quiet import quiet
 from numbafunc.rules.application import combine
 from numbafunc.rules.arguments import as_array, separate
 from numbafunc.rules.complex_values import conjugate

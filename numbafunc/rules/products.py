@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from numbafunc.dual.array import Operand, ndim_of, quiet
+from numbafunc.dual.array import Operand, ndim_of
 from numbafunc.dual.dtypes import refuse_long
 from numbafunc.dual.products import align, finish, whole
+from numbafunc.dual.quiet import quiet
 from numbafunc.dual.recorder import Recorder
 from numbafunc.dual.storage import componentwise
 from numbafunc.dual.tables import UFUNC_RULES
@@ -47,11 +48,20 @@ def _without_padding(tangent: Tangent, ndim: int) -> Tangent:
     return tangent.reshape((tangent.shape[0], *tangent.shape[1 + extra :])) if extra else tangent
 
 
+def _times_vector(tangent: Tangent, vector: Operand) -> Tangent:
+    if type(tangent) is Recorder:
+        return tangent @ vector
+    plain = type(tangent) is np.ndarray and type(vector) is np.ndarray and vector.dtype.char in "fd"
+    if plain and tangent.ndim == 2 and tangent.flags.c_contiguous and vector.flags.c_contiguous:
+        return tangent.dot(vector)  # the same function of BLAS, found in a third of the time
+    return np.matmul(tangent, vector)
+
+
 def _moving_left(dx: Tangent, y: Operand, x_ndim: int) -> Tangent:
     if y.ndim == 2 and type(dx) is Recorder:
         return dx @ y  # the operator takes less time than NumPy's function
     if y.ndim == 1:
-        return dx @ y if type(dx) is Recorder else np.matmul(dx, y)
+        return _times_vector(dx, y)
     if y.ndim == 2:
         *rows, inner = dx.shape
         product = np.matmul(dx.reshape((math.prod(rows), inner)), y)
@@ -64,7 +74,7 @@ def _moving_left(dx: Tangent, y: Operand, x_ndim: int) -> Tangent:
 
 def _moving_right(x: Operand, dy: Tangent, y_ndim: int) -> Tangent:
     if y_ndim == 1 and x.ndim == 1:
-        return np.matmul(dy, x)
+        return _times_vector(dy, x)
     if type(dy) is Recorder:
         return dy @ x.T if y_ndim == 1 and x.ndim == 2 else _moving_right_recorded(x, dy, y_ndim)
     if y_ndim == 1:
@@ -115,12 +125,22 @@ def _inner(a: Operand, b: Operand, /) -> Any:
 def _outer(a: Operand, b: Operand, out: Any = None) -> Any:
     if out is not None:
         return into(out, np.outer(a, b), "outer")
-    a, b = (as_array(x) for x in (a, b))
-    column, row = (a.size, 1), (1, b.size)
-    return UFUNC_RULES[np.multiply](
-        componentwise(a, lambda v, lead: v.reshape((*v.shape[:lead], *column))),
-        componentwise(b, lambda v, lead: v.reshape((*v.shape[:lead], *row))),
-    )
+    a, b = as_array(a), as_array(b)
+    return UFUNC_RULES[np.multiply](componentwise(a, _as_column), componentwise(b, _as_row))
+
+
+def _as_column(v: Any, lead: int) -> Any:
+    """An array with its elements behind ``lead`` axes as a column."""
+    if type(v) is np.ndarray and v.ndim == lead + 1:
+        return v[..., np.newaxis]
+    return v.reshape((*v.shape[:lead], math.prod(v.shape[lead:]), 1))
+
+
+def _as_row(v: Any, lead: int) -> Any:
+    """An array with its elements behind ``lead`` axes as a row."""
+    if type(v) is np.ndarray and v.ndim == lead + 1:
+        return v[..., np.newaxis, :]
+    return v.reshape((*v.shape[:lead], 1, math.prod(v.shape[lead:])))
 
 
 @rule_for(np.linalg.outer)

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from numbafunc.dual.array import Dual, Operand, quiet, value_of
+from numbafunc.dual.array import Dual, Operand, value_of
 from numbafunc.dual.dtypes import is_finite
 from numbafunc.dual.products import beside, finish, scale
+from numbafunc.dual.quiet import quiet
 from numbafunc.dual.recorder import Recorder
 from numbafunc.rules.application import along, linear, merged, pick, with_axes
 from numbafunc.rules.arguments import UNSET, cast, from_end, given, into, refuse
@@ -57,7 +58,12 @@ def _cumsum(a: Operand, axis: int | None = None, dtype: Any = None, out: Any = N
     if axis is None:
         a, axis = a if a.ndim == 1 else np.ravel(a), 0
     (place,) = from_end(axis, a.ndim)
-    return into(out, linear(a, lambda v, lead: v.cumsum(place)), "cumsum")
+
+    def apply(v: Any, lead: int) -> Any:
+        # The method comes down to the former, and takes twice as long.
+        return np.add.accumulate(v, place) if type(v) is np.ndarray else v.cumsum(place)
+
+    return into(out, linear(a, apply), "cumsum")
 
 
 @rule_for(np.diff)
@@ -107,7 +113,9 @@ def _as_end(name: str, end: Operand, differences: Operand) -> Any:
 # Extrema.
 
 
-def _define_extremum(function: Any, ufunc: np.ufunc, arg: Callable[..., Any], lowest: float, *names: Any) -> None:
+def _define_extremum(
+    function: Any, ufunc: np.ufunc, index_of: Callable[[Any], Any], lowest: float, *names: Any
+) -> None:
     name = function.__name__
 
     @rule_for(function, *names)
@@ -124,6 +132,8 @@ def _define_extremum(function: Any, ufunc: np.ufunc, arg: Callable[..., Any], lo
             if type(initial) is Dual:
                 result = ufunc(result, initial)
             return into(out, result, name)
+        if out is None and keepdims is initial is where is UNSET and a.size:  # the common case
+            return pick(a, axis, keepdims, index_of)
         options = given(initial=value_of(initial), where=where)
         if options or a.size == 0:
             # Errors that the value alone shows.
@@ -132,7 +142,7 @@ def _define_extremum(function: Any, ufunc: np.ufunc, arg: Callable[..., Any], lo
             mask = np.broadcast_to(where, a.shape)
             a = np.where(mask, a, np.asarray(lowest, a.dtype))
         if a.size:
-            result = pick(a, axis, keepdims, lambda v: arg(v, axis=-1))
+            result = pick(a, axis, keepdims, index_of)
             if initial is not UNSET:
                 result = ufunc(result, initial)
         else:
@@ -142,8 +152,8 @@ def _define_extremum(function: Any, ufunc: np.ufunc, arg: Callable[..., Any], lo
         return into(out, result, name)
 
 
-_define_extremum(np.max, np.maximum, np.argmax, -np.inf, np.amax)
-_define_extremum(np.min, np.minimum, np.argmin, np.inf, np.amin)
+_define_extremum(np.max, np.maximum, lambda v: v.argmax(-1), -np.inf, np.amax)
+_define_extremum(np.min, np.minimum, lambda v: v.argmin(-1), np.inf, np.amin)
 
 
 @rule_for(np.ptp)
@@ -204,7 +214,8 @@ def _prod(
     if type(a) is not Dual:
         return into(out, np.prod(a, axis, dtype, **options), "prod")
     a = cast(a, dtype)
-    value = a.primal.prod(axis, **options)
+    plain = not options and type(a.primal) is np.ndarray
+    value = np.multiply.reduce(a.primal, axis) if plain else a.primal.prod(axis, **options)  # the method calls that
 
     def tangent_of(x: Operand, dx: Operand) -> Any:
         if not options and _can_divide(x, value):

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from numbafunc.dual.array import Dual, Operand, assemble, components, make, quiet, value_of
+from numbafunc.dual.array import Dual, Operand, assemble, components, make, value_of
 from numbafunc.dual.axes import axes_of
 from numbafunc.dual.products import align, finish, scale, whole
+from numbafunc.dual.quiet import quiet
 from numbafunc.dual.storage import componentwise
 from numbafunc.limits import broadcast_shapes
 from numbafunc.rules.application import combine, several

@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import Dual, Operand, quiet, value_of
+from numbafunc.dual.array import Dual, Operand, value_of
 from numbafunc.dual.products import align, finish, scale, whole
+from numbafunc.dual.quiet import quiet
 from numbafunc.numbers.elementary import with_slope_of
 from numbafunc.rules.application import combine
 from numbafunc.rules.arguments import cast, separate

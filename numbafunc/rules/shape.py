@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from numbafunc.dual.array import Dual, Operand, value_of
+from numbafunc.dual.array import Dual, Operand, ndim_of, value_of
 from numbafunc.dual.axes import axes_of
 from numbafunc.dual.storage import gather, view
 from numbafunc.limits import broadcast_shapes
@@ -83,7 +83,9 @@ _define_at_least(np.atleast_3d)
 
 @rule_for(np.transpose)  # and numpy.permute_dims, which is the same function
 def _transpose(a: Operand, axes: Any = None) -> Any:
-    order = tuple(reversed(range(a.ndim))) if axes is None else normalize_axis_tuple(axes, a.ndim)
+    if axes is None:
+        return view(a, lambda v, lead: v.transpose((*range(lead), *range(v.ndim - 1, lead - 1, -1))))
+    order = normalize_axis_tuple(axes, a.ndim)
     return view(a, lambda v, lead: v.transpose((*range(lead), *_behind(order, lead))))
 
 
@@ -409,7 +411,7 @@ def _concatenate(
     arrays = _cast_all(arrays, dtype)
     if axis is None:
         arrays, axis = [np.ravel(x) for x in arrays], 0
-    along = normalize_axis_index(axis, np.ndim(arrays[0]))
+    along = normalize_axis_index(axis, ndim_of(arrays[0]))
     return into(out, several(arrays, lambda parts, lead: np.concatenate(parts, along + lead)), "concatenate")
 
 
@@ -418,7 +420,7 @@ def _stack(
     arrays: Sequence[Operand], axis: int = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
 ) -> Any:
     arrays = _cast_all(arrays, dtype)
-    along = normalize_axis_index(axis, np.ndim(arrays[0]) + 1)
+    along = normalize_axis_index(axis, ndim_of(arrays[0]) + 1)
     return into(out, several(arrays, lambda parts, lead: np.stack(parts, along + lead)), "stack")
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import Dual, Operand, quiet, value_of
+from numbafunc.dual.array import Dual, Operand, value_of
 from numbafunc.dual.guesses import of_length
 from numbafunc.dual.products import divide, divide_by_length, sloped
+from numbafunc.dual.quiet import quiet
 from numbafunc.rules.application import along, linear, with_scale
 from numbafunc.rules.arguments import UNSET, as_array, cast, from_end, given, into, weights_beside
 from numbafunc.rules.complex_values import conjugate, is_complex
@@ -25,12 +26,14 @@ from numbafunc.rules.register import rule_for
 def _mean(
     a: Operand, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = UNSET, *, where: Any = UNSET
 ) -> Any:
-    options = given(keepdims=keepdims, where=where)
+    options = {} if keepdims is where is UNSET else given(keepdims=keepdims, where=where)
     if type(a) is not Dual:
         return into(out, np.mean(a, axis, dtype, **options), "mean")
     a = cast(a, dtype)
     axes = from_end(axis, a.ndim)
-    count = 0 if options or a.dtype.char not in "fd" else math.prod([a.shape[one] for one in axes])
+    count = 0
+    if not options and a.dtype.char in "fd":
+        count = a.size if axis is None else math.prod([a.shape[one] for one in axes])
 
     def apply(v: Any, lead: int) -> Any:
         if 0 < count <= 2**24 and type(v) is np.ndarray:
@@ -85,14 +88,34 @@ def _average(
 # Variances.
 
 
+def _by_steps(function: Any, x: Any, axis: Any, ddof: float) -> tuple[Any, Any]:
+    """A moment and the deviations from the mean, by the steps that NumPy's method takes, in half the time.
+
+    None and None where that method warns, looks at the axes or computes with another dtype.
+    """
+    if type(ddof) is not int or (axis is not None and type(axis) is not int) or x.dtype.char not in "fd":
+        return None, None
+    axes = from_end(axis, x.ndim)
+    count = math.prod([x.shape[one] for one in axes])
+    if not 0 <= ddof < count <= 2**24:
+        return None, None
+    deviation = x - np.add.reduce(x, axes, keepdims=True) / count
+    variance = np.add.reduce(np.square(deviation), axes) / (count - ddof)
+    return variance if function is np.var else np.sqrt(variance), deviation
+
+
 def _moment(
     function: Any, a: Operand, axis: Any, dtype: Any, ddof: float, keepdims: Any, where: Any, skip: bool
 ) -> Any:
     options = given(keepdims=keepdims, where=where)
     a = cast(a, dtype)
+    value = deviation = None
     if not skip and type(a.primal) is np.ndarray:
-        method = a.primal.var if function is np.var else a.primal.std  # the method avoids NumPy's wrapper
-        value = method(axis, ddof=ddof, **options)
+        if not options:
+            value, deviation = _by_steps(function, a.primal, axis, ddof)
+        if value is None:
+            method = a.primal.var if function is np.var else a.primal.std  # the method avoids NumPy's wrapper
+            value = method(axis, ddof=ddof, **options)
     else:
         value = function(a.primal, axis, ddof=ddof, **options)
     if type(value) is not np.ndarray and type(value) is not Dual:
@@ -112,11 +135,12 @@ def _moment(
         mask = True
         count = math.prod(a.shape[one] for one in axes)
 
-    def tangent_of(x: Operand, dx: Operand) -> Any:
+    def tangent_of(x: Operand, dx: Operand, deviation: Operand = deviation) -> Any:
         zero = x.dtype.type(0)
         if masked:
             x, dx = np.where(mask, x, zero), np.where(mask, dx, zero)
-        deviation = x - np.add.reduce(x, axes, keepdims=True) / (np.asarray(count, x.dtype) if masked else count)
+        if deviation is None:
+            deviation = x - np.add.reduce(x, axes, keepdims=True) / (np.asarray(count, x.dtype) if masked else count)
         if masked:
             deviation = np.where(mask, deviation, zero)
         if x.dtype.kind == "c":

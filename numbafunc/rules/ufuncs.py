@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import Dual, Operand, make, quiet, value_of
+from numbafunc.dual.array import Dual, Operand, make, value_of
+from numbafunc.dual.dtypes import is_finite
 from numbafunc.dual.guesses import at_infinite_slope
 from numbafunc.dual.products import (
     align,
@@ -26,9 +27,9 @@ from numbafunc.dual.products import (
     scale,
     whole,
 )
+from numbafunc.dual.quiet import begin_quiet, end_quiet, quiet, quietly
 from numbafunc.dual.recorder import Recorder
 from numbafunc.numbers import elementary
-from numbafunc.rules.application import Tangent
 from numbafunc.rules.arguments import into
 from numbafunc.rules.complex_values import absolute_tangent, is_complex, sign_of_complex, tanh_slope
 from numbafunc.rules.register import Rule, define_on_value, register, register_like_ufunc, rule_for
@@ -48,35 +49,36 @@ def unary(
     """
 
     def rule(x: Dual) -> Any:
-        primal = x.primal
+        primal, tangent = x.primal, x.tangent
         derivative = of_real if of_complex is None or not is_complex(primal) else of_complex
         # A function that is not a ufunc can't be called with a Dual; the rule can.
         value = rule(primal) if type(primal) is Dual else np.asarray(ufunc(primal))
-        tangent = x.tangent
         if type(tangent) is Recorder:
             return make(value, chained(derivative, primal, value, tangent, unknown_from), x.level)
-        return make(value, _chain(derivative, primal, value, tangent, unknown_from), x.level)
+        token = begin_quiet()
+        try:
+            slope = derivative(primal, value)
+            if type(tangent) is np.ndarray and type(slope) is np.ndarray and is_finite(slope):
+                change = slope[None] * tangent
+            else:
+                change = scale(slope, tangent)
+                if unknown_from is not None:
+                    change = at_infinite_slope(change, slope, primal, value, tangent, unknown_from)
+        finally:
+            end_quiet(token)
+        return make(value, change, x.level)
 
     return rule
 
 
-@np.errstate(all="ignore")  # a decorator takes half the time of a with statement
-def _chain(
-    derivative: Callable[[Any, Any], Any], x: Operand, y: Operand, dx: Tangent, unknown_from: int | None
-) -> Tangent:
-    slope = derivative(x, y)
-    change = scale(slope, dx)
-    return change if unknown_from is None else at_infinite_slope(change, slope, x, y, dx, unknown_from)
-
-
 def _define_linear(ufunc: np.ufunc) -> None:
     """Register a linear elementwise function, which acts on tangents as on values."""
-    quietly = np.errstate(all="ignore")(ufunc)
+    of_tangent = quietly(ufunc)
 
     @rule_for(ufunc)
     def rule(x: Dual) -> Any:
         value = ufunc(x.primal)
-        tangent = ufunc(x.tangent) if type(x.tangent) is Recorder else quietly(x.tangent)
+        tangent = ufunc(x.tangent) if type(x.tangent) is Recorder else of_tangent(x.tangent)
         return make(value if type(value) is Dual else np.asarray(value), tangent, x.level)
 
 
@@ -90,15 +92,20 @@ def _define_absolute(ufunc: np.ufunc) -> None:
             return make(whole(value), absolute_tangent(x.primal, x.tangent), x.level)
 
 
-_quotient = np.errstate(all="ignore")(divide)
-
-
 @rule_for(np.log)
 def _log(x: Dual) -> Any:
     # A division takes less time than a product with 1 / x.
-    value = np.log(x.primal)
-    quotient = divide if type(x.tangent) is Recorder else _quotient
-    return make(value if type(value) is Dual else np.asarray(value), quotient(x.tangent, x.primal), x.level)
+    primal, tangent = x.primal, x.tangent
+    value = np.log(primal)
+    if type(tangent) is Recorder:
+        change = divide(tangent, primal)
+    else:
+        token = begin_quiet()
+        try:
+            change = divide(tangent, primal)
+        finally:
+            end_quiet(token)
+    return make(value if type(value) is Dual else np.asarray(value), change, x.level)
 
 
 @rule_for(np.sign)
@@ -153,12 +160,15 @@ def _modf(x: Dual) -> Any:
 
 def _clip_between(a: Dual, lower: Any, upper: Any) -> Any:
     primal = value_of(a)
-    # The first operand at a tie, like maximum and minimum; NaN passes through.
-    taken = primal == primal if lower is None else primal >= lower
-    if upper is not None:
-        taken = taken & (primal <= upper)
-    taken = taken | (primal != primal)
     value = whole(a.primal.clip(lower, upper))  # the method avoids NumPy's wrapper
+    # The first operand at a tie, like maximum and minimum; NaN passes through.
+    if type(lower) is float and type(upper) is float and lower <= upper and not is_complex(primal):
+        taken = value_of(value) == primal
+    else:
+        taken = primal == primal if lower is None else primal >= lower
+        if upper is not None:
+            taken = taken & (primal <= upper)
+    taken = taken | (primal != primal)
     tangent = align(a.tangent, value.ndim)
     with quiet():
         return finish(value, np.where(taken, tangent, 0), a.level)

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import Dual, Operand, quiet, value_of
+from numbafunc.dual.array import Dual, Operand, value_of
 from numbafunc.dual.products import finish
+from numbafunc.dual.quiet import quiet
 from numbafunc.rules.arguments import cast
 from numbafunc.rules.complex_values import adjoint
 from numbafunc.rules.decompositions import from_triangle

@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import Dual, Operand, quiet, value_of
+from numbafunc.dual.array import Dual, Operand, value_of
 from numbafunc.dual.products import finish
+from numbafunc.dual.quiet import quiet
 from numbafunc.dual.recorder import Primitive, Recorder
 from numbafunc.rules.application import Tangent
 from numbafunc.scipy.original import differentiable, double, matrix, original

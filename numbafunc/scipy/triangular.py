@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from numbafunc.dual.array import Dual, Operand, quiet
+from numbafunc.dual.array import Dual, Operand
 from numbafunc.dual.products import align, finish
+from numbafunc.dual.quiet import quiet
 from numbafunc.dual.recorder import Primitive, Recorder
 from numbafunc.limits import broadcast_shapes
 from numbafunc.rules.application import Tangent, combine

@@ -13,6 +13,7 @@ import ctypes
 import itertools
 import platform
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
@@ -225,23 +226,24 @@ class KnownArguments:
         self._entries: list[Any] = [None] * ENTRIES
         self._call: Callable[..., Any] | None = None
         self._unknown = 0
+        self._lock = threading.Lock()
 
     def learn(self, call: Callable[..., Any], arguments: tuple[Any, ...]) -> Callable[..., Any] | None:
         """A function of all arguments that makes the prepared call for them, or returns NotImplemented."""
-        methods, prepared, state = _methods(), _STATES.get(call), self._state
-        if methods is None or prepared is None or len(arguments) > ARGUMENTS:
-            return self._call
-        if any(type(one) is np.ndarray and one.ndim > AXES for one in arguments):
-            return self._call
-        if state.many == ENTRIES:
+        if self._state.many == ENTRIES:
             # So many kinds of calls take turns that few find theirs, unless the program has gone on to others.
             self._unknown += 1
             if self._unknown % _REPLACED:
                 return self._call
+        methods, prepared = _methods(), _STATES.get(call)
+        if methods is None or prepared is None or len(arguments) > ARGUMENTS:
+            return self._call
         known = Known(ctypes.addressof(prepared))
         known.operands[: len(self._operands)] = self._operands
         for place, argument in enumerate(arguments):
-            if type(argument) is np.ndarray and place in self._operands:
+            if type(argument) is np.ndarray:
+                if place not in self._operands or argument.ndim > AXES:
+                    return self._call
                 known.kinds[place], known.objects[place] = ARRAY, id(argument.dtype)
                 known.ndims[place] = argument.ndim
                 known.lengths[place][: argument.ndim] = argument.shape
@@ -250,13 +252,24 @@ class KnownArguments:
             else:
                 known.kinds[place], known.objects[place] = THIS, id(argument)
         kept = [one.dtype if type(one) is np.ndarray else one for one in arguments]
+        # Whoever comes while another thread, or the function that was interrupted, is at this goes on without.
+        if self._lock.acquire(blocking=False):
+            try:
+                self._put(methods.known, known, (known, call, kept))
+            finally:
+                self._lock.release()
+        return self._call
+
+    def _put(self, method: _Method, known: Known, entry: Any) -> None:
+        state = self._state
         place = self._unknown // _REPLACED % ENTRIES if state.many == ENTRIES else state.many
-        self._entries[place] = known, call, kept
-        state.entries[place] = ctypes.addressof(known)
+        # What was there must be kept until nothing refers to it, and what is new from when something does.
+        before, state.entries[place] = self._entries[place], ctypes.addressof(known)
+        self._entries[place] = entry
+        del before
         state.many = max(state.many, place + 1)
         if self._call is None:
-            self._call = _function(methods.known, state, self._entries)
-        return self._call
+            self._call = _function(method, state, self._entries)
 
 
 def _little(given: Sequence[Any]) -> bool:
@@ -289,12 +302,14 @@ class AnyShape:
     ----------
     count : int
         The number of operands, one or two.
+    most : int
+        The most elements of an array.
     otherwise : callable
         What is called with any other arguments.
     """
 
-    def __init__(self, count: int, otherwise: Callable[..., Any]) -> None:
-        self._state = AnyArrays(id(otherwise), count)
+    def __init__(self, count: int, most: int, otherwise: Callable[..., Any]) -> None:
+        self._state = AnyArrays(id(otherwise), count, most)
         self._otherwise = otherwise
         self._kept: list[Any] = []
 
@@ -303,12 +318,11 @@ class AnyShape:
         methods = _methods()
         if methods is None or address is None:
             return self._otherwise
-        for kind in self._state.kinds:
-            if kind.dtype in (None, id(dtype)):
-                setattr(kind, "number" if number else "alone", address)
-                kind.size, kind.dtype = dtype.itemsize, id(dtype)
-                self._kept += [dtype, code]
-                break
+        # Each dtype has its own place, and the address comes last: other threads may call, or learn, meanwhile.
+        kind = self._state.kinds[0 if dtype.char == "d" else 1]
+        self._kept += [dtype, code]
+        kind.size, kind.dtype = dtype.itemsize, id(dtype)
+        setattr(kind, "number" if number else "alone", address)
         return _function(methods.any_shape, self._state, self._otherwise, self._kept)
 
 

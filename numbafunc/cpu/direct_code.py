@@ -76,7 +76,12 @@ class Kind(ctypes.Structure):
 class AnyArrays(ctypes.Structure):
     """What a call on arrays of any shape needs."""
 
-    _fields_ = (("otherwise", ctypes.c_void_p), ("count", ctypes.c_int64), ("kinds", Kind * 2))
+    _fields_ = (
+        ("otherwise", ctypes.c_void_p),
+        ("count", ctypes.c_int64),
+        ("most", ctypes.c_int64),
+        ("kinds", Kind * 2),
+    )
 
 
 def _at(structure: type[ctypes.Structure], name: str, base: str = "%state") -> str:
@@ -474,7 +479,9 @@ multiply:
   %next = add i64 %number, 1
   br label %axis
 counted:
-  %little = icmp ule i64 %elements, {LARGEST}
+  %most.at = {_at(AnyArrays, "most")}
+  %most = load i64, ptr %most.at
+  %little = icmp sle i64 %elements, %most
   br i1 %little, label %how.many, label %other
 how.many:
   %alone.at = {_at(Kind, "alone", "%kind")}

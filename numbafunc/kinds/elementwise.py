@@ -15,7 +15,7 @@ from numpy import ndarray
 from numbafunc import backend
 from numbafunc.backend import Backend
 from numbafunc.cpu import kernels, threads
-from numbafunc.cpu.direct_calls import AnyShape
+from numbafunc.cpu.direct_calls import LARGEST, AnyShape
 from numbafunc.cpu.kernel import address_of
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import FLAGS, PLAIN, empty
@@ -113,7 +113,9 @@ class Elementwise:
         self.type: Any = None
         """Numba's type of the user's function, once it has been called inside a compiled one."""
         self.call = self._calls()
-        self._direct = AnyShape(len(self.parameters), self.call)
+        # As long as one thread takes some microseconds, and the result is no large one.
+        most = LARGEST if identity is None else LARGE - 1 if light else 2 * LARGEST
+        self._direct = AnyShape(len(self.parameters), min(most, self.parallel_from - 1), self.call)
 
     def __call__(self, *operands: Any, out: Any = None) -> Array:
         return self.call(*operands, out)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -97,15 +98,36 @@ class Kernel:
         if payload is None:
             return None
         try:
-            found = load(payload, self._builder)
+            found, address = load(payload, self._builder)
         except Exception as error:
             cache_folder.warn_once(f"A cached kernel can't be loaded, and is compiled anew: {error!r}")
             return None
         timer.log(self._identity, signature, cache_hit=True)
+        self._note(found, address)
         return found
 
     def _compiled(self, arguments: Sequence[Any]) -> Any:
-        return self.dispatcher.compile(tuple(map(type_of, arguments)))
+        signature = tuple(map(type_of, arguments))
+        found = self.dispatcher.compile(signature)
+        compiled = self.dispatcher.overloads[signature]
+        self._note(found, compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))
+        return found
+
+    def _note(self, code: Any, address: int) -> None:
+        """Keep the address of a function's code, unless threads share its work."""
+        if not self._options["parallel"]:
+            _ADDRESSES[code] = address
+
+
+_ADDRESSES: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
+
+
+def address_of(code: Any) -> int | None:
+    """The address of the code of a function as :meth:`Kernel.code` gives it; None for one that threads share."""
+    try:
+        return _ADDRESSES.get(code)
+    except TypeError:  # there are no weak references to it
+        return None
 
 
 def type_of(value: Any) -> Any:
@@ -139,4 +161,4 @@ def _is_usual(value: Any) -> bool:
     return kind is float or isinstance(value, np.generic)
 
 
-__all__ = ["Kernel", "NotKeptError", "type_of"]
+__all__ = ["Kernel", "NotKeptError", "address_of", "type_of"]

@@ -65,14 +65,15 @@ def payload_of(compiled: Any) -> bytes:
     declared = [one.name for one in (*module.functions, *module.global_variables) if one.is_declaration]
     facts = {
         "wrapper": function.llvm_cpython_wrapper_name,
+        "function": function.llvm_func_name,
         "environments": sorted({function.env_name, *(environment.env_name for environment in environments)}),
         "needs": sorted(name for name in declared if not name.startswith("llvm.")),
     }
     return packed(facts, library._get_compiled_object())
 
 
-def load(payload: bytes, name: str) -> Any:
-    """The function of an entry, under a name, for a thread that is :func:`alone`.
+def load(payload: bytes, name: str) -> tuple[Any, int]:
+    """The function of an entry, under a name, and the address of its code, for a thread that is :func:`alone`.
 
     Raises
     ------
@@ -80,7 +81,7 @@ def load(payload: bytes, name: str) -> Any:
         When the entry is none of a kernel, or this process lacks something that the kernel needs.
     """
     facts, (code,) = unpacked(payload)
-    engine = engine_with(code, [facts["wrapper"], *facts["environments"]], facts["needs"])
+    engine = engine_with(code, [facts["wrapper"], facts["function"], *facts["environments"]], facts["needs"])
     address = engine.get_function_address(facts["wrapper"])
     if not address:
         raise ValueError(f"it has no function {facts['wrapper']}")
@@ -91,7 +92,8 @@ def load(payload: bytes, name: str) -> Any:
         if place:
             ctypes.c_void_p.from_address(place).value = id(environment)
     doc = f"compiled wrapper for {name!r}"
-    return functions.make_function(sys.modules[__name__], name, doc, address, environment, (engine, environment))
+    made = functions.make_function(sys.modules[__name__], name, doc, address, environment, (engine, environment))
+    return made, engine.get_function_address(facts["function"])
 
 
 def engine_with(code: bytes, defined: Sequence[str], needs: Sequence[str]) -> Any:

@@ -10,6 +10,8 @@ from numpy import empty
 # NumPy's flags as bits: C-contiguous, aligned, writeable. Bit 31 marks arrays of numpy.broadcast_arrays, which warn
 # when they are asked by name whether they are writeable. One comparison tells that kernels take an array as it is.
 FLAGS, PLAIN = 1 << 31 | 0x501, 0x501
+READABLE = 0x101
+"""C-contiguous and aligned. Machine code only reads operands, so these may be read-only."""
 _ALIGNED = 0x100
 
 
@@ -82,4 +84,4 @@ def span(array: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], int] | None
     return np.asarray(_Span(array, first - before * item, before + 1 + after)), before
 
 
-__all__ = ["FLAGS", "PLAIN", "WORDS", "empty", "flat_words", "is_plain", "span"]
+__all__ = ["FLAGS", "PLAIN", "READABLE", "WORDS", "empty", "flat_words", "is_plain", "span"]

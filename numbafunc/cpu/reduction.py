@@ -290,30 +290,30 @@ def _scratch(source: Source) -> list[str]:
 
 
 _SEGMENTS = """
-def segment_shift({parameters}, {arrays}, count, segments, task):
+def segment_shift({parameters}, {arrays}, count, segment, segments, task):
     row = task // segments
-    first_element = task % segments * SEGMENT
-    last_element = min(first_element + SEGMENT, count)
+    first_element = task % segments * segment
+    last_element = min(first_element + segment, count)
 {shift}
     put_shift((shifts,), task, shift)
 
 
-def segment_sums({parameters}, {arrays}, count, segments, task):
+def segment_sums({parameters}, {arrays}, count, segment, segments, task):
     row = task // segments
     begin = row * count
-    first_element = task % segments * SEGMENT
-    last_element = min(first_element + SEGMENT, count)
-    shift = get_shift((shifts,), (row * segments,))[0]
+    first_element = task % segments * segment
+    last_element = min(first_element + segment, count)
+    shift = {known_shift}
 {sums}
 {put_sums}
 
 
-def segment_epilogue({parameters}, {arrays}, count, segments, task):
+def segment_epilogue({parameters}, {arrays}, count, segment, segments, task):
     row = task // segments
     begin = row * count
-    first_element = task % segments * SEGMENT
-    last_element = min(first_element + SEGMENT, count)
-    shift = get_shift((shifts,), (row * segments,))[0]
+    first_element = task % segments * segment
+    last_element = min(first_element + segment, count)
+    shift = {known_shift}
 {epilogue}
 
 
@@ -328,22 +328,19 @@ def fold_sums({parameters}, {arrays}, count, segments, row):
 {clear}
     for task in range(row * segments, (row + 1) * segments):
 {fold}
-    shift = get_shift((shifts,), (row * segments,))[0]
+    shift = {known_shift}
 {finish}
 
 
 def kernel({parameters}, rows, count):
-    segments = (count + SEGMENT - 1) // SEGMENT
+    segment = min(SEGMENT, max(SMALLEST_SEGMENT, (count + 16 * BLOCK - 1) // (16 * BLOCK) * BLOCK))
+    segments = (count + segment - 1) // segment
     tasks = rows * segments
 {allocate}
+{shifts}
     for index in prange(tasks):
         task = int64(index)
-        segment_shift({parameters}, {arrays}, count, segments, task)
-    for row in range(rows):
-        fold_shift({arrays}, segments, row)
-    for index in prange(tasks):
-        task = int64(index)
-        segment_sums({parameters}, {arrays}, count, segments, task)
+        segment_sums({parameters}, {arrays}, count, segment, segments, task)
     for row in range(rows):
         fold_sums({parameters}, {arrays}, count, segments, row)
 {last}
@@ -383,12 +380,24 @@ def build_segments(stages: Any, layout: Layout, *, parallel: bool, identity: str
         last = [
             "for index in prange(tasks):",
             "    task = int64(index)",
-            f"    segment_epilogue({parameters}, count, segments, task)",
+            f"    segment_epilogue({parameters}, count, segment, segments, task)",
         ]
     names = ["shifts", *(array for group in arrays.values() for array in group)]
+    shifts, known_shift = [], "number(0.0)"
+    if stages.shift_of is not None:
+        known_shift = "get_shift((shifts,), (row * segments,))[0]"
+        shifts = [
+            "for index in prange(tasks):",
+            "    task = int64(index)",
+            f"    segment_shift({source.parameters}, {', '.join(names)}, count, segment, segments, task)",
+            "for row in range(rows):",
+            f"    fold_shift({', '.join(names)}, segments, row)",
+        ]
     text = _SEGMENTS.format(
         parameters=source.parameters,
         arrays=", ".join(names),
+        shifts=joined(shifts, 1),
+        known_shift=known_shift,
         shift=joined(source.shift(element, "first_element", "last_element"), 1),
         sums=joined(source.sums(element, "first_element", "last_element"), 1),
         put_sums=joined([put(name, "task", name) for name in source.totals + source.lost], 1),

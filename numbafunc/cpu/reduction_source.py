@@ -20,8 +20,8 @@ from numbafunc.numbers.numba_type import make_start
 BLOCK = 512
 
 
-# Elements of a row that one thread handles where threads share a row.
-SEGMENT = 1 << 15
+# Elements of a row that one thread handles where threads share a row: a sixteenth, in whole blocks, within bounds.
+SEGMENT, SMALLEST_SEGMENT = 1 << 15, 1 << 12
 
 
 # Numbers of columns in scratch memory are multiples of this, the float32 numbers of the longest vectors.
@@ -185,7 +185,7 @@ class Source:
             "wanted": stages.wanted and inline(stages.wanted),
             "epilogue": stages.epilogue and inline(stages.epilogue),
         }
-        for name in ("BLOCK", "SEGMENT", "SMALLEST_TASK", "TASK", "VECTOR"):
+        for name in ("BLOCK", "SEGMENT", "SMALLEST_SEGMENT", "SMALLEST_TASK", "TASK", "VECTOR"):
             namespace[name] = globals()[name]
         for name in ("larger", "add", "plus", "rounding_error", "settled"):
             namespace[name] = getattr(accumulate, name)

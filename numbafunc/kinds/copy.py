@@ -14,6 +14,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from numbafunc.backend import CPU, Backend
 from numbafunc.cpu import kernels, threads
+from numbafunc.cpu.direct_calls import copying_call
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import WORDS, empty, is_plain, span
 from numbafunc.cpu.traversal import LARGEST_BLOCK, TILE, Axis, Traversal
@@ -75,11 +76,13 @@ class Movement(Linear):
             return empty(shape, x.dtype)
         call = _by_numpy(view, x, shape)
         if call is not None:
+            call = copying_call(x, view, _start(view, x), shape, call)
             shortcut.keep(call)
             return call(x)
         kernel, numbers = _kernel(view)
         way = FLAT if view.dtype == WORDS[view.itemsize] else WORDS_OF_IT
-        call = kernel_call(kernel, shape, view.dtype, [way], (), (numbers, _start(view, x)), result=way)
+        after = numbers, _start(view, x)
+        call = kernel_call(kernel, shape, view.dtype, [way], (), after, result=way, handed=(x.ravel(),))
         shortcut.keep(call)
         return call(x)
 

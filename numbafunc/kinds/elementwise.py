@@ -15,6 +15,8 @@ from numpy import ndarray
 from numbafunc import backend
 from numbafunc.backend import Backend
 from numbafunc.cpu import kernels, threads
+from numbafunc.cpu.direct_calls import LARGEST, AnyShape
+from numbafunc.cpu.kernel import address_of
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import FLAGS, PLAIN, empty
 from numbafunc.cpu.stored_operand import StoredOperand
@@ -111,6 +113,9 @@ class Elementwise:
         self.type: Any = None
         """Numba's type of the user's function, once it has been called inside a compiled one."""
         self.call = self._calls()
+        # As long as one thread takes some microseconds, and the result is no large one.
+        most = LARGEST if identity is None else LARGE - 1 if light else 2 * LARGEST
+        self._direct = AnyShape(len(self.parameters), min(most, self.parallel_from - 1), self.call)
 
     def __call__(self, *operands: Any, out: Any = None) -> Array:
         return self.call(*operands, out)
@@ -417,8 +422,12 @@ class Elementwise:
                 book = self._partial_large if large else self._partial_small
                 book[key] = machine_code(kernel, (*flats, empty(0, dtype), empty(0, dtype)))
         elif not operands.levels:
+            code = machine_code(kernel, (*flats, empty(0, dtype)))
             book = self._large if large else self._small
-            book[key if others else dtype] = machine_code(kernel, (*flats, empty(0, dtype)))
+            book[key if others else dtype] = code
+            if not large and len(values) <= 2:
+                number = type(values[-1]) is float
+                self.call = self._direct.learn(np.dtype(dtype.char), number, address_of(code), code)
         elif (
             list(operands.parts[0]) == [(), (0,)]
             and operands.counts() == (1,)

@@ -36,7 +36,7 @@ Array = Any  # numpy.ndarray or Dual
 REGISTRY: dict[str, Reduction] = {}
 
 # Rows this long, when there are this few of them, are shared out to threads in segments.
-LONG, FEW = 1 << 16, 16
+LONG, FEW = 1 << 14, 16
 
 # Rows shorter than this, when there are at least as many, are reduced side by side, so many at a time.
 SHORT, LANES = 32, 128

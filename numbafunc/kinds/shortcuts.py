@@ -22,6 +22,7 @@ a prepared call in the :class:`Shortcut` that :func:`new_shortcut` gives. What t
 from __future__ import annotations
 
 import inspect
+import itertools
 import math
 import threading
 from collections.abc import Callable, Sequence
@@ -32,13 +33,15 @@ import numpy as np
 from numpy import empty, may_share_memory, ndarray
 
 from numbafunc.constants import ConvPadding, Interpolate
+from numbafunc.cpu.direct_calls import LARGEST, KnownArguments, prepared_call
+from numbafunc.cpu.kernel import address_of
 from numbafunc.cpu.machine_code import machine_code
-from numbafunc.cpu.memory import FLAGS, PLAIN, WORDS, flat_words
+from numbafunc.cpu.memory import FLAGS, PLAIN, READABLE, WORDS, flat_words
 from numbafunc.cpu.threads import Kernels
 from numbafunc.dual.array import Dual
 from numbafunc.kinds.defaults import Unset
 from numbafunc.kinds.plan import Plan
-from numbafunc.kinds.signatures import READABLE, moving_signature, signature_of
+from numbafunc.kinds.signatures import moving_signature, signature_of
 from numbafunc.result_memory import empty_for
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -98,7 +101,7 @@ class Shortcut(NamedTuple):
         """Keep ``kernel(x, result, *tail)`` of the only operand ``x``, whose first call has given a result."""
         arrays = [array.ravel() if flat else array for array in (*self.operands, result)]
         code, way = machine_code(kernel, (*arrays, *tail)), FLAT if flat else AS_IT_IS
-        self.keep(kernel_call(code, result.shape, result.dtype, [way], (), tail, result=way))
+        self.keep(kernel_call(code, result.shape, result.dtype, [way], (), tail, result=way, handed=arrays[:-1]))
 
     def keep_plan(self, plan: Plan, operands: Sequence[Any]) -> None:
         """Keep a plan if it comes down to one call of its kernel.
@@ -223,6 +226,8 @@ def shortcut(
             "whole": " and ".join(f"whole({name})" for name in tuples) or "True",
             "moves": f"type({operands[0]}) is Dual" if len(operands) == 1 else "signature is None",
             "moving": f"moving_signature({', '.join(operands)}{', ints=True' if ints else ''})",
+            "all": ", ".join((*positional, *named)),
+            "no_options": " and not options" if options else "",
             "usual": " and ".join((*conditions[2 if len(operands) == 1 and not numbers else 1 :], *usual)) or "True",
             "settings": "".join(f", {name}" for name in settings),
         }
@@ -236,6 +241,8 @@ def shortcut(
         made = namespace["make_shortcut"](
             *(checked, table, table.get, Shortcut, _CURRENT, ndarray, READABLE),
             *(_SETTINGS, signature_of, _whole, Dual, moving_signature),
+            KnownArguments([[*positional, *named].index(name) for name in operands]).learn,
+            type(len),
             *defaults.values(),
         )
         made.__defaults__ = checked.__defaults__
@@ -251,9 +258,16 @@ def shortcut(
 _TEMPLATE = """\
 def make_shortcut(
     checked, table, find, Shortcut, current, ndarray, READABLE, settings, signature_of, whole, Dual,
-    moving_signature{defaults}
+    moving_signature, learn, builtin{defaults}
 ):
+    known_call = None
+
     def {name}({parameters}):
+        nonlocal known_call
+        if known_call is not None{no_options}:
+            result = known_call({all})
+            if result is not NotImplemented:
+                return result
         shortcut = None
         signature = {signature}
         if {conditions}:
@@ -280,11 +294,15 @@ def make_shortcut(
 _LINES = """\
             call = find(key)
             if call is not None:
+                if type(call) is builtin:
+                    known_call = learn(call, ({all},))
                 return call({given})
             else:"""
 _LINES_WITH_OUT = """\
             call = find(key)
             if call is not None:
+                if type(call) is builtin and out is None:
+                    known_call = learn(call, ({all},))
                 result = call({given})
                 if result is not None:
                     return result
@@ -298,6 +316,8 @@ _LINES_WITH_TUPLES = """\
             if known:
                 call{seen} = known
                 if {same}:
+                    if type(call) is builtin:
+                        known_call = learn(call, ({all},))
                     return call({given})
                 if {whole}:  # whatever other threads remember meanwhile means the same
 {remember}
@@ -314,6 +334,7 @@ def kernel_call(
     after: tuple[Any, ...] = (),
     *,
     result: str = FLAT,
+    handed: Sequence[Any] = (),
 ) -> Callable[..., Any]:
     """A function of operands and an optional ``out`` that calls machine code once.
 
@@ -329,10 +350,19 @@ def kernel_call(
         Arguments that are the same in each call.
     result : str
         How the result is handed over.
+    handed : sequence
+        Operands as they are handed over, if the call may serve small arrays directly.
     """
     make = _maker(tuple(operands), len(before), result, len(after))
     new = empty_for(shape, dtype)
-    return make(code, shape, dtype, before, after, WORDS.get(dtype.itemsize), new, fits)  # type: ignore[no-any-return]
+    call: Callable[..., Any] = make(code, shape, dtype, before, after, WORDS.get(dtype.itemsize), new, fits)
+    if not handed or ITEM in operands or math.prod(shape) > LARGEST:
+        return call
+    array = empty(shape, dtype)
+    given = (*handed, *before, array if result == AS_IT_IS else array.ravel(), *after)
+    counted = itertools.count()
+    places = [next(counted) if way else -1 for way in operands]
+    return prepared_call(address_of(code), given, places, len(handed) + len(before), shape, dtype, call)
 
 
 @cache
@@ -390,7 +420,8 @@ def _planned_call(plan: Plan, given: Sequence[Any], operands: Sequence[Any]) -> 
         return None
     code = machine_code(plan.kernel, (*flats, *plan.middle, restored.ravel(), *plan.tail))
     before = (*flats[first:], *plan.middle)
-    return kernel_call(code, restored.shape, plan.dtype, [way or "" for way in ways], before, plan.tail)
+    taken = [way or "" for way in ways]
+    return kernel_call(code, restored.shape, plan.dtype, taken, before, plan.tail, handed=flats[:first])
 
 
 def planned_arrays(plan: Plan, given: Sequence[Any]) -> Callable[[Sequence[Any]], list[ndarray[Any, Any]]] | None:

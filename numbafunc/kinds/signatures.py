@@ -6,11 +6,9 @@ from typing import Any
 
 from numpy import ndarray
 
+from numbafunc.cpu.memory import READABLE
 from numbafunc.dual.array import Dual
 from numbafunc.dual.recorder import Recorder
-
-# Bits of NumPy's flags: C-contiguous and aligned. Machine code only reads operands, so these may be read-only.
-READABLE = 0x101
 
 
 def signature_of(*operands: Any, ints: bool = False) -> tuple[Any, ...] | None:

@@ -26,8 +26,10 @@ def _log_ratio(p: Any, q: Any, eps: Any) -> Any:
 
 
 def _term(shift: Any, p: Any, q: Any, eps: Any) -> Any:
-    # 0 times infinity is 0 here, and so is 0 * log(0 / 0).
-    return (damped(log(p + eps) - log(q + eps), p) if q == q else q,)
+    # 0 times infinity is 0 here, and so is 0 * log(0 / 0), but 0 times NaN is NaN. A choice of one of the results would
+    # have p loaded only where it is wanted; such loads are slow where arrays don't fit into a cache.
+    weight = p if q == q else q
+    return (damped(log(p + eps) - log(q + eps), weight),)
 
 
 def _sum(shift: Any, count: Any, total: Any) -> Any:

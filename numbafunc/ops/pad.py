@@ -279,7 +279,9 @@ def _keep(shortcut: Shortcut, widths: Widths, mode: str, constant: Any) -> None:
     values = flat_words(_values(constant, "constant_values", array), 0).view(word)
     code = machine_code(kernel, (empty(0, word), values, empty(0, word), padding.plan))
     way = FLAT if array.dtype == word else WORDS_OF_IT
-    shortcut.keep(kernel_call(code, padding.shape, array.dtype, [way], (values,), (padding.plan,), result=way))
+    handed = (empty(array.size, word),)
+    call = kernel_call(code, padding.shape, array.dtype, [way], (values,), (padding.plan,), result=way, handed=handed)
+    shortcut.keep(call)
 
 
 @shortcut(

@@ -19,6 +19,7 @@ from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import WORDS, empty, is_plain, span
 from numbafunc.cpu.traversal import LARGEST_BLOCK, TILE, Axis, Traversal
 from numbafunc.kinds.linear import Linear, LinearFunction
+from numbafunc.kinds.moving_calls import keep_linear
 from numbafunc.kinds.shortcuts import FLAT, WORDS_OF_IT, Shortcut, kernel_call
 from numbafunc.result_memory import empty_result
 
@@ -68,23 +69,32 @@ class Movement(Linear):
     def __call__(self, x: Any, *static: Any, shortcut: Shortcut | None = None) -> Any:
         """The result for a checked operand; a call on a plain array is kept in the short cut."""
         if shortcut is not None and shortcut.moving:
-            return shortcut.keep_moving(x, lambda x: self.behind(x, 0, self.arrange, *static))
-        if shortcut is None or shortcut.operands[0] is not x or x.dtype.kind == "c":
+            return keep_linear(
+                shortcut,
+                x,
+                lambda x: self.behind(x, 0, self.arrange, *static),
+                lambda part, leading: self._prepared(part, leading, *static),
+            )
+        call = None if shortcut is None or shortcut.operands[0] is not x else self._prepared(x, 0, *static)
+        if shortcut is None or call is None:
             return super().__call__(x, self.arrange, *static)
-        view, shape = self.arrange(x, 0, *static)
+        shortcut.keep(call)
+        return call(x)
+
+    def _prepared(self, x: np.ndarray[Any, Any], leading: int, *static: Any) -> Callable[..., Any] | None:
+        """A prepared call for contiguous arrays like this one, if there is one."""
+        if x.dtype.kind == "c":
+            return None
+        view, shape = self.arrange(x, leading, *static)
         if not view.size:
-            return empty(shape, x.dtype)
+            return None
         call = _by_numpy(view, x, shape)
         if call is not None:
-            call = copying_call(x, view, _start(view, x), shape, call)
-            shortcut.keep(call)
-            return call(x)
+            return copying_call(x, view, _start(view, x), shape, call)
         kernel, numbers = _kernel(view)
         way = FLAT if view.dtype == WORDS[view.itemsize] else WORDS_OF_IT
         after = numbers, _start(view, x)
-        call = kernel_call(kernel, shape, view.dtype, [way], (), after, result=way, handed=(x.ravel(),))
-        shortcut.keep(call)
-        return call(x)
+        return kernel_call(kernel, shape, view.dtype, [way], (), after, result=way, handed=(x.ravel(),))
 
 
 def _by_numpy(view: np.ndarray[Any, Any], x: np.ndarray[Any, Any], shape: tuple[int, ...]) -> Any:

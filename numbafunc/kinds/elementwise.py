@@ -41,7 +41,8 @@ from numbafunc.kinds.plan import (
     result_keys,
 )
 from numbafunc.kinds.registry import REGISTRY
-from numbafunc.kinds.shortcuts import Shortcut, fits, planned_arrays, signature_of
+from numbafunc.kinds.shortcuts import Shortcut, fits, planned_arrays
+from numbafunc.kinds.signatures import moving_signature, signature_of
 from numbafunc.kinds.ufunc_protocol import applied
 from numbafunc.numba_import import import_numba
 from numbafunc.result_memory import LARGE, SMALLEST, recycled_empty
@@ -224,6 +225,9 @@ class Elementwise:
                 return result
         if signature is None:
             if out is None:
+                signature = moving_signature(*given)
+                if signature is not None:
+                    return self._moving(given, signature)
                 result = at_once(self, given)
                 if result is not None:
                     return result
@@ -236,6 +240,14 @@ class Elementwise:
         checked = [arguments.as_operand(x, n, boolean=self.boolean) for x, n in zip(given, self.parameters)]
         shortcut = None if signature is None else Shortcut(self._prepared, signature, tuple(given), ())
         return self.evaluate(checked, out=out, shortcut=shortcut)
+
+    def _moving(self, given: Sequence[Any], signature: tuple[Any, ...]) -> Any:
+        """The result for dual arrays of a signature."""
+        call = self._prepared.get(signature)
+        if call is not None:
+            return call(*given)
+        checked = [arguments.as_operand(x, n, boolean=self.boolean) for x, n in zip(given, self.parameters)]
+        return self.evaluate(checked, shortcut=Shortcut(self._prepared, signature, tuple(given), (), moving=True))
 
     def on_device(self, operands: Sequence[Any], out: Any, dtype: np.dtype[Any] | None = None) -> Any:
         """The result where an operand, or ``out``, belongs to another back end; in a dtype if one is given."""

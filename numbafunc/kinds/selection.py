@@ -11,11 +11,12 @@ import numpy as np
 from numbafunc import backend
 from numbafunc.backend import Entry
 from numbafunc.cpu import kernels, threads
-from numbafunc.cpu.memory import flat_words
+from numbafunc.cpu.machine_code import machine_code
+from numbafunc.cpu.memory import empty, flat_words
 from numbafunc.dual.array import Components, Dual, assemble, components
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.kinds.linear import LinearFunction
-from numbafunc.result_memory import empty_result
+from numbafunc.result_memory import empty_for, empty_result
 
 REGISTRY: dict[str, Selection] = {}
 
@@ -46,23 +47,35 @@ class Positions(NamedTuple):
 
     def gather(self, part: np.ndarray[Any, Any], leading: int) -> np.ndarray[Any, Any]:
         """The elements of a component of the operand, whose first ``leading`` axes are directions."""
-        directions = part.shape[:leading]
-        result = empty_result((*directions, *self.shape), part.dtype)
-        blocks, count = self.within.shape
+        result = empty_result((*part.shape[:leading], *self.shape), part.dtype)
         if result.size:
-            parallel = result.size >= PARALLEL_FROM and threads.parallel_allowed()
-            missing = np.array(0.0 if leading else self.missing, part.dtype)
-            kernels.gather(part.dtype.name, parallel=parallel).run(
-                flat_words(part, 0),
-                flat_words(self.within, 0),
-                flat_words(result, 0),
-                math.prod(directions),
-                blocks,
-                math.prod(part.shape[leading:]) // blocks,
-                count,
-                flat_words(missing, 0)[0],
-            )
+            kernel, sizes = self._kernel(part, leading)
+            kernel.run(flat_words(part, 0), flat_words(self.within, 0), flat_words(result, 0), *sizes)
         return result
+
+    def gatherer(self, part: np.ndarray[Any, Any], leading: int) -> Callable[..., np.ndarray[Any, Any]]:
+        """A prepared :meth:`gather`, ``take(part, within)``, for contiguous arrays like these; there are elements."""
+        shape, dtype = (*part.shape[:leading], *self.shape), part.dtype
+        kernel, sizes = self._kernel(part, leading)
+        code = machine_code(kernel, (flat_words(part, 0), flat_words(self.within, 0), empty(0, dtype), *sizes))
+        new = empty_for(shape, dtype)
+
+        def take(part: np.ndarray[Any, Any], within: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+            result = new(shape, dtype)
+            code(part.ravel(), within.ravel(), result.ravel(), *sizes)
+            return result
+
+        return take
+
+    def _kernel(self, part: np.ndarray[Any, Any], leading: int) -> tuple[Any, tuple[Any, ...]]:
+        """The kernel that gathers, and its arguments behind the arrays."""
+        directions = math.prod(part.shape[:leading])
+        blocks, count = self.within.shape
+        parallel = directions * math.prod(self.shape) >= PARALLEL_FROM and threads.parallel_allowed()
+        missing = np.array(0.0 if leading else self.missing, part.dtype)
+        size = math.prod(part.shape[leading:]) // blocks
+        kernel = kernels.gather(part.dtype.name, parallel=parallel)
+        return kernel, (directions, blocks, size, count, flat_words(missing, 0)[0])
 
     def scatter(self, array: np.ndarray[Any, Any], leading: int, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
         """The transpose of :meth:`gather`: an operand of a shape in which each element is the sum of its copies."""

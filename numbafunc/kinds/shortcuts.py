@@ -409,7 +409,7 @@ def _planned_call(plan: Plan, given: Sequence[Any], operands: Sequence[Any]) -> 
     if plan.dtype.char not in AS_STORED + "?":
         return None
     flats = [source.flatten(operands[source.operand]) for source in plan.sources]
-    ways = [_way(x, flat) for x, flat in zip(given, flats)]
+    ways = [way_of(x, flat) for x, flat in zip(given, flats)]
     first = next((number for number, way in enumerate(ways) if way == LEFT_OUT), len(ways))
     if None in ways or any(ways[first:]):
         return None
@@ -437,7 +437,7 @@ def planned_arrays(plan: Plan, given: Sequence[Any]) -> Callable[[Sequence[Any]]
         return None
     flats = [source.flatten(x) for source, x in zip(plan.sources, given)]
     flats = [flat[index] if index else flat for flat, (_, index) in zip(flats, slots)]
-    ways = [_way(x, flat) for x, flat in zip(given, flats)]
+    ways = [way_of(x, flat) for x, flat in zip(given, flats)]
     if not all(ways):
         return None
     call = plan.calls[0]
@@ -514,7 +514,7 @@ def make(code, dtype, shapes, flat, restored, indices, middle, tail, empty):
 """
 
 
-def _way(given: Any, flat: Any) -> str | None:
+def way_of(given: Any, flat: Any) -> str | None:
     """Expression that hands an operand to a kernel that took it as ``flat``; None where it had to be converted."""
     if type(given) is int:
         return LEFT_OUT if type(flat) is not int or -(2**63) <= flat < 2**63 else None
@@ -557,4 +557,5 @@ __all__ = [
     "planned_arrays",
     "shortcut",
     "signature_of",
+    "way_of",
 ]

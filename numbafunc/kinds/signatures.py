@@ -29,7 +29,7 @@ def signature_of(*operands: Any, ints: bool = False) -> tuple[Any, ...] | None:
 def moving_signature(*operands: Any, ints: bool = False) -> tuple[Any, ...] | None:
     """The same where dual arrays are among the operands, with the type of their tangents; else None.
 
-    They have one level, and all have recorded tangents, or all have plain ones along one direction.
+    They have one level, and all have recorded tangents, or all have plain ones, with elements.
     """
     signature: list[Any] = []
     level, kind = 0, None
@@ -43,11 +43,13 @@ def moving_signature(*operands: Any, ints: bool = False) -> tuple[Any, ...] | No
             if x.level != level or type(change) is not kind or (family is not None and family[0].blank):
                 return None
             if kind is ndarray:
-                if len(change) != 1 or change.flags.num & READABLE != READABLE:
+                if not change.size or change.flags.num & READABLE != READABLE:
                     return None
-            elif kind is not Recorder:
+                signature += (kind, change.shape, value.dtype)
+            elif kind is Recorder:
+                signature += (kind, value.shape, value.dtype)
+            else:
                 return None
-            signature += (kind, value.shape, value.dtype)
         elif type(x) is ndarray and x.flags.num & READABLE == READABLE:
             signature += (x.shape, x.dtype)
         elif type(x) is float:

@@ -21,9 +21,10 @@ from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.defaults import Unset
 from numbafunc.kinds.linear import JointlyLinear, Linear
+from numbafunc.kinds.moving_calls import keep_linear
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.registry import CALLS, IMAGES, VECTORS, Call
-from numbafunc.kinds.shortcuts import FLAT, WORDS_OF_IT, Shortcut, kernel_call, new_shortcut, shortcut
+from numbafunc.kinds.shortcuts import FLAT, WORDS_OF_IT, kernel_call, new_shortcut, shortcut
 from numbafunc.ops import pad_margins
 from numbafunc.ops.pad_index import LARGEST_TABLE, MAPS, Widths, padded, padded_transpose, prepare
 
@@ -267,21 +268,22 @@ def _replaced(x: Any, axis: int, function: Callable[[Any], Any]) -> Any:
     )
 
 
-def _keep(shortcut: Shortcut, widths: Widths, mode: str, constant: Any) -> None:
-    """Keep a call in a short cut."""
-    array = shortcut.operands[0]
+def _prepared(array: Any, widths: Widths, mode: str, constant: Any) -> Callable[..., Any] | None:
+    """A prepared call for contiguous arrays like this one, if there is one."""
+    if mode not in ("constant", "empty", *MAPS) or array.dtype.kind == "c":
+        return None
     if not math.prod(before + length + after for length, (before, after) in zip(array.shape, widths)):
-        return
+        return None
     padding, kernel = prepare(array.shape, widths, "constant" if mode == "empty" else mode, array.itemsize)
     if padding.entries > LARGEST_TABLE:
-        return
+        return None
     word = WORDS[array.itemsize]
     values = flat_words(_values(constant, "constant_values", array), 0).view(word)
     code = machine_code(kernel, (empty(0, word), values, empty(0, word), padding.plan))
     way = FLAT if array.dtype == word else WORDS_OF_IT
     handed = (empty(array.size, word),)
-    call = kernel_call(code, padding.shape, array.dtype, [way], (values,), (padding.plan,), result=way, handed=handed)
-    shortcut.keep(call)
+    tail = (padding.plan,)
+    return kernel_call(code, padding.shape, array.dtype, [way], (values,), tail, result=way, handed=handed)
 
 
 @shortcut(
@@ -387,11 +389,18 @@ def pad(
             if not length and any(width):
                 raise ShapeError(f"array has shape {operand.shape}; wanted: elements on axis {axis} for mode {mode!r}")
     shortcut = new_shortcut(moving=True)
+    constant = options.get("constant_values", 0)
     if shortcut is not None and shortcut.moving:
-        return shortcut.keep_moving(operand, lambda x: _by_name(x, widths, mode, options))
-    kept = mode in ("constant", "empty", *MAPS) and operand.dtype.kind != "c"
-    if kept and shortcut is not None and shortcut.operands[0] is operand:
-        _keep(shortcut, widths, mode, options.get("constant_values", 0))
+
+        def prepare_part(part: Any, leading: int) -> Callable[..., Any] | None:
+            # Constants do not move.
+            return _prepared(part, (*((0, 0),) * leading, *widths), mode, 0 if leading else constant)
+
+        return keep_linear(shortcut, operand, lambda x: _by_name(x, widths, mode, options), prepare_part)
+    if shortcut is not None and shortcut.operands[0] is operand:
+        call = _prepared(operand, widths, mode, constant)
+        if call is not None:
+            shortcut.keep(call)
     return _by_name(operand, widths, mode, options)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,18 +12,20 @@ from numbafunc import backend
 from numbafunc.backend import Backend
 from numbafunc.constants import ConvPadding
 from numbafunc.cpu import kernels, threads
-from numbafunc.cpu.memory import flat_words
+from numbafunc.cpu.machine_code import machine_code
+from numbafunc.cpu.memory import empty, flat_words
 from numbafunc.cpu.pool_places import GAPS, PLACES, UNROLLED
-from numbafunc.dual.array import Dual, value_of
+from numbafunc.dual.array import Dual, make, value_of
 from numbafunc.kinds import arguments
 from numbafunc.kinds.linear import Linear
+from numbafunc.kinds.moving_calls import keep_linear
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.registry import CALLS, IMAGES, Call
-from numbafunc.kinds.selection import Positions, Selection
-from numbafunc.kinds.shortcuts import AS_STORED, new_shortcut, shortcut
+from numbafunc.kinds.selection import FEW, Positions, Selection
+from numbafunc.kinds.shortcuts import AS_IT_IS, AS_STORED, Shortcut, kernel_call, new_shortcut, shortcut
 from numbafunc.ops.pool_transpose import average_transpose
 from numbafunc.ops.pool_windows import Windows, reach_of
-from numbafunc.result_memory import empty_result
+from numbafunc.result_memory import empty_for, empty_result
 
 __all__ = ["average_pool_2d", "max_pool_2d"]
 
@@ -157,12 +160,78 @@ def _with_places(x: Any, windows: Windows) -> tuple[Array, Any]:
     return result, np.where(found < 0, windows.first_places(value.shape), found)
 
 
+def _prepared_mean(x: np.ndarray[Any, Any], windows: Windows) -> Callable[..., Any] | None:
+    """A prepared call for contiguous arrays like this one, if there is one."""
+    prepared = _prepare("mean", x.shape, x.dtype, windows)
+    if not math.prod(prepared.shape) or x.dtype.char not in AS_STORED:
+        return None
+    shape, dtype, tail = prepared.shape, prepared.dtype, prepared.tail
+    result = empty(shape, dtype)
+    planes, new_planes = _planes(x), _planes(result)
+    code = machine_code(prepared.kernel, (planes, new_planes, *tail))
+    if x.ndim == 4:
+        return kernel_call(code, shape, dtype, [AS_IT_IS], (), tail, result=AS_IT_IS)
+    given, wanted = planes.shape, new_planes.shape
+    new = empty_for(shape, dtype)
+
+    def call(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        result = new(shape, dtype)
+        code(x.reshape(given), result.reshape(wanted), *tail)
+        return result
+
+    return call
+
+
+def _keep_selecting(shortcut: Shortcut, x: Any, call: Callable[[Any], Any], windows: Windows) -> Any:
+    """The largest elements of the windows of a dual array, kept for others like it."""
+    result = shortcut.keep_moving(x, call)
+    if x is shortcut.operands[0] and type(x.tangent) is np.ndarray and result.size and x.dtype.char in "fd":
+        few = windows.dilation == (1, 1) and len(x.tangent) <= FEW
+        shortcut.keep(_following(x, result, windows) if few else _finding(x, windows))
+    return result
+
+
+def _following(x: Dual, result: Dual, windows: Windows) -> Callable[[Dual], Dual]:
+    """The prepared call for dual arrays like this one that carries the tangents along."""
+    prepared = _prepare(f"follow {len(x.tangent)}", x.shape, x.dtype, windows)
+    shape, shapes, dtype, tail = prepared.shape, result.tangent.shape, x.dtype, prepared.tail
+    code = machine_code(prepared.kernel, (x.primal, *x.tangent, result.primal, *result.tangent, *tail))
+    new = empty_for(shape, dtype)
+
+    def call(x: Dual) -> Dual:
+        value, change = new(shape, dtype), new(shapes, dtype)
+        code(x.primal, *x.tangent, value, *change, *tail)
+        return make(value, change, x.level)
+
+    return call
+
+
+def _finding(x: Dual, windows: Windows) -> Callable[[Dual], Dual]:
+    """The prepared call for dual arrays like this one that finds positions first."""
+    prepared = _prepare("find", x.shape, x.dtype, windows)
+    shape, dtype, tail = prepared.shape, prepared.dtype, prepared.tail
+    found = empty(shape, dtype)
+    code = machine_code(prepared.kernel, (x.primal, found, *tail))
+    positions = _positions(found, x.shape)
+    of_value, of_tangent = positions.gatherer(x.primal, 0), positions.gatherer(x.tangent, 1)
+    new = empty_for(shape, dtype)
+
+    def call(x: Dual) -> Dual:
+        found = new(shape, dtype)
+        code(x.primal, found, *tail)
+        return make(of_value(x.primal, found), of_tangent(x.tangent, found), x.level)
+
+    return call
+
+
 def _pool(op: Linear | Selection, form: str, x: Any, size: Any, strides: Any, padding: Any, **options: Any) -> Array:
     operand = arguments.as_array_anywhere(x, "x", boolean=form == "largest", complex_values=form == "mean")
     windows = Windows.of(operand.shape, size, strides, padding, **options)
     shortcut = new_shortcut(moving=True)
     if shortcut is not None and shortcut.moving:
-        return shortcut.keep_moving(operand, lambda x: op(x, windows))
+        if form == "largest":
+            return _keep_selecting(shortcut, operand, lambda x: op(x, windows), windows)
+        return keep_linear(shortcut, operand, lambda x: op(x, windows), lambda part, _: _prepared_mean(part, windows))
     if not isinstance(operand, np.ndarray) or operand.dtype.kind == "c":
         return op(operand, windows)
     prepared = _prepare(form, operand.shape, operand.dtype, windows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -10,12 +11,15 @@ import numpy as np
 
 from numbafunc.backend import Backend
 from numbafunc.constants import Interpolate
+from numbafunc.cpu.machine_code import machine_code
+from numbafunc.cpu.memory import empty
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.linear import Linear
+from numbafunc.kinds.moving_calls import keep_linear
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.registry import CALLS, IMAGES, Call
-from numbafunc.kinds.shortcuts import new_shortcut, shortcut
+from numbafunc.kinds.shortcuts import FLAT, kernel_call, new_shortcut, shortcut
 from numbafunc.limits import FEW_ELEMENTS
 from numbafunc.ops.resize_taps import Sampling, kept_steps, resample
 from numbafunc.ops.resize_transpose import resample_transpose
@@ -247,13 +251,32 @@ def _resize(op: Linear, x: Any, name: str, target: tuple[int, ...], sampling: Sa
         x = x.astype(np.float64)
     shortcut = new_shortcut(moving=True)
     if shortcut is not None and shortcut.moving:
-        return shortcut.keep_moving(x, lambda x: op(x, target, sampling))
+
+        def prepare(part: Any, leading: int) -> Callable[..., Any] | None:
+            return _prepared(part, (*part.shape[:leading], *target), sampling)
+
+        return keep_linear(shortcut, x, lambda x: op(x, target, sampling), prepare)
     result = op(x, target, sampling)
-    if shortcut is not None and shortcut.operands[0] is x and x.dtype.char in "fd":
-        steps = kept_steps(x.shape, target, sampling, x.dtype)
-        if len(steps) == 1:
-            shortcut.keep_kernel(steps[0].kernel, result, steps[0].places, steps[0].weights)
+    if shortcut is not None and shortcut.operands[0] is x:
+        call = _prepared(x, target, sampling)
+        if call is not None:
+            shortcut.keep(call)
     return result
+
+
+def _prepared(x: np.ndarray[Any, Any], target: tuple[int, ...], sampling: Sampling) -> Callable[..., Any] | None:
+    """A prepared call for contiguous arrays like this one, if its result has been computed before and there is one."""
+    if x.dtype.char not in "fd":
+        return None
+    calls = []
+    for step in kept_steps(x.shape, target, sampling, x.dtype):
+        tail = (step.places, step.weights)
+        code = machine_code(step.kernel, (*[empty(0, x.dtype)] * 2, *tail))
+        calls.append(kernel_call(code, step.shape, x.dtype, [FLAT], (), tail))
+    if len(calls) == 2:
+        first, second = calls
+        return lambda x: second(first(x))
+    return calls[0] if len(calls) == 1 else None
 
 
 def _method(mode: Any, name: str) -> str:

@@ -15,14 +15,14 @@ from numbafunc.cpu.kernel import Kernel
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import flat_words
 from numbafunc.cpu.top_k_order import FEW, order_of
-from numbafunc.dual.array import Dual, value_of
+from numbafunc.dual.array import Dual, make, value_of
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.copy import with_axis_moved
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.registry import CALLS, ROWS, Call
 from numbafunc.kinds.selection import Positions, Selection
-from numbafunc.kinds.shortcuts import AS_STORED, new_shortcut, shortcut
+from numbafunc.kinds.shortcuts import AS_STORED, Shortcut, new_shortcut, shortcut
 from numbafunc.result_memory import empty_for, empty_result
 
 __all__ = ["TopK", "top_k"]
@@ -201,14 +201,32 @@ def top_k(operand: Any, k: int, *, axis: int = -1, largest: bool = True) -> TopK
         return TopK(*(with_axis_moved(part, last, place) for part in found))
     shortcut = new_shortcut(moving=True)
     if shortcut is not None and shortcut.moving:
-        moving: TopK = shortcut.keep_moving(x, lambda x: _along_last(x, count, first))
-        return moving
+        return _keep_moving(shortcut, x, count)
     if not isinstance(x, np.ndarray) or not first:
         return _along_last(x, count, first)
     result = _top_k(x, count, True)
-    usual = x.ndim == 2 and result.values.size and x.dtype.char in AS_STORED
-    if shortcut is not None and shortcut.operands[0] is x and usual:
+    if shortcut is not None and shortcut.operands[0] is x and _is_usual(result.values):
         shortcut.keep(_prepared(x, result, count))
+    return result
+
+
+def _is_usual(values: np.ndarray[Any, Any]) -> bool:
+    return values.ndim == 2 and values.size > 0 and values.dtype.char in AS_STORED
+
+
+def _keep_moving(shortcut: Shortcut, x: Any, k: int) -> TopK:
+    """The largest elements of a dual array, kept for others like it."""
+    result: TopK = shortcut.keep_moving(x, lambda x: _along_last(x, k, True))
+    value, tangent = x.primal, x.tangent
+    if x is shortcut.operands[0] and type(tangent) is np.ndarray and _is_usual(result.values.primal):
+        find = _prepared(value, TopK(result.values.primal, result.indices), k)
+        take = _positions(result.indices, value.shape).gatherer(tangent, 1)
+
+        def call(x: Dual) -> TopK:
+            values, indices = find(x.primal)
+            return TopK(make(values, take(x.tangent, indices.astype(np.int64)), x.level), indices)
+
+        shortcut.keep(call)
     return result
 
 

@@ -5,6 +5,7 @@ import pytest
 
 import numbafunc
 from numbafunc import divergence, loss
+from numbafunc.autodiff import Dual
 
 LABELS = np.array([2, -1, 0])
 CALLS = {
@@ -25,6 +26,23 @@ CALLS = {
     "flatten": lambda x, y: numbafunc.flatten(x[None]) * numbafunc.dynamic_slice(y, (1, 2), (1, 3)).sum(),
     "top_k": lambda x, y: numbafunc.top_k(x, 2).values * y[:, :2],
     "tanh": lambda x, y: numbafunc.tanh(x) * numbafunc.sigmoid(y),
+}
+
+MARGINS = ((0, 0), (0, 1), (2, 1), (1, 2))
+IMAGES = {
+    **{f"pad by {mode}": lambda x, mode=mode: numbafunc.pad(x, MARGINS, mode) for mode in ("edge", "reflect", "wrap")},
+    "pad by a constant": lambda x: numbafunc.pad(x, MARGINS, constant_values=3.5),
+    **{name: getattr(numbafunc, name) for name in ("channel_to_space2d", "space_to_channel2d", "space_to_batch2d")},
+    "batch_to_space2d": lambda x: numbafunc.batch_to_space2d(x, (1, 2)),
+    "upscale_nn": lambda x: numbafunc.upscale_nn(x, 3),
+    "dynamic_slice": lambda x: numbafunc.dynamic_slice(x, (0, 1, 2, 3), (2, 2, 3, 2)),
+    "flatten": numbafunc.flatten,
+    "average_pool_2d": lambda x: numbafunc.average_pool_2d(x, 3, 2, 1),
+    "max_pool_2d": lambda x: numbafunc.max_pool_2d(x, 3, 2, 1),
+    "max_pool_2d, dilated": lambda x: numbafunc.max_pool_2d(x, 2, 1, dilation=2),
+    "interpolate": lambda x: numbafunc.interpolate(x, (4, 9)),
+    "interpolate to all lengths": lambda x: numbafunc.interpolate(x, [3, 2, 7, 6]),
+    "upsample_2d": lambda x: numbafunc.upsample_2d(x, 2, "bicubic"),
 }
 
 
@@ -53,6 +71,21 @@ def test_later_derivatives(f):
     assert not np.array_equal(_derivatives(f, *others)[0], first[0])
     for one, other in zip(_derivatives(f, x, y), first, strict=True):
         np.testing.assert_array_equal(one, other, strict=True)
+
+
+@pytest.mark.parametrize("directions", [1, 5])
+@pytest.mark.parametrize("f", [*CALLS.values(), *IMAGES.values()], ids=(*CALLS, *IMAGES))
+def test_tangents_along_several_directions(f, directions):
+    shapes = [(2, 4, 6, 8)] if f in IMAGES.values() else [(3, 14)] * 2
+    random = np.random.default_rng(7)
+    for _ in range(3):  # with other numbers in each call
+        values = [random.random(shape) for shape in shapes]
+        tangents = [random.normal(size=(directions, *shape)) for shape in shapes]
+        found = f(*(Dual(value, tangent, 1) for value, tangent in zip(values, tangents)))
+        for direction, along in enumerate(zip(*tangents)):
+            value, change = numbafunc.jvp(f, values, along)
+            np.testing.assert_array_equal(found.primal, value, strict=True)
+            np.testing.assert_allclose(found.tangent[direction], change, 1e-13, 1e-13)
 
 
 def test_an_operand_given_twice_is_not_taken_for_two():

@@ -66,6 +66,9 @@ def takes_reverse(variables: Variables, mode: str | None, chunk_size: int | None
     return mode == "reverse"
 
 
+# Elements from which on an array may be large.
+_LARGE = DERIVATIVES_FROM // 16
+
 keep_freed_memory()
 
 
@@ -94,16 +97,26 @@ class Tape:
         directions: int = 1,
         kept: bool = False,
     ) -> None:
-        self.leaves = leaves = [snapshot(leaf) for leaf in leaves] if kept else leaves
+        self.leaves: list[Any] = []
+        self.nodes: list[Node] = []
         with Run(directions) as level:
-            recorders = [variable((directions, *leaf.shape), leaf.dtype, level) for leaf in leaves]
-            self.nodes: list[Node] = [recorder.node for recorder in recorders]
-            recycle_memory(level, leaves)
+            moved = []
+            large = False
+            for leaf in leaves:
+                if kept:
+                    leaf = snapshot(leaf)
+                self.leaves.append(leaf)
+                recorder = variable((directions, *leaf.shape), leaf.dtype, level)
+                self.nodes.append(recorder.node)
+                moved.append(make(leaf, recorder, level))
+                large = large or leaf.size >= _LARGE
+            if large:
+                recycle_memory(level, self.leaves)
             WATCHED[level] = {}
             try:
-                result = run([make(leaf, recorder, level) for leaf, recorder in zip(leaves, recorders, strict=True)])
+                result = run(moved)
             finally:
-                self.shared = SHARED.pop(level, [])
+                self.shared = SHARED.pop(level, ())
                 self.watched = WATCHED.pop(level, {})
                 self.recycles = level in RECYCLING
         self.level = level
@@ -136,17 +149,26 @@ class Tape:
         try:
             found = walk_back(starts, keep=keep, visit=self.shared)
         finally:
-            end_recycling(memory)
-        return [found[node.number][1] if node.number in found else None for node in self.nodes]
+            if memory is not None:
+                end_recycling(memory)
+        results = []
+        for node in self.nodes:
+            end = found.get(node.number)
+            results.append(None if end is None else end[1])
+        return results
 
     def gradients(self, starts: Sequence[tuple[Node, Any]], keep: bool, own: bool) -> list[Any]:
         """The cotangents of the variables in their shapes, in memory of their own.
 
         With ``own`` they may take that of the cotangents they start from; otherwise it is the caller's.
         """
+        found = self.cotangents(starts, keep)
+        if len(found) == 1 and type(found[0]) is np.ndarray and found[0].base is None and found[0].flags.writeable:
+            # The common case. Cotangents that the caller has given come as views.
+            return [found[0].reshape(self.leaves[0].shape)]
         memory: set[int] = set() if own else {id(owner_of(x)) for _, x in starts}
         results = []
-        for leaf, cotangent in zip(self.leaves, self.cotangents(starts, keep), strict=True):
+        for leaf, cotangent in zip(self.leaves, found, strict=True):
             if cotangent is None:
                 results.append(backend.of(leaf).zeros(leaf.shape, leaf.dtype, leaf))
             else:
@@ -255,37 +277,12 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
     """
     has_aux = check_function(f, "vjp", has_aux)
     f = on_duals(f)
-    taken: list[Any] = []
-    nests: list[tuple[list[Any], list[int], Structure]] = []
-    alone = True  # whether each primal is a variable by itself
-    for number, primal in enumerate(primals):
-        if is_usual(primal):
-            taken.append(primal)
-            nests.append(_ALONE)
-            continue
-        alone = False
-        leaves, names, structure = flatten_with_names(primal)
-        moving = []
-        for i, (leaf, name) in enumerate(zip(leaves, names, strict=True)):
-            array = as_array(leaf, f"primals[{number}]{name}")
-            if array.dtype.kind in "fcV":
-                moving.append(i)
-                taken.append(floating(leaf, f"primals[{number}]{name}"))
-        nests.append((leaves, moving, structure))
-    if not taken:
-        raise TypeError("vjp is given no floating array among primals; wanted: at least one to differentiate")
+    nests = None if all(map(is_usual, primals)) and primals else _Nests(primals)
 
     def run(moved: list[Any]) -> Any:
-        remaining = iter(moved)
-        arguments = []
-        for leaves, moving, structure in nests:
-            new = list(leaves)
-            for i in moving:
-                new[i] = next(remaining)
-            arguments.append(structure.unflatten(new))
-        return f(*arguments)
+        return f(*(moved if nests is None else nests.arguments(moved)))
 
-    tape = Tape(taken, (lambda moved: f(*moved)) if alone else run, has_aux, kept=True)
+    tape = Tape(primals if nests is None else nests.variables, run, has_aux, kept=True)
     values, ends, names, structure = tape.outputs()
     # The steps may refer to values too, and what is given away may be changed in place.
     tape.result = None
@@ -296,35 +293,80 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
     tape.leaves = [outline(leaf) for leaf in tape.leaves]
 
     def pull(cotangent: Any) -> tuple[Any, ...]:
-        usual = structure is SINGLE and type(cotangent) is np.ndarray
-        given = [cotangent] if usual else structure.flatten_like(cotangent)
-        if given is None:
-            raise TypeError(
-                f"cotangent is nested as {flatten(cotangent)[1]}; it must be nested as the value, {structure}"
-            )
-        starts = []
-        for part, value, end, name in zip(given, values, ends, names, strict=True):
-            if part is not None:
-                part = _cotangent(part, value, f"cotangent{name}")
-                if end is not None:
-                    starts.append((end, anywhere.reshaped(part, (1, *value.shape))))
+        if structure is SINGLE and type(cotangent) is np.ndarray:
+            # The common case, for which the rest would take longer than a small array.
+            part, end = _cotangent(cotangent, values[0], "cotangent"), ends[0]
+            starts = [] if end is None else [(end, part.reshape((1, *part.shape)))]
+        else:
+            starts = _starts(cotangent, values, ends, names, structure)
         found = tape.gradients(starts, keep=True, own=False)
-        if alone:
-            return tuple(found)
-        gradients = iter(found)
-        nested = []
-        for leaves, moving, nest in nests:
-            placed: list[Any] = [None] * len(leaves)
-            for i in moving:
-                placed[i] = next(gradients)
-            nested.append(nest.unflatten(placed))
-        return tuple(nested)
+        return tuple(found if nests is None else nests.gradients(found))
 
     return (value, pull, aux) if has_aux else (value, pull)
 
 
-_ALONE: tuple[list[Any], list[int], Structure] = ([None], [0], SINGLE)
-"""The leaves, the places of those that move and the nest of a primal that is a variable by itself."""
+class _Nests:
+    """Primals of which not each is a variable by itself.
+
+    Parameters
+    ----------
+    primals : sequence
+        Arrays, numbers and nests of these.
+
+    Raises
+    ------
+    TypeError
+        Primals without a floating leaf.
+    """
+
+    def __init__(self, primals: Sequence[Any]) -> None:
+        self.variables: list[Any] = []
+        self._parts: list[tuple[list[Any], list[int], Structure]] = []
+        for number, primal in enumerate(primals):
+            leaves, names, structure = flatten_with_names(primal)
+            moving = []
+            for i, (leaf, name) in enumerate(zip(leaves, names, strict=True)):
+                array = as_array(leaf, f"primals[{number}]{name}")
+                if array.dtype.kind in "fcV":
+                    moving.append(i)
+                    self.variables.append(floating(leaf, f"primals[{number}]{name}"))
+            self._parts.append((leaves, moving, structure))
+        if not self.variables:
+            raise TypeError("vjp is given no floating array among primals; wanted: at least one to differentiate")
+
+    def arguments(self, moved: Sequence[Any]) -> list[Any]:
+        """The primals with others in place of the variables."""
+        return self._filled([leaves for leaves, _, _ in self._parts], moved)
+
+    def gradients(self, found: Sequence[Any]) -> list[Any]:
+        """The gradients, nested as the primals are, with None for constants."""
+        return self._filled([[None] * len(leaves) for leaves, _, _ in self._parts], found)
+
+    def _filled(self, others: Sequence[list[Any]], variables: Sequence[Any]) -> list[Any]:
+        remaining = iter(variables)
+        nested = []
+        for leaves, (_, moving, structure) in zip(others, self._parts, strict=True):
+            placed = list(leaves)
+            for i in moving:
+                placed[i] = next(remaining)
+            nested.append(structure.unflatten(placed))
+        return nested
+
+
+def _starts(
+    cotangent: Any, values: Sequence[Any], ends: Sequence[Node | None], names: Sequence[str], structure: Structure
+) -> list[tuple[Node, Any]]:
+    """The steps with which a walk back begins, and their cotangents, given the cotangent of a nest of values."""
+    given = structure.flatten_like(cotangent)
+    if given is None:
+        raise TypeError(f"cotangent is nested as {flatten(cotangent)[1]}; it must be nested as the value, {structure}")
+    starts = []
+    for part, value, end, name in zip(given, values, ends, names, strict=True):
+        if part is not None:
+            part = _cotangent(part, value, f"cotangent{name}")
+            if end is not None:
+                starts.append((end, anywhere.reshaped(part, (1, *value.shape))))
+    return starts
 
 
 def _cotangent(x: Any, value: Any, name: str) -> Any:

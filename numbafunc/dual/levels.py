@@ -96,22 +96,30 @@ class Run:
 
     def __enter__(self) -> int:
         global _next, _runs
-        runs = _runs_here()
+        try:
+            runs = INSIDE.runs
+        except AttributeError:
+            runs = _runs_here()
         with _lock:  # draw() and begin_run() in one
             self._level = level = _next
             _next = level + 1
             LIVE.add(level)
             runs.append((level, self._directions))
             _runs += 1
-            if _runs == 1:
+            if _runs == 1 and WATCHERS:
                 _tell(True)
         return level
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        global _runs
         LIVE.discard(self._level)
-        end_run()
+        INSIDE.runs.pop()
+        with _lock:  # end_run(), without the call
+            _runs -= 1
+            if _runs == 0 and WATCHERS:
+                _tell(False)
         if RECYCLING:
             end_recycling(RECYCLING.pop(self._level, None))
         if error is not None:

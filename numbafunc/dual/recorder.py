@@ -71,9 +71,11 @@ class Primitive:
     curved : bool
         Whether the step is a product, element by element, with derivatives of a function that is not linear. A zero
         among these may hide a derivative of higher order: see :mod:`numbafunc.dual.guesses`.
+    fixed : bool
+        Whether the other arguments of the first one follow from shapes, dtypes and settings, and not from values.
     """
 
-    __slots__ = ("apply", "curved", "joint", "name", "overwrites", "transpose")
+    __slots__ = ("apply", "curved", "fixed", "joint", "name", "overwrites", "transpose")
 
     def __init__(
         self,
@@ -84,8 +86,10 @@ class Primitive:
         overwrites: bool = False,
         joint: bool = False,
         curved: bool = False,
+        fixed: bool = False,
     ) -> None:
         self.curved = curved
+        self.fixed = fixed
         self.name = name
         self.apply = apply
         self.transpose = transpose

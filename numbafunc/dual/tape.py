@@ -7,7 +7,7 @@ all that used its result have been passed, and the cotangent of the result is co
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -104,19 +104,19 @@ class _Walk:
 
 @quietly
 def walk_back(
-    starts: Iterable[tuple[Node, Cotangent]], *, keep: bool = False, since: int = 0, visit: Iterable[Node] = ()
+    starts: Sequence[tuple[Node, Cotangent]], *, keep: bool = False, since: int = 0, visit: Sequence[Node] = ()
 ) -> dict[int, tuple[Node, Cotangent]]:
     """The cotangents of the nodes where the tape begins, by their numbers.
 
     Parameters
     ----------
-    starts : iterable of (Node, array or Dual)
+    starts : sequence of (Node, array or Dual)
         Steps and the cotangents of their results.
     keep : bool
         Whether the steps stay as they are; otherwise each gives up what it refers to when the walk has passed it.
     since : int
         Steps with a lower number count as the beginning of the tape.
-    visit : iterable of Node
+    visit : sequence of Node
         Steps that are taken in any case, with a cotangent of zeros.
 
     Returns
@@ -124,15 +124,24 @@ def walk_back(
     dict of int to (Node, array or Dual)
         The cotangent of each variable, or step before ``since``, that the results depend on.
     """
-    walk = _Walk()
     found: dict[int, tuple[Node, Cotangent]] = {}
+    if len(starts) == 1 and not visit:
+        node, cotangent, own = _followed(*starts[0], keep, since)
+        if node.primitive is None and type(cotangent) is np.ndarray:
+            # The common case, for which a walk would take longer than a small array.
+            found[node.number] = (node, cotangent)
+            return found
+        starts = [] if cotangent is None else [(node, cotangent)]
+    else:
+        own = False
+    walk = _Walk()
     for node in visit:
         if node.primitive is not None and node.primitive.joint:
             walk.start(node, {}, True)
         else:
             walk.add(node, np.zeros(node.shape, node.dtype))
     for node, cotangent in starts:
-        walk.add(node, cotangent)
+        walk.add(node, cotangent, own)
     heap, reached, add, rooted = walk.heap, walk.reached, walk.add, walk.rooted
     while heap:
         number = -heapq.heappop(heap)
@@ -169,6 +178,37 @@ def walk_back(
             node.arguments = node.places = ()
         del arguments
     return found
+
+
+def _followed(node: Node, cotangent: Cotangent, keep: bool, since: int) -> tuple[Node, Any, bool]:
+    """Walk back over the steps of which each has one recorded argument, while no other step waits.
+
+    Returned are the step that was come to, a contribution to its cotangent, the only one so far, or None for zero, and
+    whether nothing else refers to that.
+    """
+    own = False
+    while type(cotangent) is np.ndarray:
+        if cotangent.shape != node.shape or cotangent.dtype is not node.dtype:
+            cotangent = fitted(cotangent, node)
+        primitive, places = node.primitive, node.places
+        if primitive is None or len(places) != 1 or node.number < since:
+            break
+        arguments, place = node.arguments, places[0]
+        parent: Node = arguments[place]
+        if primitive.joint:
+            (contribution,) = primitive.transpose(cotangent, *arguments)
+        else:
+            if primitive.overwrites and not own:
+                cotangent = cotangent.copy()
+            contribution = primitive.transpose(cotangent, place, *arguments)
+            if primitive.curved and parent.primitive is ROOTED:
+                contribution = before_infinite_slope(contribution, cotangent, parent)
+        own = primitive.overwrites and place == 0
+        if not keep:
+            node.arguments = node.places = ()
+        node, cotangent = parent, contribution
+        del arguments, contribution
+    return node, cotangent, own
 
 
 def scatter(target: Any, positions: Any, values: Any) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy import zeros
 from numpy.lib.stride_tricks import as_strided
 
 from numbafunc.backend import CPU, Backend
@@ -62,7 +63,7 @@ class Movement(Linear):
         arrange: Callable[..., tuple[np.ndarray[Any, Any], tuple[int, ...]]],
         transpose: Callable[..., np.ndarray[Any, Any]] | None = None,
     ) -> None:
-        super().__init__(name, _copied, Backend.copy, transpose or scattered, Backend.copy_transpose)
+        super().__init__(name, _copied, Backend.copy, transpose or scattered, Backend.copy_transpose, _prepared_back)
         CPU.bring(Backend.copy_transpose, scattered)  # the entry serves every movement
         self.arrange = arrange
 
@@ -88,13 +89,18 @@ class Movement(Linear):
         view, shape = self.arrange(x, leading, *static)
         if not view.size:
             return None
-        call = _by_numpy(view, x, shape)
-        if call is not None:
-            return copying_call(x, view, _start(view, x), shape, call)
-        kernel, numbers = _kernel(view)
-        way = FLAT if view.dtype == WORDS[view.itemsize] else WORDS_OF_IT
-        after = numbers, _start(view, x)
-        return kernel_call(kernel, shape, view.dtype, [way], (), after, result=way, handed=(x.ravel(),))
+        return _call_of(view, x, shape)
+
+
+def _call_of(view: np.ndarray[Any, Any], x: np.ndarray[Any, Any], shape: tuple[int, ...]) -> Callable[..., Any]:
+    """A function of arrays like x that copies such a view of it to a result of a shape."""
+    call = _by_numpy(view, x, shape)
+    if call is not None:
+        return copying_call(x, view, _start(view, x), shape, call)
+    kernel, numbers = _kernel(view)
+    way = FLAT if view.dtype == WORDS[view.itemsize] else WORDS_OF_IT
+    after = numbers, _start(view, x)
+    return kernel_call(kernel, shape, view.dtype, [way], (), after, result=way, handed=(x.ravel(),))
 
 
 def _by_numpy(view: np.ndarray[Any, Any], x: np.ndarray[Any, Any], shape: tuple[int, ...]) -> Any:
@@ -105,9 +111,14 @@ def _by_numpy(view: np.ndarray[Any, Any], x: np.ndarray[Any, Any], shape: tuple[
         return (lambda x: x.reshape(shape).copy()) if view.flags.c_contiguous else None
     if view.strides != x.strides or view.shape != shape:
         return None
-    starts = np.unravel_index(_start(view, x), x.shape)
-    places = tuple(slice(int(start), int(start) + length) for start, length in zip(starts, shape))
+    places = _places(view, x)
     return lambda x: x[places].copy()
+
+
+def _places(view: np.ndarray[Any, Any], x: np.ndarray[Any, Any]) -> tuple[slice, ...]:
+    """The slices of a contiguous array that give a view with its strides."""
+    starts = np.unravel_index(_start(view, x), x.shape)
+    return tuple(slice(int(start), int(start) + length) for start, length in zip(starts, view.shape))
 
 
 def _copied(array: np.ndarray[Any, Any], leading: int, arrange: Any, *static: Any) -> np.ndarray[Any, Any]:
@@ -139,6 +150,31 @@ def scattered(
         moved = moved.reshape(lengths)
     view[...] = moved
     return result
+
+
+def _prepared_back(
+    array: np.ndarray[Any, Any], leading: int, shape: tuple[int, ...], arrange: Any, *static: Any
+) -> Callable[[Any], Any] | None:
+    """What :func:`scattered` does to arrays like this one; None but where that is one copy of a small array."""
+    full = (*array.shape[:leading], *shape)
+    result = empty(full, array.dtype)
+    if not 0 < array.size < MANY or result.size >= MANY or array.itemsize not in WORDS or array.dtype.kind == "c":
+        return None
+    view, _ = arrange(result, leading, *static)
+    moved = array.reshape(view.shape)
+    if array.size == result.size:
+        order = sorted(range(view.ndim), key=lambda axis: -view.strides[axis])
+        return _call_of(moved.transpose(order), array, full) if view.transpose(order).flags.c_contiguous else None
+    if view.strides != result.strides or view.shape != array.shape:
+        return None
+    places = _places(view, result)
+
+    def back(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        result = zeros(full, array.dtype)
+        result[places] = array
+        return result
+
+    return back
 
 
 _moved = LinearFunction("a copy", _copied, Backend.copy)

@@ -10,12 +10,16 @@ import numpy as np
 
 from numbafunc import backend
 from numbafunc.backend import Entry
+from numbafunc.cpu.threads import Kernels
 from numbafunc.dual.array import Components, Dual, assemble, components, make
 from numbafunc.dual.recorder import Primitive, Recorder, variable
+from numbafunc.kinds.signatures import READABLE
 
 Array = Any  # numpy.ndarray or Dual
 
 REGISTRY: dict[str, Linear] = {}
+
+_MOST = 1024
 
 
 class LinearFunction:
@@ -77,7 +81,12 @@ class LinearFunction:
         shape = (*part.shape[:added], *value.shape)
         return self.step.of(part, shape, value.dtype, added + leading, *static)
 
-    def transposed_by(self, transpose: Callable[..., np.ndarray[Any, Any]], entry: Entry | None = None) -> None:
+    def transposed_by(
+        self,
+        transpose: Callable[..., np.ndarray[Any, Any]],
+        entry: Entry | None = None,
+        prepare: Callable[..., Callable[[Any], Any] | None] | None = None,
+    ) -> None:
         """Let tangents be recorded, given the transpose of the function.
 
         Parameters
@@ -86,10 +95,21 @@ class LinearFunction:
             ``transpose(cotangent, leading, shape, *static)``, for operands that have a shape behind the directions.
         entry : Entry, optional
             Entry of back ends for the function of these arguments.
+        prepare : callable, optional
+            ``prepare`` of the same arguments gives a function of cotangents like this one, arrays of main memory that
+            are C-contiguous, which takes less time to start; None where there is none.
         """
+        calls = Kernels(_MOST)
         transposed = LinearFunction(f"the transpose of {self.name}", transpose, entry)
 
         def back(cotangent: Array, place: int, x: Any, leading: int, *static: Any) -> Array:
+            if prepare is not None and type(cotangent) is np.ndarray and cotangent.flags.num & READABLE == READABLE:
+                key = (cotangent.shape, cotangent.dtype, leading, x.shape, *static)
+                call: Any = calls.get(key)
+                if call is None:
+                    call = calls[key] = prepare(cotangent, leading, x.shape[leading:], *static) or False
+                if call:
+                    return call(cotangent)
             return transposed.behind(cotangent, leading, x.shape[leading:], *static)
 
         def forth(cotangent: Array, place: int, x: Any, leading: int, shape: Any, *static: Any) -> Array:
@@ -119,7 +139,7 @@ class Linear(LinearFunction):
     ----------
     name, apply, entry
         As of :class:`LinearFunction`; the name is that in the registry too.
-    transpose, transpose_entry : optional
+    transpose, transpose_entry, prepare : optional
         As of :meth:`LinearFunction.transposed_by`. Without them, ``apply`` consists of NumPy's functions and takes
         recorded tangents.
     """
@@ -131,10 +151,13 @@ class Linear(LinearFunction):
         entry: Entry | None = None,
         transpose: Callable[..., np.ndarray[Any, Any]] | None = None,
         transpose_entry: Entry | None = None,
+        prepare: Callable[..., Callable[[Any], Any] | None] | None = None,
     ) -> None:
         super().__init__(name, apply, entry)
         if transpose is not None:
-            self.transposed_by(transpose, transpose_entry)
+            self.transposed_by(transpose, transpose_entry, prepare)
+            if self.step is not None:
+                self.step.fixed = True
         REGISTRY[name] = self
 
     def __call__(self, x: Array, *static: Any) -> Array:

@@ -38,7 +38,8 @@ from numbafunc.cpu.kernel import address_of
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import FLAGS, PLAIN, READABLE, WORDS, flat_words
 from numbafunc.cpu.threads import Kernels
-from numbafunc.dual.array import Dual
+from numbafunc.dual.array import Dual, make
+from numbafunc.dual.recorder import Node, Recorder
 from numbafunc.kinds.defaults import Unset
 from numbafunc.kinds.plan import Plan
 from numbafunc.kinds.signatures import moving_signature, signature_of
@@ -76,6 +77,8 @@ class Shortcut(NamedTuple):
         The settings that may be tuples.
     moving : bool
         Whether dual arrays are among the operands: see :mod:`numbafunc.kinds.moving_calls`.
+    plain : callable, optional
+        Of a short cut for a single operand that moves: the public function with the same settings, of another operand.
     """
 
     table: Kernels
@@ -83,6 +86,7 @@ class Shortcut(NamedTuple):
     operands: tuple[Any, ...]
     tuples: tuple[Any, ...]
     moving: bool = False
+    plain: Callable[[Any], Any] | None = None
 
     def keep(self, call: Callable[..., Any]) -> None:
         """Keep ``call(*operands)``, or ``call(*operands, out)`` if the function has ``out``.
@@ -93,9 +97,37 @@ class Shortcut(NamedTuple):
 
     def keep_moving(self, x: Any, call: Callable[[Any], Any]) -> Any:
         """``call(x)``, kept for dual arrays like this one where it is the only operand as it was given."""
-        if self.moving and len(self.operands) == 1 and self.operands[0] is x:
-            self.keep(call)
-        return call(x)
+        if not (self.moving and len(self.operands) == 1 and self.operands[0] is x):
+            return call(x)
+        self.keep(call)
+        result = call(x)
+        if type(x.tangent) is Recorder and type(result) is Dual and type(result.tangent) is Recorder:
+            self._keep_step(x, result.tangent.node)
+        return result
+
+    def _keep_step(self, x: Any, node: Node) -> None:
+        """Keep a plain call for the value and a step like this one, if it is the only one, and a fixed one."""
+        primitive, arguments = node.primitive, node.arguments
+        if primitive is None or not primitive.fixed or node.places != (0,) or arguments[0] is not x.tangent.node:
+            return
+        plain = self._plain_call(x.primal)
+        if plain is None:
+            return
+        others, shape, dtype, record = arguments[1:], node.shape[1:], node.dtype, primitive.of
+
+        def call(x: Dual) -> Dual:
+            change = x.tangent
+            return make(plain(x.primal), record(change, (change.shape[0], *shape), dtype, *others), x.level)
+
+        self.keep(call)
+
+    def _plain_call(self, x: ndarray[Any, Any]) -> Callable[..., Any] | None:
+        """The prepared call for plain operands like this one, if there is one: that of the value of one that moves."""
+        if self.plain is None:
+            return None
+        self.plain(x)  # now it is kept
+        found = self.table.get((x.shape, x.dtype, *self.key[3:]))
+        return found[0] if type(found) is list else found
 
     def keep_kernel(self, kernel: Any, result: ndarray[Any, Any], *tail: Any, flat: bool = True) -> None:
         """Keep ``kernel(x, result, *tail)`` of the only operand ``x``, whose first call has given a result."""
@@ -207,6 +239,7 @@ def shortcut(
             raise TypeError(
                 f"{checked.__name__} has out and settings that may be tuples; a short cut serves one of both"
             )
+        same = [*(name for name in positional if name != "out"), *(f"{name}={name}" for name in named)]
         names = {
             "name": checked.__name__,
             "parameters": ", ".join((*positional, *["*"][: len(named)], *named, *["**options"][: len(options)])),
@@ -230,6 +263,7 @@ def shortcut(
             "no_options": " and not options" if options else "",
             "usual": " and ".join((*conditions[2 if len(operands) == 1 and not numbers else 1 :], *usual)) or "True",
             "settings": "".join(f", {name}" for name in settings),
+            "plain": f", lambda {operands[0]}: {checked.__name__}({', '.join(same)})" if len(operands) == 1 else "",
         }
         lines = _LINES_WITH_TUPLES if tuples else _LINES_WITH_OUT if output else _LINES
         table = Kernels(_MOST)
@@ -279,7 +313,7 @@ def make_shortcut(
             call = find(key)
             if call is not None:
                 return call({operands})
-            shortcut = Shortcut(table, key, ({operands},), (), True)
+            shortcut = Shortcut(table, key, ({operands},), (), True{plain})
         outer = current.shortcut
         if outer is shortcut:  # both None, as in most calls: nothing to restore
             return checked({arguments})

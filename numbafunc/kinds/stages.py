@@ -263,40 +263,47 @@ class _Step:
         if not self.has_epilogue and not keepdims:
             self.result = tuple(length for axis, length in enumerate(shape) if axis not in axes)
         self.behind = tuple(axis + 1 for axis in axes)
+        self.kept = len(composed.weights)
+        self.behind_parts = tuple(axis + 2 for axis in axes)
         self.primitive = Primitive(op.name, self.push, self.pull, joint=True)
         self.calls: Kernels | None = Kernels(64) if prepared else None
 
-    def _call(self, what: Any, prepare: Callable[[], Any]) -> Any:
+    def _call(self, what: str, prepare: Callable[[], Any]) -> Any:
         """A call of a kernel that is kept; None where there is none."""
         if self.calls is None:
             return None
-        call = self.calls.get(what)
-        if call is None:
-            call = self.calls[what] = prepare() or False
+        call = self.calls[what] = prepare() or False
         return call or None
 
     def _rows(self, rests: Sequence[Any]) -> Sequence[Any]:
         """One number of each for a row: the finals or, without an epilogue, the results; the shift; the totals."""
-        op = self.op.with_totals
-        call = self._call("rows", lambda: op.prepared(rests, self.axes, self.compute, self.shape, keepdims=True))
-        if call is not None:
+        call = None if self.calls is None else self.calls.get("rows")
+        if call is None:
+            op = self.op.with_totals
+            call = self._call("rows", lambda: op.prepared(rests, self.axes, self.compute, self.shape, keepdims=True))
+        if call:
             return call(rests)  # type: ignore[no-any-return]
+        op = self.op.with_totals
         return op(rests, self.axes, self.compute, shape=self.shape, keepdims=True)  # type: ignore[no-any-return]
 
     def _values(self, rests: Sequence[Any], finals: Sequence[Any]) -> list[Any]:
         """The results."""
         if not self.has_epilogue:
             values = finals if self.keepdims else [x.reshape(self.result) for x in finals]
-            return [x if x.dtype == self.dtype else x.astype(self.dtype) for x in values]
-        call = self._call("values", lambda: self.op.prepared(rests, self.axes, self.dtype, self.shape))
-        if call is not None:
+            if self.dtype is not self.compute:
+                values = [x if x.dtype == self.dtype else x.astype(self.dtype) for x in values]
+            return values  # type: ignore[return-value]
+        call = None if self.calls is None else self.calls.get("values")
+        if call is None:
+            call = self._call("values", lambda: self.op.prepared(rests, self.axes, self.dtype, self.shape))
+        if call:
             return call(rests)  # type: ignore[no-any-return]
         return [self.op(rests, self.axes, self.dtype, shape=self.shape)]
 
     def record(self, rests: Sequence[Any], recorders: Sequence[Any], level: int) -> list[Any]:
         """The results with their recorded tangents, given those of the operands that move."""
         rows = self._rows(rests)
-        kept = len(self.composed.weights)
+        kept = self.kept
         finals = rows[:kept]
         values = self._values(rests, finals)
         if len(recorders) < len(rests):
@@ -306,8 +313,10 @@ class _Step:
         state = (rests, value_of(rows[kept]), rows[kept + 1 :], finals)
         directions = recorders[0].shape[0]
         if len(values) == 1:
-            recorded = self.primitive.record((directions, *values[0].shape), self.dtype, *recorders, state)
-            return [make(values[0], recorded, level)]
+            value, shape = values[0], (directions, *self.result)
+            if len(recorders) == 1:
+                return [make(value, self.primitive.of(recorders[0], shape, self.dtype, state), level)]
+            return [make(value, self.primitive.record(shape, self.dtype, *recorders, state), level)]
         joint = self.primitive.record((), self.compute, *recorders, state)
         return [
             make(value, PICKED.record((directions, *value.shape), self.dtype, joint, number), level)
@@ -336,44 +345,64 @@ class _Step:
 
     def pull(self, cotangents: Any, *arguments: Any) -> list[Any]:
         """The cotangents of the operands that move, given those of the results."""
-        composed, stages = self.composed, self.composed.stages
-        *nodes, (rests, shift, totals, finals) = arguments
-        directions = nodes[0].shape[0]
+        stages = self.composed.stages
+        rests, shift, totals, finals = arguments[-1]
+        directions = arguments[0].shape[0]
         shape = (directions, *self.lengths)
-        given = cotangents if type(cotangents) is dict else {0: cotangents}
-        cotangent = {number: _laid_out(x, shape, self.compute) for number, x in given.items()}
-        known: dict[Elementwise, Any] | None = None
-        if self.calls is not None and all(map(_is_plain, cotangent.values())):
-            key = (directions, *cotangent)
-            known = self.calls.get(key)
-            if known is None:
-                known = self.calls[key] = {}
+        if type(cotangents) is dict:
+            numbers = tuple(cotangents)
+            laid_out = [_laid_out(x, shape, self.compute) for x in cotangents.values()]
+        else:
+            numbers, laid_out = _ONLY, [_laid_out(cotangents, shape, self.compute)]
+        of_finals, of_totals, of_operands = self._parts(directions, numbers, laid_out)
         reals = rests
         if stages.integers:
             reals = [0.0 if number in stages.integers else x for number, x in enumerate(rests)]
         weights: list[Any]
         if not self.has_epilogue:
-            weights = [cotangent.get(number, 0.0) for number in range(len(composed.weights))]
+            weights = [0.0] * self.kept
+            for number, x in zip(numbers, laid_out, strict=True):
+                weights[number] = x
         else:
-            weights = [0.0] * stages.finals
-            summed = self._sums_of_finals([cotangent[0], shift, *reals, *finals], shape, known)
-            for place, x in zip(self.moving_finals, summed, strict=True):
-                weights[place - 2 - len(reals)] = x
-        operands = [*weights, shift, float(self.count), *totals]
-        terms = self._partials(composed.of_totals, operands, self.moving_totals, known)
-        terms = [terms[0], *totals[:2]] if stages.balance else terms
+            summed = self._sums_of_finals(of_finals, [laid_out[0], shift, *reals, *finals], shape)
+            weights = list(summed)
+            for number in sorted(stages.still):
+                weights.insert(number, 0.0)
+        terms = of_totals([*weights, shift, float(self.count), *totals])
+        if stages.balance:
+            terms = [terms[0], *totals[:2]]
         operands = [*terms, shift, *reals]
         if self.has_epilogue:
-            operands = [cotangent[0], *operands, *finals]
+            operands = [laid_out[0], *operands, *finals]
         if stages.picks:
             places = np.asarray(rests[-1])
             operands += [self.place, np.where(places < 0, places + self.count, places)]
-        parts = self._partials(composed.of_operands, operands, self.moving_operands, known)
-        return [_summed_behind(part, node) for part, node in zip(parts, nodes, strict=True)]
+        parts = of_operands(operands)
+        if len(arguments) == 2:
+            return [_summed_behind(parts[0], arguments[0])]
+        return [_summed_behind(part, node) for part, node in zip(parts, arguments[:-1], strict=True)]
 
-    def _sums_of_finals(
-        self, operands: list[Any], shape: tuple[int, ...], known: dict[Elementwise, Any] | None
-    ) -> list[Any]:
+    def _parts(
+        self, directions: int, numbers: tuple[int, ...], cotangents: Sequence[Any]
+    ) -> tuple[_Partials, _Partials, _Partials]:
+        """The partial derivatives of the composed functions, for cotangents of some of the results."""
+        known = self.calls
+        for x in cotangents:
+            if type(x) is not np.ndarray:
+                known = None
+        parts = None if known is None else known.get((directions, numbers))
+        if parts is None:
+            composed, keep = self.composed, known is not None
+            parts = (
+                _Partials(composed, "of_finals", self.moving_finals, self.compute, keep),
+                _Partials(composed, "of_totals", self.moving_totals, self.compute, keep),
+                _Partials(composed, "of_operands", self.moving_operands, self.compute, keep),
+            )
+            if known is not None:
+                known[directions, numbers] = parts
+        return parts
+
+    def _sums_of_finals(self, partials: _Partials, operands: list[Any], shape: tuple[int, ...]) -> Sequence[Any]:
         """The sum over each row of a cotangent times the derivatives of the results by each of the finals that move."""
         cotangent, *others = operands
         if shape[0] == 1 and cotangent.size >= _MANY and all(type(x) in (np.ndarray, float) for x in operands):
@@ -385,8 +414,12 @@ class _Step:
                     moved[place] = make(moved[place], units, level)
                 sums = self.composed.sums_of_finals(moved, self.axes, self.compute, shape=self.shape, keepdims=True)
             return [part[np.newaxis] for part in sums.tangent]
+        parts = partials(operands)
+        if type(parts) is np.ndarray and parts.shape[1:] == shape:
+            # All at once: NumPy's function takes longer to start than for a small array.
+            return np.add.reduce(parts, self.behind_parts, keepdims=True)  # type: ignore[return-value]
         found = []
-        for x in self._partials(self.composed.of_finals, operands, self.moving_finals, known):
+        for x in parts:
             x = anywhere.repeated(x, shape)
             total = np.add.reduce if type(x) is np.ndarray else anywhere.total
             found.append(total(x, self.behind, keepdims=True))
@@ -415,26 +448,47 @@ class _Step:
         """The indices of the elements of a row."""
         return np.arange(self.count).reshape((-1,) + (1,) * (len(self.shape) - self.axes[-1] - 1))
 
-    def _partials(
-        self, op: Elementwise, operands: Sequence[Any], moving: tuple[int, ...], known: dict[Elementwise, Any] | None
-    ) -> Sequence[Any]:
-        """The partial derivatives of a composed function; ``known`` has the calls that operands like these come to."""
-        call = None if known is None else known.get(op)
-        if call is not None:
-            return call(operands)[0]  # type: ignore[no-any-return]
-        _, partials = partials_of(op, operands, moving, self.compute, value=False)
-        if known is not None:
-            known[op] = op.prepared_partials(operands, moving, self.compute, value=False)
-        return [0.0] * len(moving) if partials is None else partials
+
+class _Partials:
+    """The partial derivatives of one of the composed functions by some of its operands.
+
+    Parameters
+    ----------
+    composed : Composed
+        The functions.
+    name : str
+        The name of the one.
+    moving : tuple of int
+        The positions of the operands.
+    compute : dtype
+        The precision.
+    keep : bool
+        Whether all calls have operands of the same shapes, so that the call of the kernel is kept.
+    """
+
+    __slots__ = ("_call", "_composed", "_compute", "_keep", "_moving", "_name")
+
+    def __init__(self, composed: Composed, name: str, moving: tuple[int, ...], compute: Any, keep: bool) -> None:
+        self._composed, self._name, self._moving, self._compute, self._keep = composed, name, moving, compute, keep
+        self._call: Callable[[Sequence[Any]], Any] | None = None
+
+    def __call__(self, operands: Sequence[Any]) -> Any:
+        if self._call is not None:
+            return self._call(operands)[0]
+        op: Elementwise = getattr(self._composed, self._name)
+        _, partials = partials_of(op, operands, self._moving, self._compute, value=False)
+        if self._keep:
+            self._call = op.prepared_partials(operands, self._moving, self._compute, value=False)
+        return [0.0] * len(self._moving) if partials is None else partials
 
 
-def _is_plain(x: Any) -> bool:
-    return type(x) is np.ndarray
+_ONLY = (0,)
+"""The number of the only result."""
 
 
 def _summed_behind(part: Any, node: Node) -> Any:
     """The sum over the axes behind the directions that broadcasting has given to an operand of fewer axes."""
-    extra = part.ndim - node.ndim
+    extra = part.ndim - len(node.shape)
     return anywhere.total(part, tuple(range(1, 1 + extra))) if extra > 0 else part
 
 

@@ -26,14 +26,16 @@ from numbafunc.kinds.njit import register
 from numbafunc.kinds.registry import CALLS, IMAGES, VECTORS, Call
 from numbafunc.kinds.shortcuts import FLAT, WORDS_OF_IT, kernel_call, new_shortcut, shortcut
 from numbafunc.ops import pad_margins
-from numbafunc.ops.pad_index import LARGEST_TABLE, MAPS, Widths, padded, padded_transpose, prepare
+from numbafunc.ops.pad_index import LARGEST_TABLE, MAPS, Widths, padded, padded_transpose, prepare, prepared_back
 
 _constant = JointlyLinear(
     "pad_constant",
     lambda arrays, leading, widths: padded(arrays[0], leading, widths, "constant", arrays[1]),
     Backend.pad_constant,
 )
-_mapped = Linear("pad_mapped", padded, Backend.pad_mapped, padded_transpose, Backend.pad_mapped_transpose)
+_mapped = Linear(
+    "pad_mapped", padded, Backend.pad_mapped, padded_transpose, Backend.pad_mapped_transpose, prepared_back
+)
 _odd = Linear("pad_odd", pad_margins.odd, Backend.pad_odd)
 _ramp = JointlyLinear("pad_linear_ramp", pad_margins.ramp, Backend.pad_ramp)
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from numbafunc.bounded import Bounded
 from numbafunc.cpu import kernels, threads
 from numbafunc.cpu.memory import WORDS, flat_words
 from numbafunc.dual.recorder import Recorder
-from numbafunc.kinds.copy import PARALLEL_FROM, contiguous
+from numbafunc.kinds.copy import MANY, PARALLEL_FROM, contiguous
 from numbafunc.kinds.linear import by_parts
 from numbafunc.result_memory import empty_result
 
@@ -193,24 +194,63 @@ def padded_transpose(cotangent: Any, leading: int, shape: tuple[int, ...], width
     """The transpose of :func:`padded`: each element gets the sum of its copies, axis by axis."""
     if not math.prod(shape):
         return np.zeros((*cotangent.shape[:leading], *shape), cotangent.dtype)
-    changed = [number for number, width in enumerate(widths) if width != (0, 0)]
-    return _summed_back(cotangent, leading, shape, widths, mode, changed)
+    return _summing(leading, shape, widths, mode)(cotangent)
 
 
-def _summed_back(x: Any, leading: int, shape: tuple[int, ...], widths: Widths, mode: str, changed: list[int]) -> Any:
-    """A new array with the padded axes as they were, behind directions and any lengths of the others."""
-    if not changed:
-        return contiguous(x)
-    *others, number = changed
-    (before, after), length, axis = widths[number], shape[number], leading + number
-    along = (slice(None),) * axis
-    # The margins of this axis are summed along the others first, so that nothing large is copied twice.
-    total = _summed_back(x[(*along, slice(before, before + length))], leading, shape, widths, mode, others)
-    if mode != "constant":
-        places = np.concatenate((np.arange(-before, 0), np.arange(length, length + after)))
-        margins = _summed_back(x[(*along, before + places)], leading, shape, widths, mode, others)
-        for place, source in enumerate(MAPS[mode](places, length)):
-            total[(*along, source)] += margins[(*along, place)]
+def prepared_back(
+    cotangent: Any, leading: int, shape: tuple[int, ...], widths: Widths, mode: str
+) -> Callable[[Any], Any] | None:
+    """What :func:`padded_transpose` does to small arrays like this one."""
+    small = math.prod(shape) and cotangent.size < MANY and cotangent.dtype.kind == "f"
+    return _summing(leading, shape, widths, mode) if small else None
+
+
+_SUMMING = Bounded(512)
+
+
+def _summing(leading: int, shape: tuple[int, ...], widths: Widths, mode: str) -> Callable[[Any], Any]:
+    """The function that gives a new array with the padded axes as they were, behind directions."""
+    key = (leading, shape, widths, mode)
+    found: Callable[[Any], Any] | None = _SUMMING.get(key)
+    if found is None:
+        found = _new_summing(*key)
+        if max(map(max, widths), default=0) <= LARGEST_MARGIN:
+            _SUMMING[key] = found
+    return found
+
+
+def _new_summing(leading: int, shape: tuple[int, ...], widths: Widths, mode: str) -> Callable[[Any], Any]:
+    total: Callable[[Any], Any] = _copied
+    for number, (before, after) in enumerate(widths):
+        if (before, after) != (0, 0):
+            total = _summing_along(total, (slice(None),) * (leading + number), shape[number], before, after, mode)
+    return total
+
+
+def _copied(x: Any) -> Any:
+    return contiguous(x) if x.size >= MANY or x.dtype.kind == "c" else x.copy(order="C")
+
+
+def _summing_along(
+    others: Callable[[Any], Any], along: tuple[slice, ...], length: int, before: int, after: int, mode: str
+) -> Callable[[Any], Any]:
+    """The function that sums the margins of an axis too, given that for the axes before it.
+
+    The margins are summed along the others first, so that nothing large is copied twice.
+    """
+    middle = (*along, slice(before, before + length))
+    if mode == "constant":
+        return lambda x: others(x[middle])
+    places = np.concatenate((np.arange(-before, 0), np.arange(length, length + after)))
+    outside = (*along, before + places)
+    pairs = [((*along, source), (*along, place)) for place, source in enumerate(MAPS[mode](places, length).tolist())]
+
+    def total(x: Any) -> Any:
+        result, margins = others(x[middle]), others(x[outside])
+        for source, place in pairs:
+            result[source] += margins[place]
+        return result
+
     return total
 
 

@@ -23,7 +23,7 @@ from numbafunc.kinds.njit import register
 from numbafunc.kinds.registry import CALLS, IMAGES, Call
 from numbafunc.kinds.selection import FEW, Positions, Selection
 from numbafunc.kinds.shortcuts import AS_IT_IS, AS_STORED, Shortcut, kernel_call, new_shortcut, shortcut
-from numbafunc.ops.pool_transpose import average_transpose
+from numbafunc.ops.pool_transpose import average_transpose, prepared_transpose
 from numbafunc.ops.pool_windows import Windows, reach_of
 from numbafunc.result_memory import empty_for, empty_result
 
@@ -142,7 +142,12 @@ def _follow(
 
 
 _average_pool_2d = Linear(
-    "average_pool_2d", _average, Backend.average_pool, average_transpose, Backend.average_pool_transpose
+    "average_pool_2d",
+    _average,
+    Backend.average_pool,
+    average_transpose,
+    Backend.average_pool_transpose,
+    prepared_transpose,
 )
 _max_pool_2d = Selection("max_pool_2d", _largest, Backend.max_pool, _follow)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,30 @@ def average_transpose(
     result = empty_result(full, array.dtype)
     step.kernel.run(flat_words(array, 0), result.reshape(-1), step.places, step.weights)
     return result.astype(dtype, copy=False)
+
+
+def prepared_transpose(
+    array: np.ndarray[Any, Any], leading: int, shape: tuple[int, ...], windows: Windows
+) -> Callable[[Any], Any] | None:
+    """What :func:`average_transpose` does to small arrays like this one; None but for windows that fill the image."""
+    full = (*array.shape[:leading], *shape)
+    high, wide = windows.size
+    filled = (array.shape[-2] * high, array.shape[-1] * wide) == full[-2:]
+    plain = windows == Windows(windows.size, windows.size, ((0, 0), (0, 0))) and array.dtype.char in "fd"
+    if not (filled and plain and 0 < math.prod(full) < _KERNEL_FROM):
+        return None
+    dtype, count = array.dtype, array.dtype.type(high * wide)
+    blocks = (*full[:-2], array.shape[-2], high, array.shape[-1], wide)
+    part = (*array.shape[:-1], 1, array.shape[-1], 1)
+
+    def back(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        share = array / count
+        share += 0  # each element is a sum that begins with zero
+        result = np.empty(full, dtype)
+        result.reshape(blocks)[...] = share.reshape(part)
+        return result
+
+    return back
 
 
 _STEPS = threads.Kernels(256, 1 << 26)
@@ -116,4 +141,4 @@ def _spread(
     return whole[..., before : before + length]
 
 
-__all__ = ["average_transpose"]
+__all__ = ["average_transpose", "prepared_transpose"]

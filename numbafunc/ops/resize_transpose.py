@@ -12,6 +12,7 @@ import numpy as np
 from numbafunc.bounded import LARGEST, remembered
 from numbafunc.cpu import resize_pass, threads
 from numbafunc.cpu.memory import flat_words
+from numbafunc.dual.dtypes import is_finite
 from numbafunc.ops.resize_step import FACTORS, Step, Taps, group_of, lengths_of_step, weighted_step
 from numbafunc.ops.resize_taps import (
     Sampling,
@@ -45,11 +46,17 @@ def resample_transpose(cotangent: Array, leading: int, shape: Shape, target: Sha
     x = cotangent.astype(compute, copy=False)
     if math.prod(shape) + math.prod(target) >= _KERNEL_FROM and _has_tables(shape, target, sampling):
         return _by_kernels(x, leading, shape, sampling).astype(cotangent.dtype, copy=False)
-    with np.errstate(over="ignore", invalid="ignore"):
-        found = _transposed(x, leading, shape, target, sampling, careful=False)
-        if not np.isfinite(found).all():  # which something without weight may be to blame for
-            found = _transposed(x, leading, shape, target, sampling, careful=True)
-    return found.astype(cotangent.dtype, copy=found is cotangent)
+    found = _by_numpy(x, leading, shape, target, sampling)
+    return found if found.dtype is cotangent.dtype else found.astype(cotangent.dtype)
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _by_numpy(x: Array, leading: int, shape: Shape, target: Shape, sampling: Sampling) -> Array:
+    """The transpose in the dtype of x, as a new array."""
+    found = _transposed(x, leading, shape, target, sampling, careful=False)
+    if not is_finite(found) and not np.isfinite(found).all():  # which something without weight may be to blame for
+        found = _transposed(x, leading, shape, target, sampling, careful=True)
+    return x.copy() if found is x else found
 
 
 # The weights with which results enter an element are taps of that element, so the kernels of resampling serve.
@@ -148,13 +155,24 @@ def _transposed(x: Array, leading: int, shape: Shape, target: Shape, sampling: S
         if not sampling.changes(n, m, number - len(shape)):
             continue
         axis = leading + number
+        along, behind = sampling.along(number - len(shape)), len(shape) - number - 1
+        if n > 0 and m > 0 and not careful and 16 * table_words(n, m, along) <= LARGEST:
+            first, *others = _weighted(n, m, along, x.dtype, behind)
+            total = x.take(first[0], axis)
+            total *= first[1]
+            for results, weights in others:
+                term = x.take(results, axis)
+                term *= weights
+                total += term
+            x = total
+            continue
         found = np.zeros((*x.shape[:axis], n, *x.shape[axis + 1 :]), x.dtype)
         if n > 0 and m > 0:
-            before, behind = (slice(None),) * axis, (1,) * (len(shape) - number - 1)
-            for begin, end, rows in _pieces(n, m, sampling.along(number - len(shape))):
+            before = (slice(None),) * axis
+            for begin, end, rows in _pieces(n, m, along):
                 total = found[(*before, slice(begin, end))]
                 for row, (results, share) in enumerate(rows):
-                    weights = share.astype(x.dtype).reshape(-1, *behind)
+                    weights = share.astype(x.dtype).reshape(-1, *(1,) * behind)
                     term = np.take(x, results, axis)
                     term *= weights
                     if careful:
@@ -165,6 +183,13 @@ def _transposed(x: Array, leading: int, shape: Shape, target: Shape, sampling: S
                         total += term
         x = found
     return x
+
+
+@remembered(64, 1 << 26)
+def _weighted(n: int, m: int, sampling: Sampling, dtype: np.dtype[Any], behind: int) -> tuple[tuple[Array, Array], ...]:
+    """The rows for all elements, with weights in a dtype and a number of axes behind them."""
+    rows = zip(*_kept(n, m, sampling))
+    return tuple((results, share.astype(dtype).reshape(-1, *(1,) * behind)) for results, share in rows)
 
 
 def _pieces(n: int, m: int, sampling: Sampling) -> Iterator[tuple[int, int, Any]]:

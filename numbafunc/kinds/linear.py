@@ -10,10 +10,10 @@ import numpy as np
 
 from numbafunc import backend
 from numbafunc.backend import Entry
+from numbafunc.cpu.memory import READABLE
 from numbafunc.cpu.threads import Kernels
 from numbafunc.dual.array import Components, Dual, assemble, components, make
 from numbafunc.dual.recorder import Primitive, Recorder, variable
-from numbafunc.kinds.signatures import READABLE
 
 Array = Any  # numpy.ndarray or Dual
 

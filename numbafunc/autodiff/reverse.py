@@ -6,6 +6,7 @@ A run of the function on recorded tangents makes the tape; see :mod:`numbafunc.d
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -32,6 +33,7 @@ from numbafunc.backend import CPU
 from numbafunc.cpu.heap import keep_freed_memory
 from numbafunc.dual import anywhere
 from numbafunc.dual.array import Dual, make
+from numbafunc.dual.lent import LENT_FROM, is_lendable, lend
 from numbafunc.dual.levels import RECYCLING, Run, recycle_memory
 from numbafunc.dual.recorder import SHARED, WATCHED, Node, Recorder, check_watched, variable
 from numbafunc.dual.tape import walk_back
@@ -94,14 +96,21 @@ class Tape:
         directions: int = 1,
         kept: bool = False,
     ) -> None:
-        self.leaves = leaves = [snapshot(leaf) for leaf in leaves] if kept else leaves
+        given, lent = leaves, False
+        if kept:
+            leaves = [_snapshot_or_lent(leaf) for leaf in leaves]
+            lent = any(map(operator.is_, leaves, given))
+        self.leaves = leaves
         with Run(directions) as level:
             recorders = [variable((directions, *leaf.shape), leaf.dtype, level) for leaf in leaves]
             self.nodes: list[Node] = [recorder.node for recorder in recorders]
             recycle_memory(level, leaves)
             WATCHED[level] = {}
+            moved = [make(leaf, recorder, level) for leaf, recorder in zip(leaves, recorders, strict=True)]
+            if lent:
+                lend(moved)
             try:
-                result = run([make(leaf, recorder, level) for leaf, recorder in zip(leaves, recorders, strict=True)])
+                result = run(moved)
             finally:
                 self.shared = SHARED.pop(level, [])
                 self.watched = WATCHED.pop(level, {})
@@ -159,6 +168,13 @@ def snapshot(x: Any) -> Any:
     if type(x) is np.ndarray:
         return x.copy() if x.nbytes < DERIVATIVES_FROM else recycled(x.copy)
     return x.copy() if type(x) is Dual and backend.of(x) is CPU else x
+
+
+def _snapshot_or_lent(x: Any) -> Any:
+    """A snapshot of a variable, or the variable itself where a copy can wait until something keeps it."""
+    if type(x) is np.ndarray and x.nbytes <= LENT_FROM:
+        return x.copy()
+    return x if is_lendable(x) else snapshot(x)
 
 
 def _owned(x: Any, memory: set[int]) -> Any:

@@ -45,9 +45,15 @@ def keep_forward(shortcut: Shortcut, plan: Plan, operands: Sequence[Any]) -> Non
 
 
 def keep_recorded(
-    shortcut: Shortcut, operands: Sequence[Any], record: Callable[[Sequence[Any], Sequence[Any], int], Any]
+    shortcut: Shortcut,
+    operands: Sequence[Any],
+    record: Callable[[Sequence[Any], Sequence[Any], int], Any],
+    kept: bool = True,
 ) -> None:
-    """Keep ``record(rests, recorders, level)`` for operands with recorded tangents, which gives the result."""
+    """Keep ``record(rests, recorders, level)`` for operands with recorded tangents, which gives the result.
+
+    Without ``kept`` it reads the operands and keeps none of them.
+    """
     route = _route(shortcut.operands, operands)
     if route is None:
         return
@@ -58,7 +64,7 @@ def keep_recorded(
         for x in _taken(given, route):
             if type(x) is Dual:
                 recorders.append(x.tangent)
-                x, level = x.primal, x.level
+                x, level = x.primal if kept or x.lent is None else x.lent, x.level
             rests.append(x)
         return record(rests, recorders, level)
 

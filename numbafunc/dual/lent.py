@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy import ndarray
 
-from numbafunc.dual.array import Dual
+from numbafunc.dual.array import Components, Dual, Operand, components
 from numbafunc.dual.tables import HOOKS
 from numbafunc.result_memory import DERIVATIVES_FROM, recycled
 
@@ -36,6 +36,11 @@ def to_read(x: Dual) -> Any:
     return x.primal if x.lent is None else x.lent
 
 
+def parts_to_read(x: Operand) -> Components:
+    """The components, of which the value is that of :func:`to_read`."""
+    return components(x) if type(x) is not Dual or x.lent is None else {(): x.lent, (x.level,): x.tangent}
+
+
 def _own_value(x: Dual) -> Any:
     """The value of a Dual that has borrowed one: a copy from now on."""
     lent = x.lent
@@ -47,4 +52,4 @@ def _own_value(x: Dual) -> Any:
 
 HOOKS["own_value"] = _own_value
 
-__all__ = ["LENT_FROM", "is_lendable", "lend", "to_read"]
+__all__ = ["LENT_FROM", "is_lendable", "lend", "parts_to_read", "to_read"]

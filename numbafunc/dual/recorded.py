@@ -25,7 +25,7 @@ def recorded_level(*operands: Operand) -> int:
             level = max(level, dual.level)
         elif type(dual.tangent) is Dual:
             pending.append(dual.tangent)
-        if type(dual.primal) is Dual:
+        if dual.lent is None and type(dual.primal) is Dual:
             pending.append(dual.primal)
     return level
 

@@ -328,6 +328,31 @@ def test_large_operands_are_written_to_as_copies():
         np.testing.assert_array_equal(pull(np.ones(LARGE))[0][:2], [1 + LARGE, 1])
 
 
+@pytest.mark.parametrize("write", [lambda x, y: np.multiply(y, 2.0, out=x), lambda x, y: x.__setitem__(..., 2.0 * y)])
+def test_large_operands_may_be_written_to_before_they_are_read(write):
+    def f(x, y):
+        write(x, relu(y))
+        return relu(x)
+
+    x, y = np.linspace(-1.0, 1.0, LARGE), np.linspace(0.5, 2.0, LARGE)
+    for _ in range(3):
+        value, pull = vjp(f, x, y)
+        np.testing.assert_array_equal(value, 2.0 * y)
+        by_x, by_y = pull(y)
+        np.testing.assert_array_equal(by_x, 0.0)
+        np.testing.assert_array_equal(by_y, 2.0 * y)
+        np.testing.assert_array_equal(x, np.linspace(-1.0, 1.0, LARGE))
+
+
+def test_large_operands_of_nested_derivatives_are_lent_too():
+    x, cotangent = np.linspace(-1.0, 1.0, LARGE), np.linspace(0.5, 2.0, LARGE)
+    outer = lambda x: vjp(leaky_relu, x * x)[1](cotangent)[0] * x  # noqa: E731
+    for _ in range(2):
+        value, pull = vjp(outer, x)
+        np.testing.assert_array_equal(value, cotangent * x)
+        np.testing.assert_array_equal(pull(cotangent)[0], cotangent * cotangent)
+
+
 def test_values_that_are_one_array_are_two():
     def f(x):
         y = relu(x)

@@ -99,7 +99,8 @@ class Tape:
         given, lent = leaves, False
         if kept:
             leaves = [_snapshot_or_lent(leaf) for leaf in leaves]
-            lent = any(map(operator.is_, leaves, given))
+            # Where there is one variable, as mostly, a comparison takes less time.
+            lent = leaves[0] is given[0] if len(leaves) == 1 else any(map(operator.is_, leaves, given))
         self.leaves = leaves
         with Run(directions) as level:
             recorders = [variable((directions, *leaf.shape), leaf.dtype, level) for leaf in leaves]

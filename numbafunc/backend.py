@@ -261,7 +261,8 @@ def _load_cuda() -> Backend:
 
 
 _OWNERS: list[_Owner] = [_Owner(speaks_cuda, "a CUDA device", _load_cuda)]
-# Types of objects that hold an array as `primal`: a dual array belongs to the back end of its value.
+# Types of objects that hold an array as `primal`, or borrow it as `lent`: a dual array belongs to the back end of its
+# value.
 _HOLDERS: set[type] = set()
 # The commonest types of operands and options, which are looked up first.
 IN_MAIN_MEMORY = frozenset(
@@ -275,7 +276,7 @@ def register(backend: Backend, owns: Callable[[Any], bool]) -> None:
 
 
 def look_inside(holder: type) -> None:
-    """Make known a type of objects that belong where their attribute ``primal`` does."""
+    """Make known a type of objects that belong where their attribute ``primal`` (or ``lent``, if not None) does."""
     _HOLDERS.add(holder)
 
 
@@ -305,7 +306,7 @@ def of(*operands: Any) -> Backend:
     for x in operands:
         if type(x) not in IN_MAIN_MEMORY:
             while type(x) in _HOLDERS:
-                x = x.primal
+                x = x.primal if x.lent is None else x.lent
             owner = _owner(x)
             if owner is not None:
                 return owner.load()

@@ -32,6 +32,7 @@ from numbafunc.backend import CPU
 from numbafunc.cpu.heap import keep_freed_memory
 from numbafunc.dual import anywhere
 from numbafunc.dual.array import Dual, make
+from numbafunc.dual.lent import LENT_FROM, is_lendable, lend
 from numbafunc.dual.levels import RECYCLING, Run, recycle_memory
 from numbafunc.dual.recorder import SHARED, WATCHED, Node, Recorder, check_watched, variable
 from numbafunc.dual.tape import walk_back
@@ -101,10 +102,11 @@ class Tape:
         self.nodes: list[Node] = []
         with Run(directions) as level:
             moved = []
-            large = False
+            large = lent = False
             for leaf in leaves:
                 if kept:
-                    leaf = snapshot(leaf)
+                    given, leaf = leaf, _snapshot_or_lent(leaf)
+                    lent = lent or leaf is given
                 self.leaves.append(leaf)
                 recorder = variable((directions, *leaf.shape), leaf.dtype, level)
                 self.nodes.append(recorder.node)
@@ -112,6 +114,8 @@ class Tape:
                 large = large or leaf.size >= _LARGE
             if large:
                 recycle_memory(level, self.leaves)
+            if lent:
+                lend(moved)
             WATCHED[level] = {}
             try:
                 result = run(moved)
@@ -181,6 +185,13 @@ def snapshot(x: Any) -> Any:
     if type(x) is np.ndarray:
         return x.copy() if x.nbytes < DERIVATIVES_FROM else recycled(x.copy)
     return x.copy() if type(x) is Dual and backend.of(x) is CPU else x
+
+
+def _snapshot_or_lent(x: Any) -> Any:
+    """A snapshot of a variable, or the variable itself where a copy can wait until something keeps it."""
+    if type(x) is np.ndarray and x.nbytes <= LENT_FROM:
+        return x.copy()
+    return x if is_lendable(x) else snapshot(x)
 
 
 def _owned(x: Any, memory: set[int]) -> Any:

@@ -21,7 +21,7 @@ Shape = tuple[int, ...]
 def place_of(x: Any) -> Backend:
     """The back end of an array, a Dual or a recorder."""
     while type(x) is Dual:
-        x = x.primal
+        x = x.primal if x.lent is None else x.lent
     return CPU if type(x) is np.ndarray or type(x) is Recorder else backend.of(x)
 
 

@@ -95,7 +95,7 @@ class Dual(Operators):
            [0., 4.]])
     """
 
-    __slots__ = ("__weakref__", "family", "level", "primal", "tangent")
+    __slots__ = ("__weakref__", "family", "lent", "level", "primal", "tangent")
     __array_priority__ = 1000.0
     __pandas_priority__ = PANDAS_PRIORITY
     primal: Any
@@ -103,6 +103,8 @@ class Dual(Operators):
     level: int
     family: Any
     """None, or the views that see an assignment: see :mod:`numbafunc.dual.storage`."""
+    lent: Any
+    """None, or the value where no ``primal`` is set yet: see :mod:`numbafunc.dual.lent`."""
 
     def __init__(self, primal: Operand, tangent: Operand, level: int) -> None:
         primal = primal if type(primal) is Dual or is_device_array(primal) else np.asarray(primal)
@@ -121,7 +123,7 @@ class Dual(Operators):
         self.primal = primal
         self.tangent = tangent
         self.level = level
-        self.family = None
+        self.family = self.lent = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return HOOKS["reduce"](self)  # type: ignore[no-any-return]
@@ -131,6 +133,8 @@ class Dual(Operators):
 
     def __getattr__(self, name: str) -> Any:
         """What only plain arrays have (``flags``, ``view``, ...), of an array that holds constants so far."""
+        if name == "primal":
+            return HOOKS["own_value"](self)
         if name.startswith("__") or not is_blank(self):
             raise AttributeError(f"a dual array has no attribute {name!r}", name=name, obj=self)
         return getattr(value_of(self) if name in _OF_ARRAY_ITSELF else HOOKS["show"](self), name)
@@ -390,7 +394,7 @@ def make(primal: Any, tangent: Any, level: int) -> Dual:
     dual.primal = primal
     dual.tangent = tangent
     dual.level = level
-    dual.family = None
+    dual.family = dual.lent = None
     return dual
 
 

@@ -20,6 +20,7 @@ class ArrayMethods:
     __slots__ = ()
 
     primal: Any
+    lent: Any
 
     def __setitem__(self, key: Any, value: Any) -> None:
         raise NotImplementedError
@@ -31,19 +32,19 @@ class ArrayMethods:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.primal.shape  # type: ignore[no-any-return]
+        return (self.primal if self.lent is None else self.lent).shape  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self.primal.dtype  # type: ignore[no-any-return]
+        return (self.primal if self.lent is None else self.lent).dtype  # type: ignore[no-any-return]
 
     @property
     def ndim(self) -> int:
-        return self.primal.ndim  # type: ignore[no-any-return]
+        return (self.primal if self.lent is None else self.lent).ndim  # type: ignore[no-any-return]
 
     @property
     def size(self) -> int:
-        return self.primal.size  # type: ignore[no-any-return]
+        return (self.primal if self.lent is None else self.lent).size  # type: ignore[no-any-return]
 
     @property
     def itemsize(self) -> int:

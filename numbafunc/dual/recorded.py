@@ -25,14 +25,17 @@ def recorded_level(*operands: Operand) -> int:
             level = max(level, dual.level)
         elif type(dual.tangent) is Dual:
             pending.append(dual.tangent)
-        if type(dual.primal) is Dual:
+        if dual.lent is None and type(dual.primal) is Dual:
             pending.append(dual.primal)
     return level
 
 
-def simply_recorded(operands: Sequence[Operand]) -> tuple[list[Any], list[Recorder], tuple[int, ...], int] | None:
+def simply_recorded(
+    operands: Sequence[Operand], kept: bool = True
+) -> tuple[list[Any], list[Recorder], tuple[int, ...], int] | None:
     """The operands without tangents, the recorded tangents, the positions of these, and their level.
 
+    Without ``kept`` they are to be read only, as :func:`numbafunc.dual.lent.to_read` has them.
     None unless operands that have tangents have recorded ones, and no others, all of one level.
     """
     rests: list[Any] = []
@@ -41,7 +44,8 @@ def simply_recorded(operands: Sequence[Operand]) -> tuple[list[Any], list[Record
     level = 0
     for x in operands:
         if type(x) is Dual:
-            tangent, primal, family = x.tangent, x.primal, x.family
+            tangent, family = x.tangent, x.family
+            primal = x.primal if kept or x.lent is None else x.lent
             if type(tangent) is not Recorder or type(primal) is Dual or (family is not None and family[0].blank):
                 return None
             if level and x.level != level:

@@ -400,7 +400,7 @@ def replace(x: Dual, result: Operand, name: str) -> Dual:
     if type(result) is Dual and result.family is None and result.dtype == x.dtype and is_alone(x):
         # Nothing else refers to the result, so it need not be copied.
         _check_writeable(x)
-        x.primal, x.tangent, x.level = result.primal, result.tangent, result.level
+        x.primal, x.tangent, x.level, x.lent = result.primal, result.tangent, result.level, None
     else:
         assign(x, ..., result)
     return x

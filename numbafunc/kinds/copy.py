@@ -22,13 +22,16 @@ from numbafunc.cpu.traversal import LARGEST_BLOCK, TILE, Axis, Traversal
 from numbafunc.kinds.linear import Linear, LinearFunction
 from numbafunc.kinds.moving_calls import keep_linear
 from numbafunc.kinds.shortcuts import FLAT, WORDS_OF_IT, Shortcut, kernel_call
-from numbafunc.result_memory import empty_result
+from numbafunc.result_memory import SMALLEST, empty_result, recycled
 
 # From this many bytes on, several threads pay in spite of the cost of starting them.
 PARALLEL_FROM = threads.asked_from(1 << 17, 1 << 18)
 
 # From so many elements on a kernel is quicker than NumPy's functions in spite of what it takes to find it.
 MANY = 1 << 12
+
+# Consecutive bytes, up to as many, are copied by one thread in less time than it takes to find the kernel and threads.
+NUMPY_BELOW = 1 << 20
 
 # Contiguous arrays are cut into runs of so many elements for the threads to share.
 _RUN = 1 << 14
@@ -196,6 +199,8 @@ _KERNELS = threads.Kernels(1024)
 
 def contiguous(view: np.ndarray[Any, Any], base: np.ndarray[Any, Any] | None = None) -> np.ndarray[Any, Any]:
     """A fresh array with the elements of a view in order; quicker where the base of the view is given."""
+    if view.flags.c_contiguous and view.nbytes < NUMPY_BELOW:
+        return view.copy() if view.nbytes < SMALLEST else recycled(view.copy)
     result = empty_result(view.shape, view.dtype)
     if not view.size:
         return result

@@ -134,9 +134,9 @@ class Elementwise:
 
         def dual(x: Dual, *others: Any) -> Array:
             """The result for a dual array of one level and direction, if such a call has been prepared; else None."""
-            value, change = x.primal, x.tangent
+            value, change = x.primal if x.lent is None else x.lent, x.tangent
             if type(change) is Recorder and type(value) is ndarray:
-                return recorded(x, *others)
+                return recorded(x, value, *others)
             if type(value) is not ndarray or type(change) is not ndarray or len(change) != 1:
                 return None
             code = (dual_small if value.size < parallel_from else dual_large).get((value.dtype, *map(type, others)))
@@ -148,9 +148,9 @@ class Elementwise:
             code(value.ravel(), change.ravel(), *others, result.ravel(), slope.ravel())
             return make(result, slope, x.level)
 
-        def recorded(x: Dual, *others: Any) -> Array:
+        def recorded(x: Dual, value: Any, *others: Any) -> Array:
             """The same for a recorded tangent: the value and the partial derivative by the first operand."""
-            value, change = x.primal, x.tangent
+            change = x.tangent
             shape, dtype = value.shape, value.dtype
             code = (partial_small if value.size < parallel_from else partial_large).get((dtype, *map(type, others)))
             if code is None or value.flags.num & FLAGS != PLAIN or (x.family is not None and x.family[0].blank):

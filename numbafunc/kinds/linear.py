@@ -61,6 +61,11 @@ class LinearFunction:
         """The result for an array, or for a Dual whose components are taken one by one."""
         if type(x) is not Dual:
             return self.anywhere(x, leading, *static)
+        if x.lent is not None:
+            value = self.anywhere(x.lent, leading, *static)
+            if np.may_share_memory(value, x.lent):
+                value = value.copy()
+            return make(value, self.of_tangents(x.tangent, 1, leading, value, *static), x.level)
         if type(x.primal) is not Dual and type(x.tangent) is not Dual:
             value = self.anywhere(x.primal, leading, *static)
             return make(value, self.of_tangents(x.tangent, 1, leading, value, *static), x.level)

@@ -77,16 +77,22 @@ def _apart(of_value: Callable[[Any], Any], of_tangent: Callable[[Any], Any]) -> 
 
 
 def keep_recorded(
-    shortcut: Shortcut, operands: Sequence[Any], record: Callable[[Sequence[Any], Sequence[Any], int], Any]
+    shortcut: Shortcut,
+    operands: Sequence[Any],
+    record: Callable[[Sequence[Any], Sequence[Any], int], Any],
+    kept: bool = True,
 ) -> None:
-    """Keep ``record(rests, recorders, level)`` for operands with recorded tangents, which gives the result."""
+    """Keep ``record(rests, recorders, level)`` for operands with recorded tangents, which gives the result.
+
+    Without ``kept`` it reads the operands and keeps none of them.
+    """
     route = _route(shortcut.operands, operands)
     if route is None:
         return
     if route == [None]:
 
         def call_of_one(x: Dual) -> Any:
-            return record([x.primal], [x.tangent], x.level)
+            return record([x.primal if kept or x.lent is None else x.lent], [x.tangent], x.level)
 
         shortcut.keep(call_of_one)
         return
@@ -97,7 +103,7 @@ def keep_recorded(
         for x in _taken(given, route):
             if type(x) is Dual:
                 recorders.append(x.tangent)
-                x, level = x.primal, x.level
+                x, level = x.primal if kept or x.lent is None else x.lent, x.level
             rests.append(x)
         return record(rests, recorders, level)
 

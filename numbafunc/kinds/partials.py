@@ -42,7 +42,7 @@ def at_once(op: Any, operands: Sequence[Any], dtype: Any = None, shortcut: Short
 
     What is done then is kept in the short cut.
     """
-    taken = simply_recorded(operands)
+    taken = simply_recorded(operands, kept=False)
     if taken is None:
         return None
     rests, recorders, moving, level = taken
@@ -55,7 +55,7 @@ def at_once(op: Any, operands: Sequence[Any], dtype: Any = None, shortcut: Short
         return _combined(value, partials, rests, moving, recorders, level)
 
     if shortcut is not None:
-        keep_recorded(shortcut, operands, record)
+        keep_recorded(shortcut, operands, record, kept=False)
     return record(rests, recorders, level)
 
 

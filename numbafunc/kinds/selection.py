@@ -14,6 +14,7 @@ from numbafunc.cpu import kernels, threads
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import empty, flat_words
 from numbafunc.dual.array import Components, Dual, assemble, components
+from numbafunc.dual.lent import parts_to_read
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.kinds.linear import LinearFunction
 from numbafunc.result_memory import empty_for, empty_result
@@ -142,7 +143,7 @@ class Selection:
         """The elements selected from an array or a Dual in main memory."""
         if type(x) is not Dual:
             return self.find(x, *static).gather(x, 0)
-        parts = components(x)
+        parts = parts_to_read(x)
         value = parts.pop(())
         few = value.size and sum(part.size for part in parts.values()) <= FEW * value.size
         few = few and not recorded_level(x)
@@ -159,7 +160,7 @@ class Selection:
 
     def gather(self, x: Dual, positions: Positions, value: np.ndarray[Any, Any] | None = None) -> Dual:
         """The elements of a Dual at positions, with all their tangents; their value may be known."""
-        parts = components(x)
+        parts = parts_to_read(x)
         plain = parts.pop(())
         result = positions.gather(plain, 0) if value is None else value
         gathered: Components = {(): result}

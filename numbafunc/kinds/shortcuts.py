@@ -110,14 +110,14 @@ class Shortcut(NamedTuple):
         primitive, arguments = node.primitive, node.arguments
         if primitive is None or not primitive.fixed or node.places != (0,) or arguments[0] is not x.tangent.node:
             return
-        plain = self._plain_call(x.primal)
+        plain = self._plain_call(x.primal if x.lent is None else x.lent)
         if plain is None:
             return
         others, shape, dtype, record = arguments[1:], node.shape[1:], node.dtype, primitive.of
 
         def call(x: Dual) -> Dual:
-            change = x.tangent
-            return make(plain(x.primal), record(change, (change.shape[0], *shape), dtype, *others), x.level)
+            value, change = x.primal if x.lent is None else x.lent, x.tangent
+            return make(plain(value), record(change, (change.shape[0], *shape), dtype, *others), x.level)
 
         self.keep(call)
 

@@ -35,7 +35,7 @@ def moving_signature(*operands: Any, ints: bool = False) -> tuple[Any, ...] | No
     level, kind = 0, None
     for x in operands:
         if type(x) is Dual:
-            value, change, family = x.primal, x.tangent, x.family
+            value, change, family = x.primal if x.lent is None else x.lent, x.tangent, x.family
             if type(value) is not ndarray or value.flags.num & READABLE != READABLE:
                 return None
             if level == 0:

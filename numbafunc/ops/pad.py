@@ -15,6 +15,7 @@ from numbafunc.cpu.memory import WORDS, empty, flat_words
 from numbafunc.dual import anywhere
 from numbafunc.dual.array import Components, Dual, assemble, components
 from numbafunc.dual.dtypes import is_inexact
+from numbafunc.dual.lent import parts_to_read
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.dual.recorder import Recorder
 from numbafunc.errors import ShapeError
@@ -210,7 +211,7 @@ def _by_name(array: Any, widths: Widths, mode: str, options: dict[str, Any]) -> 
 
 def _with_constants(array: Dual, constants: Any, widths: Widths) -> Any:
     """The array with margins of constants that have no tangents, so those of its tangents are zeros."""
-    parts = components(array)
+    parts = parts_to_read(array)
     value = _constant.anywhere((parts.pop(()), constants), 0, widths)
     results: Components = {(): value}
     for levels, part in parts.items():

@@ -55,7 +55,16 @@ def _share(exponential: Any, total: Any, mark: Any) -> Any:
 
 
 _softmax = Reduction(
-    "softmax", Stages(shift_of=_itself, lift=_exponential, finish=_total_and_mark, epilogue=_share, kept=True, finals=2)
+    "softmax",
+    Stages(
+        shift_of=_itself,
+        lift=_exponential,
+        finish=_total_and_mark,
+        epilogue=_share,
+        kept=True,
+        finals=2,
+        still=(1,),
+    ),
 )
 
 
@@ -133,7 +142,14 @@ def _shift_and_total(shift: Any, count: Any, total: Any) -> Any:
 
 _softmax_where = Reduction(
     "softmax_where",
-    Stages(shift_of=_shift_where, lift=_exponential_where, finish=_shift_and_total, epilogue=_share_where, finals=2),
+    Stages(
+        shift_of=_shift_where,
+        lift=_exponential_where,
+        finish=_shift_and_total,
+        epilogue=_share_where,
+        finals=2,
+        still=(0,),
+    ),
 )
 _log_softmax_where = Reduction(
     "log_softmax_where",

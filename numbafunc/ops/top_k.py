@@ -16,6 +16,7 @@ from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import flat_words
 from numbafunc.cpu.top_k_order import FEW, order_of
 from numbafunc.dual.array import Dual, make, value_of
+from numbafunc.dual.lent import parts_to_read
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.copy import with_axis_moved
@@ -119,7 +120,7 @@ _selection = Selection("top_k", _find, Backend.top_k)
 
 @backend.CPU.brings(Backend.top_k)
 def _of_any(x: Any, k: int, largest: bool) -> TopK:
-    found = _top_k(value_of(x), k, largest)
+    found = _top_k(parts_to_read(x)[()], k, largest)
     if type(x) is not Dual:
         return found
     return TopK(_selection.gather(x, _positions(found.indices, x.shape), found.values), found.indices)

@@ -1,0 +1,55 @@
+"""Large arrays that variables of reverse mode borrow from the caller, who may change them when the function has run.
+
+Steps must not refer to such an array. Most functions of one operand don't: they read it once and keep a derivative, or
+nothing. So a copy is made when something first takes the value of the variable, and these functions take none.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy import ndarray
+
+from numbafunc.dual.array import Components, Dual, Operand, components
+from numbafunc.dual.tables import HOOKS
+from numbafunc.result_memory import DERIVATIVES_FROM, recycled
+
+LENT_FROM = 2**17
+"""Bytes of an array from which on a copy takes longer than to find out that it is not needed."""
+
+
+def is_lendable(x: Any) -> bool:
+    """Whether an array is large and of a usual dtype."""
+    return type(x) is ndarray and x.nbytes > LENT_FROM and x.dtype.char in "fd"
+
+
+def lend(variables: list[Dual]) -> None:
+    """Let the Duals of lendable arrays of the caller's have values of their own as soon as these are asked for."""
+    for x in variables:
+        if is_lendable(x.primal):
+            x.lent = x.primal
+            del x.primal
+
+
+def to_read(x: Dual) -> Any:
+    """The value of a Dual, for a function that keeps no reference to it, and whose result shares no memory with it."""
+    return x.primal if x.lent is None else x.lent
+
+
+def parts_to_read(x: Operand) -> Components:
+    """The components, of which the value is that of :func:`to_read`."""
+    return components(x) if type(x) is not Dual or x.lent is None else {(): x.lent, (x.level,): x.tangent}
+
+
+def _own_value(x: Dual) -> Any:
+    """The value of a Dual that has borrowed one: a copy from now on."""
+    lent = x.lent
+    if lent is not None:  # else another thread has been quicker
+        x.primal = lent.copy() if lent.nbytes < DERIVATIVES_FROM else recycled(lent.copy)
+        x.lent = None
+    return x.primal
+
+
+HOOKS["own_value"] = _own_value
+
+__all__ = ["LENT_FROM", "is_lendable", "lend", "parts_to_read", "to_read"]

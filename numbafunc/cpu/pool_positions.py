@@ -15,6 +15,9 @@ from numbafunc.cpu.pool_source import BLOCKS, compile_loop, indented
 # Windows of up to so many elements are unrolled when tangents are carried along.
 _SMALL = 25
 
+# The most phases of a row.
+_STEPS = 4
+
 
 # The window's elements are compared in the order that decides ties. A NaN, once found, stays.
 _FIND = """
@@ -85,24 +88,31 @@ for o in range(new_columns):
 """
 
 
+# The rows below a window. Where windows overlap, each row is in as many phases as there are steps across: elements that
+# windows side by side have at the same place lie side by side, where vector instructions load them at once.
 _LINES = """
 for i in range(high):
     inside = row + i >= start and row + i < stop
     source = origin + (row + i - start) * columns
+    target = i * phases * phase
     if inside:
-        for j in range(width):
-            put_line(line, i * room + begin + j, get_x(x, source + j))
 {copies}
     else:
-        for j in range(width):
-            put_line(line, i * room + begin + j, nothing)
+        for j in range(phases * phase):
+            put_line(line, target + j, nothing)
 """
 
 
 _COPY = """
-for j in range(width):
-    put_line{slot}(line{slot}, i * room + begin + j, get_x(x{slot}, source + j))
+for q in range(max(width, 0) // phases):
+{together}
+for j in range(max(width, 0) // phases * phases, width):
+    put_line{slot}(line{slot}, target + (begin + j) % phases * phase + (begin + j) // phases, get_x(x{slot}, source +
+    j))
 """
+
+
+_TOGETHER = "put_line{slot}(line{slot}, target + place{r} + q, get_x(x{slot}, source + q * phases + {r}))"
 
 
 _FOLLOWED = """
@@ -187,7 +197,7 @@ def build_follow(storage: str, window: Window, tangents: int, *, parallel: bool,
         "beats": beats,
         "chosen": chosen,
     }
-    more = [*BLOCKS, *(f"{name} = empty(high * room, compute)" for name in lines)]
+    more = [*BLOCKS, *(f"{name} = empty(high * phases * phase, compute)" for name in lines)]
     more += [f"{name} = empty(LANES * blocks, compute)" for name in bests]
 
     def compared(place: str) -> str:
@@ -195,16 +205,28 @@ def build_follow(storage: str, window: Window, tangents: int, *, parallel: bool,
         return "\n".join([_FOLLOWED.format(place=place).strip(), *chosen])
 
     high, wide, _, across = window
+    phases = across if wide > across and across <= _STEPS else 1
+    more[len(BLOCKS) : len(BLOCKS)] = [f"phases = {phases}", "phase = (room + phases - 1) // phases"]
+    more += [f"place{r} = (begin + {r}) % phases * phase + (begin + {r}) // phases" for r in range(phases)]
+
+    def copied(slot: Any) -> str:
+        """Source that copies a row of an array into a line."""
+        together = "\n".join(_TOGETHER.format(slot=slot, r=r) for r in range(phases))
+        return indented(_COPY.format(slot=slot, together=indented(together, 1)), 2)
+
+    def place_of(row: Any, k: Any) -> str:
+        """Index, in a line, of the element of window ``o`` in a row and a column of the window."""
+        return f"{row} * phases * phase + {k} % phases * phase + {k} // phases + o * {across // phases}"
+
     keep = "\n".join(f"put_best{s}(best{s}, o, held{s})" for s in slots)
     if high * wide <= _SMALL:
-        elements = "\n".join(compared(f"{i} * room + o * {across} + {k}") for i in range(high) for k in range(wide))
+        elements = "\n".join(compared(place_of(i, k)) for i in range(high) for k in range(wide))
         start = "\n".join(f"held{s} = zero" for s in slots)
         sizes = sizes_of(window)
         compare = _FOLLOW_SMALL.format(start=indented(start, 1), elements=indented(elements, 1), keep=indented(keep, 1))
     else:
         turns = 1 if wide <= _SMALL else "wide"
-        places = [f"i * room + o * {across} + {k}" for k in (range(wide) if turns == 1 else "k")]
-        # Elements that are a constant apart are loaded by vector instructions.
+        places = [place_of("i", k) for k in (range(wide) if turns == 1 else "k")]
         sizes = {"across": across} if turns == "wide" else {"wide": wide, "across": across}
         compare = _FOLLOW_LARGE.format(
             start=indented("\n".join(f"put_best{s}(best{s}, o, zero)" for s in slots), 1),
@@ -214,13 +236,13 @@ def build_follow(storage: str, window: Window, tangents: int, *, parallel: bool,
             keep=indented(keep, 3),
         )
     body = _FOLLOW.format(
-        lines=_LINES.format(copies="\n".join(indented(_COPY.format(slot=s), 2) for s in slots)).strip(),
+        lines=_LINES.format(copies="\n".join(map(copied, ("", *slots)))).strip(),
         compare=compare.strip(),
         end=indented("\n".join(f"put_y{s}(y{s}, index * new_columns + o, get_best{s}(best{s}, o))" for s in slots), 1),
     )
     every = ", ".join(arrays)
     return compile_loop(
-        "pooling follow", body, more, sizes, namespace, identity, parallel, arrays=every, line="high * room"
+        "pooling follow", body, more, sizes, namespace, identity, parallel, arrays=every, line="high * phases * phase"
     )
 
 

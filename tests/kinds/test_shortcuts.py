@@ -210,6 +210,53 @@ def test_arrays_that_kernels_do_not_take_as_they_are(call, x, dtype):
             np.testing.assert_array_equal(call(other), expected, strict=True)
 
 
+OF_IMAGES = {
+    **{f"pad, {mode}": lambda x, mode=mode: numbafunc.pad(x, ((0, 0), (0, 1), (1, 2), (3, 0)), mode)
+       for mode in ("constant", "edge", "reflect", "symmetric", "wrap", "maximum", "mean")},
+    "pad with ones": lambda x: numbafunc.pad(x, 2, constant_values=1.0),
+    "dynamic_slice": lambda x: numbafunc.dynamic_slice(x, (0, 1, 1, -3), (2, 2, 3, 3)),
+    "average_pool_2d, windows side by side": lambda x: numbafunc.average_pool_2d(x, (2, 3)),
+    "average_pool_2d, windows and a rest": lambda x: numbafunc.average_pool_2d(x, (3, 4)),
+    "average_pool_2d, windows that overlap": lambda x: numbafunc.average_pool_2d(x, (2, 3), 1, 1),
+    "max_pool_2d": lambda x: numbafunc.max_pool_2d(x, 2),
+    "upsample_2d": lambda x: numbafunc.upsample_2d(x, (1, 2)),
+    "interpolate, nearest": lambda x: numbafunc.interpolate(x, (3, 9), mode="nearest"),
+    "interpolate, cubic": lambda x: numbafunc.interpolate(x, (7, 4), mode="cubic"),
+    "flatten": numbafunc.flatten,
+    "space_to_channel2d": numbafunc.space_to_channel2d,
+    "channel_to_space2d": lambda x: numbafunc.channel_to_space2d(x, 2),
+    "space_to_batch2d": lambda x: numbafunc.space_to_batch2d(x, (2, 3)),
+    "batch_to_space2d": lambda x: numbafunc.batch_to_space2d(x, (2, 1)),
+    "upscale_nn": lambda x: numbafunc.upscale_nn(x, 2),
+    "softmax": lambda x: numbafunc.softmax(x, (1, 3)),
+    "log_softmax": lambda x: numbafunc.log_softmax(x, 0),
+    "logsumexp": lambda x: numbafunc.logsumexp(x, 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call", OF_IMAGES.values(), ids=OF_IMAGES)
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_later_gradients_go_back_as_tangents_come_forth(call, dtype):
+    random = np.random.default_rng(3)
+    shape = (2, 4, 4, 6)
+    for turn in range(4):
+        x, v = (random.standard_normal(shape).astype(dtype) for _ in range(2))
+        value, pull = numbafunc.vjp(call, x)
+        np.testing.assert_array_equal(value, call(x), strict=True)
+        cotangent = random.standard_normal(value.shape).astype(dtype)
+        if turn == 2:  # in another layout
+            cotangent = np.asfortranarray(cotangent)
+        for _ in range(2):
+            (gradient,) = pull(cotangent)
+            assert (gradient.dtype, gradient.shape) == (x.dtype, shape)
+            tangent = numbafunc.jvp(call, (x,), (v,))[1]
+            limit = 300 * np.finfo(dtype).eps * np.sqrt(x.size)
+            assert abs(np.vdot(gradient, v) - np.vdot(cotangent, tangent)) < limit
+            assert not np.shares_memory(gradient, cotangent)
+    rows = numbafunc.jacrev(call)(x).reshape(-1, x.size)
+    np.testing.assert_allclose(cotangent.reshape(-1) @ rows, gradient.reshape(-1), atol=limit)
+
+
 def test_equal_tuples_share_a_short_cut():
     for _ in range(3):
         widths = tuple(tuple(map(int, pair)) for pair in np.ones((2, 2)))

@@ -30,7 +30,6 @@ from numbafunc.cpu.direct_code import (
     ARGUMENTS,
     ARRAY,
     AXES,
-    BASE,
     DATA,
     DTYPE,
     ENTRIES,
@@ -41,6 +40,7 @@ from numbafunc.cpu.direct_code import (
     NDIM,
     NUMBER,
     OPERANDS,
+    OWNS,
     POINTER,
     REALS,
     SKIPPED,
@@ -129,7 +129,7 @@ def _is_known() -> bool:
         and ctypes.c_size_t.from_address(start + DATA).value == array.ctypes.data
         and ctypes.c_int.from_address(start + NDIM).value == 2
         and [ctypes.c_int64.from_address(lengths + 8 * axis).value for axis in (0, 1)] == [2, 3]
-        and ctypes.c_size_t.from_address(start + BASE).value == 0
+        and array.flags.num & OWNS == OWNS
         and ctypes.c_size_t.from_address(id(array[0]) + DTYPE).value == id(array.dtype)
         and ctypes.c_size_t.from_address(start + DTYPE).value == id(array.dtype)
         and ctypes.c_uint32.from_address(start + FLAGS_AT).value == array.flags.num

@@ -20,7 +20,8 @@ THIS, ARRAY, NUMBER = range(3)
 SKIPPED = -128
 
 # Where CPython and NumPy keep things, which :func:`_is_known` checks.
-POINTER, DATA, NDIM, LENGTHS, BASE, DTYPE, FLAGS_AT = 16, 16, 24, 32, 48, 56, 64
+POINTER, DATA, NDIM, LENGTHS, DTYPE, FLAGS_AT = 16, 16, 24, 32, 56, 64
+OWNS = 0x4  # NumPy's flag of arrays that own their memory
 
 
 class Prepared(ctypes.Structure):
@@ -568,12 +569,10 @@ target.details:
   %t.ndim.at = getelementptr i8, ptr %target, i64 {NDIM}
   %t.ndim = load i32, ptr %t.ndim.at
   %t.as.many = icmp eq i32 %t.ndim, %ndim
-  %t.base.at = getelementptr i8, ptr %target, i64 {BASE}
-  %t.base = load ptr, ptr %t.base.at
-  %t.owns = icmp eq ptr %t.base, null
-  %x.base.at = getelementptr i8, ptr %x, i64 {BASE}
-  %x.base = load ptr, ptr %x.base.at
-  %x.owns = icmp eq ptr %x.base, null
+  %t.owning = and i32 %t.flags, {OWNS}
+  %t.owns = icmp ne i32 %t.owning, 0
+  %x.owning = and i32 %x.flags, {OWNS}
+  %x.owns = icmp ne i32 %x.owning, 0
   %t.usual = and i1 %t.plain, %t.alike
   %t.fits = and i1 %t.usual, %t.as.many
   %both.own = and i1 %t.owns, %x.owns
@@ -600,9 +599,10 @@ target.second:
   br i1 %has.second, label %second.owns, label %into
 second.owns:
   %y.there = load ptr, ptr %y.again
-  %y.base.at = getelementptr i8, ptr %y.there, i64 {BASE}
-  %y.base = load ptr, ptr %y.base.at
-  %y.owns = icmp eq ptr %y.base, null
+  %y.there.flags.at = getelementptr i8, ptr %y.there, i64 {FLAGS_AT}
+  %y.there.flags = load i32, ptr %y.there.flags.at
+  %y.owning = and i32 %y.there.flags, {OWNS}
+  %y.owns = icmp ne i32 %y.owning, 0
   %t.no.y = icmp ne ptr %target, %y.there
   %apart = and i1 %y.owns, %t.no.y
   br i1 %apart, label %into, label %other

@@ -61,10 +61,11 @@ class Kernel:
             if not Kernel.compiled_when_missing:
                 raise NotKeptError(self._identity)
             with held_back(), alone():
-                import_numba()
-                module, function = self._builder.split(".")
-                build = getattr(import_module(f"{__package__}.{module}"), function)
-                self._dispatcher = build(*self._given, identity=self._words, **self._options)
+                if self._dispatcher is None:  # else another thread has built it meanwhile
+                    import_numba()
+                    module, function = self._builder.split(".")
+                    build = getattr(import_module(f"{__package__}.{module}"), function)
+                    self._dispatcher = build(*self._given, identity=self._words, **self._options)
         return self._dispatcher
 
     def code(self, arguments: Sequence[Any]) -> Any:
@@ -108,8 +109,9 @@ class Kernel:
 
     def _compiled(self, arguments: Sequence[Any]) -> Any:
         signature = tuple(map(type_of, arguments))
-        found = self.dispatcher.compile(signature)
-        compiled = self.dispatcher.overloads[signature]
+        dispatcher = self.dispatcher
+        found = dispatcher.compile(signature)
+        compiled = dispatcher.overloads[signature]
         self._note(found, compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))
         return found
 

@@ -271,8 +271,9 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
     -----
     Reverse mode [1]_: the steps by which `f` computes tangents are kept, and transposed in reverse order; they need as
     much memory as the intermediate values of `f`, which is freed with ``pull``. The arrays that `f` refers to are not
-    copied, so they must stay as they are for as long; the primals may change. Of a complex value the real
-    part of the sum is meant, so the cotangent of ``real(z)`` is 1 and that of ``imag(z)`` is -1j.
+    copied, so they must stay as they are for as long; the primals may change as soon as ``vjp`` has returned, and not
+    while `f` runs. Of a complex value the real part of the sum is meant, so the cotangent of ``real(z)`` is 1 and that
+    of ``imag(z)`` is -1j.
 
     References
     ----------

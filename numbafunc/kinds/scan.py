@@ -132,8 +132,10 @@ def _recorded(
         rests[:count] = recording.loop.typed(rests[:count])
         return recording.run(rests, steps, reverse, tangents, level)
     keeping = _keeping(f, form, tuple(np.ndim(value_of(leaf)) > 0 for leaf in leaves))
-    xs = x_structure.unflatten(rests[count:])
-    last, (carries, ys) = _forward(keeping, init, rests[:count], xs, rests[count:], steps, reverse)
+    # Steps may work in place, and the entries are needed once more as they are.
+    given = [x.copy() if type(x) is not Dual and x.ndim > 1 else x for x in rests[count:]]
+    xs = x_structure.unflatten(given)
+    last, (carries, ys) = _forward(keeping, init, rests[:count], xs, given, steps, reverse)
     steps_of = [*flatten(carries)[0], *rests[count:]]
     with Level() as own:
         start = 0
@@ -166,9 +168,9 @@ def _recorded(
     if not all(np.all(np.isfinite(value_of(x))) for x in (run.to_carry, run.to_results)):
         raise _NotCompiledError  # a cotangent of zero stays zero step by step, whatever the derivative
     primitive = Primitive("scan", run.push, run.pull, joint=True)
-    given = [r for r in recorders if r is not None]
-    joint = primitive.record((), given[0].dtype, *given)
-    width = given[0].shape[0]
+    recorded = [r for r in recorders if r is not None]
+    joint = primitive.record((), recorded[0].dtype, *recorded)
+    width = recorded[0].shape[0]
     for place, i in enumerate(state):
         last_leaves[i] = _moving(last_leaves[i], joint, place, width, level)
     for place, i in enumerate(floats, len(state)):

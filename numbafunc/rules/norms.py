@@ -27,7 +27,7 @@ from numbafunc.dual.axes import axes_of
 from numbafunc.dual.dtypes import is_finite
 from numbafunc.dual.guesses import of_length
 from numbafunc.dual.products import divide_by_length, finish, sloped, whole
-from numbafunc.dual.quiet import quiet
+from numbafunc.dual.quiet import begin_quiet, end_quiet, quiet
 from numbafunc.rules.application import SAFE_LENGTHS, Tangent, with_axes, with_scale
 from numbafunc.rules.arguments import from_end
 from numbafunc.rules.complex_values import absolute_tangent, real_product
@@ -95,8 +95,12 @@ def _of_few(x: Operand, dx: Tangent) -> tuple[Any, Any] | None:
     if not smallest < norm < largest:
         return None
     # Elements that are zero need no care where the sum is finite.
-    change = dx.dot(flat) if x.ndim == 1 else dx.reshape(-1, x.size).dot(x.ravel())
-    return (np.asarray(norm), change / norm.item()) if is_finite(change) else None
+    token = begin_quiet()
+    try:
+        change = dx.dot(flat) if x.ndim == 1 else dx.reshape(-1, x.size).dot(x.ravel())
+        return (np.asarray(norm), change / norm.item()) if is_finite(change) else None
+    finally:
+        end_quiet(token)
 
 
 @rule_for(np.linalg.norm)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import numbafunc
 from numbafunc.dual.quiet import quiet, quietly
 
 
@@ -29,3 +30,10 @@ def test_errors_are_ignored_inside_and_treated_as_before_outside(run):
         with pytest.raises(FloatingPointError, match="divide by zero"):
             np.divide(1.0, 0.0)
     assert run(np.geterr) == dict.fromkeys(np.geterr(), "ignore")
+
+
+def test_tangents_do_not_raise():
+    x, v = np.array([3.0, 4.0]), np.array([1e-310, 1.3e-310])
+    with np.errstate(all="raise"):
+        found = numbafunc.jvp(np.linalg.norm, (x,), (v,))[1]
+    np.testing.assert_allclose(found, (3 * 1e-310 + 4 * 1.3e-310) / 5)

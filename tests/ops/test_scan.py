@@ -574,3 +574,24 @@ def test_reverse_mode_past_steps_without_a_finite_slope():
     for start in (4.0, 0.0, 0.0, 4.0):
         gradient = grad(lambda x: scan(f, 0.5, x)[1][1], mode="reverse")(np.array([start, 4.0]))
         np.testing.assert_array_equal(gradient, [0.0, 0.25])
+
+
+@numba.njit
+def adding_in_place(carry, x):
+    x[0] += 1.0
+    return carry * x[0] + x[1], x
+
+
+def test_entries_that_a_step_changes_in_place_serve_all_orders():
+    xs = np.ones((4, 2))
+
+    def f(c):
+        return numbafunc.scan(adding_in_place, c, xs)[0] ** 2
+
+    def slope(c):
+        return numbafunc.vjp(f, c)[1](np.ones(()))[0]
+
+    # The last carry is 16 c + 15.
+    first, second = numbafunc.jvp(slope, (np.array(0.7),), (np.ones(()),))
+    np.testing.assert_allclose([first, second], [2 * 16 * (16 * 0.7 + 15), 2 * 16**2])
+    assert (xs == 1).all()

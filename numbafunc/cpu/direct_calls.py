@@ -20,12 +20,8 @@ from importlib import import_module
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-import llvmlite
-import llvmlite.binding as llvm
 import numpy as np
 
-from numbafunc.cpu.cache_entries import keep, packed, read, unpacked
-from numbafunc.cpu.cache_folder import NOTE
 from numbafunc.cpu.direct_code import (
     ARGUMENTS,
     ARRAY,
@@ -52,7 +48,8 @@ from numbafunc.cpu.direct_code import (
     Known,
     Prepared,
 )
-from numbafunc.cpu.kernel_loader import alone, engine_with, object_of
+from numbafunc.cpu.kernel_loader import alone, engine_of
+from numbafunc.interrupts import held_back
 
 
 class _Method(ctypes.Structure):
@@ -79,8 +76,8 @@ def _methods() -> _Methods | None:
     """The functions; None where they don't work."""
     if sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64") or not _is_known():
         return None
-    with alone():
-        engine = _engine()
+    with held_back(), alone():
+        engine = engine_of(TEXT, NAMES)
     addresses = [engine.get_function_address(name) for name in NAMES]
     api = ctypes.pythonapi
     setup = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 8)(addresses[0])
@@ -92,21 +89,6 @@ def _methods() -> _Methods | None:
     for part in (engine, found):  # functions may outlive this module
         api.Py_IncRef(ctypes.py_object(part))
     return found
-
-
-def _engine() -> Any:
-    """What has put the functions into memory, as they are in the cache or as they are compiled now."""
-    key = repr((TEXT, "direct", llvmlite.__version__, llvm.get_process_triple(), llvm.get_host_cpu_name())).encode()
-    payload = read(key, NOTE)
-    if payload is not None:
-        try:
-            facts, (code,) = unpacked(payload)
-            return engine_with(code, NAMES, facts["needs"])
-        except (ValueError, KeyError, TypeError, RuntimeError):
-            pass  # it is written anew
-    code, needs = object_of(TEXT)
-    keep(key, packed({"needs": needs}, code), NOTE)
-    return engine_with(code, NAMES, needs)
 
 
 def _new_array() -> int:
@@ -122,6 +104,7 @@ def _pointer_in(capsule: Any) -> int:
 def _is_known() -> bool:
     """Whether CPython and NumPy keep things where they are looked for, which builds without the lock don't."""
     array, number = np.zeros((2, 3)), 1.25
+    row = array[0]
     start, lengths = id(array), ctypes.c_size_t.from_address(id(array) + LENGTHS).value
     return (
         object.__basicsize__ == 16
@@ -130,7 +113,7 @@ def _is_known() -> bool:
         and ctypes.c_int.from_address(start + NDIM).value == 2
         and [ctypes.c_int64.from_address(lengths + 8 * axis).value for axis in (0, 1)] == [2, 3]
         and array.flags.num & OWNS == OWNS
-        and ctypes.c_size_t.from_address(id(array[0]) + DTYPE).value == id(array.dtype)
+        and ctypes.c_size_t.from_address(id(row) + DTYPE).value == id(array.dtype)
         and ctypes.c_size_t.from_address(start + DTYPE).value == id(array.dtype)
         and ctypes.c_uint32.from_address(start + FLAGS_AT).value == array.flags.num
         and ctypes.c_double.from_address(id(number) + DATA).value == number
@@ -201,7 +184,9 @@ def prepared_call(
     state.lengths[: len(shape)] = shape
     state.words[: len(words)] = words
     state.reals[: len(reals)] = reals
-    call = _function(methods.prepared, state, otherwise, dtype, *given)
+    # Arrays that stand for operands and the result would keep the memory of the first call's.
+    kept = [one for place, one in enumerate(given) if place != result and place not in operands]
+    call = _function(methods.prepared, state, otherwise, dtype, *kept)
     _STATES[call] = state
     return call
 

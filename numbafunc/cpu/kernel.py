@@ -117,7 +117,7 @@ class Kernel:
 
     def _note(self, code: Any, address: int) -> None:
         """Keep the address of a function's code, unless threads share its work."""
-        if not self._options["parallel"]:
+        if address and not self._options["parallel"]:
             _ADDRESSES[code] = address
 
 

@@ -19,9 +19,11 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
+import llvmlite
 import llvmlite.binding as llvm
 
-from numbafunc.cpu.cache_entries import packed, unpacked
+from numbafunc.cpu.cache_entries import keep, packed, read, unpacked
+from numbafunc.cpu.cache_folder import NOTE
 from numbafunc.cpu.cache_key import numba_folder
 from numbafunc.numba_import import import_numba
 from numbafunc.process_lock import ProcessLock
@@ -81,7 +83,7 @@ def load(payload: bytes, name: str) -> tuple[Any, int]:
         When the entry is none of a kernel, or this process lacks something that the kernel needs.
     """
     facts, (code,) = unpacked(payload)
-    engine = engine_with(code, [facts["wrapper"], facts["function"], *facts["environments"]], facts["needs"])
+    engine = _engine_with(code, [facts["wrapper"], facts["function"], *facts["environments"]], facts["needs"])
     address = engine.get_function_address(facts["wrapper"])
     if not address:
         raise ValueError(f"it has no function {facts['wrapper']}")
@@ -96,7 +98,7 @@ def load(payload: bytes, name: str) -> tuple[Any, int]:
     return made, engine.get_function_address(facts["function"])
 
 
-def engine_with(code: bytes, defined: Sequence[str], needs: Sequence[str]) -> Any:
+def _engine_with(code: bytes, defined: Sequence[str], needs: Sequence[str]) -> Any:
     """What has put an object file into memory, which defines some symbols and needs others."""
     if not _is_object(code) or not all(symbol.encode() in code for symbol in defined):  # LLVM would end the process
         raise ValueError("it is no machine code of a kernel")
@@ -109,12 +111,23 @@ def engine_with(code: bytes, defined: Sequence[str], needs: Sequence[str]) -> An
     return engine
 
 
-def object_of(text: str) -> tuple[bytes, list[str]]:
-    """The object file of a module of LLVM's in words, and the names of what it needs."""
+def engine_of(text: str, names: Sequence[str]) -> Any:
+    """What has put the functions of a module of LLVM's in words into memory: from the cache, or compiled now."""
+    key = repr((text, names, "any processor", llvmlite.__version__, llvm.get_process_triple())).encode()
+    payload = read(key, NOTE)
+    if payload is not None:
+        try:
+            facts, (code,) = unpacked(payload)
+            return _engine_with(code, names, facts["needs"])
+        except (ValueError, KeyError, TypeError, RuntimeError):
+            pass  # it is written anew
     module = llvm.parse_assembly(text)
     module.verify()
     needs = [one.name for one in module.functions if one.is_declaration and not one.name.startswith("llvm.")]
-    return _machine().emit_object(module), needs
+    # Not for this processor: to LLVM its name stands for instructions that a virtual machine may lack.
+    code = _machine("").emit_object(module)
+    keep(key, packed({"needs": needs}, code), NOTE)
+    return _engine_with(code, names, needs)
 
 
 # How object files begin: those of macOS, and of Windows on two processors.
@@ -134,16 +147,16 @@ def _is_object(code: bytes) -> bool:
 def _engine() -> Any:
     """What puts machine code into memory."""
     _name_helpers()
-    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine(llvm.get_host_cpu_name()))
 
 
-def _machine() -> Any:
-    """What this processor is to LLVM."""
+def _machine(processor: str) -> Any:
+    """What a processor is to LLVM, by its name, or any with none."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_triple(llvm.get_process_triple())
     return target.create_target_machine(
-        cpu=llvm.get_host_cpu_name(),
+        cpu=processor,
         reloc="static" if target.name.startswith("x86") else "pic" if target.name.startswith("ppc") else "default",
         codemodel="jitdefault",
         jit=True,
@@ -182,4 +195,4 @@ def _part(name: str) -> Any:
     return import_module(name)
 
 
-__all__ = ["ENVIRONMENT", "NotPlainError", "alone", "engine_with", "load", "object_of", "payload_of"]
+__all__ = ["ENVIRONMENT", "NotPlainError", "alone", "engine_of", "load", "payload_of"]

@@ -13,12 +13,9 @@ import platform
 import sys
 from typing import Any
 
-import llvmlite
 import llvmlite.binding as llvm
 
-from numbafunc.cpu.cache_entries import keep, packed, read, unpacked
-from numbafunc.cpu.cache_folder import NOTE
-from numbafunc.cpu.kernel_loader import alone, engine_with, object_of
+from numbafunc.cpu.kernel_loader import alone, engine_of
 from numbafunc.cpu.thread_pool_code import PROCESSORS, code_for
 
 RENAMED = {"numba_parallel_for": "numbafunc_parallel_for", "get_num_threads": "numbafunc_get_num_threads"}
@@ -62,7 +59,7 @@ def _functions() -> dict[str, Any]:
 
 
 def _loaded() -> dict[str, Any]:
-    engine = _engine()
+    engine = engine_of(code_for(platform.machine()), list(_FUNCTIONS))
     addresses = {name: engine.get_function_address(name) for name in _FUNCTIONS}
     for name, address in addresses.items():
         llvm.add_symbol(name, address)
@@ -80,22 +77,6 @@ def _loaded() -> dict[str, Any]:
     os.register_at_fork(after_in_child=forget_workers)
     atexit.register(stop_workers)
     return found
-
-
-def _engine() -> Any:
-    """What has put the code into memory, as it is in the cache or as it is compiled now."""
-    text = code_for(platform.machine())
-    key = repr((text, "threads", llvmlite.__version__, llvm.get_process_triple(), llvm.get_host_cpu_name())).encode()
-    payload = read(key, NOTE)
-    if payload is not None:
-        try:
-            facts, (code,) = unpacked(payload)
-            return engine_with(code, list(_FUNCTIONS), facts["needs"])
-        except (ValueError, KeyError, TypeError, RuntimeError):
-            pass  # it is written anew
-    code, needs = object_of(text)
-    keep(key, packed({"needs": needs}, code), NOTE)
-    return engine_with(code, list(_FUNCTIONS), needs)
 
 
 __all__ = ["RENAMED", "count", "exists", "set_count"]

@@ -3,6 +3,7 @@
 import ctypes
 import itertools
 import sys
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -117,6 +118,26 @@ def test_nothing_is_kept_by_calls():
             call()
         later = [sys.getrefcount(one) for one in (x, dtype, None, NotImplemented)]
         assert all(abs(a - b) < 100 for a, b in zip(counts, later))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: numbafunc.celu(x),
+        lambda x: numbafunc.softmax(x),
+        lambda x: numbafunc.flatten(x),
+        lambda x: numbafunc.pad(x, 1, "edge"),
+        lambda x: numbafunc.max_pool_2d(x[None, None], 2),
+        lambda x: numbafunc.upscale_nn(x[None, None], 2),
+    ],
+)
+def test_memory_of_operands_is_not_kept(call):
+    memory = np.ones(200)
+    alive = weakref.ref(memory)
+    for _ in range(3):
+        call(memory[:143].reshape(11, 13))
+    del memory
+    assert alive() is None
 
 
 def test_more_kinds_of_calls_than_are_known():

@@ -22,6 +22,7 @@ from numbafunc import backend
 from numbafunc.backend import IN_MAIN_MEMORY, is_device_array
 from numbafunc.dual.dtypes import is_inexact
 from numbafunc.dual.errors import dropped, without_rule
+from numbafunc.dual.lent import own_value
 from numbafunc.dual.levels import FIRST_DRAWN, LIVE, admit, leaked
 from numbafunc.dual.operators import Operators, apply
 from numbafunc.dual.other_arrays import PANDAS_PRIORITY, holds_arrays
@@ -134,7 +135,7 @@ class Dual(Operators):
     def __getattr__(self, name: str) -> Any:
         """What only plain arrays have (``flags``, ``view``, ...), of an array that holds constants so far."""
         if name == "primal":
-            return HOOKS["own_value"](self)
+            return own_value(self)
         if name.startswith("__") or not is_blank(self):
             raise AttributeError(f"a dual array has no attribute {name!r}", name=name, obj=self)
         return getattr(value_of(self) if name in _OF_ARRAY_ITSELF else HOOKS["show"](self), name)
@@ -432,6 +433,11 @@ def components(x: Operand) -> Components:
     for key, array in components(x.tangent).items():
         found[(*key, x.level)] = array
     return found
+
+
+def parts_to_read(x: Operand) -> Components:
+    """The components, of which the value is that of :func:`numbafunc.dual.lent.to_read`."""
+    return components(x) if type(x) is not Dual or x.lent is None else {(): x.lent, (x.level,): x.tangent}
 
 
 def assemble(parts: Components) -> Any:

@@ -10,8 +10,6 @@ from typing import Any
 
 from numpy import ndarray
 
-from numbafunc.dual.array import Components, Dual, Operand, components
-from numbafunc.dual.tables import HOOKS
 from numbafunc.result_memory import DERIVATIVES_FROM, recycled
 
 LENT_FROM = 2**17
@@ -23,7 +21,7 @@ def is_lendable(x: Any) -> bool:
     return type(x) is ndarray and x.nbytes > LENT_FROM and x.dtype.char in "fd"
 
 
-def lend(variables: list[Dual]) -> None:
+def lend(variables: list[Any]) -> None:
     """Let the Duals of lendable arrays of the caller's have values of their own as soon as these are asked for."""
     for x in variables:
         if is_lendable(x.primal):
@@ -31,17 +29,12 @@ def lend(variables: list[Dual]) -> None:
             del x.primal
 
 
-def to_read(x: Dual) -> Any:
+def to_read(x: Any) -> Any:
     """The value of a Dual, for a function that keeps no reference to it, and whose result shares no memory with it."""
     return x.primal if x.lent is None else x.lent
 
 
-def parts_to_read(x: Operand) -> Components:
-    """The components, of which the value is that of :func:`to_read`."""
-    return components(x) if type(x) is not Dual or x.lent is None else {(): x.lent, (x.level,): x.tangent}
-
-
-def _own_value(x: Dual) -> Any:
+def own_value(x: Any) -> Any:
     """The value of a Dual that has borrowed one: a copy from now on."""
     lent = x.lent
     if lent is not None:  # else another thread has been quicker
@@ -50,6 +43,4 @@ def _own_value(x: Dual) -> Any:
     return x.primal
 
 
-HOOKS["own_value"] = _own_value
-
-__all__ = ["LENT_FROM", "is_lendable", "lend", "parts_to_read", "to_read"]
+__all__ = ["LENT_FROM", "is_lendable", "lend", "own_value", "to_read"]

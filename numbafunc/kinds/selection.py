@@ -13,8 +13,7 @@ from numbafunc.backend import Entry
 from numbafunc.cpu import kernels, threads
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import empty, flat_words
-from numbafunc.dual.array import Components, Dual, assemble
-from numbafunc.dual.lent import parts_to_read
+from numbafunc.dual.array import Components, Dual, assemble, parts_to_read
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.kinds.linear import LinearFunction
 from numbafunc.result_memory import empty_for, empty_result

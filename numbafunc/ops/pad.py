@@ -13,9 +13,8 @@ from numbafunc.backend import CPU, Backend
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import WORDS, empty, flat_words
 from numbafunc.dual import anywhere
-from numbafunc.dual.array import Components, Dual, assemble, components
+from numbafunc.dual.array import Components, Dual, assemble, components, parts_to_read
 from numbafunc.dual.dtypes import is_inexact
-from numbafunc.dual.lent import parts_to_read
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.dual.recorder import Recorder
 from numbafunc.errors import ShapeError

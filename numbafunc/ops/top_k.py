@@ -15,8 +15,7 @@ from numbafunc.cpu.kernel import Kernel
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import flat_words
 from numbafunc.cpu.top_k_order import FEW, order_of
-from numbafunc.dual.array import Dual, make
-from numbafunc.dual.lent import parts_to_read
+from numbafunc.dual.array import Dual, make, parts_to_read
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.copy import with_axis_moved

@@ -138,6 +138,8 @@ def test_assemble_is_the_inverse():
 
 
 def test_assemble_fills_what_the_structure_needs():
+    for level in (1, 2, 4):
+        Dual(np.ones(1), np.ones((1, 1)), level)  # from now on users have it in use
     x = assemble({(): np.ones(5), (1, 4): np.ones((2, 3, 5))})
     np.testing.assert_array_equal(components(x)[(4,)], np.zeros((3, 5)))
     assert (1,) not in components(x)

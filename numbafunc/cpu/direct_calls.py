@@ -269,8 +269,11 @@ def copying_call(
     otherwise: Callable[..., Any],
 ) -> Callable[..., Any]:
     """A function of arrays like ``x``, contiguous ones, that copies a view from an element on into a shape."""
-    methods, item = _methods(), view.itemsize
-    if methods is None or item not in (1, 2, 4, 8):
+    item = view.itemsize
+    if max(x.size, view.size) > LARGEST or item not in (1, 2, 4, 8):
+        return otherwise
+    methods = _methods()
+    if methods is None:
         return otherwise
     axes = [(view.size, item)]
     if not view.flags.c_contiguous:

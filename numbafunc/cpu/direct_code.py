@@ -94,7 +94,7 @@ def _array(values: str) -> str:
     return f"ptr null, ptr null, i64 %elements, i64 %bytes, ptr {values}, i64 %elements, i64 %bytes"
 
 
-# How a function begins that may get one more argument, the array for the result, if it is None.
+# How a function begins that may get one more argument, the array for the result, and goes on where it is the last one.
 _BEGIN = """
 entry:
   %state.at = getelementptr i8, ptr %self, i64 {pointer}
@@ -112,7 +112,6 @@ last:
   %out = load ptr, ptr %out.at
   %none = load ptr, ptr @none
   %absent = icmp eq ptr %out, %none
-  br i1 %absent, label %start, label %other
 """
 
 _OTHER = """
@@ -280,6 +279,7 @@ done:
 
 define ptr @numbafunc_prepared(ptr %self, ptr %args, i64 %given) {{
 {_BEGIN.format(pointer=POINTER, count=_at(Prepared, "count"))}
+  br i1 %absent, label %start, label %other
 start:
   %result = call ptr @enter(ptr %state, ptr %args)
   %missed = load ptr, ptr @missed
@@ -412,22 +412,7 @@ missing:
 }}
 
 define ptr @numbafunc_any_shape(ptr %self, ptr %args, i64 %given) {{
-entry:
-  %state.at = getelementptr i8, ptr %self, i64 {POINTER}
-  %state = load ptr, ptr %state.at
-  %count.at = {_at(AnyArrays, "count")}
-  %count = load i64, ptr %count.at
-  %usual = icmp eq i64 %given, %count
-  br i1 %usual, label %start, label %longer
-longer:
-  %expected = add i64 %count, 1
-  %one.more = icmp eq i64 %given, %expected
-  br i1 %one.more, label %last, label %other
-last:
-  %out.at = getelementptr ptr, ptr %args, i64 %count
-  %out = load ptr, ptr %out.at
-  %none = load ptr, ptr @none
-  %absent = icmp eq ptr %out, %none
+{_BEGIN.format(pointer=POINTER, count=_at(AnyArrays, "count"))}
   %wanted = select i1 %absent, ptr null, ptr %out
   br label %start
 start:

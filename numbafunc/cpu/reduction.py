@@ -43,13 +43,13 @@ def build_rows(stages: Any, layout: Layout, *, parallel: bool, identity: str | N
     settled = [f"settled({total}, {lost})" for total, lost in zip(source.totals, source.lost)]
     shift, sums = source.shift(element, "0", "count"), source.sums(element, "0", "count")
     again = source.sums_again(element, settled)
-    if stages.epilogue is None:
-        last = source.store_finals("row")
-    else:
+    last: list[str] = []
+    if stages.epilogue is not None:
         last = ["for i in range(count):", "    " + source.epilogue(element, "shift", source.finals, "begin + i")]
     arrays: dict[str, list[str]] = {}
     if not batch:
-        body = [*shift, *sums, *again, *source.finish("shift", settled + source.more, "row"), *last]
+        finish = source.finish("shift", settled + source.more, "row") + source.store_finals("row")
+        body = [*shift, *sums, *again, *finish, *last]
         text = joined(["for row in range(first_row, last_row):", "    begin = row * count", *indented(body, 1)], 1)
     else:
         width = len(layout.keys)
@@ -68,14 +68,11 @@ def build_rows(stages: Any, layout: Layout, *, parallel: bool, identity: str | N
             return [f"put_{name}({tuple_of(arrays[name])}, j, {value})" for name, value in values.items()]
 
         found = get("shift", *source.totals, *source.more)
-        finish = source.finish(found[0], found[1:], "(first_row + j)")
+        finish = source.finish(found[0], found[1:], "(first_row + j)") + source.store_finals("first_row + j")
         if finals:
             finish += put({name: name for name in finals})
             taken = [f"{name} = {value}" for name, value in zip(("shift", *finals), get("shift", *finals))]
             last = over_rows(*taken, *last)
-        else:
-            finish += source.store_finals("first_row + j")
-            last = []
         totals = {**dict(zip(source.totals, settled)), **{name: name for name in source.more}}
         lines = [
             *_pieces(arrays, "last_row - first_row"),
@@ -147,7 +144,6 @@ def build_columns(
     arrays = {name: [f"{name}_{i}" for i in range(len(layout.keys))] for name in _scratch(source)}
     arrays["shift"] = ["shift_0"]
     allocate = _pieces(arrays, "across")
-    results = source.results
     copied = form != "columns"
     turned: list[str] = []
     turned_back: list[str] = []
@@ -177,7 +173,8 @@ def build_columns(
                 ]
                 places[i] = place if along else "j"
         if stages.epilogue is not None:
-            source.results = [f"lane_{result}" for result in results]
+            results = source.groups[0]
+            source.groups[0] = [f"lane_{result}" for result in results]
             for result in results:
                 allocate.append(f"lane_{result} = empty(count * across, {result}.dtype)")
                 turned_back += [
@@ -223,7 +220,7 @@ def build_columns(
         )
     sums = [f"{tuple_of(source.terms)} = lift(shift, {element})"]
     if source.keep:
-        sums += [f"store0({tuple_of(source.results)}, {place}, term0)"]
+        sums += [f"store0({tuple_of(source.groups[0])}, {place}, term0)"]
     sums += [f"{p} = plus({p}, {t})" for p, t in zip(source.partials, source.terms)]
     sums = over_rows(
         "start",
@@ -254,14 +251,12 @@ def build_columns(
             *(f"        {put(name, name)}" for name in source.more),
         ]
     finish = source.finish(get("shift"), settled + [get(name) for name in source.more], "(first + j)")
+    finish += source.store_finals("block * inner + first + j")
     epilogue: list[str] = []
-    if stages.epilogue is None:
-        finish += source.store_finals("block * inner + first + j")
-    else:
+    if stages.epilogue is not None:
         finish += [put(name, name) for name in source.finals]
         stored = source.epilogue(element, get("shift"), [get(f) for f in source.finals], place)
         epilogue = ["for i in range(count):", "    for j in range(across):", "        " + stored, *turned_back]
-    source.results = results
     text = _COLUMNS.format(
         parameters=source.parameters,
         tasks=tasks(parallel),
@@ -367,10 +362,9 @@ def build_segments(stages: Any, layout: Layout, *, parallel: bool, identity: str
     fold += [f"{lost} = plus({lost}, {get(lost, 'task')})" for lost in source.lost]
     settled = [f"settled({total}, {lost})" for total, lost in zip(source.totals, source.lost)]
     finish = source.sums_again(element, settled) + source.finish("shift", settled + source.more, "row")
+    finish += source.store_finals("row")
     epilogue, last = ["pass"], []
-    if stages.epilogue is None:
-        finish += source.store_finals("row")
-    else:
+    if stages.epilogue is not None:
         finish += [put(name, "row", name) for name in source.finals]
         finals = [get(name, "row") for name in source.finals]
         loop = "for i in range(first_element, last_element):"

@@ -43,6 +43,7 @@ class Source:
         self.slots = [f"slot{i}" for i in range(sum(o.slots for o in layout.operands))]
         self.steps = [f"{kind}{i}" for i in range(len(layout.operands)) for kind in ("outer", "step")]
         self.results = [f"result{i}" for i in range(width * stages.results)]
+        self.groups = [self.results[i * width : (i + 1) * width] for i in range(stages.results)]
         self.totals = [f"total{i}" for i in range(stages.sums)]
         self.lost = [f"lost{i}" for i in range(stages.sums)]
         self.partials = [f"partial{i}" for i in range(stages.sums)]
@@ -80,7 +81,7 @@ class Source:
             f"        {tuple_of(self.terms)} = lift(shift, {element})",
         ]
         if self.keep:
-            lines += [f"        store0({tuple_of(self.results)}, begin + i, term0)"]
+            lines += [f"        store0({tuple_of(self.groups[0])}, begin + i, term0)"]
         lines += [f"        {p} = add({p}, {t}, {self.stages.lanes})" for p, t in zip(self.partials, self.terms)]
         return lines + indented(self.compensate(self.totals, self.lost, self.partials), 1)
 
@@ -133,18 +134,18 @@ class Source:
 
     def store_finals(self, index: str) -> list[str]:
         """Store the results of a row."""
-        width = len(self.layout.keys)
-        groups = [self.results[i * width : (i + 1) * width] for i in range(self.stages.results)]
-        return [f"store{i}({tuple_of(group)}, {index}, final{i})" for i, group in enumerate(groups)]
+        first = 0 if self.stages.epilogue is None else 1
+        rows = enumerate(self.groups[first:])
+        return [f"store{first + i}({tuple_of(group)}, {index}, final{i})" for i, group in rows]
 
     def epilogue(self, element: str, shift: str, finals: list[str], index: str) -> str:
         """Store the result of an element."""
         arguments = element
         if self.keep:
-            arguments = f"load_result({tuple_of(self.results)}, ({index},))[0]"
+            arguments = f"load_result({tuple_of(self.groups[0])}, ({index},))[0]"
         elif self.stages.kept:
             arguments = f"lift({shift}, {element})[0]"
-        return f"store0({tuple_of(self.results)}, {index}, epilogue({', '.join((arguments, *finals))}))"
+        return f"store0({tuple_of(self.groups[0])}, {index}, epilogue({', '.join((arguments, *finals))}))"
 
     def compile(
         self,

@@ -88,7 +88,8 @@ class Stages(NamedTuple):
     still : tuple of int
         Places of values that ``finish`` returns, and that have no derivatives.
     sums, more, finals, results : int
-        Number of terms, of those of ``again``, of values that ``finish`` returns, and of results.
+        Number of terms, of those of ``again``, of values that ``finish`` returns, and of results. Behind the result of
+        an epilogue further ones are the first values of ``finish``, for each row.
     lanes : int
         Number of terms that are summed side by side, a multiple of 16. Where terms cost little, more of them hide the
         time that an addition takes; but the rest of a row that does not fill them is added one by one.
@@ -115,9 +116,11 @@ class Stages(NamedTuple):
 class Reduction:
     """An op of the reduction kind; ``listed`` in the registry unless it is a part of others."""
 
-    def __init__(self, name: str, stages: Stages, *, listed: bool = True) -> None:
+    def __init__(self, name: str, stages: Stages, *, listed: bool = True, depth: int = 0) -> None:
         self.name = name
         self.stages = stages
+        self.depth = depth
+        """How many times the stages were differentiated inside, see :mod:`numbafunc.numbers.inner_derivative`."""
         self._kernels = threads.Kernels()
         self._plans = threads.Kernels(4096)
         self.steps = threads.Kernels(1024)
@@ -128,15 +131,22 @@ class Reduction:
 
     @functools.cached_property
     def composed(self) -> Any:
-        """The elementwise functions that reverse mode composes of the stages."""
+        """The functions that reverse mode composes of the stages."""
         from numbafunc.kinds.stages import Composed
 
         return Composed(self)
 
     @functools.cached_property
     def with_totals(self) -> Reduction:
-        """The reduction to the finals of each row with its shift and its totals."""
-        return Reduction(f"{self.name} with totals", self.composed.stages_with_totals, listed=False)
+        """The reduction to the elements of an epilogue, and for each row its finals, shift and totals."""
+        made: Reduction = self.composed.with_totals(elements=True)
+        return made
+
+    @functools.cached_property
+    def totals(self) -> Reduction:
+        """The reduction to the results of each row, or the finals before an epilogue, with its shift and totals."""
+        made: Reduction = self.composed.with_totals(elements=False)
+        return made
 
     def __call__(
         self,
@@ -235,22 +245,18 @@ class Reduction:
             along.append(varies[2])
             middle += view.strides(varies)
         keys = result_keys([description.keys for description in descriptions])
-        elementwise = self.stages.epilogue is not None
-        stored: tuple[int, ...] = (view.blocks, view.length, view.inner)
-        restore: Any = view.restore
-        if not elementwise:
-            # What is left of the axes is in their order.
-            stored = tuple(
-                1 if axis in axes else length for axis, length in enumerate(shape) if keepdims or axis not in axes
-            )
-            restore = None
+        components = sorted({component_of(key) for key in keys}, key=lambda c: (len(c), c))
+        # What is left of the axes is in their order.
+        row = tuple(1 if axis in axes else length for axis, length in enumerate(shape) if keepdims or axis not in axes)
+        stored: list[tuple[tuple[int, ...], Any]] = [(row, None)] * self.stages.results
+        if self.stages.epilogue is not None:
+            permuted = view.order != tuple(range(len(shape)))
+            stored[0] = ((view.blocks, view.length, view.inner), view.restore) if permuted else (shape, None)
         targets = [
-            Target(result, component, steps.shape(component, stored), restore)
-            for result in range(self.stages.results)
-            for component in sorted({component_of(key) for key in keys}, key=lambda c: (len(c), c))
+            Target(result, component, steps.shape(component, lengths), restore)
+            for result, (lengths, restore) in enumerate(stored)
+            for component in components
         ]
-        if elementwise and view.order == tuple(range(len(shape))):
-            targets = [Target(t.result, t.component, steps.shape(t.component, shape), None) for t in targets]
         kernel = self._kernel(view, tuple(descriptions), tuple(along), dtype.name, keys)
         calls = calls_of(steps, [description.keys for description in descriptions], sources, targets)
         return Plan(kernel, dtype, tuple(sources), tuple(targets), calls, tuple(middle), tuple(view.sizes), [])

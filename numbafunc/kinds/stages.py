@@ -7,16 +7,18 @@ cotangent c of a result gives that of an operand x:
 - of each total, ``b = sum(g * df/dt)`` over the finals;
 - of the operand, ``c * de/dx + sum(b * dl/dx)`` over the terms.
 
-Each of these derivatives is that of an elementwise function, which is composed of stages here and compiled by the
-elementwise kind. The totals are kept, one number of each for a row; all else is computed again.
+These derivatives are taken inside of one function, which is composed of stages here: an elementwise one, or with an
+epilogue the stages of another reduction, whose totals are the g. The totals t are kept, one number of each for a row;
+all else is computed again.
 """
 
 from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -42,8 +44,8 @@ from numbafunc.kinds.partials import partials_of
 from numbafunc.kinds.shortcuts import Shortcut, signature_of
 from numbafunc.numba_import import after_import
 
-_MANY = 2**18
-"""Elements from which on a reduction with tangents takes less time than elementwise functions and a sum."""
+_DIRECTIONS = 3
+"""How many totals, or finals, of an op move at most."""
 
 _EXACT = 2**24
 """Indices from which on float32 leaves some out."""
@@ -82,106 +84,163 @@ def _total(shift: Any, count: Any, total: Any) -> Any:
 
 
 class Composed:
-    """The elementwise functions that are composed of the stages of a reduction."""
+    """The functions that are composed of the stages of a reduction."""
 
     def __init__(self, op: Any) -> None:
         self.name = op.name
         self._reduction = type(op)
+        self._depth = op.depth
         self.stages = stages = op.stages
         self.operands = _names("x", len(inspect.signature(stages.lift).parameters) - 1)
         self.terms, self.totals = _names("b", stages.sums), _names("t", stages.sums)
         self.more = ["0.0"] * stages.more  # constants for derivatives
         self.picked = ["picked"] if stages.picks else []
         self.finals = _names("f", stages.finals)
-        self.results = 1 if stages.epilogue is not None else stages.results
         # Without an epilogue the results are the first finals.
-        self.weights = _names("g", stages.finals if stages.epilogue is not None else stages.results)
+        self.weights = _names("g", stages.results)
+        self._parts: dict[int, Any] = {}
 
-    def _compiled(self, what: str, parameters: Sequence[str], lines: Sequence[str]) -> Elementwise:
+    def _namespace(self) -> dict[str, Any]:
         stages = self.stages
         namespace = _namespace(lift=stages.lift, finish=stages.finish, epilogue=stages.epilogue, balance=stages.balance)
-        source = f"def definition({', '.join(parameters)}):\n    " + "\n    ".join(lines)
-        exec(compile(source, f"<{what} of {self.name}>", "exec"), namespace)
-        name = f"{what} of {self.name}"
-        return Elementwise(namespace["definition"], name=name, identity=name)
 
-    def _called(self, stage: str) -> str:
-        """The expression that calls a stage."""
+        def put() -> None:
+            from numbafunc.numbers.inner_derivative import moving, slope
+
+            for direction in range(_DIRECTIONS):
+                namespace[f"moving{direction}"] = moving(self._depth, direction)
+                namespace[f"slope{direction}"] = slope(self._depth, direction)
+
+        after_import(put)
+        return namespace
+
+    def _called(self, stage: str, names: Mapping[str, str] = MappingProxyType({})) -> str:
+        """The expression that calls a stage, with other names in place of some arguments."""
         if stage == "finish":
-            return f"finish(shift, count, {', '.join([*self.totals, *self.more, *self.picked])})"
-        if stage == "epilogue":
-            return f"epilogue({', '.join([*(['terms[0]'] if self.stages.kept else self.operands), *self.finals])})"
-        return f"lift(shift, {', '.join(self.operands)})"
+            taken = ["shift", "count", *self.totals, *self.more, *self.picked]
+        elif stage == "epilogue":
+            taken = [*(["terms[0]"] if self.stages.kept else self.operands), *self.finals]
+        else:
+            taken = ["shift", *self.operands]
+        return f"{stage}({', '.join(names.get(name, name) for name in taken)})"
 
-    @cached_property
-    def of_finals(self) -> Elementwise:
-        """A cotangent times the result of an element."""
-        lines = [f"terms = {self._called('lift')}"] if self.stages.kept else []
-        parameters = ["cotangent", "shift", *self.operands, *self.finals]
-        return self._compiled("finals' part", parameters, [*lines, f"return cotangent * {self._called('epilogue')}"])
-
-    @cached_property
-    def sums_of_finals(self) -> Any:
-        """The reduction that sums :attr:`of_finals` over a row; its derivatives by the finals are what is sought."""
-        namespace = _namespace(lift=self.stages.lift, epilogue=self.stages.epilogue)
-        lines = [f"terms = {self._called('lift')}"] if self.stages.kept else []
-        parameters = ", ".join(["unused", "cotangent", "shift", *self.operands, *self.finals])
-        lines.append(f"return (cotangent * {self._called('epilogue')},)")
-        exec(f"def product({parameters}):\n    " + "\n    ".join(lines), namespace)
-        stages = type(self.stages)(lift=namespace["product"], finish=_total)
-        return self._reduction(f"finals' part of {self.name}, summed", stages, listed=False)
-
-    @cached_property
-    def of_totals(self) -> Elementwise:
-        """The sum of weights times the finals of a row."""
-        parameters = [*self.weights, "shift", "count", *self.totals, *self.picked]
-        products = " + ".join(f"{weight} * finals[{number}]" for number, weight in enumerate(self.weights))
-        return self._compiled("totals' part", parameters, [f"finals = {self._called('finish')}", f"return {products}"])
+    def _of_totals(self, weights: Mapping[int, str]) -> list[str]:
+        """Lines that find what a total weighs, given what the finals weigh, by their numbers."""
+        # The picked element is behind the totals; where parts balance, it has the weight of the first.
+        totals = self.totals[:1] if self.stages.balance else [*self.totals, *self.picked]
+        products = " + ".join(f"{weight} * finals[{number}]" for number, weight in weights.items())
+        found = ["b0"] if self.stages.balance else [*self.terms, *(["weight"] if self.picked else [])]
+        moved = {total: f"moved_{total}" for total in totals}
+        return [
+            *(f"moved_{total} = moving{direction}({total})" for direction, total in enumerate(totals)),
+            f"finals = {self._called('finish', moved)}",
+            f"weighed = {products}",
+            *(f"{name} = slope{direction}(weighed)" for direction, name in enumerate(found)),
+        ]
 
     @cached_property
     def of_operands(self) -> Elementwise:
-        """The sum of weights times the terms of an element, and of a cotangent times its result."""
-        lines = [f"terms = {self._called('lift')}"]
-        parameters = [*self.terms, "shift", *self.operands]
+        """The sum of weights times the terms of an element, of an op without an epilogue."""
+        lines = self._of_totals(dict(enumerate(self.weights)))
         if self.stages.balance:
             # Both totals have the same weight, and what the other part weighs is that times their sum.
-            lines = [f"terms = balance(shift, {', '.join(self.operands)})"]
+            lines.append(f"terms = {self._called('balance')}")
             first, second = ("t0 * terms[1]", "t1 * terms[1]")
             if self.picked:
                 first, second = (f"({total} * x0 if place == index else 0)" for total in ("t0", "t1"))
             total = f"b0 * ((terms[0] - {first}) - {second})"
-            parameters = ["b0", "t0", "t1", *parameters[self.stages.sums :]]
         else:
+            lines.append(f"terms = {self._called('lift')}")
             total = " + ".join(f"{weight} * terms[{number}]" for number, weight in enumerate(self.terms))
             if self.picked:
-                parameters = [*self.terms, "weight", *parameters[self.stages.sums :]]
                 total += " + (weight * x0 if place == index else 0)"
-        if self.stages.epilogue is not None:
-            parameters = ["cotangent", *parameters, *self.finals]
-            total += f" + cotangent * {self._called('epilogue')}"
+        parameters = [*self.weights, "shift", "count", *self.totals, *self.picked, *self.operands]
         if self.picked:
-            parameters = [*parameters, "place", "index"]
-        return self._compiled("operands' part", parameters, [*lines, f"return {total}"])
+            parameters += ["place", "index"]
+        namespace, name = self._namespace(), f"operands' part of {self.name}"
+        body = "\n    ".join([*lines, f"return {total}"])
+        exec(compile(f"def definition({', '.join(parameters)}):\n    {body}\n", f"<{name}>", "exec"), namespace)
+        return Elementwise(namespace["definition"], name=name, identity=name)
 
-    @cached_property
-    def stages_with_totals(self) -> Any:
-        """The reduction to results of a row, or finals before an epilogue, its shift, totals and picked element."""
+    def of_operand(self, place: int) -> Any:
+        """The reduction to the cotangent of an operand, of an op with an epilogue.
+
+        Its totals are what the finals of a row weigh.
+        """
+        if place in self._parts:
+            return self._parts[place]
+        moving = [number for number in range(self.stages.finals) if number not in self.stages.still]
+        weights = {number: f"g{number}" for number in moving}
+        given = ["cotangent", "shift", "count", *self.operands, *self.totals, *self.finals]
+        kept = [f"terms = {self._called('lift')}"] if self.stages.kept else []
+        moved = {self.finals[number]: f"moved{number}" for number in moving}
+        product = [
+            *kept,
+            *(f"{name} = moving{direction}({final})" for direction, (final, name) in enumerate(moved.items())),
+            f"result = cotangent * {self._called('epilogue', moved)}",
+            f"return ({''.join(f'slope{direction}(result), ' for direction in range(len(moved)))})",
+        ]
+        x = self.operands[place]
+        terms = " + ".join(f"{weight} * terms[{number}]" for number, weight in enumerate(self.terms))
+        part = [
+            *self._of_totals(weights),
+            f"moved_{x} = moving0({x})",
+            f"terms = {self._called('lift', {x: f'moved_{x}'})}",
+            f"return slope0({terms} + cotangent * {self._called('epilogue', {x: f'moved_{x}'})})",
+        ]
+        sums = ", ".join(weights.values())
+        source = "\n\n".join(
+            f"def {name}({parameters}):\n    " + "\n    ".join(lines)
+            for name, parameters, lines in (
+                ("product", f"unused, {', '.join(given)}", product),
+                ("taken", f"unused, count, {sums}", [f"return ({sums},)"]),
+                ("part", f"{', '.join(given)}, {sums}", part),
+            )
+        )
+        namespace, name = self._namespace(), f"operand {place}'s part of {self.name}"
+        exec(compile(source, f"<{name}>", "exec"), namespace)
+        made = type(self.stages)(
+            lift=namespace["product"],
+            finish=namespace["taken"],
+            epilogue=namespace["part"],
+            sums=len(weights),
+            finals=len(weights),
+        )
+        return self._parts.setdefault(place, self._reduction(name, made, listed=False, depth=self._depth + 1))
+
+    def with_totals(self, elements: bool) -> Any:
+        """The reduction to the results, or finals before an epilogue, of a row, its shift, totals and picked element.
+
+        With ``elements`` the results of an epilogue come before them.
+        """
         stages = self.stages
         kept = stages.finals if stages.epilogue is not None else stages.results
         more = _names("m", stages.more)
         called = f"finish({', '.join(['shift', 'count', *self.totals, *more, *self.picked])})"
         parameters = ["shift", "count", *self.totals, *more, *self.picked]
-        namespace = _namespace(finish=stages.finish)
+        namespace = _namespace(finish=stages.finish, epilogue=stages.epilogue)
         finals = ", ".join(f"finals[{number}]" for number in range(kept))
-        exec(
-            f"def totals({', '.join(parameters)}):\n    finals = {called}\n"
-            f"    return ({finals}, {', '.join(['shift', *self.totals, *self.picked])},)\n",
-            namespace,
+        shown = ["shift", *self.totals, *self.picked]
+        source = (
+            f"def totals({', '.join(parameters)}):\n    finals = {called}\n    return ({finals}, {', '.join(shown)},)\n"
         )
-        number = kept + 1 + stages.sums + len(self.picked)
-        finish = namespace["totals"]
+        if elements:
+            given = ", ".join([*(["term"] if stages.kept else self.operands), *self.finals])
+            unused = ", ".join(f"unused{number}" for number in range(len(shown)))
+            source += f"\ndef element({given}, {unused}):\n    return epilogue({given})\n"
+        exec(source, namespace)
+        number = kept + len(shown)
         # The totals are no logarithm, so their parts do not balance.
-        return stages._replace(finish=finish, epilogue=None, kept=False, balance=None, finals=number, results=number)
+        made = stages._replace(
+            finish=namespace["totals"],
+            epilogue=namespace.get("element"),
+            kept=stages.kept and elements,
+            balance=None,
+            finals=number,
+            results=number + elements,
+        )
+        name = f"{self.name} with totals" if elements else f"totals of {self.name}"
+        return self._reduction(name, made, listed=False, depth=self._depth)
 
 
 def by_stages(
@@ -263,54 +322,47 @@ class _Step:
         if not self.has_epilogue and not keepdims:
             self.result = tuple(length for axis, length in enumerate(shape) if axis not in axes)
         self.behind = tuple(axis + 1 for axis in axes)
-        self.kept = len(composed.weights)
-        self.behind_parts = tuple(axis + 2 for axis in axes)
         self.primitive = Primitive(op.name, self.push, self.pull, joint=True)
         self.calls: Kernels | None = Kernels(64) if prepared else None
 
-    def _call(self, what: str, prepare: Callable[[], Any]) -> Any:
+    def _found(self, rests: Sequence[Any]) -> Sequence[Any]:
+        """The results as they are computed; then of each row the finals before an epilogue, the shift, the totals."""
+        if self.has_epilogue and recorded_level(*rests):
+            # Elements and rows together have no transpose.
+            value = self.op(rests, self.axes, self.compute, shape=self.shape)
+            return [value, *self.op.totals(rests, self.axes, self.compute, shape=self.shape, keepdims=True)]
+        op = self.op.with_totals if self.has_epilogue else self.op.totals
+        call = self._prepared("found", lambda: op.prepared(rests, self.axes, self.compute, self.shape, keepdims=True))
+        if call is not None:
+            return call(rests)  # type: ignore[no-any-return]
+        return op(rests, self.axes, self.compute, shape=self.shape, keepdims=True)  # type: ignore[no-any-return]
+
+    def _prepared(self, what: Any, prepare: Callable[[], Any]) -> Any:
         """A call of a kernel that is kept; None where there is none."""
         if self.calls is None:
             return None
-        call = self.calls[what] = prepare() or False
+        call = self.calls.get(what)
+        if call is None:
+            call = self.calls[what] = prepare() or False
         return call or None
-
-    def _rows(self, rests: Sequence[Any]) -> Sequence[Any]:
-        """One number of each for a row: the finals or, without an epilogue, the results; the shift; the totals."""
-        call = None if self.calls is None else self.calls.get("rows")
-        if call is None:
-            op = self.op.with_totals
-            call = self._call("rows", lambda: op.prepared(rests, self.axes, self.compute, self.shape, keepdims=True))
-        if call:
-            return call(rests)  # type: ignore[no-any-return]
-        op = self.op.with_totals
-        return op(rests, self.axes, self.compute, shape=self.shape, keepdims=True)  # type: ignore[no-any-return]
-
-    def _values(self, rests: Sequence[Any], finals: Sequence[Any]) -> list[Any]:
-        """The results."""
-        if not self.has_epilogue:
-            values = finals if self.keepdims else [x.reshape(self.result) for x in finals]
-            if self.dtype is not self.compute:
-                values = [x if x.dtype == self.dtype else x.astype(self.dtype) for x in values]
-            return values  # type: ignore[return-value]
-        call = None if self.calls is None else self.calls.get("values")
-        if call is None:
-            call = self._call("values", lambda: self.op.prepared(rests, self.axes, self.dtype, self.shape))
-        if call:
-            return call(rests)  # type: ignore[no-any-return]
-        return [self.op(rests, self.axes, self.dtype, shape=self.shape)]
 
     def record(self, rests: Sequence[Any], recorders: Sequence[Any], level: int) -> list[Any]:
         """The results with their recorded tangents, given those of the operands that move."""
-        rows = self._rows(rests)
-        kept = self.kept
-        finals = rows[:kept]
-        values = self._values(rests, finals)
+        found = self._found(rests)
+        at_shift = len(found) - 1 - len(self.composed.totals) - len(self.composed.picked)
+        if self.has_epilogue:
+            values, finals = found[:1], found[1:at_shift]
+        else:
+            values = finals = found[:at_shift]
+            if not self.keepdims:
+                values = [x.reshape(self.result) for x in values]
+        if self.dtype is not self.compute:
+            values = [x if x.dtype == self.dtype else x.astype(self.dtype) for x in values]
         if len(recorders) < len(rests):
             for number, rest in enumerate(rests):
                 if number not in self.moving:
                     watch(rest, level)
-        state = (rests, value_of(rows[kept]), rows[kept + 1 :], finals)
+        state = (rests, value_of(found[at_shift]), found[at_shift + 1 :], finals)
         directions = recorders[0].shape[0]
         if len(values) == 1:
             value, shape = values[0], (directions, *self.result)
@@ -347,143 +399,67 @@ class _Step:
         """The cotangents of the operands that move, given those of the results."""
         stages = self.composed.stages
         rests, shift, totals, finals = arguments[-1]
-        directions = arguments[0].shape[0]
-        shape = (directions, *self.lengths)
-        if type(cotangents) is dict:
-            numbers = tuple(cotangents)
-            laid_out = [_laid_out(x, shape, self.compute) for x in cotangents.values()]
-        else:
-            numbers, laid_out = _ONLY, [_laid_out(cotangents, shape, self.compute)]
-        of_finals, of_totals, of_operands = self._parts(directions, numbers, laid_out)
+        shape = (arguments[0].shape[0], *self.lengths)
         reals = rests
         if stages.integers:
             reals = [0.0 if number in stages.integers else x for number, x in enumerate(rests)]
-        weights: list[Any]
-        if not self.has_epilogue:
-            weights = [0.0] * self.kept
-            for number, x in zip(numbers, laid_out, strict=True):
-                weights[number] = x
-        else:
-            summed = self._sums_of_finals(of_finals, [laid_out[0], shift, *reals, *finals], shape)
-            weights = list(summed)
-            for number in sorted(stages.still):
-                weights.insert(number, 0.0)
-        terms = of_totals([*weights, shift, float(self.count), *totals])
-        if stages.balance:
-            terms = [terms[0], *totals[:2]]
-        operands = [*terms, shift, *reals]
         if self.has_epilogue:
-            operands = [laid_out[0], *operands, *finals]
-        if stages.picks:
-            places = np.asarray(rests[-1])
-            operands += [self.place, np.where(places < 0, places + self.count, places)]
-        parts = of_operands(operands)
+            laid_out = _laid_out(cotangents, shape, self.compute)
+            operands = [laid_out, shift, float(self.count), *reals, *totals, *finals]
+            parts: Sequence[Any] = [self._of_operand(place, operands, shape) for place in self.moving]
+        else:
+            given = cotangents if type(cotangents) is dict else {0: cotangents}
+            weights: list[Any] = [0.0] * stages.results
+            for number, x in given.items():
+                weights[number] = _laid_out(x, shape, self.compute)
+            plain = {type(weights[number]) for number in given} == {np.ndarray}
+            operands = [*weights, shift, float(self.count), *totals, *reals]
+            if stages.picks:
+                places = np.asarray(rests[-1])
+                operands += [self.place, np.where(places < 0, places + self.count, places)]
+            parts = self._of_operands(operands, (shape[0], *given), plain)
         if len(arguments) == 2:
             return [_summed_behind(parts[0], arguments[0])]
         return [_summed_behind(part, node) for part, node in zip(parts, arguments[:-1], strict=True)]
 
-    def _parts(
-        self, directions: int, numbers: tuple[int, ...], cotangents: Sequence[Any]
-    ) -> tuple[_Partials, _Partials, _Partials]:
-        """The partial derivatives of the composed functions, for cotangents of some of the results."""
-        known = self.calls
-        for x in cotangents:
-            if type(x) is not np.ndarray:
-                known = None
-        parts = None if known is None else known.get((directions, numbers))
-        if parts is None:
-            composed, keep = self.composed, known is not None
-            parts = (
-                _Partials(composed, "of_finals", self.moving_finals, self.compute, keep),
-                _Partials(composed, "of_totals", self.moving_totals, self.compute, keep),
-                _Partials(composed, "of_operands", self.moving_operands, self.compute, keep),
-            )
-            if known is not None:
-                known[directions, numbers] = parts
-        return parts
+    def _of_operand(self, place: int, operands: Sequence[Any], shape: tuple[int, ...]) -> Any:
+        """The cotangent of an operand, from the reduction of an op with an epilogue."""
+        op = self.composed.of_operand(place)
+        call = None
+        if type(operands[0]) is np.ndarray:
+            key = (place, shape[0])
+            call = self._prepared(key, lambda: op.prepared(operands, self.behind, self.compute, shape))
+        if call is not None:
+            return call(operands)[0]
+        return op(operands, self.behind, self.compute, shape=shape)
 
-    def _sums_of_finals(self, partials: _Partials, operands: list[Any], shape: tuple[int, ...]) -> Sequence[Any]:
-        """The sum over each row of a cotangent times the derivatives of the results by each of the finals that move."""
-        cotangent, *others = operands
-        if shape[0] == 1 and cotangent.size >= _MANY and all(type(x) in (np.ndarray, float) for x in operands):
-            moved = [cotangent[0], *others]
-            with Level() as level:
-                for direction, place in enumerate(self.moving_finals):
-                    units = np.zeros((len(self.moving_finals), *moved[place].shape), self.compute)
-                    units[direction] = 1
-                    moved[place] = make(moved[place], units, level)
-                sums = self.composed.sums_of_finals(moved, self.axes, self.compute, shape=self.shape, keepdims=True)
-            return [part[np.newaxis] for part in sums.tangent]
-        parts = partials(operands)
-        if type(parts) is np.ndarray and parts.shape[1:] == shape:
-            # All at once: NumPy's function takes longer to start than for a small array.
-            return np.add.reduce(parts, self.behind_parts, keepdims=True)  # type: ignore[return-value]
-        found = []
-        for x in parts:
-            x = anywhere.repeated(x, shape)
-            total = np.add.reduce if type(x) is np.ndarray else anywhere.total
-            found.append(total(x, self.behind, keepdims=True))
-        return found
+    def _of_operands(self, operands: Sequence[Any], key: tuple[Any, ...], plain: bool) -> Sequence[Any]:
+        """The cotangents of the operands that move, of an op without an epilogue.
 
-    # The positions, among the operands of the composed functions, of those by which derivatives are wanted.
+        ``key`` is what its calls with ``plain`` cotangents differ in.
+        """
+        op, moving = self.composed.of_operands, self.moving_operands
 
-    @cached_property
-    def moving_finals(self) -> tuple[int, ...]:
-        stages, before = self.composed.stages, 2 + len(self.composed.operands)
-        return tuple(before + number for number in range(stages.finals) if number not in stages.still)
+        def prepare() -> Any:
+            op.partials(operands, moving, self.compute, value=False)  # now it is kept
+            return op.prepared_partials(operands, moving, self.compute, value=False)
 
-    @cached_property
-    def moving_totals(self) -> tuple[int, ...]:
-        stages, start = self.composed.stages, len(self.composed.weights) + 2
-        # The picked element is behind the totals; where parts balance, it has the weight of the first.
-        return tuple(range(start, start + (1 if stages.balance else stages.sums + len(self.composed.picked))))
+        call = self._prepared(key, prepare) if plain else None
+        if call is not None:
+            return call(operands)[0]  # type: ignore[no-any-return]
+        _, partials = partials_of(op, operands, moving, self.compute, value=False)
+        return [0.0] * len(moving) if partials is None else partials
 
     @cached_property
     def moving_operands(self) -> tuple[int, ...]:
-        before = 1 + (3 if self.composed.stages.balance else len(self.moving_totals)) + self.has_epilogue
+        """The positions of the operands that move among those of the composed function."""
+        before = self.op.stages.results + 2 + len(self.composed.totals) + len(self.composed.picked)
         return tuple(before + number for number in self.moving)
 
     @cached_property
     def place(self) -> Any:
         """The indices of the elements of a row."""
         return np.arange(self.count).reshape((-1,) + (1,) * (len(self.shape) - self.axes[-1] - 1))
-
-
-class _Partials:
-    """The partial derivatives of one of the composed functions by some of its operands.
-
-    Parameters
-    ----------
-    composed : Composed
-        The functions.
-    name : str
-        The name of the one.
-    moving : tuple of int
-        The positions of the operands.
-    compute : dtype
-        The precision.
-    keep : bool
-        Whether all calls have operands of the same shapes, so that the call of the kernel is kept.
-    """
-
-    __slots__ = ("_call", "_composed", "_compute", "_keep", "_moving", "_name")
-
-    def __init__(self, composed: Composed, name: str, moving: tuple[int, ...], compute: Any, keep: bool) -> None:
-        self._composed, self._name, self._moving, self._compute, self._keep = composed, name, moving, compute, keep
-        self._call: Callable[[Sequence[Any]], Any] | None = None
-
-    def __call__(self, operands: Sequence[Any]) -> Any:
-        if self._call is not None:
-            return self._call(operands)[0]
-        op: Elementwise = getattr(self._composed, self._name)
-        _, partials = partials_of(op, operands, self._moving, self._compute, value=False)
-        if self._keep:
-            self._call = op.prepared_partials(operands, self._moving, self._compute, value=False)
-        return [0.0] * len(self._moving) if partials is None else partials
-
-
-_ONLY = (0,)
-"""The number of the only result."""
 
 
 def _summed_behind(part: Any, node: Node) -> Any:

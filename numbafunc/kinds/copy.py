@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy import zeros
+from numpy import add, zeros
 from numpy.lib.stride_tricks import as_strided
 
 from numbafunc.backend import CPU, Backend
@@ -144,7 +144,7 @@ def scattered(
             copied = back.copy() if back.flags.c_contiguous else contiguous(back, moved)
             return copied.reshape(result.shape)
     result[...] = 0
-    repeated = tuple(axis for axis, stride in enumerate(view.strides) if stride == 0 and view.shape[axis] > 1)
+    repeated = _repeated(view)
     if repeated:
         moved = moved.sum(repeated)
     if repeated or not view.flags.writeable:  # a view that broadcasting has made is not, even if no axis is longer
@@ -155,15 +155,27 @@ def scattered(
     return result
 
 
+def _repeated(view: np.ndarray[Any, Any]) -> tuple[int, ...]:
+    """The axes along which a view has the same elements again."""
+    return tuple(axis for axis, stride in enumerate(view.strides) if stride == 0 and view.shape[axis] > 1)
+
+
 def _prepared_back(
     array: np.ndarray[Any, Any], leading: int, shape: tuple[int, ...], arrange: Any, *static: Any
 ) -> Callable[[Any], Any] | None:
-    """What :func:`scattered` does to arrays like this one; None but where that is one copy of a small array."""
+    """What :func:`scattered` does to arrays like this one; None but for one copy, or sum, of a small array."""
     full = (*array.shape[:leading], *shape)
     result = empty(full, array.dtype)
     if not 0 < array.size < MANY or result.size >= MANY or array.itemsize not in WORDS or array.dtype.kind == "c":
         return None
     view, _ = arrange(result, leading, *static)
+    repeated = _repeated(view)
+    if repeated:
+        apart, kept = view.shape, [axis for axis in range(view.ndim) if axis not in repeated]
+        once = as_strided(result, [apart[axis] for axis in kept], [view.strides[axis] for axis in kept])
+        if once.shape != full or not once.flags.c_contiguous:
+            return None
+        return lambda array: add.reduce(array.reshape(apart), repeated)
     moved = array.reshape(view.shape)
     if array.size == result.size:
         order = sorted(range(view.ndim), key=lambda axis: -view.strides[axis])

@@ -7,14 +7,16 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy import ascontiguousarray, zeros
 
 from numbafunc import backend
 from numbafunc.backend import Entry
 from numbafunc.cpu import kernels, threads
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import empty, flat_words
-from numbafunc.dual.array import Components, Dual, assemble, parts_to_read
+from numbafunc.dual.array import Components, Dual, assemble, make, parts_to_read
 from numbafunc.dual.recorded import recorded_level
+from numbafunc.dual.recorder import Recorder
 from numbafunc.kinds.linear import LinearFunction
 from numbafunc.result_memory import empty_for, empty_result
 
@@ -67,6 +69,22 @@ class Positions(NamedTuple):
 
         return take
 
+    def carrier(self, x: Dual) -> Callable[[Dual, np.ndarray[Any, Any], np.ndarray[Any, Any]], Dual]:
+        """A prepared call ``carry(x, value, within)`` for dual arrays like this one, of a single level.
+
+        It gives the selected elements, whose value is known, their tangents.
+        """
+        blocks, shape, missing = self.within.shape, self.shape, self.missing
+        if type(x.tangent) is Recorder:
+
+            def record(x: Dual, value: np.ndarray[Any, Any], within: np.ndarray[Any, Any]) -> Dual:
+                positions = Positions(within.reshape(blocks), shape, missing)
+                return make(value, _gathered.of_tangents(x.tangent, 1, 0, value, positions), x.level)
+
+            return record
+        take = self.gatherer(x.tangent, 1)
+        return lambda x, value, within: make(value, take(x.tangent, within), x.level)
+
     def _kernel(self, part: np.ndarray[Any, Any], leading: int) -> tuple[Any, tuple[Any, ...]]:
         """The kernel that gathers, and its arguments behind the arrays."""
         directions = math.prod(part.shape[:leading])
@@ -79,23 +97,37 @@ class Positions(NamedTuple):
 
     def scatter(self, array: np.ndarray[Any, Any], leading: int, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
         """The transpose of :meth:`gather`: an operand of a shape in which each element is the sum of its copies."""
-        directions = array.shape[:leading]
-        compute = np.dtype(np.float32) if array.itemsize == 2 else array.dtype
-        result = np.zeros((*directions, *shape), compute)
-        blocks, count = self.within.shape
-        if array.size:
-            parallel = array.size >= PARALLEL_FROM and threads.parallel_allowed()
-            kernels.scatter(compute.name, parallel=parallel).run(
-                np.ascontiguousarray(array, compute).reshape(-1),
-                flat_words(self.within, 0),
-                result.reshape(-1),
-                math.prod(directions),
-                blocks,
-                math.prod(shape) // blocks,
-                count,
-            )
-        return result if compute == array.dtype else result.astype(array.dtype)
+        key = (array.shape, array.dtype, leading, shape, self.within.shape)
+        add = _SCATTERERS.get(key)
+        if add is None:
+            add = _SCATTERERS[key] = self._scatterer(array, leading, shape)
+        return add(array, self.within)
 
+    def _scatterer(
+        self, array: np.ndarray[Any, Any], leading: int, shape: tuple[int, ...]
+    ) -> Callable[..., np.ndarray[Any, Any]]:
+        """A prepared :meth:`scatter`, ``add(array, within)``, for arrays like these."""
+        dtype, full = array.dtype, (*array.shape[:leading], *shape)
+        if not array.size:
+            return lambda array, within: zeros(full, dtype)
+        compute = np.dtype(np.float32) if array.itemsize == 2 else dtype
+        blocks, count = self.within.shape
+        parallel = array.size >= PARALLEL_FROM and threads.parallel_allowed()
+        sizes = math.prod(full[:leading]), blocks, math.prod(shape) // blocks, count
+        words = empty(0, compute)
+        code = machine_code(
+            kernels.scatter(compute.name, parallel=parallel), (words, empty(0, np.int64), words, *sizes)
+        )
+
+        def add(array: np.ndarray[Any, Any], within: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+            result = zeros(full, compute)
+            code(ascontiguousarray(array, compute).reshape(-1), within.reshape(-1), result.reshape(-1), *sizes)
+            return result if compute == dtype else result.astype(dtype)
+
+        return add
+
+
+_SCATTERERS = threads.Kernels(1024)
 
 _gathered = LinearFunction("selection", lambda part, leading, positions: positions.gather(part, leading))
 _gathered.transposed_by(lambda array, leading, shape, positions: positions.scatter(array, leading, shape))

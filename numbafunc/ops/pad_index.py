@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy import add
 
 from numbafunc.bounded import Bounded
 from numbafunc.cpu import kernels, threads
@@ -242,13 +243,17 @@ def _summing_along(
     if mode == "constant":
         return lambda x: others(x[middle])
     places = np.concatenate((np.arange(-before, 0), np.arange(length, length + after)))
-    outside = (*along, before + places)
-    pairs = [((*along, source), (*along, place)) for place, source in enumerate(MAPS[mode](places, length).tolist())]
+    axis, outside = len(along), before + places
+    # With an ellipsis the parts are views even of an array with one axis.
+    pairs = [
+        ((*along, source, ...), (*along, place)) for place, source in enumerate(MAPS[mode](places, length).tolist())
+    ]
 
     def total(x: Any) -> Any:
-        result, margins = others(x[middle]), others(x[outside])
+        result, margins = others(x[middle]), others(x.take(outside, axis))
         for source, place in pairs:
-            result[source] += margins[place]
+            part = result[source]
+            add(part, margins[place], part)
         return result
 
     return total

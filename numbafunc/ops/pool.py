@@ -16,6 +16,7 @@ from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import empty, flat_words
 from numbafunc.cpu.pool_places import GAPS, PLACES, UNROLLED
 from numbafunc.dual.array import Dual, make, value_of
+from numbafunc.dual.lent import to_read
 from numbafunc.kinds import arguments
 from numbafunc.kinds.linear import Linear
 from numbafunc.kinds.moving_calls import keep_linear
@@ -190,8 +191,8 @@ def _prepared_mean(x: np.ndarray[Any, Any], windows: Windows) -> Callable[..., A
 def _keep_selecting(shortcut: Shortcut, x: Any, call: Callable[[Any], Any], windows: Windows) -> Any:
     """The largest elements of the windows of a dual array, kept for others like it."""
     result = shortcut.keep_moving(x, call)
-    if x is shortcut.operands[0] and type(x.tangent) is np.ndarray and result.size and x.dtype.char in "fd":
-        few = windows.dilation == (1, 1) and len(x.tangent) <= FEW
+    if x is shortcut.operands[0] and result.size and x.dtype.char in "fd":
+        few = windows.dilation == (1, 1) and type(x.tangent) is np.ndarray and len(x.tangent) <= FEW
         shortcut.keep(_following(x, result, windows) if few else _finding(x, windows))
     return result
 
@@ -215,16 +216,16 @@ def _finding(x: Dual, windows: Windows) -> Callable[[Dual], Dual]:
     """The prepared call for dual arrays like this one that finds positions first."""
     prepared = _prepare("find", x.shape, x.dtype, windows)
     shape, dtype, tail = prepared.shape, prepared.dtype, prepared.tail
-    found = empty(shape, dtype)
-    code = machine_code(prepared.kernel, (x.primal, found, *tail))
+    value, found = to_read(x), empty(shape, dtype)
+    code = machine_code(prepared.kernel, (value, found, *tail))
     positions = _positions(found, x.shape)
-    of_value, of_tangent = positions.gatherer(x.primal, 0), positions.gatherer(x.tangent, 1)
+    take, carry = positions.gatherer(value, 0), positions.carrier(x)
     new = empty_for(shape, dtype)
 
     def call(x: Dual) -> Dual:
-        found = new(shape, dtype)
-        code(x.primal, found, *tail)
-        return make(of_value(x.primal, found), of_tangent(x.tangent, found), x.level)
+        value, found = to_read(x), new(shape, dtype)
+        code(value, found, *tail)
+        return carry(x, take(value, found), found)
 
     return call
 

@@ -22,7 +22,7 @@ from numbafunc.kinds.registry import CALLS, IMAGES, Call
 from numbafunc.kinds.shortcuts import FLAT, kernel_call, new_shortcut, shortcut
 from numbafunc.limits import FEW_ELEMENTS
 from numbafunc.ops.resize_taps import Sampling, kept_steps, resample
-from numbafunc.ops.resize_transpose import resample_transpose
+from numbafunc.ops.resize_transpose import prepared_transpose, resample_transpose
 
 __all__ = ["interpolate", "upsample_2d"]
 
@@ -34,8 +34,9 @@ METHODS = {
     "lanczos5": "lanczos5",
 }
 
-_interpolate = Linear("interpolate", resample, Backend.resize, resample_transpose, Backend.resize_transpose)
-_upsample_2d = Linear("upsample_2d", resample, Backend.resize, resample_transpose, Backend.resize_transpose)
+_RESAMPLE: Any = (resample, Backend.resize, resample_transpose, Backend.resize_transpose, prepared_transpose)
+_interpolate = Linear("interpolate", *_RESAMPLE)
+_upsample_2d = Linear("upsample_2d", *_RESAMPLE)
 
 
 _OPTIONS = ("align_corners", "antialias", "cubic_coefficient", "border")

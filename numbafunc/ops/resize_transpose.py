@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,32 @@ def resample_transpose(cotangent: Array, leading: int, shape: Shape, target: Sha
         return _by_kernels(x, leading, shape, sampling).astype(cotangent.dtype, copy=False)
     found = _by_numpy(x, leading, shape, target, sampling)
     return found if found.dtype is cotangent.dtype else found.astype(cotangent.dtype)
+
+
+def prepared_transpose(
+    cotangent: Array, leading: int, shape: Shape, target: Shape, sampling: Sampling
+) -> Callable[[Array], Array] | None:
+    """What :func:`resample_transpose` does to small arrays like this one, for which there are tables, quietly."""
+    small = 0 < math.prod(shape) + math.prod(target) < _KERNEL_FROM and 0 not in shape
+    if not small or cotangent.dtype.char not in "fd" or not _has_tables(shape, target, sampling):
+        return None
+    ndim = len(shape)
+    passes = [
+        (leading + number, _weighted(n, m, sampling.along(number - ndim), cotangent.dtype, ndim - number - 1))
+        for number, (n, m) in enumerate(zip(shape, target))
+        if sampling.changes(n, m, number - ndim)
+    ]
+    if not passes:
+        return None
+
+    def back(x: Array) -> Array:
+        found = x
+        for axis, terms in passes:
+            found = _weighted_sum(found, axis, terms)
+        # Something without weight may be to blame for what is not finite.
+        return found if is_finite(found) else _by_numpy(x, leading, shape, target, sampling)
+
+    return back
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -157,14 +183,7 @@ def _transposed(x: Array, leading: int, shape: Shape, target: Shape, sampling: S
         axis = leading + number
         along, behind = sampling.along(number - len(shape)), len(shape) - number - 1
         if n > 0 and m > 0 and not careful and 16 * table_words(n, m, along) <= LARGEST:
-            first, *others = _weighted(n, m, along, x.dtype, behind)
-            total = x.take(first[0], axis)
-            total *= first[1]
-            for results, weights in others:
-                term = x.take(results, axis)
-                term *= weights
-                total += term
-            x = total
+            x = _weighted_sum(x, axis, _weighted(n, m, along, x.dtype, behind))
             continue
         found = np.zeros((*x.shape[:axis], n, *x.shape[axis + 1 :]), x.dtype)
         if n > 0 and m > 0:
@@ -183,6 +202,18 @@ def _transposed(x: Array, leading: int, shape: Shape, target: Shape, sampling: S
                         total += term
         x = found
     return x
+
+
+def _weighted_sum(x: Array, axis: int, terms: tuple[tuple[Array, Array], ...]) -> Array:
+    """The sum of entries of an axis, in rows that each term names, with weights."""
+    (results, weights), *others = terms
+    total = x.take(results, axis)
+    total *= weights
+    for results, weights in others:
+        term = x.take(results, axis)
+        term *= weights
+        total += term
+    return total
 
 
 @remembered(64, 1 << 26)
@@ -241,4 +272,4 @@ def _rows(n: int, m: int, sampling: Sampling, span: int, start_at: int, end: int
         yield from zip(result + low, np.where(there, weights[result, tap], 0.0))
 
 
-__all__ = ["repeating_pass", "resample_transpose"]
+__all__ = ["prepared_transpose", "repeating_pass", "resample_transpose"]

@@ -15,7 +15,8 @@ from numbafunc.cpu.kernel import Kernel
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.cpu.memory import flat_words
 from numbafunc.cpu.top_k_order import FEW, order_of
-from numbafunc.dual.array import Dual, make, parts_to_read
+from numbafunc.dual.array import Dual, parts_to_read
+from numbafunc.dual.lent import to_read
 from numbafunc.errors import ShapeError
 from numbafunc.kinds import arguments
 from numbafunc.kinds.copy import with_axis_moved
@@ -217,14 +218,14 @@ def _is_usual(values: np.ndarray[Any, Any]) -> bool:
 def _keep_moving(shortcut: Shortcut, x: Any, k: int) -> TopK:
     """The largest elements of a dual array, kept for others like it."""
     result: TopK = shortcut.keep_moving(x, lambda x: _along_last(x, k, True))
-    value, tangent = x.primal, x.tangent
-    if x is shortcut.operands[0] and type(tangent) is np.ndarray and _is_usual(result.values.primal):
-        find = _prepared(value, TopK(result.values.primal, result.indices), k)
-        take = _positions(result.indices, value.shape).gatherer(tangent, 1)
+    values, indices = result
+    if x is shortcut.operands[0] and _is_usual(values.primal):
+        find = _prepared(to_read(x), TopK(values.primal, indices), k)
+        carry = _positions(indices, x.shape).carrier(x)
 
         def call(x: Dual) -> TopK:
-            values, indices = find(x.primal)
-            return TopK(make(values, take(x.tangent, indices.astype(np.int64)), x.level), indices)
+            values, indices = find(to_read(x))
+            return TopK(carry(x, values, indices.astype(np.int64)), indices)
 
         shortcut.keep(call)
     return result

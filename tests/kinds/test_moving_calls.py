@@ -1,5 +1,8 @@
 """A derivative like an earlier one takes a short cut: it gives what the first one gave."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -71,6 +74,44 @@ def test_later_derivatives(f):
     assert not np.array_equal(_derivatives(f, *others)[0], first[0])
     for one, other in zip(_derivatives(f, x, y), first, strict=True):
         np.testing.assert_array_equal(one, other, strict=True)
+
+
+OF_ONE = {**IMAGES, "top_k": lambda x: numbafunc.top_k(x[0, 0], 2).values}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("f", OF_ONE.values(), ids=OF_ONE)
+def test_later_gradients(f, dtype):
+    random = np.random.default_rng(8)
+    xs, vs = (random.normal(size=(3, 2, 4, 4, 6)).astype(dtype) for _ in range(2))
+    pulls = [numbafunc.vjp(f, x)[1] for x in xs]
+    for x, v, pull in zip(xs, vs, pulls):
+        change = numbafunc.jvp(f, (x,), (v,))[1]
+        for _ in range(3):
+            u = random.normal(size=change.shape).astype(dtype)
+            (gradient,) = pull(u)
+            assert gradient.shape == x.shape
+            assert gradient.dtype == dtype
+            tolerance = 50 * np.finfo(dtype).eps * np.abs(u * change).sum(dtype=float)
+            assert np.vdot(gradient, v) == pytest.approx(np.vdot(u, change), abs=tolerance)
+    jacobian = numbafunc.jacrev(f)(x)
+    np.testing.assert_allclose(np.tensordot(jacobian, v, x.ndim), change, 0, 500 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("f", OF_ONE.values(), ids=OF_ONE)
+def test_calls_keep_no_operand(f):
+    seen = []
+
+    def noted(x):
+        seen.append(weakref.ref(x.primal))
+        return f(x)
+
+    for x in np.random.default_rng(9).normal(size=(3, 2, 4, 4, 10)):
+        value, pull = numbafunc.vjp(noted, x)
+        pull(np.ones_like(value))
+        del pull
+    gc.collect()
+    assert all(reference() is None for reference in seen)
 
 
 @pytest.mark.parametrize("directions", [1, 5])

@@ -52,27 +52,38 @@ def address_of(context: Any, builder: Any, array_type: Any, array: Any, index: A
     return builder.gep(data, [index])
 
 
+def _alike(element: Any, value: Any) -> Any:
+    """The type of as many elements as a value has: a vector of them if the value is one."""
+    return ir.VectorType(element, value.type.count) if isinstance(value.type, ir.VectorType) else element
+
+
+def filled(type_: Any, number: Any) -> Any:
+    """A constant, of a vector the same in all places."""
+    return ir.Constant(type_, [number] * type_.count if isinstance(type_, ir.VectorType) else number)
+
+
 def widen(builder: Any, storage: str, word: Any) -> Any:
-    """The float32 of a 16-bit float that was loaded as a word."""
+    """The float32 of a 16-bit float that was loaded as a word, or those of a vector."""
+    real = _alike(ir.FloatType(), word)
     if storage == "float16":
-        return builder.fpext(builder.bitcast(word, ir.HalfType()), ir.FloatType())
-    wide = builder.shl(builder.zext(word, ir.IntType(32)), ir.Constant(ir.IntType(32), 16))
-    return builder.bitcast(wide, ir.FloatType())
+        return builder.fpext(builder.bitcast(word, _alike(ir.HalfType(), word)), real)
+    bits = _alike(ir.IntType(32), word)
+    return builder.bitcast(builder.shl(builder.zext(word, bits), filled(bits, 16)), real)
 
 
 def narrow(builder: Any, storage: str, real: Any) -> Any:
-    """The word that stores a float32, or a float64, as a 16-bit float, rounded to nearest even."""
+    """The word that stores a float32, or a float64, as a 16-bit float, rounded to nearest even, or those of vectors."""
     if storage == "float16":
-        return builder.bitcast(builder.fptrunc(real, ir.HalfType()), ir.IntType(16))
-    word = ir.IntType(32)
+        return builder.bitcast(builder.fptrunc(real, _alike(ir.HalfType(), real)), _alike(ir.IntType(16), real))
+    word = _alike(ir.IntType(32), real)
     if str(real.type) == "double":
         real = builder.fptrunc(real, ir.FloatType())
     bits = builder.bitcast(real, word)
-    odd = builder.and_(builder.lshr(bits, ir.Constant(word, 16)), ir.Constant(word, 1))
-    rounded = builder.add(bits, builder.add(odd, ir.Constant(word, 0x7FFF)))
-    quiet = builder.or_(bits, ir.Constant(word, 0x400000))  # the rounding must not carry a NaN into infinity
+    odd = builder.and_(builder.lshr(bits, filled(word, 16)), filled(word, 1))
+    rounded = builder.add(bits, builder.add(odd, filled(word, 0x7FFF)))
+    quiet = builder.or_(bits, filled(word, 0x400000))  # the rounding must not carry a NaN into infinity
     chosen = builder.select(builder.fcmp_unordered("uno", real, real), quiet, rounded)
-    return builder.trunc(builder.lshr(chosen, ir.Constant(word, 16)), ir.IntType(16))
+    return builder.trunc(builder.lshr(chosen, filled(word, 16)), _alike(ir.IntType(16), real))
 
 
 def make_load(
@@ -285,13 +296,18 @@ def ordinal(typingctx: Any, number: Any) -> Any:
     return types.int64(number), codegen
 
 
+def is_beaten(builder: Any, new: Any, held: Any) -> Any:
+    """Whether floats, or those of vectors, are larger than the ones held so far, or are the first NaN."""
+    larger = builder.fcmp_unordered(">", new, held)
+    return builder.and_(larger, builder.fcmp_ordered("ord", held, held))
+
+
 @intrinsic
 def beats(typingctx: Any, new: Any, held: Any) -> Any:
     """Whether a float is larger than the one held so far, or is the first NaN."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        larger = builder.fcmp_unordered(">", *args)
-        return builder.and_(larger, builder.fcmp_ordered("ord", args[1], args[1]))
+        return is_beaten(builder, *args)
 
     return types.boolean(new, held), codegen
 

@@ -11,9 +11,13 @@ from numbafunc.cpu.dispatchers import inline
 from numbafunc.cpu.load_store import Separation, beats, chosen, make_read, make_write
 from numbafunc.cpu.pool_places import Window, sizes_of
 from numbafunc.cpu.pool_source import BLOCKS, compile_loop, indented
+from numbafunc.cpu.pool_vectors import make_follow_windows
 
 # Windows of up to so many elements are unrolled when tangents are carried along.
 _SMALL = 25
+
+# How many of these are compared side by side, if there are as many.
+_MANY, _FEW = 8, 4
 
 # The most phases of a row.
 _STEPS = 4
@@ -52,18 +56,37 @@ place = chosen(better, narrow(i * columns + {k}), place)
 """
 
 
-# As ``_FIND``, for elements with tangents, whose names end in the numbers of their slots: all elements of a small
-# window at once, those of a large one row by row, those of a long row one by one.
+# As ``_FIND``, for elements with tangents, whose names end in the numbers of their slots. Small windows that lie in the
+# row are compared side by side as they are; the last of them overlap others, so that none is left. Those at the border,
+# and few, are compared one by one.
 _FOLLOW_SMALL = """
-for o in range(LANES * blocks):
-    held = nothing
-{start}
-{elements}
-    put_best(best, o, held)
-{keep}
+target = index * new_columns
+inside = (left + across - 1) // across
+outside = min(new_columns, (columns + left - wide + across) // across)
+origins = ({origins},)
+if start >= stop or outside - inside < {few}:
+    inside = outside = new_columns
+elif outside - inside < {many}:
+    follow_few({x}, origins, inside * across - left, {y}, target + inside)
+    follow_few({x}, origins, (outside - {few}) * across - left, {y}, target + outside - {few})
+else:
+    o = inside
+    while o < outside - {many}:
+        follow_many({x}, origins, o * across - left, {y}, target + o)
+        o += {many}
+    follow_many({x}, origins, (outside - {many}) * across - left, {y}, target + outside - {many})
+for border in range(new_columns - (outside - inside)):
+    o = border if border < inside else border + outside - inside
+    column = o * across - left
+    if start < stop and column < columns and column + wide > 0:
+        follow_one({x}, origins, ({columns},), {y}, target + o)
+    else:
+        put_y(y, target + o, nothing)
+{zeros}
 """
 
 
+# The elements of a large one are taken from lines of the rows below it, row by row, those of a long row one by one.
 _FOLLOW_LARGE = """
 for o in range(LANES * blocks):
     put_best(best, o, nothing)
@@ -205,6 +228,22 @@ def build_follow(storage: str, window: Window, tangents: int, *, parallel: bool,
         return "\n".join([_FOLLOWED.format(place=place).strip(), *chosen])
 
     high, wide, _, across = window
+    every = ", ".join(arrays)
+    if high * wide <= _SMALL:
+        for name, count in (("few", _FEW), ("many", _MANY), ("one", 1)):
+            namespace[f"follow_{name}"] = make_follow_windows(storage, window, count, separation)
+        places = [f"(index // new_rows * rows + min(max(row + {i}, 0), rows - 1)) * columns" for i in range(high)]
+        body = _FOLLOW_SMALL.format(
+            x=f"({', '.join(arrays[: tangents + 1])})",
+            y=f"({', '.join(arrays[tangents + 1 :])})",
+            origins=", ".join(places),
+            columns=", ".join(f"min(max(column + {k}, 0), columns - 1)" for k in range(wide)),
+            zeros=indented("\n".join(f"put_y{s}(y{s}, target + o, zero)" for s in slots), 2),
+            few=_FEW,
+            many=_MANY,
+        )
+        sizes = sizes_of(window)
+        return compile_loop("pooling follow", body, [], sizes, namespace, identity, parallel, arrays=every, line=None)
     phases = across if wide > across and across <= _STEPS else 1
     more[len(BLOCKS) : len(BLOCKS)] = [f"phases = {phases}", "phase = (room + phases - 1) // phases"]
     more += [f"place{r} = (begin + {r}) % phases * phase + (begin + {r}) // phases" for r in range(phases)]
@@ -219,28 +258,21 @@ def build_follow(storage: str, window: Window, tangents: int, *, parallel: bool,
         return f"{row} * phases * phase + {k} % phases * phase + {k} // phases + o * {across // phases}"
 
     keep = "\n".join(f"put_best{s}(best{s}, o, held{s})" for s in slots)
-    if high * wide <= _SMALL:
-        elements = "\n".join(compared(place_of(i, k)) for i in range(high) for k in range(wide))
-        start = "\n".join(f"held{s} = zero" for s in slots)
-        sizes = sizes_of(window)
-        compare = _FOLLOW_SMALL.format(start=indented(start, 1), elements=indented(elements, 1), keep=indented(keep, 1))
-    else:
-        turns = 1 if wide <= _SMALL else "wide"
-        places = [place_of("i", k) for k in (range(wide) if turns == 1 else "k")]
-        sizes = {"across": across} if turns == "wide" else {"wide": wide, "across": across}
-        compare = _FOLLOW_LARGE.format(
-            start=indented("\n".join(f"put_best{s}(best{s}, o, zero)" for s in slots), 1),
-            load=indented("\n".join(f"held{s} = get_best{s}(best{s}, o)" for s in slots), 3),
-            turns=turns,
-            elements=indented("\n".join(map(compared, places)), 3),
-            keep=indented(keep, 3),
-        )
+    turns = 1 if wide <= _SMALL else "wide"
+    places = [place_of("i", k) for k in (range(wide) if turns == 1 else "k")]
+    sizes = {"across": across} if turns == "wide" else {"wide": wide, "across": across}
+    compare = _FOLLOW_LARGE.format(
+        start=indented("\n".join(f"put_best{s}(best{s}, o, zero)" for s in slots), 1),
+        load=indented("\n".join(f"held{s} = get_best{s}(best{s}, o)" for s in slots), 3),
+        turns=turns,
+        elements=indented("\n".join(map(compared, places)), 3),
+        keep=indented(keep, 3),
+    )
     body = _FOLLOW.format(
         lines=_LINES.format(copies="\n".join(map(copied, ("", *slots)))).strip(),
         compare=compare.strip(),
         end=indented("\n".join(f"put_y{s}(y{s}, index * new_columns + o, get_best{s}(best{s}, o))" for s in slots), 1),
     )
-    every = ", ".join(arrays)
     return compile_loop(
         "pooling follow", body, more, sizes, namespace, identity, parallel, arrays=every, line="high * phases * phase"
     )

@@ -22,8 +22,6 @@ def pool({arrays}, {places}, first, last):
     begin = max(left, 0)
     width = min(left + columns, length) - begin
     {more}
-    for j in range({line}):
-        put_line(line, j, nothing)
     for index in range(first, last):
         row = index % new_rows * down - top
         start = max(row, 0)
@@ -84,19 +82,22 @@ def compile_loop(
     identity: str | None,
     parallel: bool,
     arrays: str = "x, y",
-    line: str = "length",
+    line: str | None = "length",
     dilated: bool = False,
     repair: str = "",
 ) -> Any:
-    """The dispatcher of the function ``kernel`` around the body of a row of results; ``more`` is done once before."""
+    """The dispatcher of the function ``kernel`` around the body of a row of results; ``more`` is done once before.
+
+    So is a line of as many elements as are given filled, if there is one, with what loses to all others.
+    """
+    fill = [] if line is None else [f"for j in range({line}):", "    put_line(line, j, nothing)"]
     every = (*PLACES, *GAPS) if dilated else PLACES
     handed = [name for name in every if name not in sizes and name not in ("total", "step")]
     constants = [f"{name} = {value}" for name, value in sizes.items()]
     head = _HEAD.format(
         arrays=arrays,
         places=", ".join(handed),
-        more="\n    ".join(more),
-        line=line,
+        more="\n    ".join([*more, *fill]),
     )
     lines = head.strip("\n").splitlines()
     lines[1:1] = ["    " + line for line in constants]

@@ -353,10 +353,17 @@ def slopes_of_maxima(x, change, size, step, padding):
 
 
 @pytest.mark.parametrize("directions", [1, 3, 5])
-@pytest.mark.parametrize("window", [(3, 2, 1), (4, 3, (2, 0)), (7, 5, 3), (27, 1, 9)])
-def test_all_numbers_of_directions_follow_the_same_maximum(window, directions):
+@pytest.mark.parametrize(
+    ("window", "columns"),
+    [
+        *(((3, 2, 1), columns) for columns in (5, 13, 38)),  # one by one, few and many side by side
+        *(((2, 2, 0), 38), ((2, 3, 0), 38), ((2, 5, 1), 38), ((1, 1, (2, 1)), 13)),
+        *(((4, 3, (2, 0)), 13), ((7, 5, 3), 13), ((27, 1, 9), 13)),
+    ],
+)
+def test_all_numbers_of_directions_follow_the_same_maximum(window, columns, directions):
     random = np.random.default_rng(directions)
-    x = np.round(random.normal(size=(2, 3, 11, 13)))
+    x = np.round(random.normal(size=(2, 3, 11, columns)))
     x[0, 0, 3], x[1, 2, :, 4] = np.nan, -np.inf
     changes = random.normal(size=(directions, *x.shape))
     followed = numbafunc.max_pool_2d(numbafunc.Dual(x, changes, 1), *window)
@@ -365,6 +372,20 @@ def test_all_numbers_of_directions_follow_the_same_maximum(window, directions):
         marked = numbafunc.max_pool_2d(numbafunc.Dual(x, np.stack([change, *5 * [x]]), 1), *window)
         np.testing.assert_array_equal(slope, marked.tangent[0])
         np.testing.assert_array_equal(slope, slopes_of_maxima(x, change, *window))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
+def test_maxima_of_16_bits_carry_tangents_along(dtype):
+    random = np.random.default_rng(0)
+    x, change = (np.round(4 * random.normal(size=(2, 3, 11, 38))).astype(dtype) for _ in range(2))
+    x[0, 0, 3], x[1, 2, :, 4] = np.nan, -np.inf
+    found = numbafunc.jvp(lambda x: numbafunc.max_pool_2d(x, 3, 2, 1), (x,), (change,))
+    assert [part.dtype for part in found] == [dtype, dtype]
+    # NumPy takes no NaN of bfloat16 for another.
+    wide, changes = x.astype(np.float64), change.astype(np.float64)
+    value, slope = (part.astype(np.float64) for part in found)
+    np.testing.assert_array_equal(value, numbafunc.max_pool_2d(wide, 3, 2, 1))
+    np.testing.assert_array_equal(slope, slopes_of_maxima(wide, changes, 3, 2, 1))
 
 
 IMAGE = np.zeros((1, 1, 4, 4))

@@ -1,10 +1,16 @@
-"""What LLVM is told about loops stands at the innermost one around what was marked."""
+"""What LLVM is told about loops: hints stand at the innermost one around what was marked; vectors are the longest."""
 
+import platform
 import re
+from copy import copy
 
+import numba
+import pytest
 from llvmlite import binding, ir
+from numba.core.registry import cpu_target
 
 from numbafunc.cpu.loop_hints import ONE_BY_ONE, TOGETHER, mark, pass_on
+from numbafunc.cpu.parts import _KernelCodegen
 
 
 def nest(hints):
@@ -44,3 +50,15 @@ def test_hints_are_those_of_the_innermost_loop():
 
 def test_no_hints_without_marks():
     assert "!llvm.loop" not in nest(())
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names of processors are those of x86")
+@pytest.mark.parametrize(("processor", "lanes"), [("sapphirerapids", 16), ("haswell", 8), ("generic", 4)])
+def test_vectors_are_the_longest_of_the_processor(monkeypatch, processor, lanes):
+    monkeypatch.setattr(numba.config, "CPU_NAME", processor)
+    original = copy(cpu_target.target_context.codegen())
+    original._tm_features = ""
+    passes, builder = _KernelCodegen(original)._module_pass_manager()
+    module = binding.parse_assembly(nest(()))
+    passes.run(module, builder)
+    assert max(int(count) for count in re.findall(r"store <(\d+) x float>", str(module))) == lanes

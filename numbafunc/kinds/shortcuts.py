@@ -440,9 +440,7 @@ def make(code, shape, dtype, before, after, word, empty, fits):
 """
 
 
-def _planned_call(
-    plan: Plan, given: Sequence[Any], operands: Sequence[Any], users: bool
-) -> Callable[..., Any] | None:
+def _planned_call(plan: Plan, given: Sequence[Any], operands: Sequence[Any], users: bool) -> Callable[..., Any] | None:
     if len(plan.calls) != 1 or len(plan.sources) != len(operands) or len(plan.targets) != 1:
         return None
     if plan.dtype.char not in AS_STORED + "?":
@@ -579,9 +577,7 @@ def fits(out: Any, shape: tuple[int, ...], dtype: Any, *operands: Any) -> bool:
         return False
     for x in operands:  # a generator would take longer
         # Arrays that own their memory share it with no other that does.
-        if type(x) is ndarray and (
-            x is out or (not x.flags.num & out.flags.num & OWNS and may_share_memory(out, x))
-        ):
+        if type(x) is ndarray and (x is out or (not x.flags.num & out.flags.num & OWNS and may_share_memory(out, x))):
             return False
     return True
 

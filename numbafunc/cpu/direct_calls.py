@@ -3,7 +3,8 @@
 Beside one element a call through Python costs all the time: the result is made by one function, the addresses of
 arrays are taken by another, and Numba's wrapper unpacks them once more. The functions of
 :mod:`numbafunc.cpu.direct_code` do that at once: they make the result through NumPy's interface for C, and enter the
-kernel with the words that it expects. They hold the lock of the interpreter meanwhile, so they are for little work.
+kernel with the words that it expects. They are for little work, and hold the lock of the interpreter meanwhile, unless
+the work is a user's, which may take any time.
 Whatever they are not made for they hand on to a function of Python.
 """
 
@@ -36,7 +37,6 @@ from numbafunc.cpu.direct_code import (
     NDIM,
     NUMBER,
     OPERANDS,
-    OWNS,
     POINTER,
     REALS,
     SKIPPED,
@@ -49,6 +49,7 @@ from numbafunc.cpu.direct_code import (
     Prepared,
 )
 from numbafunc.cpu.kernel_loader import alone, engine_of
+from numbafunc.cpu.memory import OWNS
 from numbafunc.interrupts import held_back
 
 
@@ -80,10 +81,10 @@ def _methods() -> _Methods | None:
         engine = engine_of(TEXT, NAMES)
     addresses = [engine.get_function_address(name) for name in NAMES]
     api = ctypes.pythonapi
-    setup = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 8)(addresses[0])
-    needed = ("Py_IncRef", "Py_DecRef", "PyObject_CallFunctionObjArgs")
-    functions = (ctypes.cast(getattr(api, name), ctypes.c_void_p) for name in needed)
-    setup(id(np.ndarray), id(float), id(None), _new_array(), *functions, id(NotImplemented))
+    setup = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 10)(addresses[0])
+    needed = "Py_IncRef", "Py_DecRef", "PyObject_CallFunctionObjArgs", "PyEval_SaveThread", "PyEval_RestoreThread"
+    *functions, save, restore = (ctypes.cast(getattr(api, name), ctypes.c_void_p) for name in needed)
+    setup(id(np.ndarray), id(float), id(None), _new_array(), *functions, id(NotImplemented), save, restore)
     prepared, any_shape, known = (_Method(b"call", address, _FAST_CALL, None) for address in addresses[1:4])
     found = _Methods(prepared, any_shape, known, addresses[4])
     for part in (engine, found):  # functions may outlive this module
@@ -142,6 +143,7 @@ def prepared_call(
     shape: tuple[int, ...],
     dtype: np.dtype[Any],
     otherwise: Callable[..., Any],
+    releases: bool = False,
 ) -> Callable[..., Any]:
     """A function of operands and an optional None that enters a kernel; ``otherwise`` where that can't be.
 
@@ -159,6 +161,8 @@ def prepared_call(
         Of the array that is made for the result.
     otherwise : callable
         What is called with any other arguments.
+    releases : bool
+        Whether other threads may run while the kernel does.
     """
     if address is None or len(operands) > OPERANDS or len(shape) > AXES or not _little(given):
         return otherwise
@@ -179,7 +183,7 @@ def prepared_call(
             return otherwise
     if methods is None or len(words) > WORDS or len(reals) > REALS:
         return otherwise
-    state = Prepared(address, id(otherwise), id(dtype), len(shape), len(operands), places[result])
+    state = Prepared(address, id(otherwise), id(dtype), len(shape), len(operands), places[result], releases)
     state.places[:] = [SKIPPED if place < 0 else places[place] for place in operands] + [0] * (OPERANDS - len(operands))
     state.lengths[: len(shape)] = shape
     state.words[: len(words)] = words
@@ -294,10 +298,12 @@ class AnyShape:
         The most elements of an array.
     otherwise : callable
         What is called with any other arguments.
+    releases : bool
+        Whether other threads may run while the kernel does.
     """
 
-    def __init__(self, count: int, most: int, otherwise: Callable[..., Any]) -> None:
-        self._state = AnyArrays(id(otherwise), count, most)
+    def __init__(self, count: int, most: int, otherwise: Callable[..., Any], releases: bool = False) -> None:
+        self._state = AnyArrays(id(otherwise), count, most, releases)
         self._otherwise = otherwise
         self._kept: list[Any] = []
 

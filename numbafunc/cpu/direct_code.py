@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 
-from numbafunc.cpu.memory import FLAGS, PLAIN, READABLE
+from numbafunc.cpu.memory import FLAGS, OWNS, PLAIN, READABLE
 
 LARGEST = 1 << 12
 """The most elements of an array: more are worth a call that gives back the lock of the interpreter."""
@@ -21,11 +21,13 @@ SKIPPED = -128
 
 # Where CPython and NumPy keep things, which :func:`_is_known` checks.
 POINTER, DATA, NDIM, LENGTHS, DTYPE, FLAGS_AT = 16, 16, 24, 32, 56, 64
-OWNS = 0x4  # NumPy's flag of arrays that own their memory
 
 
 class Prepared(ctypes.Structure):
-    """What a call on arrays of known shapes needs. A place is the word for an address, or -1 - the number of a real."""
+    """What a call on arrays of known shapes needs. A place is the word for an address, or -1 - the number of a real.
+
+    While code runs that ``releases``, other threads may.
+    """
 
     _fields_ = (
         ("code", ctypes.c_void_p),
@@ -34,6 +36,7 @@ class Prepared(ctypes.Structure):
         ("ndim", ctypes.c_int64),
         ("count", ctypes.c_int64),
         ("result", ctypes.c_int64),
+        ("releases", ctypes.c_int64),
         ("places", ctypes.c_int64 * OPERANDS),
         ("lengths", ctypes.c_int64 * AXES),
         ("words", ctypes.c_int64 * WORDS),
@@ -81,6 +84,7 @@ class AnyArrays(ctypes.Structure):
         ("otherwise", ctypes.c_void_p),
         ("count", ctypes.c_int64),
         ("most", ctypes.c_int64),
+        ("releases", ctypes.c_int64),
         ("kinds", Kind * 2),
     )
 
@@ -134,12 +138,14 @@ TEXT = f"""
 @decrease = internal global ptr null
 @call = internal global ptr null
 @missed = internal global ptr null
+@save = internal global ptr null
+@restore = internal global ptr null
 
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 
 define void @numbafunc_direct_setup(ptr %array, ptr %float, ptr %none, ptr %new, ptr %increase, ptr %decrease,
-                                    ptr %call, ptr %missed) {{
+                                    ptr %call, ptr %missed, ptr %save, ptr %restore) {{
   store ptr %array, ptr @array
   store ptr %float, ptr @float
   store ptr %none, ptr @none
@@ -148,6 +154,8 @@ define void @numbafunc_direct_setup(ptr %array, ptr %float, ptr %none, ptr %new,
   store ptr %decrease, ptr @decrease
   store ptr %call, ptr @call
   store ptr %missed, ptr @missed
+  store ptr %save, ptr @save
+  store ptr %restore, ptr @restore
   ret void
 }}
 
@@ -170,6 +178,31 @@ entry:
 }
   %result = call ptr (ptr, ...) %call(ptr %function, {", ".join(f"ptr %a{k}" for k in range(_PASSED))}, ptr null)
   ret ptr %result
+}}
+
+; Give back the lock of the interpreter, if wanted; what take_lock is to be given.
+define internal ptr @give_lock(i64 %releases) {{
+entry:
+  %keeps = icmp eq i64 %releases, 0
+  br i1 %keeps, label %keep, label %give
+give:
+  %save = load ptr, ptr @save
+  %thread = call ptr %save()
+  ret ptr %thread
+keep:
+  ret ptr null
+}}
+
+define internal void @take_lock(ptr %thread) {{
+entry:
+  %kept = icmp eq ptr %thread, null
+  br i1 %kept, label %done, label %take
+take:
+  %restore = load ptr, ptr @restore
+  call void %restore(ptr %thread)
+  br label %done
+done:
+  ret void
 }}
 
 define internal ptr @empty(ptr %dtype, i32 %ndim, ptr %lengths) {{
@@ -238,6 +271,8 @@ make:
   %result.place = load i64, ptr %result.place.at
   %code.at = {_at(Prepared, "code")}
   %code = load ptr, ptr %code.at
+  %releases.at = {_at(Prepared, "releases")}
+  %releases = load i64, ptr %releases.at
   ; To make an array may run other code, after which the state need not be there any more.
   %result = call ptr @empty(ptr %dtype, i32 %ndim, ptr %lengths)
   %is.null = icmp eq ptr %result, null
@@ -263,7 +298,9 @@ made:
         for k in range(REALS)
     )
 }
+  %thread = call ptr @give_lock(i64 %releases)
   %status = call i32 %code({", ".join([f"i64 %w{k}" for k in range(WORDS)] + [f"double %r{k}" for k in range(REALS)])})
+  call void @take_lock(ptr %thread)
   %fine = icmp eq i32 %status, 0
   br i1 %fine, label %done, label %raises
 failed:
@@ -601,9 +638,12 @@ made:
   %data = load ptr, ptr %data.at
   %x.data.at = getelementptr i8, ptr %x, i64 {DATA}
   %x.data = load ptr, ptr %x.data.at
+  %releases.at = {_at(AnyArrays, "releases")}
+  %releases = load i64, ptr %releases.at
   switch i32 %way, label %run.one [ i32 1, label %run.number
                                    i32 2, label %run.two ]
 run.one:
+  %thread.one = call ptr @give_lock(i64 %releases)
   %status.one = call i32 %alone(ptr %returned, ptr %raised, {_array("%x.data")}, {_array("%data")})
   br label %ran
 run.number:
@@ -611,6 +651,7 @@ run.number:
   %real.at = getelementptr i8, ptr %y.number, i64 {DATA}
   %real = load double, ptr %real.at
   %number.again = load ptr, ptr %number.code.at
+  %thread.number = call ptr @give_lock(i64 %releases)
   %status.number = call i32 %number.again(ptr %returned, ptr %raised, {_array("%x.data")}, double %real,
                                           {_array("%data")})
   br label %ran
@@ -618,11 +659,14 @@ run.two:
   %y.array = load ptr, ptr %y.again
   %y.data.at = getelementptr i8, ptr %y.array, i64 {DATA}
   %y.data = load ptr, ptr %y.data.at
+  %thread.two = call ptr @give_lock(i64 %releases)
   %status.two = call i32 %alone(ptr %returned, ptr %raised, {_array("%x.data")}, {_array("%y.data")},
                                 {_array("%data")})
   br label %ran
 ran:
   %status = phi i32 [ %status.one, %run.one ], [ %status.number, %run.number ], [ %status.two, %run.two ]
+  %thread = phi ptr [ %thread.one, %run.one ], [ %thread.number, %run.number ], [ %thread.two, %run.two ]
+  call void @take_lock(ptr %thread)
   %fine = icmp eq i32 %status, 0
   br i1 %fine, label %done, label %raises
 failed:

@@ -12,6 +12,8 @@ from numpy import empty
 FLAGS, PLAIN = 1 << 31 | 0x501, 0x501
 READABLE = 0x101
 """C-contiguous and aligned. Machine code only reads operands, so these may be read-only."""
+OWNS = 0x4
+"""Of arrays that own their memory, which have no base; without one an array may still be a view: C code makes such."""
 _ALIGNED = 0x100
 
 
@@ -84,4 +86,4 @@ def span(array: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], int] | None
     return np.asarray(_Span(array, first - before * item, before + 1 + after)), before
 
 
-__all__ = ["FLAGS", "PLAIN", "READABLE", "WORDS", "empty", "flat_words", "is_plain", "span"]
+__all__ = ["FLAGS", "OWNS", "PLAIN", "READABLE", "WORDS", "empty", "flat_words", "is_plain", "span"]

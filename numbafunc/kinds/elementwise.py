@@ -116,7 +116,8 @@ class Elementwise:
         self.call = self._calls()
         # As long as one thread takes some microseconds, and the result is no large one.
         most = LARGEST if identity is None else LARGE - 1 if light else 2 * LARGEST
-        self._direct = AnyShape(len(self.parameters), min(most, self.parallel_from - 1), self.call)
+        self._users = identity is None
+        self._direct = AnyShape(len(self.parameters), min(most, self.parallel_from - 1), self.call, self._users)
 
     def __call__(self, *operands: Any, out: Any = None) -> Array:
         return self.call(*operands, out)
@@ -294,7 +295,7 @@ class Elementwise:
         if shortcut is not None and shortcut.moving:
             keep_forward(shortcut, plan, checked)
         elif shortcut is not None:
-            shortcut.keep_plan(plan, checked)
+            shortcut.keep_plan(plan, checked, self._users)
         return result if target is out else out
 
     def _recorded(self, operands: Sequence[Any], out: Any, dtype: np.dtype[Any] | None) -> Array:

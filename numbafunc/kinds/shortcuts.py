@@ -36,7 +36,7 @@ from numbafunc.constants import ConvPadding, Interpolate
 from numbafunc.cpu.direct_calls import LARGEST, KnownArguments, prepared_call
 from numbafunc.cpu.kernel import address_of
 from numbafunc.cpu.machine_code import machine_code
-from numbafunc.cpu.memory import FLAGS, PLAIN, READABLE, WORDS, flat_words
+from numbafunc.cpu.memory import FLAGS, OWNS, PLAIN, READABLE, WORDS, flat_words
 from numbafunc.cpu.threads import Kernels
 from numbafunc.dual.array import Dual, make
 from numbafunc.dual.recorder import Node, Recorder
@@ -135,13 +135,13 @@ class Shortcut(NamedTuple):
         code, way = machine_code(kernel, (*arrays, *tail)), FLAT if flat else AS_IT_IS
         self.keep(kernel_call(code, result.shape, result.dtype, [way], (), tail, result=way, handed=arrays[:-1]))
 
-    def keep_plan(self, plan: Plan, operands: Sequence[Any]) -> None:
-        """Keep a plan if it comes down to one call of its kernel.
+    def keep_plan(self, plan: Plan, operands: Sequence[Any], users: bool = False) -> None:
+        """Keep a plan if it comes down to one call of its kernel, which may be a user's.
 
         ``operands`` are those of the plan, which begin with the ones that were given; others, like a range of indices,
         are the same in each call.
         """
-        call = _planned_call(plan, self.operands, operands)
+        call = _planned_call(plan, self.operands, operands, users)
         if call is not None:
             self.keep(call)
 
@@ -369,6 +369,7 @@ def kernel_call(
     *,
     result: str = FLAT,
     handed: Sequence[Any] = (),
+    users: bool = False,
 ) -> Callable[..., Any]:
     """A function of operands and an optional ``out`` that calls machine code once.
 
@@ -386,6 +387,8 @@ def kernel_call(
         How the result is handed over.
     handed : sequence
         Operands as they are handed over, if the call may serve small arrays directly.
+    users : bool
+        Whether the code is a user's, which may take any time.
     """
     make = _maker(tuple(operands), len(before), result, len(after))
     new = empty_for(shape, dtype)
@@ -396,7 +399,7 @@ def kernel_call(
     given = (*handed, *before, array if result == AS_IT_IS else array.ravel(), *after)
     counted = itertools.count()
     places = [next(counted) if way else -1 for way in operands]
-    return prepared_call(address_of(code), given, places, len(handed) + len(before), shape, dtype, call)
+    return prepared_call(address_of(code), given, places, len(handed) + len(before), shape, dtype, call, users)
 
 
 @cache
@@ -437,7 +440,7 @@ def make(code, shape, dtype, before, after, word, empty, fits):
 """
 
 
-def _planned_call(plan: Plan, given: Sequence[Any], operands: Sequence[Any]) -> Callable[..., Any] | None:
+def _planned_call(plan: Plan, given: Sequence[Any], operands: Sequence[Any], users: bool) -> Callable[..., Any] | None:
     if len(plan.calls) != 1 or len(plan.sources) != len(operands) or len(plan.targets) != 1:
         return None
     if plan.dtype.char not in AS_STORED + "?":
@@ -455,7 +458,8 @@ def _planned_call(plan: Plan, given: Sequence[Any], operands: Sequence[Any]) -> 
     code = machine_code(plan.kernel, (*flats, *plan.middle, restored.ravel(), *plan.tail))
     before = (*flats[first:], *plan.middle)
     taken = [way or "" for way in ways]
-    return kernel_call(code, restored.shape, plan.dtype, taken, before, plan.tail, handed=flats[:first])
+    handed = flats[:first]
+    return kernel_call(code, restored.shape, plan.dtype, taken, before, plan.tail, handed=handed, users=users)
 
 
 def planned_arrays(plan: Plan, given: Sequence[Any]) -> Callable[[Sequence[Any]], list[ndarray[Any, Any]]] | None:
@@ -573,9 +577,7 @@ def fits(out: Any, shape: tuple[int, ...], dtype: Any, *operands: Any) -> bool:
         return False
     for x in operands:  # a generator would take longer
         # Arrays that own their memory share it with no other that does.
-        if type(x) is ndarray and (
-            x is out or ((x.base is not None or out.base is not None) and may_share_memory(out, x))
-        ):
+        if type(x) is ndarray and (x is out or (not x.flags.num & out.flags.num & OWNS and may_share_memory(out, x))):
             return False
     return True
 

@@ -63,6 +63,8 @@ def _as_they_are(leaves: list[Any], name: str) -> list[Any]:
 @CPU.brings(Backend.scan_own)
 def _own_in_main_memory(leaf: Any, shared: bool) -> Any:
     """An array in native byte order; the caller's own array where its elements are only read."""
+    if type(leaf) is Dual:  # one without axes is a number, unless it is a view
+        return leaf if shared or (leaf.ndim == 0 and leaf.family is None) else leaf.copy()
     if not isinstance(leaf, np.ndarray):
         return leaf
     native = leaf.dtype.newbyteorder("=")

@@ -193,7 +193,7 @@ class Loop:
         """What the first step returns."""
         first = None if self.steps == 0 else self.steps - 1 if self.reverse else 0
         x = self._x(first)
-        if any(isinstance(leaf, np.ndarray) or is_device_array(leaf) for leaf in leaves) or any(
+        if any(isinstance(leaf, (np.ndarray, Dual)) or is_device_array(leaf) for leaf in leaves) or any(
             entry.ndim != 1 for entry in self.entries
         ):
             # The step may be taken again, and one that works in place must then find the arrays as they were.

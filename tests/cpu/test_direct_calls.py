@@ -3,6 +3,8 @@
 import ctypes
 import itertools
 import sys
+import threading
+import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
@@ -106,6 +108,77 @@ def test_arrays_for_results_are_filled_unless_they_share_memory():
     for source, out in ((same, same), (memory[:6], memory[1:])):
         with pytest.raises(ValueError, match="overlaps"):
             numbafunc.sigmoid(source, out=out)
+
+
+def test_arrays_of_c_code_may_share_memory_though_they_have_no_base():
+    api, dtype, length = ctypes.pythonapi, np.dtype(float), (ctypes.c_int64 * 1)(6)
+    types = [ctypes.py_object, ctypes.py_object, ctypes.c_int, *[ctypes.c_void_p] * 3, ctypes.c_int, ctypes.c_void_p]
+    make = ctypes.PYFUNCTYPE(ctypes.py_object, *types)(direct_calls._new_array())
+    memory = RANDOM.standard_normal(7)
+    views = []
+    for start in (0, 1):
+        api.Py_IncRef(ctypes.py_object(dtype))  # which the array takes
+        views.append(make(np.ndarray, dtype, 1, length, None, memory[start:].ctypes.data, 0x501, None))
+    assert views[0].base is None
+    assert not views[0].flags.owndata
+    assert np.shares_memory(*views)
+    numbafunc.relu(np.ones(6)), numbafunc.softmax(np.ones(6))
+    for function in (numbafunc.relu, numbafunc.softmax):
+        with pytest.raises(ValueError, match="overlaps"):
+            function(views[0], out=views[1])
+
+
+@pytest.mark.parametrize("releases", [False, True])
+def test_other_threads_may_run_beside_a_kernel_of_the_user(releases):
+    # This function takes the place of a kernel: its status is 1 while the lock of the interpreter is held.
+    held = ctypes.cast(ctypes.pythonapi.PyGILState_Check, ctypes.c_void_p).value
+    x, dtype = np.ones((2, 3)), np.dtype(float)
+    given = (x.ravel(), np.empty(6))
+    prepared = direct_calls.prepared_call(held, given, [0], 1, (2, 3), dtype, lambda *_: None, releases)
+    alone = direct_calls.AnyShape(1, 9, lambda *_: None, releases).learn(dtype, False, held, None)
+    pair = direct_calls.AnyShape(2, 9, lambda *_: None, releases)
+    pair.learn(dtype, False, held, None)
+    pair = pair.learn(dtype, True, held, None)
+    for result in (prepared(x), alone(x), alone(x, np.empty((2, 3))), pair(x, x), pair(x, 0.5)):
+        assert type(result) is (np.ndarray if releases else type(None))
+
+
+def test_loops_of_the_user_keep_no_thread_from_running():
+    @numbafunc.elementwise
+    def count_to(x):
+        total = 0.0
+        while total < x:
+            total = total + 1.0
+        return total
+
+    @numbafunc.elementwise
+    def count_from(x, y, z):
+        total = z
+        while total < x + y:
+            total = total + 1.0
+        return total
+
+    calls = (lambda most: count_to(np.full(2, most)), lambda most: count_from(np.full(2, most), np.ones((3, 1)), 0.0))
+    for call in calls:
+        for _ in range(3):
+            call(1.0)
+        done, times = threading.Event(), []
+
+        def note(done=done, times=times):
+            while not done.wait(0.001):
+                times.append(time.perf_counter())
+
+        other = threading.Thread(target=note)
+        other.start()
+        start = time.perf_counter()
+        try:
+            call(3e8)
+        finally:
+            end = time.perf_counter()
+            done.set()
+            other.join()
+        times = [start, *(moment for moment in times if start < moment < end), end]
+        assert max(b - a for a, b in itertools.pairwise(times)) < 0.5 * (end - start)
 
 
 def test_nothing_is_kept_by_calls():

@@ -582,6 +582,67 @@ def adding_in_place(carry, x):
     return carry * x[0] + x[1], x
 
 
+def doubling_in_place(carry, x):
+    total, row = carry
+    row *= 2.0
+    x *= 3.0
+    return (total + row.sum() * x.sum(), row), x
+
+
+def doubling(carry, x):
+    total, row = carry
+    row, x = row * 2.0, x * 3.0
+    return (total + row.sum() * x.sum(), row), x
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+@pytest.mark.parametrize("total", [0.5, np.float64(0.5)])
+@pytest.mark.parametrize("moving", [(0,), (1,), (0, 1)])
+def test_steps_in_place_change_no_variables(mode, total, moving):
+    # With a Python number in the carry the first step is taken more than once.
+    given = np.linspace(0.5, 1, 3), np.linspace(-1, 1, 8).reshape(4, 2)
+
+    def loss(step, *variables):
+        arrays = list(given)
+        for place, x in zip(moving, variables):
+            arrays[place] = x
+        row, xs = arrays
+        (last, _), ys = numbafunc.scan(step, (total, row), xs)
+        return np.sin(last) + np.sum(np.sin(ys)) + np.sum(row**3) + np.sum(xs**3)
+
+    def derivatives(step):
+        places = tuple(range(len(moving)))
+        variables = [given[place] for place in moving]
+        take = numbafunc.value_and_grad(lambda *x: loss(step, *x), argnums=places, mode=mode)
+        value, found = take(*variables)
+        return [value, *found]
+
+    for found, wanted in zip(derivatives(doubling_in_place), derivatives(doubling)):
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
+    variables = [given[place] for place in moving]
+    for number, x in enumerate(variables):
+        change = np.zeros_like(x)
+        change.flat[1] = 1e-6
+        others = [[y + sign * change if k == number else y for k, y in enumerate(variables)] for sign in (1, -1)]
+        difference = (loss(doubling, *others[0]) - loss(doubling, *others[1])) / 2e-6
+        np.testing.assert_allclose(derivatives(doubling_in_place)[1 + number].flat[1], difference, rtol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_bodies_of_while_loop_in_place_change_no_variables(mode):
+    def body(carry):
+        count, row = carry
+        row *= 2.0
+        return count + 1, row
+
+    def f(x):
+        _, last = numbafunc.while_loop(lambda carry: carry[0] < 3, body, (0, x))
+        return np.sum(last**2) + np.sum(x**3)
+
+    x = np.linspace(0.5, 1, 3)
+    np.testing.assert_allclose(numbafunc.grad(f, mode=mode)(x), 128 * x + 3 * x**2, rtol=1e-12)
+
+
 def test_entries_that_a_step_changes_in_place_serve_all_orders():
     xs = np.ones((4, 2))
 

@@ -10,7 +10,7 @@ import inspect
 import math
 import warnings
 from collections.abc import Sequence
-from functools import update_wrapper
+from functools import cache, update_wrapper
 from types import FunctionType
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -35,11 +35,16 @@ LARGEST_JACOBIAN = 2**10
 
 def is_dispatcher(f: Any) -> bool:
     """Whether something is a function compiled by Numba."""
-    if not is_imported() or not hasattr(f, "py_func"):
-        return False
+    kind: Any = type(f)
+    return is_imported() and hasattr(f, "py_func") and _is_dispatcher_type(kind)
+
+
+@cache
+def _is_dispatcher_type(kind: Any) -> bool:
+    """Whether objects of a type are functions compiled by Numba; Numba's class asks its metaclass, at each question."""
     from numba.core.dispatcher import Dispatcher
 
-    return isinstance(f, Dispatcher)
+    return bool(issubclass(kind, Dispatcher))
 
 
 def on_duals(f: Any) -> Any:

@@ -270,7 +270,7 @@ class Recording:
 
 def _moving(value: Any, joint: Recorder, place: int, width: int, level: int) -> Any:
     """A result with its recorded tangent."""
-    return make(value, PICKED.record((width, *value.shape), value.dtype, joint, place), level)
+    return make(value, PICKED.of(joint, (width, *value.shape), value.dtype, place), level)
 
 
 def _rows(x: Any, own: int, total: int, steps: int) -> Any:
@@ -359,7 +359,8 @@ class _Recurrence:
         """Cotangents of some results in one array, whose last axis has the elements of all."""
         if len(places) == 1 and places[0] in cotangents and len(shape) > 2:
             x = cotangents[places[0]].reshape(shape)
-            return np.require(x, x.dtype if x.dtype.char in "fd" else dtype, ["C", "A", "W"])
+            usual = x.flags.c_contiguous and x.flags.aligned and x.flags.writeable and x.dtype.char in "fd"
+            return x if usual else np.require(x, x.dtype if x.dtype.char in "fd" else dtype, ["C", "A", "W"])
         kept = len(shape) - 2
         sizes = [math.prod(one[kept:]) for one in shapes]
         whole = np.zeros((*shape[:-1], sum(sizes)), dtype)

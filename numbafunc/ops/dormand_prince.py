@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,21 +35,53 @@ STAGES: tuple[tuple[float, ...], ...] = (
 SOLUTION = STAGES[6]
 """The weights of the solution of order 5."""
 
-_ERROR = (71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40)
+ERROR = (71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40)
 _DENSE = (
     *(-12715105075 / 11282082432, 0.0, 87487479700 / 32700410799, -10690763975 / 1880347072),
     *(701980252875 / 199316789632, -1453857185 / 822651844, 69997945 / 29380423),
 )
 
 
+_END = (*SOLUTION, 0.0)
+
+
+# Functions of numbers, which Numba compiles too for the loop around a compiled function.
+
+
 def dense_weights(part: float) -> list[float]:
     """The weights of the seven stages for the solution inside of a step, at a part of its length."""
     rest = 1.0 - part
     smooth, inner = part * part * (3.0 - 2.0 * part), (part * rest) ** 2
-    weights = [smooth * b + inner * d for b, d in zip((*SOLUTION, 0.0), _DENSE, strict=True)]
+    weights = [smooth * _END[i] + inner * _DENSE[i] for i in range(7)]
     weights[0] += part * rest * rest
     weights[6] -= part * part * rest
     return weights
+
+
+def first_guess(of_state: float, of_slope: float, span: float) -> float:
+    """A size at which to look how the derivative changes, given norms of the state and of its derivative."""
+    size = 1e-6 if of_state < 1e-5 or of_slope < 1e-5 else 0.01 * of_state / of_slope
+    return min(size, span)
+
+
+def first_size(size: float, of_slope: float, curvature: float, span: float) -> float:
+    """A first step whose error is about what is tolerated, given the guess and how fast the derivative changes."""
+    largest = max(of_slope, curvature)
+    if not math.isfinite(largest):
+        return size
+    other = max(1e-6, 1e-3 * size) if largest <= 1e-15 else (0.01 / largest) ** 0.2
+    return min(100.0 * size, other, span)
+
+
+def shorter_size(length: float, error: float) -> float:
+    """The size to try after a step of this length, whose error was too large."""
+    return length * (max(0.2, 0.9 * error**-0.2) if math.isfinite(error) else 0.2)
+
+
+def next_size(length: float, error: float, grew: bool) -> float:
+    """The size of the step after an accepted one; it does not grow behind one that had to be made shorter."""
+    factor = 10.0 if error == 0.0 else min(10.0, 0.9 * error**-0.2)
+    return length * (factor if grew else min(1.0, factor))
 
 
 class Step(NamedTuple):
@@ -70,6 +103,13 @@ class Control(NamedTuple):
     first_step: float | None
 
 
+@lru_cache(maxsize=128)
+def control_of(dtype: Any, rtol: float, atol: float, max_steps: int, first_step: float | None) -> Control:
+    """The settings for states of a dtype, with tolerances that are not below its precision."""
+    limits = np.finfo(dtype)
+    return Control(max(rtol, 10 * float(limits.eps)), max(atol, float(limits.tiny)), max_steps, first_step)
+
+
 def steps(
     f: Callable[[Any, float], Any], y: Any, start: float, end: float, first: Any, control: Control
 ) -> Iterator[Step]:
@@ -79,7 +119,7 @@ def steps(
     """
     dtype = y.dtype
     nodes, rows = NODES, [np.array(row, dtype) for row in STAGES]
-    error_row = np.array(_ERROR, dtype)
+    error_row = np.array(ERROR, dtype)
     stages = np.empty((7, y.size), dtype)
     stages[0] = first
     before = [stages[:i] for i in range(7)]
@@ -118,10 +158,9 @@ def steps(
                 break
             if not length > smallest:
                 raise RuntimeError(_too_small(t, stages, new, control))
-            size = length * (max(0.2, 0.9 * error**-0.2) if math.isfinite(error) else 0.2)
+            size = shorter_size(length, error)
             grew = False
-        factor = 10.0 if error == 0.0 else min(10.0, 0.9 * error**-0.2)
-        size = length * (factor if grew else min(1.0, factor))
+        size = next_size(length, error, grew)
         yield Step(t, h, reached, new, stages)
         t, y = reached, new
         stages[0] = stages[6]
@@ -138,21 +177,15 @@ def _norm(error: Any, y: Any, new: Any, control: Control) -> float:
 def _first_size(
     f: Callable[[Any, float], Any], y: Any, t: float, towards: float, slope: Any, control: Control, span: float
 ) -> float:
-    """A first step whose error is about what is tolerated, by one evaluation nearby."""
+    """The size of the first step, by one evaluation nearby."""
     if control.first_step is not None:
         return control.first_step
     if not span or not y.size:
         return span
     of_state, of_slope = _norm(y, y, y, control), _norm(slope, y, y, control)
-    size = 1e-6 if of_state < 1e-5 or of_slope < 1e-5 else 0.01 * of_state / of_slope
-    size = min(size, span)
+    size = first_guess(of_state, of_slope, span)
     nearby = f(y + towards * size * slope, t + towards * size)
-    curvature = _norm(nearby - slope, y, y, control) / size
-    largest = max(of_slope, curvature)
-    if not math.isfinite(largest):
-        return size
-    other = max(1e-6, 1e-3 * size) if largest <= 1e-15 else (0.01 / largest) ** 0.2
-    return min(100.0 * size, other, span)
+    return first_size(size, of_slope, _norm(nearby - slope, y, y, control) / size, span)
 
 
 def _too_small(t: float, stages: Any, new: Any, control: Control) -> str:

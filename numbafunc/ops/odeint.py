@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,10 +17,15 @@ from numbafunc.dual.dtypes import is_long, long_words
 from numbafunc.dual.levels import innermost
 from numbafunc.dual.trees import SINGLE, as_one_array, flatten, flatten_with_names, tree_map
 from numbafunc.kinds.arguments import as_float, as_int
+from numbafunc.kinds.compiled import is_dispatcher
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.registry import CALLS, Call
 from numbafunc.limits import MOST_AXES
-from numbafunc.ops.dormand_prince import NODES, SOLUTION, STAGES, Control, Step, dense_weights, steps
+from numbafunc.ops.dormand_prince import NODES, SOLUTION, STAGES, Control, Step, control_of, dense_weights, steps
+from numbafunc.ops.prepared_loops import PREPARED, Described, keep_odeint
+
+if TYPE_CHECKING:
+    from numbafunc.ops.compiled_odeint import Solved
 
 __all__ = ["odeint"]
 
@@ -44,8 +49,9 @@ def odeint(
     f : callable
         ``f(y, t, *args)``: the derivative of the state, nested as `y0`, of the same shapes; where `y0` is an array, a
         list or tuple is taken as the array of its elements. It may refer to other arrays that are differentiated. A
-        function compiled by ``numba.njit`` runs compiled; for derivatives its Python source does, which then has to
-        return an array where the state is one.
+        function compiled by ``numba.njit`` runs compiled, and so does the loop around it if the state is an array of
+        real numbers with at least one axis, what `f` returns another one, and the parameters are numbers and arrays;
+        for derivatives its Python source runs, which then has to return an array where the state is one.
     y0 : array_like or nest of array_like
         The state at the first time: float32, float64 or complex numbers, an array or a nest of these. Integers are
         taken as float64. A list is a nest of numbers, not an array.
@@ -112,10 +118,22 @@ def odeint(
     """
     if not callable(f):
         raise TypeError(f"f is a {type(f).__name__}; wanted: a function of a state and a time")
+    described = key = None
+    if is_dispatcher(f):
+        described = Described()
+        key = f, described.form((y0, t, args))
+        prepared = PREPARED.get(key)
+        if prepared is not None:
+            found = prepared(y0, t, args, rtol, atol, max_steps, first_step)
+            if found is not None:
+                return found
     times, t = _times(t)
     system = _System(f, y0, args)
     control = system.control(rtol, atol, max_steps, first_step)
-    return system.solution(times, t, control)
+    solved = system.solved(times, control, system.moves or type(t) is Dual)
+    if solved is not None and described is not None:
+        keep_odeint(key, described)
+    return system.solution(times, t, control, solved)
 
 
 def _times(t: Any) -> tuple[list[float], Any]:
@@ -203,9 +221,7 @@ class _System:
             raise ValueError(f"max_steps is {max_steps!r}; wanted: a positive int")
         if first_step is not None and not 0 < as_float(first_step, "first_step", "a positive number") < math.inf:
             raise ValueError(f"first_step is {first_step!r}; wanted: a positive number")
-        least = 10 * float(np.finfo(self.dtype).eps)
-        tiny = float(np.finfo(self.dtype).tiny)
-        return Control(max(float(rtol), least), max(float(atol), tiny), most, first_step)
+        return control_of(self.dtype, float(rtol), float(atol), most, first_step)
 
     # The state as a vector of plain numbers.
 
@@ -290,10 +306,31 @@ class _System:
 
     # Steps.
 
-    def solution(self, times: list[float], t: Any, control: Control) -> Any:
+    def solved(self, times: list[float], control: Control, keep: bool) -> Solved | None:
+        """What the loop around a compiled function finds, with its steps where they are kept; None of other equations.
+
+        The function is evaluated once to see that it returns an array like the state.
+        """
+        if not is_dispatcher(self.plain_f) or not self.alone or not self.shapes[0] or self.dtype.char not in "fd":
+            return None
+        y0 = np.array(value_of(self.leaves[0]), order="C")
+        described = Described()
+        described.form((y0, self.plain_args))
+        if not described.usual or not y0.size:
+            return None
+        slope = self.plain_f(y0.copy(), self.number(times[0]), *self.plain_args)
+        if type(slope) is not np.ndarray or slope.shape != y0.shape or slope.dtype != y0.dtype:
+            return None
+        from numbafunc.ops.compiled_odeint import solve
+
+        return solve(self.plain_f, y0, np.array(times), self.plain_args, control, keep)
+
+    def solution(self, times: list[float], t: Any, control: Control, solved: Solved | None) -> Any:
         """The states at all times."""
+        if solved is not None and not self.moves and type(t) is not Dual:
+            return self.apart(solved.values)[0]
         values, states = [], []
-        for value, state in self.outputs(times, t, control):
+        for value, state in self.outputs(times, t, control, solved):
             values.append(value)
             states.append(state)
         parts = self.apart(np.stack(values))
@@ -305,14 +342,20 @@ class _System:
             ]
         return self.structure.unflatten(parts)
 
-    def outputs(self, times: list[float], t: Any, control: Control) -> Iterator[tuple[Any, list[Any] | None]]:
+    def outputs(
+        self, times: list[float], t: Any, control: Control, solved: Solved | None
+    ) -> Iterator[tuple[Any, list[Any] | None]]:
         """For each time the state as a vector, and its leaves with tangents, or None where nothing moves."""
         y = self.vector([value_of(x) for x in self.leaves]).astype(self.dtype)
         yield y, self.leaves
         start, end = times[0], times[-1]
-        first = self.plain(y.copy(), start)
-        if not np.isfinite(first).all():
-            raise ValueError(f"f is not finite at the first time, t = {start:g}; wanted: a finite derivative")
+        if solved is None:
+            first = self.plain(y.copy(), start)
+            if not np.isfinite(first).all():
+                raise ValueError(f"f is not finite at the first time, t = {start:g}; wanted: a finite derivative")
+            taken: Iterable[Step] = steps(self.plain, y, start, end, first, control)
+        else:
+            taken = solved.steps
         # From here on the times are numbers: a change of the first one, of value zero, is a step of that size.
         changes = [t[k] - times[k] for k in range(len(times))] if type(t) is Dual else None
         self.moves |= changes is not None
@@ -323,7 +366,7 @@ class _System:
             yield y, leaves if changes is None else self.shifted(leaves, start, changes[k])
             k += 1
         started = self.moves
-        for step in steps(self.plain, y, start, end, first, control):
+        for step in taken:
             began, stages = leaves, None
             if self.moves:
                 if not started:
@@ -335,7 +378,7 @@ class _System:
                 value, state = step.state, leaves
                 if times[k] != step.end:
                     weights = [step.size * w for w in dense_weights((times[k] - step.start) / step.size)]
-                    value = y + np.array(weights, self.dtype) @ step.stages
+                    value = solved.values[k] if solved else y + np.array(weights, self.dtype) @ step.stages
                     state = began if stages is None else self.combined(began, weights, stages)
                 if changes is not None:
                     state = self.shifted(state, times[k], changes[k])

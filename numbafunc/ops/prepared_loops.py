@@ -286,4 +286,29 @@ def keep_while_loop(key: Any, described: Described, driver: Any, initial: Any, l
     PREPARED[key] = call
 
 
-__all__ = ["PREPARED", "Described", "keep_scan", "keep_while_loop"]
+# odeint
+
+
+def keep_odeint(key: Any, described: Described) -> None:
+    """Prepare calls like one that the compiled loop has solved."""
+    from numbafunc.ops.compiled_odeint import solve
+    from numbafunc.ops.dormand_prince import control_of
+
+    y0, t = described.leaves[:2]
+    if not described.usual or described.level or type(y0) is not np.ndarray or type(t) is not np.ndarray:
+        return
+    if y0.dtype.char not in "fd" or t.dtype.char != "d" or t.ndim != 1:
+        return
+    f, dtype = key[0], y0.dtype
+
+    def call(y0: Any, t: Any, args: tuple[Any, ...], rtol: Any, atol: Any, max_steps: Any, first_step: Any) -> Any:
+        usual = type(rtol) is type(atol) is float and type(max_steps) is int and first_step is None
+        if not usual or not (0 <= rtol < math.inf and 0 <= atol < math.inf and max_steps > 0 and t.size and y0.size):
+            return None
+        found = solve(f, y0, t, args, control_of(dtype, rtol, atol, max_steps, None), keep=False)
+        return None if found is None else found.values.reshape((t.size, *y0.shape))
+
+    PREPARED[key] = call
+
+
+__all__ = ["PREPARED", "Described", "keep_odeint", "keep_scan", "keep_while_loop"]

@@ -259,6 +259,94 @@ def test_compiled_function(mode):
     np.testing.assert_allclose(got, -math.exp(-0.5), rtol=1e-6)
 
 
+@numba.njit
+def rotation(y, t, speed):
+    slope = np.empty_like(y)
+    slope[0], slope[1] = -speed * y[1], speed * y[0]
+    y[:] = 0  # its own
+    return slope
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(2,), (2, 3)])
+def test_compiled_loop_is_that_of_python(shape, dtype):
+    """Values beside SciPy and the loop in Python; again in a prepared call, and with derivatives, to the bit."""
+    y0, speed = np.arange(1, 1 + math.prod(shape)).reshape(shape).astype(dtype), dtype(3)
+    for times in ([0.0, 0.0, 0.3, 0.3, 20.0], [2.0, 1.5, -4.0], [1.0, 1.0], [0.5]):
+        times = np.array(times)
+        for options in ({}, {"first_step": 1e-3}, {"first_step": 50.0}, {"rtol": 1e-4, "atol": 1e-4}):
+            got = odeint(rotation, y0, times, speed, **options)
+            assert (got.shape, got.dtype) == ((len(times), *shape), dtype)
+            in_python = odeint(rotation.py_func, y0, times, speed, **options)
+            np.testing.assert_allclose(got, in_python, rtol=1e-10 if dtype is np.float64 else 2e-4, atol=1e-9)
+            np.testing.assert_array_equal(odeint(rotation, y0, times, speed, **options), got)
+            again = jvp(lambda y, times=times, o=options: odeint(swinging, y, times, speed, **o), (y0,), (y0,))[0]
+            np.testing.assert_array_equal(again, odeint(swinging, y0, times, speed, **options))
+        angle = speed * (times - times[0])
+        exact = np.stack([y0[0] * np.cos(a) - y0[1] * np.sin(a) for a in angle])
+        tight = odeint(rotation, y0, times, speed, rtol=1e-10, atol=1e-10)
+        np.testing.assert_allclose(tight[:, 0], exact, atol=1e-7 if dtype is np.float64 else 1e-3)
+
+
+@numba.njit
+def swinging(y, t, speed):
+    return speed * y * np.cos(t)
+
+
+def test_compiled_loop_takes_as_many_evaluations():
+    """The function counts them in an array that it is given."""
+    seen = np.zeros(1)
+
+    def counting(y, t, seen):
+        seen[0] += 1
+        return -y * np.cos(t)
+
+    for times in (np.array([0.0, 5.0]), np.array([0.0, 40.0])):
+        counts = []
+        for f in (counting, numba.njit(counting)):
+            seen[0] = 0
+            odeint(f, np.ones(2), times, seen)
+            counts.append(seen[0])
+        assert counts[1] == counts[0] + 1  # which shows what the function returns
+
+
+@modes
+def test_derivatives_of_compiled_loops(mode):
+    """Of more steps than there is room for at first; by a time as well."""
+    times = np.array([0.0, 1.0, 30.0])
+
+    def last(speed, end):
+        return odeint(swinging, np.ones(2), np.stack([0.0, 1.0, end]), speed, **TIGHT)[2, 0]
+
+    assert odeint(swinging, np.ones(2), times, 2.0, **TIGHT)[2, 0] == last(2.0, 30.0)
+    value = math.exp(2 * math.sin(30))
+    np.testing.assert_allclose(last(2.0, 30.0), value, rtol=1e-9)
+    got = grad(last, (0, 1), mode=mode)(2.0, 30.0)
+    np.testing.assert_allclose(got, (math.sin(30) * value, 2 * math.cos(30) * value), rtol=1e-8)
+
+
+def test_errors_of_compiled_functions_are_those_of_others():
+    square = numba.njit(lambda y, t: y * y)
+    shorter = numba.njit(lambda y, t: y[1:])
+    late = numba.njit(lambda y, t: y[: 1 if t > 0.5 else 2])
+    times = np.array([0.0, 1.0])
+    assert odeint(square, np.full(2, 0.1), times).shape == (2, 2)  # from here on there is a prepared call
+    wanted = {
+        "not finite": (ValueError, lambda: odeint(square, np.array([1.0, np.nan]), times)),
+        "ascending": (ValueError, lambda: odeint(square, np.ones(2), np.array([0.0, 1.0, 0.5]))),
+        "t\\[1\\] is not finite": (ValueError, lambda: odeint(square, np.ones(2), np.array([0.0, np.inf]))),
+        "rtol is -1": (ValueError, lambda: odeint(square, np.ones(2), times, rtol=-1.0)),
+        "max_steps=3": (RuntimeError, lambda: odeint(square, np.full(2, 0.1), times, max_steps=3)),
+        "singularity": (RuntimeError, lambda: odeint(square, np.ones(2), 2 * times)),
+        "at the first time": (ValueError, lambda: odeint(square, np.full(2, 1e300), times)),
+        "shape \\(1,\\)": (ValueError, lambda: odeint(shorter, np.ones(2), times)),
+        "of shape \\(1,\\)": (ValueError, lambda: odeint(late, np.ones(2), times)),
+    }
+    for words, (kind, call) in wanted.items():
+        with pytest.raises(kind, match=words):
+            call()
+
+
 @equations
 def test_steps_are_those_of_scipy(name):
     f, p, y0 = EQUATIONS[name]

@@ -19,6 +19,7 @@ import pytest
 import numbafunc as library
 from numbafunc.backend import is_device_array
 from numbafunc.dual.array import Dual, assemble, components, on_device
+from numbafunc.dual.recorder import Primitive, Recorder
 from numbafunc.kinds import elementwise, reduction
 
 ACTIVE = os.environ.get("NUMBAFUNC_TEST_BACKEND", "cpu") == "cuda"
@@ -84,15 +85,24 @@ def to_device(array):
 
 def _moved(x):
     if type(x) is Dual:
-        return assemble({levels: to_device(part) for levels, part in components(x).items()})
+        return assemble({levels: _moved(part) for levels, part in components(x).items()})
+    if type(x) is Recorder:
+        return _TO_DEVICE.of(x, x.shape, x.dtype)
     return to_device(x) if isinstance(x, np.ndarray) else x
 
 
 def _back(x):
     if type(x) is Dual:
         return assemble({levels: _back(part) for levels, part in components(x).items()})
+    if type(x) is Recorder:
+        return _FROM_DEVICE.of(x, x.shape, x.dtype)
     assert is_device_array(x), f"{type(x)} is not on the device"
     return x.copy_to_host()
+
+
+# Reverse mode takes cotangents the other way, so that the steps between run on the device.
+_TO_DEVICE = Primitive("copy to the device", _moved, lambda cotangent, place, x: _back(cotangent))
+_FROM_DEVICE = Primitive("copy from the device", _back, lambda cotangent, place, x: _moved(cotangent))
 
 
 def _all_back(result):

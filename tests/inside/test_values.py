@@ -233,22 +233,32 @@ def test_dtypes_and_layouts(name):
     assert_same_bits_as_from_python([call] * len(FORMS), [form(shape) for form in FORMS.values()])
 
 
-@pytest.mark.parametrize("name", sorted(CASES))
-def test_parallel_loops(name):
-    shape, call = CASES[name][0]
-    function = function_of(call)
-    inside = numba.njit(function)
+def first_calls(together=4):
+    """The first call of each function, those of one shape in groups: any parallel loop takes seconds to compile."""
+    calls = {}
+    for name in sorted(CASES):
+        shape, call = CASES[name][0]
+        calls.setdefault(shape, []).append(call)
+    for shape, of_shape in calls.items():
+        for start in range(0, len(of_shape), together):
+            group = of_shape[start : start + together]
+            yield pytest.param(shape, group, id=" ".join(map(name_of, group)).replace("numbafunc.", ""))
 
-    @numba.njit(parallel=True)
-    def many(xs, results):
-        for i in numba.prange(len(xs)):
-            results[i] = inside(xs[i])
 
+@pytest.mark.parametrize(("shape", "calls"), list(first_calls()))
+def test_parallel_loops(shape, calls):
+    functions = [function_of(call) for call in calls]
+    namespace = {f"inside{k}": numba.njit(function) for k, function in enumerate(functions)}
+    given = ", ".join(f"results{k}" for k in range(len(calls)))
+    body = "".join(f"        results{k}[i] = inside{k}(xs[i])\n" for k in range(len(calls)))
+    namespace["prange"] = numba.prange
+    exec(f"def many(xs, {given}):\n    for i in prange(len(xs)):\n{body}", namespace)
     xs = operand((9, *shape))
-    expected = np.stack([from_python(function, x) for x in xs])
-    results = np.empty_like(expected)
-    many(xs, results)
-    assert_same_bits(results, expected)
+    expected = [np.stack([from_python(function, x) for x in xs]) for function in functions]
+    results = list(map(np.empty_like, expected))
+    numba.njit(parallel=True)(namespace["many"])(xs, *results)
+    for call, found, wanted in zip(calls, results, expected):
+        assert_same_bits(found, wanted, call)
 
 
 def test_numbers():

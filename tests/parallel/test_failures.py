@@ -4,17 +4,15 @@ import os
 import time
 
 import pytest
-from rank_launcher import needs_ranks, run_ranks
-from sweep import thorough
+from rank_launcher import in_one_job, needs_ranks, run_ranks
 
 LIMIT = 2
 
 
 @needs_ranks
-@pytest.mark.parametrize("ranks", [2, *thorough(3)])
-def test_mismatches_raise_on_every_rank(tmp_path, ranks):
-    result = run_ranks(tmp_path, ranks, "mismatches.py")
-    assert all("done" in log for log in result.logs), str(result)
+@in_one_job("mismatches.py", ranks=[2], more=[3])
+def test_mismatches_raise_on_every_rank(logs):
+    assert all("done" in log for log in logs)
 
 
 @needs_ranks

@@ -2,38 +2,35 @@
 
 import numpy as np
 import pytest
-from rank_launcher import needs_ranks, run_ranks
+from rank_launcher import in_one_job, needs_ranks, run_ranks
 from sweep import thorough
 
 pytestmark = needs_ranks
 
 
-@pytest.mark.parametrize("ranks", [2, 3, *thorough(1, 4)])
-def test_values(tmp_path, ranks):
-    result = run_ranks(tmp_path, ranks, "values.py")
-    assert all("test_broadcast" in log for log in result.logs), str(result)
+@in_one_job("values.py", ranks=[2, 3], more=[1, 4])
+def test_values(logs):
+    assert all("test_broadcast" in log for log in logs)
 
 
-@pytest.mark.parametrize("ranks", [2, *thorough(1, 3)])
-def test_derivatives(tmp_path, ranks):
-    run_ranks(tmp_path, ranks, "derivatives.py")
+@in_one_job("derivatives.py", ranks=[2], more=[1, 3])
+def test_derivatives(logs):
+    assert all("test_derivatives_on_some_ranks_only_are_refused" in log for log in logs)
 
 
-@pytest.mark.parametrize("ranks", [2, *thorough(1, 3, 4)])
-def test_functions_that_move_data(tmp_path, ranks):
-    result = run_ranks(tmp_path, ranks, "moving.py")
-    assert all("test_bad_arguments" in log for log in result.logs), str(result)
+@in_one_job("moving.py", ranks=[2], more=[1, 3, 4])
+def test_functions_that_move_data(logs):
+    assert all("test_bad_arguments" in log for log in logs)
 
 
-@pytest.mark.parametrize("ranks", [2, *thorough(1, 3, 4, 6)])
-def test_ghost_layers(tmp_path, ranks):
-    result = run_ranks(tmp_path, ranks, "halos.py")
-    assert all("done" in log for log in result.logs), str(result)
+@in_one_job("halos.py", ranks=[2], more=[1, 3, 4, 6])
+def test_ghost_layers(logs):
+    assert all("done" in log for log in logs)
 
 
-@pytest.mark.parametrize("ranks", [2, *thorough(1, 4)])
-def test_axes(tmp_path, ranks):
-    run_ranks(tmp_path, ranks, "axes.py")
+@in_one_job("axes.py", ranks=[2], more=[1, 4])
+def test_axes(logs):
+    assert all("test_messages_of_the_program_do_not_meet_ours" in log for log in logs)
 
 
 @pytest.mark.parametrize("ranks", [2, *thorough(1, 3, 4)])
@@ -57,10 +54,9 @@ def test_more_ranks_than_cores(tmp_path, ranks):
     assert all("done" in log for log in result.logs), str(result)
 
 
-@pytest.mark.parametrize("ranks", [2, *thorough(1, 3)])
-def test_all_functions_inside_compiled_functions(tmp_path, ranks):
-    result = run_ranks(tmp_path, ranks, "inside_all.py")
-    assert all("test_derivatives" in log for log in result.logs), str(result)
+@in_one_job("inside_all.py", ranks=[2], more=[1, 3])
+def test_all_functions_inside_compiled_functions(logs):
+    assert all("test_derivatives" in log for log in logs)
 
 
 @pytest.mark.parametrize("hidden", [0, 128])
@@ -83,17 +79,16 @@ def test_the_demo_finds_the_weights_of_a_single_process_and_rank_0_alone_reports
         (tmp_path / "figure.png").unlink()
 
 
-@pytest.mark.parametrize("ranks", [2, *thorough(1, 4)])
-def test_the_check_of_a_job(tmp_path, ranks):
-    result = run_ranks(tmp_path, ranks, "check.py", COLUMNS="120")
-    first, *others = result.logs
+@in_one_job("check.py", ranks=[2], more=[1, 4])
+def test_the_check_of_a_job(logs, ranks):
+    first, *others = logs
     assert [log.strip() for log in others] == ["done"] * (ranks - 1)
     for text in (f"numbafunc.parallel on {ranks} rank", f"{ranks} rank", "MPI_THREAD_MULTIPLE", "sum of 78.12 KB"):
-        assert text in first, str(result)
-    assert first.count("FAILED") == (2 if ranks > 1 else 1), str(result)
+        assert text in first
+    assert first.count("FAILED") == (2 if ranks > 1 else 1), first
     if ranks > 1:
         for text in ("an error on all ranks", "psum_start of 78.12 KB", "not seen on rank 0, 1"):
-            assert text in first, str(result)
+            assert text in first
 
 
 def test_ranks_share_the_cores(tmp_path):

@@ -1,13 +1,9 @@
-"""Runs programs on several ranks: in a process group of their own, with a log for each rank and a limit of time.
-
-As a module, what tests use; as a program, what each rank runs first.
-"""
+"""Runs programs on several ranks: in a process group of their own, with a log for each rank and a limit of time."""
 
 import contextlib
 import fcntl
 import importlib.util
 import os
-import runpy
 import shutil
 import signal
 import subprocess
@@ -16,8 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
+from sweep import thorough
 
 PROGRAMS = Path(__file__).parent.parent / "parallel" / "rank_programs"
+START = Path(__file__).with_name("rank_start.py")
 SECONDS = 120
 FOREIGN = ("PMI", "PMIX", "OMPI_", "PRTE_", "HYD", "MPI_", "MPIR_", "SLURM_", "FLUX_", "PALS_", "NUMBAFUNC_MPI")
 # Open MPI refuses to run as root, and more ranks than cores, unless it is told that this is meant.
@@ -43,6 +41,16 @@ def missing():
 
 # Where ranks are what is to be tested, their absence is a failure.
 needs_ranks = pytest.mark.skipif(bool(missing()) and "NUMBAFUNC_TEST_RANKS" not in os.environ, reason=missing())
+
+
+def in_one_job(program, ranks, more):
+    """Arguments for a test of what a program wrote on each of some numbers of ranks; ``more`` are for long sweeps.
+
+    The fixture ``logs`` starts a job for each number of ranks, in which all such programs run: a start takes longer
+    than most of them.
+    """
+    cases = [(program, number) for number in ranks] + thorough(*((program, number) for number in more))
+    return pytest.mark.parametrize(("program", "ranks"), cases)
 
 
 class Result:
@@ -104,7 +112,7 @@ def run_ranks(folder, ranks, program, *arguments, seconds=SECONDS, fails=False, 
     }
     logs = folder / f"logs-{len(list(folder.iterdir()))}"
     logs.mkdir()
-    command = [find_launcher(), "-n", str(ranks), sys.executable, __file__, str(logs), str(seconds)]
+    command = [find_launcher(), "-n", str(ranks), sys.executable, str(START), str(logs), str(seconds)]
     with (logs / "launcher.log").open("w") as log:
         process = subprocess.Popen(
             [*command, str(PROGRAMS / program), *map(str, arguments)],
@@ -130,22 +138,3 @@ def run_ranks(folder, ranks, program, *arguments, seconds=SECONDS, fails=False, 
     assert isinstance(status, int), str(result)
     assert (status != 0) == fails, str(result)
     return result
-
-
-def main():
-    logs, seconds, program, *arguments = sys.argv[1:]
-    rank = next(os.environ[name] for name in ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK") if name in os.environ)
-    log = os.open(Path(logs, f"rank-{rank}.log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
-    fcntl.flock(log, fcntl.LOCK_EX)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    import faulthandler
-
-    faulthandler.dump_traceback_later(float(seconds), exit=True)
-    sys.argv = [program, *arguments]
-    sys.path[0] = str(Path(program).parent)
-    runpy.run_path(program, run_name="__main__")
-
-
-if __name__ == "__main__":
-    main()

@@ -8,6 +8,7 @@ from __future__ import annotations
 # The functions of the module signal look up the name of each number, which takes as long as a collective call.
 import _signal  # type: ignore[import-not-found]
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -15,11 +16,15 @@ from functools import wraps
 from types import FrameType
 from typing import Any, TypeVar
 
+from numbafunc.process_lock import watch_forks
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 _NUMBERS = sorted(map(int, signal.valid_signals()))
 _depth = [0]
+_held: list[dict[int, Any]] = []
+"""The handlers that are held back, for each block that is under way in the main thread."""
 
 
 def are_held_back() -> bool:
@@ -47,6 +52,8 @@ def held_back() -> Iterator[None]:
     For the rare pieces of work that an exception must not end in their midst: compilation, and what the other ranks of
     a job wait for, unless it is one exchange. Python runs handlers in the main thread alone.
     """
+    if threading.active_count() > 1:
+        watch_forks()  # another thread may fork meanwhile
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -65,9 +72,11 @@ def held_back() -> Iterator[None]:
             handlers[number] = handler
             _signal.signal(number, hold)
         _depth[0] += 1
+        _held.append(handlers)
         try:
             yield
         finally:
+            _held.pop()
             _depth[0] -= 1
     finally:
         over[0] = True
@@ -86,6 +95,22 @@ def _deliver(came: list[tuple[int, FrameType | None]], handlers: dict[int, Any])
             handlers[number](number, frame)
         finally:  # the others come too
             _deliver(came[1:], handlers)
+
+
+def _free_in_child() -> None:
+    """Give handlers back in a child that another thread than the main one has forked, which ends no block of that."""
+    if _held and threading.get_ident() != _main[0]:
+        for number, handler in _held[0].items():
+            _signal.signal(number, handler)
+        _held.clear()
+        _depth[0] = 0
+    _main[0] = threading.get_ident()
+
+
+_main = [threading.main_thread().ident]
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_free_in_child)
 
 
 def uninterrupted(function: _Function) -> _Function:

@@ -1,21 +1,115 @@
-"""Locks of a process: a forked child, where the thread that held one does not go on, has them anew."""
+"""Forks while other threads work: the child finds no lock held, and nothing half done, by a thread that it lacks.
+
+While something is compiled or loaded, or Numba is imported, a fork waits: the child could not go on with it. So the
+thread that forks takes the locks of Numba's compiler and of LLVM, and ours for machine code.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 import threading
+from importlib import import_module
+from typing import Any, TypeVar
+
+Lock = TypeVar("Lock")
+
+# Those of Numba and of LLVM, by the modules that have them: nothing is imported for a fork.
+_OTHERS = {
+    "numba.core.compiler_lock": ("global_compiler_lock", "_lock"),
+    "numba.np.ufunc.parallel": ("_backend_init_thread_lock",),
+    "llvmlite.binding.ffi": ("lib", "_lock", "_lock"),
+}
+_PACKAGES = frozenset(("llvmlite", "numba", "numbafunc"))
+
+_begin = threading.RLock()
+_watching = False
+
+_OWN: list[Any] = [_begin]  # so that there is one always
 
 
-class ProcessLock:
-    """A reentrant lock, ``lock``, which a forked child makes anew. Ask for it each time: ``with known.lock:``."""
-
-    def __init__(self) -> None:
-        self._make()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._make)
-
-    def _make(self) -> None:
-        self.lock = threading.RLock()
+def free_in_children(lock: Any) -> Any:
+    """The lock, for some lines of Python only, which is free in a forked child whoever held it."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lock._at_fork_reinit)
+    return lock
 
 
-__all__ = ["ProcessLock"]
+def held_by_forks(lock: Lock) -> Lock:
+    """The lock, a reentrant one, which a thread takes before it forks once :func:`watch_forks` has been called."""
+    _OWN.append(lock)
+    return lock
+
+
+def watch_forks() -> None:
+    """Let forks wait from now on; to be called where another thread than the one that compiles may fork."""
+    global _watching
+    if _watching or not hasattr(os, "register_at_fork"):
+        return
+    # What is registered last comes first before a fork. A thread that compiles may wait for the lock of logging.
+    import_module("logging")
+    with _begin:
+        if not _watching:
+            _watching = True
+            os.register_at_fork(before=_before, after_in_parent=_after, after_in_child=_after)
+
+
+def _locks() -> list[Any]:
+    found = []
+    for name, path in _OTHERS.items():
+        lock: Any = sys.modules.get(name)
+        for word in path:
+            lock = getattr(lock, word, None)
+        found.append(lock)
+    return [*(lock for lock in found if lock is not None), *_OWN]
+
+
+def _being_imported() -> set[str]:
+    return {
+        name
+        for name, module in list(sys.modules.items())
+        if name.partition(".")[0] in _PACKAGES and getattr(getattr(module, "__spec__", None), "_initializing", False)
+    }
+
+
+_held: dict[int, contextlib.ExitStack] = {}
+"""What threads hold that are forking now."""
+
+
+def _before() -> None:
+    own: set[str] = set()  # modules that this thread imports itself
+    first: Any = None
+    while True:
+        with contextlib.ExitStack() as stack:
+            # Wait for one while no other is held: threads take them in various orders.
+            first = first or _locks()[0]
+            first.acquire()
+            stack.callback(first.release)
+            # There may be more of them by now.
+            blocked = next((lock for lock in _locks() if lock is not first and not _taken(lock, stack)), None)
+            modules = _being_imported() - own
+            if blocked is None and not modules:
+                _held[threading.get_ident()] = stack.pop_all()
+                return
+        first = blocked
+        for name in modules:
+            with contextlib.suppress(Exception):
+                import_module(name)  # waits for the thread that does
+        own |= modules
+
+
+def _taken(lock: Any, stack: contextlib.ExitStack) -> bool:
+    taken = bool(lock.acquire(blocking=False))
+    if taken:
+        stack.callback(lock.release)
+    return taken
+
+
+def _after() -> None:
+    stack = _held.pop(threading.get_ident(), None)  # None where a signal handler's exception has ended the wait
+    if stack is not None:
+        stack.close()
+
+
+__all__ = ["free_in_children", "held_by_forks", "watch_forks"]

@@ -13,6 +13,7 @@ import contextvars
 import ctypes
 import math
 import os
+import threading
 import warnings
 from collections.abc import Callable
 from importlib import import_module
@@ -20,7 +21,7 @@ from typing import Any
 
 from numpy import dtype, empty, ndarray
 
-from numbafunc.process_lock import ProcessLock
+from numbafunc.process_lock import held_by_forks
 from numbafunc.recycled_blocks import SMALLEST, Handler, Pool, new_handler
 
 VARIABLE = "NUMBAFUNC_RESULT_MEMORY"
@@ -49,7 +50,7 @@ def limit() -> int:
 
 def _first(_: None) -> Any:
     """Make our handler, which takes a few milliseconds, at the first question which handler is set."""
-    with _process.lock:
+    with _lock:
         if _handler_set is _first:
             most = limit()
             if most:
@@ -67,7 +68,7 @@ _default: Any = None
 _variable: contextvars.ContextVar[Any]
 _new_context: Callable[[], contextvars.Context]
 _pool: Pool | None = None
-_process = ProcessLock()
+_lock = held_by_forks(threading.RLock())
 
 
 def _turn_off() -> None:

@@ -29,6 +29,7 @@ from numbafunc.cpu.identity import UnidentifiableError, class_words, identify, i
 from numbafunc.numbers.numba_array import NumberArray, floats_of, make_enter, make_store
 from numbafunc.numbers.numba_creation import replacements
 from numbafunc.numbers.numba_type import Algebra, NumberType
+from numbafunc.process_lock import held_by_forks
 
 FUNCTIONS: dict[Any, Any] = {}
 """What stands in the place of functions of this package, by these functions."""
@@ -36,7 +37,7 @@ FUNCTIONS: dict[Any, Any] = {}
 _COPIES: WeakKeyDictionary[Any, dict[Algebra, Any]] = WeakKeyDictionary()
 _FOR_VALUES: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 _IDENTITIES: WeakKeyDictionary[Any, str | None] = WeakKeyDictionary()
-_LOCK = threading.RLock()
+_LOCK = held_by_forks(threading.RLock())
 
 
 class Coefficients(NamedTuple):

@@ -26,14 +26,14 @@ from numbafunc.cpu.cache_entries import keep, packed, read, unpacked
 from numbafunc.cpu.cache_folder import NOTE
 from numbafunc.cpu.cache_key import numba_folder
 from numbafunc.numba_import import import_numba
-from numbafunc.process_lock import ProcessLock
+from numbafunc.process_lock import held_by_forks
 
-_process = ProcessLock()
+_lock = held_by_forks(threading.RLock())
 
 
 def alone() -> threading.RLock:
     """The lock of the thread that puts machine code into memory, as only one at a time may do."""
-    return _process.lock
+    return _lock
 
 
 # How the names of variables begin that hold the environments of functions.

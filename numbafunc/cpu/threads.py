@@ -39,6 +39,7 @@ def start() -> tuple[str, int]:
     """
     with held_back():
         most, layer_is_chosen = _settings()
+        choose_for(most)
         if thread_pool.exists() and not layer_is_chosen:
             thread_pool.set_count(_of_rank(most))
             after_import(_follow_numba)
@@ -92,6 +93,8 @@ def _follow_numba() -> None:
 
     def follow() -> None:
         most = parallel.NUM_THREADS
+        if most != _most:  # it was set between
+            choose_for(most)
         if parallel._get_num_threads() == most:
             parallel._set_num_threads(_of_rank(most))
         thread_pool.set_count(most, llvm.address_of_symbol("get_num_threads"))
@@ -118,6 +121,16 @@ class Kernels(Bounded):
 _KEPT: list[weakref.ref[Kernels]] = []
 
 
+_most = 1
+
+
+def choose_for(most: int) -> None:
+    """Choose kernels for a process that may have so many threads from now on; let go of those that are kept."""
+    global _most
+    _most = most
+    forget()
+
+
 def forget() -> None:
     """Let go of all kernels that are kept, so that later calls choose anew between one thread and several."""
     for reference in list(_KEPT):  # threads may make and drop some meanwhile
@@ -136,11 +149,20 @@ if hasattr(os, "register_at_fork"):
 
 
 def parallel_allowed() -> bool:
-    """Whether a kernel may use several threads here and now."""
+    """Whether kernels for several threads are to be used.
+
+    That is so while the number of threads is 1 too, where the program can raise it: kernels are kept, ask for the
+    number at each call, and take no longer on one thread than those that are for one.
+    """
     layer, process = start()
     if layer == "workqueue" or (layer == "omp" and process != os.getpid()):
         return False
-    return count() > 1
+    return _most > 1
+
+
+def usual_count() -> int:
+    """The number of threads for which loops are divided, now or when the program has raised it to the usual one."""
+    return max(count(), _of_rank(_most))
 
 
 def count() -> int:

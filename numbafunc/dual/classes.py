@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from numbafunc.process_lock import free_in_children
+
 NAMESPACE = "numbafunc"
 
 _ARRAYS = ("__array__", "__array_interface__", "__cuda_array_interface__", "__dlpack__")
@@ -19,7 +21,7 @@ _ARRAYS = ("__array__", "__array_interface__", "__cuda_array_interface__", "__dl
 LEAVES: set[type] = {np.ndarray, np.float64, np.float32, float, int}
 """The usual types of leaves, which need no look for fields."""
 
-_lock = threading.Lock()
+_lock = free_in_children(threading.Lock())
 _registered: set[type] = set()
 
 

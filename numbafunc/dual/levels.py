@@ -15,6 +15,7 @@ from typing import Any
 from numpy import ndarray
 
 from numbafunc.dual.errors import translated
+from numbafunc.process_lock import free_in_children
 from numbafunc.result_memory import DERIVATIVES_FROM, Token, begin_recycling, end_recycling
 
 FIRST_DRAWN = 10**6
@@ -36,7 +37,7 @@ RECYCLING: dict[int, Token] = {}
 LIVE: set[int] = set()
 """The levels that may take part in computations."""
 
-_lock = threading.Lock()
+_lock = free_in_children(threading.Lock())
 _next = FIRST_DRAWN
 _runs = 0
 

@@ -346,7 +346,7 @@ class _View(NamedTuple):
         if self.inner == 1:
             return (self.blocks, self.length)
         # Results do not depend on how many columns a thread takes together. Long runs are read faster.
-        share = -(-self.inner // (threads.count() if self.is_large else 1))
+        share = -(-self.inner // (threads.usual_count() if self.is_large else 1))
         return (self.blocks, self.length, self.inner, max(32, min(LARGEST_TILE, -(-share // 32) * 32)))
 
     def varies(self, lengths: tuple[int, ...]) -> tuple[bool, bool, bool]:

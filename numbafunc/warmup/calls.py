@@ -45,15 +45,14 @@ def prepare(check: bool) -> None:
 
 
 def work(unit: Unit) -> Outcome:
-    """Make all calls of a unit: with one thread and with all, whose kernels differ."""
+    """Make all calls of a unit: as in a process with one thread and with all, whose kernels differ."""
     kernels = Kernels()
     missing: dict[str, None] = {}
     errors: dict[str, None] = {}
-    numba = import_numba()
+    most = import_numba().config.NUMBA_NUM_THREADS
     threads.start()
-    for count in (1, numba.config.NUMBA_NUM_THREADS):
-        numba.set_num_threads(count)
-        threads.forget()
+    for count in (1, most):
+        threads.choose_for(count)
         for words, call in _calls(unit):
             try:
                 call()

@@ -127,3 +127,71 @@ if __name__ == "__main__":
 """
     )
     assert programs.run(program, NUMBA_NUM_THREADS="2") == "[0, 1, 2, 3, 0, 1, 2, 3]"
+
+
+AMID = """
+import logging
+import os
+import signal
+import threading
+import time
+import numba
+import numbafunc
+from numba.extending import overload
+from numbafunc.cpu.kernel_loader import alone
+from numbafunc.interrupts import held_back
+
+started, arguments = threading.Event(), iter((1.0, 1))
+
+def slow(x):
+    pass
+
+@overload(slow)
+def compile_slow(x):
+    started.set()
+    time.sleep(0.5)
+    logging.getLogger("a name that is new").info("a thread that forks must not hold the lock of logging")
+    return lambda x: x
+
+def compiling():
+    with held_back():
+        numba.njit(lambda x: slow(x))(next(arguments))  # of a new type each time
+
+def loading():
+    with held_back(), alone():
+        started.set()
+        time.sleep(0.5)
+
+def holding():
+    with held_back():  # which is no reason for a fork to wait
+        started.set()
+        time.sleep(0.5)
+
+def fork():
+    started.wait()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(100)  # ends a child that waits for ever
+        assert numba.njit(lambda x: x + 1)(1.0) == 2.0
+        with alone():
+            pass
+        os.kill(os.getpid(), signal.SIGUSR1)
+        os._exit(0 if handled else 3)
+    statuses.append(os.waitpid(child, 0)[1])
+
+handled, statuses = [], []
+signal.signal(signal.SIGUSR1, lambda *_: handled.append(1))
+for work in (compiling, loading, holding):
+    for first, second in ((work, fork), (fork, work)):  # the thread that forks is the main one, or the other
+        started.clear()
+        other = threading.Thread(target=first, daemon=True)
+        other.start()
+        second()
+        other.join(200)
+print(statuses)
+"""
+
+
+@needs_fork
+def test_fork_while_another_thread_compiles_or_loads(programs):
+    assert programs.run(AMID) == "[0, 0, 0, 0, 0, 0]"

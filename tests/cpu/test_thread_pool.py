@@ -203,3 +203,62 @@ def test_the_code_is_valid_for_each_processor(processor):
     module.verify()
     names = {function.name for function in module.functions if not function.is_declaration}
     assert {*RENAMED.values()} < names
+
+
+RAISED = """
+import ctypes
+import os
+import numba
+import numpy as np
+import numbafunc
+from numbafunc import loss
+from numbafunc.cpu import thread_pool
+
+numba.set_num_threads(1)
+random = np.random.default_rng(0)
+x = random.normal(size=(400, 500))
+images = x.reshape(5, 1, 200, 200)
+own = numbafunc.elementwise(lambda x: x * x + 1)
+CASES = {
+    "light": (numbafunc.relu, x),
+    "elementwise": (numbafunc.sigmoid, x),
+    "user's": (own, x),
+    "two operands": (lambda x: loss.mean_squared_error(x, x[::-1]), x),
+    "rows": (lambda x: numbafunc.softmax(x, 1), x),
+    "columns": (lambda x: numbafunc.softmax(x, 0), x),
+    "row": (numbafunc.logsumexp, x.ravel()),
+    "movement": (lambda x: numbafunc.space_to_channel2d(x, 2), images),
+    "padding": (lambda x: numbafunc.pad(x, 2, mode="reflect"), images),
+    "pool": (lambda x: numbafunc.max_pool_2d(x, 2), images),
+    "mean pool": (lambda x: numbafunc.average_pool_2d(x, 3), images),
+    "resize": (lambda x: numbafunc.interpolate(x, (300, 100)), images),
+    "largest": (lambda x: numbafunc.top_k(x, 5)[0], x),
+}
+
+def pulled(f, x):
+    value, pull = numbafunc.vjp(f, x)
+    return pull(np.ones_like(value))[0]
+
+calls = {name: lambda f=f, x=x: f(x) for name, (f, x) in CASES.items()}
+for name in ("elementwise", "rows", "pool", "resize"):
+    f, x = CASES[name]
+    calls[name + ", jvp"] = lambda f=f, x=x: numbafunc.jvp(f, (x,), (np.ones_like(x),))[1]
+    calls[name + ", vjp"] = lambda f=f, x=x: pulled(f, x)
+results = {name: [np.asarray(call()) for _ in range(3)][-1] for name, call in calls.items()}
+
+# Now there are two. A kernel that can be shared out asks for their number when it is called.
+asked = []
+counter = ctypes.CFUNCTYPE(ctypes.c_int32)(lambda: asked.append(1) or 2)
+thread_pool.set_count(2, ctypes.cast(counter, ctypes.c_void_p).value)
+for name, call in calls.items():
+    asked.clear()
+    np.testing.assert_array_equal(np.asarray(call()), results[name])
+    if not asked:
+        print(name)
+print("done", flush=True)
+os._exit(0)  # the program's functions can't be asked when it ends
+"""
+
+
+def test_kernels_of_first_calls_by_one_thread_are_shared_out_later(programs):
+    assert programs.run(RAISED, NUMBA_NUM_THREADS="2") == "done"

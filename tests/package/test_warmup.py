@@ -20,10 +20,8 @@ WITHOUT_KERNELS = {"odeint", "scan", "stop_gradient", "while_loop"}
 @pytest.fixture
 def nothing_is_compiled(monkeypatch):
     monkeypatch.setattr(Kernel, "compiled_when_missing", False)
-    count = numba.get_num_threads()
     yield
-    numba.set_num_threads(count)
-    threads.forget()
+    threads.choose_for(numba.config.NUMBA_NUM_THREADS)
 
 
 def test_each_op_can_be_chosen():

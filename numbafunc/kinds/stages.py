@@ -44,9 +44,6 @@ from numbafunc.kinds.partials import partials_of
 from numbafunc.kinds.shortcuts import Shortcut, signature_of
 from numbafunc.numba_import import after_import
 
-_DIRECTIONS = 3
-"""How many totals, or finals, of an op move at most."""
-
 _EXACT = 2**24
 """Indices from which on float32 leaves some out."""
 
@@ -107,7 +104,7 @@ class Composed:
         def put() -> None:
             from numbafunc.numbers.inner_derivative import moving, slope
 
-            for direction in range(_DIRECTIONS):
+            for direction in range(max(stages.sums + len(self.picked), stages.finals)):
                 namespace[f"moving{direction}"] = moving(self._depth, direction)
                 namespace[f"slope{direction}"] = slope(self._depth, direction)
 

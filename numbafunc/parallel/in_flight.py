@@ -24,6 +24,7 @@ from numbafunc.cpu.dispatchers import compile_lazily
 from numbafunc.cpu.machine_code import machine_code
 from numbafunc.parallel.agreement import COMMUNICATOR, CROWDED, ENTERED, new_state
 from numbafunc.parallel.exchange import NO_STEPS, ORDERED, parts
+from numbafunc.parallel.latch import Latch
 from numbafunc.parallel.mpi_calls import iallreduce, sleep, test
 from numbafunc.parallel.watchdog import Board, watchdog
 
@@ -72,7 +73,8 @@ class Flight:
         self._state[CROWDED] = crowded
         self._request = np.zeros(_WORDS, np.int64)
         self._kernel = _kernel()
-        self._jobs: queue.Queue[Job | None] = queue.Queue()
+        # Written in C: what a handler of a signal raises leaves no lock held, see Latch.
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._job: Job | None = None
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._work, name=f"numbafunc axis {label}", daemon=True)
@@ -102,8 +104,10 @@ class Flight:
 
     def finish(self) -> None:
         """Wait until all jobs are done."""
+        end = _End()
+        self._jobs.put(end)
         with self.hurried():
-            self._jobs.join()
+            end.latch.wait()
 
     def free(self) -> None:
         """Finish, and give the communicator back to MPI."""
@@ -126,7 +130,19 @@ class Flight:
             self._job = job
             job.run()
             self._job = job = None
-            self._jobs.task_done()
+
+
+class _End:
+    """The job behind all that were added, which tells that they are done."""
+
+    def __init__(self) -> None:
+        self.latch = Latch()
+
+    def run(self) -> None:
+        self.latch.open()
+
+    def describe(self) -> str:
+        return "no call"
 
 
 def _mpi() -> Any:

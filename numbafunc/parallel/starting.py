@@ -22,6 +22,7 @@ from numbafunc.parallel.axes import Axis
 from numbafunc.parallel.call_site import Place
 from numbafunc.parallel.device import fetch
 from numbafunc.parallel.dtypes import as_leaf
+from numbafunc.parallel.latch import Latch
 from numbafunc.parallel.plan import Plan, plan_for
 from numbafunc.parallel.reduce import flatten_nest, names_of, reduce
 from numbafunc.parallel.watchdog import leave_with
@@ -243,14 +244,14 @@ class _Call:
         self.error: BaseException | None = None
         self._describe = describe
         self._lock = threading.RLock()
-        self._over = threading.Event()
+        self._over = Latch()
         self._dropped = False
         self._work: Any = work
         self._flight = flight
         self._kept = kept
         if isinstance(work, list):
             self.results = work
-            self._over.set()
+            self._over.open()
         self._held = read_only.hold(leaf for leaf in leaves if isinstance(leaf, np.ndarray))
 
     def describe(self) -> str:
@@ -266,13 +267,13 @@ class _Call:
             self.error = error
         self._work = self._kept = None
         with self._lock:
-            self._over.set()
+            self._over.open()
             if self._dropped:
                 self.release()
 
     def is_over(self) -> bool:
         """Whether the results are there."""
-        return self._over.is_set()
+        return self._over.is_open
 
     def join(self) -> None:
         """Wait until the call is over."""

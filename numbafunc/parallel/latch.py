@@ -8,8 +8,8 @@ import threading
 class Latch:
     """Is open from some time on.
 
-    The handler of a signal may raise at any line of Python. In the midst of ``threading.Event`` it leaves a lock held for
-    good, at which the thread that would set it waits. This one waits in one instruction.
+    The handler of a signal may raise at any line of Python. In the midst of ``threading.Event`` it leaves a lock held
+    for good, at which the thread that would set it waits. This one waits in one instruction.
     """
 
     def __init__(self) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 
+import numba
 import numpy as np
 import pytest
 
@@ -74,7 +75,7 @@ def test_numpy_computes_the_same(name):
     op = TABLE[name]
     drawn = operands.draw(op, 640, "float64", np.random.default_rng(0))
     names = {**drawn, **operands.constants(op, 640), "dtype": np.float64, "np": np, "nf": numbafunc}
-    names |= {"special": special, "solve_ivp": integrate.solve_ivp}
+    names |= {"special": special, "solve_ivp": integrate.solve_ivp, "njit": lambda source: numba.njit(eval(source))}
     ours = np.array(eval(op.ours, names))
     theirs = np.array(eval(op.numpy, names))
     if name == "odeint":  # SciPy has time last

@@ -116,11 +116,9 @@ class Stages(NamedTuple):
 class Reduction:
     """An op of the reduction kind; ``listed`` in the registry unless it is a part of others."""
 
-    def __init__(self, name: str, stages: Stages, *, listed: bool = True, depth: int = 0) -> None:
+    def __init__(self, name: str, stages: Stages, *, listed: bool = True) -> None:
         self.name = name
         self.stages = stages
-        self.depth = depth
-        """How many times the stages were differentiated inside, see :mod:`numbafunc.numbers.inner_derivative`."""
         self._kernels = threads.Kernels()
         self._plans = threads.Kernels(4096)
         self.steps = threads.Kernels(1024)

@@ -86,7 +86,6 @@ class Composed:
     def __init__(self, op: Any) -> None:
         self.name = op.name
         self._reduction = type(op)
-        self._depth = op.depth
         self.stages = stages = op.stages
         self.operands = _names("x", len(inspect.signature(stages.lift).parameters) - 1)
         self.terms, self.totals = _names("b", stages.sums), _names("t", stages.sums)
@@ -105,8 +104,8 @@ class Composed:
             from numbafunc.numbers.inner_derivative import moving, slope
 
             for direction in range(max(stages.sums + len(self.picked), stages.finals)):
-                namespace[f"moving{direction}"] = moving(self._depth, direction)
-                namespace[f"slope{direction}"] = slope(self._depth, direction)
+                namespace[f"moving{direction}"] = moving(direction)
+                namespace[f"slope{direction}"] = slope(direction)
 
         after_import(put)
         return namespace
@@ -154,10 +153,38 @@ class Composed:
         parameters = [*self.weights, "shift", "count", *self.totals, *self.picked, *self.operands]
         if self.picked:
             parameters += ["place", "index"]
-        namespace, name = self._namespace(), f"operands' part of {self.name}"
-        body = "\n    ".join([*lines, f"return {total}"])
+        return self._compiled("operands' part", parameters, [*lines, f"return {total}"])
+
+    def _compiled(self, what: str, parameters: Sequence[str], lines: Sequence[str]) -> Elementwise:
+        namespace, name = self._namespace(), f"{what} of {self.name}"
+        body = "\n    ".join(lines)
         exec(compile(f"def definition({', '.join(parameters)}):\n    {body}\n", f"<{name}>", "exec"), namespace)
         return Elementwise(namespace["definition"], name=name, identity=name)
+
+    # The parts of an op with an epilogue, whose derivatives are what is sought: by the finals, the totals, an operand.
+
+    @cached_property
+    def of_finals(self) -> Elementwise:
+        """A cotangent times the result of an element."""
+        lines = [f"terms = {self._called('lift')}"] if self.stages.kept else []
+        parameters = ["cotangent", "shift", *self.operands, *self.finals]
+        return self._compiled("finals' part", parameters, [*lines, f"return cotangent * {self._called('epilogue')}"])
+
+    @cached_property
+    def of_totals(self) -> Elementwise:
+        """The sum of weights times the finals of a row."""
+        weights = _names("g", self.stages.finals)
+        products = " + ".join(f"{weight} * finals[{number}]" for number, weight in enumerate(weights))
+        lines = [f"finals = {self._called('finish')}", f"return {products}"]
+        return self._compiled("totals' part", [*weights, "shift", "count", *self.totals], lines)
+
+    @cached_property
+    def of_elements(self) -> Elementwise:
+        """The sum of weights times the terms of an element, and of a cotangent times its result."""
+        terms = " + ".join(f"{weight} * terms[{number}]" for number, weight in enumerate(self.terms))
+        lines = [f"terms = {self._called('lift')}", f"return {terms} + cotangent * {self._called('epilogue')}"]
+        parameters = ["cotangent", *self.terms, "shift", *self.operands, *self.finals]
+        return self._compiled("elements' part", parameters, lines)
 
     def of_operand(self, place: int) -> Any:
         """The reduction to the cotangent of an operand, of an op with an epilogue.
@@ -203,7 +230,7 @@ class Composed:
             sums=len(weights),
             finals=len(weights),
         )
-        return self._parts.setdefault(place, self._reduction(name, made, listed=False, depth=self._depth + 1))
+        return self._parts.setdefault(place, self._reduction(name, made, listed=False))
 
     def with_totals(self, elements: bool) -> Any:
         """The reduction to the results, or finals before an epilogue, of a row, its shift, totals and picked element.
@@ -237,7 +264,7 @@ class Composed:
             results=number + elements,
         )
         name = f"{self.name} with totals" if elements else f"totals of {self.name}"
-        return self._reduction(name, made, listed=False, depth=self._depth)
+        return self._reduction(name, made, listed=False)
 
 
 def by_stages(
@@ -403,7 +430,11 @@ class _Step:
         if self.has_epilogue:
             laid_out = _laid_out(cotangents, shape, self.compute)
             operands = [laid_out, shift, float(self.count), *reals, *totals, *finals]
-            parts: Sequence[Any] = [self._of_operand(place, operands, shape) for place in self.moving]
+            parts: Sequence[Any]
+            if recorded_level(*operands):
+                parts = self._part_by_part(laid_out, shift, reals, totals, finals, shape)
+            else:
+                parts = [self._of_operand(place, operands, shape) for place in self.moving]
         else:
             given = cotangents if type(cotangents) is dict else {0: cotangents}
             weights: list[Any] = [0.0] * stages.results
@@ -429,6 +460,38 @@ class _Step:
         if call is not None:
             return call(operands)[0]
         return op(operands, self.behind, self.compute, shape=shape)
+
+    def _part_by_part(
+        self, cotangent: Any, shift: Any, reals: Sequence[Any], totals: Sequence[Any], finals: Sequence[Any],
+        shape: tuple[int, ...],
+    ) -> Sequence[Any]:  # fmt: skip
+        """The same where the cotangent, or an operand, has a recorded tangent.
+
+        A reduction that differentiates inside would be differentiated inside itself, and grow with each order.
+        """
+        composed, stages = self.composed, self.composed.stages
+        moving = [number for number in range(stages.finals) if number not in stages.still]
+
+        def partials(op: Elementwise, operands: Sequence[Any], places: Sequence[int]) -> Sequence[Any]:
+            _, found = partials_of(op, operands, places, self.compute, value=False)
+            return [0.0] * len(places) if found is None else found
+
+        before = 2 + len(reals)
+        parts = partials(
+            composed.of_finals, [cotangent, shift, *reals, *finals], [before + number for number in moving]
+        )
+        weights: list[Any] = [0.0] * stages.finals
+        for number, part in zip(moving, parts, strict=True):
+            weights[number] = anywhere.total(anywhere.repeated(part, shape), self.behind, keepdims=True)
+        before = len(weights) + 2
+        terms = partials(
+            composed.of_totals,
+            [*weights, shift, float(self.count), *totals],
+            [before + number for number in range(len(totals))],
+        )
+        before = 2 + len(terms)
+        given = [cotangent, *terms, shift, *reals, *finals]
+        return partials(composed.of_elements, given, [before + number for number in self.moving])
 
     def _of_operands(self, operands: Sequence[Any], key: tuple[Any, ...], plain: bool) -> Sequence[Any]:
         """The cotangents of the operands that move, of an op without an epilogue.

@@ -1,7 +1,7 @@
 """Derivatives inside of a definition: a number is made to move along a direction, and what that does is taken apart.
 
-The directions belong to a level above all those that the operands of kernels have. A definition with such derivatives
-may be part of another one, so there is a level for each depth.
+The directions belong to a level above all those that the operands of kernels have. There is one such level, so a
+definition with such derivatives must not be part of another one.
 """
 
 from __future__ import annotations
@@ -18,14 +18,10 @@ from numbafunc.numbers.number import Number
 _ABOVE_ALL = 1 << 20
 
 
-def _unit(depth: int, direction: int) -> Unit:
-    return (_ABOVE_ALL + depth, direction)
-
-
 @cache
-def moving(depth: int, direction: int) -> Any:
-    """The intrinsic ``moving(x)``: a number with a tangent of 1 along a direction of a depth."""
-    key: Key = (_unit(depth, direction),)
+def moving(direction: int) -> Any:
+    """The intrinsic ``moving(x)``: a number with a tangent of 1 along a direction."""
+    key: Key = ((_ABOVE_ALL, direction),)
 
     @intrinsic
     def seed(typingctx: Any, x: Any) -> Any:
@@ -42,9 +38,9 @@ def moving(depth: int, direction: int) -> Any:
 
 
 @cache
-def slope(depth: int, direction: int) -> Any:
+def slope(direction: int) -> Any:
     """The intrinsic ``slope(y)``: the derivative of a number along a direction, a number of the levels below."""
-    unit = _unit(depth, direction)
+    unit: Unit = (_ABOVE_ALL, direction)
 
     def without(key: Key) -> Key:
         return tuple(other for other in key if other != unit)

@@ -23,10 +23,8 @@ _OTHERS = {
 }
 _PACKAGES = frozenset(("llvmlite", "numba", "numbafunc"))
 
-_begin = threading.RLock()
 _watching = False
-
-_OWN: list[Any] = [_begin]  # so that there is one always
+_OWN: list[Any] = []
 
 
 def free_in_children(lock: Any) -> Any:
@@ -37,9 +35,18 @@ def free_in_children(lock: Any) -> Any:
 
 
 def held_by_forks(lock: Lock) -> Lock:
-    """The lock, a reentrant one, which a thread takes before it forks once :func:`watch_forks` has been called."""
-    _OWN.append(lock)
+    """The lock, a reentrant one, which a thread takes before it forks once :func:`watch_forks` has been called.
+
+    Before that it is free in a forked child, unless the thread holds it that forks.
+    """
+    known: Any = lock
+    _OWN.append(known)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lambda: None if known._is_owned() else known._at_fork_reinit())
     return lock
+
+
+_begin = held_by_forks(threading.RLock())  # so that there is one always
 
 
 def watch_forks() -> None:

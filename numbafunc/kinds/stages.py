@@ -76,10 +76,6 @@ def stage_op(function: Callable[..., Any], place: int, reduction: str, stage: st
     return Elementwise(namespace["definition"], name=name, identity=name)
 
 
-def _total(shift: Any, count: Any, total: Any) -> Any:
-    return (total,)
-
-
 class Composed:
     """The functions that are composed of the stages of a reduction."""
 
@@ -94,6 +90,7 @@ class Composed:
         self.finals = _names("f", stages.finals)
         # Without an epilogue the results are the first finals.
         self.weights = _names("g", stages.results)
+        self._sum = " + ".join(f"{weight} * terms[{number}]" for number, weight in enumerate(self.terms))
         self._parts: dict[int, Any] = {}
 
     def _namespace(self) -> dict[str, Any]:
@@ -147,7 +144,7 @@ class Composed:
             total = f"b0 * ((terms[0] - {first}) - {second})"
         else:
             lines.append(f"terms = {self._called('lift')}")
-            total = " + ".join(f"{weight} * terms[{number}]" for number, weight in enumerate(self.terms))
+            total = self._sum
             if self.picked:
                 total += " + (weight * x0 if place == index else 0)"
         parameters = [*self.weights, "shift", "count", *self.totals, *self.picked, *self.operands]
@@ -181,8 +178,7 @@ class Composed:
     @cached_property
     def of_elements(self) -> Elementwise:
         """The sum of weights times the terms of an element, and of a cotangent times its result."""
-        terms = " + ".join(f"{weight} * terms[{number}]" for number, weight in enumerate(self.terms))
-        lines = [f"terms = {self._called('lift')}", f"return {terms} + cotangent * {self._called('epilogue')}"]
+        lines = [f"terms = {self._called('lift')}", f"return {self._sum} + cotangent * {self._called('epilogue')}"]
         parameters = ["cotangent", *self.terms, "shift", *self.operands, *self.finals]
         return self._compiled("elements' part", parameters, lines)
 
@@ -205,12 +201,11 @@ class Composed:
             f"return ({''.join(f'slope{direction}(result), ' for direction in range(len(moved)))})",
         ]
         x = self.operands[place]
-        terms = " + ".join(f"{weight} * terms[{number}]" for number, weight in enumerate(self.terms))
         part = [
             *self._of_totals(weights),
             f"moved_{x} = moving0({x})",
             f"terms = {self._called('lift', {x: f'moved_{x}'})}",
-            f"return slope0({terms} + cotangent * {self._called('epilogue', {x: f'moved_{x}'})})",
+            f"return slope0({self._sum} + cotangent * {self._called('epilogue', {x: f'moved_{x}'})})",
         ]
         sums = ", ".join(weights.values())
         source = "\n\n".join(

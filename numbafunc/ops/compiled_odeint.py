@@ -36,11 +36,11 @@ T, SIZE, STEP, REACHED, LENGTH, LEAST, SLOPE, TIME = range(8)
 STAGE, GREW, COUNT, OUTPUTS, TAKEN = range(5)
 _BEGIN, _NEARBY, _FIRST = 7, 8, 9  # of STAGE, besides the numbers of stages
 
-VECTORS = 11
-"""The vectors that the steps work in: seven stages, the state, the next one, and two more."""
+VECTORS = 10
+"""The vectors that the steps work in: seven stages, the state, the next one, and zeros."""
 
-_ROWS = np.zeros((8, 7))
-"""The weights of the stages in the argument of each stage, and at last in the error."""
+_ROWS = np.zeros((9, 7))
+"""The weights of the stages in the argument of each stage, and in the error; a row to work in."""
 for _place, _row in enumerate((*STAGES, ERROR)):
     _ROWS[_place, : len(_row)] = _row
 _TIMES = np.array(NODES)
@@ -236,7 +236,7 @@ def solve(f: Any, y0: Any, times: Any, args: tuple[Any, ...], control: Control, 
     """
     dtype, size, count = y0.dtype, y0.size, times.size
     driver = loop_around(f, dtype.type)
-    rows = _rows(dtype.type).copy()
+    rows = _ROWS.astype(dtype)
     values = np.empty((count, size), dtype)
     room = 32 if keep else 0
     while True:
@@ -258,11 +258,6 @@ def solve(f: Any, y0: Any, times: Any, args: tuple[Any, ...], control: Control, 
         return None
     kept = zip(marks[: counts[TAKEN]].tolist(), states)
     return Solved(values, [Step(start, size, end, state, None) for (start, size, end), state in kept])
-
-
-@cache
-def _rows(real: Any) -> Any:
-    return np.concatenate([_ROWS, np.zeros((1, 7))]).astype(real)
 
 
 __all__ = ["Solved", "solve"]

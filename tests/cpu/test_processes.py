@@ -192,6 +192,37 @@ print(statuses)
 """
 
 
+MEMORY = """
+import os, signal, sys, threading, time
+from numbafunc import result_memory
+
+made, limit = threading.Event(), result_memory.limit
+
+def slow():
+    made.set()
+    time.sleep(1)
+    return limit()
+
+result_memory.limit = slow
+thread = threading.Thread(target=result_memory._handler_set, args=(None,))
+thread.start()
+made.wait()
+assert "numba" not in sys.modules
+child = os.fork()
+if child == 0:
+    signal.alarm(20)
+    result_memory._handler_set(None)
+    os._exit(0)
+print(os.waitpid(child, 0)[1])
+thread.join()
+"""
+
+
+@needs_fork
+def test_fork_while_another_thread_makes_the_memory_of_results(programs):
+    assert programs.run(MEMORY) == "0"
+
+
 @needs_fork
 def test_fork_while_another_thread_compiles_or_loads(programs):
     assert programs.run(AMID) == "[0, 0, 0, 0, 0, 0]"

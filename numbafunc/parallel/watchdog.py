@@ -23,6 +23,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from numbafunc import launcher
+from numbafunc.interrupts import held_back
 from numbafunc.kinds.arguments import as_float
 from numbafunc.parallel import spare_threads
 
@@ -133,7 +134,8 @@ class Watchdog:
     @limit.setter
     def limit(self, seconds: float) -> None:
         self._limit = seconds
-        self._wake.set()
+        with held_back():  # what a handler raises could leave the lock of the event held, see Latch
+            self._wake.set()
 
     @property
     def last(self) -> str:

@@ -45,12 +45,13 @@ def _exponential(shift: Any, x: Any) -> Any:
     return (exp_nonpositive(from_top(x, shift)),)
 
 
-def _total_and_mark(shift: Any, count: Any, total: Any) -> Any:
-    return (total, 0 * shift)  # the mark is NaN where the shift is infinite
+def _inverse_and_mark(shift: Any, count: Any, total: Any) -> Any:
+    # The total is at least 1, so a product with its inverse is a quotient, within one more rounding.
+    return (1 / total, 0 * shift)  # the mark is NaN where the shift is infinite
 
 
-def _share(exponential: Any, total: Any, mark: Any) -> Any:
-    share = exponential / total
+def _share(exponential: Any, inverse: Any, mark: Any) -> Any:
+    share = exponential * inverse
     return with_slope_of(share + mark, share)
 
 
@@ -59,7 +60,7 @@ _softmax = Reduction(
     Stages(
         shift_of=_itself,
         lift=_exponential,
-        finish=_total_and_mark,
+        finish=_inverse_and_mark,
         epilogue=_share,
         kept=True,
         finals=2,

@@ -61,6 +61,21 @@ def _binary(ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
     return operator
 
 
+def _equality(ufunc: np.ufunc, plain: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    compare = _binary(ufunc)
+
+    def operator(self: Any, other: Any) -> Any:
+        try:
+            return compare(self, other)
+        except TypeError:  # text, for example, which no number is equal to
+            value = self.primal
+            while type(value) is type(self):
+                value = value.primal
+            return plain(value, other)
+
+    return operator
+
+
 def _reflected(ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
     def operator(self: Any, other: Any) -> Any:
         dual = type(self)
@@ -130,8 +145,8 @@ class Operators(ArrayMethods):
     __le__ = _binary(np.less_equal)
     __gt__ = _binary(np.greater)
     __ge__ = _binary(np.greater_equal)
-    __eq__ = _binary(np.equal)
-    __ne__ = _binary(np.not_equal)
+    __eq__ = _equality(np.equal, operators.eq)
+    __ne__ = _equality(np.not_equal, operators.ne)
     __iadd__ = _in_place(np.add)
     __isub__ = _in_place(np.subtract)
     __imul__ = _in_place(np.multiply)

@@ -95,7 +95,9 @@ def constant(x: Operand, name: str) -> Operand:
     given = x
     if type(x) is np.ndarray or isinstance(x, np.generic):
         kind = x.dtype.kind
-    elif type(x) is float or type(x) is int or type(x) is bool or type(x) is complex:
+    elif type(x) is int:  # a longer one than arrays can hold is a float, as it is beside an array of floats
+        return x if -(2**63) <= x < 2**64 else float(x)
+    elif type(x) is float or type(x) is bool or type(x) is complex:
         return x
     else:
         refuse_subclass(x, f"{name}: an operand that meets a dual array")

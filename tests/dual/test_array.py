@@ -283,6 +283,23 @@ def test_comparisons_look_at_the_value():
     np.testing.assert_array_equal(x != value, np.zeros(5, bool))
 
 
+@pytest.mark.parametrize("other", ["text", b"text", [1.5, "text", 0, 0, 0], None, object()])
+def test_no_number_equals_text(other):
+    x = nested()
+    value = value_of(x)
+    for found, wanted in ((x == other, value == other), (x != other, value != other), (other == x, other == value)):
+        assert type(found) is type(wanted)
+        np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("number", [2**63, 2**64, -(10**30)])
+@pytest.mark.parametrize("ufunc", [np.add, np.multiply, np.maximum, np.fmax, np.fmin, np.copysign, np.greater])
+def test_ints_that_no_array_holds(ufunc, number):
+    x = nested()
+    np.testing.assert_array_equal(value_of(ufunc(x, number)), ufunc(value_of(x), number))
+    np.testing.assert_array_equal(value_of(ufunc(number, x)), ufunc(number, value_of(x)))
+
+
 def test_truth_is_that_of_the_value():
     assert Dual(np.array(2.0), np.zeros(1), 1)
     assert not Dual(np.array([0.0]), np.ones((1, 1)), 1)

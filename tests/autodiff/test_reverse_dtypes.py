@@ -39,7 +39,7 @@ def test_float32(case):
     reverse_checks.check_precision(case.function, case.arrays, "float32", 2e-2)
 
 
-@pytest.mark.parametrize("name", mostly_thorough([case.name for case in OPS], FAST))
+@pytest.mark.parametrize("name", mostly_thorough([case.name for case in OPS if case.most > 1], FAST))
 def test_ops_in_float32(name):
     case = BY_NAME[name]
     reverse_checks.check_precision(case.function, case.arrays, "float32", TOLERANCE["float32"])

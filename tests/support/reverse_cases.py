@@ -1,7 +1,8 @@
 """Ops on operands for which reverse mode is compared with forward mode: all of the op tables, and ways through them.
 
-``orders`` says up to which order a case is in the fast suite: each op has one with at least 1. Kernels of reductions
-take long to compile, for second derivatives in particular.
+``orders`` says up to which order a case is in the fast suite: each op has one with at least 1. ``most`` says the same of
+all suites. Kernels of reductions take long to compile, for second derivatives and along the first axis in particular.
+There a few ops stand for all: reverse mode hands the axes on, and the kernels are tested on the ops' own.
 """
 
 import functools
@@ -23,6 +24,7 @@ class Case(NamedTuple):
     function: Any
     arrays: tuple[np.ndarray, ...]
     orders: int = 2
+    most: int = 2
 
 
 GENERATOR = np.random.default_rng(41)
@@ -71,7 +73,9 @@ def reduction_cases():
             if axes == "last" or name in reduction_table.FREE:
                 operands = reduction_table.operands(name, reduction_table.shape_for(name, shape))
                 orders = (axes == "last") + (name in SECOND and axes != "first")
-                yield Case(f"{name} {axes}", functools.partial(_reduced, entry.function, axis), tuple(operands), orders)
+                most = 2 if axes != "first" or name in SECOND else 1
+                function = functools.partial(_reduced, entry.function, axis)
+                yield Case(f"{name} {axes}", function, tuple(operands), orders, most)
 
 
 def _reduced(function, axis, first, *others):

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba.core import types
+from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
 
 from numbafunc.cpu.loop_hints import Hints, mark
@@ -87,11 +88,12 @@ def narrow(builder: Any, storage: str, real: Any) -> Any:
 
 
 def make_load(
-    operands: tuple[StoredOperand, ...], names: tuple[str, ...], separation: Separation
+    operands: tuple[StoredOperand, ...], names: tuple[str, ...], separation: Separation, *, alone: bool = False
 ) -> Callable[..., Any]:
     """The intrinsic ``load(slots, indices)``: a tuple with one number for each operand.
 
-    ``indices`` has the index at which to read for each operand; ``names`` tells the group of each slot.
+    ``indices`` has the index at which to read for each operand; ``names`` tells the group of each slot. An operand that
+    is ``alone`` has its index and its number as they are, since each tuple in a source takes time to compile.
     """
     starts = [sum(operand.slots for operand in operands[:position]) for position in range(len(operands))]
 
@@ -112,13 +114,13 @@ def make_load(
     @intrinsic
     def load(typingctx: Any, slots: Any, indices: Any) -> Any:
         loaded_types = [type_of(operand, slots.types[start]) for operand, start in zip(operands, starts)]
-        result = types.containers.Tuple(loaded_types)
+        result = loaded_types[0] if alone else types.containers.Tuple(loaded_types)
 
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             values = []
             for position, (operand, start) in enumerate(zip(operands, starts)):
-                target = sig.return_type.types[position]
-                index = builder.extract_value(args[1], position)
+                target = loaded_types[position]
+                index = args[1] if alone else builder.extract_value(args[1], position)
                 parts: dict[Key, Real] = {}
                 for slot, key in enumerate(operand.keys, start):
                     raw = builder.extract_value(args[0], slot)
@@ -131,7 +133,7 @@ def make_load(
                     parts[key] = parts[VALUE].constant(1.0)
                 if operand.compute is not None:
                     values.append(pack(context, builder, target, Number(parts, CORES)))
-            return context.make_tuple(builder, sig.return_type, values)
+            return values[0] if alone else context.make_tuple(builder, sig.return_type, values)
 
         return result(slots, indices), codegen
 
@@ -181,6 +183,21 @@ def make_store(
         return types.none(slots, index, value), codegen
 
     return store  # type: ignore[no-any-return]
+
+
+@intrinsic
+def advanced(typingctx: Any, array: Any, count: Any) -> Any:
+    """A contiguous array from an element on; its length is not changed, as kernels don't look at it.
+
+    A slice is the same, but takes LLVM a hundred instructions.
+    """
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        view = context.make_array(array)(context, builder, args[0])
+        view.data = builder.gep(view.data, [args[1]])
+        return impl_ret_borrowed(context, builder, array, view._getvalue())
+
+    return array(array, types.intp), codegen
 
 
 @intrinsic

@@ -62,7 +62,7 @@ def build_rows(stages: Any, layout: Layout, *, parallel: bool, identity: str | N
             return [*head, *indented(list(lines), 1)]
 
         def get(*names: str) -> list[str]:
-            return [f"get_{name}({tuple_of(arrays[name])}, (j,))[0]" for name in names]
+            return [f"get_{name}({tuple_of(arrays[name])}, j)" for name in names]
 
         def put(values: dict[str, str]) -> list[str]:
             return [f"put_{name}({tuple_of(arrays[name])}, j, {value})" for name, value in values.items()]
@@ -93,7 +93,7 @@ def _pieces(arrays: dict[str, list[str]], length: str) -> list[str]:
     """Lines that make arrays of some length, of one piece of memory: to allocate takes as long as to reduce a row."""
     names = [array for group in arrays.values() for array in group]
     lines = [f"scratch = empty({len(names)} * ({length}), compute)"]
-    return lines + [f"{array} = scratch[{k} * ({length}) : {k + 1} * ({length})]" for k, array in enumerate(names)]
+    return lines + [f"{array} = advanced(scratch, {k} * ({length}))" for k, array in enumerate(names)]
 
 
 _COLUMNS = """
@@ -186,7 +186,7 @@ def build_columns(
     element = f"*load({tuple_of(slots)}, {tuple_of(indices)})"
 
     def get(name: str) -> str:
-        return f"get_{name}({tuple_of(arrays[name])}, (j,))[0]"
+        return f"get_{name}({tuple_of(arrays[name])}, j)"
 
     def put(name: str, value: str) -> str:
         return f"put_{name}({tuple_of(arrays[name])}, j, {value})"
@@ -315,7 +315,7 @@ def segment_epilogue({parameters}, {arrays}, count, segment, segments, task):
 def fold_shift({arrays}, segments, row):
     shift = number(-inf)
     for task in range(row * segments, (row + 1) * segments):
-        shift = larger(shift, get_shift((shifts,), (task,))[0])
+        shift = larger(shift, get_shift((shifts,), task))
     put_shift((shifts,), row * segments, shift)
 
 
@@ -352,7 +352,7 @@ def build_segments(stages: Any, layout: Layout, *, parallel: bool, identity: str
         arrays.pop(name)
 
     def get(name: str, index: str) -> str:
-        return f"get_{name}({tuple_of(arrays[name])}, ({index},))[0]"
+        return f"get_{name}({tuple_of(arrays[name])}, {index})"
 
     def put(name: str, index: str, value: str) -> str:
         return f"put_{name}({tuple_of(arrays[name])}, {index}, {value})"
@@ -379,7 +379,7 @@ def build_segments(stages: Any, layout: Layout, *, parallel: bool, identity: str
     names = ["shifts", *(array for group in arrays.values() for array in group)]
     shifts, known_shift = [], "number(0.0)"
     if stages.shift_of is not None:
-        known_shift = "get_shift((shifts,), (row * segments,))[0]"
+        known_shift = "get_shift((shifts,), row * segments)"
         shifts = [
             "for index in prange(tasks):",
             "    task = int64(index)",

@@ -9,11 +9,11 @@ import numpy as np
 
 from numbafunc.cpu import accumulate
 from numbafunc.cpu.dispatchers import compile_kernel, inline
-from numbafunc.cpu.load_store import FLOATS, Separation, make_load, make_read, make_store, make_write
+from numbafunc.cpu.load_store import FLOATS, Separation, advanced, make_load, make_read, make_store, make_write
 from numbafunc.cpu.reduction_layout import Layout
 from numbafunc.cpu.schedule import MIN_MAX
 from numbafunc.cpu.stored_operand import StoredOperand
-from numbafunc.numbers.keys import VALUE
+from numbafunc.numbers.keys import VALUE, Key
 from numbafunc.numbers.numba_type import make_start
 
 # Terms that are summed in vector order before the compensated sum takes over.
@@ -142,7 +142,7 @@ class Source:
         """Store the result of an element."""
         arguments = element
         if self.keep:
-            arguments = f"load_result({tuple_of(self.groups[0])}, ({index},))[0]"
+            arguments = f"load_result({tuple_of(self.groups[0])}, {index})"
         elif self.stages.kept:
             arguments = f"lift({shift}, {element})[0]"
         return f"store0({tuple_of(self.groups[0])}, {index}, epilogue({', '.join((arguments, *finals))}))"
@@ -165,6 +165,10 @@ class Source:
         rows = ("rows", "turned") if form in ("lanes", "narrow") else ()
         arrays = (array for group in groups.values() for array in group)
         separation = Separation(("operands", *self.results, *rows, *arrays))
+
+        def load_from(group: tuple[str, ...], keys: tuple[Key, ...]) -> Any:
+            return make_load((StoredOperand(layout.compute, layout.compute, keys),), group, separation, alone=True)
+
         namespace: dict[str, Any] = {
             "__name__": __name__,
             **MIN_MAX,
@@ -173,12 +177,11 @@ class Source:
             "inf": np.inf,
             "nan": np.nan,
             "number": make_start(FLOATS[layout.compute]),
+            "advanced": advanced,
             "empty": np.empty,
             "compute": np.dtype(layout.compute),
             "load": make_load(layout.operands, ("operands",) * len(self.slots), separation),
-            "load_result": make_load(
-                (StoredOperand(layout.compute, layout.compute, layout.keys),), tuple(self.results[:width]), separation
-            ),
+            "load_result": load_from(tuple(self.results[:width]), layout.keys),
             "shift_of": stages.shift_of and inline(stages.shift_of),
             "lift": inline(stages.lift),
             "finish": inline(stages.finish),
@@ -201,9 +204,7 @@ class Source:
             namespace[f"store{i}"] = make_store(layout.storage, layout.keys, group, separation)
         for name, group in groups.items():
             keys = (VALUE,) if name == "shift" else layout.keys
-            namespace[f"get_{name}"] = make_load(
-                (StoredOperand(layout.compute, layout.compute, keys),), group, separation
-            )
+            namespace[f"get_{name}"] = load_from(group, keys)
             namespace[f"put_{name}"] = make_store(layout.compute, keys, group, separation)
         exec(compile(source, f"<numbafunc reduction {form}>", "exec"), namespace)
         for name in inner:

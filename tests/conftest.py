@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import zlib
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,28 @@ def pytest_configure(config):
     if os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
         # Kernels have no flags of NumPy's to raise; in the simulator its scalars do.
         config.addinivalue_line("filterwarnings", "ignore:.*encountered in scalar:RuntimeWarning")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--sweeps",
+        metavar="K/N",
+        help="also the K-th of N parts of the thorough tests, of which each is in one part; to be given with -m ''",
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    if not (part := config.getoption("--sweeps")):
+        return
+    number, count = map(int, part.split("/"))
+    left_out = [
+        item
+        for item in items
+        if item.get_closest_marker("thorough") and zlib.crc32(item.nodeid.encode()) % count != number % count
+    ]
+    config.hook.pytest_deselected(items=left_out)
+    leave = set(left_out)
+    items[:] = [item for item in items if item not in leave]
 
 
 def pytest_collection_finish(session):

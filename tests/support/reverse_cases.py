@@ -1,8 +1,8 @@
 """Ops on operands for which reverse mode is compared with forward mode: all of the op tables, and ways through them.
 
-``orders`` says up to which order a case is in the fast suite: each op has one with at least 1. ``most`` says the same of
-all suites. Kernels of reductions take long to compile, for second derivatives and along the first axis in particular.
-There a few ops stand for all: reverse mode hands the axes on, and the kernels are tested on the ops' own.
+``orders`` says up to which order a case is in the fast suite: each op has one with at least 1. ``most`` says the same
+of all suites. Kernels of reductions take long to compile, for second derivatives and along the first axis in
+particular. There a few ops stand for all: reverse mode hands the axes on, and the kernels are tested on the ops' own.
 """
 
 import functools

@@ -310,12 +310,13 @@ def keep_odeint(key: Any, described: Described, args: tuple[Any, ...], solved: A
     def call(described: Described, args: tuple[Any, ...], rtol: Any, atol: Any, max_steps: Any, first_step: Any) -> Any:
         leaves = described.leaves
         y0, t = value_of(leaves[0]), leaves[1]
-        usual = type(rtol) is type(atol) is float and type(max_steps) is int and first_step is None
+        usual = type(rtol) is type(atol) is float and type(max_steps) is int
+        usual = usual and (first_step is None or (type(first_step) is float and 0 < first_step < math.inf))
         if not usual or not (0 <= rtol < math.inf and 0 <= atol < math.inf and max_steps > 0 and t.size and y0.size):
             return None
         if moved is not None:
             args = tree_map(value_of, args)
-        control = control_of(dtype, rtol, atol, max_steps, None)
+        control = control_of(dtype, rtol, atol, max_steps, first_step)
         found = solve(f, y0, t, args, control, keep=moved is not None)
         if found is None:
             return None

@@ -245,6 +245,17 @@ class Solved(NamedTuple):
         ]
 
 
+def _room(steps: int, size: int, count: int, dtype: Any) -> tuple[Any, ...]:
+    """The arrays for what is kept, see :class:`Solved`."""
+    ends = np.empty((steps, 3)), np.empty((steps, size), dtype)
+    return *ends, np.zeros((count, 2), np.int64), np.zeros((count, 7), dtype)
+
+
+@lru_cache(maxsize=16)
+def _no_room(dtype: Any) -> tuple[Any, ...]:
+    return _room(0, 0, 0, dtype)
+
+
 def solve(f: Any, y0: Any, times: Any, args: tuple[Any, ...], control: Control, keep: bool) -> Solved | None:
     """Solve an equation by the compiled loop; None where the loop in Python has to say what is wrong.
 
@@ -268,11 +279,7 @@ def solve(f: Any, y0: Any, times: Any, args: tuple[Any, ...], control: Control, 
     room = 32 if keep else 0
     while True:
         given, vectors = y0.copy(), np.empty((VECTORS, size), dtype)
-        outputs = count if keep else 0
-        kept = (
-            np.empty((room, 3)), np.empty((room, size), dtype),
-            np.zeros((outputs, 2), np.int64), np.zeros((outputs, 7), dtype),
-        )  # fmt: skip
+        kept = _room(room, size, count, dtype) if keep else _no_room(dtype)
         numbers, counts = np.zeros(8), np.zeros(5, np.int64)
         numbers[SIZE], counts[STAGE] = control.first_step or 0.0, _BEGIN
         try:

@@ -165,6 +165,8 @@ def prepared_replay(f: Any, leaves: list[Any], args: tuple[Any, ...], solved: So
             return make(values, found.tangent.reshape((-1, *values.shape)), level)
 
         return run and of_duals
+    if not _fits(sum(x.size for x in leaves if type(x) is Dual), solved.values):
+        return None
     width = _width(leaves)
     with Level() as own:
         run = prepared(_seeded(leaves, own, 0, width))

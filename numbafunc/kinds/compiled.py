@@ -102,7 +102,7 @@ class Compiled:
 
         directions = Directions(leaves)
         failure = None
-        offers = (forms, _widened(forms, leaves))
+        offers = self._offers(forms, leaves)
         for cached in (True, False):
             for taken in offers:
                 compiled = self._compile(taken, leaves, directions, cached)
@@ -111,6 +111,10 @@ class Compiled:
                 elif compiled is not None:
                     return self._run(compiled, taken, leaves, directions)
         return self._in_python(args, failure)
+
+    def _offers(self, forms: Any, leaves: list[Any]) -> tuple[Any, ...]:
+        """The forms in which the function may take some leaves, the first one that it can be compiled for."""
+        return forms, _widened(forms, leaves)
 
     def _compile(self, forms: tuple[Any, ...], leaves: list[Any], directions: Any, cached: bool) -> Any:
         """The compiled function of some leaves, or the exception that says why there is none.
@@ -169,7 +173,7 @@ class Compiled:
         directions = Directions(own)
         if len(own) != len(leaves) or len(directions.widths) > 1 or len(directions.chunks) > 1:
             return None
-        for taken in (forms, _widened(forms, own)):
+        for taken in self._offers(forms, own):
             compiled = driver(self.dispatcher, taken, directions.algebra)
             if _types(own, taken) in compiled.overloads:
                 break
@@ -214,7 +218,7 @@ class Compiled:
             remaining = iter(seeded)
             result = self._evaluated(tuple(_filled(form, remaining) for form in forms))
             recorders = [tangents[number] for number in moving]
-            return _with_steps(result, own, recorders, sizes, level)
+            return with_steps(result, own, recorders, sizes, level)
 
     # What can't be compiled.
 
@@ -292,10 +296,10 @@ _FAILED: WeakKeyDictionary[Any, dict[Any, Exception]] = WeakKeyDictionary()
 _WARNED: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
 
 
-def _with_steps(result: Any, own: int, recorders: list[Any], sizes: list[int], level: int) -> Any:
+def with_steps(result: Any, own: int, recorders: list[Any], sizes: list[int], level: int) -> Any:
     """A nest of results that move along all unit directions, with the recorded tangents of these results."""
     if isinstance(result, tuple):
-        parts = [_with_steps(part, own, recorders, sizes, level) for part in result]
+        parts = [with_steps(part, own, recorders, sizes, level) for part in result]
         return _like(result, parts)
     if type(result) is not Dual or result.level != own:
         return result

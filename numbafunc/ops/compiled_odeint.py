@@ -39,14 +39,14 @@ _BEGIN, _NEARBY, _FIRST = 7, 8, 9  # of STAGE, besides the numbers of stages
 VECTORS = 10
 """The vectors that the steps work in: seven stages, the state, the next one, and zeros."""
 
-_ROWS = np.zeros((9, 7))
+ROWS = np.zeros((9, 7))
 """The weights of the stages in the argument of each stage, and in the error; a row to work in."""
 for _place, _row in enumerate((*STAGES, ERROR)):
-    _ROWS[_place, : len(_row)] = _row
-_TIMES = np.array(NODES)
+    ROWS[_place, : len(_row)] = _row
+TIMES = np.array(NODES)
 
 
-def _weighted(out: Any, y: Any, stages: Any, count: int, weights: Any, size: Any) -> None:
+def add_stages(out: Any, y: Any, stages: Any, count: int, weights: Any, size: Any) -> None:
     """Store ``y`` plus the sum of the first stages times their weights, times the size of the step."""
     for k in range(out.size):
         out[k] = weights[0] * stages[0, k]
@@ -77,16 +77,17 @@ def _all_finite(x: Any) -> bool:
 @cache
 def _steps() -> Any:
     """The compiled steps: the number of the stage that the function has to be evaluated for, or how they end."""
-    numeric = (_weighted, _norm, _all_finite, dense_weights, first_guess, first_size, next_size, shorter_size)
+    numeric = (add_stages, _norm, _all_finite, dense_weights, first_guess, first_size, next_size, shorter_size)
     weighted, norm, all_finite, dense, guess, first, following, shorter = (
         part_of_loop(function, error_model="numpy") for function in numeric
     )
 
     def odeint_steps(
-        at: Any, vectors: Any, rows: Any, times: Any, values: Any, marks: Any, states: Any, rtol: Any, atol: Any,
-        most: int, numbers: Any, counts: Any,
+        at: Any, vectors: Any, rows: Any, times: Any, values: Any, kept: Any, rtol: Any, atol: Any, most: int,
+        numbers: Any, counts: Any,
     ) -> Any:  # fmt: skip
         stages, y, new, zero, row = vectors[:7], vectors[7], vectors[8], vectors[9], rows[8]
+        marks, states, places, inside = kept
         t, end, stage = numbers[T], times[-1], counts[STAGE]
         towards = 1.0 if end >= times[0] else -1.0
         span = abs(end - times[0])
@@ -141,11 +142,16 @@ def _steps() -> Any:
                     k = counts[OUTPUTS]
                     if times[k] == numbers[REACHED]:
                         values[k] = new
+                        if len(marks):
+                            places[k, 0] = counts[TAKEN] + 1
                     else:
                         weights = dense((times[k] - t) / numbers[STEP])
                         for i in range(7):
                             row[i] = numbers[STEP] * weights[i]
                         weighted(values[k], y, stages, 7, row, 1.0)
+                        if len(marks):
+                            places[k, 0], places[k, 1] = counts[TAKEN], 1
+                            inside[k] = row
                     counts[OUTPUTS] += 1
                 if len(marks):
                     taken = counts[TAKEN]
@@ -175,7 +181,7 @@ def _steps() -> Any:
         weighted(at, y, stages, stage, rows[stage], numbers[STEP])
         if stage == 6:
             new[:] = at
-        numbers[TIME] = numbers[REACHED] if stage == 6 else t + _TIMES[stage] * numbers[STEP]
+        numbers[TIME] = numbers[REACHED] if stage == 6 else t + TIMES[stage] * numbers[STEP]
         counts[STAGE] = stage
         return stage
 
@@ -188,13 +194,13 @@ def loop_around(f: Any, real: Any) -> Any:
     steps = _steps()
 
     def driver(
-        given: Any, at: Any, vectors: Any, rows: Any, times: Any, values: Any, marks: Any, states: Any, rtol: Any,
-        atol: Any, most: int, numbers: Any, counts: Any, args: Any,
+        given: Any, at: Any, vectors: Any, rows: Any, times: Any, values: Any, kept: Any, rtol: Any, atol: Any,
+        most: int, numbers: Any, counts: Any, args: Any,
     ) -> Any:  # fmt: skip
         polled = now()
         stage = 0
         while stage >= 0:
-            stage = steps(at, vectors, rows, times, values, marks, states, rtol, atol, most, numbers, counts)
+            stage = steps(at, vectors, rows, times, values, kept, rtol, atol, most, numbers, counts)
             if stage >= 0:
                 slope = f(given, real(numbers[TIME]), *args)
                 if slope.shape != given.shape:
@@ -212,10 +218,42 @@ def loop_around(f: Any, real: Any) -> Any:
 
 
 class Solved(NamedTuple):
-    """The states at all times, one in each row, and the accepted steps, if they were kept."""
+    """The states at all times, one in each row, and the accepted steps, if they were kept.
+
+    Attributes
+    ----------
+    values : numpy.ndarray
+        The states at all times.
+    marks, states : numpy.ndarray
+        The start, the size and the end of each step, and the state there.
+    places, inside : numpy.ndarray
+        For each time how many steps end before or at it, and whether it is inside of the next one; then the state has
+        these weights of the stages of that step besides the state before it.
+    """
 
     values: Any
-    steps: list[Step]
+    marks: Any
+    states: Any
+    places: Any
+    inside: Any
+
+    @property
+    def steps(self) -> list[Step]:
+        """The accepted steps."""
+        return [
+            Step(start, size, end, state, None) for (start, size, end), state in zip(self.marks.tolist(), self.states)
+        ]
+
+
+def _room(steps: int, size: int, count: int, dtype: Any) -> tuple[Any, ...]:
+    """The arrays for what is kept, see :class:`Solved`."""
+    ends = np.empty((steps, 3)), np.empty((steps, size), dtype)
+    return *ends, np.zeros((count, 2), np.int64), np.zeros((count, 7), dtype)
+
+
+@lru_cache(maxsize=16)
+def _no_room(dtype: Any) -> tuple[Any, ...]:
+    return _room(0, 0, 0, dtype)
 
 
 def solve(f: Any, y0: Any, times: Any, args: tuple[Any, ...], control: Control, keep: bool) -> Solved | None:
@@ -236,17 +274,17 @@ def solve(f: Any, y0: Any, times: Any, args: tuple[Any, ...], control: Control, 
     """
     dtype, size, count = y0.dtype, y0.size, times.size
     driver = loop_around(f, dtype.type)
-    rows = _ROWS.astype(dtype)
+    rows = ROWS.astype(dtype)
     values = np.empty((count, size), dtype)
     room = 32 if keep else 0
     while True:
         given, vectors = y0.copy(), np.empty((VECTORS, size), dtype)
-        marks, states = np.empty((room, 3)), np.empty((room, size), dtype)
+        kept = _room(room, size, count, dtype) if keep else _no_room(dtype)
         numbers, counts = np.zeros(8), np.zeros(5, np.int64)
         numbers[SIZE], counts[STAGE] = control.first_step or 0.0, _BEGIN
         try:
             status = driver(
-                given, given.reshape(-1), vectors, rows, times, values, marks, states, dtype.type(control.rtol),
+                given, given.reshape(-1), vectors, rows, times, values, kept, dtype.type(control.rtol),
                 dtype.type(control.atol), control.max_steps, numbers, counts, args,
             )  # fmt: skip
         finally:  # a handler's exception may have come before one of the function's own
@@ -256,8 +294,8 @@ def solve(f: Any, y0: Any, times: Any, args: tuple[Any, ...], control: Control, 
         room *= 4
     if status == FAILED:
         return None
-    kept = zip(marks[: counts[TAKEN]].tolist(), states)
-    return Solved(values, [Step(start, size, end, state, None) for (start, size, end), state in kept])
+    marks, states, places, inside = kept
+    return Solved(values, marks[: counts[TAKEN]], states[: counts[TAKEN]], places, inside)
 
 
-__all__ = ["Solved", "solve"]
+__all__ = ["ROWS", "TIMES", "Solved", "add_stages", "solve"]

@@ -50,8 +50,9 @@ def odeint(
         ``f(y, t, *args)``: the derivative of the state, nested as `y0`, of the same shapes; where `y0` is an array, a
         list or tuple is taken as the array of its elements. It may refer to other arrays that are differentiated. A
         function compiled by ``numba.njit`` runs compiled, and so does the loop around it if the state is an array of
-        real numbers with at least one axis, what `f` returns another one, and the parameters are numbers and arrays;
-        for derivatives its Python source runs, which then has to return an array where the state is one.
+        real numbers with at least one axis, what `f` returns another one, and the parameters are numbers and arrays.
+        Derivatives run compiled as well; those by times, by more than 64 numbers in reverse mode, and of functions
+        that numbers with tangents don't go through, take its Python source, which then has to return an array.
     y0 : array_like or nest of array_like
         The state at the first time: float32, float64 or complex numbers, an array or a nest of these. Integers are
         taken as float64. A list is a nest of numbers, not an array.
@@ -124,16 +125,17 @@ def odeint(
         key = f, described.form((y0, t, args))
         prepared = PREPARED.get(key)
         if prepared is not None:
-            found = prepared(y0, t, args, rtol, atol, max_steps, first_step)
+            found = prepared(described, args, rtol, atol, max_steps, first_step)
             if found is not None:
                 return found
     times, t = _times(t)
     system = _System(f, y0, args)
     control = system.control(rtol, atol, max_steps, first_step)
     solved = system.solved(times, control, system.moves or type(t) is Dual)
+    found = system.solution(times, t, control, solved)
     if solved is not None and described is not None:
-        keep_odeint(key, described)
-    return system.solution(times, t, control, solved)
+        keep_odeint(key, described, args, solved)
+    return found
 
 
 def _times(t: Any) -> tuple[list[float], Any]:
@@ -329,6 +331,12 @@ class _System:
         """The states at all times."""
         if solved is not None and not self.moves and type(t) is not Dual:
             return self.apart(solved.values)[0]
+        if solved is not None and type(t) is not Dual:
+            from numbafunc.ops.odeint_replay import replayed
+
+            found = replayed(self.plain_f, self.leaves[0], self.args, solved)
+            if found is not None:
+                return found
         values, states = [], []
         for value, state in self.outputs(times, t, control, solved):
             values.append(value)

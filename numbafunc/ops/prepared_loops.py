@@ -21,7 +21,7 @@ import numpy as np
 from numbafunc.bounded import Bounded
 from numbafunc.dual.array import Dual, value_of
 from numbafunc.dual.recorder import Recorder
-from numbafunc.dual.trees import flatten
+from numbafunc.dual.trees import flatten, tree_map
 from numbafunc.kinds.compiled import is_dispatcher, prepared_for
 
 WEAK = (int, float, complex)
@@ -289,24 +289,40 @@ def keep_while_loop(key: Any, described: Described, driver: Any, initial: Any, l
 # odeint
 
 
-def keep_odeint(key: Any, described: Described) -> None:
+def keep_odeint(key: Any, described: Described, args: tuple[Any, ...], solved: Any) -> None:
     """Prepare calls like one that the compiled loop has solved."""
     from numbafunc.ops.compiled_odeint import solve
     from numbafunc.ops.dormand_prince import control_of
 
     y0, t = described.leaves[:2]
-    if not described.usual or described.level or type(y0) is not np.ndarray or type(t) is not np.ndarray:
+    if not described.usual or type(value_of(y0)) is not np.ndarray or type(t) is not np.ndarray:
         return
     if y0.dtype.char not in "fd" or t.dtype.char != "d" or t.ndim != 1:
         return
-    f, dtype = key[0], y0.dtype
+    f, dtype, moved = key[0], y0.dtype, None
+    if described.level:
+        from numbafunc.ops.odeint_replay import prepared_replay
 
-    def call(y0: Any, t: Any, args: tuple[Any, ...], rtol: Any, atol: Any, max_steps: Any, first_step: Any) -> Any:
-        usual = type(rtol) is type(atol) is float and type(max_steps) is int and first_step is None
+        moved = prepared_replay(f, [y0, *described.leaves[2:]], args, solved)
+        if moved is None:
+            return
+
+    def call(described: Described, args: tuple[Any, ...], rtol: Any, atol: Any, max_steps: Any, first_step: Any) -> Any:
+        leaves = described.leaves
+        y0, t = value_of(leaves[0]), leaves[1]
+        usual = type(rtol) is type(atol) is float and type(max_steps) is int
+        usual = usual and (first_step is None or (type(first_step) is float and 0 < first_step < math.inf))
         if not usual or not (0 <= rtol < math.inf and 0 <= atol < math.inf and max_steps > 0 and t.size and y0.size):
             return None
-        found = solve(f, y0, t, args, control_of(dtype, rtol, atol, max_steps, None), keep=False)
-        return None if found is None else found.values.reshape((t.size, *y0.shape))
+        if moved is not None:
+            args = tree_map(value_of, args)
+        control = control_of(dtype, rtol, atol, max_steps, first_step)
+        found = solve(f, y0, t, args, control, keep=moved is not None)
+        if found is None:
+            return None
+        if moved is not None:
+            return moved([leaves[0], *leaves[2:]], found, described.level)
+        return found.values.reshape((t.size, *y0.shape))
 
     PREPARED[key] = call
 

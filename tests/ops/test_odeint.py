@@ -1,5 +1,6 @@
 """Solutions of differential equations: values beside SciPy, derivatives beside equations for these, errors."""
 
+import importlib
 import itertools
 import math
 
@@ -323,6 +324,139 @@ def test_derivatives_of_compiled_loops(mode):
     np.testing.assert_allclose(last(2.0, 30.0), value, rtol=1e-9)
     got = grad(last, (0, 1), mode=mode)(2.0, 30.0)
     np.testing.assert_allclose(got, (math.sin(30) * value, 2 * math.cos(30) * value), rtol=1e-8)
+
+
+@numba.njit
+def competition(y, t, p):
+    return y * (p[:2] + p[2:] * y[::-1]) * (1.0 + 0.1 * np.sin(t))
+
+
+@numba.njit
+def driven(y, t, rate, force):
+    return rate * (force - y) + np.cos(t) * y * y
+
+
+@numba.njit
+def handed_on(y, t, slope, unused):
+    return slope
+
+
+P = np.array([1.5, -3.0, -1.0, 0.8])
+SHAPED = np.linspace(0.2, 0.9, 6).reshape(2, 3)
+OF_STATE, OF_PARAMETER, BOTH = "state", "parameter", "both"
+COMPILED = {
+    "Lotka-Volterra": (competition, np.array([3.0, 2.0]), (P,), 0.0, BOTH),
+    "two axes and a plain parameter": (driven, SHAPED, (0.7, SHAPED[::-1].copy()), 0.0, OF_PARAMETER),
+    "more than eight elements": (driven, np.linspace(0.1, 0.8, 9), (0.4, np.linspace(0.0, 1.0, 9)), 0.0, OF_STATE),
+    "downward": (driven, np.array([0.4]), (np.float64(0.5), np.array([0.3])), 2.5, BOTH),
+    "a slope that does not move": (handed_on, np.array([0.5, 0.1]), (np.array([1.0, 2.0]), 1.0), 0.0, OF_STATE),
+}
+
+
+@pytest.fixture
+def no_replay_in_python(monkeypatch):
+    def refuse(*given):
+        raise AssertionError("a step is taken again in Python")
+
+    def allow():
+        monkeypatch.undo()
+
+    monkeypatch.setattr(importlib.import_module("numbafunc.ops.odeint")._System, "replayed", refuse)
+    return allow
+
+
+def along(f, y0, args, last, moving):
+    """The states as a function of a number that moves the state, the first parameter, or both."""
+    # Times of the first state, at the end of its step, and inside of steps.
+    times = np.array([0.5, 0.5, 0.75, 1.0, 2.0]) if last == 0 else np.array([last, 2.25, 1.4, 0.5])
+    first, *others = args
+
+    def g(s, f=f):
+        y = y0 * (1.0 + s) if moving != OF_PARAMETER else y0
+        p = first * (1.0 + s * s) + s if moving != OF_STATE else first
+        return odeint(f, y, times, p, *others, first_step=0.25, rtol=1e-9, atol=1e-9)
+
+    return g
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_derivatives_of_compiled_functions_are_those_of_their_sources(name, no_replay_in_python):
+    f, *given = COMPILED[name]
+    g = along(f, *given)
+    weights = np.cos(np.arange(math.prod(g(0.3).shape))).reshape(g(0.3).shape)
+
+    def found(g):
+        def total(s):
+            return np.sum(weights * g(s) ** 2)
+
+        return [
+            (jvp(g, (0.3,), (1.0,))[1], 1e-11),
+            (jvp(lambda s: jvp(g, (s,), (1.0,))[1], (0.3,), (1.0,))[1], 1e-10),
+            *((grad(total, mode=mode)(0.3), 1e-11) for mode in MODES),
+            (grad(grad(total, mode="forward"), mode="reverse")(0.3), 1e-10),
+            (grad(grad(total, mode="reverse"), mode="reverse")(0.3), 1e-10),
+        ]
+
+    for _ in range(2):  # a second time in prepared calls
+        got = found(g)
+    values = [jvp(g, (0.3,), (1.0,))[0], vjp(g, 0.3)[0]]
+    plain = g(0.3)
+    assert all(np.array_equal(value, plain) for value in values)
+    h = 1e-4
+    slope = (8 * (g(0.3 + h) - g(0.3 - h)) - g(0.3 + 2 * h) + g(0.3 - 2 * h)) / (12 * h)
+    np.testing.assert_allclose(got[0][0], slope, rtol=1e-6, atol=1e-6)
+    no_replay_in_python()
+    for (x, tolerance), (wanted, _) in zip(got, found(lambda s: g(s, f.py_func)), strict=True):
+        np.testing.assert_allclose(x, wanted, rtol=tolerance, atol=tolerance * np.abs(wanted).max())
+
+
+@modes
+def test_derivatives_of_a_compiled_function_by_the_equations_for_them(mode, no_replay_in_python):
+    y0 = np.array([3.0, 2.0])
+    _, wanted, second = sensitivities(competition.py_func, y0, P, 2)
+    z = np.concatenate([y0, P])
+    g = solved(competition, 2)
+    take = jacfwd if mode == "forward" else jacrev
+    np.testing.assert_allclose(take(g)(z), wanted, rtol=1e-9, atol=1e-9)
+    weights = np.cos(np.arange(8.0)).reshape(4, 2)
+    second = np.einsum("kn,knij->ij", weights, second)
+    got = hessian(lambda z: np.sum(weights * g(z)), mode=mode)(z)
+    np.testing.assert_allclose(got, second, rtol=1e-7, atol=1e-8 * np.abs(second).max())
+
+
+def test_prepared_derivatives_of_compiled_functions_of_several_sizes(no_replay_in_python):
+    for n in (1, 3, 12, 3, 9, 64, 1):
+        y0 = np.linspace(0.5, 1.0, n)
+        for dtype in (np.float64, np.float32):
+            x, factor = y0.astype(dtype), np.exp(np.sin(1.0))
+
+            def last(y, dtype=dtype):
+                return odeint(swinging, y, np.array([0.0, 0.4, 1.0]), dtype(1), rtol=1e-10)[2]
+
+            tolerance = 1e-8 if dtype is np.float64 else 1e-5
+            got = grad(lambda y, last=last: np.sum(last(y) ** 2), mode="reverse")(x)
+            assert got.dtype == dtype
+            np.testing.assert_allclose(got, 2 * x * factor**2, rtol=tolerance)
+            np.testing.assert_allclose(jvp(last, (x,), (x,))[1], x * factor, rtol=tolerance)
+            np.testing.assert_allclose(jacfwd(last)(x), factor * np.eye(n), rtol=tolerance, atol=tolerance)
+
+
+@numba.njit
+def through_complex_numbers(y, t, rates):
+    return -rates[0] * rates[1] * np.real(y * (1.0 + 0.0j))
+
+
+@modes
+def test_what_compiled_steps_do_not_take_runs_in_python(mode, recwarn):
+    """Functions that numbers with tangents don't know, and reverse mode by many elements, without a warning."""
+    times = np.array([0.0, 1.0])
+    for n in (64, 65):
+        got = grad(lambda y: np.sum(odeint(swinging, y, times, 1.0)[1]), mode=mode)(np.ones(n))
+        np.testing.assert_allclose(got, math.exp(math.sin(1.0)), rtol=1e-7)
+    rates = np.array([0.5, 2.0])
+    got = grad(lambda r: np.sum(odeint(through_complex_numbers, np.ones(3), times, r)[1]), mode=mode)(rates)
+    np.testing.assert_allclose(got, -3.0 * math.exp(-1.0) * rates[::-1], rtol=1e-6)
+    assert not recwarn.list
 
 
 def test_errors_of_compiled_functions_are_those_of_others():

@@ -244,7 +244,7 @@ def keep_while_loop(key: Any, described: Described, driver: Any, initial: Any, l
     from numbafunc.cpu.polling import raise_what_came
     from numbafunc.cpu.scan import carry_error, form_of, leaves_by, nest_of
 
-    if not described.usual or described.kind is Recorder:
+    if not described.usual:
         return
     condition, body, _ = key
     carry, ends = flatten(initial)[0], flatten(last)[0]
@@ -272,7 +272,10 @@ def keep_while_loop(key: Any, described: Described, driver: Any, initial: Any, l
         for i in numbers:
             leaves[i] = leaves[i][()]
         if of_duals is not None:
-            new = leaves_of(of_duals(leaves, described.level))
+            found = of_duals(leaves, described.level)
+            if found is None:
+                return None
+            new = leaves_of(found)
         else:
             try:
                 new = leaves_of(driver(nest(*leaves) if numbers else start))

@@ -18,7 +18,7 @@ from numbafunc.cpu import scan
 from numbafunc.cpu.differentiated import copy_for, entrance, exit_of, identity_of
 from numbafunc.cpu.dispatchers import compile_lazily, compile_loop
 from numbafunc.cpu.polling import polled, raise_what_came
-from numbafunc.numbers.numba_array import make_store
+from numbafunc.numbers.numba_array import make_lanes, make_store, make_unit
 from numbafunc.numbers.numba_type import NumberType
 from numbafunc.result_memory import empty_result
 
@@ -121,7 +121,8 @@ def _jacobians(
 class _Source:
     """The lines that find the Jacobian of a step.
 
-    Each leaf that moves has a buffer with its value and a unit for each of its elements. Elements of all leaves are
+    Each leaf that moves has a buffer with its value and a unit for each of its elements, unless there are but a few
+    numbers. Elements of all leaves are
     numbered one after the other, and so are those of the results, floating carries before floating results.
     """
 
@@ -136,11 +137,14 @@ class _Source:
         self.names: dict[str, Any] = {}
         self.before: list[str] = []
         shaped = any(scan.ndim_of(self.types[name]) for name in self.moving)
-        # Numbers that fit into the lanes keep their units; otherwise these are set in each step, a few at a time.
+        # Numbers that fit into the lanes stay in registers, with a lane each; otherwise a few elements move at a time.
         self.chunked = shaped or len(self.moving) > self.lanes
         start = "0"
         for place, name in enumerate(self.moving):
-            start = self._buffer(name, start, place)
+            if self.chunked:
+                start = self._buffer(name, start)
+            else:
+                self.names[f"unit_{name}"] = make_unit(self.types[name], place)
         new, results = scan.leaf_types(returned.types[0]), scan.leaf_types(returned.types[1])
         assert new is not None
         assert results is not None
@@ -172,28 +176,25 @@ class _Source:
 
     def jacobian(self) -> list[str]:
         """The lines for one step."""
-        seeds = [line for name in self.moving for line in self._seeds(name)]
-        numbers = self.step("g", "moved, results", lambda n: f"enter_{n}(b_{n})" if n in self.moving else self.plain(n))
+        seeds = [line for name in self.moving for line in self._seeds(name)] if self.chunked else []
+        number = (lambda n: f"enter_{n}(b_{n})") if self.chunked else lambda n: f"unit_{n}({self.given(n)})"
+        numbers = self.step("g", "moved, results", lambda n: number(n) if n in self.moving else self.plain(n))
         lines = [*seeds, numbers, *self.rows]
         if not self.chunked:
             return ["first = 0", f"count = {len(self.moving)}", *lines]
         chunk = [f"count = min(total - first, {self.lanes})", *lines]
         return [f"for first in range(0, total, {self.lanes}):", *("    " + line for line in chunk)]
 
-    def _buffer(self, name: str, start: str, place: int) -> str:
+    def _buffer(self, name: str, start: str) -> str:
         """Make the buffer of a leaf whose elements begin with a number; that of the next leaf."""
         type_, ndim = self.types[name], scan.ndim_of(self.types[name])
         self.names[f"enter_{name}"] = entrance((type_.dtype if ndim else type_).dtype, ndim, self.algebra)
         self.names[f"dtype_{name}"] = scan.dtype_of(type_)
         shape = f"{name}.shape[{int(name in self.entries)}:] + " if ndim else ""
         self.before += [f"b_{name} = zeros({shape}({self.lanes + 1},), dtype_{name})", f"o_{name} = {start}"]
-        if not self.chunked:
-            self.before.append(f"b_{name}[{1 + place}] = 1")
         return f"{start} + " + (f"b_{name}.size // {self.lanes + 1}" if ndim else "1")
 
     def _seeds(self, name: str) -> list[str]:
-        if not self.chunked:
-            return [f"b_{name}[0] = {self.given(name)}"]
         ndim = scan.ndim_of(self.types[name])
         at = _indices(ndim)
         lines = [f"b_{name}[{at}0] = whole{f'[{at}]' if ndim else ''}", f"for d in range({self.lanes}):"]
@@ -211,10 +212,17 @@ class _Source:
         if ndim:
             lines = ["for d in range(count):", f"    v = t{k}[{_indices(ndim)}1 + d]", *("    " + line for line in put)]
             return [f"t{k} = leave({expression}).array", f"e = p{k}", *_each(f"t{k}", ndim, [*lines, "e += 1"])]
-        self.names[f"store{k}"] = make_store(NumberType(getattr(types, dtype.name), *self.algebra))
+        target = NumberType(getattr(types, dtype.name), *self.algebra)
+        value = expression + "[()]" * isinstance(type_, types.Array)
+        if not self.chunked:
+            self.names[f"lanes{k}"] = make_lanes(target)
+            lines = [f"t{k} = lanes{k}({value})", f"e = p{k}"]
+            for d in range(len(self.moving)):
+                lines += [f"v = t{k}[{d}]", "finite &= abs(v) < inf", f"jacobians[i, {d}, e] = v"]
+            return lines
+        self.names[f"store{k}"] = make_store(target)
         self.names[f"target{k}"] = dtype
         self.before.append(f"t{k} = zeros({self.lanes + 1}, target{k})")
-        value = expression + "[()]" * isinstance(type_, types.Array)
         lines = [f"store{k}(t{k}, {value})", f"e = p{k}", "for d in range(count):", f"    v = t{k}[1 + d]"]
         return [*lines, *("    " + line for line in put)]
 

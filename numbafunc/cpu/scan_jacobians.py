@@ -55,15 +55,18 @@ class JacobianLoop:
             copy, loop.carry_form, carry_types, none, none, tuple(names), loop.x_form, x_types, algebra
         )
         floats = [type_ for _, type_ in loop.y_leaves if scan.dtype_of(type_).kind == "f"]
-        self._shaped, self._floats, self._state = any(map(scan.ndim_of, floats)), len(floats), state
+        self._shaped, self._floats = any(map(scan.ndim_of, floats)), len(floats)
         self._wide = np.result_type(np.float32, *(loop.dtypes[i] for i in state), *map(scan.dtype_of, floats))
         self.driver = _jacobians(loop, copy, carry_types, x_types, returned, state, moving, algebra)
 
-    def __call__(self, given: list[Any], steps: int, reverse: bool, total: int, most: int) -> Any:
-        """The status, the Jacobians of shape (steps, total, results), the last carry, and the stacked results."""
+    def __call__(self, given: list[Any], steps: int, reverse: bool, size: int, total: int, most: int) -> Any:
+        """The status, the Jacobians of shape (steps, total, results), the last carry, and the stacked results.
+
+        The carry has as many floating elements as ``size`` says, and ``total`` all that moves in a step.
+        """
         shape = (0, 0, 0)
         if not self._shaped:  # the loop itself can't take memory that is used again
-            width = sum(given[i].size for i in self._state) + self._floats
+            width = size + self._floats
             shape = (steps, total, width) if steps * total * width <= most else shape
         arguments = (*given, steps, reverse, total, most, empty_result(shape, self._wide))
         if not self.driver.overloads:
@@ -121,9 +124,9 @@ def _jacobians(
 class _Source:
     """The lines that find the Jacobian of a step.
 
-    Each leaf that moves has a buffer with its value and a unit for each of its elements, unless there are but a few
-    numbers. Elements of all leaves are
-    numbered one after the other, and so are those of the results, floating carries before floating results.
+    Each leaf that moves has a buffer with its value and a unit for each of its elements, unless all are numbers that
+    fit into the lanes. Elements of all leaves are numbered one after the other, and so are those of the results,
+    floating carries before floating results.
     """
 
     def __init__(
@@ -169,6 +172,10 @@ class _Source:
         """The same as a copy: a step that is taken again may work in place."""
         return self.given(name) + ".copy()" * (scan.ndim_of(self.types[name]) > 0)
 
+    def moved(self, name: str) -> str:
+        """The same as numbers that move."""
+        return f"enter_{name}(b_{name})" if self.chunked else f"unit_{name}({self.given(name)})"
+
     def step(self, function: str, results: str, leaf: Callable[[str], str]) -> str:
         """A line that calls the function."""
         carry, x = map(leaf, self.carries), map(leaf, self.entries)
@@ -177,8 +184,7 @@ class _Source:
     def jacobian(self) -> list[str]:
         """The lines for one step."""
         seeds = [line for name in self.moving for line in self._seeds(name)] if self.chunked else []
-        number = (lambda n: f"enter_{n}(b_{n})") if self.chunked else lambda n: f"unit_{n}({self.given(n)})"
-        numbers = self.step("g", "moved, results", lambda n: number(n) if n in self.moving else self.plain(n))
+        numbers = self.step("g", "moved, results", lambda n: self.moved(n) if n in self.moving else self.plain(n))
         lines = [*seeds, numbers, *self.rows]
         if not self.chunked:
             return ["first = 0", f"count = {len(self.moving)}", *lines]
@@ -247,33 +253,34 @@ def _back(count: int, results: int, total: int) -> Any:
     It puts the cotangents of the entries into ``found``, and that of the first carry in the place of the last one.
     """
     if total * (count + results) <= _UNROLLED:
-        lines = [f"y{k} = cotangents[i, {k}]" for k in range(results)]
+        lines = [f"y{k} = cotangents[d, i, {k}]" for k in range(results)]
         for i in range(total):
             terms = [f"jacobians[i, {i}, {k}] * c{k}" for k in range(count)]
             terms += [f"jacobians[i, {i}, {count + k}] * y{k}" for k in range(results)]
             lines.append(f"v{i} = {' + '.join(terms) or 0.0}")
-        lines += [f"found[i, {i - count}] = v{i}" for i in range(count, total)]
+        lines += [f"found[d, i, {i - count}] = v{i}" for i in range(count, total)]
         lines += [f"c{k} = v{k}" for k in range(count)]
-        start, end = [f"c{k} = carry[{k}]" for k in range(count)], [f"carry[{k}] = c{k}" for k in range(count)]
+        start, end = [f"c{k} = carry[d, {k}]" for k in range(count)], [f"carry[d, {k}] = c{k}" for k in range(count)]
     else:
         lines = [
             f"for j in range({total}):",
             "    v = 0.0",
             f"    for k in range({count}):",
-            "        v += jacobians[i, j, k] * carry[k]",
+            "        v += jacobians[i, j, k] * carry[d, k]",
             f"    for k in range({results}):",
-            f"        v += jacobians[i, j, {count} + k] * cotangents[i, k]",
+            f"        v += jacobians[i, j, {count} + k] * cotangents[d, i, k]",
             "    new[j] = v",
             f"for k in range({count}):",
-            "    carry[k] = new[k]",
+            "    carry[d, k] = new[k]",
             f"for k in range({total - count}):",
-            f"    found[i, k] = new[{count} + k]",
+            f"    found[d, i, k] = new[{count} + k]",
         ]
         start, end = [f"new = empty({total})"], []
     text = [
         "def back(jacobians, carry, cotangents, found, reverse):",
-        *("    " + line for line in (
-            *start, "steps = len(jacobians)", "for step in range(steps):",
+        "    steps = len(jacobians)", "    for d in range(len(carry)):",
+        *("        " + line for line in (
+            *start, "for step in range(steps):",
             "    i = step if reverse else steps - 1 - step", *("    " + line for line in lines), *end,
         )),
     ]  # fmt: skip
@@ -294,13 +301,14 @@ def pull_back(jacobians: Any, carry: Any, cotangents: Any, found: Any, reverse: 
     jacobians : numpy.ndarray
         Of shape (steps, elements of carry and entries, results).
     carry : numpy.ndarray
-        The cotangent of the last carry, of dtype float64, which becomes that of the first one.
+        Cotangents of the last carry, of dtype float64 and shape (directions, elements), which become those of the first
+        one.
     cotangents, found : numpy.ndarray
-        Of the results and, to be found, of the entries: shape (steps, elements).
+        Of the results and, to be found, of the entries: shape (directions, steps, elements).
     reverse : bool
         Whether the steps went from the last entry to the first.
     """
-    _back(len(carry), cotangents.shape[1], jacobians.shape[1])(jacobians, carry, cotangents, found, reverse)
+    _back(carry.shape[1], cotangents.shape[2], jacobians.shape[1])(jacobians, carry, cotangents, found, reverse)
 
 
 __all__ = ["NOT_FINITE", "TOO_LARGE", "JacobianLoop", "pull_back"]

@@ -54,6 +54,8 @@ class JacobianLoop:
         carry_types, returned = scan.settled_types(
             copy, loop.carry_form, carry_types, none, none, tuple(names), loop.x_form, x_types, algebra
         )
+        # Which leaves of the carry have tangents after a step.
+        self.moved = [scan.is_number(type_) for _, type_ in scan.leaf_types(returned.types[0]) or ()]
         floats = [type_ for _, type_ in loop.y_leaves if scan.dtype_of(type_).kind == "f"]
         self._shaped, self._floats = any(map(scan.ndim_of, floats)), len(floats)
         self._wide = np.result_type(np.float32, *(loop.dtypes[i] for i in state), *map(scan.dtype_of, floats))

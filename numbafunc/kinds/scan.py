@@ -128,7 +128,7 @@ def _recorded(
         )
     if not any(type(x) is Dual for x in rests):
         xs = x_structure.unflatten(rests[count:])
-        recording = Recording(f, init, rests[:count], xs, rests[count:], moving)
+        recording = Recording(f, init, rests[:count], xs, rests[count:], [t is not None for t in tangents])
         rests[:count] = recording.loop.typed(rests[:count])
         return recording.run(rests, steps, reverse, tangents, level)
     keeping = _keeping(f, form, tuple(np.ndim(value_of(leaf)) > 0 for leaf in leaves))
@@ -190,29 +190,44 @@ class Recording:
         The first carry, and its leaves without tangents.
     xs, entries : nest, list
         The nest that the steps go through, and its leaves, without tangents.
-    moving : list of int
-        Which entries have tangents, as numbers among all leaves.
+    moves : list of bool
+        Which of all leaves have tangents, those of the carry before entries.
     """
 
-    def __init__(self, f: Any, init: Any, leaves: list[Any], xs: Any, entries: list[Any], moving: list[int]) -> None:
-        from numbafunc.cpu.coefficients import algebra_of
-        from numbafunc.cpu.scan_jacobians import JacobianLoop
-
+    def __init__(self, f: Any, init: Any, leaves: list[Any], xs: Any, entries: list[Any], moves: list[bool]) -> None:
         given, names, _ = flatten_with_names(init)
-        self.count, self.moving = len(leaves), moving
+        self.count = len(leaves)
+        self.moving = [i for i in range(self.count, len(moves)) if moves[i]]
         try:
             weak = [type(leaf) in (int, float, complex) for leaf in given]
             self.loop = compiled.loop_for(f, init, leaves, weak, xs, entries, None)
-            self.state = [i for i, dtype in enumerate(self.loop.dtypes) if dtype.kind == "f"]
+            floats = [i for i, dtype in enumerate(self.loop.dtypes) if dtype.kind == "f"]
             self.shaped = any(map(compiled.ndim_of, self.loop.carry_types + self.loop.x_types))
-            total = self._sizes([*self.loop.typed(leaves), *entries])[1]
-            self.lanes = next((count for count in (1, 2, 4) if count >= total), 8)
-            along = tuple(i - self.count for i in moving)
-            self.forth = JacobianLoop(self.loop, f, names, tuple(self.state), along, algebra_of((self.lanes,)))
+            # A carry of several leaves may have some that never get tangents, as the types of what a step returns tell.
+            self.state = [i for i in floats if moves[i] or len(floats) == 1]
+            while not self._finds_jacobians(f, names, [*self.loop.typed(leaves), *entries], floats):
+                pass
         except TypeError as error:
             raise _NotCompiledError(error) from None
         kinds = [compiled.dtype_of(type_).kind for _, type_ in self.loop.y_leaves]
         self.places = [*self.state, *(i for i, kind in enumerate(kinds, self.count) if kind == "f")]
+
+    def _finds_jacobians(self, f: Any, names: list[str], given: list[Any], floats: list[int]) -> bool:
+        """Make the loop for derivatives by the leaves in the state; False if more get tangents, which are in it now."""
+        from numbafunc.cpu.coefficients import algebra_of
+        from numbafunc.cpu.scan_jacobians import JacobianLoop
+
+        total = self._sizes(given)[1]
+        self.lanes = next((count for count in (1, 2, 4) if count >= total), 8)
+        state, along = self.state, tuple(i - self.count for i in self.moving)
+        try:
+            self.forth = JacobianLoop(self.loop, f, names, tuple(state), along, algebra_of((self.lanes,)))
+            self.state = [i for i in floats if i in state or self.forth.moved[i]]
+        except TypeError:  # a step may put numbers with tangents into an array of the carry
+            if state == floats:
+                raise
+            self.state = floats
+        return self.state == state
 
     def __call__(self, rests: list[Any], steps: int, reverse: bool, tangents: list[Any], level: int) -> Any:
         """What :meth:`run` gives; None if there are more elements than there are lanes, or Python has to run."""

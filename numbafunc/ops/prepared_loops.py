@@ -175,11 +175,11 @@ def keep_scan(key: Any, described: Described, f: Any, init: Any, xs: Any, last: 
     if len(widths) > 1 or described.directions > 8:
         return
     if recorded:
-        moving = [i for i, leaf in enumerate(described.leaves) if type(leaf) is Dual and i >= count]
+        moves = [type(leaf) is Dual for leaf in described.leaves]
         typed, entries = list(map(value_of, typed)), list(map(value_of, entries))
-        recording = Recording(f, init, typed, flatten(xs)[1].unflatten(entries), entries, moving)
+        recording = Recording(f, init, typed, flatten(xs)[1].unflatten(entries), entries, moves)
         loop = recording.loop
-        ready = [i >= count or type(leaf) is Dual for i, leaf in enumerate(described.leaves)]
+        ready = [i >= count or moved for i, moved in enumerate(moves)]
     else:
         loop = loop_for(f, init, typed, weak, xs, entries, algebra_of(widths) if widths else None)
         moving = [i for i, moves in enumerate(loop.moving) if moves]

@@ -18,7 +18,7 @@ from numbafunc.cpu import scan
 from numbafunc.cpu.differentiated import copy_for, entrance, exit_of, identity_of
 from numbafunc.cpu.dispatchers import compile_lazily, compile_loop
 from numbafunc.cpu.polling import polled, raise_what_came
-from numbafunc.numbers.numba_array import make_store
+from numbafunc.numbers.numba_array import make_lanes, make_store, make_unit
 from numbafunc.numbers.numba_type import NumberType
 from numbafunc.result_memory import empty_result
 
@@ -54,16 +54,21 @@ class JacobianLoop:
         carry_types, returned = scan.settled_types(
             copy, loop.carry_form, carry_types, none, none, tuple(names), loop.x_form, x_types, algebra
         )
+        # Which leaves of the carry have tangents after a step.
+        self.moved = [scan.is_number(type_) for _, type_ in scan.leaf_types(returned.types[0]) or ()]
         floats = [type_ for _, type_ in loop.y_leaves if scan.dtype_of(type_).kind == "f"]
-        self._shaped, self._floats, self._state = any(map(scan.ndim_of, floats)), len(floats), state
+        self._shaped, self._floats = any(map(scan.ndim_of, floats)), len(floats)
         self._wide = np.result_type(np.float32, *(loop.dtypes[i] for i in state), *map(scan.dtype_of, floats))
         self.driver = _jacobians(loop, copy, carry_types, x_types, returned, state, moving, algebra)
 
-    def __call__(self, given: list[Any], steps: int, reverse: bool, total: int, most: int) -> Any:
-        """The status, the Jacobians of shape (steps, total, results), the last carry, and the stacked results."""
+    def __call__(self, given: list[Any], steps: int, reverse: bool, size: int, total: int, most: int) -> Any:
+        """The status, the Jacobians of shape (steps, total, results), the last carry, and the stacked results.
+
+        The carry has as many floating elements as ``size`` says, and ``total`` all that moves in a step.
+        """
         shape = (0, 0, 0)
         if not self._shaped:  # the loop itself can't take memory that is used again
-            width = sum(given[i].size for i in self._state) + self._floats
+            width = size + self._floats
             shape = (steps, total, width) if steps * total * width <= most else shape
         arguments = (*given, steps, reverse, total, most, empty_result(shape, self._wide))
         if not self.driver.overloads:
@@ -121,8 +126,9 @@ def _jacobians(
 class _Source:
     """The lines that find the Jacobian of a step.
 
-    Each leaf that moves has a buffer with its value and a unit for each of its elements. Elements of all leaves are
-    numbered one after the other, and so are those of the results, floating carries before floating results.
+    Each leaf that moves has a buffer with its value and a unit for each of its elements, unless all are numbers that
+    fit into the lanes. Elements of all leaves are numbered one after the other, and so are those of the results,
+    floating carries before floating results.
     """
 
     def __init__(
@@ -136,11 +142,14 @@ class _Source:
         self.names: dict[str, Any] = {}
         self.before: list[str] = []
         shaped = any(scan.ndim_of(self.types[name]) for name in self.moving)
-        # Numbers that fit into the lanes keep their units; otherwise these are set in each step, a few at a time.
+        # Numbers that fit into the lanes stay in registers, with a lane each; otherwise a few elements move at a time.
         self.chunked = shaped or len(self.moving) > self.lanes
         start = "0"
         for place, name in enumerate(self.moving):
-            start = self._buffer(name, start, place)
+            if self.chunked:
+                start = self._buffer(name, start)
+            else:
+                self.names[f"unit_{name}"] = make_unit(self.types[name], place)
         new, results = scan.leaf_types(returned.types[0]), scan.leaf_types(returned.types[1])
         assert new is not None
         assert results is not None
@@ -165,6 +174,10 @@ class _Source:
         """The same as a copy: a step that is taken again may work in place."""
         return self.given(name) + ".copy()" * (scan.ndim_of(self.types[name]) > 0)
 
+    def moved(self, name: str) -> str:
+        """The same as numbers that move."""
+        return f"enter_{name}(b_{name})" if self.chunked else f"unit_{name}({self.given(name)})"
+
     def step(self, function: str, results: str, leaf: Callable[[str], str]) -> str:
         """A line that calls the function."""
         carry, x = map(leaf, self.carries), map(leaf, self.entries)
@@ -172,28 +185,24 @@ class _Source:
 
     def jacobian(self) -> list[str]:
         """The lines for one step."""
-        seeds = [line for name in self.moving for line in self._seeds(name)]
-        numbers = self.step("g", "moved, results", lambda n: f"enter_{n}(b_{n})" if n in self.moving else self.plain(n))
+        seeds = [line for name in self.moving for line in self._seeds(name)] if self.chunked else []
+        numbers = self.step("g", "moved, results", lambda n: self.moved(n) if n in self.moving else self.plain(n))
         lines = [*seeds, numbers, *self.rows]
         if not self.chunked:
             return ["first = 0", f"count = {len(self.moving)}", *lines]
         chunk = [f"count = min(total - first, {self.lanes})", *lines]
         return [f"for first in range(0, total, {self.lanes}):", *("    " + line for line in chunk)]
 
-    def _buffer(self, name: str, start: str, place: int) -> str:
+    def _buffer(self, name: str, start: str) -> str:
         """Make the buffer of a leaf whose elements begin with a number; that of the next leaf."""
         type_, ndim = self.types[name], scan.ndim_of(self.types[name])
         self.names[f"enter_{name}"] = entrance((type_.dtype if ndim else type_).dtype, ndim, self.algebra)
         self.names[f"dtype_{name}"] = scan.dtype_of(type_)
         shape = f"{name}.shape[{int(name in self.entries)}:] + " if ndim else ""
         self.before += [f"b_{name} = zeros({shape}({self.lanes + 1},), dtype_{name})", f"o_{name} = {start}"]
-        if not self.chunked:
-            self.before.append(f"b_{name}[{1 + place}] = 1")
         return f"{start} + " + (f"b_{name}.size // {self.lanes + 1}" if ndim else "1")
 
     def _seeds(self, name: str) -> list[str]:
-        if not self.chunked:
-            return [f"b_{name}[0] = {self.given(name)}"]
         ndim = scan.ndim_of(self.types[name])
         at = _indices(ndim)
         lines = [f"b_{name}[{at}0] = whole{f'[{at}]' if ndim else ''}", f"for d in range({self.lanes}):"]
@@ -211,10 +220,17 @@ class _Source:
         if ndim:
             lines = ["for d in range(count):", f"    v = t{k}[{_indices(ndim)}1 + d]", *("    " + line for line in put)]
             return [f"t{k} = leave({expression}).array", f"e = p{k}", *_each(f"t{k}", ndim, [*lines, "e += 1"])]
-        self.names[f"store{k}"] = make_store(NumberType(getattr(types, dtype.name), *self.algebra))
+        target = NumberType(getattr(types, dtype.name), *self.algebra)
+        value = expression + "[()]" * isinstance(type_, types.Array)
+        if not self.chunked:
+            self.names[f"lanes{k}"] = make_lanes(target)
+            lines = [f"t{k} = lanes{k}({value})", f"e = p{k}"]
+            for d in range(len(self.moving)):
+                lines += [f"v = t{k}[{d}]", "finite &= abs(v) < inf", f"jacobians[i, {d}, e] = v"]
+            return lines
+        self.names[f"store{k}"] = make_store(target)
         self.names[f"target{k}"] = dtype
         self.before.append(f"t{k} = zeros({self.lanes + 1}, target{k})")
-        value = expression + "[()]" * isinstance(type_, types.Array)
         lines = [f"store{k}(t{k}, {value})", f"e = p{k}", "for d in range(count):", f"    v = t{k}[1 + d]"]
         return [*lines, *("    " + line for line in put)]
 
@@ -239,33 +255,34 @@ def _back(count: int, results: int, total: int) -> Any:
     It puts the cotangents of the entries into ``found``, and that of the first carry in the place of the last one.
     """
     if total * (count + results) <= _UNROLLED:
-        lines = [f"y{k} = cotangents[i, {k}]" for k in range(results)]
+        lines = [f"y{k} = cotangents[d, i, {k}]" for k in range(results)]
         for i in range(total):
             terms = [f"jacobians[i, {i}, {k}] * c{k}" for k in range(count)]
             terms += [f"jacobians[i, {i}, {count + k}] * y{k}" for k in range(results)]
             lines.append(f"v{i} = {' + '.join(terms) or 0.0}")
-        lines += [f"found[i, {i - count}] = v{i}" for i in range(count, total)]
+        lines += [f"found[d, i, {i - count}] = v{i}" for i in range(count, total)]
         lines += [f"c{k} = v{k}" for k in range(count)]
-        start, end = [f"c{k} = carry[{k}]" for k in range(count)], [f"carry[{k}] = c{k}" for k in range(count)]
+        start, end = [f"c{k} = carry[d, {k}]" for k in range(count)], [f"carry[d, {k}] = c{k}" for k in range(count)]
     else:
         lines = [
             f"for j in range({total}):",
             "    v = 0.0",
             f"    for k in range({count}):",
-            "        v += jacobians[i, j, k] * carry[k]",
+            "        v += jacobians[i, j, k] * carry[d, k]",
             f"    for k in range({results}):",
-            f"        v += jacobians[i, j, {count} + k] * cotangents[i, k]",
+            f"        v += jacobians[i, j, {count} + k] * cotangents[d, i, k]",
             "    new[j] = v",
             f"for k in range({count}):",
-            "    carry[k] = new[k]",
+            "    carry[d, k] = new[k]",
             f"for k in range({total - count}):",
-            f"    found[i, k] = new[{count} + k]",
+            f"    found[d, i, k] = new[{count} + k]",
         ]
         start, end = [f"new = empty({total})"], []
     text = [
         "def back(jacobians, carry, cotangents, found, reverse):",
-        *("    " + line for line in (
-            *start, "steps = len(jacobians)", "for step in range(steps):",
+        "    steps = len(jacobians)", "    for d in range(len(carry)):",
+        *("        " + line for line in (
+            *start, "for step in range(steps):",
             "    i = step if reverse else steps - 1 - step", *("    " + line for line in lines), *end,
         )),
     ]  # fmt: skip
@@ -286,13 +303,14 @@ def pull_back(jacobians: Any, carry: Any, cotangents: Any, found: Any, reverse: 
     jacobians : numpy.ndarray
         Of shape (steps, elements of carry and entries, results).
     carry : numpy.ndarray
-        The cotangent of the last carry, of dtype float64, which becomes that of the first one.
+        Cotangents of the last carry, of dtype float64 and shape (directions, elements), which become those of the first
+        one.
     cotangents, found : numpy.ndarray
-        Of the results and, to be found, of the entries: shape (steps, elements).
+        Of the results and, to be found, of the entries: shape (directions, steps, elements).
     reverse : bool
         Whether the steps went from the last entry to the first.
     """
-    _back(len(carry), cotangents.shape[1], jacobians.shape[1])(jacobians, carry, cotangents, found, reverse)
+    _back(carry.shape[1], cotangents.shape[2], jacobians.shape[1])(jacobians, carry, cotangents, found, reverse)
 
 
 __all__ = ["NOT_FINITE", "TOO_LARGE", "JacobianLoop", "pull_back"]

@@ -170,7 +170,13 @@ class Compiled:
 
         own: list[Any] = []
         forms = tuple(_form(arg, own) for arg in args)
-        directions = Directions(own)
+        recorded = recorded_level(*own)
+        if recorded:
+            with Level() as level:
+                own = _along_units(*taken_apart(own, recorded), level)[0]
+                directions = Directions(own)
+        else:
+            directions = Directions(own)
         if len(own) != len(leaves) or len(directions.widths) > 1 or len(directions.chunks) > 1:
             return None
         for taken in self._offers(forms, own):
@@ -194,30 +200,29 @@ class Compiled:
             finally:  # a handler's exception may have come before one of the function's own
                 raise_what_came()
 
-        return call
+        def call_recorded(leaves: list[Any], level: int) -> Any:
+            rests, tangents = taken_apart(leaves, level)
+            with Level() as own:
+                seeded, recorders, sizes = _along_units(rests, tangents, own)
+                if sum(sizes) != count:
+                    return None
+                return _with_steps(call(seeded, own), own, recorders, sizes, level)
+
+        return call_recorded if recorded else call
 
     # Reverse mode.
 
     def _by_jacobian(self, args: tuple[Any, ...], forms: tuple[Any, ...], leaves: list[Any], level: int) -> Any:
         rests, tangents = taken_apart(leaves, level)
-        moving = [number for number, tangent in enumerate(tangents) if tangent is not None]
-        sizes = [rests[number].size for number in moving]
-        total = sum(sizes)
+        total = sum(rest.size for rest, tangent in zip(rests, tangents) if tangent is not None)
         if total > LARGEST_JACOBIAN:
             return self._in_python(
                 args, f"reverse mode by {total} elements of arguments; wanted: at most {LARGEST_JACOBIAN}"
             )
         with Level() as own:
-            seeded, start = list(rests), 0
-            for number, size in zip(moving, sizes, strict=True):
-                rest = rests[number]
-                units = np.zeros((total, size), rest.dtype)
-                units[start : start + size] = np.eye(size)
-                seeded[number] = make(rest, units.reshape((total, *rest.shape)), own)
-                start += size
+            seeded, recorders, sizes = _along_units(rests, tangents, own)
             remaining = iter(seeded)
             result = self._evaluated(tuple(_filled(form, remaining) for form in forms))
-            recorders = [tangents[number] for number in moving]
             return with_steps(result, own, recorders, sizes, level)
 
     # What can't be compiled.
@@ -294,6 +299,22 @@ def _collective(dispatcher: Any) -> str | None:
 _KNOWN_COLLECTIVES: WeakKeyDictionary[Any, str | None] = WeakKeyDictionary()
 _FAILED: WeakKeyDictionary[Any, dict[Any, Exception]] = WeakKeyDictionary()
 _WARNED: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
+
+
+def _along_units(rests: list[Any], tangents: list[Any], own: int) -> tuple[list[Any], list[Any], list[int]]:
+    """Arguments, of which those that have tangents move along the units of all their elements at a level of their own.
+
+    Also these tangents, and the numbers of elements.
+    """
+    seeded, moving = list(rests), [number for number, tangent in enumerate(tangents) if tangent is not None]
+    sizes = [rests[number].size for number in moving]
+    total, start = sum(sizes), 0
+    for number, size in zip(moving, sizes, strict=True):
+        units = np.zeros((total, *rests[number].shape), rests[number].dtype)
+        units.reshape(-1)[start * size : (start + size) * size : size + 1] = 1
+        seeded[number] = make(rests[number], units, own)
+        start += size
+    return seeded, [tangents[number] for number in moving], sizes
 
 
 def with_steps(result: Any, own: int, recorders: list[Any], sizes: list[int], level: int) -> Any:

@@ -128,7 +128,7 @@ def _recorded(
         )
     if not any(type(x) is Dual for x in rests):
         xs = x_structure.unflatten(rests[count:])
-        recording = Recording(f, init, rests[:count], xs, rests[count:], moving)
+        recording = Recording(f, init, rests[:count], xs, rests[count:], [t is not None for t in tangents])
         rests[:count] = recording.loop.typed(rests[:count])
         return recording.run(rests, steps, reverse, tangents, level)
     keeping = _keeping(f, form, tuple(np.ndim(value_of(leaf)) > 0 for leaf in leaves))
@@ -152,7 +152,8 @@ def _recorded(
         to_carry = [_rows(new_leaves[i], own, total, steps) for i in state]
         floats = [i for i, y in enumerate(y_leaves) if is_float(y.dtype)]
         to_results = [_rows(y_leaves[i], own, total, steps) for i in floats]
-    if total * steps * sum(x.shape[-1] for x in (*to_carry, *to_results)) > LARGEST_TAPE:
+    size = sum(x.shape[-1] for x in to_carry)
+    if total * steps * (size + sum(x.shape[-1] for x in to_results)) > LARGEST_TAPE:
         raise _NotCompiledError(
             f"the Jacobians of {steps} steps have more than {LARGEST_TAPE} elements in reverse mode; wanted: fewer "
             "results, or forward mode"
@@ -160,12 +161,12 @@ def _recorded(
     last_leaves, ys_leaves = flatten(last)[0], flatten(ys)[0]
     recorders = [tangents[i] for i in (*state, *moving)]
     run = _Recurrence(
-        _joined(to_carry, total, steps), _joined(to_results, total, steps), steps, reverse,
+        _joined([*to_carry, *to_results], total, steps), size, steps, reverse,
         [rests[i].shape if i >= count else np.shape(value_of(rests[i])) for i in (*state, *moving)],
         [last_leaves[i].shape for i in state], [ys_leaves[i].shape for i in floats],
         len(state), [r is not None for r in recorders],
     )  # fmt: skip
-    if not all(np.all(np.isfinite(value_of(x))) for x in (run.to_carry, run.to_results)):
+    if not np.all(np.isfinite(value_of(run.jacobians))):
         raise _NotCompiledError  # a cotangent of zero stays zero step by step, whatever the derivative
     primitive = Primitive("scan", run.push, run.pull, joint=True)
     recorded = [r for r in recorders if r is not None]
@@ -189,42 +190,60 @@ class Recording:
         The first carry, and its leaves without tangents.
     xs, entries : nest, list
         The nest that the steps go through, and its leaves, without tangents.
-    moving : list of int
-        Which entries have tangents, as numbers among all leaves.
+    moves : list of bool
+        Which of all leaves have tangents, those of the carry before entries.
     """
 
-    def __init__(self, f: Any, init: Any, leaves: list[Any], xs: Any, entries: list[Any], moving: list[int]) -> None:
-        from numbafunc.cpu.coefficients import algebra_of
-        from numbafunc.cpu.scan_jacobians import JacobianLoop
-
+    def __init__(self, f: Any, init: Any, leaves: list[Any], xs: Any, entries: list[Any], moves: list[bool]) -> None:
         given, names, _ = flatten_with_names(init)
-        self.count, self.moving = len(leaves), moving
+        self.count = len(leaves)
+        self.moving = [i for i in range(self.count, len(moves)) if moves[i]]
         try:
             weak = [type(leaf) in (int, float, complex) for leaf in given]
             self.loop = compiled.loop_for(f, init, leaves, weak, xs, entries, None)
-            self.state = [i for i, dtype in enumerate(self.loop.dtypes) if dtype.kind == "f"]
-            total = self._total([*self.loop.typed(leaves), *entries])
-            self.lanes = next((count for count in (1, 2, 4) if count >= total), 8)
-            along = tuple(i - self.count for i in moving)
-            self.forth = JacobianLoop(self.loop, f, names, tuple(self.state), along, algebra_of((self.lanes,)))
+            floats = [i for i, dtype in enumerate(self.loop.dtypes) if dtype.kind == "f"]
+            self.shaped = any(map(compiled.ndim_of, self.loop.carry_types + self.loop.x_types))
+            # A carry of several leaves may have some that never get tangents, as the types of what a step returns tell.
+            self.state = [i for i in floats if moves[i] or len(floats) == 1]
+            while not self._finds_jacobians(f, names, [*self.loop.typed(leaves), *entries], floats):
+                pass
         except TypeError as error:
             raise _NotCompiledError(error) from None
-        self.floats = [i for i, (_, type_) in enumerate(self.loop.y_leaves) if compiled.dtype_of(type_).kind == "f"]
+        kinds = [compiled.dtype_of(type_).kind for _, type_ in self.loop.y_leaves]
+        self.places = [*self.state, *(i for i, kind in enumerate(kinds, self.count) if kind == "f")]
+
+    def _finds_jacobians(self, f: Any, names: list[str], given: list[Any], floats: list[int]) -> bool:
+        """Make the loop for derivatives by the leaves in the state; False if more get tangents, which are in it now."""
+        from numbafunc.cpu.coefficients import algebra_of
+        from numbafunc.cpu.scan_jacobians import JacobianLoop
+
+        total = self._sizes(given)[1]
+        self.lanes = next((count for count in (1, 2, 4) if count >= total), 8)
+        state, along = self.state, tuple(i - self.count for i in self.moving)
+        try:
+            self.forth = JacobianLoop(self.loop, f, names, tuple(state), along, algebra_of((self.lanes,)))
+            self.state = [i for i in floats if i in state or self.forth.moved[i]]
+        except TypeError:  # a step may put numbers with tangents into an array of the carry
+            if state == floats:
+                raise
+            self.state = floats
+        return self.state == state
 
     def __call__(self, rests: list[Any], steps: int, reverse: bool, tangents: list[Any], level: int) -> Any:
         """What :meth:`run` gives; None if there are more elements than there are lanes, or Python has to run."""
-        total = self._total(rests)
-        if total > (self.lanes if self.lanes < 8 else LARGEST_STEP):
+        if self._sizes(rests)[1] > (self.lanes if self.lanes < 8 else LARGEST_STEP):
             return None
         try:
             return self.run(rests, steps, reverse, tangents, level)
         except _NotCompiledError:
             return None
 
-    def _total(self, given: list[Any]) -> int:
-        """Elements of a floating carry and of the entries that move."""
-        sizes = [given[i].size for i in self.state]
-        return int(sum(sizes) + sum(math.prod(given[i].shape[1:]) for i in self.moving))
+    def _sizes(self, given: list[Any]) -> tuple[int, int]:
+        """Elements of the floating carry; of that and of the entries that move, in a step."""
+        if not self.shaped:
+            return len(self.state), len(self.state) + len(self.moving)
+        size = sum(given[i].size for i in self.state)
+        return size, size + sum(math.prod(given[i].shape[1:]) for i in self.moving)
 
     def run(self, rests: list[Any], steps: int, reverse: bool, tangents: list[Any], level: int) -> Any:
         """The last carry and the stacked results, with recorded tangents, given all leaves and theirs."""
@@ -236,9 +255,9 @@ class Recording:
             x.copy() if x.ndim > (i >= count) else x if x.ndim == 0 else np.ascontiguousarray(x)
             for i, x in enumerate(rests)
         ]
-        total = self._total(given)
+        size, total = self._sizes(given)
         try:
-            status, jacobians, *results = self.forth(given, steps, reverse, total, LARGEST_TAPE)
+            status, jacobians, *results = self.forth(given, steps, reverse, size, total, LARGEST_TAPE)
             if status > 0:
                 self.loop.explain(status)
         except TypeError as error:
@@ -251,19 +270,16 @@ class Recording:
         if status == NOT_FINITE:
             raise _NotCompiledError  # a cotangent of zero stays zero step by step, whatever the derivative
         results[:count] = [np.array(x, dtype) for x, dtype in zip(results, self.loop.dtypes)]
-        places = [*state, *(count + i for i in self.floats)]
         recorders = [tangents[i] for i in (*state, *self.moving)]
-        size = sum(results[i].size for i in state)
         run = _Recurrence(
-            jacobians[..., :size], jacobians[..., size:], steps, reverse,
+            jacobians, size, steps, reverse,
             [given[i].shape for i in (*state, *self.moving)], [results[i].shape for i in state],
-            [results[count + i].shape for i in self.floats], len(state), [r is not None for r in recorders],
-            jacobians,
+            [results[i].shape for i in self.places[len(state) :]], len(state), [r is not None for r in recorders],
         )  # fmt: skip
         moved = [r for r in recorders if r is not None]
         joint = Primitive("scan", run.push, run.pull, joint=True).record((), moved[0].dtype, *moved)
         width = moved[0].shape[0]
-        for number, place in enumerate(places):
+        for number, place in enumerate(self.places):
             results[place] = _moving(results[place], joint, number, width, level)
         return self.loop.nest(*results)
 
@@ -292,12 +308,10 @@ class _Recurrence:
     """The linear recurrence of the tangents of a loop."""
 
     def __init__(
-        self, to_carry: Any, to_results: Any, steps: int, reverse: bool, given: list[tuple[int, ...]],
+        self, jacobians: Any, size: int, steps: int, reverse: bool, given: list[tuple[int, ...]],
         carry: list[tuple[int, ...]], results: list[tuple[int, ...]], count: int, moves: list[bool],
-        jacobians: Any = None,
     ) -> None:  # fmt: skip
-        self.jacobians = jacobians  # both in one plain array
-        self.to_carry, self.to_results = to_carry, to_results
+        self.jacobians, self.size = jacobians, size  # the first columns of that size are of the carry
         self.steps, self.reverse, self.count, self.moves = steps, reverse, count, moves
         self.given, self.carry, self.results = given, carry, results
 
@@ -310,66 +324,56 @@ class _Recurrence:
         ]
         carry = _columns(parts[: self.count], 0, width)
         entries = _columns(parts[self.count :], self.steps, width)
-        last, results = _either(_forth(), carry, (self.to_carry, self.to_results, entries), self.steps, self.reverse)
-        return [*_split(last, self.carry, 0), *_split(results, self.results, self.steps)]
+        last, results = _either(_forth(), carry, (*self._blocks(), entries), self.steps, self.reverse)
+        return [*_split(np.moveaxis(last, -1, 0), self.carry), *_split(np.moveaxis(results, -1, 0), self.results)]
+
+    def _blocks(self) -> tuple[Any, Any]:
+        """The derivatives of the carry and of the results of each step."""
+        return self.jacobians[..., : self.size], self.jacobians[..., self.size :]
 
     def pull(self, cotangents: dict[int, Any], *arguments: Node) -> list[Any]:
         """The cotangents of what moves, given those of the results."""
         width = arguments[0].shape[0]
-        if self.jacobians is not None and all(type(x) is np.ndarray for x in cotangents.values()):
+        if all(type(x) is np.ndarray for x in (self.jacobians, *cotangents.values())):
             return self._pull_plain(cotangents, width)
         shapes = [*self.carry, *self.results]
         parts = [cotangents.get(i, np.zeros((width, *shape))) for i, shape in enumerate(shapes)]
         carry = _columns(parts[: self.count], 0, width)
         entries = _columns(parts[self.count :], self.steps, width)
-        first, found = _either(_back(), carry, (self.to_carry, self.to_results, entries), self.steps, not self.reverse)
-        contributions = [
-            *_split(first, self.given[: self.count], 0), *_split(found, self.given[self.count :], self.steps),
-        ]  # fmt: skip
-        return [x for x, moves in zip(contributions, self.moves) if moves]
+        first, found = _either(_back(), carry, (*self._blocks(), entries), self.steps, not self.reverse)
+        return self._contributions(np.moveaxis(first, -1, 0), np.moveaxis(found, -1, 0))
 
     def _pull_plain(self, cotangents: dict[int, Any], width: int) -> list[Any]:
         from numbafunc.cpu.scan_jacobians import pull_back
 
-        steps, count, moves = self.steps, self.count, self.moves
-        carry = self._side_by_side(cotangents, range(count), self.carry, (width, -1), np.dtype(float))
-        places = range(count, count + len(self.results))
-        ys = self._side_by_side(cotangents, places, self.results, (width, steps, -1), self.jacobians.dtype)
-        entries = self.given[count:]
-        sizes = [math.prod(shape[1:]) for shape in entries]
-        found = empty_result((width, steps, sum(sizes)), self.jacobians.dtype)
-        for direction in range(width):
-            pull_back(self.jacobians, carry[direction], ys[direction], found[direction], self.reverse)
-        contributions: list[Any] = []
-        start = 0
-        for shape, moving in zip(self.carry, moves):
-            size = math.prod(shape)
-            if moving:
-                contributions.append(carry[:, start : start + size].reshape((width, *shape)))
-            start += size
-        start = 0
-        for shape, size in zip(entries, sizes):
-            contributions.append(found[..., start : start + size].reshape((width, *shape)))
-            start += size
-        return contributions
+        steps, count, size = self.steps, self.count, self.size
+        _, total, columns = self.jacobians.shape
+        carry = np.zeros((width, size))
+        _put_side_by_side(carry, cotangents, 0, self.carry)
+        ys = cotangents.get(count) if len(self.results) == 1 else None
+        if ys is not None and ys.flags.carray:
+            ys = ys.reshape((width, steps, columns - size))
+        else:
+            ys = np.zeros((width, steps, columns - size), self.jacobians.dtype)
+            _put_side_by_side(ys, cotangents, count, self.results)
+        found = empty_result((width, steps, total - size), self.jacobians.dtype)
+        pull_back(self.jacobians, carry, ys, found, self.reverse)
+        return self._contributions(carry, found)
 
-    def _side_by_side(
-        self, cotangents: dict[int, Any], places: range, shapes: list[Any], shape: tuple[int, ...], dtype: Any
-    ) -> Any:
-        """Cotangents of some results in one array, whose last axis has the elements of all."""
-        if len(places) == 1 and places[0] in cotangents and len(shape) > 2:
-            x = cotangents[places[0]].reshape(shape)
-            usual = x.flags.c_contiguous and x.flags.aligned and x.flags.writeable and x.dtype.char in "fd"
-            return x if usual else np.require(x, x.dtype if x.dtype.char in "fd" else dtype, ["C", "A", "W"])
-        kept = len(shape) - 2
-        sizes = [math.prod(one[kept:]) for one in shapes]
-        whole = np.zeros((*shape[:-1], sum(sizes)), dtype)
-        start = 0
-        for place, size in zip(places, sizes):
-            if place in cotangents:
-                whole[..., start : start + size] = cotangents[place].reshape((*shape[:-1], size))
-            start += size
-        return whole
+    def _contributions(self, carry: Any, entries: Any) -> list[Any]:
+        """The cotangents of what moves, given those of the first carry and of the entries."""
+        parts = [*_split(carry, self.given[: self.count]), *_split(entries, self.given[self.count :])]
+        return [x for x, moves in zip(parts, self.moves) if moves]
+
+
+def _put_side_by_side(whole: Any, cotangents: dict[int, Any], first: int, shapes: list[tuple[int, ...]]) -> None:
+    """Put those of some results, of which that of number ``first`` has the first of the shapes, along the last axis."""
+    start = 0
+    for place, shape in enumerate(shapes, first):
+        stop = start + math.prod(shape[whole.ndim - 2 :])
+        if place in cotangents:
+            whole[..., start:stop] = cotangents[place].reshape((*whole.shape[:-1], stop - start))
+        start = stop
 
 
 def _columns(parts: Sequence[Any], steps: int, width: int) -> Any:
@@ -381,15 +385,14 @@ def _columns(parts: Sequence[Any], steps: int, width: int) -> Any:
     return np.moveaxis(joined, 0, -1)
 
 
-def _split(x: Any, shapes: Sequence[tuple[int, ...]], steps: int) -> list[Any]:
-    """The inverse of :func:`_columns`."""
-    found, start = [], 0
-    x = np.moveaxis(x, -1, 0)
+def _split(whole: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
+    """The arrays whose elements stand side by side along the last axis, behind directions, or directions and steps."""
+    parts, start = [], 0
     for shape in shapes:
-        size = math.prod(shape[1:] if steps else shape)
-        found.append(x[..., start : start + size].reshape((x.shape[0], *shape)))
-        start += size
-    return found
+        stop = start + math.prod(shape[whole.ndim - 2 :])
+        parts.append(whole[..., start:stop].reshape((whole.shape[0], *shape)))
+        start = stop
+    return parts
 
 
 def _either(f: Any, carry: Any, entries: tuple[Any, ...], steps: int, reverse: bool) -> Any:

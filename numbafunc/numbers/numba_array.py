@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
+from llvmlite import ir
 from numba import extending
 from numba.core import cgutils, types
 from numba.core.imputils import impl_ret_borrowed
@@ -147,6 +148,41 @@ def make_store(target: NumberType) -> Any:
         return types.void(floats, number), codegen
 
     return store
+
+
+def make_unit(target: NumberType, place: int) -> Any:
+    """The intrinsic that makes a number of a float: one that moves along one of the lanes."""
+
+    @extending.intrinsic
+    def unit(typingctx: Any, value: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            plain = context.cast(builder, args[0], value, target.dtype)
+            ones = [float(lane == place) for lane in range(target.lanes)]
+            lanes = ir.Constant(ir.VectorType(plain.type, len(ones)), ones) if len(ones) > 1 else plain.type(ones[0])
+            struct = builder.insert_value(context.get_constant_undef(target), plain, 0)
+            return builder.insert_value(struct, lanes, 1)
+
+        return target(value), codegen
+
+    return unit
+
+
+def make_lanes(target: NumberType) -> Any:
+    """The intrinsic that gives the coefficients of all lanes of a number, which may be a plain one, as a tuple."""
+
+    @extending.intrinsic
+    def lanes(typingctx: Any, number: Any) -> Any:
+        result = types.UniTuple(target.dtype, target.lanes)
+
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            found = builder.extract_value(context.cast(builder, args[0], number, target), 1)
+            places = [ir.Constant(ir.IntType(32), lane) for lane in range(target.lanes)]
+            parts = [builder.extract_element(found, place) for place in places] if len(places) > 1 else [found]
+            return context.make_tuple(builder, result, parts)
+
+        return result(number), codegen
+
+    return lanes
 
 
 # Operators and elementwise functions.
@@ -300,4 +336,4 @@ def _install() -> None:
 
 _install()
 
-__all__ = ["NumberArray", "array_type", "floats_of", "make_enter", "make_store"]
+__all__ = ["NumberArray", "array_type", "floats_of", "make_enter", "make_lanes", "make_store", "make_unit"]

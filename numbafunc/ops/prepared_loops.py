@@ -175,11 +175,11 @@ def keep_scan(key: Any, described: Described, f: Any, init: Any, xs: Any, last: 
     if len(widths) > 1 or described.directions > 8:
         return
     if recorded:
-        moving = [i for i, leaf in enumerate(described.leaves) if type(leaf) is Dual and i >= count]
+        moves = [type(leaf) is Dual for leaf in described.leaves]
         typed, entries = list(map(value_of, typed)), list(map(value_of, entries))
-        recording = Recording(f, init, typed, flatten(xs)[1].unflatten(entries), entries, moving)
+        recording = Recording(f, init, typed, flatten(xs)[1].unflatten(entries), entries, moves)
         loop = recording.loop
-        ready = [i >= count or type(leaf) is Dual for i, leaf in enumerate(described.leaves)]
+        ready = [i >= count or moved for i, moved in enumerate(moves)]
     else:
         loop = loop_for(f, init, typed, weak, xs, entries, algebra_of(widths) if widths else None)
         moving = [i for i, moves in enumerate(loop.moving) if moves]
@@ -244,7 +244,7 @@ def keep_while_loop(key: Any, described: Described, driver: Any, initial: Any, l
     from numbafunc.cpu.polling import raise_what_came
     from numbafunc.cpu.scan import carry_error, form_of, leaves_by, nest_of
 
-    if not described.usual or described.kind is Recorder:
+    if not described.usual:
         return
     condition, body, _ = key
     carry, ends = flatten(initial)[0], flatten(last)[0]
@@ -272,7 +272,10 @@ def keep_while_loop(key: Any, described: Described, driver: Any, initial: Any, l
         for i in numbers:
             leaves[i] = leaves[i][()]
         if of_duals is not None:
-            new = leaves_of(of_duals(leaves, described.level))
+            found = of_duals(leaves, described.level)
+            if found is None:
+                return None
+            new = leaves_of(found)
         else:
             try:
                 new = leaves_of(driver(nest(*leaves) if numbers else start))

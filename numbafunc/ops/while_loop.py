@@ -71,7 +71,9 @@ def while_loop(condition: Any, body: Any, initial: Any) -> Any:
         key = condition, body, described.form(initial)
         prepared = PREPARED.get(key)
         if prepared is not None:
-            return prepared(described)
+            found = prepared(described)
+            if found is not None:
+                return found
     for name, function in (("condition", condition), ("body", body)):
         if not callable(function):
             raise TypeError(f"{name} is a {type(function).__name__}; wanted: a function of the carry")

@@ -568,6 +568,51 @@ def test_compiled_bodies_in_reverse_mode(body, shapes, request):
             np.testing.assert_allclose(hessian, wanted(operands[2]), rtol=1e-10, atol=1e-12)
 
 
+def parameters(carry, x):
+    total, rates, offset = carry
+    return (total * 0.5 + np.sum(np.sin(rates)) * x, rates, offset), total * offset
+
+
+def shifted(carry, x):
+    a, b, c = carry
+    return (b, c, x * x), a
+
+
+def filled(carry, x):
+    row, total = carry
+    row[0] = x
+    return (row, total * 0.5 + np.sum(row * row)), total
+
+
+def unmoved(carry, x):
+    return carry, None
+
+
+@pytest.mark.parametrize(
+    ("body", "init"),
+    [
+        (parameters, (0.5, np.arange(3.0), 2.0)),
+        (shifted, (0.1, 0.2, 0.3)),
+        (filled, (np.ones(2), 0.5)),
+        (unmoved, (0.1, np.ones(2))),
+    ],
+)
+def test_reverse_mode_where_parts_of_the_carry_have_no_tangents(body, init):
+    xs, v = np.random.default_rng(0).normal(size=(2, 5))
+    f = numba.njit(body)
+
+    def run(xs):
+        leaves = numbafunc.dual.trees.flatten(scan(f, init, xs))[0]
+        return sum(np.sum(np.cos(leaf + 0.1 * place)) for place, leaf in enumerate(leaves))
+
+    slope = (run(xs + 1e-6 * v) - run(xs - 1e-6 * v)) / 2e-6
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # such as that of a derivative that isn't compiled
+        for _ in range(2):  # the second call is prepared
+            gradient = grad(run, mode="reverse")(xs)
+            np.testing.assert_allclose(np.sum(gradient * v), slope, rtol=1e-7, atol=1e-9)
+
+
 def test_reverse_mode_past_steps_without_a_finite_slope():
     """A cotangent of zero stays zero, whatever the derivative: then the Python source runs, in prepared calls too."""
     f = numba.njit(lambda c, x: (c + np.sqrt(x) * c, np.sqrt(x)))

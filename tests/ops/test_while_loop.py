@@ -66,7 +66,13 @@ def test_a_loop_again(jitted):
     )
     rate = np.float32(0.5)
     for steps in (3, 1, 0, 4):
-        for x in (np.float32(2), np.array(2.0, np.float32), np.array([2.0, 3.0], np.float32)):
+        for x in (
+            np.float32(2),
+            np.array(2.0, np.float32),
+            np.float32([2, 3]),
+            np.float32([2, 3, 4]),
+            np.ones(9, np.float32),
+        ):
             was = np.copy(x)
             wanted = np.copy(x)
             for _ in range(steps):
@@ -80,6 +86,9 @@ def test_a_loop_again(jitted):
                 value, slope = jvp(lambda x: while_loop(condition, body, (0, x, steps, rate))[1], (x,), (x,))  # noqa: B023
                 np.testing.assert_array_equal(value, wanted)
                 np.testing.assert_array_equal(slope, x * rate**steps)
+                value, pull = numbafunc.vjp(lambda x: while_loop(condition, body, (0, x, steps, rate))[1], x)  # noqa: B023
+                np.testing.assert_array_equal(value, wanted)
+                np.testing.assert_array_equal(pull(x)[0], x * rate**steps)
 
 
 @COMPILED

@@ -206,7 +206,7 @@ class Compiled:
                 seeded, recorders, sizes = _along_units(rests, tangents, own)
                 if sum(sizes) != count:
                     return None
-                return _with_steps(call(seeded, own), own, recorders, sizes, level)
+                return with_steps(call(seeded, own), own, recorders, sizes, level)
 
         return call_recorded if recorded else call
 

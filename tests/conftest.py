@@ -43,14 +43,13 @@ def pytest_collection_modifyitems(config, items):
     if not (part := config.getoption("--sweeps")):
         return
     number, count = map(int, part.split("/"))
-    left_out = [
+    left_out = {
         item
         for item in items
         if item.get_closest_marker("thorough") and zlib.crc32(item.nodeid.encode()) % count != number % count
-    ]
+    }
     config.hook.pytest_deselected(items=left_out)
-    leave = set(left_out)
-    items[:] = [item for item in items if item not in leave]
+    items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_collection_finish(session):

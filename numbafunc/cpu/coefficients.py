@@ -23,6 +23,11 @@ Those of the lowest level are the lanes of vectors. Of further levels there is o
 Chunk = tuple[slice, ...]
 
 
+def width_for(count: int, offer: tuple[int, ...] = _FIRST) -> int:
+    """The directions of one run where there are so many: the first number offered that is enough, or the last."""
+    return next((width for width in offer if width >= count), offer[-1])
+
+
 @cache
 def algebra_of(widths: tuple[int, ...]) -> Algebra:
     """The algebra of numbers with a number of directions for each level, numbered from 0."""
@@ -66,9 +71,7 @@ class Directions:
                     counts.update(zip(levels, part.shape))
         self.counts = tuple(counts[level] for level in self.levels)
         offers: list[tuple[int, ...]] = [_FIRST, _SECOND, *[(1,)] * len(self.counts)]
-        self.widths = tuple(
-            next((w for w in offer if w >= count), offer[-1]) for count, offer in zip(self.counts, offers)
-        )
+        self.widths = tuple(map(width_for, self.counts, offers))
         self.algebra = algebra_of(self.widths)
         self.floats = sum(places.size for places in _places(self.widths).values())
         self._places = _places(self.widths)

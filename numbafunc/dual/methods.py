@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import operator as operators
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -207,8 +208,8 @@ class ArrayMethods:
         Flat(self)[:] = values
 
 
-def _compared(name: str) -> Any:
-    return lambda self, other: getattr(_functions, name)(self.copy(), other)
+def _compared(operator: Callable[[Any, Any], Any]) -> Any:
+    return lambda self, other: operator(self.copy(), other)
 
 
 class Flat:
@@ -257,12 +258,12 @@ class Flat:
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         return function(*_copied(args), **options)
 
-    __eq__ = _compared("equal")
-    __ne__ = _compared("not_equal")
-    __lt__ = _compared("less")
-    __le__ = _compared("less_equal")
-    __gt__ = _compared("greater")
-    __ge__ = _compared("greater_equal")
+    __eq__ = _compared(operators.eq)
+    __ne__ = _compared(operators.ne)
+    __lt__ = _compared(operators.lt)
+    __le__ = _compared(operators.le)
+    __gt__ = _compared(operators.gt)
+    __ge__ = _compared(operators.ge)
 
 
 def _copied(arguments: Any) -> Any:

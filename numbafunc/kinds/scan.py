@@ -214,11 +214,10 @@ class Recording:
 
     def _finds_jacobians(self, f: Any, names: list[str], given: list[Any], floats: list[int]) -> bool:
         """Make the loop for derivatives by the leaves in the state; False if more get tangents, which are in it now."""
-        from numbafunc.cpu.coefficients import algebra_of
+        from numbafunc.cpu.coefficients import algebra_of, width_for
         from numbafunc.cpu.scan_jacobians import JacobianLoop
 
-        total = self._sizes(given)[1]
-        self.lanes = next((count for count in (1, 2, 4) if count >= total), 8)
+        self.lanes = width_for(self._sizes(given)[1])
         state, along = self.state, tuple(i - self.count for i in self.moving)
         try:
             self.forth = JacobianLoop(self.loop, f, names, tuple(state), along, algebra_of((self.lanes,)))

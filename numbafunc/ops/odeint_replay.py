@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from numbafunc.cpu.coefficients import width_for
 from numbafunc.cpu.differentiated import Moving
 from numbafunc.cpu.dispatchers import part_of_loop
 from numbafunc.cpu.polling import PERIOD, leave_if_interrupted, now
@@ -191,8 +192,7 @@ def prepared_replay(f: Any, leaves: list[Any], args: tuple[Any, ...], solved: So
 
 def _width(leaves: list[Any]) -> int:
     """The number of directions that are taken together."""
-    total = sum(x.size for x in leaves if type(x) is Dual)
-    return next((width for width in (1, 2, 4) if width >= total), 8)
+    return width_for(sum(x.size for x in leaves if type(x) is Dual))
 
 
 def _seeded(leaves: list[Any], level: int, first: int, width: int) -> list[Any]:

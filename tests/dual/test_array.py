@@ -287,7 +287,13 @@ def test_comparisons_look_at_the_value():
 def test_no_number_equals_text(other):
     x = nested()
     value = value_of(x)
-    for found, wanted in ((x == other, value == other), (x != other, value != other), (other == x, other == value)):
+    for found, wanted in (
+        (x == other, value == other),
+        (x != other, value != other),
+        (other == x, other == value),
+        (x.flat == other, value.flat == other),
+        (x.flat != other, value.flat != other),
+    ):
         assert type(found) is type(wanted)
         np.testing.assert_array_equal(found, wanted)
 

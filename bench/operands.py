@@ -70,6 +70,7 @@ KINDS: dict[str, Callable[[np.random.Generator, Shape, Any], Any]] = {
     "labels": lambda random, shape, dtype: random.integers(0, shape[-1], shape[:-1]),
     "ones": lambda random, shape, dtype: np.ones(shape, dtype),  # an array whose pages exist
     "number": lambda random, shape, dtype: np.asarray(1 + random.random(), dtype),
+    "times": lambda random, shape, dtype: np.linspace(0, 1, 5, dtype=dtype),
     "factor": lambda random, shape, dtype: np.asarray(1 + random.random() * 1e-6, dtype),
 }
 

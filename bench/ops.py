@@ -339,12 +339,12 @@ TABLE: dict[str, Op] = {
         largest=1e5,
     ),
     "odeint": Op(
-        f"nf.odeint(njit({_DECAY!r}), x, np.linspace(0.0, 1.0, 5), rtol=1e-4, atol=1e-4)",
+        f"nf.odeint(njit({_DECAY!r}), x, t, rtol=1e-4, atol=1e-4)",
         "",
-        f"odeint({_DECAY.replace('np', 'jnp')}, x, jnp.linspace(0.0, 1.0, 5).astype(x.dtype), rtol=1e-4, atol=1e-4)",
-        "solve_ivp(lambda t, y: -y * np.cos(t), (0.0, 1.0), x, t_eval=np.linspace(0.0, 1.0, 5), rtol=1e-4, "
-        "atol=1e-4).y",
+        f"odeint({_DECAY.replace('np', 'jnp')}, x, t, rtol=1e-4, atol=1e-4)",
+        "solve_ivp(lambda t, y: -y * np.cos(t), (0.0, 1.0), x, t_eval=t, rtol=1e-4, atol=1e-4).y",
         "",
+        {"x": "real", "t": "times"},
         shape="flat",
         largest=1e5,
     ),

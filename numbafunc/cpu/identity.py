@@ -63,7 +63,8 @@ def identify(function: Any, *, arrays: bool = False) -> str | None:
 
 def is_covered(name: str) -> bool:
     """Whether a function, as machine code names it, is that of a released module or a part of some identity."""
-    covered = name.startswith(_NAMES_OF_RELEASED) or _OF_LOOPS in name or any(map(name.startswith, COVERED))
+    covered = name.startswith(_NAMES_OF_RELEASED) or any(part in name for part in _PARTS)
+    covered = covered or any(map(name.startswith, COVERED))
     return covered and not any(map(name.startswith, TAINTED))
 
 
@@ -76,7 +77,8 @@ _NAMES_OF_RELEASED = (
     *(mangle_identifier(module) for module in RELEASED),
     mangled("<dynamic>", "implementation"),  # what this package generates for calls of ops in compiled functions
 )
-_OF_LOOPS = "__numba_parfor_gufunc"  # the body of a parallel loop, which belongs to the function around it
+# The body of a parallel loop, and that of an expression on arrays, belong to the function around them.
+_PARTS = ("__numba_parfor_gufunc", "__numba_array_expr_")
 
 
 def names_in(code: types.CodeType) -> list[str]:
@@ -259,7 +261,8 @@ class _Digest:
             return
         released = is_released(module.__name__)
         for name in names:
-            if not hasattr(module, name):
+            # What a released module makes when it is asked for is its own, and may be deprecated.
+            if not (name in vars(module) if released else hasattr(module, name)):
                 continue
             attribute = getattr(module, name)
             if id(attribute) in self._taught.functions:

@@ -66,10 +66,13 @@ def refresh() -> None:
 
 
 def _refresh() -> None:
+    from numba.core.compiler_lock import global_compiler_lock
     from numba.core.registry import cpu_target
 
     context = vars(cpu_target).get("_toplevel_typing_context")
-    if context is not None:
+    # Every compilation begins with this, which loads the whole compiler: programs that read all machine code from the
+    # cache do without.
+    if context is not None and global_compiler_lock.is_locked():
         context.refresh()
 
 

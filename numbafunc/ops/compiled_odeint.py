@@ -8,13 +8,21 @@ what is compiled for a function of the user's is a short loop.
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
+from numba.core import types
+from numba.core.errors import NumbaError
 
+from numbafunc.cpu.cache import are_covered, recall, remember
+from numbafunc.cpu.differentiated import copy_for_values, identity_of
 from numbafunc.cpu.dispatchers import compile_lazily, compile_loop, part_of_loop
+from numbafunc.cpu.identity import UnidentifiableError, type_words
 from numbafunc.cpu.polling import PERIOD, interrupted, now, raise_what_came
+from numbafunc.interrupts import held_back
 from numbafunc.ops.dormand_prince import (
     ERROR,
     NODES,
@@ -58,6 +66,12 @@ def add_stages(out: Any, y: Any, stages: Any, count: int, weights: Any, size: An
         out[k] = y[k] + size * out[k]
 
 
+def _store(out: Any, x: Any) -> None:
+    """Store a vector; assignments to slices took half of the time in which the steps compile."""
+    for k in range(out.size):
+        out[k] = x[k]
+
+
 def _norm(error: Any, zero: Any, y: Any, new: Any, rtol: Any, atol: Any) -> float:
     """The root of the mean square of a difference, in units of what is tolerated."""
     total = 0.0
@@ -77,8 +91,8 @@ def _all_finite(x: Any) -> bool:
 @cache
 def _steps() -> Any:
     """The compiled steps: the number of the stage that the function has to be evaluated for, or how they end."""
-    numeric = (add_stages, _norm, _all_finite, dense_weights, first_guess, first_size, next_size, shorter_size)
-    weighted, norm, all_finite, dense, guess, first, following, shorter = (
+    numeric = (add_stages, _store, _norm, _all_finite, dense_weights, first_guess, first_size, next_size, shorter_size)
+    weighted, store, norm, all_finite, dense, guess, first, following, shorter = (
         part_of_loop(function, error_model="numpy") for function in numeric
     )
 
@@ -92,8 +106,9 @@ def _steps() -> Any:
         towards = 1.0 if end >= times[0] else -1.0
         span = abs(end - times[0])
         if stage == _BEGIN:
-            zero[:] = 0
-            y[:] = at
+            for k in range(zero.size):
+                zero[k] = 0
+            store(y, at)
             t = numbers[T] = numbers[TIME] = previous = times[0]
             for k in range(times.size):
                 if not math.isfinite(times[k]) or (times[k] - previous) * towards < 0:
@@ -108,7 +123,7 @@ def _steps() -> Any:
             if not all_finite(stages[0]):
                 return FAILED
             while counts[OUTPUTS] < times.size and times[counts[OUTPUTS]] == t:
-                values[counts[OUTPUTS]] = y
+                store(values[counts[OUTPUTS]], y)
                 counts[OUTPUTS] += 1
             begins = numbers[SIZE] != 0 or span == 0
             if not begins:
@@ -141,7 +156,7 @@ def _steps() -> Any:
                 while counts[OUTPUTS] < times.size and abs(times[counts[OUTPUTS]] - t) <= abs(numbers[STEP]):
                     k = counts[OUTPUTS]
                     if times[k] == numbers[REACHED]:
-                        values[k] = new
+                        store(values[k], new)
                         if len(marks):
                             places[k, 0] = counts[TAKEN] + 1
                     else:
@@ -151,18 +166,18 @@ def _steps() -> Any:
                         weighted(values[k], y, stages, 7, row, 1.0)
                         if len(marks):
                             places[k, 0], places[k, 1] = counts[TAKEN], 1
-                            inside[k] = row
+                            store(inside[k], row)
                     counts[OUTPUTS] += 1
                 if len(marks):
                     taken = counts[TAKEN]
                     if taken == len(marks):
                         return FULL
                     marks[taken, 0], marks[taken, 1], marks[taken, 2] = t, numbers[STEP], numbers[REACHED]
-                    states[taken] = new
+                    store(states[taken], new)
                     counts[TAKEN] += 1
                 t = numbers[T] = numbers[REACHED]
-                y[:] = new
-                stages[0] = stages[6]
+                store(y, new)
+                store(stages[0], stages[6])
         if begins:
             if t == end:
                 return DONE
@@ -180,7 +195,7 @@ def _steps() -> Any:
             numbers[STEP] = numbers[REACHED] - t
         weighted(at, y, stages, stage, rows[stage], numbers[STEP])
         if stage == 6:
-            new[:] = at
+            store(new, at)
         numbers[TIME] = numbers[REACHED] if stage == 6 else t + TIMES[stage] * numbers[STEP]
         counts[STAGE] = stage
         return stage
@@ -188,10 +203,35 @@ def _steps() -> Any:
     return compile_lazily(odeint_steps, f"{__name__}.steps")
 
 
+def returns_states(f: Any, y0: Any, args: tuple[Any, ...]) -> bool:
+    """Whether Numba finds that a function of states like this one, and of these arguments, returns arrays like them."""
+    return _returns_states(f, tuple(map(numba.typeof, (y0, y0.dtype.type(0), *args))))
+
+
+@lru_cache(maxsize=256)
+def _returns_states(f: Any, given: tuple[Any, ...]) -> bool:
+    f = copy_for_values(f)
+    identity = identity_of(f)
+    key = None
+    with suppress(UnidentifiableError):
+        key = identity and f"slope of odeint {identity} {[*map(type_words, given)]}"
+    found = recall(key) if key else None
+    if found is None:
+        try:
+            with held_back():
+                slope = numba.typeof(f).get_call_type(f.targetdescr.typing_context, given, {}).return_type
+        except (NumbaError, NotImplementedError, RuntimeError):  # the call in Python says what is wrong
+            return False
+        found = isinstance(slope, types.Array) and (slope.dtype, slope.ndim) == (given[0].dtype, given[0].ndim)
+        if key and are_covered(compiled.library for compiled in f.overloads.values()):
+            remember(key, found)
+    return bool(found)
+
+
 @lru_cache(maxsize=128)
 def loop_around(f: Any, real: Any) -> Any:
     """The compiled loop around a function of states of a dtype, whose numbers are of the type ``real``."""
-    steps = _steps()
+    steps, f = _steps(), copy_for_values(f)
 
     def driver(
         given: Any, at: Any, vectors: Any, rows: Any, times: Any, values: Any, kept: Any, rtol: Any, atol: Any,
@@ -214,7 +254,8 @@ def loop_around(f: Any, real: Any) -> Any:
                         stage = FAILED
         return stage
 
-    return compile_loop(driver, None)
+    identity = identity_of(f)
+    return compile_loop(driver, identity and f"odeint {identity} {real.__name__}")
 
 
 class Solved(NamedTuple):
@@ -298,4 +339,4 @@ def solve(f: Any, y0: Any, times: Any, args: tuple[Any, ...], control: Control, 
     return Solved(values, marks[: counts[TAKEN]], states[: counts[TAKEN]], places, inside)
 
 
-__all__ = ["ROWS", "TIMES", "Solved", "add_stages", "solve"]
+__all__ = ["ROWS", "TIMES", "Solved", "add_stages", "returns_states", "solve"]

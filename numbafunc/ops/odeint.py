@@ -309,10 +309,7 @@ class _System:
     # Steps.
 
     def solved(self, times: list[float], control: Control, keep: bool) -> Solved | None:
-        """What the loop around a compiled function finds, with its steps where they are kept; None of other equations.
-
-        The function is evaluated once to see that it returns an array like the state.
-        """
+        """What the loop around a compiled function finds, with its steps if they are kept; None of other equations."""
         if not is_dispatcher(self.plain_f) or not self.alone or not self.shapes[0] or self.dtype.char not in "fd":
             return None
         y0 = np.array(value_of(self.leaves[0]), order="C")
@@ -320,11 +317,10 @@ class _System:
         described.form((y0, self.plain_args))
         if not described.usual or not y0.size:
             return None
-        slope = self.plain_f(y0.copy(), self.number(times[0]), *self.plain_args)
-        if type(slope) is not np.ndarray or slope.shape != y0.shape or slope.dtype != y0.dtype:
-            return None
-        from numbafunc.ops.compiled_odeint import solve
+        from numbafunc.ops.compiled_odeint import returns_states, solve
 
+        if not returns_states(self.plain_f, y0, self.plain_args):
+            return None
         return solve(self.plain_f, y0, np.array(times), self.plain_args, control, keep)
 
     def solution(self, times: list[float], t: Any, control: Control, solved: Solved | None) -> Any:

@@ -239,14 +239,16 @@ def keep_scan(key: Any, described: Described, f: Any, init: Any, xs: Any, last: 
 # while_loop
 
 
-def keep_while_loop(key: Any, described: Described, driver: Any, initial: Any, last: Any) -> None:
-    """Prepare calls like one that has given this carry, by the compiled loop."""
+def keep_while_loop(
+    key: Any, described: Described, condition: Any, driver: Any, initial: Any, last: Any
+) -> None:  # fmt: skip
+    """Prepare calls like one that has given this carry, by the compiled condition and loop."""
     from numbafunc.cpu.polling import raise_what_came
     from numbafunc.cpu.scan import carry_error, form_of, leaves_by, nest_of
 
     if not described.usual:
         return
-    condition, body, _ = key
+    body = key[1]
     carry, ends = flatten(initial)[0], flatten(last)[0]
     dtypes = [leaf.dtype for leaf in ends]
     # The condition may have been asked of Python numbers, in their own dtypes.
@@ -300,7 +302,7 @@ def keep_odeint(key: Any, described: Described, args: tuple[Any, ...], solved: A
     y0, t = described.leaves[:2]
     if not described.usual or type(value_of(y0)) is not np.ndarray or type(t) is not np.ndarray:
         return
-    if y0.dtype.char not in "fd" or t.dtype.char != "d" or t.ndim != 1:
+    if y0.dtype.char not in "fd" or t.dtype.kind not in "iuf" or t.ndim != 1:
         return
     f, dtype, moved = key[0], y0.dtype, None
     if described.level:
@@ -320,7 +322,7 @@ def keep_odeint(key: Any, described: Described, args: tuple[Any, ...], solved: A
         if moved is not None:
             args = tree_map(value_of, args)
         control = control_of(dtype, rtol, atol, max_steps, first_step)
-        found = solve(f, y0, t, args, control, keep=moved is not None)
+        found = solve(f, y0, t.astype(np.float64, copy=False), args, control, keep=moved is not None)
         if found is None:
             return None
         if moved is not None:

@@ -81,8 +81,10 @@ def while_loop(condition: Any, body: Any, initial: Any) -> Any:
     here = backend.of(*leaves)
     compiled = key is not None and here is CPU
     step = body.py_func if compiled else body
+    if compiled:
+        _driver(condition, body, False)  # which takes copies: a run of the Python source may compile what it calls
     loop = Loop(lambda carry, _: (step(carry), None), structure, [], flatten(None)[1], 1, False, here, "body")
-    if not loop.holds(condition, leaves, "condition"):
+    if not loop.holds(_of_values(condition) if compiled else condition, leaves, "condition"):
         return structure.unflatten([np.asarray(leaf) if is_weak(leaf) else leaf for leaf in leaves])
     taken = None
     if any(map(is_weak, leaves)):
@@ -97,7 +99,8 @@ def while_loop(condition: Any, body: Any, initial: Any) -> Any:
     if compiled:
         last = _run_compiled(condition, body, structure, leaves)
         assert described is not None
-        keep_while_loop(key, described, _driver(condition, body), initial, last)
+        driver = _driver(condition, body, described.level > 0)
+        keep_while_loop(key, described, _of_values(condition), driver, initial, last)
         return last
     loop.expect(leaves)
     if taken is not None:
@@ -115,9 +118,10 @@ def _run_compiled(condition: Any, body: Any, structure: Any, leaves: list[Any]) 
     from numbafunc.cpu.scan import carry_error, leaf_types, same_type
 
     given = [leaf if type(leaf) is Dual or np.ndim(leaf) else np.asarray(leaf)[()] for leaf in leaves]
-    carry, driver = structure.unflatten(given), _driver(condition, body)
+    moves = any(type(leaf) is Dual for leaf in given)
+    carry, driver = structure.unflatten(given), _driver(condition, body, moves)
     try:
-        if not any(type(leaf) is Dual for leaf in given):
+        if not moves:
             kind = typeof(carry)
             if (kind,) not in driver.overloads:
                 driver.compile((kind,))
@@ -145,8 +149,24 @@ def _run_compiled(condition: Any, body: Any, structure: Any, leaves: list[Any]) 
 
 
 @lru_cache(maxsize=128)
-def _driver(condition: Any, body: Any) -> Any:
-    """The compiled loop."""
+def _of_values(condition: Any) -> Any:
+    """The compiled condition of values, whose machine code the cache on disk may have."""
+    from numbafunc.cpu.differentiated import copy_for_values, identity_of
+    from numbafunc.cpu.dispatchers import compile_loop
+
+    copy = copy_for_values(condition)
+    identity = identity_of(copy)
+
+    def holds(carry: Any) -> Any:
+        return copy(carry)
+
+    return compile_loop(holds, f"condition {identity}") if identity else condition
+
+
+@lru_cache(maxsize=128)
+def _driver(condition: Any, body: Any, moves: bool) -> Any:
+    """The compiled loop, of values or of numbers with tangents; the cache on disk may have those of values."""
+    from numbafunc.cpu.differentiated import copy_for_values, identity_of
     from numbafunc.cpu.dispatchers import compile_loop
     from numbafunc.cpu.polling import NAMES, polled
 
@@ -158,9 +178,12 @@ def _driver(condition: Any, body: Any) -> Any:
         "    if condition(carry):",
         *("        " + line for line in lines),
     ]
+    if not moves:
+        condition, body = copy_for_values(condition), copy_for_values(body)
+    identities = [identity_of(function) or "" for function in (condition, body)]
     namespace = {"__name__": __name__, "condition": condition, "body": body, **NAMES}
     exec(compile("\n".join([*lines, "    return carry"]), "<numbafunc while_loop>", "exec"), namespace)
-    return compile_loop(namespace["driver"], None)
+    return compile_loop(namespace["driver"], f"while_loop {' '.join(identities)}" if all(identities) else None)
 
 
 CALLS["while_loop"] = Call(())

@@ -16,8 +16,6 @@ from functools import wraps
 from types import FrameType
 from typing import Any, TypeVar
 
-from numbafunc.process_lock import watch_forks
-
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -52,8 +50,6 @@ def held_back() -> Iterator[None]:
     For the rare pieces of work that an exception must not end in their midst: compilation, and what the other ranks of
     a job wait for, unless it is one exchange. Python runs handlers in the main thread alone.
     """
-    if threading.active_count() > 1:
-        watch_forks()  # another thread may fork meanwhile
     if threading.current_thread() is not threading.main_thread():
         yield
         return

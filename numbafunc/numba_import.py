@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from numbafunc.interrupts import held_back
-from numbafunc.process_lock import free_in_children, watch_forks
+from numbafunc.process_lock import free_in_children
 
 AT_IMPORT: list[Any] = []
 """What :func:`environment` was when Numba was imported, and Numba's settings then; empty where that is not known."""
@@ -27,7 +27,6 @@ AT_IMPORT: list[Any] = []
 _WITHOUT_EFFECT = ("NUMBA_CACHE_DIR", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER", "NUMBA_THREADING_LAYER_PRIORITY")
 
 if "numba" in sys.modules:
-    watch_forks()
     import_module("numba")  # another thread may be about to import it: this waits
 _waiting: list[Callable[[], object]] | None = None if "numba" in sys.modules else []
 _lock = free_in_children(threading.Lock())
@@ -134,7 +133,6 @@ def _call_afterwards(loader: Any) -> None:
         vars(loader).pop("exec_module", None)
         name_parts()
         found = environment()
-        watch_forks()
         execute(module)
         AT_IMPORT[:] = found, dict(vars(module.config))
         name_parts()

@@ -7,6 +7,9 @@ thread that forks takes the locks of Numba's compiler and of LLVM, and ours for 
 from __future__ import annotations
 
 import contextlib
+
+# Its lock is taken before forks too, after ours if it registers first: a thread that compiles may wait for it.
+import logging  # noqa: F401
 import os
 import sys
 import threading
@@ -23,7 +26,6 @@ _OTHERS = {
 }
 _PACKAGES = frozenset(("llvmlite", "numba", "numbafunc"))
 
-_watching = False
 _OWN: list[Any] = []
 
 
@@ -35,9 +37,9 @@ def free_in_children(lock: Any) -> Any:
 
 
 def held_by_forks(lock: Lock) -> Lock:
-    """The lock, a reentrant one, which a thread takes before it forks once :func:`watch_forks` has been called.
+    """The lock, a reentrant one, which a thread takes before it forks.
 
-    Before that it is free in a forked child, unless the thread holds it that forks.
+    It is free in a forked child, unless the thread holds it that forks, even if a signal has ended the wait for it.
     """
     known: Any = lock
     _OWN.append(known)
@@ -46,20 +48,7 @@ def held_by_forks(lock: Lock) -> Lock:
     return lock
 
 
-_begin = held_by_forks(threading.RLock())  # so that there is one always
-
-
-def watch_forks() -> None:
-    """Let forks wait from now on; to be called where another thread than the one that compiles may fork."""
-    global _watching
-    if _watching or not hasattr(os, "register_at_fork"):
-        return
-    # What is registered last comes first before a fork. A thread that compiles may wait for the lock of logging.
-    import_module("logging")
-    with _begin:
-        if not _watching:
-            _watching = True
-            os.register_at_fork(before=_before, after_in_parent=_after, after_in_child=_after)
+held_by_forks(threading.RLock())  # so that there is one always
 
 
 def _locks() -> list[Any]:
@@ -73,11 +62,18 @@ def _locks() -> list[Any]:
 
 
 def _being_imported() -> set[str]:
-    return {
-        name
-        for name, module in list(sys.modules.items())
-        if name.partition(".")[0] in _PACKAGES and getattr(getattr(module, "__spec__", None), "_initializing", False)
-    }
+    """The modules that threads import now; before such a module exists, Python has just a lock for it."""
+    locked = list(getattr(sys.modules["_frozen_importlib"], "_module_locks", ()))
+    begun = [name for name, module in list(sys.modules.items()) if _is_ours(name) and _is_begun(module)]
+    return {name for name in (*locked, *begun) if _is_ours(name)}
+
+
+def _is_ours(name: str) -> bool:
+    return name.partition(".")[0] in _PACKAGES
+
+
+def _is_begun(module: Any) -> bool:
+    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
 
 
 _held: dict[int, contextlib.ExitStack] = {}
@@ -119,4 +115,7 @@ def _after() -> None:
         stack.close()
 
 
-__all__ = ["free_in_children", "held_by_forks", "watch_forks"]
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before, after_in_parent=_after, after_in_child=_after)
+
+__all__ = ["free_in_children", "held_by_forks"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import re
-import sys
 import time
 from typing import Any
 
@@ -50,10 +50,6 @@ class CompileTimer:
 
     def log(self, identity: str | None, signature: Any, *, cache_hit: bool) -> None:
         """Log what became of it, at level INFO, with these facts as attributes of the record too."""
-        if "logging" not in sys.modules:  # nobody listens
-            return
-        import logging
-
         logger = logging.getLogger("numbafunc")
         if logger.isEnabledFor(logging.INFO):
             seconds = time.perf_counter() - self.start

@@ -66,14 +66,26 @@ def refresh() -> None:
 
 
 def _refresh() -> None:
-    from numba.core.compiler_lock import global_compiler_lock
     from numba.core.registry import cpu_target
 
     context = vars(cpu_target).get("_toplevel_typing_context")
     # Every compilation begins with this, which loads the whole compiler: programs that read all machine code from the
     # cache do without.
-    if context is not None and global_compiler_lock.is_locked():
+    if context is not None and _is_compiling():
         context.refresh()
+
+
+def _is_compiling() -> bool:
+    """Whether a compilation is under way, in this thread or another one."""
+    from numba.core.compiler_lock import global_compiler_lock
+
+    if global_compiler_lock.is_locked():  # by this thread
+        return True
+    lock = global_compiler_lock._lock
+    if not lock.acquire(blocking=False):
+        return True
+    lock.release()
+    return False
 
 
 @cache

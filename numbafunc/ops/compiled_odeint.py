@@ -219,9 +219,10 @@ def _returns_states(f: Any, given: tuple[Any, ...]) -> bool:
     if found is None:
         try:
             with held_back():
-                slope = numba.typeof(f).get_call_type(f.targetdescr.typing_context, given, {}).return_type
-        except (NumbaError, NotImplementedError, RuntimeError):  # the call in Python says what is wrong
+                call = numba.typeof(f).get_call_type(f.targetdescr.typing_context, given, {})
+        except (NumbaError, NotImplementedError, RuntimeError, TypeError):  # the call in Python says what is wrong
             return False
+        slope = call and call.return_type  # none of a function of other types, or of objects
         found = isinstance(slope, types.Array) and (slope.dtype, slope.ndim) == (given[0].dtype, given[0].ndim)
         if key and are_covered(compiled.library for compiled in f.overloads.values()):
             remember(key, found)

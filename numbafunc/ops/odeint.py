@@ -22,7 +22,7 @@ from numbafunc.kinds.njit import register
 from numbafunc.kinds.registry import CALLS, Call
 from numbafunc.limits import MOST_AXES
 from numbafunc.ops.dormand_prince import NODES, SOLUTION, STAGES, Control, Step, control_of, dense_weights, steps
-from numbafunc.ops.prepared_loops import PREPARED, Described, keep_odeint
+from numbafunc.ops.prepared_loops import PREPARED, Described, keep_odeint, plain_value
 
 if TYPE_CHECKING:
     from numbafunc.ops.compiled_odeint import Solved
@@ -204,7 +204,7 @@ class _System:
         self.real = np.zeros(0, self.dtype).real.dtype
         self.number = self.real.type
         self.args = tree_map(settled, args)
-        self.plain_args = tree_map(value_of, args)
+        self.plain_args = tree_map(plain_value, args)
         parts = flatten(self.args)[0]
         for x in parts:
             if backend.of(x) is not CPU:

@@ -87,6 +87,12 @@ class Described:
         return None
 
 
+def plain_value(x: Any) -> Any:
+    """The value of something; of a dual array without axes a number, so that one machine code serves both."""
+    value = value_of(x)
+    return value[()] if type(x) is Dual and not value.ndim else value
+
+
 def owned(entries: Any) -> Any:
     """Entries that steps may change; numbers among them they only read."""
     return entries.copy() if entries.ndim > 1 else entries
@@ -320,7 +326,7 @@ def keep_odeint(key: Any, described: Described, args: tuple[Any, ...], solved: A
         if not usual or not (0 <= rtol < math.inf and 0 <= atol < math.inf and max_steps > 0 and t.size and y0.size):
             return None
         if moved is not None:
-            args = tree_map(value_of, args)
+            args = tree_map(plain_value, args)
         control = control_of(dtype, rtol, atol, max_steps, first_step)
         found = solve(f, y0, t.astype(np.float64, copy=False), args, control, keep=moved is not None)
         if found is None:
@@ -332,4 +338,4 @@ def keep_odeint(key: Any, described: Described, args: tuple[Any, ...], solved: A
     PREPARED[key] = call
 
 
-__all__ = ["PREPARED", "Described", "keep_odeint", "keep_scan", "keep_while_loop"]
+__all__ = ["PREPARED", "Described", "keep_odeint", "keep_scan", "keep_while_loop", "plain_value"]

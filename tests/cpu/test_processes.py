@@ -192,6 +192,33 @@ print(statuses)
 """
 
 
+IMPORT = """
+import importlib.abc, os, signal, sys, threading, time
+import numpy as np
+import numbafunc
+
+begun = threading.Event()
+
+class Slow(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == sys.argv[1]:
+            begun.set()
+            time.sleep(1)
+
+sys.meta_path.insert(0, Slow())
+thread = threading.Thread(target=lambda: numbafunc.softmax(np.ones(3)))
+thread.start()
+begun.wait()
+child = os.fork()
+if child == 0:
+    signal.alarm(100)
+    numbafunc.softmax(np.ones(3))
+    os._exit(0)
+print(os.waitpid(child, 0)[1])
+thread.join()
+"""
+
+
 MEMORY = """
 import os, signal, sys, threading, time
 from numbafunc import result_memory
@@ -221,6 +248,13 @@ thread.join()
 @needs_fork
 def test_fork_while_another_thread_makes_the_memory_of_results(programs):
     assert programs.run(MEMORY) == "0"
+
+
+@needs_fork
+@pytest.mark.parametrize("module", ["numbafunc.ops.softmax", "numbafunc.kinds.reduction"])
+def test_fork_while_another_thread_uses_a_function_for_the_first_time(programs, module):
+    # Its module is looked for, or executed as far as a module that it imports.
+    assert programs.run(IMPORT, module) == "0"
 
 
 @needs_fork

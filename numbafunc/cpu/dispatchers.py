@@ -12,7 +12,7 @@ from numba.core.registry import CPUDispatcher
 
 from numbafunc.cpu.cache import KernelCache, LinkedCache, NoCache, UserCache
 from numbafunc.cpu.cache_key import full_identity
-from numbafunc.cpu.parts import KernelCompiler, PartCompiler
+from numbafunc.cpu.parts import GlueCompiler, KernelCompiler, PartCompiler
 from numbafunc.interrupts import uninterrupted
 
 # IEEE arithmetic as written, no exceptions. All flags are given, since a callee inherits those of its caller.
@@ -55,6 +55,11 @@ def inline(function: Any) -> Any:
     A call would reach the copy in the function's own library, which is hardly optimised.
     """
     return _compiled(function, **FLAGS, no_cpython_wrapper=True, forceinline=True, pipeline_class=PartCompiler)
+
+
+def inline_loop(function: Any) -> Any:
+    """The Numba dispatcher of a loop that is copied into one kernel, and optimised there, once."""
+    return _compiled(function, **FLAGS, no_cpython_wrapper=True, forceinline=True, pipeline_class=GlueCompiler)
 
 
 def separate(function: Any, identity: str | None = None) -> Any:
@@ -106,4 +111,13 @@ def part_of_loop(function: Any, **options: Any) -> Any:
     return _compiled(function, **options, no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=PartCompiler)
 
 
-__all__ = ["FLAGS", "compile_kernel", "compile_lazily", "compile_loop", "inline", "part_of_loop", "separate"]
+__all__ = [
+    "FLAGS",
+    "compile_kernel",
+    "compile_lazily",
+    "compile_loop",
+    "inline",
+    "inline_loop",
+    "part_of_loop",
+    "separate",
+]

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from llvmlite import ir
 from numba.core import types
-from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
 
 from numbafunc.cpu.loop_hints import Hints, mark
@@ -36,21 +36,31 @@ class Separation(NamedTuple):
         """Mark a load or store as one of a group."""
         if name not in self.names:
             return
+        marks = _MARKS.setdefault(module, {})
+        if (self, name) not in marks:
+            marks[self, name] = self._marks(module, name)
+        for kind, scopes in marks[self, name].items():
+            instruction.set_metadata(kind, scopes)
+
+    def _marks(self, module: Any, name: str) -> dict[str, Any]:
         domain = module.add_metadata([ir.MetaDataString(module, "numbafunc")])
 
         def scopes(names: list[str]) -> Any:
             return module.add_metadata([module.add_metadata([ir.MetaDataString(module, n), domain]) for n in names])
 
-        instruction.set_metadata("alias.scope", scopes([name]))
         others = [other for other in self.names if other != name]
-        if others:
-            instruction.set_metadata("noalias", scopes(others))
+        return {"alias.scope": scopes([name]), **({"noalias": scopes(others)} if others else {})}
+
+
+_MARKS: WeakKeyDictionary[Any, dict[tuple[Separation, str], dict[str, Any]]] = WeakKeyDictionary()
+"""What marks loads and stores of a module, by their groups: to find it takes longer than to emit an instruction."""
 
 
 def address_of(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
-    """Pointer to an element of a contiguous array, given its index from the first element on."""
-    data = context.make_array(array_type)(context, builder, array).data
-    return builder.gep(data, [index])
+    """Pointer to an element of a contiguous array, or behind a pointer, given its index from the first element on."""
+    if not isinstance(array_type, types.CPointer):
+        array = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(array, [index])
 
 
 def _alike(element: Any, value: Any) -> Any:
@@ -186,18 +196,45 @@ def make_store(
 
 
 @intrinsic
-def advanced(typingctx: Any, array: Any, count: Any) -> Any:
-    """A contiguous array from an element on; its length is not changed, as kernels don't look at it.
+def pointers(typingctx: Any, arrays: Any) -> Any:
+    """Pointers to the elements of a tuple of contiguous arrays; what is no array stays as it is.
 
-    A slice is the same, but takes LLVM a hundred instructions.
+    An array is a struct: each use in a source becomes code that counts references, and takes it apart.
     """
+    results = [types.CPointer(one.dtype) if isinstance(one, types.Array) else one for one in arrays.types]
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        view = context.make_array(array)(context, builder, args[0])
-        view.data = builder.gep(view.data, [args[1]])
-        return impl_ret_borrowed(context, builder, array, view._getvalue())
+        parts = [builder.extract_value(args[0], place) for place in range(len(results))]
+        for place, array_type in enumerate(arrays.types):
+            if isinstance(array_type, types.Array):
+                parts[place] = context.make_array(array_type)(context, builder, parts[place]).data
+        return context.make_tuple(builder, sig.return_type, parts)
 
-    return array(array, types.intp), codegen
+    return types.Tuple(results)(arrays), codegen
+
+
+def make_pieces(first: int, count: int) -> Callable[..., Any]:
+    """The intrinsic ``pieces(array, length)``: pointers to consecutive pieces of so many elements, from one on.
+
+    The array has to be :func:`kept` while they are used.
+    """
+
+    @intrinsic
+    def pieces(typingctx: Any, array: Any, length: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            places = (builder.mul(args[1], ir.Constant(args[1].type, first + k)) for k in range(count))
+            found = [address_of(context, builder, array, args[0], place) for place in places]
+            return context.make_tuple(builder, sig.return_type, found)
+
+        return types.UniTuple(types.CPointer(array.dtype), count)(array, types.intp), codegen
+
+    return pieces  # type: ignore[no-any-return]
+
+
+@intrinsic
+def kept(typingctx: Any, array: Any) -> Any:
+    """Nothing; until here the memory of an array is not given back."""
+    return types.none(array), lambda context, builder, sig, args: context.get_dummy_value()
 
 
 @intrinsic

@@ -196,14 +196,17 @@ class KernelCompiler(Compiler):
 
 
 class _Glue(_Part):
-    """A library that checks arguments and calls kernels. A library that links it optimises the whole."""
+    """A library that is not optimised. A library that links it optimises the whole."""
 
     def _optimize_final_module(self) -> None:
         self._resolve_recursion()
 
 
 class GlueCompiler(Compiler):
-    """Numba's compiler for what stands between functions of users and kernels."""
+    """Numba's compiler for functions that are optimised in what calls them only.
+
+    These are what stands between functions of users and kernels, and the loops of a kernel around smaller parts.
+    """
 
     def compile_extra(self, func: Any) -> Any:
         """Compile a function."""

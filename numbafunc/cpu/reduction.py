@@ -19,6 +19,7 @@ _ROWS_TOGETHER = 4
 
 _ROWS = """
 def reduce_rows({parameters}, count, first_row, last_row):
+{heads}
 {body}
 
 
@@ -62,10 +63,10 @@ def build_rows(stages: Any, layout: Layout, *, parallel: bool, identity: str | N
             return [*head, *indented(list(lines), 1)]
 
         def get(*names: str) -> list[str]:
-            return [f"get_{name}({tuple_of(arrays[name])}, j)" for name in names]
+            return [f"get_{name}(of_{name}, j)" for name in names]
 
         def put(values: dict[str, str]) -> list[str]:
-            return [f"put_{name}({tuple_of(arrays[name])}, j, {value})" for name, value in values.items()]
+            return [f"put_{name}(of_{name}, j, {value})" for name, value in values.items()]
 
         found = get("shift", *source.totals, *source.more)
         finish = source.finish(found[0], found[1:], "(first_row + j)") + source.store_finals("first_row + j")
@@ -81,22 +82,24 @@ def build_rows(stages: Any, layout: Layout, *, parallel: bool, identity: str | N
             "for j in range(last_row - first_row):",
             *indented(finish, 1),
             *last,
+            "kept(scratch)",
         ]
         text = joined(lines, 1)
     elements = "min(TASK, max(SMALLEST_TASK, rows * count // 8))" if parallel else "TASK"
-    text = _ROWS.format(parameters=source.parameters, elements=elements, tasks=tasks(parallel), body=text)
+    heads = joined(source.heads(), 1)
+    text = _ROWS.format(parameters=source.parameters, elements=elements, tasks=tasks(parallel), heads=heads, body=text)
     form = "batch" if batch else "rows"
     return source.compile(form, text, ("reduce_rows",), identity, list(arrays), parallel=parallel)
 
 
 def _pieces(arrays: dict[str, list[str]], length: str) -> list[str]:
     """Lines that make arrays of some length, of one piece of memory: to allocate takes as long as to reduce a row."""
-    names = [array for group in arrays.values() for array in group]
-    lines = [f"scratch = empty({len(names)} * ({length}), compute)"]
-    return lines + [f"{array} = advanced(scratch, {k} * ({length}))" for k, array in enumerate(names)]
+    lines = [f"length = {length}", f"scratch = empty({sum(map(len, arrays.values()))} * length, compute)"]
+    return [*lines, *(f"of_{name} = pieces_{name}(scratch, length)" for name in arrays)]
 
 
 _COLUMNS = """
+{step_functions}
 def reduce_tile({parameters}, count, inner, block, first, width):
     across = {across}
 {allocate}
@@ -116,6 +119,7 @@ def reduce_tile({parameters}, count, inner, block, first, width):
     for j in range(width):
 {finish}
 {epilogue}
+{kept}
 
 
 def kernel({parameters}, blocks, count, inner, tile):
@@ -143,7 +147,8 @@ def build_columns(
     source = Source(stages, layout)
     arrays = {name: [f"{name}_{i}" for i in range(len(layout.keys))] for name in _scratch(source)}
     arrays["shift"] = ["shift_0"]
-    allocate = _pieces(arrays, "across")
+    allocate, memory = _pieces(arrays, "across"), ["scratch"]
+    heads, lanes = source.heads(), list(source.slots)
     copied = form != "columns"
     turned: list[str] = []
     turned_back: list[str] = []
@@ -153,7 +158,6 @@ def build_columns(
     if form == "lanes":
         places = [f"(first + j) * outer{i} + i * step{i}" for i in range(len(layout.operands))]
         result_place = "(first + j) * count + i"
-    slots = list(source.slots)
     if copied:
         place = "i * across + j"
         owners = [i for i, operand in enumerate(layout.operands) for _ in range(operand.slots)]
@@ -161,46 +165,69 @@ def build_columns(
         for number, i in enumerate(owners):
             slot, along = source.slots[number], layout.along[i]
             if layout.operands[i].indexed and (along or form == "lanes"):
-                slots[number] = lane = f"lane_{slot}"
                 rows = "count" if along else "1"
-                allocate.append(f"{lane} = empty({rows} * across, {slot}.dtype)")
-                turned += [
-                    f"for i in range({rows}):",
-                    "    for j in range(width):",
-                    f"        write_lane({lane}, {place}, read_row({slot}, {given[i]}))",
-                    "    for j in range(width, across):",
-                    f"        write_lane({lane}, {place}, read_row({slot}, {given[i].replace('first + j', 'first')}))",
+                memory.append(f"memory_{slot}")
+                allocate += [
+                    f"memory_{slot} = empty({rows} * across, {slot}.dtype)",
+                    f"lane_{slot}, row_{slot} = pointers((memory_{slot}, {slot}))",
                 ]
+                lanes[number] = f"memory_{slot}"
+                turned.append(f"for i in range({rows}):")
+                first_given = given[i].replace("first + j", "first")
+                for columns, taken in (("width", given[i]), ("width, across", first_given)):
+                    turned += [
+                        f"    for j in range({columns}):",
+                        f"        write_lane(lane_{slot}, {place}, read_row(row_{slot}, {taken}))",
+                    ]
                 places[i] = place if along else "j"
         if stages.epilogue is not None:
             results = source.groups[0]
-            source.groups[0] = [f"lane_{result}" for result in results]
             for result in results:
-                allocate.append(f"lane_{result} = empty(count * across, {result}.dtype)")
+                memory.append(f"memory_{result}")
+                allocate += [
+                    f"memory_{result} = empty(count * across, {result}.dtype)",
+                    f"lane_{result}, row_{result} = pointers((memory_{result}, {result}))",
+                ]
                 turned_back += [
                     "for i in range(count):",
                     "    for j in range(width):",
-                    f"        write_row({result}, {result_place}, read_{result}(lane_{result}, {place}))",
+                    f"        write_row(row_{result}, {result_place}, read_{result}(lane_{result}, {place}))",
                 ]
+            heads.append(f"to0 = {tuple_of(f'lane_{result}' for result in results)}")
+        heads.append(f"lanes = pointers({tuple_of(lanes)})")
     indices = [place if operand.indexed else "0" for operand, place in zip(layout.operands, places)]
-    element = f"*load({tuple_of(slots)}, {tuple_of(indices)})"
+    element = f"*load({'lanes' if copied else 'operands'}, {tuple_of(indices)})"
 
     def get(name: str) -> str:
-        return f"get_{name}({tuple_of(arrays[name])}, j)"
+        return f"get_{name}(of_{name}, j)"
 
     def put(name: str, value: str) -> str:
-        return f"put_{name}({tuple_of(arrays[name])}, j, {value})"
+        return f"put_{name}(of_{name}, j, {value})"
 
-    def over_rows(start: str, stop: str, before: list[str], at_element: list[str], after: list[str]) -> list[str]:
-        """Loops over rows, each around a loop over columns; ``before`` and ``after`` serve several rows at once."""
+    used = ["lanes" if copied else "operands", *(["to0"] if source.keep else []), *source.steps]
+    used += ["block", "first", "begin", "inner", "across", "j"]
+    steps: list[str] = []
+
+    def over_rows(
+        start: str, stop: str, before: list[str], name: str, running: list[str], at_element: list[str], after: list[str]
+    ) -> list[str]:
+        """Loops over rows, each around a loop over columns; ``before`` and ``after`` serve several rows at once.
+
+        What is done at an element, to the ``running`` numbers, is a function: one text of it is compiled.
+        """
+        names = [*running, *(["shift"] if name == "sums" else []), *used]
+        steps.extend([f"def step_of_{name}({', '.join(names)}, i):", *indented(at_element, 1), ""])
+
+        def step(row: str) -> str:
+            return f"{tuple_of(running)} = step_of_{name}({', '.join(names)}, {row})"
 
         def over_columns(lines: list[str]) -> list[str]:
             return ["for j in range(across):", *indented([*before, *lines, *after], 1)]
 
-        single = indented(over_columns(at_element), 1)
+        single = indented(over_columns([step("i")]), 1)
         if form == "lanes":
             return [f"for i in range({start}, {stop}):", *single]
-        several = [line for k in range(_ROWS_TOGETHER) for line in (f"i = top + {k}", *at_element)]
+        several = [step(f"top + {k}") for k in range(_ROWS_TOGETHER)]
         return [
             f"rest = {stop} - ({stop} - {start}) % {_ROWS_TOGETHER}",
             f"for top in range({start}, rest, {_ROWS_TOGETHER}):",
@@ -215,17 +242,21 @@ def build_columns(
             "0",
             "count",
             [f"best = {get('shift')}"],
-            [f"best = larger(best, shift_of({element}))"],
+            "shift",
+            ["best"],
+            [f"return (larger(best, shift_of({element})),)"],
             [put("shift", "best")],
         )
     sums = [f"{tuple_of(source.terms)} = lift(shift, {element})"]
     if source.keep:
-        sums += [f"store0({tuple_of(source.groups[0])}, {place}, term0)"]
-    sums += [f"{p} = plus({p}, {t})" for p, t in zip(source.partials, source.terms)]
+        sums.append(f"store0(to0, {place}, term0)")
+    sums.append(f"return {tuple_of(f'plus({p}, {t})' for p, t in zip(source.partials, source.terms))}")
     sums = over_rows(
         "start",
         "stop",
         [f"shift = {get('shift')}", *(f"{p} = {get(p)}" for p in source.partials)],
+        "sums",
+        source.partials,
         sums,
         [put(p, p) for p in source.partials],
     )
@@ -258,10 +289,11 @@ def build_columns(
         stored = source.epilogue(element, get("shift"), [get(f) for f in source.finals], place)
         epilogue = ["for i in range(count):", "    for j in range(across):", "        " + stored, *turned_back]
     text = _COLUMNS.format(
+        step_functions="\n".join(steps),
         parameters=source.parameters,
         tasks=tasks(parallel),
         across="(width + VECTOR - 1) // VECTOR * VECTOR" if copied else "width",
-        allocate=joined(allocate, 1),
+        allocate=joined([*allocate, *heads], 1),
         turned=joined(turned, 1),
         clear=joined(
             [put("shift", "number(0.0)" if stages.shift_of is None else "number(-inf)")]
@@ -275,8 +307,10 @@ def build_columns(
         again=joined(again, 1),
         finish=joined(finish, 2),
         epilogue=joined(epilogue, 1),
+        kept=joined([f"kept({name})" for name in memory], 1),
     )
-    return source.compile(form, text, ("reduce_tile",), identity, list(arrays), parallel=parallel)
+    inner = (*(["step_of_shift"] if shift else []), "step_of_sums", "reduce_tile")
+    return source.compile(form, text, inner, identity, list(arrays), parallel=parallel)
 
 
 def _scratch(source: Source) -> list[str]:
@@ -286,14 +320,16 @@ def _scratch(source: Source) -> list[str]:
 
 _SEGMENTS = """
 def segment_shift({parameters}, {arrays}, count, segment, segments, task):
+{heads}
     row = task // segments
     first_element = task % segments * segment
     last_element = min(first_element + segment, count)
 {shift}
-    put_shift((shifts,), task, shift)
+    put_shift(of_shift, task, shift)
 
 
 def segment_sums({parameters}, {arrays}, count, segment, segments, task):
+{heads}
     row = task // segments
     begin = row * count
     first_element = task % segments * segment
@@ -304,6 +340,7 @@ def segment_sums({parameters}, {arrays}, count, segment, segments, task):
 
 
 def segment_epilogue({parameters}, {arrays}, count, segment, segments, task):
+{heads}
     row = task // segments
     begin = row * count
     first_element = task % segments * segment
@@ -313,13 +350,15 @@ def segment_epilogue({parameters}, {arrays}, count, segment, segments, task):
 
 
 def fold_shift({arrays}, segments, row):
+{scratch_heads}
     shift = number(-inf)
     for task in range(row * segments, (row + 1) * segments):
-        shift = larger(shift, get_shift((shifts,), task))
-    put_shift((shifts,), row * segments, shift)
+        shift = larger(shift, get_shift(of_shift, task))
+    put_shift(of_shift, row * segments, shift)
 
 
 def fold_sums({parameters}, {arrays}, count, segments, row):
+{heads}
 {clear}
     for task in range(row * segments, (row + 1) * segments):
 {fold}
@@ -352,10 +391,10 @@ def build_segments(stages: Any, layout: Layout, *, parallel: bool, identity: str
         arrays.pop(name)
 
     def get(name: str, index: str) -> str:
-        return f"get_{name}({tuple_of(arrays[name])}, {index})"
+        return f"get_{name}(of_{name}, {index})"
 
     def put(name: str, index: str, value: str) -> str:
-        return f"put_{name}({tuple_of(arrays[name])}, {index}, {value})"
+        return f"put_{name}(of_{name}, {index}, {value})"
 
     fold = [f"{term} = {get(total, 'task')}" for term, total in zip(source.terms, source.totals)]
     fold += source.compensate(source.totals, source.lost, source.terms)
@@ -379,7 +418,7 @@ def build_segments(stages: Any, layout: Layout, *, parallel: bool, identity: str
     names = ["shifts", *(array for group in arrays.values() for array in group)]
     shifts, known_shift = [], "number(0.0)"
     if stages.shift_of is not None:
-        known_shift = "get_shift((shifts,), row * segments)"
+        known_shift = "get_shift(of_shift, row * segments)"
         shifts = [
             "for index in prange(tasks):",
             "    task = int64(index)",
@@ -387,8 +426,12 @@ def build_segments(stages: Any, layout: Layout, *, parallel: bool, identity: str
             "for row in range(rows):",
             f"    fold_shift({', '.join(names)}, segments, row)",
         ]
+    of_groups = {"shift": ["shifts"], **arrays}.items()
+    scratch = [f"of_{name} = pointers({tuple_of(group)})" for name, group in of_groups]
     text = _SEGMENTS.format(
         parameters=source.parameters,
+        heads=joined([*source.heads(), *scratch], 1),
+        scratch_heads=joined(scratch, 1),
         arrays=", ".join(names),
         shifts=joined(shifts, 1),
         known_shift=known_shift,

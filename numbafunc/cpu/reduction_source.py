@@ -8,8 +8,18 @@ import numba
 import numpy as np
 
 from numbafunc.cpu import accumulate
-from numbafunc.cpu.dispatchers import compile_kernel, inline
-from numbafunc.cpu.load_store import FLOATS, Separation, advanced, make_load, make_read, make_store, make_write
+from numbafunc.cpu.dispatchers import compile_kernel, inline, inline_loop
+from numbafunc.cpu.load_store import (
+    FLOATS,
+    Separation,
+    kept,
+    make_load,
+    make_pieces,
+    make_read,
+    make_store,
+    make_write,
+    pointers,
+)
 from numbafunc.cpu.reduction_layout import Layout
 from numbafunc.cpu.schedule import MIN_MAX
 from numbafunc.cpu.stored_operand import StoredOperand
@@ -59,7 +69,12 @@ class Source:
 
     def element(self, *indices: str) -> str:
         """The numbers of the operands, given the index of each."""
-        return f"*load({tuple_of(self.slots)}, {tuple_of(indices)})"
+        return f"*load(operands, {tuple_of(indices)})"
+
+    def heads(self) -> list[str]:
+        """Lines that put pointers to the elements of the operands and the results into tuples."""
+        groups = {"operands": self.slots, **{f"to{i}": group for i, group in enumerate(self.groups)}}
+        return [f"{name} = pointers({tuple_of(group)})" for name, group in groups.items()]
 
     def shift(self, element: str, start: str, stop: str) -> list[str]:
         """The shift of a run of elements."""
@@ -81,7 +96,7 @@ class Source:
             f"        {tuple_of(self.terms)} = lift(shift, {element})",
         ]
         if self.keep:
-            lines += [f"        store0({tuple_of(self.groups[0])}, begin + i, term0)"]
+            lines += ["        store0(to0, begin + i, term0)"]
         lines += [f"        {p} = add({p}, {t}, {self.stages.lanes})" for p, t in zip(self.partials, self.terms)]
         return lines + indented(self.compensate(self.totals, self.lost, self.partials), 1)
 
@@ -135,17 +150,16 @@ class Source:
     def store_finals(self, index: str) -> list[str]:
         """Store the results of a row."""
         first = 0 if self.stages.epilogue is None else 1
-        rows = enumerate(self.groups[first:])
-        return [f"store{first + i}({tuple_of(group)}, {index}, final{i})" for i, group in rows]
+        return [f"store{i}(to{i}, {index}, final{i - first})" for i in range(first, self.stages.results)]
 
     def epilogue(self, element: str, shift: str, finals: list[str], index: str) -> str:
         """Store the result of an element."""
         arguments = element
         if self.keep:
-            arguments = f"load_result({tuple_of(self.groups[0])}, {index})"
+            arguments = f"load_result(to0, {index})"
         elif self.stages.kept:
             arguments = f"lift({shift}, {element})[0]"
-        return f"store0({tuple_of(self.groups[0])}, {index}, epilogue({', '.join((arguments, *finals))}))"
+        return f"store0(to0, {index}, epilogue({', '.join((arguments, *finals))}))"
 
     def compile(
         self,
@@ -177,7 +191,8 @@ class Source:
             "inf": np.inf,
             "nan": np.nan,
             "number": make_start(FLOATS[layout.compute]),
-            "advanced": advanced,
+            "pointers": pointers,
+            "kept": kept,
             "empty": np.empty,
             "compute": np.dtype(layout.compute),
             "load": make_load(layout.operands, ("operands",) * len(self.slots), separation),
@@ -202,13 +217,15 @@ class Source:
         for i in range(stages.results):
             group = tuple(self.results[i * width : (i + 1) * width])
             namespace[f"store{i}"] = make_store(layout.storage, layout.keys, group, separation)
-        for name, group in groups.items():
+        for number, (name, group) in enumerate(groups.items()):
+            first = sum(map(len, [*groups.values()][:number]))
+            namespace[f"pieces_{name}"] = make_pieces(first, len(group))
             keys = (VALUE,) if name == "shift" else layout.keys
             namespace[f"get_{name}"] = load_from(group, keys)
             namespace[f"put_{name}"] = make_store(layout.compute, keys, group, separation)
         exec(compile(source, f"<numbafunc reduction {form}>", "exec"), namespace)
         for name in inner:
-            namespace[name] = inline(namespace[name])
+            namespace[name] = inline_loop(namespace[name])
         return compile_kernel(namespace["kernel"], identity, parallel=parallel)
 
 

@@ -45,7 +45,7 @@ def differentiated(f: Any, init: Any, leaves: list[Any], xs: Any, entries: list[
     """The last carry and the stacked results of a loop in which something moves; None if it can't be compiled."""
     leaves, entries = list(map(settled, leaves)), list(map(settled, entries))
     if steps == 0:
-        return None  # the shapes of results are known to Python only
+        return _without_steps(f, init, leaves, xs, entries)
     level = recorded_level(*leaves, *entries)
     try:
         if level:
@@ -55,6 +55,17 @@ def differentiated(f: Any, init: Any, leaves: list[Any], xs: Any, entries: list[
         if error.args:
             warn_once(f, error.args[0], 4)
         return None
+
+
+def _without_steps(f: Any, init: Any, leaves: list[Any], xs: Any, entries: list[Any]) -> Any:
+    """The first carry, and results that have no elements to move."""
+    values, x_values = list(map(value_of, leaves)), list(map(value_of, entries))
+    try:
+        last, ys = _forward(f, init, values, flatten(xs)[1].unflatten(x_values), x_values, 0, False)
+    except _NotCompiledError:
+        return None
+    parts, structure = flatten(last)
+    return structure.unflatten([x if type(x) is Dual else part for x, part in zip(leaves, parts)]), ys
 
 
 def _forward(f: Any, init: Any, leaves: list[Any], xs: Any, entries: list[Any], steps: int, reverse: bool) -> Any:

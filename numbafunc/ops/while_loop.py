@@ -83,7 +83,7 @@ def while_loop(condition: Any, body: Any, initial: Any) -> Any:
     step = body.py_func if compiled else body
     loop = Loop(lambda carry, _: (step(carry), None), structure, [], flatten(None)[1], 1, False, here, "body")
     if not loop.holds(condition, leaves, "condition"):
-        return structure.unflatten([np.asarray(leaf) if is_weak(leaf) else leaf for leaf in leaves])
+        return structure.unflatten([_last(leaf, here) for leaf in leaves])
     taken = None
     if any(map(is_weak, leaves)):
         if compiled:
@@ -104,7 +104,12 @@ def while_loop(condition: Any, body: Any, initial: Any) -> Any:
         leaves = loop.checked(taken)[0]
     while loop.holds(condition, leaves, "condition"):
         leaves = loop.checked((step(structure.unflatten(leaves)), None))[0]
-    return structure.unflatten([leaf if type(leaf) is Dual or here is not CPU else np.asarray(leaf) for leaf in leaves])
+    return structure.unflatten([_last(leaf, here) for leaf in leaves])
+
+
+def _last(leaf: Any, here: Any) -> Any:
+    """A leaf of the last carry as an array."""
+    return np.asarray(leaf) if is_weak(leaf) or (here is CPU and type(leaf) is not Dual) else leaf
 
 
 def _run_compiled(condition: Any, body: Any, structure: Any, leaves: list[Any]) -> Any:

@@ -1,5 +1,6 @@
 """scan: the figures, nests, errors, derivatives of any nesting, and bodies compiled by Numba."""
 
+import math
 import warnings
 
 import ml_dtypes
@@ -287,6 +288,21 @@ def test_no_steps():
     )
     with pytest.raises(TypeError, match="carry"):
         scan(lambda c, x: (np.ones(2), x), 1.0, np.zeros(0))
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_derivatives_of_compiled_bodies_without_steps(mode):
+    """The Python source is not run: it might know no numbers with tangents."""
+    body = numba.njit(lambda c, x: ((c[0] * math.exp(x[0]), c[1] + x[1], c[2]), c[1] * x[1]))
+
+    def loss(a, v, x):
+        (a, v, _), ys = scan(body, (a, v, 3), (x, np.zeros((0, 2), np.float32)))
+        assert ys.shape == (0, 2)
+        return a**2 + np.sum(v) + np.sum(ys)
+
+    found = grad(loss, argnums=(0, 1, 2), mode=mode)(2.0, np.ones(2, np.float32), np.zeros(0))
+    for each, wanted in zip(found, (np.array(4.0), np.ones(2, np.float32), np.zeros(0))):
+        np.testing.assert_array_equal(each, wanted, strict=True)
 
 
 # Derivatives

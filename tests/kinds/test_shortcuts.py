@@ -421,6 +421,7 @@ def test_frames_name_the_function():
     assert "numbafunc.ops.softmax.softmax" in numbafunc.softmax.__code__.co_filename
     assert "def softmax" in inspect.getsource(numbafunc.softmax)
 
+
 def test_settings_of_nan_are_known_again(monkeypatch):
     """A NaN is equal to no other one, and to itself only where it is the same object."""
     pad, prepared = importlib.import_module("numbafunc.ops.pad"), []

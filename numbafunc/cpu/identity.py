@@ -12,6 +12,7 @@ import enum
 import hashlib
 import sys
 import types
+import warnings
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -118,6 +119,14 @@ def _found(named: Any) -> bool:
 def is_constant(array: Any) -> bool:
     """Whether an array that a function refers to is a part of its machine code; of larger ones that has the address."""
     return array.nbytes < LARGEST_CONSTANT and array.dtype.kind in "biufc"
+
+
+def _attribute(module: types.ModuleType, name: str) -> Any:
+    if name in vars(module):
+        return vars(module)[name]
+    with warnings.catch_warnings():  # NumPy warns of names that it once had, or will have
+        warnings.simplefilter("ignore")
+        return getattr(module, name)
 
 
 def _may_be_set(attribute: Any) -> bool:
@@ -259,9 +268,10 @@ class _Digest:
             return
         released = is_released(module.__name__)
         for name in names:
-            if not hasattr(module, name):
+            try:
+                attribute = _attribute(module, name)
+            except AttributeError:
                 continue
-            attribute = getattr(module, name)
             if id(attribute) in self._taught.functions:
                 raise UnidentifiableError
             if not released or _may_be_set(attribute):

@@ -12,7 +12,7 @@ from numbafunc import backend
 from numbafunc.backend import CPU
 from numbafunc.dual.array import Dual, value_of
 from numbafunc.dual.trees import flatten
-from numbafunc.kinds.compiled import is_dispatcher
+from numbafunc.kinds.compiled import Compiled, is_dispatcher, python_source, warn_once
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.registry import CALLS, Call
 from numbafunc.ops.prepared_loops import PREPARED, Described, keep_while_loop
@@ -95,10 +95,15 @@ def while_loop(condition: Any, body: Any, initial: Any) -> Any:
         else:
             leaves, taken = loop.promoted(leaves)
     if compiled:
-        last = _run_compiled(condition, body, structure, leaves)
-        assert described is not None
-        keep_while_loop(key, described, _driver(condition, body), initial, last)
-        return last
+        try:
+            last = _run_compiled(condition, body, structure, leaves)
+        except _NotCompiledError as error:
+            warn_once(body, error.args[0], 3)
+            step = python_source(body)
+        else:
+            assert described is not None
+            keep_while_loop(key, described, _driver(condition, body), initial, last)
+            return last
     loop.expect(leaves)
     if taken is not None:
         leaves = loop.checked(taken)[0]
@@ -110,6 +115,17 @@ def while_loop(condition: Any, body: Any, initial: Any) -> Any:
 def _last(leaf: Any, here: Any) -> Any:
     """A leaf of the last carry as an array."""
     return np.asarray(leaf) if is_weak(leaf) or (here is CPU and type(leaf) is not Dual) else leaf
+
+
+class _NotCompiledError(Exception):
+    """The cause why the derivatives of a loop can't be compiled, a text or an exception."""
+
+
+class _OnDuals(Compiled):
+    """The compiled loop, which has no source that Python could run."""
+
+    def _in_python(self, args: tuple[Any, ...], cause: Any, options: Any = None) -> Any:
+        raise _NotCompiledError(cause)
 
 
 def _run_compiled(condition: Any, body: Any, structure: Any, leaves: list[Any]) -> Any:
@@ -131,7 +147,7 @@ def _run_compiled(condition: Any, body: Any, structure: Any, leaves: list[Any]) 
             if not pairs or not all(same_type(old, found) for (_, old), (_, found) in pairs):
                 raise carry_error("", f"of Numba's type {kind}", f"of type {new}", "body")
         try:
-            last = driver(carry)
+            last = _OnDuals(driver)(carry)
         finally:  # the step after the one that was interrupted may have failed
             raise_what_came()
     except (NumbaError, NotImplementedError, ValueError) as error:

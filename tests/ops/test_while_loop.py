@@ -137,6 +137,26 @@ def test_compiled_conditions_get_numbers(start):
     assert grad(lambda c: scan(step, c, xs, until=end)[0])(start) == 1
 
 
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_what_derivatives_of_compiled_loops_do_not_take_runs_in_python(mode):
+    """Functions that know no numbers with tangents, and reverse mode by many elements; the warning names the body."""
+    grow = lambda c: (c[0] * 1.5, c[1] + 1)  # noqa: E731
+    steps = numba.njit(lambda c: int(c[1]) < 3)
+    through_complex = numba.njit(lambda c: (np.real(c[0] * (1.5 + 0j)), c[1] + 1))
+    for condition, body, x in (
+        (steps, through_complex, np.ones(2)),
+        (numba.njit(lambda c: int(c[0][0]) < 3), numba.njit(grow), np.ones(2)),
+        (steps, numba.njit(grow), np.ones(1025 if mode == "reverse" else 2)),
+    ):
+        last = lambda x: np.sum(while_loop(condition, body, (x, 0.0))[0])  # noqa: B023, E731
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            for _ in range(2):
+                np.testing.assert_allclose(grad(last, mode=mode)(x), np.full(x.size, 1.5**3))
+        unlike = x.size != 2 or body is through_complex or condition is not steps
+        assert [str(one.message).split()[0] for one in told] == ["<lambda>"] * unlike
+
+
 @COMPILED
 def test_results_are_arrays(jitted):
     """With steps or without them, in the first call and later ones."""

@@ -717,3 +717,32 @@ def test_entries_that_a_step_changes_in_place_serve_all_orders():
     first, second = numbafunc.jvp(slope, (np.array(0.7),), (np.ones(()),))
     np.testing.assert_allclose([first, second], [2 * 16 * (16 * 0.7 + 15), 2 * 16**2])
     assert (xs == 1).all()
+
+
+def test_a_carry_whose_leaves_share_memory():
+    """Reverse mode finds derivatives by one leaf after the other, and a step that works in place changes both."""
+
+    @numba.njit
+    def step(carry, x):
+        a, b = carry
+        a[0] = a[0] * x
+        b[1] = b[1] + a[0]
+        return (a, a), b[1]
+
+    def loss(a, b, x):
+        (last, _), ys = scan(step, (a, b), x)
+        return last[0] + last[1] / 2 + np.sum(ys**2)
+
+    given = np.array([1.0, 2.0]), np.array([3.0, 4.0]), np.array([2.0, 3.0, 5.0])
+    wanted = grad(loss, argnums=(0, 1, 2), mode="forward")(*given)
+    for x, found in zip(given, wanted):
+        for k, row in enumerate(np.eye(x.size) * 1e-6):
+            up, down = (loss(*(y + sign * row if y is x else y for y in given)) for sign in (1, -1))
+            np.testing.assert_allclose(found[k], (up - down) / 2e-6, rtol=1e-6)
+    with pytest.warns(numbafunc.errors.CompiledDerivativeWarning, match="leaves of the carry share memory"):
+        got = grad(loss, argnums=(0, 1, 2), mode="reverse")(*given)
+    np.testing.assert_allclose(np.concatenate(got), np.concatenate(wanted))
+    gradient = lambda *given: np.concatenate(grad(loss, argnums=(0, 1, 2), mode="reverse")(*given))  # noqa: E731
+    along = tuple(np.cos(np.arange(x.size)) for x in given)
+    ends = [gradient(*(x + step_by * t for x, t in zip(given, along))) for step_by in (1e-6, -1e-6)]
+    np.testing.assert_allclose(jvp(gradient, given, along)[1], (ends[0] - ends[1]) / 2e-6, rtol=1e-6)

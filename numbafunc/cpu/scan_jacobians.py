@@ -24,8 +24,8 @@ from numbafunc.numbers.numba_type import NumberType
 from numbafunc.result_memory import empty_result
 
 TOO_LARGE, NOT_FINITE, SHARED = -2, -3, -4
-"""What the first loop returns in place of 0 if the Jacobians have too many elements, one of them is not finite, or leaves
-of the carry share memory."""
+"""What the first loop returns in place of 0 if the Jacobians have too many elements, one of them is not finite, or
+leaves of the carry share memory."""
 
 
 class JacobianLoop:

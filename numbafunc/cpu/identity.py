@@ -12,7 +12,6 @@ import enum
 import hashlib
 import sys
 import types
-import warnings
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -119,14 +118,6 @@ def _found(named: Any) -> bool:
 def is_constant(array: Any) -> bool:
     """Whether an array that a function refers to is a part of its machine code; of larger ones that has the address."""
     return array.nbytes < LARGEST_CONSTANT and array.dtype.kind in "biufc"
-
-
-def _attribute(module: types.ModuleType, name: str) -> Any:
-    if name in vars(module):
-        return vars(module)[name]
-    with warnings.catch_warnings():  # NumPy warns of names that it once had, or will have
-        warnings.simplefilter("ignore")
-        return getattr(module, name)
 
 
 def _may_be_set(attribute: Any) -> bool:
@@ -267,11 +258,12 @@ class _Digest:
         if not isinstance(module, types.ModuleType) or module in outer:
             return
         released = is_released(module.__name__)
+        # NumPy warns where it is asked for names that it once had, or will have; they are not listed.
+        there: Any = {*vars(module), *dir(module)} if released else names
         for name in names:
-            try:
-                attribute = _attribute(module, name)
-            except AttributeError:
+            if name not in there or not hasattr(module, name):
                 continue
+            attribute = getattr(module, name)
             if id(attribute) in self._taught.functions:
                 raise UnidentifiableError
             if not released or _may_be_set(attribute):

@@ -193,7 +193,8 @@ class _System:
         self.checkpointed = keeps is not None
         self.plain_f = f if keeps is None else keeps
         self.jitted = is_dispatcher(self.plain_f)
-        self.f = python_source(self.plain_f) if self.jitted else self.plain_f
+        # A compiled function takes no dual arrays.
+        self.f = python_source(self.plain_f) if self.jitted else getattr(self.plain_f, "py_func", self.plain_f)
         leaves, self.names, self.structure = flatten_with_names(y0)
         self.leaves = [_leaf(x, name) for x, name in zip(leaves, self.names, strict=True)]
         self.shapes = [x.shape for x in self.leaves]

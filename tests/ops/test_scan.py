@@ -290,6 +290,13 @@ def test_no_steps():
         scan(lambda c, x: (np.ones(2), x), 1.0, np.zeros(0))
 
 
+def test_names_of_builtins_in_a_compiled_body_warn_nobody():
+    """NumPy has no ``str`` any more, and warns where it is asked for one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert scan(numba.njit(lambda c, x: (np.abs(c) + len(str(3)), None)), 1.0, np.ones(3))[0] == 4
+
+
 @pytest.mark.parametrize("mode", ["forward", "reverse"])
 def test_derivatives_of_compiled_bodies_without_steps(mode):
     """The Python source is not run: it might know no numbers with tangents."""

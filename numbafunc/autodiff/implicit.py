@@ -11,7 +11,7 @@ import numpy as np
 
 from numbafunc.autodiff.array_helpers import in_main_memory
 from numbafunc.autodiff.drivers import jacfwd
-from numbafunc.dual.array import Dual, Operand, assemble, components, levels_of, make, value_of
+from numbafunc.dual.array import Dual, Operand, assemble, components, levels_of, make, number_of, value_of
 from numbafunc.dual.dtypes import is_float
 from numbafunc.dual.levels import LIVE, Run
 from numbafunc.dual.trees import SINGLE, as_one_array, flatten, flatten_with_names
@@ -130,9 +130,7 @@ def custom_root(
 
 def _as_scalar(x: Any) -> Any:
     """An argument of the solver: a value without derivatives, which it may change in place, or a number."""
-    value = value_of(x)
-    if type(value) is np.ndarray and value.ndim == 0:
-        return value[()]
+    value = number_of(x)
     return value.copy() if type(x) is Dual else value
 
 

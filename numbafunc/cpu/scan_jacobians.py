@@ -8,6 +8,7 @@ at a time. The other one goes back over the Jacobians with the cotangents.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,14 +17,15 @@ from numba.core import types
 
 from numbafunc.cpu import scan
 from numbafunc.cpu.differentiated import copy_for, entrance, exit_of, identity_of
-from numbafunc.cpu.dispatchers import compile_lazily, compile_loop
+from numbafunc.cpu.dispatchers import compile_lazily, compile_loop, part_of_loop
 from numbafunc.cpu.polling import polled, raise_what_came
 from numbafunc.numbers.numba_array import make_lanes, make_store, make_unit
 from numbafunc.numbers.numba_type import NumberType
 from numbafunc.result_memory import empty_result
 
-TOO_LARGE, NOT_FINITE = -2, -3
-"""What the first loop returns in place of 0 if the Jacobians have too many elements, or one of them is not finite."""
+TOO_LARGE, NOT_FINITE, SHARED = -2, -3, -4
+"""What the first loop returns in place of 0 if the Jacobians have too many elements, one of them is not finite, or
+leaves of the carry share memory."""
 
 
 class JacobianLoop:
@@ -95,6 +97,7 @@ def _jacobians(
     source = _Source(loop, carry_types, x_types, returned, state, moving, algebra)
     namespace: dict[str, Any] = {
         **scan.classes_of(loop.carry_form), **scan.classes_of(loop.x_form), **source.names, "__name__": __name__,
+        "overlap": overlap,
         "f": loop.f, "g": copy, "zeros": np.zeros, "leave": exit_of(algebra), "inf": np.inf, "wide": source.wide,
     }  # fmt: skip
     allocate, names, after = scan.after_step(loop.carry_types, loop.returned, None, namespace)
@@ -103,15 +106,18 @@ def _jacobians(
     if any(scan.ndim_of(type_) for _, type_ in loop.y_leaves):  # only a step can tell their shapes
         probe = ["step = 0", position, source.step("f", "_, y", source.plain)]
     carries, entries = source.carries, source.entries
+    arrays = [name for name in carries if scan.ndim_of(source.types[name])]
+    shared = [f"shared |= {sharing(arrays)}"] if len(arrays) > 1 else []
     arguments = ", ".join((*carries, *entries, "length", "reverse", "total", "most", "jacobians"))
     lines = [
-        "failed, finite = 0, True", *probe, *allocate, *source.before,
+        "failed, finite, shared = 0, True, False", *probe, *allocate, *source.before,
         f"if total * length * ({source.width}) > most:", f"    failed = {TOO_LARGE}",
         "steps = length if failed == 0 else 0",
         "if len(jacobians) != steps:", f"    jacobians = empty((steps, total, {source.width}), wide)",
-        *polled([position, *source.jacobian(), source.step("f", "carry, y", source.given), *after], "steps",
+        *polled([position, *shared, *source.jacobian(), source.step("f", "carry, y", source.given), *after], "steps",
                 ["if interrupted():", "    failed = -1"]),
         "if failed == 0 and not finite:", f"    failed = {NOT_FINITE}",
+        *(["if failed == 0 and shared:", f"    failed = {SHARED}"] if shared else []),
         f"return failed, jacobians, {', '.join((*carries, *names))}",
     ]  # fmt: skip
     text = "\n".join([f"def driver({arguments}):", *("    " + line for line in lines)])
@@ -121,6 +127,37 @@ def _jacobians(
     )  # fmt: skip
     values = identity_of(loop.f)
     return compile_loop(namespace["driver"], own and values and f"{own} {values} {loop.returned}")
+
+
+def sharing(arrays: list[str]) -> str:
+    """The expression for whether two of these arrays share memory.
+
+    A step that works in place then changes both, and its derivatives are not those by one leaf after the other.
+    """
+    return " or ".join(f"overlap({one}, {other})" for one, other in itertools.combinations(arrays, 2)) or "False"
+
+
+@part_of_loop
+def _span(array: Any) -> Any:
+    """The addresses of the first byte of an array, and of the first one behind it."""
+    start = array.ctypes.data
+    end = start + array.itemsize
+    for length, stride in zip(array.shape, array.strides):
+        if stride < 0:
+            start += (length - 1) * stride
+        else:
+            end += (length - 1) * stride
+    return start, end
+
+
+@part_of_loop
+def overlap(one: Any, other: Any) -> Any:
+    """Whether two arrays share memory, or their elements alternate in it."""
+    if one.size == 0 or other.size == 0:
+        return False
+    start, end = _span(one)
+    first, last = _span(other)
+    return start < last and first < end
 
 
 class _Source:
@@ -313,4 +350,4 @@ def pull_back(jacobians: Any, carry: Any, cotangents: Any, found: Any, reverse: 
     _back(carry.shape[1], cotangents.shape[2], jacobians.shape[1])(jacobians, carry, cotangents, found, reverse)
 
 
-__all__ = ["NOT_FINITE", "TOO_LARGE", "JacobianLoop", "pull_back"]
+__all__ = ["NOT_FINITE", "SHARED", "TOO_LARGE", "JacobianLoop", "overlap", "pull_back", "sharing"]

@@ -417,6 +417,15 @@ def value_of(x: Operand) -> Any:
     return x
 
 
+def number_of(x: Any) -> Any:
+    """The value, as :func:`value_of` gives it; an array of NumPy's without axes as the number in it.
+
+    Functions that a user has compiled take numbers: few of those of :mod:`math` know arrays.
+    """
+    value = value_of(x)
+    return value[()] if type(value) is np.ndarray and not value.ndim else value
+
+
 def components(x: Operand) -> Components:
     """The flat view of a dual array.
 

@@ -60,6 +60,12 @@ def as_numpy(x: Any, name: str) -> np.ndarray[Any, Any]:
         raise TypeError(f"{name} is a torch.Tensor of {x.dtype}, which NumPy does not have") from None
 
 
+def long_ints_as_floats(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Objects that are Python's ints and floats, some longer than arrays hold, as floats; any other array itself."""
+    numbers = x.dtype.kind == "O" and x.size and all(type(element) in (int, float) for element in x.flat)
+    return x.astype(float) if numbers else x
+
+
 def _bfloat16(name: str) -> Any:
     try:
         from ml_dtypes import bfloat16

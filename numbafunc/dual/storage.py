@@ -34,6 +34,7 @@ from numbafunc.dual.array import (
 from numbafunc.dual.errors import shown_elsewhere
 from numbafunc.dual.levels import LIVE
 from numbafunc.dual.nests import array_of, holds_dual
+from numbafunc.dual.other_arrays import long_ints_as_floats
 from numbafunc.dual.own_memory import IN_DICTIONARY, Part, is_alone, own
 from numbafunc.dual.recorder import WATCHED, Recorder
 
@@ -244,7 +245,7 @@ def parts_to_store(x: Dual, value: Operand) -> Components:
     value = settled(value)
     if type(value) is not Dual:
         value = array_of(value) if (type(value) is list or type(value) is tuple) and holds_dual(value) else value
-        value = value if type(value) is Dual else np.asarray(value)
+        value = value if type(value) is Dual else long_ints_as_floats(np.asarray(value))
     kind = value.dtype.kind
     if kind not in "fiubV" and not (kind == x.dtype.kind == "c"):
         raise TypeError(f"a value of dtype {value.dtype} can't be stored in a dual array of dtype {x.dtype}")

@@ -232,6 +232,17 @@ class Compiled:
         return python_source(self.dispatcher)(*args, **(options or {}))
 
 
+class NotCompiledError(Exception):
+    """The cause why the derivatives of a loop can't be compiled, a text or an exception."""
+
+
+class WithoutSource(Compiled):
+    """A compiled loop on dual arrays, which has no source that Python could run: it raises `NotCompiledError`."""
+
+    def _in_python(self, args: tuple[Any, ...], cause: Any, options: Any = None) -> Any:
+        raise NotCompiledError(cause)
+
+
 def prepared_for(dispatcher: Any, args: tuple[Any, ...], leaves: list[Any]) -> Any:
     """The function that calls a compiled function again for leaves like those of some arguments, given their level.
 

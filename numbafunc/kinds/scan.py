@@ -37,6 +37,9 @@ LARGEST_TAPE = 2**24
 """The most elements of the Jacobians of all steps."""
 
 
+_SHARED = "leaves of the carry share memory in reverse mode; wanted: copies, or forward mode"
+
+
 class _NotCompiledError(Exception):
     pass
 
@@ -45,7 +48,7 @@ def differentiated(f: Any, init: Any, leaves: list[Any], xs: Any, entries: list[
     """The last carry and the stacked results of a loop in which something moves; None if it can't be compiled."""
     leaves, entries = list(map(settled, leaves)), list(map(settled, entries))
     if steps == 0:
-        return None  # the shapes of results are known to Python only
+        return _without_steps(f, init, leaves, xs, entries)
     level = recorded_level(*leaves, *entries)
     try:
         if level:
@@ -55,6 +58,17 @@ def differentiated(f: Any, init: Any, leaves: list[Any], xs: Any, entries: list[
         if error.args:
             warn_once(f, error.args[0], 4)
         return None
+
+
+def _without_steps(f: Any, init: Any, leaves: list[Any], xs: Any, entries: list[Any]) -> Any:
+    """The first carry, and results that have no elements to move."""
+    values, x_values = list(map(value_of, leaves)), list(map(value_of, entries))
+    try:
+        last, ys = _forward(f, init, values, flatten(xs)[1].unflatten(x_values), x_values, 0, False)
+    except _NotCompiledError:
+        return None
+    parts, structure = flatten(last)
+    return structure.unflatten([x if type(x) is Dual else part for x, part in zip(leaves, parts)]), ys
 
 
 def _forward(f: Any, init: Any, leaves: list[Any], xs: Any, entries: list[Any], steps: int, reverse: bool) -> Any:
@@ -82,15 +96,18 @@ def _loop(f: Any, init: Any, xs: Any, steps: int, reverse: bool) -> Any:
 
 @lru_cache(maxsize=128)
 def _keeping(f: Any, form: Any, arrays: tuple[bool, ...]) -> Any:
-    """The step that also returns the carry it begins with."""
+    """The step that also returns the carry it begins with, and whether leaves of that share memory."""
     import numba
 
-    paths = iter(compiled.paths_of(form))
-    leaves = (f"carry{compiled.place(path)}" + ".copy()" * is_array for path, is_array in zip(paths, arrays))
-    namespace = {"__name__": __name__, "f": f, **compiled.classes_of(form)}
+    from numbafunc.cpu.scan_jacobians import overlap, sharing
+
+    names = [f"carry{compiled.place(path)}" for path in compiled.paths_of(form)]
+    leaves = (name + ".copy()" * is_array for name, is_array in zip(names, arrays))
+    namespace = {"__name__": __name__, "f": f, "overlap": overlap, **compiled.classes_of(form)}
     exec(
-        f"def keeping(carry, x):\n    old = {compiled.text(form, leaves)}\n    new, y = f(carry, x)\n"
-        "    return new, (old, y)\n",
+        f"def keeping(carry, x):\n    old = {compiled.text(form, leaves)}\n"
+        f"    shared = {sharing([name for name, is_array in zip(names, arrays) if is_array])}\n"
+        "    new, y = f(carry, x)\n    return new, (old, shared, y)\n",
         namespace,
     )
     return numba.njit(namespace["keeping"])
@@ -135,7 +152,9 @@ def _recorded(
     # Steps may work in place, and the entries are needed once more as they are.
     given = [x.copy() if type(x) is not Dual and x.ndim > 1 else x for x in rests[count:]]
     xs = x_structure.unflatten(given)
-    last, (carries, ys) = _forward(keeping, init, rests[:count], xs, given, steps, reverse)
+    last, (carries, shared, ys) = _forward(keeping, init, rests[:count], xs, given, steps, reverse)
+    if shared.any():
+        raise _NotCompiledError(_SHARED)
     steps_of = [*flatten(carries)[0], *rests[count:]]
     with Level() as own:
         start = 0
@@ -246,7 +265,7 @@ class Recording:
 
     def run(self, rests: list[Any], steps: int, reverse: bool, tangents: list[Any], level: int) -> Any:
         """The last carry and the stacked results, with recorded tangents, given all leaves and theirs."""
-        from numbafunc.cpu.scan_jacobians import NOT_FINITE, TOO_LARGE
+        from numbafunc.cpu.scan_jacobians import NOT_FINITE, SHARED, TOO_LARGE
 
         count, state = self.count, self.state
         # Steps may work in place.
@@ -266,6 +285,8 @@ class Recording:
                 f"the Jacobians of {steps} steps have more than {LARGEST_TAPE} elements in reverse mode; wanted: fewer "
                 "results, or forward mode"
             )
+        if status == SHARED:
+            raise _NotCompiledError(_SHARED)
         if status == NOT_FINITE:
             raise _NotCompiledError  # a cotangent of zero stays zero step by step, whatever the derivative
         results[:count] = [np.array(x, dtype) for x, dtype in zip(results, self.loop.dtypes)]

@@ -226,12 +226,14 @@ def shortcut(
             if name in floats:  # 0.0 is equal to -0.0
                 condition += f" or (type({name}) is float and {name})"
             conditions.append(f"({condition})")
+        # A NaN is equal to no other one.
+        keyed = [f"({name} if {name} == {name} else ...)" if name in floats else name for name in settings]
         if len(operands) == 1 and not numbers:
-            signature, key = "None", [f"{operands[0]}.shape", f"{operands[0]}.dtype", *settings]
+            signature, key = "None", [f"{operands[0]}.shape", f"{operands[0]}.dtype", *keyed]
             conditions[:0] = [f"type({operands[0]}) is ndarray", f"{operands[0]}.flags.num & READABLE == READABLE"]
         else:
             counted = ", ints=True" if ints else ""
-            signature, key = f"signature_of({', '.join(operands)}{counted})", ["*signature", *settings]
+            signature, key = f"signature_of({', '.join(operands)}{counted})", ["*signature", *keyed]
             conditions[:0] = ["signature is not None"]
         output = "out" in parameters
         usual = [f"whole({name})" for name in tuples] + (["out is None"] if output else [])
@@ -262,7 +264,7 @@ def shortcut(
             "all": ", ".join((*positional, *named)),
             "no_options": " and not options" if options else "",
             "usual": " and ".join((*conditions[2 if len(operands) == 1 and not numbers else 1 :], *usual)) or "True",
-            "settings": "".join(f", {name}" for name in settings),
+            "settings": "".join(f", {name}" for name in keyed),
             "plain": f", lambda {operands[0]}: {checked.__name__}({', '.join(same)})" if len(operands) == 1 else "",
         }
         lines = _LINES_WITH_TUPLES if tuples else _LINES_WITH_OUT if output else _LINES

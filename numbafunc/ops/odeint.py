@@ -10,19 +10,19 @@ import numpy as np
 
 from numbafunc import backend
 from numbafunc.backend import CPU
-from numbafunc.dual.array import Dual, assemble, components, levels_of, make, settled, value_of
+from numbafunc.dual.array import Dual, assemble, components, levels_of, make, number_of, settled, value_of
 from numbafunc.dual.checkpoint import checkpoint
 from numbafunc.dual.combination import combination
 from numbafunc.dual.dtypes import is_long, long_words
 from numbafunc.dual.levels import innermost
 from numbafunc.dual.trees import SINGLE, as_one_array, flatten, flatten_with_names, tree_map
 from numbafunc.kinds.arguments import as_float, as_int
-from numbafunc.kinds.compiled import is_dispatcher
+from numbafunc.kinds.compiled import is_dispatcher, python_source
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.registry import CALLS, Call
 from numbafunc.limits import MOST_AXES
 from numbafunc.ops.dormand_prince import NODES, SOLUTION, STAGES, Control, Step, control_of, dense_weights, steps
-from numbafunc.ops.prepared_loops import PREPARED, Described, keep_odeint, plain_value
+from numbafunc.ops.prepared_loops import PREPARED, Described, keep_odeint, plain_argument
 
 if TYPE_CHECKING:
     from numbafunc.ops.compiled_odeint import Solved
@@ -52,7 +52,8 @@ def odeint(
         function compiled by ``numba.njit`` runs compiled, and so does the loop around it if the state is an array of
         real numbers with at least one axis, what `f` returns another one, and the parameters are numbers and arrays.
         Derivatives run compiled as well; those by times, by more than 64 numbers in reverse mode, and of functions
-        that numbers with tangents don't go through, take its Python source, which then has to return an array.
+        that numbers with tangents don't go through, take its Python source, with :mod:`numbafunc.numpy` in NumPy's
+        place.
     y0 : array_like or nest of array_like
         The state at the first time: float32, float64 or complex numbers, an array or a nest of these. Integers are
         taken as float64. A list is a nest of numbers, not an array.
@@ -191,8 +192,9 @@ class _System:
         keeps = getattr(f, "keeps_arguments", None)
         self.checkpointed = keeps is not None
         self.plain_f = f if keeps is None else keeps
+        self.jitted = is_dispatcher(self.plain_f)
         # A compiled function takes no dual arrays.
-        self.f = getattr(self.plain_f, "py_func", self.plain_f)
+        self.f = python_source(self.plain_f) if self.jitted else getattr(self.plain_f, "py_func", self.plain_f)
         leaves, self.names, self.structure = flatten_with_names(y0)
         self.leaves = [_leaf(x, name) for x, name in zip(leaves, self.names, strict=True)]
         self.shapes = [x.shape for x in self.leaves]
@@ -204,7 +206,7 @@ class _System:
         self.real = np.zeros(0, self.dtype).real.dtype
         self.number = self.real.type
         self.args = tree_map(settled, args)
-        self.plain_args = tree_map(plain_value, args)
+        self.plain_args = tree_map(plain_argument, args)
         parts = flatten(self.args)[0]
         for x in parts:
             if backend.of(x) is not CPU:
@@ -252,11 +254,12 @@ class _System:
             y.flags.writeable = False
         if self.alone:
             given = y if self.flat else y.reshape(self.shapes[0])
-            result = self.plain_f(given, self.number(t), *self.plain_args)
+            result = self.plain_f(number_of(given) if self.jitted else given, self.number(t), *self.plain_args)
             if type(result) is np.ndarray and result.shape == self.shapes[0] and result.dtype == self.dtype:
                 return result if result.ndim == 1 else result.reshape(-1)
         else:
-            result = self.plain_f(self.structure.unflatten(self.apart(y)), self.number(t), *self.plain_args)
+            parts = map(number_of, self.apart(y)) if self.jitted else self.apart(y)
+            result = self.plain_f(self.structure.unflatten(parts), self.number(t), *self.plain_args)
         leaves = self.checked(result)
         for i, leaf in enumerate(leaves):
             if type(leaf) is Dual:
@@ -321,7 +324,19 @@ class _System:
 
         if not returns_states(self.plain_f, y0, self.plain_args):
             return None
-        return solve(self.plain_f, y0, np.array(times), self.plain_args, control, keep)
+        found = solve(self.plain_f, y0, np.array(times), self.plain_args, control, keep)
+        if found is None and keep:  # what is wrong is said before any derivative is taken
+            for _ in self.taken(times, control):
+                pass
+        return found
+
+    def taken(self, times: list[float], control: Control) -> Iterator[Step]:
+        """The steps, by the loop in Python."""
+        y = self.vector([value_of(x) for x in self.leaves]).astype(self.dtype)
+        first = self.plain(y.copy(), times[0])
+        if not np.isfinite(first).all():
+            raise ValueError(f"f is not finite at the first time, t = {times[0]:g}; wanted: a finite derivative")
+        return steps(self.plain, y, times[0], times[-1], first, control)
 
     def solution(self, times: list[float], t: Any, control: Control, solved: Solved | None) -> Any:
         """The states at all times."""
@@ -352,14 +367,8 @@ class _System:
         """For each time the state as a vector, and its leaves with tangents, or None where nothing moves."""
         y = self.vector([value_of(x) for x in self.leaves]).astype(self.dtype)
         yield y, self.leaves
-        start, end = times[0], times[-1]
-        if solved is None:
-            first = self.plain(y.copy(), start)
-            if not np.isfinite(first).all():
-                raise ValueError(f"f is not finite at the first time, t = {start:g}; wanted: a finite derivative")
-            taken: Iterable[Step] = steps(self.plain, y, start, end, first, control)
-        else:
-            taken = solved.steps
+        start = times[0]
+        taken: Iterable[Step] = self.taken(times, control) if solved is None else solved.steps
         # From here on the times are numbers: a change of the first one, of value zero, is a step of that size.
         changes = [t[k] - times[k] for k in range(len(times))] if type(t) is Dual else None
         self.moves |= changes is not None

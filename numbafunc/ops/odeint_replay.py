@@ -24,7 +24,7 @@ from numbafunc.dual.array import Dual, assemble, components, make
 from numbafunc.dual.levels import Level
 from numbafunc.dual.recorded import recorded_level
 from numbafunc.dual.trees import flatten
-from numbafunc.kinds.compiled import Compiled, with_steps
+from numbafunc.kinds.compiled import NotCompiledError, WithoutSource, with_steps
 from numbafunc.numbers.numba_array import floats_of
 from numbafunc.ops.compiled_odeint import ROWS, TIMES, Solved, add_stages
 
@@ -35,19 +35,12 @@ LARGEST_JACOBIAN = 2**24
 """The most elements of that Jacobian."""
 
 
-class _NotCompiledError(Exception):
-    pass
-
-
-class _Replay(Compiled):
-    """A compiled loop over steps, on dual arrays; it fails where the Python source would run."""
+class _Replay(WithoutSource):
+    """A compiled loop over steps, on dual arrays."""
 
     def _offers(self, forms: Any, leaves: list[Any]) -> Any:
         # The state moves though only parameters may do so at its beginning.
         return ((Moving(leaves[0].dtype.name, leaves[0].ndim), *forms[1:]),)
-
-    def _in_python(self, args: tuple[Any, ...], cause: Any, options: Any = None) -> Any:
-        raise _NotCompiledError
 
 
 _STATE, _AT, _NEXT, _RESULTS = 7, 8, 9, 10
@@ -122,7 +115,7 @@ def replayed(f: Any, y0: Any, args: tuple[Any, ...], solved: Solved) -> Any:
         return None
     try:
         found = _compiled(f, y0.dtype.type)(*_steps_of(y0, solved), args)
-    except _NotCompiledError:
+    except NotCompiledError:
         return None
     return assemble({**components(found.reshape(values.shape)), (): values})
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from numbafunc.bounded import Bounded
-from numbafunc.dual.array import Dual, value_of
+from numbafunc.dual.array import Dual, number_of, value_of
 from numbafunc.dual.recorder import Recorder
 from numbafunc.dual.trees import flatten, tree_map
 from numbafunc.kinds.compiled import is_dispatcher, prepared_for
@@ -85,12 +85,6 @@ class Described:
                     return kind, value.ndim, value.dtype
         self.usual = False
         return None
-
-
-def plain_value(x: Any) -> Any:
-    """The value of something; of a dual array without axes a number, so that one machine code serves both."""
-    value = value_of(x)
-    return value[()] if type(x) is Dual and not value.ndim else value
 
 
 def owned(entries: Any) -> Any:
@@ -274,11 +268,11 @@ def keep_while_loop(
 
     def call(described: Described) -> Any:
         leaves = [leaf.copy() if type(leaf) is np.ndarray else leaf for leaf in described.leaves]
-        start = nest(*(map(value_of, leaves) if of_duals else leaves))
-        if not condition(start):
-            return nest(*[np.asarray(leaf) if type(leaf) in WEAK else leaf for leaf in leaves])
         for i in numbers:
             leaves[i] = leaves[i][()]
+        start = nest(*(map(number_of, leaves) if of_duals else leaves))
+        if not condition(start):
+            return nest(*[leaf if type(leaf) is Dual else np.asarray(leaf) for leaf in leaves])
         if of_duals is not None:
             found = of_duals(leaves, described.level)
             if found is None:
@@ -286,7 +280,7 @@ def keep_while_loop(
             new = leaves_of(found)
         else:
             try:
-                new = leaves_of(driver(nest(*leaves) if numbers else start))
+                new = leaves_of(driver(start))
             finally:  # the step after the one that was interrupted may have failed
                 raise_what_came()
         for i in shaped:
@@ -298,6 +292,11 @@ def keep_while_loop(
 
 
 # odeint
+
+
+def plain_argument(x: Any) -> Any:
+    """An argument without tangents, for a function of plain values; what has none may be anything."""
+    return number_of(x) if type(x) is Dual else x
 
 
 def keep_odeint(key: Any, described: Described, args: tuple[Any, ...], solved: Any) -> None:
@@ -326,7 +325,7 @@ def keep_odeint(key: Any, described: Described, args: tuple[Any, ...], solved: A
         if not usual or not (0 <= rtol < math.inf and 0 <= atol < math.inf and max_steps > 0 and t.size and y0.size):
             return None
         if moved is not None:
-            args = tree_map(plain_value, args)
+            args = tree_map(plain_argument, args)
         control = control_of(dtype, rtol, atol, max_steps, first_step)
         found = solve(f, y0, t.astype(np.float64, copy=False), args, control, keep=moved is not None)
         if found is None:
@@ -338,4 +337,4 @@ def keep_odeint(key: Any, described: Described, args: tuple[Any, ...], solved: A
     PREPARED[key] = call
 
 
-__all__ = ["PREPARED", "Described", "keep_odeint", "keep_scan", "keep_while_loop", "plain_value"]
+__all__ = ["PREPARED", "Described", "keep_odeint", "keep_scan", "keep_while_loop", "plain_argument"]

@@ -13,7 +13,7 @@ from numbafunc import backend
 from numbafunc.backend import CPU, Backend
 from numbafunc.cpu import scan as compiled
 from numbafunc.cpu.differentiated import copy_for_values
-from numbafunc.dual.array import Dual, value_of
+from numbafunc.dual.array import Dual, number_of, value_of
 from numbafunc.dual.checkpoint import checkpoint
 from numbafunc.dual.levels import LIVE
 from numbafunc.dual.trees import Structure, flatten, flatten_with_names
@@ -134,7 +134,8 @@ def scan(
     here = backend.of(*leaves, *entries)
     loop = Loop(f.py_func if jitted else f, structure, entries, x_structure, steps, reverse, here)
     if until is not None:
-        loop.f = f if here is CPU else loop.f
+        if jitted and here is CPU:
+            loop.f, leaves = f, [leaf if type(leaf) is Dual else number_of(leaf) for leaf in leaves]
         return loop.run(leaves, until)
     if jitted and here.has(Backend.scan_compiled):
         found = here.scan_compiled(f, init, xs, leaves, entries, steps, reverse)

@@ -12,7 +12,7 @@ from numbafunc import backend
 from numbafunc.backend import CPU, Backend, is_device_array
 from numbafunc.cpu.scan import carry_error
 from numbafunc.dual import anywhere
-from numbafunc.dual.array import Dual, assemble, components, value_of
+from numbafunc.dual.array import Dual, assemble, components, number_of, value_of
 from numbafunc.dual.dtypes import is_float
 from numbafunc.dual.recorder import Recorder, variable
 from numbafunc.dual.trees import Structure, flatten, flatten_with_names
@@ -112,7 +112,7 @@ class Loop:
 
     def holds(self, condition: Callable[[Any], Any], leaves: list[Any], name: str) -> bool:
         """Whether a condition is true of the value of a carry."""
-        found = anywhere.fetched(condition(self.structure.unflatten([value_of(leaf) for leaf in leaves])))
+        found = anywhere.fetched(condition(self.structure.unflatten([number_of(leaf) for leaf in leaves])))
         if type(found) is bool:
             return found
         if isinstance(found, (np.ndarray, np.generic)) and found.shape == () and found.dtype.kind == "b":

@@ -30,7 +30,8 @@ def stop_gradient(x: Any) -> Any:
     -------
     same nest as x
         The same arrays and numbers, not copied. The value of a :class:`numbafunc.Dual` with the tangents of all levels
-        dropped, that is, for every derivative being taken around the call.
+        dropped, that is, for every derivative being taken around the call. It is the array that the dual array has, of
+        a variable the caller's own: change a copy in place, not the array itself.
 
     Raises
     ------

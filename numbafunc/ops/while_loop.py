@@ -12,7 +12,7 @@ from numbafunc import backend
 from numbafunc.backend import CPU
 from numbafunc.dual.array import Dual, value_of
 from numbafunc.dual.trees import flatten
-from numbafunc.kinds.compiled import is_dispatcher
+from numbafunc.kinds.compiled import NotCompiledError, WithoutSource, is_dispatcher, python_source, warn_once
 from numbafunc.kinds.njit import register
 from numbafunc.kinds.registry import CALLS, Call
 from numbafunc.ops.prepared_loops import PREPARED, Described, keep_while_loop
@@ -85,7 +85,7 @@ def while_loop(condition: Any, body: Any, initial: Any) -> Any:
         _driver(condition, body, False)  # which takes copies: a run of the Python source may compile what it calls
     loop = Loop(lambda carry, _: (step(carry), None), structure, [], flatten(None)[1], 1, False, here, "body")
     if not loop.holds(_of_values(condition) if compiled else condition, leaves, "condition"):
-        return structure.unflatten([np.asarray(leaf) if is_weak(leaf) else leaf for leaf in leaves])
+        return structure.unflatten([_last(leaf, here) for leaf in leaves])
     taken = None
     if any(map(is_weak, leaves)):
         if compiled:
@@ -97,17 +97,27 @@ def while_loop(condition: Any, body: Any, initial: Any) -> Any:
         else:
             leaves, taken = loop.promoted(leaves)
     if compiled:
-        last = _run_compiled(condition, body, structure, leaves)
-        assert described is not None
-        driver = _driver(condition, body, described.level > 0)
-        keep_while_loop(key, described, _of_values(condition), driver, initial, last)
-        return last
+        try:
+            last = _run_compiled(condition, body, structure, leaves)
+        except NotCompiledError as error:
+            warn_once(body, error.args[0], 3)
+            step = python_source(body)
+        else:
+            assert described is not None
+            driver = _driver(condition, body, described.level > 0)
+            keep_while_loop(key, described, _of_values(condition), driver, initial, last)
+            return last
     loop.expect(leaves)
     if taken is not None:
         leaves = loop.checked(taken)[0]
     while loop.holds(condition, leaves, "condition"):
         leaves = loop.checked((step(structure.unflatten(leaves)), None))[0]
-    return structure.unflatten([leaf if type(leaf) is Dual or here is not CPU else np.asarray(leaf) for leaf in leaves])
+    return structure.unflatten([_last(leaf, here) for leaf in leaves])
+
+
+def _last(leaf: Any, here: Any) -> Any:
+    """A leaf of the last carry as an array."""
+    return np.asarray(leaf) if is_weak(leaf) or (here is CPU and type(leaf) is not Dual) else leaf
 
 
 def _run_compiled(condition: Any, body: Any, structure: Any, leaves: list[Any]) -> Any:
@@ -130,7 +140,7 @@ def _run_compiled(condition: Any, body: Any, structure: Any, leaves: list[Any]) 
             if not pairs or not all(same_type(old, found) for (_, old), (_, found) in pairs):
                 raise carry_error("", f"of Numba's type {kind}", f"of type {new}", "body")
         try:
-            last = driver(carry)
+            last = (WithoutSource(driver) if moves else driver)(carry)
         finally:  # the step after the one that was interrupted may have failed
             raise_what_came()
     except (NumbaError, NotImplementedError, ValueError) as error:

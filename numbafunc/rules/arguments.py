@@ -10,7 +10,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from numbafunc.dual.array import Dual, Operand
 from numbafunc.dual.axes import axes_of
 from numbafunc.dual.errors import refuse_subclass, refused
-from numbafunc.dual.other_arrays import as_mask, as_numpy
+from numbafunc.dual.other_arrays import as_mask, as_numpy, long_ints_as_floats
 from numbafunc.dual.recorder import Recorder, watch
 from numbafunc.dual.storage import replace
 
@@ -102,6 +102,8 @@ def constant(x: Operand, name: str) -> Operand:
     else:
         refuse_subclass(x, f"{name}: an operand that meets a dual array")
         x = as_numpy(given, f"{name}: an operand")
+        if x is not given:
+            x = long_ints_as_floats(x)
         kind = x.dtype.kind
     if kind not in "fiubc":
         known = kind != "O" or isinstance(given, (np.ndarray, np.generic))

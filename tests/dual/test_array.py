@@ -306,6 +306,24 @@ def test_ints_that_no_array_holds(ufunc, number):
     np.testing.assert_array_equal(value_of(ufunc(number, x)), ufunc(number, value_of(x)))
 
 
+def test_lists_with_ints_that_no_array_holds():
+    """As such ints alone they count as floats; NumPy makes objects of them, with the same values."""
+    x, numbers = dual((2,)), [10**30, 1]
+    for function in (np.multiply, np.dot, np.maximum, np.matmul):
+        for pair in ((x, numbers), (numbers, x)):
+            found = function(*pair)
+            wanted = function(*(np.array(one, float) if one is numbers else one for one in pair))
+            np.testing.assert_array_equal(value_of(found), value_of(wanted), strict=True)
+            np.testing.assert_array_equal(found.tangent, wanted.tangent, strict=True)
+    for index, value in ((0, 10**30), (slice(2), numbers)):
+        y, plain = x.copy(), x.primal.copy()
+        y[index] = plain[index] = value
+        np.testing.assert_array_equal(value_of(y), plain)
+    for wrong in ([10**30, "text"], [10**30, None]):
+        with pytest.raises(TypeError, match="list can't meet a dual array"):
+            x * wrong
+
+
 def test_truth_is_that_of_the_value():
     assert Dual(np.array(2.0), np.zeros(1), 1)
     assert not Dual(np.array([0.0]), np.ones((1, 1)), 1)

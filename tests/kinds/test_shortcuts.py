@@ -1,5 +1,6 @@
 """A call like an earlier one takes a short cut: it gives the same, and refuses the same."""
 
+import importlib
 import inspect
 import warnings
 
@@ -419,3 +420,21 @@ def test_ints_that_differ_from_call_to_call_leave_nothing():
 def test_frames_name_the_function():
     assert "numbafunc.ops.softmax.softmax" in numbafunc.softmax.__code__.co_filename
     assert "def softmax" in inspect.getsource(numbafunc.softmax)
+
+
+def test_settings_of_nan_are_known_again(monkeypatch):
+    """A NaN is equal to no other one, and to itself only where it is the same object."""
+    pad, prepared = importlib.import_module("numbafunc.ops.pad"), []
+    prepare = pad._prepared
+    monkeypatch.setattr(pad, "_prepared", lambda *given: prepared.append(given) or prepare(*given))
+
+    def padded(x):
+        return numbafunc.pad(x, (1, 2), constant_values=float("nan"))
+
+    x = np.arange(3.0)
+    for call in (lambda: padded(x), lambda: numbafunc.jvp(padded, (x,), (x,))[0]):
+        for number in range(3):
+            np.testing.assert_array_equal(call(), [np.nan, 0, 1, 2, np.nan, np.nan])
+            if number == 0:
+                first = len(prepared)
+        assert len(prepared) == first > 0

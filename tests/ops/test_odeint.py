@@ -459,6 +459,37 @@ def test_what_compiled_steps_do_not_take_runs_in_python(mode, recwarn):
     assert not recwarn.list
 
 
+@modes
+def test_compiled_functions_get_numbers(mode, no_replay_in_python):
+    """Functions of math take no arrays, not even such without axes."""
+    cooling, times = numba.njit(lambda y, t, a: -math.exp(a) * y), np.array([0.0, 1.0])
+    for start in (0.0, np.float64(0), np.array(0.0)):
+        for _ in range(2):  # the second call is prepared
+            got = grad(lambda a: odeint(cooling, np.ones(2), times, a)[1, 0], mode=mode)(start)
+            np.testing.assert_allclose(got, -math.exp(-1), rtol=1e-7)
+    scalar, pair = numba.njit(lambda y, t: -math.sin(y)), numba.njit(lambda y, t: (math.sin(y[1]), -y[0]))
+    np.testing.assert_array_equal(odeint(scalar, 1.0, times), odeint(scalar.py_func, 1.0, times))
+    np.testing.assert_array_equal(odeint(pair, (1.0, 0.5), times), odeint(pair.py_func, (1.0, 0.5), times))
+
+
+@modes
+def test_the_source_of_a_compiled_function_may_make_arrays(mode):
+    """What takes the Python source has NumPy replaced by arrays that hold tangents, as that of a loop."""
+    turning = numba.njit(lambda y, t, a: np.array([a * y[1], -a * y[0]]))
+    got = grad(lambda t, a: odeint(turning, np.array([0.0, 1.0]), t, a)[1, 0], (0, 1), mode=mode)(
+        np.array([0.0, 1.0]), 2.0
+    )
+    np.testing.assert_allclose(got[0], 2 * math.cos(2.0) * np.array([-1, 1]), rtol=1e-7)
+    np.testing.assert_allclose(got[1], math.cos(2.0), rtol=1e-6)
+
+
+@modes
+def test_a_solution_that_fails_says_so_before_its_derivatives_do(mode):
+    decay = numba.njit(lambda y, t, a: -math.exp(a) * y)
+    with pytest.raises(RuntimeError, match="max_steps=3"):
+        grad(lambda a: odeint(decay, np.ones(2), np.array([0.0, 9.0]), a, max_steps=3)[1, 0], mode=mode)(0.0)
+
+
 def test_errors_of_compiled_functions_are_those_of_others():
     square = numba.njit(lambda y, t: y * y)
     shorter = numba.njit(lambda y, t: y[1:])

@@ -1,5 +1,6 @@
 """scan: the figures, nests, errors, derivatives of any nesting, and bodies compiled by Numba."""
 
+import math
 import warnings
 
 import ml_dtypes
@@ -287,6 +288,28 @@ def test_no_steps():
     )
     with pytest.raises(TypeError, match="carry"):
         scan(lambda c, x: (np.ones(2), x), 1.0, np.zeros(0))
+
+
+def test_names_of_builtins_in_a_compiled_body_warn_nobody():
+    """NumPy has no ``str`` any more, and warns where it is asked for one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert scan(numba.njit(lambda c, x: (np.abs(c) + len(str(3)), None)), 1.0, np.ones(3))[0] == 4
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_derivatives_of_compiled_bodies_without_steps(mode):
+    """The Python source is not run: it might know no numbers with tangents."""
+    body = numba.njit(lambda c, x: ((c[0] * math.exp(x[0]), c[1] + x[1], c[2]), c[1] * x[1]))
+
+    def loss(a, v, x):
+        (a, v, _), ys = scan(body, (a, v, 3), (x, np.zeros((0, 2), np.float32)))
+        assert ys.shape == (0, 2)
+        return a**2 + np.sum(v) + np.sum(ys)
+
+    found = grad(loss, argnums=(0, 1, 2), mode=mode)(2.0, np.ones(2, np.float32), np.zeros(0))
+    for each, wanted in zip(found, (np.array(4.0), np.ones(2, np.float32), np.zeros(0))):
+        np.testing.assert_array_equal(each, wanted, strict=True)
 
 
 # Derivatives
@@ -701,3 +724,32 @@ def test_entries_that_a_step_changes_in_place_serve_all_orders():
     first, second = numbafunc.jvp(slope, (np.array(0.7),), (np.ones(()),))
     np.testing.assert_allclose([first, second], [2 * 16 * (16 * 0.7 + 15), 2 * 16**2])
     assert (xs == 1).all()
+
+
+def test_a_carry_whose_leaves_share_memory():
+    """Reverse mode finds derivatives by one leaf after the other, and a step that works in place changes both."""
+
+    @numba.njit
+    def step(carry, x):
+        a, b = carry
+        a[0] = a[0] * x
+        b[1] = b[1] + a[0]
+        return (a, a), b[1]
+
+    def loss(a, b, x):
+        (last, _), ys = scan(step, (a, b), x)
+        return last[0] + last[1] / 2 + np.sum(ys**2)
+
+    given = np.array([1.0, 2.0]), np.array([3.0, 4.0]), np.array([2.0, 3.0, 5.0])
+    wanted = grad(loss, argnums=(0, 1, 2), mode="forward")(*given)
+    for x, found in zip(given, wanted):
+        for k, row in enumerate(np.eye(x.size) * 1e-6):
+            up, down = (loss(*(y + sign * row if y is x else y for y in given)) for sign in (1, -1))
+            np.testing.assert_allclose(found[k], (up - down) / 2e-6, rtol=1e-6)
+    with pytest.warns(numbafunc.errors.CompiledDerivativeWarning, match="leaves of the carry share memory"):
+        got = grad(loss, argnums=(0, 1, 2), mode="reverse")(*given)
+    np.testing.assert_allclose(np.concatenate(got), np.concatenate(wanted))
+    gradient = lambda *given: np.concatenate(grad(loss, argnums=(0, 1, 2), mode="reverse")(*given))  # noqa: E731
+    along = tuple(np.cos(np.arange(x.size)) for x in given)
+    ends = [gradient(*(x + step_by * t for x, t in zip(given, along))) for step_by in (1e-6, -1e-6)]
+    np.testing.assert_allclose(jvp(gradient, given, along)[1], (ends[0] - ends[1]) / 2e-6, rtol=1e-6)

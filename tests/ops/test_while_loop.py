@@ -1,5 +1,6 @@
 """while_loop, and scan with an early exit: values, dtypes, derivatives of both modes, compiled functions, errors."""
 
+import math
 import warnings
 
 import numba
@@ -118,6 +119,52 @@ def test_derivatives(jitted, mode):
         h = 1e-5
         slope = (g(x + h * t) - g(x - h * t)) / (2 * h)
         np.testing.assert_allclose(np.sum(grad(g, mode=mode)(x) * t), slope, rtol=1e-7)
+
+
+@pytest.mark.parametrize("start", [3.0, np.float64(3), np.array(3.0)])
+def test_compiled_conditions_get_numbers(start):
+    """Functions of math take no arrays, not even such without axes."""
+    condition, body = numba.njit(lambda c: math.fabs(c[0]) < c[1]), numba.njit(lambda c: (c[0] * -2, c[1]))
+    for bound, wanted in ((40.0, 16), (1.0, 1)):
+        last = lambda x: while_loop(condition, body, (x, bound))[0]  # noqa: B023, E731
+        for _ in range(2):  # the second call is prepared
+            assert last(start) == 3 * wanted
+            for mode in ("forward", "reverse"):
+                assert grad(last, mode=mode)(start) == wanted
+    step, end = numba.njit(lambda c, x: (c + math.exp(c * x), c)), numba.njit(lambda c: math.fabs(c) > 5)
+    xs = np.zeros(4)
+    assert scan(step, start, xs, until=end)[0] == 6
+    assert grad(lambda c: scan(step, c, xs, until=end)[0])(start) == 1
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_what_derivatives_of_compiled_loops_do_not_take_runs_in_python(mode):
+    """Functions that know no numbers with tangents, and reverse mode by many elements; the warning names the body."""
+    grow = lambda c: (c[0] * 1.5, c[1] + 1)  # noqa: E731
+    steps = numba.njit(lambda c: int(c[1]) < 3)
+    through_complex = numba.njit(lambda c: (np.real(c[0] * (1.5 + 0j)), c[1] + 1))
+    for condition, body, x in (
+        (steps, through_complex, np.ones(2)),
+        (numba.njit(lambda c: int(c[0][0]) < 3), numba.njit(grow), np.ones(2)),
+        (steps, numba.njit(grow), np.ones(1025 if mode == "reverse" else 2)),
+    ):
+        last = lambda x: np.sum(while_loop(condition, body, (x, 0.0))[0])  # noqa: B023, E731
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            for _ in range(2):
+                np.testing.assert_allclose(grad(last, mode=mode)(x), np.full(x.size, 1.5**3))
+        unlike = x.size != 2 or body is through_complex or condition is not steps
+        assert [str(one.message).split()[0] for one in told] == ["<lambda>"] * unlike
+
+
+@COMPILED
+def test_results_are_arrays(jitted):
+    """With steps or without them, in the first call and later ones."""
+    condition, body = of(lambda c: c[0] < 3, jitted), of(lambda c: (c[0] + 1, c[1], c[2], c[3]), jitted)
+    for start in (0, 5, 5):
+        last = while_loop(condition, body, (start, np.float32(2), True, np.array(1.5)))
+        for leaf, wanted in zip(last, (max(3, start), np.float32(2), True, 1.5)):
+            np.testing.assert_array_equal(leaf, np.asarray(wanted), strict=True)
 
 
 def test_functions_refer_to_variables():

@@ -233,7 +233,7 @@ class Compiled:
 
 
 class NotCompiledError(Exception):
-    """The cause why the derivatives of a loop can't be compiled, a text or an exception."""
+    """The cause why the derivatives of a loop can't be compiled, a text or an exception; none where all is as usual."""
 
 
 class WithoutSource(Compiled):

@@ -27,7 +27,7 @@ from numbafunc.dual.levels import Level
 from numbafunc.dual.recorded import recorded_level, taken_apart
 from numbafunc.dual.recorder import PICKED, Node, Primitive, Recorder
 from numbafunc.dual.trees import flatten, flatten_with_names
-from numbafunc.kinds.compiled import warn_once
+from numbafunc.kinds.compiled import NotCompiledError, warn_once
 from numbafunc.result_memory import empty_result
 
 LARGEST_STEP = 64
@@ -40,10 +40,6 @@ LARGEST_TAPE = 2**24
 _SHARED = "leaves of the carry share memory in reverse mode; wanted: copies, or forward mode"
 
 
-class _NotCompiledError(Exception):
-    pass
-
-
 def differentiated(f: Any, init: Any, leaves: list[Any], xs: Any, entries: list[Any], steps: int, reverse: bool) -> Any:
     """The last carry and the stacked results of a loop in which something moves; None if it can't be compiled."""
     leaves, entries = list(map(settled, leaves)), list(map(settled, entries))
@@ -54,7 +50,7 @@ def differentiated(f: Any, init: Any, leaves: list[Any], xs: Any, entries: list[
         if level:
             return _recorded(f, init, leaves, xs, entries, steps, reverse, level)
         return _forward(f, init, leaves, xs, entries, steps, reverse)
-    except _NotCompiledError as error:
+    except NotCompiledError as error:
         if error.args:
             warn_once(f, error.args[0], 4)
         return None
@@ -65,7 +61,7 @@ def _without_steps(f: Any, init: Any, leaves: list[Any], xs: Any, entries: list[
     values, x_values = list(map(value_of, leaves)), list(map(value_of, entries))
     try:
         last, ys = _forward(f, init, values, flatten(xs)[1].unflatten(x_values), x_values, 0, False)
-    except _NotCompiledError:
+    except NotCompiledError:
         return None
     parts, structure = flatten(last)
     return structure.unflatten([x if type(x) is Dual else part for x, part in zip(leaves, parts)]), ys
@@ -80,14 +76,14 @@ def _forward(f: Any, init: Any, leaves: list[Any], xs: Any, entries: list[Any], 
     try:
         return compiled.run(f, init, leaves, weak, xs, entries, steps, reverse, directions)
     except TypeError as error:
-        raise _NotCompiledError(error) from None
+        raise NotCompiledError(error) from None
 
 
 def _loop(f: Any, init: Any, xs: Any, steps: int, reverse: bool) -> Any:
     """The loop around one of the functions below."""
     leaves, entries = flatten(init)[0], flatten(xs)[0]
     if recorded_level(*leaves, *entries):
-        raise _NotCompiledError
+        raise NotCompiledError
     return _forward(f, init, leaves, xs, entries, steps, reverse)
 
 
@@ -128,11 +124,11 @@ def _recorded(
     f: Any, init: Any, leaves: list[Any], xs: Any, entries: list[Any], steps: int, reverse: bool, level: int
 ) -> Any:
     if any(type(x) is Dual and x.level > level for x in (*leaves, *entries)):
-        raise _NotCompiledError("reverse mode goes around a derivative of the loop; wanted: forward mode around it")
+        raise NotCompiledError("reverse mode goes around a derivative of the loop; wanted: forward mode around it")
     form, structure, x_structure = compiled.form_of(init, "init"), flatten(init)[1], flatten(xs)[1]
     rests, tangents = taken_apart([*leaves, *entries], level)
     if recorded_level(*rests):
-        raise _NotCompiledError("reverse mode is taken twice; wanted: forward mode for one of both")
+        raise NotCompiledError("reverse mode is taken twice; wanted: forward mode for one of both")
     count = len(leaves)
     state = [number for number in range(count) if is_float(np.asarray(value_of(rests[number])).dtype)]
     moving = [number for number in range(count, len(rests)) if tangents[number] is not None]
@@ -140,7 +136,7 @@ def _recorded(
     sizes += [math.prod(rests[i].shape[1:]) for i in moving]
     total = sum(sizes)
     if total > LARGEST_STEP:
-        raise _NotCompiledError(
+        raise NotCompiledError(
             f"reverse mode by {total} elements of carry and entry; wanted: at most {LARGEST_STEP}, or forward mode"
         )
     if not any(type(x) is Dual for x in rests):
@@ -154,7 +150,7 @@ def _recorded(
     xs = x_structure.unflatten(given)
     last, (carries, shared, ys) = _forward(keeping, init, rests[:count], xs, given, steps, reverse)
     if shared.any():
-        raise _NotCompiledError(_SHARED)
+        raise NotCompiledError(_SHARED)
     steps_of = [*flatten(carries)[0], *rests[count:]]
     with Level() as own:
         start = 0
@@ -173,7 +169,7 @@ def _recorded(
         to_results = [_rows(y_leaves[i], own, total, steps) for i in floats]
     size = sum(x.shape[-1] for x in to_carry)
     if total * steps * (size + sum(x.shape[-1] for x in to_results)) > LARGEST_TAPE:
-        raise _NotCompiledError(
+        raise NotCompiledError(
             f"the Jacobians of {steps} steps have more than {LARGEST_TAPE} elements in reverse mode; wanted: fewer "
             "results, or forward mode"
         )
@@ -186,7 +182,7 @@ def _recorded(
         len(state), [r is not None for r in recorders],
     )  # fmt: skip
     if not np.all(np.isfinite(value_of(run.jacobians))):
-        raise _NotCompiledError  # a cotangent of zero stays zero step by step, whatever the derivative
+        raise NotCompiledError  # a cotangent of zero stays zero step by step, whatever the derivative
     primitive = Primitive("scan", run.push, run.pull, joint=True)
     recorded = [r for r in recorders if r is not None]
     joint = primitive.record((), recorded[0].dtype, *recorded)
@@ -227,7 +223,7 @@ class Recording:
             while not self._finds_jacobians(f, names, [*self.loop.typed(leaves), *entries], floats):
                 pass
         except TypeError as error:
-            raise _NotCompiledError(error) from None
+            raise NotCompiledError(error) from None
         kinds = [compiled.dtype_of(type_).kind for _, type_ in self.loop.y_leaves]
         self.places = [*self.state, *(i for i, kind in enumerate(kinds, self.count) if kind == "f")]
 
@@ -253,7 +249,7 @@ class Recording:
             return None
         try:
             return self.run(rests, steps, reverse, tangents, level)
-        except _NotCompiledError:
+        except NotCompiledError:
             return None
 
     def _sizes(self, given: list[Any]) -> tuple[int, int]:
@@ -279,16 +275,16 @@ class Recording:
             if status > 0:
                 self.loop.explain(status)
         except TypeError as error:
-            raise _NotCompiledError(error) from None
+            raise NotCompiledError(error) from None
         if status == TOO_LARGE:
-            raise _NotCompiledError(
+            raise NotCompiledError(
                 f"the Jacobians of {steps} steps have more than {LARGEST_TAPE} elements in reverse mode; wanted: fewer "
                 "results, or forward mode"
             )
         if status == SHARED:
-            raise _NotCompiledError(_SHARED)
+            raise NotCompiledError(_SHARED)
         if status == NOT_FINITE:
-            raise _NotCompiledError  # a cotangent of zero stays zero step by step, whatever the derivative
+            raise NotCompiledError  # a cotangent of zero stays zero step by step, whatever the derivative
         results[:count] = [np.array(x, dtype) for x, dtype in zip(results, self.loop.dtypes)]
         recorders = [tangents[i] for i in (*state, *self.moving)]
         run = _Recurrence(
@@ -421,7 +417,7 @@ def _either(f: Any, carry: Any, entries: tuple[Any, ...], steps: int, reverse: b
     carry, entries = carry.astype(wide), tuple(x.astype(wide) for x in entries)
     try:
         return _loop(f, carry, entries, steps, reverse)
-    except _NotCompiledError:
+    except NotCompiledError:
         step = _PLAIN[f.py_func.__name__]
         results: list[Any] = [None] * steps
         for i in reversed(range(steps)) if reverse else range(steps):

@@ -36,6 +36,47 @@ start = time.perf_counter()
 numbafunc.{call}
 print(time.perf_counter() - start)
 """
+# Loops around functions of the program's own, which Numba has been imported for.
+FIRST_LOOPS = {
+    "scan": "numbafunc.scan(step, 0.0, x)",
+    "while_loop": "numbafunc.while_loop(goes_on, body, (0, x))",
+    "odeint": "numbafunc.odeint(decay, x, t, 0.5)",
+    "gradient of odeint": "numbafunc.grad(lambda p: numbafunc.odeint(decay, x, t, p).sum())(0.5)",
+}
+_FIRST_LOOP = """
+import time
+import numba, numpy as np, numbafunc
+step = numba.njit(lambda carry, x: (carry + x, carry))
+goes_on = numba.njit(lambda carry: carry[0] < 10)
+body = numba.njit(lambda carry: (carry[0] + 1, 0.5 * carry[1] + 1.0))
+decay = numba.njit(lambda y, t, rate: -rate * y)
+x, t = np.ones(10), np.linspace(0.0, 1.0, 5)
+start = time.perf_counter()
+{call}
+print(time.perf_counter() - start)
+"""
+_FIRST_LOOP_OF_JAX = """
+import time
+import jax, numpy as np
+from jax.experimental.ode import odeint
+jax.config.update("jax_enable_x64", True)
+x, t = np.ones(10), np.linspace(0.0, 1.0, 5)
+jax.numpy.ones(3).block_until_ready()
+def solved(p):
+    return odeint(lambda y, t, rate: -rate * y, x, t, p).sum()
+start = time.perf_counter()
+jax.block_until_ready(jax.jit({call})({argument}))
+print(time.perf_counter() - start)
+"""
+_LOOPS_OF_JAX = {
+    "scan": ("lambda x: jax.lax.scan(lambda carry, x: (carry + x, carry), 0.0, x)", "x"),
+    "while_loop": (
+        "lambda x: jax.lax.while_loop(lambda c: c[0] < 10, lambda c: (c[0] + 1, 0.5 * c[1] + 1), (0, x))",
+        "x",
+    ),
+    "odeint": ("solved", "0.5"),
+    "gradient of odeint": ("jax.grad(solved)", "0.5"),
+}
 _PROGRAMS = {
     "numbafunc": "import numpy as np, numbafunc; print(numbafunc.relu(np.ones(10, np.float32)).sum())",
     "torch": "import torch; print(torch.relu(torch.ones(10)).sum())",
@@ -142,6 +183,20 @@ def first_calls(runs: int) -> list[Start]:
             Start(f"numbafunc.{call}, compiled", Timing(cold), COLD_BAR),
             Start(f"numbafunc.{call}, from the cache", Timing(cached), CACHED_BAR),
         ]
+    for name, call in FIRST_LOOPS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            source = _FIRST_LOOP.format(call=call)
+            seconds = [seconds_in_fresh_process(source, NUMBAFUNC_CACHE_DIR=folder) for _ in range(runs)]
+        rows += [
+            Start(f"{name} around a compiled function, compiled", Timing(seconds[:1])),
+            Start(f"{name} around a compiled function, from the cache", Timing(seconds[1:])),
+        ]
+        if "jax" in libraries():
+            call, argument = _LOOPS_OF_JAX[name]
+            source = _FIRST_LOOP_OF_JAX.format(call=call, argument=argument)
+            rows.append(
+                Start(f"jax {name}", Timing([seconds_in_fresh_process(source) for _ in range(max(2, runs // 2))]))
+            )
     for name, source in _FIRST_CALL_OF_PEER.items():
         if name in libraries():
             rows.append(Start(f"{name} sigmoid", Timing([seconds_in_fresh_process(source) for _ in range(runs)])))

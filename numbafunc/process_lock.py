@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 
-# Its lock is taken before forks too, after ours if it registers first: a thread that compiles may wait for it.
+# Loaded first, since the locks of what registers last are taken first: a thread that compiles may wait for its lock.
 import logging  # noqa: F401
 import os
 import sys

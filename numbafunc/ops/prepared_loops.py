@@ -239,9 +239,7 @@ def keep_scan(key: Any, described: Described, f: Any, init: Any, xs: Any, last: 
 # while_loop
 
 
-def keep_while_loop(
-    key: Any, described: Described, condition: Any, driver: Any, initial: Any, last: Any
-) -> None:  # fmt: skip
+def keep_while_loop(key: Any, described: Described, condition: Any, driver: Any, initial: Any, last: Any) -> None:
     """Prepare calls like one that has given this carry, by the compiled condition and loop."""
     from numbafunc.cpu.polling import raise_what_came
     from numbafunc.cpu.scan import carry_error, form_of, leaves_by, nest_of
